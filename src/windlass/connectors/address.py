@@ -1,0 +1,114 @@
+"""Where a connection is: its address, taken from a URI or from Airflow's JSON form."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from windlass import logs
+from windlass.errors import FatalError
+
+__all__ = ["Address", "parse_address"]
+
+_TYPES = {
+    "postgresql": "postgres",
+    "postgres": "postgres",
+    "sqlite": "sqlite",
+    "sqlite3": "sqlite",
+    "duckdb": "duckdb",
+    "http": "http",
+    "https": "http",
+    "slackwebhook": "slack",
+    "slack": "slack",
+}
+
+
+@dataclass(frozen=True)
+class Address:
+    """A resolved connection. `repr` and `str` never show the password."""
+
+    type: str
+    host: str = ""
+    port: int | None = None
+    user: str = ""
+    password: str = field(default="", repr=False)
+    database: str = ""
+    options: dict[str, str] = field(default_factory=dict)
+    scheme: str = ""
+    origin: str = ""
+    """Where the address was found, in words."""
+
+    def uri(self) -> str:
+        """The whole address as a URI, password included: for drivers and environments only."""
+        return self._uri(self.password)
+
+    def __str__(self) -> str:
+        return self._uri(logs.MASK if self.password else "")
+
+    def _uri(self, password: str) -> str:
+        scheme = self.scheme or self.type
+        if self.type in ("sqlite", "duckdb"):
+            return f"{scheme}:///{self.database}"
+        user = quote(self.user, safe="") + (f":{quote(password, safe='*')}" if password else "")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        where = (f"{user}@" if user else "") + host + (f":{self.port}" if self.port else "")
+        options = "&".join(f"{quote(k)}={quote(v)}" for k, v in self.options.items())
+        path = f"/{quote(self.database, safe='/')}" if self.database else ""
+        return f"{scheme}://{where}{path}" + (f"?{options}" if options else "")
+
+
+def parse_address(text: str, origin: str, expected: str | None = None) -> Address:
+    """Read a URI (`postgresql://user:password@host:5432/database?sslmode=require`) or Airflow's JSON
+    (`{"conn_type": "postgres", "host": …}`). Raises FatalError naming `origin`, never the secret.
+    """
+    try:
+        address = _from_json(text) if text.lstrip().startswith("{") else _from_uri(text)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        hint = "expected a URI such as postgresql://user:password@host:5432/database, or Airflow's JSON"
+        raise FatalError(f"the connection in {origin} cannot be read", hint=hint) from None
+    if expected and address.type != expected and not (expected == "slack" and address.type == "http"):
+        raise FatalError(f"the connection in {origin} is of type {address.type}, expected {expected}")
+    logs.add_secret(address.password)
+    logs.add_secret(quote(address.password, safe=""))
+    return replace(address, origin=origin, type=expected or address.type)
+
+
+def _from_uri(text: str) -> Address:
+    parts = urlsplit(text.strip())
+    kind = _TYPES[parts.scheme.lower().replace("-", "").split("+")[0]]
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if kind in ("sqlite", "duckdb"):
+        # sqlite:///relative.db and sqlite:////absolute.db, as SQLAlchemy has it
+        return Address(kind, database=unquote(parts.path[1:]), options=options, scheme=parts.scheme)
+    return Address(
+        kind,
+        host=unquote(parts.hostname or ""),
+        port=parts.port,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        database=unquote(parts.path.lstrip("/")),
+        options=options,
+        scheme=parts.scheme,
+    )
+
+
+def _from_json(text: str) -> Address:
+    """Airflow's JSON form: https://airflow.apache.org/docs/apache-airflow/stable/howto/connection.html"""
+    data = json.loads(text)
+    extra = data.get("extra") or {}
+    if isinstance(extra, str):
+        extra = json.loads(extra)
+    kind = _TYPES[data["conn_type"].lower().replace("_", "").replace("-", "")]
+    scheme = {"http": data.get("schema") or "http"}.get(kind, "")
+    database = data.get("host") if kind in ("sqlite", "duckdb") else data.get("schema")
+    return Address(
+        kind,
+        host=data.get("host") or "",
+        port=int(data["port"]) if data.get("port") else None,
+        user=data.get("login") or "",
+        password=data.get("password") or "",
+        database="" if kind == "http" else (database or ""),
+        options={k: str(v) for k, v in extra.items() if not isinstance(v, dict | list)},
+        scheme=scheme,
+    )

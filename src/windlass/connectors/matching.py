@@ -1,0 +1,77 @@
+"""Which column of a source goes into which column of a destination: by name, and by `select`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from windlass.connectors.protocol import Column
+from windlass.errors import FatalError, did_you_mean
+from windlass.plan.model import ColumnRules, Copy
+
+__all__ = ["Match", "match_columns"]
+
+
+@dataclass(frozen=True)
+class Match:
+    """A column that is copied: its name at the source, the type that `select` gives it, and where it goes."""
+
+    source: str
+    name: str
+    type: str | None
+    target: Column | None
+    rules: ColumnRules
+
+
+def match_columns(copy: Copy, source: Sequence[str], target: Sequence[Column] | None) -> list[Match]:
+    """The columns to copy. `target` is what the destination has, None when it will be made.
+
+    A column that the destination generates is left to it. Raises FatalError for a name that either end
+    does not have, for a value that the destination needs and nobody brings, and for an unused rule.
+    """
+    rules = dict(copy.validate.columns)
+    matches = []
+    for origin, name, kind in _picked(copy, source):
+        column = None if target is None else _find(name, target)
+        if column is None or not column.generated:
+            wanted = column.name if column else name
+            matches.append(Match(origin, wanted, kind, column, rules.pop(wanted, ColumnRules())))
+    _check_unused_rules(rules, matches)
+    _check_required(matches, target or ())
+    return matches
+
+
+def _picked(copy: Copy, source: Sequence[str]) -> Iterable[tuple[str, str, str | None]]:
+    if not copy.select:
+        return [(name, name, None) for name in source]
+    for column in copy.select:
+        if column.source not in source:
+            hint = did_you_mean(column.source, source)
+            raise FatalError(f"`select` names {column.source!r}, which the source does not have", hint=hint)
+    return [(column.source, column.name, column.type) for column in copy.select]
+
+
+def _find(name: str, target: Sequence[Column]) -> Column:
+    """The column of that name; failing that, the only one that differs just in case."""
+    for column in target:
+        if column.name == name:
+            return column
+    alike = [column for column in target if column.name.lower() == name.lower()]
+    if len(alike) == 1:
+        return alike[0]
+    hint = did_you_mean(name, [column.name for column in target]) or ""
+    raise FatalError(f"the destination has no column {name!r}", hint=f"{hint} (pick columns with `select`)".strip())
+
+
+def _check_required(matches: Sequence[Match], target: Sequence[Column]) -> None:
+    given = {match.name for match in matches}
+    missing = [column.name for column in target if column.required and column.name not in given]
+    if missing:
+        names = ", ".join(map(repr, missing))
+        raise FatalError(f"the destination needs a value for {names}, and the source has no such column")
+
+
+def _check_unused_rules(rules: dict[str, ColumnRules], matches: Sequence[Match]) -> None:
+    for name in rules:
+        hint = did_you_mean(name, [match.name for match in matches])
+        raise FatalError(f"`validate` names a column {name!r} that is not copied", hint=hint)

@@ -1,0 +1,65 @@
+"""SQL on Postgres, for `sql` and `check` tasks and for init files."""
+
+from __future__ import annotations
+
+from windlass.connectors.address import Address
+from windlass.connectors.postgres.catalog import table_names
+from windlass.connectors.postgres.session import Session
+from windlass.connectors.protocol import SqlResult
+from windlass.errors import FatalError, did_you_mean
+
+__all__ = ["PostgresDatabase"]
+
+_UNDEFINED_TABLE = "42P01"
+
+
+class PostgresDatabase:
+    """A connection. Implements `Database`."""
+
+    def __init__(self, address: Address) -> None:
+        self._session = Session(address)
+
+    def execute(self, script: str, *, transaction: bool = True) -> SqlResult:
+        try:
+            if transaction:
+                self._session.execute("BEGIN")
+            status = self._session.execute(script)
+            if transaction:
+                self._session.execute("COMMIT")
+        except FatalError as exc:
+            self._roll_back()
+            raise self._placed(exc, script) from exc
+        _, _, number = status.rpartition(" ")
+        return SqlResult(changed=int(number) if number.isdigit() else None)
+
+    def query(self, sql: str, limit: int | None = None) -> SqlResult:
+        try:
+            rows = self._session.fetch(f"SELECT * FROM ({sql.rstrip().rstrip(';')}\n) AS q LIMIT {limit}" if limit else sql)
+        except FatalError as exc:
+            raise self._placed(exc, sql) from exc
+        names = tuple(rows[0].keys()) if rows else ()
+        return SqlResult(names, tuple(tuple(row) for row in rows))
+
+    def tables(self) -> list[str]:
+        return table_names(self._session)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _roll_back(self) -> None:
+        if self._session.connection.is_in_transaction():
+            self._session.execute("ROLLBACK")
+
+    def _placed(self, error: FatalError, script: str) -> FatalError:
+        """The error with the line of the script that it is about, and near names for a missing table."""
+        cause = error.__cause__
+        hint = error.hint
+        if getattr(cause, "sqlstate", None) == _UNDEFINED_TABLE:
+            missing = error.message.split('"')[1] if '"' in error.message else ""
+            hint = did_you_mean(missing, self.tables()) or hint
+        position = getattr(cause, "position", None)
+        if position is None:
+            return FatalError(error.message, hint=hint)
+        line = script.count("\n", 0, int(position) - 1) + 1
+        text = script.splitlines()[line - 1].strip()
+        return FatalError(f"line {line}: {error.message}: {text}", hint=hint)

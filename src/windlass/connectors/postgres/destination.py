@@ -1,0 +1,365 @@
+"""Postgres as the destination of a copy: one transaction, from the first row to the ledger's.
+
+How the rows land depends on what is there and on what was asked for (`land`):
+
+    the table is missing             it is made, in this transaction, and copied into
+    replace                          copied into a new table that takes the old one's place (`replace.py`)
+    append, delete_insert            copied into the table itself
+    merge, quarantine, odd types     copied into a temporary table, and on from there (`staging.py`)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from windlass import failpoints, logs
+from windlass.connectors.address import Address
+from windlass.connectors.postgres.catalog import PgColumn, Table, default_schema, find_table, split_name
+from windlass.connectors.postgres.framing import HEADER, TRAILER
+from windlass.connectors.postgres.ledger import Ledger
+from windlass.connectors.postgres.replace import Swap, refuse_if_referenced, why_in_place
+from windlass.connectors.postgres.session import Session
+from windlass.connectors.postgres.staging import Staged, Staging
+from windlass.connectors.postgres.types import CAST_BY_SERVER, as_wanted, encoder_of, storable
+from windlass.connectors.protocol import (
+    BadRow,
+    Column,
+    Counts,
+    Interval,
+    LedgerEntry,
+    Meter,
+    Rows,
+    Shortcut,
+    Source,
+)
+from windlass.connectors.scratch import Scratch, identifier, literal
+from windlass.errors import FatalError, RetryableError, WindlassError
+from windlass.plan.model import Copy, Destination
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Landing", "PostgresDestination"]
+
+_SETTLE_DEADLINE, _SETTLE_PAUSE = 60.0, 0.5
+
+
+@dataclass
+class Landing:
+    """Where the rows of one load arrive, and what has to happen to them there."""
+
+    schema: str
+    table: str
+    columns: list[PgColumn]
+    fresh: bool
+    """The table was made in this transaction, so its rows can be frozen."""
+
+    staging: Staging | None = None
+    swap: Swap | None = None
+    highest: dict[str, int] = field(default_factory=dict)
+    """The highest value seen of each column that a sequence feeds."""
+
+    def note_highest(self, batch: pa.RecordBatch) -> None:
+        import pyarrow.compute as pc
+
+        for i, column in enumerate(self.columns):
+            if column.sequence is not None and (value := pc.max(batch.column(i)).as_py()) is not None:
+                self.highest[column.name] = max(int(value), self.highest.get(column.name, 0))
+
+
+class PostgresDestination:
+    """A table. Implements `Destination`."""
+
+    takes_queries = False
+    forbids_nul = True
+
+    def __init__(self, address: Address, end: Destination, interval: Interval | None) -> None:
+        self.session = Session(address)
+        self.end = end
+        self._interval = interval
+        schema, self._name = split_name(str(end.table))
+        self._schema = schema or default_schema(self.session)
+        self.table: Table | None = None
+        self._landing: Landing | None = None
+        self._ledger: Ledger | None = None
+
+    def close(self) -> None:
+        self.session.close()
+
+    def begin(self, entry: LedgerEntry) -> LedgerEntry | None:
+        self._require_schema()
+        self.table = self._find()
+        if self.table is not None and self.end.mode == "replace":
+            refuse_if_referenced(self.session, self.table)
+        self._ledger = Ledger(self.session, self._schema, self._name, entry.part)
+        self._ledger.take_over(entry)
+        self.table = self._find()  # the writer before may just have made it
+        return self._ledger.find(entry)
+
+    def last_cursor(self, entry: LedgerEntry) -> str | None:
+        assert self._ledger is not None
+        return self._ledger.last_cursor(entry)
+
+    def shortcut(self, source: Source, copy: Copy) -> Shortcut | None:
+        from windlass.connectors.postgres.relay import relay
+
+        return relay(source, self, copy)
+
+    def columns(self, scratch: Scratch) -> list[Column] | None:
+        return None if self.table is None else [as_wanted(column) for column in self.table.columns]
+
+    def storable(self, column: Column) -> Column:
+        return storable(column)
+
+    def path(self, *, query: bool) -> str:
+        return "arrow → copy-binary"
+
+    # --- rows ---
+
+    def write(self, rows: Rows, counts: Counts, scratch: Scratch, meter: Meter) -> None:
+        from windlass.connectors.postgres.encode import ENCODERS, encode
+
+        new = [(column.name, column.native) for column in rows.columns]
+        landing = self.land(new, rows.refuse if rows.sets_aside else None)
+        encoders = [ENCODERS[name] for name in self._encoders(landing)]
+        batches = rows.batches()
+
+        def next_chunk() -> memoryview | None:
+            batch = next(batches, None)
+            if batch is None:
+                return None
+            landing.note_highest(batch)
+            data = encode(batch, encoders)
+            meter(batch.num_rows, len(data))
+            counts.bytes += len(data)
+            return data
+
+        async def stream() -> AsyncIterator[Any]:
+            yield HEADER
+            coming = asyncio.ensure_future(asyncio.to_thread(next_chunk))
+            while (chunk := await coming) is not None:
+                coming = asyncio.ensure_future(asyncio.to_thread(next_chunk))
+                yield chunk
+                failpoints.reach("mid-copy")
+            yield TRAILER
+
+        self.session.run(self.copy_in_rows(stream()))
+        self.settle(counts)
+
+    def write_query(self, *_: object) -> None:
+        raise FatalError("a table of Postgres is no part of the scratch database")
+
+    def land(
+        self, columns: Sequence[tuple[str, str]], refuse: Callable[[BadRow, int], None] | None
+    ) -> Landing:
+        """Begin the transaction and prepare a table for these columns (name and, for a new table, type).
+
+        `refuse` gets the rows that violate a constraint; without it, one such row fails the load.
+        """
+        failpoints.reach("before-staging")
+        self.session.execute("BEGIN")
+        landing = self._target(columns)
+        self._landing = landing
+        staged = [Staged(c, encoder_of(c, careful=refuse is not None)) for c in landing.columns]
+        odd = any(column.encoder == CAST_BY_SERVER for column in staged)
+        careful = refuse is not None and self.table is not None and self._may_refuse_rows()
+        if odd or careful or (self.end.mode == "merge" and self.table is not None):
+            target = f"{identifier(landing.schema)}.{identifier(landing.table)}"
+            if careful and landing.swap is not None:
+                landing.swap.complete()  # its unique keys have to refuse rows, too
+            landing.staging = Staging(self.session, target, staged, refuse)
+            landing.staging.create()
+        return landing
+
+    async def copy_in_rows(self, stream: AsyncIterator[Any]) -> None:
+        """Send a binary COPY stream to where the rows land."""
+        landing = self._landing
+        assert landing is not None
+        staged = landing.staging is not None
+        status: str = await self.session.connection.copy_to_table(
+            "_windlass_staging" if staged else landing.table,
+            schema_name="pg_temp" if staged else landing.schema,
+            columns=[column.name for column in landing.columns],
+            source=stream,
+            format="binary",
+            freeze=True if landing.fresh and not staged else None,
+        )
+        self._copied = int(status.rpartition(" ")[2])
+
+    def settle(self, counts: Counts) -> None:
+        """Bring the rows from where they landed to where they belong."""
+        landing = self._landing
+        assert landing is not None
+        counts.written = self._copied
+        if landing.staging is not None:
+            if self.end.mode == "merge" and self.table is not None:
+                landing.staging.merge(self.end.key, counts)
+            else:
+                counts.written = landing.staging.insert()
+        elif self.end.mode == "merge":
+            counts.inserted, counts.updated, counts.unchanged = self._copied, 0, 0
+        if landing.swap is not None:
+            landing.swap.complete()
+        if self.end.mode == "merge" and self.table is None:
+            keys = ", ".join(identifier(name) for name in self.end.key)
+            table = f"{identifier(landing.schema)}.{identifier(landing.table)}"
+            self.session.execute(f"ALTER TABLE {table} ADD PRIMARY KEY ({keys})")
+
+    def restart(self) -> None:
+        self._landing = None
+        self.session.execute("ROLLBACK")
+
+    # --- the end of the transaction ---
+
+    def commit(self, entry: LedgerEntry) -> None:
+        assert self._ledger is not None
+        failpoints.reach("before-ledger")
+        self._ledger.record(entry)
+        failpoints.reach("after-ledger")
+        if self._landing is not None:
+            self._move_sequences(self._landing)
+            if self._landing.swap is not None:
+                self._landing.swap.finish()
+        self.session.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        failpoints.reach("before-commit")
+        try:
+            self.session.execute("COMMIT")
+        except RetryableError as exc:
+            self._settle_lost_commit(self._ledger, exc)
+        failpoints.reach("after-commit")
+
+    def explain(self, error: RetryableError) -> WindlassError:
+        """A lost connection may be the doing of a later writer; then trying again would be wrong."""
+        if self._ledger is None:
+            return error
+        try:
+            session = Session(self.session.address)
+        except WindlassError:
+            return error
+        try:
+            return self._ledger.fenced() if self._ledger.is_fenced(session) else error
+        finally:
+            session.close()
+
+    def highest(self, landing: Landing, column: str) -> int | None:
+        """The highest value of a column among the rows that have landed."""
+        table = f"{identifier(landing.schema)}.{identifier(landing.table)}"
+        value: int | None = self.session.value(f"SELECT max({identifier(column)}) FROM {table}")
+        return value
+
+    def normal_type(self, text: str) -> str:
+        """What Postgres calls a type that somebody wrote in `select`. Raises FatalError for no type."""
+        self.session.execute("BEGIN")
+        try:
+            self.session.execute(f"CREATE TEMP TABLE windlass_type (value {text})")
+            kind: str = self.session.value(
+                "SELECT format_type(atttypid, atttypmod) FROM pg_attribute "
+                "WHERE attrelid = 'pg_temp.windlass_type'::regclass AND attnum = 1"
+            )
+        except FatalError as exc:
+            raise FatalError(f"unknown type {text!r}: {exc.message}") from exc
+        finally:
+            self.session.execute("ROLLBACK")
+        return kind
+
+    def require_type(self, kind: str) -> None:
+        """Raise FatalError when the destination's database lacks a type of the source's own."""
+        if self.session.value("SELECT to_regtype($1)", kind) is None:
+            hint = "create it there, or cast the column to text with `select`"
+            raise FatalError(f"the destination has no type {kind}", hint=hint)
+
+    def _settle_lost_commit(self, ledger: Ledger, lost: RetryableError) -> None:
+        """The connection broke during COMMIT: only the ledger knows whether it happened."""
+        logs.warning("commit_unsettled", because=lost.message)
+        deadline = time.monotonic() + _SETTLE_DEADLINE
+        while True:
+            try:
+                session = Session(self.session.address)
+                try:
+                    committed = ledger.was_committed(session)
+                finally:
+                    session.close()
+                break
+            except RetryableError:
+                if time.monotonic() > deadline:
+                    hint = "start the run again: the ledger will say whether the rows are there"
+                    raise RetryableError("the connection was lost during COMMIT", hint=hint) from lost
+                time.sleep(_SETTLE_PAUSE)
+        logs.info("commit_settled", committed=committed)
+        if not committed:
+            raise RetryableError(f"nothing was committed: {lost.message}") from lost
+
+    def _move_sequences(self, landing: Landing) -> None:
+        """Let sequences go on past the values that were copied; a sequence is never moved back."""
+        for column in landing.columns:
+            if column.sequence is not None and (highest := landing.highest.get(column.name)) is not None:
+                self.session.execute(
+                    f"SELECT setval({literal(column.sequence)}, {highest}) FROM {column.sequence} "
+                    f"WHERE last_value < {highest}"
+                )
+
+    # --- looking around ---
+
+    def _find(self) -> Table | None:
+        return find_table(self.session, f"{identifier(self._schema)}.{identifier(self._name)}")
+
+    def _require_schema(self) -> None:
+        if self.session.value("SELECT to_regnamespace($1)", identifier(self._schema)) is None:
+            hint = f"make it with: CREATE SCHEMA {identifier(self._schema)}"
+            raise FatalError(f"there is no schema {self._schema!r}", hint=hint)
+
+    def _target(self, columns: Sequence[tuple[str, str]]) -> Landing:
+        if self.table is None:
+            return self._make_table(columns)
+        written = [c for name, _ in columns if (c := self.table.column(name)) is not None and not c.generated]
+        if self.end.mode == "replace":
+            why = why_in_place(self.session, self.table)
+            if why is None:
+                swap = Swap(self.session, self.table)
+                swap.create()
+                return Landing(self._schema, swap.name, written, fresh=True, swap=swap)
+            logs.info("replaced_in_place", table=self.table.sql, because=why)
+            self.session.execute(f"DELETE FROM {self.table.sql}")
+        elif self.end.mode == "delete_insert":
+            self._delete_interval(self.table)
+        return Landing(self._schema, self._name, written, fresh=False)
+
+    def _make_table(self, columns: Sequence[tuple[str, str]]) -> Landing:
+        name = f"{identifier(self._schema)}.{identifier(self._name)}"
+        made = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns)
+        self.session.execute(f"CREATE TABLE {name} ({made})")
+        table = self._find()
+        assert table is not None
+        return Landing(self._schema, self._name, list(table.columns), fresh=True)
+
+    def _delete_interval(self, table: Table) -> None:
+        assert self._interval is not None
+        assert self.end.interval is not None
+        column, (start, end) = identifier(self.end.interval), self._interval
+        self.session.execute(
+            f"DELETE FROM {table.sql} WHERE {column} >= {literal(start.isoformat())}::timestamptz "
+            f"AND {column} < {literal(end.isoformat())}::timestamptz"
+        )
+
+    def _may_refuse_rows(self) -> bool:
+        """Whether there is a constraint or trigger beyond NOT NULL, which is checked on the way."""
+        assert self.table is not None
+        return bool(
+            self.session.value(
+                "SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = $1::int8::oid AND contype <> 'n') "
+                "OR EXISTS (SELECT FROM pg_index WHERE indrelid = $1::int8::oid AND indisunique) "
+                "OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = $1::int8::oid AND NOT tgisinternal)",
+                self.table.oid,
+            )
+        )
+
+    def _encoders(self, landing: Landing) -> list[str]:
+        if landing.staging is not None:
+            names = [column.encoder for column in landing.staging.columns]
+        else:
+            names = [encoder_of(column, careful=False) for column in landing.columns]
+        return ["text" if name == CAST_BY_SERVER else name for name in names]

@@ -1,0 +1,191 @@
+"""Rows that first arrive in a temporary table, and how they get from there into the destination.
+
+For `merge`; for columns that only the server can cast from text; and when rows that violate a
+constraint shall be set aside: then the rows go in by halves, until every bad one stands alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from windlass.connectors.postgres.catalog import PgColumn
+from windlass.connectors.postgres.session import Session, integrity_error
+from windlass.connectors.postgres.types import CAST_BY_SERVER
+from windlass.connectors.protocol import BadRow, BadRowError, Counts, Reason
+from windlass.connectors.scratch import identifier
+from windlass.errors import WindlassError
+
+__all__ = ["Staged", "Staging"]
+
+NAME = "pg_temp._windlass_staging"
+
+_REASONS = {
+    "23502": Reason.IS_NULL,
+    "23503": Reason.FOREIGN_KEY_VIOLATION,
+    "23505": Reason.UNIQUE_VIOLATION,
+    "23514": Reason.CHECK_VIOLATION,
+    "23P01": Reason.EXCLUSION_VIOLATION,
+    "22001": Reason.TOO_LONG,
+    "22003": Reason.OUT_OF_RANGE,
+    "22021": Reason.WRONG_ENCODING,
+}
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A column of the staging table: the destination's column, and how it is encoded on the way."""
+
+    column: PgColumn
+    encoder: str
+
+    @property
+    def type(self) -> str:
+        return "text" if self.encoder == CAST_BY_SERVER else self.column.type
+
+    @property
+    def cast(self) -> str:
+        """SQL that gives the value the destination's type."""
+        name = identifier(self.column.name)
+        if self.encoder != CAST_BY_SERVER:
+            return name
+        if self.column.type.endswith("[]"):
+            items = f"ARRAY(SELECT jsonb_array_elements_text({name}::jsonb))::text"
+            name = f"CASE WHEN ltrim({name}) LIKE '[%' THEN {items} ELSE {name} END"
+        return f"({name})::{self.column.type}"
+
+
+@dataclass
+class Staging:
+    """The temporary table of one load, and the destination that its rows are meant for."""
+
+    session: Session
+    target: str
+    columns: Sequence[Staged]
+    refuse: Callable[[BadRow, int], None] | None
+    """What to do with a row that the destination refuses, and its position; None: the load fails."""
+
+    def create(self) -> str:
+        columns = ", ".join(f"{identifier(c.column.name)} {c.type}" for c in self.columns)
+        self.session.execute(f"DROP TABLE IF EXISTS {NAME}; CREATE TEMP TABLE _windlass_staging ({columns}) ON COMMIT DROP")
+        return NAME
+
+    def insert(self) -> int:
+        """Bring all rows into the destination; those that it refuses are set aside. Returns how many went in."""
+        if self.refuse is None:
+            return self._insert(None)
+        pages = self.session.value(f"SELECT pg_relation_size('{NAME}') / current_setting('block_size')::int8")
+        return self._insert_by_halves(0, pages)
+
+    def merge(self, key: Sequence[str], counts: Counts) -> None:
+        """Update the rows whose key is there and whose values differ, insert the others: one statement."""
+        self.session.execute(f"ANALYZE {NAME}")
+        self._check_key(key)
+        names = [c.column.name for c in self.columns]
+        others = [name for name in names if name not in key]
+        on = " AND ".join(f"d.{identifier(name)} = s.{identifier(name)}" for name in key)
+        total = self.session.value(f"SELECT count(*) FROM {NAME}")
+        update = "SELECT 1 WHERE false"
+        if others:
+            changes = ", ".join(f"{identifier(name)} = s.{identifier(name)}" for name in others)
+            old, new = (", ".join(f"{alias}.{identifier(n)}" for n in others) for alias in "ds")
+            # *<> compares the values as they are stored, so 1.0 and 1.00 differ, and every type has it
+            update = f"UPDATE {self.target} d SET {changes} FROM s WHERE {on} AND ROW({old}) *<> ROW({new}) RETURNING 1"
+        row = self.session.row(
+            f"WITH s AS (SELECT {self._cast_list()} FROM {NAME}), u AS ({update}), i AS ("
+            f"INSERT INTO {self.target} ({self._names()}) OVERRIDING SYSTEM VALUE SELECT {self._names('s.')} FROM s "
+            f"WHERE NOT EXISTS (SELECT FROM {self.target} d WHERE {on}) RETURNING 1) "
+            "SELECT (SELECT count(*) FROM u) AS updated, (SELECT count(*) FROM i) AS inserted"
+        )
+        counts.updated, counts.inserted = row["updated"], row["inserted"]
+        counts.unchanged = total - counts.updated - counts.inserted
+        counts.written = total
+
+    def _check_key(self, key: Sequence[str]) -> None:
+        """Set rows aside whose key is NULL or occurs more than once: which of them should win?"""
+        names = ", ".join(identifier(name) for name in key)
+        null = " OR ".join(f"{identifier(name)} IS NULL" for name in key)
+        rows = self.session.fetch(
+            f"SELECT ctid::text AS ctid, ({null}) AS is_null, to_jsonb(t)::text AS record FROM ("
+            f"SELECT *, ctid, count(*) OVER (PARTITION BY {names}) AS windlass_count FROM {NAME}) t "
+            f"WHERE {null} OR windlass_count > 1"
+        )
+        for row in rows:
+            record = json.loads(row["record"])
+            record = {c.column.name: record[c.column.name] for c in self.columns}
+            shown = ", ".join(f"{name}={record[name]!r}" for name in key)
+            if row["is_null"]:
+                bad = BadRow(Reason.IS_NULL, f"the key is NULL ({shown})", key[0], record=record)
+            else:
+                bad = BadRow(Reason.DUPLICATE_KEY, f"the key occurs more than once ({shown})", key[0], record=record)
+            self._set_aside(bad, row["ctid"])
+        if rows:
+            self.session.execute(f"DELETE FROM {NAME} WHERE ctid = ANY (ARRAY{[r['ctid'] for r in rows]!r}::tid[])")
+
+    def _insert_by_halves(self, first: int, last: int) -> int:
+        """Insert the rows of the pages [first, last); a page that fails is inserted row by row."""
+        if first >= last:
+            return 0
+        try:
+            return self._try(f"ctid >= '({first},0)' AND ctid < '({last},0)'")
+        except WindlassError as exc:
+            if integrity_error(exc) is None:
+                raise
+        if last - first > 1:
+            middle = (first + last) // 2
+            return self._insert_by_halves(first, middle) + self._insert_by_halves(middle, last)
+        rows = self.session.fetch(
+            f"SELECT ctid::text AS ctid FROM {NAME} WHERE ctid >= '({first},0)' AND ctid < '({last},0)' ORDER BY ctid"
+        )
+        return sum(self._insert_one(row["ctid"]) for row in rows)
+
+    def _insert_one(self, ctid: str) -> int:
+        try:
+            return self._try(f"ctid = '{ctid}'")
+        except WindlassError as exc:
+            error = integrity_error(exc)
+            if error is None:
+                raise
+            self._set_aside(self._bad_row(error, ctid), ctid)
+            return 0
+
+    def _try(self, where: str) -> int:
+        self.session.execute("SAVEPOINT windlass_part")
+        try:
+            inserted = self._insert(where)
+        except WindlassError:
+            self.session.execute("ROLLBACK TO SAVEPOINT windlass_part")
+            raise
+        self.session.execute("RELEASE SAVEPOINT windlass_part")
+        return inserted
+
+    def _insert(self, where: str | None) -> int:
+        status = self.session.execute(
+            f"INSERT INTO {self.target} ({self._names()}) OVERRIDING SYSTEM VALUE "
+            f"SELECT {self._cast_list()} FROM {NAME}" + (f" WHERE {where}" if where else "")
+        )
+        return int(status.rpartition(" ")[2])
+
+    def _bad_row(self, error: Any, ctid: str) -> BadRow:
+        record = self.session.value(f"SELECT to_jsonb(t)::text FROM {NAME} t WHERE ctid = '{ctid}'")
+        details = error.as_dict()
+        message = "; ".join(str(part) for part in (error.args[0], details.get("detail")) if part)
+        reason = _REASONS.get(error.sqlstate)
+        if reason is None:
+            reason = Reason.TYPE_MISMATCH if error.sqlstate.startswith("22") else Reason.REFUSED
+        return BadRow(reason, message, details.get("column_name"), record=json.loads(record))
+
+    def _set_aside(self, row: BadRow, ctid: str) -> None:
+        if self.refuse is None:
+            raise BadRowError("bad rows, and `on_bad_row` is `fail`", [row])
+        page, number = ctid.strip("()").split(",")
+        sql = f"SELECT count(*) FROM {NAME} WHERE ctid < '({page},{number})'"
+        self.refuse(row, self.session.value(sql))
+
+    def _names(self, prefix: str = "") -> str:
+        return ", ".join(prefix + identifier(c.column.name) for c in self.columns)
+
+    def _cast_list(self) -> str:
+        return ", ".join(f"{c.cast} AS {identifier(c.column.name)}" for c in self.columns)

@@ -1,0 +1,83 @@
+"""Finds the address of a connection, in the places that DESIGN names and in their order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from windlass.connectors.address import Address, parse_address
+from windlass.errors import FatalError
+
+__all__ = ["places", "read_env_file", "resolve", "variable"]
+
+
+def variable(name: str, prefix: str = "WINDLASS_CONN_") -> str:
+    """The environment variable of a connection: `pg-x` is `WINDLASS_CONN_PG_X`."""
+    return prefix + name.upper().replace("-", "_")
+
+
+def resolve(name: str, kind: str, project: Path, environ: Mapping[str, str] = os.environ) -> Address | None:
+    """The first address found, or None when the connection is configured nowhere. Raises FatalError
+    for one that cannot be read: a broken configuration must not turn into a dev service.
+    """
+    for origin, lookup in places(name, project, environ):
+        text = lookup()
+        if text:
+            return parse_address(text, origin, kind)
+    return None
+
+
+def places(
+    name: str, project: Path, environ: Mapping[str, str] = os.environ
+) -> list[tuple[str, Callable[[], str | None]]]:
+    """Every place that is looked at, in order: what it is called, and how to look."""
+    own, airflow = variable(name), variable(name, "AIRFLOW_CONN_")
+    env_file, secret = project / ".env", Path("/run/secrets") / name
+    return [
+        (f"the environment variable {own}", lambda: environ.get(own)),
+        (f"the environment variable {airflow}", lambda: environ.get(airflow)),
+        (f"{own} in {env_file}", lambda: read_env_file(env_file).get(own)),
+        (f"{airflow} in {env_file}", lambda: read_env_file(env_file).get(airflow)),
+        (f"the file {secret}", lambda: _read(secret)),
+        (f"the Airflow connection {name!r}", lambda: _from_airflow(name, environ)),
+    ]
+
+
+def read_env_file(file: Path) -> dict[str, str]:
+    """`NAME=value` lines; comments, `export` and quotes as a shell would have them."""
+    values: dict[str, str] = {}
+    for line in (_read(file) or "").splitlines():
+        key, found, value = line.strip().removeprefix("export ").partition("=")
+        if not found or key.startswith("#"):
+            continue
+        value = value.strip()
+        if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        values[key.strip()] = value
+    return values
+
+
+def _read(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, UnicodeDecodeError) as exc:
+        raise FatalError(f"cannot read {file}: {exc}") from exc
+
+
+def _from_airflow(name: str, environ: Mapping[str, str]) -> str | None:
+    """Inside a task of Airflow 3, its connections are reached through the task SDK."""
+    if "AIRFLOW_CTX_DAG_ID" not in environ:
+        return None
+    try:
+        from airflow.sdk import Connection  # type: ignore[import-not-found]
+        from airflow.sdk.exceptions import AirflowRuntimeError  # type: ignore[import-not-found]
+    except ImportError:
+        return None
+    try:
+        uri: str = Connection.get(name).get_uri()
+    except AirflowRuntimeError:
+        return None
+    return uri

@@ -1,0 +1,139 @@
+"""The scratch database of a copy: an in-memory DuckDB through which rows are read, cast and checked.
+
+Its memory is capped; what does not fit goes to a temporary folder, which is removed with it.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from windlass.connectors.protocol import Column
+from windlass.errors import FatalError, RetryableError, WindlassError, extra
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+__all__ = ["DEFAULT_MEMORY", "Scratch", "duckdb_errors", "identifier", "literal"]
+
+DEFAULT_MEMORY = 512_000_000
+_BATCH_ROWS = 20_000  # small enough that a batch of wide rows stays in the cache of a core
+
+
+class Scratch:
+    """A DuckDB session. Use as a context manager."""
+
+    def __init__(self, memory: int = DEFAULT_MEMORY, folder: Path | None = None) -> None:
+        with extra("reading and writing files", "files"):
+            import duckdb
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        self.folder = Path(tempfile.mkdtemp(prefix="windlass-", dir=folder))
+        config: dict[str, Any] = {
+            "memory_limit": f"{memory // 10**6}MB",
+            "temp_directory": str(self.folder / "spill"),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        self.connection = duckdb.connect(config=config)
+        self.connection.execute("SET TimeZone = 'UTC'")
+        self._names = 0
+
+    def __enter__(self) -> Scratch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run SQL and return all its rows."""
+        with duckdb_errors():
+            return self.connection.execute(sql, parameters).fetchall()
+
+    def value(self, sql: str, parameters: Sequence[object] = ()) -> Any:
+        """The one value that SQL returns."""
+        return self.rows(sql, parameters)[0][0]
+
+    def stream(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """Run a SELECT and yield its rows as Arrow record batches, in order, as they are made."""
+        with duckdb_errors():
+            reader = self.connection.cursor().sql(sql).to_arrow_reader(_BATCH_ROWS)
+            while True:
+                try:
+                    batch = reader.read_next_batch()
+                except StopIteration:
+                    return
+                if batch.num_rows:
+                    yield batch
+
+    def describe(self, sql: str) -> list[Column]:
+        """The columns that a SELECT would return."""
+        with duckdb_errors():
+            return [Column(r[0], r[1]) for r in self.connection.execute(f"DESCRIBE {sql}").fetchall()]
+
+    def normal_type(self, text: str) -> str:
+        """What DuckDB calls a type that somebody wrote, such as `numeric(12, 2)` or `timestamptz`."""
+        if not re.fullmatch(r"[A-Za-z][\w ]*(\(\s*\d+\s*(,\s*\d+\s*)?\))?( with(out)? time zone)?(\[\])*", text, re.I):
+            raise FatalError(f"{text!r} is no type", hint="expected one such as bigint, numeric(12,2) or date")
+        name = {"jsonb": "JSON"}.get(text.strip().lower(), text)
+        try:
+            return str(self.value(f"SELECT typeof(CAST(NULL AS {name}))"))
+        except WindlassError as exc:
+            raise FatalError(f"unknown type {text!r}", hint=exc.message) from exc
+
+    def register(self, reader: pa.RecordBatchReader) -> str:
+        """Make an Arrow stream readable, once, under the name that is returned."""
+        name = self.new_name()
+        self.connection.register(name, reader)
+        return name
+
+    def new_name(self) -> str:
+        """A name that nothing in this database has yet."""
+        self._names += 1
+        return f"_scratch_{self._names}"
+
+
+def identifier(name: str) -> str:
+    """A name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: object) -> str:
+    """A value as an SQL literal, for DuckDB, Postgres and SQLite alike."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, int | float):
+        return repr(value)
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+@contextmanager
+def duckdb_errors() -> Iterator[None]:
+    """Turn DuckDB's exceptions into ours."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as exc:
+        hint = "give it more with --memory, such as --memory 2GB"
+        raise FatalError(f"out of memory: {_first_line(exc)}", hint=hint) from exc
+    except duckdb.IOException as exc:
+        message = _first_line(exc)
+        if "No space left" in message or "not enough space" in message.lower():
+            raise RetryableError(f"no space left on the disk: {message}", hint="free some and try again") from exc
+        raise FatalError(message) from exc
+    except duckdb.Error as exc:
+        raise FatalError(_first_line(exc)) from exc
+
+
+def _first_line(exc: duckdb.Error) -> str:
+    return str(exc).strip().split("\n", 1)[0]

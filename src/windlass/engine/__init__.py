@@ -1,0 +1,5 @@
+"""The copy engine: moves rows from a source to a destination, exactly once, losing none."""
+
+from windlass.engine.job import CopyResult, Identity, Job, Workspace
+
+__all__ = ["CopyResult", "Identity", "Job", "Workspace"]

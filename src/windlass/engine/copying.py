@@ -1,0 +1,156 @@
+"""One copy from beginning to end.
+
+    open both ends → was this load committed before? → pick the path → move the rows
+    → read = written + quarantined? → bad rows on disk → commit, ledger included
+
+A connector may know a shorter path between its own kind of ends (Postgres hands its binary COPY
+stream through untouched). Every other pair meets in the scratch database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from windlass import logs
+from windlass.connectors.protocol import Counts, Destination, LedgerEntry, Source
+from windlass.connectors.scratch import Scratch
+from windlass.engine.ends import open_destination, open_source
+from windlass.engine.job import CopyResult, Job
+from windlass.engine.ledger import new_entry, refuse_other_input, with_counts
+from windlass.engine.outputs import outputs_of
+from windlass.engine.quarantine import Quarantine
+from windlass.engine.rows import MisfitError, RowStream
+from windlass.errors import FatalError, RetryableError, WindlassError
+
+__all__ = ["copy"]
+
+
+def copy(job: Job) -> CopyResult:
+    """Do the copy. Raises WindlassError; then nothing was committed, and nothing is left behind."""
+    with closing(open_source(job)) as source, closing(open_destination(job)) as destination:
+        entry = new_entry(job, source)
+        earlier = destination.begin(entry)
+        if earlier is not None and job.copy.destination.mode == "append" and not job.force:
+            refuse_other_input(earlier, entry)
+            return _already_done(earlier)
+        try:
+            return _load(job, source, destination, entry)
+        except RetryableError as exc:
+            raise destination.explain(exc) from exc
+
+
+def _load(job: Job, source: Source, destination: Destination, entry: LedgerEntry) -> CopyResult:
+    cursor = _restrict(job, source, destination, entry)
+    with _quarantine(job) as quarantine:
+        result = _move(job, source, destination, quarantine)
+        file = quarantine.finish(source, result.counts.read)
+        result.quarantine, result.bad_rows = file and str(file), quarantine.first
+        result.counts.quarantined = quarantine.count
+        source.close()  # it may hold locks on the very table that is replaced
+        destination.commit(with_counts(entry, result.counts, cursor))
+    return result
+
+
+def _already_done(earlier: LedgerEntry) -> CopyResult:
+    logs.info("already_loaded", run_key=earlier.run_key, committed_at=earlier.committed_at)
+    counts = Counts(earlier.rows_read, earlier.rows_written, earlier.rows_quarantined)
+    return CopyResult("already-loaded", counts, skipped=True)
+
+
+def _restrict(job: Job, source: Source, destination: Destination, entry: LedgerEntry) -> str | None:
+    """Keep of the source what this load is about. Returns the cursor to remember with it."""
+    if job.copy.destination.mode == "delete_insert" and source.filters_interval:
+        source.slice(str(job.copy.destination.interval), _interval(job))
+    if job.copy.cursor is None:
+        return None
+    return source.advance(job.copy.cursor, destination.last_cursor(entry))
+
+
+def _interval(job: Job) -> tuple[datetime, datetime]:
+    if job.interval is None or job.interval[0] >= job.interval[1]:
+        raise FatalError(
+            "`mode: delete_insert` needs a data interval, and this run has none",
+            hint="give the pipeline a schedule, and run it with --logical-date",
+        )
+    return job.interval
+
+
+def _move(job: Job, source: Source, destination: Destination, quarantine: Quarantine) -> CopyResult:
+    shortcut = destination.shortcut(source, job.copy)
+    if shortcut is not None:
+        result = CopyResult(shortcut.name, Counts())
+        shortcut.run(result.counts, quarantine, job.meter)
+        return result
+    with Scratch(job.memory, job.scratch_folder) as scratch:
+        try:
+            return _through_scratch(job, source, destination, quarantine, scratch)
+        except MisfitError as exc:
+            logs.info("types_inferred_again", column=exc.column, because="a value did not fit the sample's type")
+            quarantine.discard()
+            destination.restart()
+            source.infer_from_everything(scratch)
+            return _through_scratch(job, source, destination, quarantine, scratch)
+
+
+def _through_scratch(
+    job: Job, source: Source, destination: Destination, quarantine: Quarantine, scratch: Scratch
+) -> CopyResult:
+    result = CopyResult("", Counts())
+    sliced_here = job.copy.destination.mode == "delete_insert" and not source.filters_interval
+    rows = RowStream(
+        source,
+        scratch,
+        outputs_of(job.copy, source, destination, scratch),
+        quarantine,
+        result.counts,
+        forbids_nul=destination.forbids_nul,
+        json_schema=job.copy.validate.json_schema,
+        interval=(str(job.copy.destination.interval), _interval(job)) if sliced_here else None,
+    )
+    if not _written_as_query(job, rows, source, destination, result, scratch):
+        result.path = destination.path(query=False)
+        destination.write(rows, result.counts, scratch, job.meter)
+    rejected = source.rejected(scratch)
+    quarantine.add(rejected, source)
+    result.counts.read += len(rejected)
+    return result
+
+
+def _written_as_query(
+    job: Job, rows: RowStream, source: Source, destination: Destination, result: CopyResult, scratch: Scratch
+) -> bool:
+    """Try the fast way that ends at the first bad row; then the other one starts from the beginning."""
+    query = rows.query() if destination.takes_queries and source.rereadable else None
+    if query is None:
+        return False
+    result.path = destination.path(query=True)
+    try:
+        destination.write_query(query, rows.columns, result.counts, scratch, job.meter)
+    except WindlassError as exc:
+        if not rows.found_bad_row(exc):
+            raise
+        destination.restart()
+        result.counts.reset()
+        return False
+    return True
+
+
+@contextmanager
+def _quarantine(job: Job) -> Iterator[Quarantine]:
+    """The quarantine of this copy; what was set aside is thrown away when the copy fails."""
+    with TemporaryDirectory(prefix="windlass-") as folder:
+        quarantine = Quarantine(
+            job.quarantine_file or Path(folder) / "quarantine.ndjson",
+            job.identity,
+            fail=job.copy.on_bad_row == "fail",
+            limit=job.copy.max_bad_rows,
+        )
+        try:
+            yield quarantine
+        except BaseException:
+            quarantine.discard()
+            raise

@@ -1,0 +1,35 @@
+"""Opens the two ends of a copy: a database through its connector, anything with a path as files."""
+
+from __future__ import annotations
+
+from windlass import registry
+from windlass.connectors.protocol import Destination, Source
+from windlass.engine.job import Job
+
+__all__ = ["open_destination", "open_source"]
+
+
+def open_source(job: Job) -> Source:
+    """Connect to the source. Raises WindlassError when that is not possible."""
+    end = job.copy.source
+    if end.connection is None:
+        from windlass.connectors.files import open_source as open_files
+
+        return open_files(end, job.workspace.to_read(str(end.path)))
+    address = job.addresses[end.connection]
+    connector = registry.load(str(registry.CONNECTORS[address.type].database))
+    source: Source = connector.open_source(address, end)
+    return source
+
+
+def open_destination(job: Job) -> Destination:
+    """Connect to the destination. Raises WindlassError when that is not possible."""
+    end = job.copy.destination
+    if end.connection is None:
+        from windlass.connectors.files import open_destination as open_files
+
+        return open_files(end, job.workspace.to_write(str(end.path)))
+    address = job.addresses[end.connection]
+    connector = registry.load(str(registry.CONNECTORS[address.type].database))
+    destination: Destination = connector.open_destination(address, end, job.interval)
+    return destination

@@ -1,0 +1,84 @@
+"""What the copy engine is asked to do, and what it says afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from windlass.connectors.address import Address
+from windlass.connectors.protocol import BadRow, Counts, Meter
+from windlass.connectors.scratch import DEFAULT_MEMORY
+from windlass.plan.model import Copy
+
+__all__ = ["CopyResult", "Identity", "Job", "Workspace"]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who loads: what the ledger knows a load by. The run key stays the same over retries."""
+
+    pipeline: str
+    task: str
+    run_id: str
+    run_key: str
+    part: str = ""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where relative paths are: read from `root`, else from the project; written to `root`.
+
+    On a laptop both are the project folder; in a container `root` is `/data`.
+    """
+
+    root: Path
+    project: Path
+
+    def to_read(self, path: str) -> Path:
+        """The file or pattern of that name in the workspace if something is there, else in the project."""
+        own = self.root / path
+        if self.root == self.project or own.exists() or _matches(own):
+            return own
+        fallback = self.project / path
+        return fallback if fallback.exists() or _matches(fallback) else own
+
+    def to_write(self, path: str) -> Path:
+        return self.root / path
+
+
+def _matches(pattern: Path) -> bool:
+    import glob
+
+    return glob.has_magic(str(pattern)) and next(glob.iglob(str(pattern), recursive=True), None) is not None
+
+
+def _ignore(_rows: int, _bytes: int) -> None:
+    return
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One `copy`, rendered, with the addresses of the connections that it names."""
+
+    copy: Copy
+    identity: Identity
+    workspace: Workspace
+    addresses: dict[str, Address] = field(default_factory=dict)
+    interval: tuple[datetime, datetime] | None = None
+    memory: int = DEFAULT_MEMORY
+    scratch_folder: Path | None = None
+    quarantine_file: Path | None = None
+    force: bool = False
+    meter: Meter = _ignore
+
+
+@dataclass
+class CopyResult:
+    """What a copy did. `path` is the way the rows took; `bad_rows` are the first few of them."""
+
+    path: str
+    counts: Counts
+    skipped: bool = False
+    quarantine: str | None = None
+    bad_rows: list[BadRow] = field(default_factory=list)

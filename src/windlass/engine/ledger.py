@@ -1,0 +1,69 @@
+"""The ledger: how a load is recognised when it is started a second time.
+
+Each destination keeps its own (`_windlass_loads` in a database, a manifest beside files) and writes
+it in the same transaction as the data. Here is only what they have in common.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+from windlass import __version__
+from windlass.connectors.protocol import Counts, LedgerEntry, Source
+from windlass.engine.job import Job
+from windlass.errors import FatalError
+
+__all__ = ["new_entry", "refuse_other_input", "with_counts"]
+
+
+def new_entry(job: Job, source: Source) -> LedgerEntry:
+    """The entry that this load would write, but for what only its end can tell."""
+    identity = job.identity
+    return LedgerEntry(
+        pipeline=identity.pipeline,
+        task=identity.task,
+        run_key=identity.run_key,
+        part=identity.part,
+        digest=_digest(job, source),
+        version=__version__,
+    )
+
+
+def with_counts(entry: LedgerEntry, counts: Counts, cursor: str | None) -> LedgerEntry:
+    """The entry as it will be committed. Raises FatalError when rows are missing: nothing may be lost."""
+    if counts.read != counts.written + counts.quarantined:
+        raise FatalError(
+            f"rows are missing: read {counts.read}, written {counts.written}, "
+            f"quarantined {counts.quarantined}; nothing was committed",
+            hint="this is a defect of windlass: please report it with the log of this task",
+        )
+    return replace(
+        entry,
+        rows_read=counts.read,
+        rows_written=counts.written,
+        rows_quarantined=counts.quarantined,
+        cursor=cursor,
+    )
+
+
+def refuse_other_input(earlier: LedgerEntry, entry: LedgerEntry) -> None:
+    """Raise FatalError when a load of the same run key was committed from another input."""
+    if earlier.digest != entry.digest:
+        raise FatalError(
+            f"run key {entry.run_key!r} was already loaded from another input ({earlier.rows_written} rows, "
+            f"{earlier.committed_at}), and loading this one too would append a second time",
+            hint="start a new run; or, if both belong there, load it all the same with --force",
+        )
+
+
+def _digest(job: Job, source: Source) -> str:
+    """What identifies the input: where it is read from, and what is taken of it."""
+    copy = job.copy
+    what = {
+        "source": source.fingerprint(),
+        "select": [(column.name, column.source, column.type) for column in copy.select],
+        "cursor": copy.cursor,
+    }
+    return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:32]

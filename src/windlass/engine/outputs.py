@@ -1,0 +1,29 @@
+"""The columns that a copy produces: each made from one of the source's, to fit one of the destination's."""
+
+from __future__ import annotations
+
+from windlass.connectors.matching import Match, match_columns
+from windlass.connectors.protocol import Column, Destination, Source
+from windlass.connectors.scratch import Scratch
+from windlass.engine.rows import Output
+from windlass.plan.model import Copy
+
+__all__ = ["outputs_of"]
+
+
+def outputs_of(copy: Copy, source: Source, destination: Destination, scratch: Scratch) -> list[Output]:
+    """The columns of the copy. Raises FatalError when the two ends do not match."""
+    columns = {column.name: column for column in source.columns(scratch)}
+    matches = match_columns(copy, list(columns), destination.columns(scratch))
+    return [_output(match, columns[match.source], destination, scratch) for match in matches]
+
+
+def _output(match: Match, column: Column, destination: Destination, scratch: Scratch) -> Output:
+    if match.target is not None:
+        return Output(column, match.target, match.rules)
+    if match.type is not None:
+        wanted = Column(match.name, scratch.normal_type(match.type))
+        return Output(column, destination.storable(wanted), match.rules)
+    wanted = destination.storable(Column(match.name, column.guess or column.type))
+    trust = column.trust if column.guess is not None else "declared"
+    return Output(column, wanted, match.rules, trust)

@@ -1,0 +1,108 @@
+"""The quarantine: where bad rows wait, each with its reason, until somebody mends and replays them.
+
+A file of NDJSON, one row a line: `run`, `pipeline`, `task`, `reason`, `message`, `column`, `value`,
+`source`, `line`, `offset`, and the row itself as `record` (an object) or, when it could not be taken
+apart, as `raw` text. It is written beside its final place while the copy runs and put there whole
+before the copy commits, so that a committed load has its bad rows on disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from windlass.connectors.protocol import BadRow, BadRowError, Source
+from windlass.engine.job import Identity
+
+__all__ = ["Quarantine", "read_quarantine"]
+
+_SHOWN = 20
+
+
+@dataclass
+class Quarantine:
+    """Collects the bad rows of one copy. With `fail`, the first ones end it."""
+
+    file: Path
+    identity: Identity
+    fail: bool = True
+    limit: int | str | None = None
+    count: int = 0
+    first: list[BadRow] = field(default_factory=list)
+    _spool: IO[str] | None = None
+
+    def add(self, rows: Iterable[BadRow], source: Source) -> None:
+        """Set rows aside. Raises BadRowError when not even one, or no more, may be bad."""
+        rows = list(rows)
+        self.count += len(rows)
+        self.first.extend(rows[: _SHOWN - len(self.first)])
+        if self.fail and rows:
+            raise self._refusal(source, "bad rows, and `on_bad_row` is `fail`")
+        if isinstance(self.limit, int) and self.count > self.limit:
+            raise self._refusal(source, f"more than {self.limit} bad rows (`max_bad_rows`)")
+        for row in rows:
+            self._write(row)
+
+    def finish(self, source: Source, rows_read: int) -> Path | None:
+        """Put the file in its place, with lines and offsets. Raises BadRowError when too many are bad."""
+        if isinstance(self.limit, str) and self.count > rows_read * float(self.limit[:-1]) / 100:
+            share = f"{self.count} of {rows_read} rows are bad, more than {self.limit} (`max_bad_rows`)"
+            raise self._refusal(source, share)
+        if self._spool is None:
+            self.file.unlink(missing_ok=True)
+            return None
+        self._spool.close()
+        self.first = []
+        with self._part("located").open("w", encoding="utf-8") as out:
+            for row in source.locate(self._spooled()):
+                self.first.extend([row][: _SHOWN - len(self.first)])
+                out.write(self._line(row))
+            out.flush()
+            os.fsync(out.fileno())
+        self._part("located").replace(self.file)
+        self._part("spool").unlink()
+        return self.file
+
+    def discard(self) -> None:
+        """Remove what was set aside since the copy began: it will begin again, or has failed."""
+        if self._spool is not None:
+            self._spool.close()
+        self._part("spool").unlink(missing_ok=True)
+        self._part("located").unlink(missing_ok=True)
+        self._spool, self.count, self.first = None, 0, []
+
+    def _refusal(self, source: Source, what: str) -> BadRowError:
+        rows = list(source.locate(iter(self.first)))
+        hint = "mend the data, or set bad rows aside with `on_bad_row: quarantine`" if self.fail else None
+        return BadRowError(what, rows, hint=hint)
+
+    def _write(self, row: BadRow) -> None:
+        if self._spool is None:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            self._spool = self._part("spool").open("w", encoding="utf-8")
+        self._spool.write(json.dumps(row.__dict__, ensure_ascii=False, default=str) + "\n")
+
+    def _spooled(self) -> Iterator[BadRow]:
+        with self._part("spool").open(encoding="utf-8") as spool:
+            for line in spool:
+                yield BadRow(**json.loads(line))
+
+    def _line(self, row: BadRow) -> str:
+        who = {"run": self.identity.run_id, "pipeline": self.identity.pipeline, "task": self.identity.task}
+        what = {key: value for key, value in row.__dict__.items() if key != "ordinal" and value is not None}
+        return json.dumps({**who, **what}, ensure_ascii=False, default=str) + "\n"
+
+    def _part(self, name: str) -> Path:
+        return self.file.with_name(f".{self.file.name}.{name}")
+
+
+def read_quarantine(file: Path) -> Iterator[dict[str, object]]:
+    """The rows of a quarantine file, in order."""
+    with file.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.strip():
+                yield json.loads(line)

@@ -1,0 +1,157 @@
+"""Every exception that windlass raises on purpose, and the exit code it becomes.
+
+    WindlassError
+    ├── UsageError        2   the command line does not make sense
+    ├── SpecError         2   a file does not make sense; carries every Problem found
+    ├── FatalError        1   trying again cannot help
+    │   ├── MissingExtraError   a driver is not installed
+    │   └── FencedError         a later writer took the destination over
+    ├── RetryableError    3   the same command may work later (a server is away, a disk is full)
+    └── StoppedError  130/143 somebody asked windlass to stop
+
+The first line of an error says where and what; `hint` says what to do next.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import IntEnum
+
+__all__ = [
+    "ExitCode",
+    "FatalError",
+    "FencedError",
+    "MissingExtraError",
+    "Problem",
+    "RetryableError",
+    "SpecError",
+    "StoppedError",
+    "UsageError",
+    "WindlassError",
+    "did_you_mean",
+    "extra",
+]
+
+
+class ExitCode(IntEnum):
+    """What the process says to whoever started it; documented in docs/reference/exit-codes.md."""
+
+    SUCCESS = 0
+    FAILED = 1
+    USAGE = 2
+    RETRYABLE = 3
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class WindlassError(Exception):
+    """Base of every expected failure: printed as a message, never as a traceback."""
+
+    exit_code: ExitCode = ExitCode.FAILED
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class UsageError(WindlassError):
+    """The command line does not make sense."""
+
+    exit_code = ExitCode.USAGE
+
+
+class FatalError(WindlassError):
+    """Trying again cannot help: somebody has to change something first."""
+
+
+class RetryableError(WindlassError):
+    """The same command may well work later."""
+
+    exit_code = ExitCode.RETRYABLE
+
+
+class FencedError(FatalError):
+    """A later writer took the destination over, so this one may no longer commit."""
+
+
+class MissingExtraError(FatalError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, what: str, extra_name: str) -> None:
+        super().__init__(
+            f"{what} needs packages that are not installed",
+            hint=f"install them with: pip install 'windlass[{extra_name}]'",
+        )
+
+
+class StoppedError(WindlassError):
+    """Somebody asked windlass to stop, by Ctrl-C or SIGTERM."""
+
+    def __init__(self, signum: int = signal.SIGINT) -> None:
+        super().__init__(f"stopped by {signal.Signals(signum).name}")
+        self.exit_code = ExitCode.TERMINATED if signum == signal.SIGTERM else ExitCode.INTERRUPTED
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a file, and where.
+
+    `line` and `column` count from 1; 0 means that the problem has no single place in the file.
+    """
+
+    file: str
+    line: int
+    column: int
+    message: str
+    source_line: str = ""
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        if not self.line:
+            return f"{self.file}: {self.message}" + (f"\n  {self.hint}" if self.hint else "")
+        gutter = f"  {self.line} | "
+        caret = " " * (len(gutter) - 2) + "| " + " " * (self.column - 1) + "^"
+        where = f"{self.file}:{self.line}:{self.column}: {self.message}"
+        return f"{where}\n{gutter}{self.source_line}\n{caret}" + (f" {self.hint}" if self.hint else "")
+
+
+class SpecError(WindlassError):
+    """A file does not make sense. Carries every problem found, not just the first."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, problems)))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """Name the nearest known word, or list them all when there are few and none is near.
+
+    >>> did_you_mean("tabel", ["table", "query"])
+    "did you mean 'table'?"
+    """
+    names = sorted(set(known))
+    near = get_close_matches(word, names, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    if names and len(names) <= 12:
+        return f"known: {', '.join(names)}"
+    return None
+
+
+@contextmanager
+def extra(what: str, name: str) -> Iterator[None]:
+    """Turn a failed import of an optional dependency into the command that installs it."""
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        raise MissingExtraError(what, name) from exc

@@ -1,0 +1,27 @@
+"""Named places at which the fault tests kill, pause or break the process.
+
+`WINDLASS_FAILPOINT=before-commit:kill` makes the process kill itself there. Without the variable a
+failpoint costs one look at a module global.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+__all__ = ["reach"]
+
+_NAME, _, _ACTION = os.environ.get("WINDLASS_FAILPOINT", "").partition(":")
+
+
+def reach(name: str) -> None:
+    """Say that this place was reached."""
+    if name != _NAME:
+        return
+    if _ACTION == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif _ACTION == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    elif _ACTION.startswith("sleep="):
+        time.sleep(float(_ACTION.removeprefix("sleep=")))

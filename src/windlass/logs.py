@@ -1,0 +1,90 @@
+"""Logging: one JSON object a line, with the run's context in it and no secret in it.
+
+Every line has `time`, `level` and `event`, then `run`, `pipeline`, `task` and `attempt` where there
+is one, then the fields of the event. Whoever knows a secret registers it, and it is masked wherever
+it would appear.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime, timezone
+from typing import TypeAlias
+
+__all__ = ["Record", "add_secret", "bind", "debug", "emit_to", "error", "event", "info", "mask", "warning"]
+
+Record: TypeAlias = dict[str, object]
+
+MASK = "***"
+_MIN_SECRET = 4  # masking shorter text would black out half of every log
+
+_context: ContextVar[Mapping[str, object]] = ContextVar("context", default={})
+_secrets: set[str] = set()
+
+
+def _print_json(record: Record) -> None:
+    sys.stderr.write(json.dumps(record, default=str, ensure_ascii=False) + "\n")
+
+
+_sink: Callable[[Record], None] = _print_json
+
+
+def emit_to(sink: Callable[[Record], None]) -> None:
+    """Send every record to `sink`, from now on, instead of to stderr as JSON."""
+    global _sink
+    _sink = sink
+
+
+@contextmanager
+def bind(**fields: object) -> Iterator[None]:
+    """Put the fields into every record that is logged inside the block."""
+    token = _context.set({**_context.get(), **fields})
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+def add_secret(text: str | None) -> None:
+    """Mask this text wherever it would be logged, printed in an error, or reported."""
+    if text and len(text) >= _MIN_SECRET:
+        _secrets.add(text)
+
+
+def mask(text: str) -> str:
+    """The text with every known secret replaced."""
+    for secret in _secrets:
+        if secret in text:
+            text = text.replace(secret, MASK)
+    return text
+
+
+def event(level: str, name: str, **fields: object) -> None:
+    """Log one event. A field that is None is left out."""
+    record: Record = {"time": _now(), "level": level, **_context.get(), "event": name}
+    record.update((key, value) for key, value in fields.items() if value is not None)
+    _sink({key: mask(value) if isinstance(value, str) else value for key, value in record.items()})
+
+
+def debug(name: str, **fields: object) -> None:
+    event("debug", name, **fields)
+
+
+def info(name: str, **fields: object) -> None:
+    event("info", name, **fields)
+
+
+def warning(name: str, **fields: object) -> None:
+    event("warning", name, **fields)
+
+
+def error(name: str, **fields: object) -> None:
+    event("error", name, **fields)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

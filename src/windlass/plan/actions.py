@@ -1,0 +1,130 @@
+"""From the kinds of the spec to the actions of the plan: what was written becomes what will be done."""
+
+from __future__ import annotations
+
+import json
+
+from windlass.plan import model as plan
+from windlass.spec import copy as spec_copy
+from windlass.spec import kinds
+
+__all__ = ["action_of"]
+
+
+def action_of(kind: kinds.Kind, included: dict[str, str]) -> plan.Action:
+    """The action for a kind whose templates are already evaluated as far as they can be.
+
+    `included` holds the text of the files that the kind names. Raises ValueError when one of them
+    is no JSON Schema.
+    """
+    match kind:
+        case spec_copy.Copy():
+            return _copy(kind, included)
+        case kinds.Sql():
+            statement = kind.statement if kind.statement is not None else included[str(kind.file)]
+            return plan.Sql(connection=kind.connection, statement=statement, transaction=kind.transaction)
+        case kinds.Run():
+            return plan.Run(
+                build=kind.build,
+                command=tuple(kind.command),
+                env=kind.env,
+                connections=tuple(kind.connections),
+            )
+        case kinds.Service():
+            return plan.Service(
+                build=kind.build,
+                command=tuple(kind.command),
+                env=kind.env,
+                connections=tuple(kind.connections),
+                port=kind.port,
+                health=kind.health,
+                ready_timeout=kind.ready_timeout,
+            )
+        case kinds.Download():
+            return plan.Download(**kind.model_dump())
+        case kinds.Check():
+            return _check(kind, included)
+        case kinds.Trigger():
+            return plan.Trigger(pipeline=kind.pipeline, params=kind.params)
+
+
+def _copy(kind: spec_copy.Copy, included: dict[str, str]) -> plan.Copy:
+    return plan.Copy(
+        source=_source(kind.from_),
+        destination=_destination(kind.to),
+        select=tuple(
+            plan.SelectColumn(name=name, source=column.from_ or name, type=column.type)
+            for name, column in kind.select.items()
+        ),
+        validate=plan.Validate(
+            columns={name: _rules(rules) for name, rules in kind.validate_.columns.items()},
+            json_schema=_json_schema(kind.validate_.json_schema, included),
+        ),
+        on_bad_row=kind.on_bad_row,
+        max_bad_rows=kind.max_bad_rows,
+        quarantine=plan.QuarantineTo(**kind.quarantine.model_dump()) if kind.quarantine else None,
+        cursor=kind.incremental.cursor if kind.incremental else None,
+        partition=plan.Partition(**kind.partition.model_dump()) if kind.partition else None,
+    )
+
+
+def _source(end: spec_copy.Source) -> plan.Source:
+    return plan.Source(
+        connection=end.connection,
+        table=end.table,
+        query=end.query,
+        path=end.path,
+        format=end.format,
+        csv=plan.CsvOptions(**end.csv.model_dump()),
+        columns=end.columns,
+    )
+
+
+def _destination(end: spec_copy.Destination) -> plan.Destination:
+    return plan.Destination(
+        connection=end.connection,
+        table=end.table,
+        path=end.path,
+        format=end.format,
+        csv=plan.CsvOptions(**end.csv.model_dump()),
+        mode=end.mode,
+        key=tuple(end.key),
+        interval=end.interval,
+        parquet=plan.ParquetOptions(**end.parquet.model_dump()),
+        partition_by=tuple(end.partition_by),
+        max_file_size=end.max_file_size,
+    )
+
+
+def _rules(rules: spec_copy.ColumnRules) -> plan.ColumnRules:
+    values = rules.model_dump()
+    accepted = values.pop("accepted")
+    return plan.ColumnRules(**values, accepted=None if accepted is None else tuple(accepted))
+
+
+def _check(kind: kinds.Check, included: dict[str, str]) -> plan.Check:
+    return plan.Check(
+        connection=kind.connection,
+        table=kind.table,
+        query=kind.query,
+        path=kind.path,
+        rows=plan.RowCount(**kind.rows.model_dump()) if kind.rows else None,
+        unique=tuple(tuple(columns) for columns in kind.unique),
+        not_null=tuple(kind.not_null),
+        accepted={column: tuple(values) for column, values in kind.accepted.items()},
+        freshness=plan.Freshness(**kind.freshness.model_dump()) if kind.freshness else None,
+        expressions=tuple(kind.expressions),
+        json_schema=_json_schema(kind.json_schema, included),
+    )
+
+
+def _json_schema(file: str | None, included: dict[str, str]) -> plan.JsonSchema | None:
+    if file is None:
+        return None
+    try:
+        schema = json.loads(included[file])
+    except ValueError as exc:
+        raise ValueError(f"{file!r} is not JSON: {exc}") from exc
+    if not isinstance(schema, dict):
+        raise ValueError(f"{file!r} is no JSON Schema: expected an object")
+    return schema

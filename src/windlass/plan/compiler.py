@@ -1,0 +1,321 @@
+"""The compiler: one pipeline of a project, with its parameters, to a Plan or to every problem in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from windlass.errors import Problem, SpecError, UsageError, did_you_mean
+from windlass.plan import model as plan
+from windlass.plan.actions import action_of
+from windlass.plan.graph import Cycle, order
+from windlass.plan.schedule import check_schedule, check_timezone
+from windlass.plan.templates import Names, TemplateError, Uses, evaluate
+from windlass.registry import databases
+from windlass.spec.files import PipelineFile, ProjectFiles
+from windlass.spec.model import Model
+from windlass.spec.pipeline import Defaults
+from windlass.spec.pipeline import Task as SpecTask
+from windlass.spec.project import Project
+from windlass.spec.yaml import KeyPath
+
+__all__ = ["Environment", "compile", "compile_project"]
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What a pipeline finds around it in its project. `triggers` maps a pipeline to those it triggers."""
+
+    project: Project
+    triggers: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, files: ProjectFiles) -> Environment:
+        return cls(files.spec, {name: _triggered(file) for name, file in files.pipelines.items()})
+
+
+def compile_project(files: ProjectFiles) -> dict[str, plan.Plan]:
+    """Compile every pipeline with its default parameters. Raises SpecError with the problems of all."""
+    environment = Environment.of(files)
+    problems: list[Problem] = []
+    plans: dict[str, plan.Plan] = {}
+    for name, file in files.pipelines.items():
+        try:
+            plans[name] = compile(file, {}, environment)
+        except SpecError as exc:
+            problems.extend(exc.problems)
+    if problems:
+        raise SpecError(problems)
+    return plans
+
+
+def compile(file: PipelineFile, params: Mapping[str, object], environment: Environment) -> plan.Plan:
+    """Compile one pipeline. Pure: reads no file, asks no server, looks at no clock.
+
+    Raises SpecError with every problem of the file, UsageError for a parameter it does not have.
+    """
+    return _Compiler(file, _with_overrides(file, params), environment).plan()
+
+
+def _with_overrides(file: PipelineFile, params: Mapping[str, object]) -> dict[str, plan.Param]:
+    declared = file.spec.params
+    for name, value in params.items():
+        if name not in declared:
+            hint = did_you_mean(name, declared)
+            raise UsageError(f"pipeline {file.spec.pipeline!r} has no parameter {name!r}", hint=hint)
+        expected = declared[name]
+        if isinstance(expected, float) and type(value) is int:
+            continue
+        if expected is not None and value is not None and type(value) is not type(expected):
+            kind = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
+            raise UsageError(
+                f"parameter {name!r}: expected {kind[type(expected).__name__]} like its default "
+                f"{expected!r}, got {value!r}"
+            )
+    return {**declared, **params}  # type: ignore[dict-item]  # each was just checked
+
+
+def _triggered(file: PipelineFile) -> frozenset[str]:
+    return frozenset(task.trigger.pipeline for task in file.spec.tasks.values() if task.trigger)
+
+
+@dataclass
+class _Compiler:
+    file: PipelineFile
+    params: dict[str, plan.Param]
+    environment: Environment
+    problems: list[Problem] = field(default_factory=list)
+    connections: dict[str, plan.Connection] = field(default_factory=dict)
+
+    def plan(self) -> plan.Plan:
+        spec = self.file.spec
+        self._check_schedule()
+        on_failure = [self._connection(n, ("on_failure", i)) for i, n in enumerate(spec.on_failure)]
+        tasks = {name: self._task(name, task) for name, task in spec.tasks.items()}
+        ordered = self._in_order({name: task for name, task in tasks.items() if task})
+        if self.problems:
+            raise SpecError(sorted(self.problems, key=lambda p: (p.file, p.line, p.column)))
+        return plan.Plan(
+            project=self.environment.project.project,
+            pipeline=spec.pipeline,
+            description=spec.description,
+            schedule=spec.schedule,
+            timezone=spec.timezone,
+            start=spec.start,
+            concurrency=spec.concurrency,
+            params=self.params,
+            on_failure=tuple(on_failure),
+            connections=dict(sorted(self.connections.items())),
+            tasks=ordered,
+        )
+
+    # --- one task ---
+
+    def _task(self, name: str, task: SpecTask) -> plan.Task | None:
+        at: KeyPath = ("tasks", name)
+        kind = task.kind
+        uses = Uses()
+        action_spec = self._evaluated(task.action, (*at, kind), uses)
+        try:
+            action = action_of(action_spec, self._evaluated_files(task, (*at, kind), uses))
+        except ValueError as exc:
+            self._problem((*at, kind), str(exc))
+            return None
+        self._check_connections(action, (*at, kind))
+        self._check_trigger(action, (*at, kind))
+        return plan.Task(
+            name=name,
+            description=task.description,
+            needs=self._needs(name, task, uses),
+            uses=self._uses(name, task, uses),
+            retry=_retry(task, self.file.spec.defaults),
+            timeout=task.timeout if task.timeout is not None else self.file.spec.defaults.timeout,
+            action=action,
+        )
+
+    def _needs(self, name: str, task: SpecTask, uses: Uses) -> tuple[str, ...]:
+        tasks = self.file.spec.tasks
+        for i, needed in enumerate(task.needs):
+            path = ("tasks", name, "needs", i)
+            if needed not in tasks:
+                self._problem(path, f"needs unknown task {needed!r}", did_you_mean(needed, tasks))
+            elif tasks[needed].service:
+                self._problem(path, f"{needed!r} is a service and never ends", "name it in `uses`")
+        known = {n for n in task.needs if n in tasks}
+        return tuple(n for n in tasks if n in known or (n in uses.tasks and n != name))
+
+    def _uses(self, name: str, task: SpecTask, uses: Uses) -> tuple[str, ...]:
+        tasks, services = self.file.spec.tasks, self._services()
+        for i, used in enumerate(task.uses):
+            path = ("tasks", name, "uses", i)
+            if used not in tasks:
+                self._problem(path, f"uses unknown service {used!r}", did_you_mean(used, services))
+            elif used not in services:
+                hint = f"it is a {tasks[used].kind} task; name it in `needs`"
+                self._problem(path, f"uses {used!r}, which is no service", hint)
+        known = {*task.uses, *uses.services} & services
+        return tuple(n for n in tasks if n in known and n != name)
+
+    def _services(self) -> frozenset[str]:
+        return frozenset(name for name, task in self.file.spec.tasks.items() if task.service)
+
+    # --- templates ---
+
+    def _evaluated(self, model: M, path: KeyPath, uses: Uses) -> M:
+        """A copy of the model in which every string is evaluated as far as it can be."""
+        changes: dict[str, object] = {}
+        for name in model.model_fields_set:
+            alias = type(model).model_fields[name].alias or name
+            value = getattr(model, name)
+            changed = self._value(value, (*path, alias), uses)
+            if changed is not value:
+                changes[name] = changed
+        return model.model_copy(update=changes) if changes else model
+
+    def _value(self, value: object, path: KeyPath, uses: Uses) -> object:
+        if isinstance(value, str):
+            return self._string(value, path, uses)
+        if isinstance(value, Model):
+            return self._evaluated(value, path, uses)
+        if isinstance(value, dict):
+            return {k: self._value(v, (*path, k), uses) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self._value(v, (*path, i), uses) for i, v in enumerate(value)]
+        return value
+
+    def _string(self, text: str, path: KeyPath, uses: Uses) -> object:
+        names = Names(self.params, self._services(), frozenset(self.file.spec.tasks))
+        try:
+            value = evaluate(text, names, uses)
+        except TemplateError as exc:
+            self._problem(path, str(exc), exc.hint)
+            return text
+        keeps_type = len(path) > 3 and path[2:4] == ("trigger", "params")
+        if keeps_type or isinstance(value, str):
+            return value
+        return "" if value is None else str(value)
+
+    def _evaluated_files(self, task: SpecTask, path: KeyPath, uses: Uses) -> dict[str, str]:
+        """The files the task names; SQL files are templates too."""
+        if task.sql is None or task.sql.file is None:
+            return self.file.included
+        text = self._string(self.file.included[task.sql.file], (*path, "file"), uses)
+        return {task.sql.file: str(text)}
+
+    # --- names ---
+
+    def _connection(self, name: str, path: KeyPath) -> str:
+        declared = self.environment.project.connections
+        if name not in declared:
+            hint = did_you_mean(name, declared) or "declare it under `connections` in windlass.yaml"
+            self._problem(path, f"unknown connection {name!r}", hint)
+            return name
+        connection = declared[name]
+        dev = plan.DevService(init=tuple(connection.dev.init), serve=connection.dev.serve)
+        self.connections[name] = plan.Connection(type=connection.type, dev=dev)
+        return name
+
+    def _check_connections(self, action: plan.Action, path: KeyPath) -> None:
+        for at, name, types in _named_connections(action):
+            self._connection(name, (*path, *at))
+            declared = self.connections.get(name)
+            if declared and types and declared.type not in types:
+                message = f"connection {name!r} is of type {declared.type}, expected {' or '.join(types)}"
+                self._problem((*path, *at), message)
+
+    def _check_trigger(self, action: plan.Action, path: KeyPath) -> None:
+        if not isinstance(action, plan.Trigger):
+            return
+        triggers = self.environment.triggers
+        if action.pipeline not in triggers:
+            hint = did_you_mean(action.pipeline, triggers)
+            self._problem((*path, "pipeline"), f"unknown pipeline {action.pipeline!r}", hint)
+            return
+        here = self.file.spec.pipeline
+        chain = _chain(triggers, action.pipeline, here)
+        if chain:
+            self._problem((*path, "pipeline"), f"triggers itself: {' → '.join((here, *chain))}")
+
+    # --- the whole ---
+
+    def _in_order(self, tasks: dict[str, plan.Task]) -> tuple[plan.Task, ...]:
+        needs = {n: [b for b in (*t.needs, *t.uses) if b in tasks] for n, t in tasks.items()}
+        try:
+            return tuple(tasks[name] for name in order(needs))
+        except Cycle as exc:
+            name, needed = exc.path[0], exc.path[1]
+            written = self.file.spec.tasks[name].needs
+            path: KeyPath = ("tasks", name)
+            if needed in written:
+                path = (*path, "needs", written.index(needed))
+            self._problem(path, f"the tasks need each other in a circle: {exc}")
+            return ()
+
+    def _check_schedule(self) -> None:
+        for key, wrong in (
+            ("schedule", check_schedule(self.file.spec.schedule)),
+            ("timezone", check_timezone(self.file.spec.timezone)),
+        ):
+            if wrong:
+                self._problem((key,), wrong)
+
+    def _problem(self, path: KeyPath, message: str, hint: str | None = None) -> None:
+        self.problems.append(self.file.document.problem(path, message, hint=hint))
+
+
+_DATABASES = databases()
+
+
+def _named_connections(action: plan.Action) -> Iterable[tuple[KeyPath, str, tuple[str, ...]]]:
+    """Where an action names a connection, which, and of what type it must be (none: any)."""
+    match action:
+        case plan.Copy():
+            if action.source.connection:
+                yield ("from", "connection"), action.source.connection, _DATABASES
+            if action.destination.connection:
+                yield ("to", "connection"), action.destination.connection, _DATABASES
+            if action.quarantine and action.quarantine.connection:
+                yield ("quarantine", "connection"), action.quarantine.connection, _DATABASES
+        case plan.Sql() | plan.Check():
+            if action.connection:
+                yield ("connection",), action.connection, _DATABASES
+        case plan.Download():
+            if action.connection:
+                yield ("connection",), action.connection, ("http",)
+        case plan.Run() | plan.Service():
+            for i, name in enumerate(action.connections):
+                yield ("connections", i), name, ()
+        case plan.Trigger():
+            return
+
+
+def _retry(task: SpecTask, defaults: Defaults) -> plan.Retry:
+    def either(own: float | None, default: float) -> float:
+        return default if own is None else own
+
+    return plan.Retry(
+        retries=int(either(task.retries, defaults.retries)),
+        delay=either(task.retry_delay, defaults.retry_delay),
+        backoff=either(task.backoff, defaults.backoff),
+    )
+
+
+def _chain(triggers: Mapping[str, frozenset[str]], start: str, goal: str) -> list[str]:
+    """The way from `start` to `goal` along triggers, both included; empty when there is none."""
+    came_from: dict[str, str | None] = {start: None}
+    todo = [start]
+    while todo:
+        name = todo.pop(0)
+        if name == goal:
+            path = [name]
+            while (before := came_from[path[0]]) is not None:
+                path.insert(0, before)
+            return path
+        for following in sorted(triggers.get(name, ())):
+            if following not in came_from:
+                came_from[following] = name
+                todo.append(following)
+    return []

@@ -1,0 +1,301 @@
+"""The plan: a pipeline compiled, checked and fully resolved. Frozen, and JSON both ways.
+
+Nothing here came with a position, a default that still has to be looked up, or a YAML quirk. What is
+left open is what only a run can know: every string of an action is a Jinja template in which the
+run-time names of `windlass.plan.templates` may occur, and connections are names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Literal, TypeAlias
+
+__all__ = [
+    "PLAN_VERSION",
+    "Action",
+    "Check",
+    "ColumnRules",
+    "Connection",
+    "Copy",
+    "CsvOptions",
+    "Destination",
+    "DevService",
+    "Download",
+    "Freshness",
+    "JsonSchema",
+    "Mode",
+    "Param",
+    "ParquetOptions",
+    "Partition",
+    "Plan",
+    "QuarantineTo",
+    "Retry",
+    "RowCount",
+    "Run",
+    "SelectColumn",
+    "Service",
+    "Source",
+    "Sql",
+    "Task",
+    "Trigger",
+    "Validate",
+]
+
+PLAN_VERSION = 1
+
+Param: TypeAlias = str | int | float | bool | None
+JsonSchema: TypeAlias = dict[str, Any]
+FileFormat: TypeAlias = Literal["csv", "json", "ndjson", "parquet"]
+Mode: TypeAlias = Literal["append", "replace", "merge", "delete_insert"]
+
+
+# --- copy: see windlass.spec.copy for what each field means ---------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class CsvOptions:
+    delimiter: str | None = None
+    quote: str = '"'
+    escape: str | None = None
+    header: bool = True
+    encoding: str = "utf-8"
+    null: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParquetOptions:
+    compression: str = "snappy"
+    row_group_size: int = 122_880
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    connection: str | None = None
+    table: str | None = None
+    query: str | None = None
+    path: str | None = None
+    format: FileFormat | None = None
+    csv: CsvOptions = CsvOptions()
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destination:
+    connection: str | None = None
+    table: str | None = None
+    path: str | None = None
+    format: FileFormat | None = None
+    csv: CsvOptions = CsvOptions()
+    mode: Mode = "replace"
+    key: tuple[str, ...] = ()
+    interval: str | None = None
+    parquet: ParquetOptions = ParquetOptions()
+    partition_by: tuple[str, ...] = ()
+    max_file_size: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectColumn:
+    name: str
+    source: str
+    type: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnRules:
+    not_null: bool = False
+    min: int | float | str | None = None
+    max: int | float | str | None = None
+    accepted: tuple[str | int | float | bool, ...] | None = None
+    pattern: str | None = None
+    max_length: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validate:
+    columns: dict[str, ColumnRules] = field(default_factory=dict)
+    json_schema: JsonSchema | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuarantineTo:
+    path: str | None = None
+    connection: str | None = None
+    table: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partition:
+    by: str = "ctid"
+    parts: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy:
+    kind: Literal["copy"] = "copy"
+    source: Source
+    destination: Destination
+    select: tuple[SelectColumn, ...] = ()
+    validate: Validate = field(default_factory=Validate)
+    on_bad_row: Literal["fail", "quarantine"] = "fail"
+    max_bad_rows: int | str | None = None
+    quarantine: QuarantineTo | None = None
+    cursor: str | None = None
+    partition: Partition | None = None
+
+
+# --- the other kinds ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sql:
+    kind: Literal["sql"] = "sql"
+    connection: str | None = None
+    statement: str
+    transaction: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    kind: Literal["run"] = "run"
+    build: str | None = None
+    command: tuple[str, ...]
+    env: dict[str, str] = field(default_factory=dict)
+    connections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    kind: Literal["service"] = "service"
+    build: str | None = None
+    command: tuple[str, ...]
+    env: dict[str, str] = field(default_factory=dict)
+    connections: tuple[str, ...] = ()
+    port: int | None = None
+    health: str | None = None
+    ready_timeout: float = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    kind: Literal["download"] = "download"
+    url: str | None = None
+    connection: str | None = None
+    path: str | None = None
+    to: str
+    sha256: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowCount:
+    exactly: int | None = None
+    min: int | None = None
+    max: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freshness:
+    column: str
+    within: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    kind: Literal["check"] = "check"
+    connection: str | None = None
+    table: str | None = None
+    query: str | None = None
+    path: str | None = None
+    rows: RowCount | None = None
+    unique: tuple[tuple[str, ...], ...] = ()
+    not_null: tuple[str, ...] = ()
+    accepted: dict[str, tuple[str | int | float | bool, ...]] = field(default_factory=dict)
+    freshness: Freshness | None = None
+    expressions: tuple[str, ...] = ()
+    json_schema: JsonSchema | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trigger:
+    kind: Literal["trigger"] = "trigger"
+    pipeline: str
+    params: dict[str, Param] = field(default_factory=dict)
+
+
+Action: TypeAlias = Copy | Sql | Run | Service | Download | Check | Trigger
+
+
+# --- the plan -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevService:
+    init: tuple[str, ...] = ()
+    serve: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """A connection that the plan names: what it is, not where."""
+
+    type: str
+    dev: DevService = DevService()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry:
+    """How a task is retried. Seconds; each wait is `backoff` times the one before."""
+
+    retries: int = 0
+    delay: float = 30.0
+    backoff: float = 2.0
+
+    MAX_DELAY: ClassVar[float] = 3600.0
+
+    def delay_after(self, attempt: int) -> float:
+        """Seconds to wait after that attempt (counted from 1) has failed."""
+        return float(min(self.delay * self.backoff ** (attempt - 1), self.MAX_DELAY))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A node of the DAG. `needs` holds what was written and what its templates imply."""
+
+    name: str
+    description: str = ""
+    needs: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    retry: Retry = Retry()
+    timeout: float | None = None
+    action: Action
+
+    @property
+    def kind(self) -> str:
+        return self.action.kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A compiled pipeline. `tasks` are in an order in which each comes after all that it needs."""
+
+    version: int = PLAN_VERSION
+    project: str
+    pipeline: str
+    description: str = ""
+    schedule: str = "none"
+    timezone: str = "UTC"
+    start: datetime | None = None
+    concurrency: Literal["forbid", "allow"] = "forbid"
+    params: dict[str, Param] = field(default_factory=dict)
+    on_failure: tuple[str, ...] = ()
+    connections: dict[str, Connection] = field(default_factory=dict)
+    tasks: tuple[Task, ...] = ()
+
+    def task(self, name: str) -> Task:
+        """The task of that name. Raises KeyError."""
+        for task in self.tasks:
+            if task.name == name:
+                return task
+        raise KeyError(name)

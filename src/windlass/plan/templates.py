@@ -1,0 +1,272 @@
+"""Templates: sandboxed Jinja with Airflow's names, evaluated as far as compile time allows.
+
+`params` is known when a pipeline is compiled, the other names only when it runs. So an expression
+that needs only `params` is replaced by its value, and the rest stays behind as a template that every
+target can express. A value that happens to contain `{{` is wrapped in `{% raw %}`: whatever string a
+plan holds, rendering it once more gives what was meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
+
+from windlass.errors import FatalError, did_you_mean
+
+if TYPE_CHECKING:
+    from jinja2 import nodes
+    from jinja2.sandbox import SandboxedEnvironment
+
+__all__ = ["RUN_TIME_NAMES", "Names", "TemplateError", "Uses", "evaluate", "is_template", "render", "variables"]
+
+RUN_TIME_NAMES = ("ds", "ts", "logical_date", "data_interval_start", "data_interval_end", "run_id")
+_SERVICE_ATTRIBUTES = ("url", "host", "port")
+_TASK_ATTRIBUTES = ("path",)
+
+
+class TemplateError(Exception):
+    """A template that cannot be evaluated; the message says why, `hint` what may have been meant."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names a template of one pipeline may use."""
+
+    params: Mapping[str, object]
+    services: frozenset[str]
+    tasks: frozenset[str]
+
+
+@dataclass
+class Uses:
+    """Which services and tasks the templates of one task were seen to name."""
+
+    services: set[str] = field(default_factory=set)
+    tasks: set[str] = field(default_factory=set)
+
+
+def is_template(text: str) -> bool:
+    """Whether rendering could change the text."""
+    return "{{" in text or "{%" in text or "{#" in text
+
+
+def evaluate(text: str, names: Names, uses: Uses) -> object:
+    """Evaluate what `params` allows. Text that is one single expression keeps its value's type.
+
+    What was evaluated is returned as text in which nothing is left to render; what was not, as a
+    template. Raises TemplateError.
+    """
+    if not is_template(text):
+        return text
+    if not _check(text, names, uses):
+        value = _single_expression(text)
+        if value is not None:
+            return _protect(_value_of(value, names.params))
+        return _protect(_render(text, {"params": names.params}))
+    segments = _segments(text)
+    if segments is None:
+        return text
+    return "".join(_partly(segment, is_expression, names) for segment, is_expression in segments)
+
+
+def render(text: str, known: Mapping[str, object]) -> str:
+    """Render a string of a plan with the run's `variables`. Raises FatalError."""
+    if not is_template(text):
+        return text
+    try:
+        return _render(text, known)
+    except TemplateError as exc:
+        raise FatalError(f"cannot render {text!r}: {exc}", hint=exc.hint) from exc
+
+
+def variables(
+    *,
+    run_id: str,
+    logical_date: datetime,
+    interval: tuple[datetime, datetime],
+    params: Mapping[str, object],
+    services: Mapping[str, Mapping[str, object]],
+    tasks: Mapping[str, Mapping[str, object]],
+) -> dict[str, object]:
+    """What every template of a run may use. Same names, same meaning, same format as in Airflow."""
+    return {
+        "ds": logical_date.strftime("%Y-%m-%d"),
+        "ts": logical_date.isoformat(),
+        "logical_date": logical_date,
+        "data_interval_start": interval[0],
+        "data_interval_end": interval[1],
+        "run_id": run_id,
+        "params": params,
+        "services": services,
+        "tasks": tasks,
+    }
+
+
+@cache
+def _environment() -> SandboxedEnvironment:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+
+    return SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, finalize=_text_or_nothing)
+
+
+def _parse(text: str) -> nodes.Template:
+    from jinja2 import TemplateSyntaxError
+
+    try:
+        return _environment().parse(text)
+    except TemplateSyntaxError as exc:
+        raise TemplateError(f"not a valid template: {exc.message}") from exc
+
+
+def _render(text: str, known: Mapping[str, object]) -> str:
+    from jinja2 import TemplateError as JinjaError
+
+    try:
+        return _environment().from_string(text).render(known)
+    except (JinjaError, ArithmeticError, LookupError, TypeError, ValueError) as exc:
+        raise TemplateError(str(exc)) from exc
+
+
+def _check(text: str, names: Names, uses: Uses) -> bool:
+    """Whether the template needs run-time names. Raises TemplateError for a name that nobody has."""
+    undeclared, paths, bare = _analysed(text)
+    known = {*RUN_TIME_NAMES, "params", "services", "tasks"}
+    for name in sorted(undeclared - known):
+        raise TemplateError(f"unknown template name {name!r}", did_you_mean(name, known))
+    for base, path in paths:
+        _check_attribute(base, path, names, uses)
+    if bare:
+        raise TemplateError(f"{bare!r} needs a name and an attribute, such as {bare}.NAME.path")
+    return bool(undeclared - {"params"})
+
+
+@lru_cache(4096)  # the same few templates come back in pipeline after pipeline
+def _analysed(text: str) -> tuple[frozenset[str], tuple[tuple[str, tuple[str, ...]], ...], str | None]:
+    """The free names of a template, the attributes taken from them, and a base used without one."""
+    from jinja2 import meta, nodes
+
+    root = _parse(text)
+    paths = tuple(_attribute_paths(root))
+    used = [node.name for node in root.find_all(nodes.Name)]
+    bare = [b for b in ("services", "tasks") if used.count(b) > sum(base == b for base, _ in paths)]
+    return frozenset(meta.find_undeclared_variables(root)), paths, bare[0] if bare else None
+
+
+def _check_attribute(base: str, path: tuple[str, ...], names: Names, uses: Uses) -> None:
+    if base == "params" and path[0] not in names.params:
+        raise TemplateError(f"unknown parameter {path[0]!r}", did_you_mean(path[0], names.params))
+    if base == "services":
+        if path[0] not in names.services:
+            raise TemplateError(f"unknown service {path[0]!r}", did_you_mean(path[0], names.services))
+        _check_last(path, _SERVICE_ATTRIBUTES, "a service")
+        uses.services.add(path[0])
+    if base == "tasks":
+        if path[0] not in names.tasks:
+            raise TemplateError(f"unknown task {path[0]!r}", did_you_mean(path[0], names.tasks))
+        _check_last(path, _TASK_ATTRIBUTES, "a task")
+        uses.tasks.add(path[0])
+
+
+def _check_last(path: tuple[str, ...], known: tuple[str, ...], owner: str) -> None:
+    if len(path) < 2 or path[1] not in known:
+        got = path[1] if len(path) > 1 else ""
+        raise TemplateError(f"{owner} has {' and '.join(known)}, not {got!r}")
+
+
+def _attribute_paths(root: nodes.Template) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every `base.a.b` or `base['a']` of the template, as (base, (a, b)); longest chains only."""
+    from jinja2 import nodes
+
+    inner: set[int] = set()
+    for node in root.find_all((nodes.Getattr, nodes.Getitem)):
+        if id(node) in inner:
+            continue
+        path: list[str] = []
+        current: nodes.Expr = node
+        while isinstance(current, nodes.Getattr | nodes.Getitem):
+            inner.add(id(current))
+            name = _attribute_name(current)
+            path.insert(0, name if name is not None else "")
+            current = current.node
+        if isinstance(current, nodes.Name) and current.name in ("params", "services", "tasks"):
+            if not path[0]:
+                raise TemplateError(f"{current.name}[…] needs a constant name")
+            yield current.name, tuple(path)
+
+
+def _attribute_name(node: Any) -> str | None:
+    from jinja2 import nodes
+
+    if isinstance(node, nodes.Getattr):
+        return node.attr
+    if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+        return node.arg.value
+    return None
+
+
+@lru_cache(4096)
+def _segments(text: str) -> list[tuple[str, bool]] | None:
+    """Split into plain text and `{{ }}` expressions; None when statements or `-` markers are in the way."""
+    found: list[tuple[str, bool]] = []
+    expression: list[str] | None = None
+    for _, kind, value in _environment().lex(text):
+        if kind == "variable_begin" and value == "{{":
+            expression = []
+        elif kind == "variable_end" and value == "}}" and expression is not None:
+            found.append(("".join(expression), True))
+            expression = None
+        elif expression is not None:
+            expression.append(value)
+        elif kind == "data":
+            found.append((value, False))
+        else:
+            return None
+    return found
+
+
+def _single_expression(text: str) -> str | None:
+    segments = _segments(text)
+    if segments is not None and len(segments) == 1 and segments[0][1]:
+        return segments[0][0]
+    return None
+
+
+def _partly(segment: str, is_expression: bool, names: Names) -> str:
+    if not is_expression:
+        return segment
+    if _check("{{" + segment + "}}", names, Uses()):
+        return "{{" + segment + "}}"
+    return str(_protect(str(_text_or_nothing(_value_of(segment, names.params)))))
+
+
+def _value_of(expression: str, params: Mapping[str, object]) -> object:
+    from jinja2 import TemplateError as JinjaError
+
+    try:
+        return _compiled(expression)(params=params)
+    except (JinjaError, ArithmeticError, LookupError, TypeError, ValueError) as exc:
+        raise TemplateError(str(exc)) from exc
+
+
+@lru_cache(4096)
+def _compiled(expression: str) -> Any:
+    return _environment().compile_expression(expression, undefined_to_none=False)
+
+
+def _text_or_nothing(value: object) -> object:
+    return "" if value is None else value
+
+
+def _protect(value: object) -> object:
+    """Keep text that looks like a template from being rendered a second time."""
+    if isinstance(value, str) and is_template(value):
+        return "{% raw %}" + value + "{% endraw %}"
+    return value

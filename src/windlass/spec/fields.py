@@ -1,0 +1,156 @@
+"""The small value types of a pipeline file: durations, sizes, names, lists that may be one value."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timezone
+from typing import Annotated, TypeAlias, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
+
+__all__ = ["BadRows", "Duration", "Name", "OneOrMany", "Size", "Start", "parse_duration", "parse_size"]
+
+T = TypeVar("T")
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_DURATION_PATTERN = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|TB)")
+_SIZE_PATTERN = r"^\d+(\.\d+)?\s*(B|KB|MB|GB|TB)$"
+_SIZES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
+_BAD_ROWS_PATTERN = r"^\d+(\.\d+)?%$"
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in a duration such as `30s`, `1h30m` or `250ms`. Raises ValueError.
+
+    >>> parse_duration("1h30m"), parse_duration("250ms")
+    (5400.0, 0.25)
+    """
+    if not re.fullmatch(_DURATION_PATTERN, text):
+        raise ValueError(text)
+    return float(sum(float(n) * _UNITS[unit] for n, unit in _DURATION.findall(text)))
+
+
+def parse_size(text: str) -> int:
+    """Bytes in a size such as `512MB` or `1.5GB` (powers of ten). Raises ValueError.
+
+    >>> parse_size("512MB")
+    512000000
+    """
+    match = _SIZE.fullmatch(text.strip().upper())
+    if not match:
+        raise ValueError(text)
+    return int(float(match[1]) * _SIZES[match[2]])
+
+
+def _size(value: object) -> int:
+    if isinstance(value, str):
+        try:
+            return parse_size(value)
+        except ValueError:
+            pass
+    raise PydanticCustomError(
+        "size", "expected a size such as 512MB or 1.5GB, got {got}", {"got": repr(value)}
+    )
+
+
+def _duration(value: object) -> float:
+    if isinstance(value, str):
+        try:
+            return parse_duration(value)
+        except ValueError:
+            pass
+    raise PydanticCustomError(
+        "duration", "expected a duration such as 30s, 5m or 1h30m, got {got}", {"got": repr(value)}
+    )
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise PydanticCustomError(
+            "name", "expected a name of letters, digits, '_' and '-' that begins with a letter"
+        )
+    return value
+
+
+def _start(value: object) -> datetime:
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            pass
+        else:
+            return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    raise PydanticCustomError(
+        "start", "expected a date or time such as 2021-10-02, got {got}", {"got": repr(value)}
+    )
+
+
+def _bad_rows(value: object) -> int | str:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if isinstance(value, str) and re.fullmatch(_BAD_ROWS_PATTERN, value):
+        return value
+    raise PydanticCustomError(
+        "bad_rows", "expected a number of rows or a share such as 1%, got {got}", {"got": repr(value)}
+    )
+
+
+def _list(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+class _OrOneItem:
+    """Makes the JSON Schema of a list also accept one of its items."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        array = handler(schema)
+        return {"anyOf": [array, array["items"]]}
+
+
+Duration: TypeAlias = Annotated[
+    float,
+    BeforeValidator(_duration),
+    WithJsonSchema({"type": "string", "pattern": _DURATION_PATTERN, "examples": ["30s", "1h30m"]}),
+]
+"""Seconds, written as `30s`, `5m`, `1h30m`, `250ms` or `2d`."""
+
+Size: TypeAlias = Annotated[
+    int,
+    BeforeValidator(_size),
+    WithJsonSchema({"type": "string", "pattern": _SIZE_PATTERN, "examples": ["512MB"]}),
+]
+"""Bytes, written as `512MB` or `1.5GB`; powers of ten."""
+
+Name: TypeAlias = Annotated[str, AfterValidator(_name)]
+"""Letters, digits, `_` and `-`; safe in a file name, an environment variable and a DAG id."""
+
+Start: TypeAlias = Annotated[
+    datetime,
+    BeforeValidator(_start),
+    PlainSerializer(datetime.isoformat),
+    WithJsonSchema({"type": "string", "examples": [date(2021, 10, 2).isoformat()]}),
+]
+"""A date or an ISO 8601 time; UTC unless it says otherwise."""
+
+BadRows: TypeAlias = Annotated[
+    int | str,
+    BeforeValidator(_bad_rows),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"pattern": _BAD_ROWS_PATTERN}]}),
+]
+"""A number of rows, or a share of those read such as `1%`."""
+
+OneOrMany: TypeAlias = Annotated[list[T], BeforeValidator(_list), _OrOneItem()]
+"""A list that may also be written as its only value."""

@@ -1,0 +1,152 @@
+"""A project folder: its `windlass.yaml`, the files under `pipelines/`, and the files those name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from windlass.errors import Problem, SpecError, UsageError, did_you_mean
+from windlass.spec.pipeline import Pipeline
+from windlass.spec.project import Project
+from windlass.spec.secrets import find_secrets
+from windlass.spec.validation import to_model
+from windlass.spec.yaml import Document, KeyPath, read
+
+__all__ = ["PipelineFile", "ProjectFiles", "find_project", "load_pipeline", "load_project"]
+
+PROJECT_FILE = "windlass.yaml"
+PIPELINES_FOLDER = "pipelines"
+
+
+@dataclass(frozen=True)
+class PipelineFile:
+    """One pipeline as it was written: the model, its positions, and the text of the files it names."""
+
+    spec: Pipeline
+    document: Document
+    included: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ProjectFiles:
+    """A whole project as it was written."""
+
+    root: Path
+    spec: Project
+    document: Document
+    pipelines: dict[str, PipelineFile]
+
+    def pipeline(self, name: str) -> PipelineFile:
+        """The pipeline of that name. Raises UsageError, with near names, when there is none."""
+        if name not in self.pipelines:
+            hint = did_you_mean(name, self.pipelines)
+            raise UsageError(f"no pipeline {name!r} in {self.root}", hint=hint)
+        return self.pipelines[name]
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder, from `start` upwards, with a `windlass.yaml`. Raises UsageError."""
+    for folder in (start, *start.parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder
+    hint = "begin a project here with: windlass init"
+    raise UsageError(f"no {PROJECT_FILE} in {start} or above it", hint=hint)
+
+
+def load_project(root: Path, only: str | None = None) -> ProjectFiles:
+    """Read the project file and its pipelines. Raises SpecError with the problems of all of them.
+
+    With `only`, the file `pipelines/<only>.yaml` alone is read when it exists and has that name, so
+    that one broken file does not stop another pipeline, and a large project starts at once.
+    """
+    problems: list[Problem] = []
+    project = _attempt(problems, _load, root, root / PROJECT_FILE, Project)
+    pipelines: dict[str, PipelineFile] = {}
+    for file in _pipeline_files(root, only):
+        loaded = _attempt(problems, load_pipeline, root, file)
+        if loaded is None:
+            continue
+        name = loaded.spec.pipeline
+        if name in pipelines:
+            other = pipelines[name].document.file
+            problems.append(loaded.document.problem(("pipeline",), f"{name!r} is also the name of {other}"))
+        pipelines[name] = loaded
+    if only is not None and only not in pipelines and not problems and _pipeline_file(root, only):
+        return load_project(root)  # the file is named otherwise than its pipeline: look at them all
+    if problems or project is None:
+        raise SpecError(problems)
+    return ProjectFiles(root, project[0], project[1], pipelines)
+
+
+def load_pipeline(root: Path, file: Path) -> PipelineFile:
+    """Read one pipeline file and the files that it names. Raises SpecError with every problem."""
+    spec, document = _load(root, file, Pipeline)
+    included: dict[str, str] = {}
+    problems: list[Problem] = []
+    for path, name in _named_files(spec):
+        text = _attempt(problems, _include, root, document, path, name)
+        if text is not None:
+            included[name] = text
+    if problems:
+        raise SpecError(problems)
+    return PipelineFile(spec, document, included)
+
+
+def _load(root: Path, file: Path, model: type) -> tuple:  # type: ignore[type-arg]
+    document = read(file, str(file.relative_to(root)) if file.is_relative_to(root) else str(file))
+    problems = find_secrets(document)
+    try:
+        loaded = to_model(model, document)
+    except SpecError as exc:
+        raise SpecError(sorted((*exc.problems, *problems), key=lambda p: p.line)) from exc
+    if problems:
+        raise SpecError(problems)
+    return loaded, document
+
+
+def _pipeline_files(root: Path, only: str | None) -> Sequence[Path]:
+    if only is not None and (file := _pipeline_file(root, only)):
+        return [file]
+    folder = root / PIPELINES_FOLDER
+    return sorted(p for p in folder.rglob("*") if p.suffix in (".yaml", ".yml") and p.is_file())
+
+
+def _pipeline_file(root: Path, name: str) -> Path | None:
+    for suffix in (".yaml", ".yml"):
+        file = root / PIPELINES_FOLDER / f"{name}{suffix}"
+        if file.is_file():
+            return file
+    return None
+
+
+def _named_files(spec: Pipeline) -> Iterator[tuple[KeyPath, str]]:
+    """The project's own text files that the plan takes in: SQL and JSON Schemas."""
+    for name, task in spec.tasks.items():
+        at: KeyPath = ("tasks", name, task.kind)
+        if task.sql and task.sql.file:
+            yield (*at, "file"), task.sql.file
+        if task.check and task.check.json_schema:
+            yield (*at, "json_schema"), task.check.json_schema
+        if task.copy_ and task.copy_.validate_.json_schema:
+            yield (*at, "validate", "json_schema"), task.copy_.validate_.json_schema
+
+
+def _include(root: Path, document: Document, path: KeyPath, name: str) -> str:
+    file = (root / name).resolve()
+    if not file.is_relative_to(root.resolve()):
+        raise SpecError([document.problem(path, f"{name!r} is outside the project")])
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
+        raise SpecError([document.problem(path, f"cannot read {name!r}: {reason}")]) from exc
+
+
+def _attempt(problems: list[Problem], function, *args):  # type: ignore[no-untyped-def]
+    """Call, and collect the problems of a SpecError instead of letting it end the search."""
+    try:
+        return function(*args)
+    except SpecError as exc:
+        problems.extend(exc.problems)
+        return None

@@ -1,0 +1,201 @@
+"""The models of the kinds of task other than `copy`."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from pydantic import BeforeValidator, Field, model_validator
+from typing_extensions import Self
+
+from windlass.spec.copy import Copy
+from windlass.spec.fields import Duration, Name, OneOrMany
+from windlass.spec.model import Model, refuse
+
+__all__ = ["Check", "Command", "Download", "Freshness", "Kind", "RowCount", "Run", "Service", "Sql", "Trigger"]
+
+
+
+class Sql(Model):
+    """Run SQL on a connection, or on DuckDB over files."""
+
+    connection: Name | None = None
+    """Where it runs. Default: an in-memory DuckDB that reads and writes files of the workspace."""
+
+    statement: str | None = None
+    """One or more SQL statements."""
+
+    file: str | None = None
+    """A file with the statements, relative to the project."""
+
+    transaction: bool = True
+    """Whether all statements are one transaction; turn it off for VACUUM and its like."""
+
+    @model_validator(mode="after")
+    def _one_text(self) -> Self:
+        if (self.statement is None) == (self.file is None):
+            raise refuse("needs exactly one of `statement` and `file`")
+        return self
+
+
+
+class Command(Model):
+    """What `run` and `service` have in common: a command, and what it finds around it."""
+
+    build: str | None = None
+    """The folder of the step, relative to the project: its code, and `requirements.txt`, `pyproject.toml` or `package.json`."""
+
+    command: OneOrMany[str]
+    """The command and its arguments. Runs in the `build` folder, without a shell."""
+
+    env: dict[str, str] = Field(default_factory=dict)
+    """Environment variables; no secrets."""
+
+    connections: OneOrMany[Name] = []
+    """The connections that it gets, each as `WINDLASS_CONN_<NAME>`."""
+
+
+class Run(Command):
+    """Run a command: a step in any language. Exit code 0 is success."""
+
+
+class Service(Command):
+    """Run a command in the background for the tasks that use it."""
+
+    port: int | None = Field(default=None, ge=1, le=65535)
+    """The TCP port it listens on, also given to it as `PORT`. Default: a free one."""
+
+    health: str | None = None
+    """The HTTP path that answers 2xx once the service is ready. Default: the port accepts connections."""
+
+    ready_timeout: Duration = 60.0
+    """How long it may take to be ready."""
+
+
+
+class Download(Model):
+    """Download a file over HTTP: resumed where it broke off, checked, and renamed into place whole."""
+
+    url: str | None = None
+    """The address of the file."""
+
+    connection: Name | None = None
+    """An `http` connection, instead of `url`."""
+
+    path: str | None = None
+    """The path on the connection."""
+
+    to: str
+    """The file to write, relative to the workspace."""
+
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{64}$|\{\{")
+    """The SHA-256 of the whole file, in hexadecimal."""
+
+    headers: dict[str, str] = Field(default_factory=dict)
+    """Request headers; no secrets."""
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Self:
+        if (self.url is None) == (self.connection is None or self.path is None):
+            raise refuse("needs either `url`, or `connection` with `path`")
+        return self
+
+
+
+class RowCount(Model):
+    """How many rows there must be."""
+
+    exactly: int | None = Field(default=None, ge=0)
+    """Exactly so many."""
+
+    min: int | None = Field(default=None, ge=0)
+    """At least so many."""
+
+    max: int | None = Field(default=None, ge=0)
+    """At most so many."""
+
+
+class Freshness(Model):
+    """How old the newest row may be."""
+
+    column: str
+    """A date or time column."""
+
+    within: Duration
+    """The greatest age of its newest value, at the time of the check."""
+
+
+def _row_count(value: object) -> object:
+    return {"exactly": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _column_lists(value: object) -> object:
+    """`id` and `[id]` and `[[a, b]]` are all lists of lists of columns."""
+    if isinstance(value, str):
+        return [[value]]
+    if isinstance(value, list):
+        return [[item] if isinstance(item, str) else item for item in value]
+    return value
+
+
+class Check(Model):
+    """Assert that data is as expected. Everything asserted is tried; what fails is shown with sample rows."""
+
+    connection: Name | None = None
+    """Where the table or query is. Default: DuckDB over files of the workspace."""
+
+    table: str | None = None
+    """The table to check."""
+
+    query: str | None = None
+    """A SELECT whose rows to check."""
+
+    path: str | None = None
+    """A file to check."""
+
+    rows: Annotated[RowCount | None, BeforeValidator(_row_count)] = None
+    """How many rows there must be: a number, or `min` and `max`."""
+
+    unique: Annotated[list[list[str]], BeforeValidator(_column_lists)] = []
+    """Columns, or lists of columns, whose values occur once."""
+
+    not_null: OneOrMany[str] = []
+    """Columns without NULL."""
+
+    accepted: dict[str, list[str | int | float | bool]] = Field(default_factory=dict)
+    """The values that a column may have."""
+
+    freshness: Freshness | None = None
+    """How old the newest row may be."""
+
+    expressions: OneOrMany[str] = []
+    """SQL expressions that are true for every row."""
+
+    json_schema: str | None = None
+    """A JSON Schema file, relative to the project, that every row satisfies as an object."""
+
+    @model_validator(mode="after")
+    def _one_subject_and_something_asserted(self) -> Self:
+        if [self.table, self.query, self.path].count(None) != 2:
+            raise refuse("needs exactly one of `table`, `query` and `path`")
+        if self.table is not None and self.connection is None:
+            raise refuse("`table` needs `connection`")
+        if self.path is not None and self.connection is not None:
+            raise refuse("`path` is a file of the workspace and takes no `connection`")
+        asserted = (self.rows, self.unique, self.not_null, self.accepted)
+        if not any((*asserted, self.freshness, self.expressions, self.json_schema)):
+            raise refuse("asserts nothing; add `rows`, `unique`, `not_null`, `expressions` and the like")
+        return self
+
+
+
+class Trigger(Model):
+    """Run another pipeline of the project, wait for it, and succeed if it does."""
+
+    pipeline: Name
+    """The pipeline to run."""
+
+    params: dict[Name, str | int | float | bool | None] = Field(default_factory=dict)
+    """Its parameters."""
+
+
+Kind: TypeAlias = Copy | Sql | Run | Download | Check | Trigger | Service

@@ -1,0 +1,138 @@
+"""The model of a pipeline file: a DAG of tasks, when it runs, and with which parameters."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from pydantic import Field, model_validator
+from typing_extensions import Self
+
+from windlass.spec.copy import Copy
+from windlass.spec.fields import Duration, Name, OneOrMany, Start
+from windlass.spec.kinds import Check, Download, Kind, Run, Service, Sql, Trigger
+from windlass.spec.model import Model, refuse
+
+__all__ = ["KINDS", "Defaults", "Param", "Pipeline", "Task"]
+
+Param: TypeAlias = str | int | float | bool | None
+
+KINDS = ("copy", "sql", "run", "download", "check", "trigger", "service")
+
+
+class Defaults(Model):
+    """What every task of the pipeline has unless it says otherwise."""
+
+    retries: int = Field(default=0, ge=0, le=100)
+    """How many times a failed task is tried again."""
+
+    retry_delay: Duration = 30.0
+    """How long to wait before the first retry."""
+
+    backoff: float = Field(default=2.0, ge=1.0, le=10.0)
+    """What each further wait is multiplied by; 1 keeps the delay constant. At most one hour."""
+
+    timeout: Duration | None = None
+    """How long one attempt may take before it is stopped and counts as failed."""
+
+
+class Task(Model):
+    """A node of the DAG. Has exactly one of the kinds."""
+
+    description: str = ""
+    """What the task is for; shown by `windlass graph` and in the report."""
+
+    needs: OneOrMany[Name] = []
+    """The tasks that must succeed first. A task named in a template is needed without saying."""
+
+    uses: OneOrMany[Name] = []
+    """The services that must be up while this task runs."""
+
+    retries: int | None = Field(default=None, ge=0, le=100)
+    """Overrides `defaults.retries`."""
+
+    retry_delay: Duration | None = None
+    """Overrides `defaults.retry_delay`."""
+
+    backoff: float | None = Field(default=None, ge=1.0, le=10.0)
+    """Overrides `defaults.backoff`."""
+
+    timeout: Duration | None = None
+    """Overrides `defaults.timeout`."""
+
+    copy_: Copy | None = Field(default=None, alias="copy")
+    """Copy rows from a source to a destination, exactly once."""
+
+    sql: Sql | None = None
+    """Run SQL on a connection, or on DuckDB over files."""
+
+    run: Run | None = None
+    """Run a command: a step in any language."""
+
+    download: Download | None = None
+    """Download a file over HTTP."""
+
+    check: Check | None = None
+    """Assert that data is as expected."""
+
+    trigger: Trigger | None = None
+    """Run another pipeline of the project and wait for it."""
+
+    service: Service | None = None
+    """Run a command in the background for the tasks that use it."""
+
+    @property
+    def kind(self) -> str:
+        """Which of the kinds this task is."""
+        return self._present()[0]
+
+    @property
+    def action(self) -> Kind:
+        """The model under the kind's key."""
+        action: Kind = getattr(self, "copy_" if self.kind == "copy" else self.kind)
+        return action
+
+    def _present(self) -> list[str]:
+        return [k for k in KINDS if getattr(self, "copy_" if k == "copy" else k) is not None]
+
+    @model_validator(mode="after")
+    def _exactly_one_kind(self) -> Self:
+        present = self._present()
+        if not present:
+            raise refuse(f"a task needs one of {', '.join(KINDS)}")
+        if len(present) > 1:
+            raise refuse(f"a task is of one kind, and this one has {' and '.join(present)}")
+        return self
+
+
+class Pipeline(Model):
+    """One pipeline file."""
+
+    pipeline: Name
+    """The name of the pipeline; also the DAG id, the CronWorkflow's name and so on."""
+
+    description: str = ""
+    """What the pipeline is for."""
+
+    schedule: str = "none"
+    """When it runs: a cron expression, `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`, `@once` or `none`."""
+
+    timezone: str = "UTC"
+    """The IANA time zone in which the schedule is meant."""
+
+    start: Start | None = None
+    """The first logical date of the schedule."""
+
+    concurrency: Literal["forbid", "allow"] = "forbid"
+    """Whether the pipeline may run while an earlier run of it is still going."""
+
+    params: dict[Name, Param] = Field(default_factory=dict)
+    """Parameters and their defaults; a run may set others of the same type. A `null` takes any."""
+
+    defaults: Defaults = Defaults()
+    """What every task has unless it says otherwise."""
+
+    on_failure: OneOrMany[Name] = []
+    """The connections that are told when a run fails."""
+
+    tasks: dict[Name, Task] = Field(min_length=1)
+    """The tasks, by name."""

@@ -1,0 +1,76 @@
+"""The model of `windlass.yaml`, the file that makes a folder a project."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
+from typing_extensions import Self
+
+from windlass.registry import CONNECTORS
+from windlass.spec.fields import Name, OneOrMany
+from windlass.spec.model import Model, refuse
+
+__all__ = ["Connection", "DevService", "Images", "Project"]
+
+
+def _known_type(value: str) -> str:
+    if value not in CONNECTORS:
+        raise PydanticCustomError("literal_error", "{expected}", {"expected": ", ".join(CONNECTORS)})
+    return value
+
+
+class DevService(Model):
+    """The throw-away server that stands in for a connection which is not configured."""
+
+    init: OneOrMany[str] = []
+    """SQL files, relative to the project, run once in this order when the dev service is new."""
+
+    serve: str | None = None
+    """For `http`: the folder, relative to the project, whose files are served."""
+
+
+class Connection(Model):
+    """A named endpoint. Its address and secrets are found at run time, never written here."""
+
+    type: Annotated[str, AfterValidator(_known_type), WithJsonSchema({"enum": list(CONNECTORS)})]
+    """What is at the other end."""
+
+    description: str = ""
+    """What it is for; shown by `windlass connections`."""
+
+    dev: DevService = DevService()
+    """How to set up the dev service that stands in for it."""
+
+    @model_validator(mode="after")
+    def _dev_service_fits(self) -> Self:
+        for key in self.dev.model_fields_set - set(CONNECTORS[self.type].dev_keys):
+            raise refuse(f"the dev service of a {self.type} connection has no `{key}`")
+        return self
+
+
+class Images(Model):
+    """Where the images of the project go, and for which machines they are built."""
+
+    registry: str
+    """The registry and namespace that image names begin with, such as `docker.io/acme`."""
+
+    platforms: OneOrMany[str] = ["linux/amd64"]
+    """The platforms to build for, such as `linux/amd64` and `linux/arm64`."""
+
+
+class Project(Model):
+    """A folder with pipelines and the connections that they use."""
+
+    project: Name
+    """The name of the project."""
+
+    description: str = ""
+    """What the project is for."""
+
+    connections: dict[Name, Connection] = Field(default_factory=dict)
+    """The endpoints that the pipelines name."""
+
+    images: Images | None = None
+    """Where images go."""

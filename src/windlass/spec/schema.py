@@ -1,0 +1,60 @@
+"""The JSON Schema of the two kinds of file, for editors that complete and check YAML.
+
+Descriptions are the docstrings under the attributes of the models. They are read here, from the
+source, and not by pydantic (`use_attribute_docstrings`), which would parse the source of every model
+each time that windlass starts.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from typing import Any, Literal
+
+from windlass.spec.model import Model
+from windlass.spec.pipeline import Pipeline
+from windlass.spec.project import Project
+
+__all__ = ["documentation", "json_schema"]
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema(of: Literal["pipeline", "project"]) -> dict[str, Any]:
+    """The schema of a pipeline file, or of `windlass.yaml` (JSON Schema draft 2020-12)."""
+    model = Pipeline if of == "pipeline" else Project
+    schema = model.model_json_schema(by_alias=True, mode="validation")
+    models = {m.__name__: m for m in _all_models(Model)}
+    for name, definition in (*schema.get("$defs", {}).items(), (model.__name__, schema)):
+        for key, text in documentation(models[name]).items():
+            definition["properties"][key]["description"] = text
+    return {"$schema": _DIALECT, **schema}
+
+
+def documentation(model: type[Model]) -> dict[str, str]:
+    """What each key of a model means: key to docstring, inherited keys included."""
+    texts: dict[str, str] = {}
+    for cls in reversed(model.__mro__):
+        if issubclass(cls, Model) and cls is not Model:
+            texts.update(_attribute_docstrings(cls))
+    return {field.alias or name: texts[name] for name, field in model.model_fields.items()}
+
+
+def _attribute_docstrings(cls: type) -> dict[str, str]:
+    """The string literals that follow annotated attributes in the source of a class."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    return {
+        attribute.target.id: inspect.cleandoc(doc.value.value)
+        for attribute, doc in zip(body.body, body.body[1:], strict=False)
+        if isinstance(attribute, ast.AnnAssign)
+        and isinstance(attribute.target, ast.Name)
+        and isinstance(doc, ast.Expr)
+        and isinstance(doc.value, ast.Constant)
+        and isinstance(doc.value.value, str)
+    }
+
+
+def _all_models(cls: type[Model]) -> list[type[Model]]:
+    return [cls, *(found for sub in cls.__subclasses__() for found in _all_models(sub))]

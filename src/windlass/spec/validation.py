@@ -1,0 +1,124 @@
+"""From a parsed document to a model, or to every problem in it at its place in the file."""
+
+from __future__ import annotations
+
+import types
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from windlass.errors import Problem, SpecError, did_you_mean
+from windlass.spec.model import Model
+from windlass.spec.yaml import Document, KeyPath
+
+__all__ = ["to_model"]
+
+M = TypeVar("M", bound=Model)
+
+_KINDS_OF_VALUE = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+def to_model(model: type[M], document: Document) -> M:
+    """Build the model. Raises SpecError with one Problem for each thing that is wrong."""
+    if not isinstance(document.value, dict):
+        raise SpecError([document.problem((), "expected a mapping at the top of the file")])
+    try:
+        return model.model_validate(document.value)
+    except ValidationError as exc:
+        problems = {_path(error): _problem(model, document, error) for error in reversed(exc.errors())}
+        raise SpecError(list(reversed(problems.values()))) from exc
+
+
+def _path(error: ErrorDetails) -> KeyPath:
+    return tuple(part for part in error["loc"] if part != "[key]")
+
+
+def _problem(model: type[Model], document: Document, error: ErrorDetails) -> Problem:
+    path, kind = _path(error), error["type"]
+    name = str(path[-1]) if path else ""
+    where = f" in {_dotted(path[:-1])}" if len(path) > 1 else ""
+    if kind == "extra_forbidden":
+        hint = did_you_mean(name, _keys_at(model, path[:-1]))
+        return document.problem(path, f"unknown key {name!r}{where}", hint=hint, at_key=True)
+    if kind == "missing":
+        message = f"{_dotted(path[:-1]) or 'the file'} needs the key {name!r}"
+        return document.problem(path[:-1], message, at_key=True)
+    if kind == "literal_error":
+        expected = str(error.get("ctx", {}).get("expected", ""))
+        got = error["input"]
+        known = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
+        hint = did_you_mean(got, known) if isinstance(got, str) else None
+        return document.problem(path, f"{name}: expected {expected}, got {got!r}", hint=hint)
+    if kind in _KINDS_OF_VALUE:
+        message = f"{name}: expected {_KINDS_OF_VALUE[kind]}, got {_describe(error['input'])}"
+        hint = "put it in quotes to make it text" if kind == "string_type" else None
+        return document.problem(path, message, hint=hint if _is_scalar(error["input"]) else None)
+    at_key = "[key]" in error["loc"] or kind == "refused"
+    return document.problem(path, f"{name}: {_lower_first(error['msg'])}", at_key=at_key)
+
+
+def _keys_at(model: type[Model], path: KeyPath) -> list[str]:
+    """The keys that the model at the end of `path` knows, by walking the annotations."""
+    annotation: Any = model
+    for part in path:
+        annotation = _step(annotation, part)
+    found = _model_in(annotation)
+    return [f.alias or n for n, f in found.model_fields.items()] if found else []
+
+
+def _step(annotation: Any, part: str | int) -> Any:
+    if (found := _model_in(annotation)) is not None:
+        fields = {f.alias or n: f for n, f in found.model_fields.items()}
+        return fields[str(part)].annotation if part in fields else None
+    for option in _options(annotation):
+        if get_origin(option) in (dict, list):
+            return get_args(option)[-1]
+    return None
+
+
+def _options(annotation: Any) -> list[Any]:
+    """The members of a union, with `Annotated` taken off; a single type is its own only member."""
+    if get_origin(annotation) is Annotated:
+        return _options(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [inner for member in get_args(annotation) for inner in _options(member)]
+    return [annotation]
+
+
+def _model_in(annotation: Any) -> type[Model] | None:
+    for option in _options(annotation):
+        if isinstance(option, type) and issubclass(option, Model):
+            return option
+    return None
+
+
+def _dotted(path: KeyPath) -> str:
+    return ".".join(str(part) for part in path)
+
+
+def _is_scalar(value: object) -> bool:
+    return value is not None and not isinstance(value, dict | list)
+
+
+def _describe(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    return f"{value!r}"
+
+
+def _lower_first(message: str) -> str:
+    return message[:1].lower() + message[1:]

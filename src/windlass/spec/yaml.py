@@ -1,0 +1,249 @@
+"""YAML text to plain values, with the position of everything in it.
+
+Reads the YAML 1.2 core schema (https://yaml.org/spec/1.2.2/#103-core-schema): `no` is text, `010`
+is ten, there are no timestamps and no merge keys. The tokens come from PyYAML's libyaml parser; the
+values are built here, from its events, because only so can size, depth and alias expansion be
+capped before anything is allocated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, NoReturn, TypeAlias
+
+import yaml as pyyaml
+from yaml import events as ev
+
+from windlass.errors import Problem, SpecError
+
+__all__ = ["Document", "KeyPath", "Mark", "parse", "read", "scalar"]
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 50
+MAX_DIGITS = 4_000  # Python itself refuses to convert integers much longer than this
+MAX_VALUES = 100_000  # counted after aliases are expanded, so a "billion laughs" stops here
+
+KeyPath: TypeAlias = tuple[str | int, ...]
+
+_CORE_TAG = "tag:yaml.org,2002:"
+_NULL = re.compile(r"null|Null|NULL|~|")
+_BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INF = re.compile(r"[-+]?\.(inf|Inf|INF)")
+_NAN = re.compile(r"\.(nan|NaN|NAN)")
+
+_Loader = getattr(pyyaml, "CSafeLoader", pyyaml.SafeLoader)
+
+
+class Mark(NamedTuple):
+    """Where a value, and the key in front of it, begin; counted from 1."""
+
+    line: int
+    column: int
+    key_line: int
+    key_column: int
+
+
+@dataclass(frozen=True)
+class Document:
+    """One parsed file: its plain value, and a Mark for every key path in it."""
+
+    file: str
+    text: str
+    value: object
+    marks: dict[KeyPath, Mark] = field(repr=False)
+
+    def problem(
+        self, path: KeyPath, message: str, *, hint: str | None = None, at_key: bool = False
+    ) -> Problem:
+        """Describe what is wrong at `path`; an unknown path falls back to its nearest parent."""
+        while path and path not in self.marks:
+            path, at_key = path[:-1], False
+        mark = self.marks.get(path)
+        if mark is None:
+            return Problem(self.file, 0, 0, message, hint=hint)
+        line, column = (mark.key_line, mark.key_column) if at_key else (mark.line, mark.column)
+        return _problem_at(self.file, self.text, line, column, message, hint)
+
+
+def read(file: Path, shown_as: str) -> Document:
+    """Read and parse one file. Raises SpecError, with the position, for whatever is not YAML."""
+    try:
+        data = file.read_bytes()
+    except IsADirectoryError as exc:
+        raise SpecError([Problem(shown_as, 0, 0, "is a folder, expected a file")]) from exc
+    except FileNotFoundError as exc:
+        raise SpecError([Problem(shown_as, 0, 0, "does not exist")]) from exc
+    except OSError as exc:
+        raise SpecError([Problem(shown_as, 0, 0, f"cannot be read: {exc.strerror}")]) from exc
+    if len(data) > MAX_BYTES:
+        message = f"is {len(data):,} bytes long, more than the {MAX_BYTES:,} allowed"
+        raise SpecError([Problem(shown_as, 0, 0, message)])
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        line = data.count(b"\n", 0, exc.start) + 1
+        message = f"is not UTF-8: byte 0x{data[exc.start]:02x} at offset {exc.start}"
+        hint = "save the file as UTF-8"
+        raise SpecError([Problem(shown_as, line, 1, message, hint=hint)]) from exc
+    return parse(text, shown_as)
+
+
+def parse(text: str, file: str) -> Document:
+    """Parse YAML text into one Document. `file` is only what errors call it."""
+    try:
+        builder = _Builder(file, text)
+        return Document(file, text, builder.document(), builder.marks)
+    except pyyaml.MarkedYAMLError as exc:
+        mark = exc.problem_mark or exc.context_mark
+        message = f"not valid YAML: {exc.problem or exc.context}"
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        raise SpecError([_problem_at(file, text, line, column, message)]) from exc
+    except pyyaml.YAMLError as exc:  # an unprintable character: PyYAML's ReaderError has no mark
+        position = getattr(exc, "position", 0)
+        line = text.count("\n", 0, position) + 1
+        message = f"not valid YAML: {getattr(exc, 'reason', exc)}"
+        raise SpecError([_problem_at(file, text, line, 1, message)]) from exc
+
+
+def scalar(text: str) -> object:
+    """What a plain (unquoted) scalar means in the YAML 1.2 core schema.
+
+    >>> scalar("no"), scalar("010"), scalar("0x1F"), scalar("~"), scalar("true")
+    ('no', 10, 31, None, True)
+    """
+    if len(text) > MAX_DIGITS:
+        return text
+    if _NULL.fullmatch(text):
+        return None
+    if _BOOL.fullmatch(text):
+        return text.lower() == "true"
+    if _INT.fullmatch(text):
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    if _INF.fullmatch(text):
+        return float("-inf") if text[0] == "-" else float("inf")
+    if _NAN.fullmatch(text):
+        return float("nan")
+    return text
+
+
+def _problem_at(
+    file: str, text: str, line: int, column: int, message: str, hint: str | None = None
+) -> Problem:
+    lines = text.splitlines()
+    source = lines[line - 1] if 0 < line <= len(lines) else ""
+    return Problem(file, line, column, message, source, hint)
+
+
+class _Builder:
+    """Builds one document's value from parser events, recording marks and enforcing the caps."""
+
+    def __init__(self, file: str, text: str) -> None:
+        self.file, self.text = file, text
+        self.marks: dict[KeyPath, Mark] = {}
+        self._events: Iterator[ev.Event] = pyyaml.parse(text, Loader=_Loader)
+        self._anchors: dict[str, tuple[object, int]] = {}
+        self._values = 0
+        self._problems: list[Problem] = []
+
+    def document(self) -> object:
+        next(self._events)  # StreamStart
+        start = next(self._events)
+        if isinstance(start, ev.StreamEndEvent):
+            raise SpecError([Problem(self.file, 0, 0, "is empty")])
+        value = self._value(next(self._events), (), 0)
+        next(self._events)  # DocumentEnd
+        after = next(self._events)
+        if not isinstance(after, ev.StreamEndEvent):
+            self._fail(after, "a second document starts here, expected one document a file")
+        if self._problems:
+            raise SpecError(self._problems)
+        return value
+
+    def _value(self, event: ev.Event, path: KeyPath, depth: int) -> object:
+        if path not in self.marks:  # the value of a mapping was already marked, with its key
+            self._mark(path, event, event)
+        if depth > MAX_DEPTH:
+            self._fail(event, f"nested more than {MAX_DEPTH} levels deep")
+        self._count(event, 1)
+        if isinstance(event, ev.AliasEvent):
+            return self._alias(event)
+        before = self._values
+        value = self._node(event, path, depth)
+        if event.anchor:
+            self._anchors[event.anchor] = (value, self._values - before + 1)
+        return value
+
+    def _node(self, event: ev.Event, path: KeyPath, depth: int) -> object:
+        if isinstance(event, ev.ScalarEvent):
+            return self._scalar(event)
+        self._check_tag(event, "map" if isinstance(event, ev.MappingStartEvent) else "seq")
+        if isinstance(event, ev.MappingStartEvent):
+            return self._mapping(path, depth)
+        return self._sequence(path, depth)
+
+    def _mapping(self, path: KeyPath, depth: int) -> dict[str, object]:
+        result: dict[str, object] = {}
+        while not isinstance(event := next(self._events), ev.MappingEndEvent):
+            key = self._key(event)
+            if key in result:
+                self._problems.append(self._problem(event, f"the key {key!r} is here a second time"))
+            value_event = next(self._events)
+            self._mark((*path, key), value_event, event)
+            result[key] = self._value(value_event, (*path, key), depth + 1)
+        return result
+
+    def _sequence(self, path: KeyPath, depth: int) -> list[object]:
+        result: list[object] = []
+        while not isinstance(event := next(self._events), ev.SequenceEndEvent):
+            result.append(self._value(event, (*path, len(result)), depth + 1))
+        return result
+
+    def _key(self, event: ev.Event) -> str:
+        if not isinstance(event, ev.ScalarEvent):
+            self._fail(event, "a key must be text")
+        if event.implicit[0] and event.value == "<<":
+            self._fail(event, "merge keys ('<<') left YAML with version 1.2; use `defaults:`")
+        key = self._scalar(event)
+        if not isinstance(key, str):
+            self._fail(event, f"a key must be text, and {event.value!r} is not: put it in quotes")
+        return key
+
+    def _scalar(self, event: ev.ScalarEvent) -> object:
+        if event.tag is None or event.tag == "!":
+            return scalar(event.value) if event.implicit[0] else event.value
+        self._check_tag(event, "str", "int", "float", "bool", "null")
+        return event.value if event.tag == f"{_CORE_TAG}str" else scalar(event.value)
+
+    def _alias(self, event: ev.AliasEvent) -> object:
+        if event.anchor not in self._anchors:
+            self._fail(event, f"the alias *{event.anchor} has no anchor (or contains itself)")
+        value, size = self._anchors[event.anchor]
+        self._count(event, size)
+        return value
+
+    def _check_tag(self, event: ev.NodeEvent, *allowed: str) -> None:
+        if event.tag and event.tag not in {"!", *(_CORE_TAG + name for name in allowed)}:
+            self._fail(event, f"the tag {event.tag!r} is not allowed here")
+
+    def _count(self, event: ev.Event, values: int) -> None:
+        self._values += values
+        if self._values > MAX_VALUES:
+            self._fail(event, f"more than {MAX_VALUES:,} values, aliases expanded")
+
+    def _mark(self, path: KeyPath, value: ev.Event, key: ev.Event) -> None:
+        at, key_at = value.start_mark, key.start_mark
+        self.marks[path] = Mark(at.line + 1, at.column + 1, key_at.line + 1, key_at.column + 1)
+
+    def _problem(self, event: ev.Event, message: str) -> Problem:
+        mark = event.start_mark
+        return _problem_at(self.file, self.text, mark.line + 1, mark.column + 1, message)
+
+    def _fail(self, event: ev.Event, message: str) -> NoReturn:
+        raise SpecError([*self._problems, self._problem(event, message)])
