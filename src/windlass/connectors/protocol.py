@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from windlass.errors import FatalError, RetryableError, WindlassError
 
@@ -31,7 +31,9 @@ __all__ = [
     "Interval",
     "LedgerEntry",
     "Meter",
+    "MisfitError",
     "Reason",
+    "RowFault",
     "Rows",
     "Shortcut",
     "Source",
@@ -59,6 +61,9 @@ class Column:
     max_length: int | None = None
     pattern: str | None = None
     """Of a destination that takes text for something else: what the text must match as a whole."""
+
+    finite: bool = False
+    """Of a destination: dates and times cannot be infinite."""
 
     required: bool = False
     """Of a destination: no default, so rows must bring a value."""
@@ -115,6 +120,9 @@ class BadRow:
     value: str | None = None
     record: Mapping[str, Any] | None = None
     raw: str | None = None
+    columns: list[str] | None = None
+    """With `raw`: the columns that the row should have had."""
+
     source: str = ""
     line: int | None = None
     offset: int | None = None
@@ -191,23 +199,32 @@ class Source(Protocol):
     filters_interval: bool
     """Whether `slice` works; what cannot be sliced must bring only rows of the interval."""
 
+    cursor: str | None
+    """After `advance`: the highest value of the cursor that is read, to go on from the next time."""
+
     def fingerprint(self) -> dict[str, object]:
         """What identifies the input, for the ledger's digest."""
 
-    def advance(self, cursor: str, last: str | None) -> str | None:
-        """Keep only rows whose `cursor` column is past `last`; return the highest that will be read.
+    def advance(self, cursor: str, last: str | None, scratch: Scratch | None) -> None:
+        """Keep only rows whose `cursor` column is past `last`, and set `self.cursor`.
 
-        Never goes past what an open transaction may still commit. Returns `last` when nothing is new.
+        Never goes past what an open transaction may still commit.
         """
 
     def slice(self, column: str, interval: Interval) -> None:
         """Keep only rows whose `column` falls into the half-open interval."""
 
-    def columns(self, scratch: Scratch) -> list[Column]:
-        """The columns and their types. Raises FatalError when there is no such source."""
+    def columns(self, scratch: Scratch, *, infer: bool) -> list[Column]:
+        """The columns and their types; with `infer`, also a guess where values are text."""
 
     def relation(self, scratch: Scratch) -> str:
         """What to write after FROM in the scratch database to read the rows, once."""
+
+    def faults(self) -> Sequence[RowFault]:
+        """What can be wrong with a row as a whole, and SQL over the relation that finds it."""
+
+    def record(self) -> str | None:
+        """SQL over the relation for the row as JSON, where its columns alone do not make it."""
 
     def rejected(self, scratch: Scratch) -> list[BadRow]:
         """The rows that the reader could make no sense of, once the relation was read to its end."""
@@ -215,10 +232,22 @@ class Source(Protocol):
     def locate(self, rows: Iterator[BadRow]) -> Iterator[BadRow]:
         """The rows, in order of their ordinals, with source, line and offset where there are such."""
 
-    def infer_from_everything(self, scratch: Scratch) -> None:
-        """Look at every value: one did not fit the type guessed from the sample."""
+    def recover(self, error: WindlassError, scratch: Scratch) -> bool:
+        """Whether reading once more, in another way, may get past this error."""
 
     def close(self) -> None: ...
+
+
+class RowFault(NamedTuple):
+    """Something that can be wrong with a whole row: SQL that is true then, and what to say of it."""
+
+    test: str
+    reason: Reason
+    message: str
+
+
+class MisfitError(WindlassError):
+    """A value did not fit the type that was inferred for its column from a sample."""
 
 
 class Rows(Protocol):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_MEMORY", "Scratch", "duckdb_errors", "identifier", "literal"]
 
 DEFAULT_MEMORY = 512_000_000
+_SETTINGS = "SET TimeZone = 'UTC'; SET enable_progress_bar = false"
 _BATCH_ROWS = 20_000  # small enough that a batch of wide rows stays in the cache of a core
 
 
@@ -42,13 +43,16 @@ class Scratch:
             "autoload_known_extensions": False,
         }
         self.connection = duckdb.connect(config=config)
-        self.connection.execute("SET TimeZone = 'UTC'")
+        self.connection.execute(_SETTINGS)
+        self._output: duckdb.DuckDBPyConnection | None = None
         self._names = 0
 
     def __enter__(self) -> Scratch:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._output is not None:
+            self._output.close()
         self.connection.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -57,6 +61,11 @@ class Scratch:
         with duckdb_errors():
             return self.connection.execute(sql, parameters).fetchall()
 
+    def output_rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """The same on a second connection: for what takes in a stream that the first one gives."""
+        with duckdb_errors():
+            return self._output_connection().execute(sql).fetchall()
+
     def value(self, sql: str, parameters: Sequence[object] = ()) -> Any:
         """The one value that SQL returns."""
         return self.rows(sql, parameters)[0][0]
@@ -64,7 +73,7 @@ class Scratch:
     def stream(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Run a SELECT and yield its rows as Arrow record batches, in order, as they are made."""
         with duckdb_errors():
-            reader = self.connection.cursor().sql(sql).to_arrow_reader(_BATCH_ROWS)
+            reader = self.connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
             while True:
                 try:
                     batch = reader.read_next_batch()
@@ -93,6 +102,24 @@ class Scratch:
         name = self.new_name()
         self.connection.register(name, reader)
         return name
+
+    def reader(self, batches: Iterator[pa.RecordBatch], columns: Sequence[Column]) -> str:
+        """A SELECT for `output_rows` that reads these batches, once."""
+        import pyarrow as pa
+
+        empty = ", ".join(f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in columns)
+        schema = self.connection.sql(f"SELECT {empty} LIMIT 0").to_arrow_table().schema
+        name = self.new_name()
+        self._output_connection().register(name, pa.RecordBatchReader.from_batches(schema, batches))
+        # Arrow has no JSON and no UUID: text gets its type back here
+        values = ", ".join(f"CAST({identifier(c.name)} AS {c.type}) AS {identifier(c.name)}" for c in columns)
+        return f"SELECT {values} FROM {name}"
+
+    def _output_connection(self) -> duckdb.DuckDBPyConnection:
+        if self._output is None:
+            self._output = self.connection.cursor()
+            self._output.execute(_SETTINGS)
+        return self._output
 
     def new_name(self) -> str:
         """A name that nothing in this database has yet."""

@@ -23,7 +23,7 @@ from windlass.engine.job import CopyResult, Job
 from windlass.engine.ledger import new_entry, refuse_other_input, with_counts
 from windlass.engine.outputs import outputs_of
 from windlass.engine.quarantine import Quarantine
-from windlass.engine.rows import MisfitError, RowStream
+from windlass.engine.rows import RowStream
 from windlass.errors import FatalError, RetryableError, WindlassError
 
 __all__ = ["copy"]
@@ -44,14 +44,13 @@ def copy(job: Job) -> CopyResult:
 
 
 def _load(job: Job, source: Source, destination: Destination, entry: LedgerEntry) -> CopyResult:
-    cursor = _restrict(job, source, destination, entry)
     with _quarantine(job) as quarantine:
-        result = _move(job, source, destination, quarantine)
+        result = _move(job, source, destination, quarantine, entry)
         file = quarantine.finish(source, result.counts.read)
         result.quarantine, result.bad_rows = file and str(file), quarantine.first
         result.counts.quarantined = quarantine.count
         source.close()  # it may hold locks on the very table that is replaced
-        destination.commit(with_counts(entry, result.counts, cursor))
+        destination.commit(with_counts(entry, result.counts, source.cursor))
     return result
 
 
@@ -61,13 +60,14 @@ def _already_done(earlier: LedgerEntry) -> CopyResult:
     return CopyResult("already-loaded", counts, skipped=True)
 
 
-def _restrict(job: Job, source: Source, destination: Destination, entry: LedgerEntry) -> str | None:
-    """Keep of the source what this load is about. Returns the cursor to remember with it."""
+def _restrict(
+    job: Job, source: Source, destination: Destination, entry: LedgerEntry, scratch: Scratch | None
+) -> None:
+    """Keep of the source only what this load is about."""
     if job.copy.destination.mode == "delete_insert" and source.filters_interval:
         source.slice(str(job.copy.destination.interval), _interval(job))
-    if job.copy.cursor is None:
-        return None
-    return source.advance(job.copy.cursor, destination.last_cursor(entry))
+    if job.copy.cursor is not None:
+        source.advance(job.copy.cursor, destination.last_cursor(entry), scratch)
 
 
 def _interval(job: Job) -> tuple[datetime, datetime]:
@@ -79,21 +79,26 @@ def _interval(job: Job) -> tuple[datetime, datetime]:
     return job.interval
 
 
-def _move(job: Job, source: Source, destination: Destination, quarantine: Quarantine) -> CopyResult:
+def _move(
+    job: Job, source: Source, destination: Destination, quarantine: Quarantine, entry: LedgerEntry
+) -> CopyResult:
     shortcut = destination.shortcut(source, job.copy)
     if shortcut is not None:
+        _restrict(job, source, destination, entry, None)
         result = CopyResult(shortcut.name, Counts())
         shortcut.run(result.counts, quarantine, job.meter)
         return result
     with Scratch(job.memory, job.scratch_folder) as scratch:
-        try:
-            return _through_scratch(job, source, destination, quarantine, scratch)
-        except MisfitError as exc:
-            logs.info("types_inferred_again", column=exc.column, because="a value did not fit the sample's type")
-            quarantine.discard()
-            destination.restart()
-            source.infer_from_everything(scratch)
-            return _through_scratch(job, source, destination, quarantine, scratch)
+        _restrict(job, source, destination, entry, scratch)
+        while True:
+            try:
+                return _through_scratch(job, source, destination, quarantine, scratch)
+            except WindlassError as exc:
+                if not source.recover(exc, scratch):
+                    raise
+                logs.info("reading_again", because=exc.message)
+                quarantine.discard()
+                destination.restart()
 
 
 def _through_scratch(

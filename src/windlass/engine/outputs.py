@@ -5,7 +5,7 @@ from __future__ import annotations
 from windlass.connectors.matching import Match, match_columns
 from windlass.connectors.protocol import Column, Destination, Source
 from windlass.connectors.scratch import Scratch
-from windlass.engine.rows import Output
+from windlass.engine.faults import Output
 from windlass.plan.model import Copy
 
 __all__ = ["outputs_of"]
@@ -13,8 +13,9 @@ __all__ = ["outputs_of"]
 
 def outputs_of(copy: Copy, source: Source, destination: Destination, scratch: Scratch) -> list[Output]:
     """The columns of the copy. Raises FatalError when the two ends do not match."""
-    columns = {column.name: column for column in source.columns(scratch)}
-    matches = match_columns(copy, list(columns), destination.columns(scratch))
+    target = destination.columns(scratch)
+    columns = {column.name: column for column in source.columns(scratch, infer=target is None)}
+    matches = match_columns(copy, list(columns), target)
     return [_output(match, columns[match.source], destination, scratch) for match in matches]
 
 

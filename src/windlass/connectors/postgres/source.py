@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from windlass.connectors.postgres.catalog import PgColumn, Table, columns_of_que
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.settled import settled_until
 from windlass.connectors.postgres.types import as_read, read_field
-from windlass.connectors.protocol import BadRow, Column, Interval
+from windlass.connectors.protocol import BadRow, Column, Interval, RowFault
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.errors import FatalError, WindlassError, did_you_mean
 from windlass.plan.model import Source
@@ -40,6 +40,7 @@ class PostgresSource:
         self.end = end
         self.name = f"{end.connection}.{end.table}" if end.table else f"{end.connection}: query"
         self.session = Session(address)
+        self.cursor: str | None = None
         self.failure: WindlassError | None = None
         self._conditions: list[str] = []
         self._snapshot = False
@@ -80,26 +81,27 @@ class PostgresSource:
             "query": self.end.query,
         }
 
-    def advance(self, cursor: str, last: str | None) -> str | None:
+    def advance(self, cursor: str, last: str | None, scratch: Scratch | None) -> None:
+        self.cursor = last
         column = self._column(cursor)
         table = self.table.sql if self.table else None
         until = settled_until(self.session, self.from_clause, column, table)
         name, kind = identifier(column.name), column.type
         if until is None or until == last:
             self._conditions.append("false")
-            return last
+            return
+        self.cursor = until
         self._conditions.append(f"{name} <= {literal(until)}::{kind}")
         if last is not None:
             self._conditions.append(f"{name} > {literal(last)}::{kind}")
         logs.info("incremental", cursor=cursor, after=last, until=until)
-        return until
 
     def slice(self, column: str, interval: Interval) -> None:
         name = identifier(self._column(column).name)
         start, end = (literal(moment.isoformat()) for moment in interval)
         self._conditions.append(f"{name} >= {start}::timestamptz AND {name} < {end}::timestamptz")
 
-    def columns(self, scratch: Scratch) -> list[Column]:
+    def columns(self, scratch: Scratch, *, infer: bool) -> list[Column]:
         return [as_read(column) for column in self.pg_columns]
 
     def relation(self, scratch: Scratch) -> str:
@@ -111,6 +113,12 @@ class PostgresSource:
         reader = pa.RecordBatchReader.from_batches(first.schema, _chain(first, batches))
         return scratch.register(reader)
 
+    def faults(self) -> Sequence[RowFault]:
+        return ()
+
+    def record(self) -> str | None:
+        return None
+
     def rejected(self, scratch: Scratch) -> list[BadRow]:
         return []
 
@@ -119,8 +127,10 @@ class PostgresSource:
             row.source = self.name
             yield row
 
-    def infer_from_everything(self, scratch: Scratch) -> None:
-        raise FatalError("the types of a table are known")  # nothing here is ever inferred
+    def recover(self, error: WindlassError, scratch: Scratch) -> bool:
+        if self.failure is not None and error is not self.failure:
+            raise self.failure from error  # what the scratch database met was only its consequence
+        return False
 
     # --- reading ---
 

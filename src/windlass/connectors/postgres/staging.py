@@ -92,7 +92,7 @@ class Staging:
             changes = ", ".join(f"{identifier(name)} = s.{identifier(name)}" for name in others)
             old, new = (", ".join(f"{alias}.{identifier(n)}" for n in others) for alias in "ds")
             # *<> compares the values as they are stored, so 1.0 and 1.00 differ, and every type has it
-            update = f"UPDATE {self.target} d SET {changes} FROM s WHERE {on} AND ROW({old}) *<> ROW({new}) RETURNING 1"
+            update = f"UPDATE {self.target} d SET {changes} FROM s WHERE {on} AND ROW({old})::record *<> ROW({new})::record RETURNING 1"
         row = self.session.row(
             f"WITH s AS (SELECT {self._cast_list()} FROM {NAME}), u AS ({update}), i AS ("
             f"INSERT INTO {self.target} ({self._names()}) OVERRIDING SYSTEM VALUE SELECT {self._names('s.')} FROM s "

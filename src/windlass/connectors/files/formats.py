@@ -1,0 +1,37 @@
+"""Which format and compression a file has, by its name."""
+
+from __future__ import annotations
+
+from windlass.errors import FatalError
+from windlass.plan.model import FileFormat
+
+__all__ = ["COMPRESSIONS", "compression_of", "format_of"]
+
+_FORMATS: dict[str, FileFormat] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".json": "json",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
+
+
+def format_of(path: str) -> FileFormat:
+    """The format of a file with that name. Raises FatalError when the name does not tell."""
+    name = path.rstrip("/*").lower()
+    for ending in COMPRESSIONS:
+        name = name.removesuffix(ending)
+    for ending, kind in _FORMATS.items():
+        if name.endswith(ending):
+            return kind
+    hint = f"say it with `format:`, or use one of {', '.join(_FORMATS)} (each also .gz, .zst, .bz2)"
+    raise FatalError(f"the name {path!r} does not tell the file's format", hint=hint)
+
+
+def compression_of(path: str) -> str | None:
+    """`gzip`, `zstd`, `bz2`, or None."""
+    return next((kind for ending, kind in COMPRESSIONS.items() if path.lower().endswith(ending)), None)

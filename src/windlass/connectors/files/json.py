@@ -1,0 +1,249 @@
+"""JSON as a source: an array of objects, one object a line (NDJSON), or objects one after the other.
+
+Every record is kept as its JSON text until its fields are taken out, so integers of any size stay
+exact. All records are looked at before the copy begins: a field that only the last one has is a column,
+too, and `9` beside `"11"` makes the column text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from windlass.connectors.files.infer import infer_types
+from windlass.connectors.files.paths import InputFiles, open_bytes
+from windlass.connectors.protocol import BadRow, Column, Interval, Reason, RowFault
+from windlass.connectors.scratch import Scratch, identifier, literal
+from windlass.errors import FatalError, WindlassError, did_you_mean
+
+__all__ = ["JsonSource"]
+
+_LARGE_RECORD, _LARGEST_RECORD = 16 << 20, 128 << 20
+_HEAD = 1 << 16
+
+RECORD = '"__windlass_json"'
+
+
+class JsonSource:
+    """One or more JSON files. Implements `Source`."""
+
+    rereadable = True
+    filters_interval = False
+
+    def __init__(self, files: InputFiles) -> None:
+        self.name = files.written
+        self.cursor: str | None = None
+        self._files = files
+        self._layout = _layout(files)
+        self._columns: list[Column] | None = None
+        self._longest = min(_LARGE_RECORD, max(path.stat().st_size for path in files.paths) + _HEAD)
+        self._filter = ""
+
+    def close(self) -> None:
+        return
+
+    def fingerprint(self) -> dict[str, object]:
+        return self._files.fingerprint()
+
+    def slice(self, column: str, interval: Interval) -> None:
+        raise FatalError("a file cannot be sliced")
+
+    def advance(self, cursor: str, last: str | None, scratch: Scratch | None) -> None:
+        assert scratch is not None
+        types = {column.name: column.guess or column.type for column in self.columns(scratch, infer=True)}
+        if cursor not in types:
+            raise FatalError(f"{self.name} has no field {cursor!r}", hint=did_you_mean(cursor, types))
+        value = f"TRY_CAST({identifier(cursor)} AS {types[cursor]})"
+        highest = scratch.value(f"SELECT CAST(max({value}) AS VARCHAR) FROM {self.relation(scratch)}")
+        self.cursor = highest or last
+        if last is not None:
+            self._filter = f" WHERE {value} > CAST({literal(last)} AS {types[cursor]})"
+
+    def columns(self, scratch: Scratch, *, infer: bool) -> list[Column]:
+        if self._columns is None:
+            self._columns = self._find_columns(scratch)
+        return self._columns
+
+    def relation(self, scratch: Scratch) -> str:
+        fields = "".join(f", {_extract(column)}" for column in self.columns(scratch, infer=True))
+        return f"(SELECT * FROM (SELECT json AS {RECORD}{fields} FROM {self._records()}){self._filter})"
+
+    def faults(self) -> Sequence[RowFault]:
+        names = f"json_keys({RECORD})"
+        return (
+            RowFault(f"{RECORD} IS NULL", Reason.MALFORMED_JSON, "the line is not valid JSON"),
+            RowFault(f"json_type({RECORD}) <> 'OBJECT'", Reason.NOT_AN_OBJECT, "the record is no JSON object"),
+            RowFault(
+                f"len({names}) <> len(list_distinct({names}))", Reason.DUPLICATE_NAME, "a name occurs more than once"
+            ),
+        )
+
+    def record(self) -> str | None:
+        return f"CAST({RECORD} AS JSON)"
+
+    def rejected(self, scratch: Scratch) -> list[BadRow]:
+        return []
+
+    def locate(self, rows: Iterator[BadRow]) -> Iterator[BadRow]:
+        lines = _Lines(self._files.paths) if self._layout == "newline_delimited" else None
+        for row in rows:
+            row.source = self.name
+            if lines is not None and row.ordinal is not None and (found := lines.find(row.ordinal)):
+                path, row.line, row.offset, raw = found
+                row.source = self._files.name(path)
+                if row.reason is Reason.MALFORMED_JSON:
+                    row.raw, row.message = raw, f"{row.message}: {_what_is_wrong(raw)}"
+            yield row
+
+    def recover(self, error: WindlassError, scratch: Scratch) -> bool:
+        if "Malformed JSON" in error.message:
+            raise self._malformed() or error
+        if "maximum_object_size" in error.message and self._longest < _LARGEST_RECORD:
+            self._longest = _LARGEST_RECORD
+            return True
+        return False
+
+    # --- columns ---
+
+    def _find_columns(self, scratch: Scratch) -> list[Column]:
+        names = [row[0] for row in self._rows(scratch, _NAMES.format(records=self._records()))]
+        if not names:
+            return []
+        kinds = ", ".join(f"list_distinct(list(json_type(json, {_path(name)})))" for name in names)
+        row = self._rows(scratch, f"SELECT {kinds} FROM {self._records()} WHERE json_type(json) = 'OBJECT'")[0]
+        columns = [_column(name, {kind for kind in found or () if kind}) for name, found in zip(names, row, strict=True)]
+        numbers = [column.name for column in columns if column.guess == "number"]
+        texts = ", ".join(_extract(column) for column in columns if column.guess == "number")
+        types = infer_types(scratch, f"(SELECT {texts} FROM {self._records()})", numbers)
+        return [
+            Column(c.name, c.type, guess=types[c.name] if c.guess == "number" else c.guess) for c in columns
+        ]
+
+    def _rows(self, scratch: Scratch, sql: str) -> list[tuple[object, ...]]:
+        try:
+            return scratch.rows(sql)
+        except FatalError as exc:
+            raise (self._malformed() if "Malformed JSON" in exc.message else None) or exc from exc
+
+    def _records(self) -> str:
+        paths = ", ".join(literal(str(path)) for path in self._files.paths)
+        bad_lines_are_null = literal(self._layout == "newline_delimited")
+        return (
+            f"read_json_objects([{paths}], format = '{self._layout}', ignore_errors = {bad_lines_are_null}, "
+            f"maximum_object_size = {self._longest})"
+        )
+
+    def _malformed(self) -> FatalError | None:
+        """The first place where a file is no JSON, found by Python's parser."""
+        for path in self._files.paths:
+            with open_bytes(path) as file:
+                data = file.read()
+            try:
+                text = data.decode("utf-8-sig")
+            except UnicodeDecodeError as exc:
+                message = f"byte 0x{data[exc.start]:02x} at offset {exc.start} is not UTF-8"
+                return FatalError(f"{self._files.name(path)}: {message}", hint="save the file as UTF-8")
+            position = 0
+            decoder = json.JSONDecoder()
+            try:
+                while (position := _next_value(text, position)) < len(text):
+                    _, position = decoder.raw_decode(text, position)
+            except (json.JSONDecodeError, RecursionError) as exc:
+                where = f":{exc.lineno}:{exc.colno}: {exc.msg}" if isinstance(exc, json.JSONDecodeError) else ": nested too deep"
+                return FatalError(f"{self._files.name(path)}{where}", hint="the file is not valid JSON; mend it there")
+        return None
+
+
+class _Lines:
+    """Goes through the lines that are not blank, in order. Ask for ascending numbers."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._lines = self._read(paths)
+        self._number = -1
+        self._current: tuple[Path, int, int, str] | None = None
+
+    def find(self, number: int) -> tuple[Path, int, int, str] | None:
+        """Path, line number, byte offset and text."""
+        while self._number < number:
+            self._current = next(self._lines, None)
+            self._number += 1
+            if self._current is None:
+                return None
+        return self._current
+
+    @staticmethod
+    def _read(paths: Sequence[Path]) -> Iterator[tuple[Path, int, int, str]]:
+        for path in paths:
+            offset = 0
+            with open_bytes(path) as file:
+                for number, line in enumerate(file, 1):
+                    if line.strip():
+                        yield path, number, offset, line.decode("utf-8", "backslashreplace").rstrip("\r\n")
+                    offset += len(line)
+
+
+_NAMES = """
+SELECT name FROM (
+    SELECT unnest(json_keys(json)) AS name, generate_subscripts(json_keys(json), 1) AS place, number
+    FROM (SELECT json, row_number() OVER () AS number FROM {records}) WHERE json_type(json) = 'OBJECT'
+) GROUP BY name ORDER BY min(number), min(place)
+"""
+
+
+def _layout(files: InputFiles) -> str:
+    """How the records stand in the file: `array`, `newline_delimited`, or `unstructured` (one after the other)."""
+    if files.format == "ndjson":
+        return "newline_delimited"
+    with open_bytes(files.paths[0]) as file:
+        head = file.read(_HEAD).decode("utf-8", "replace").removeprefix("\ufeff").lstrip()
+    if head.startswith("["):
+        return "array"
+    first_line, newline, _ = head.partition("\n")
+    try:
+        json.loads(first_line)
+    except (ValueError, RecursionError):
+        return "unstructured"
+    return "newline_delimited" if newline else "unstructured"
+
+
+def _column(name: str, kinds: set[str]) -> Column:
+    """The column for a field that has values of these JSON types. `number` is yet to be narrowed."""
+    kinds = kinds - {"NULL"}
+    if kinds & {"OBJECT", "ARRAY"}:
+        return Column(name, "JSON")
+    if kinds == {"BOOLEAN"}:
+        return Column(name, "VARCHAR", guess="BOOLEAN")
+    if kinds and kinds <= {"BIGINT", "UBIGINT", "DOUBLE"}:
+        return Column(name, "VARCHAR", guess="number")
+    return Column(name, "VARCHAR")
+
+
+def _extract(column: Column) -> str:
+    path = _path(column.name)
+    value = f"json_extract(json, {path})" if column.type == "JSON" else f"json_extract_string(json, {path})"
+    if column.type == "JSON":
+        value = f"CASE WHEN json_type(json, {path}) <> 'NULL' THEN {value} END"
+    return f"{value} AS {identifier(column.name)}"
+
+
+def _path(name: str) -> str:
+    """JSONPath of a field of the record, as an SQL literal."""
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return literal(f'$."{escaped}"')
+
+
+def _next_value(text: str, position: int) -> int:
+    while position < len(text) and text[position] in " \t\r\n":
+        position += 1
+    return position
+
+
+def _what_is_wrong(line: str) -> str:
+    try:
+        json.loads(line)
+    except json.JSONDecodeError as exc:
+        return f"{exc.msg} (column {exc.colno})"
+    except RecursionError:
+        return "nested too deep"
+    return "it is not UTF-8"

@@ -1,0 +1,71 @@
+"""Parquet files as a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from windlass.connectors.files.paths import InputFiles
+from windlass.connectors.protocol import BadRow, Column, Interval, RowFault
+from windlass.connectors.scratch import Scratch, identifier, literal
+from windlass.errors import FatalError, WindlassError, did_you_mean
+
+__all__ = ["ParquetSource"]
+
+
+class ParquetSource:
+    """One or more Parquet files, `name=value` folders included. Implements `Source`."""
+
+    rereadable = True
+    filters_interval = False
+
+    def __init__(self, files: InputFiles) -> None:
+        self.name = files.written
+        self.cursor: str | None = None
+        self._files = files
+        self._filter = ""
+
+    def close(self) -> None:
+        return
+
+    def fingerprint(self) -> dict[str, object]:
+        return self._files.fingerprint()
+
+    def slice(self, column: str, interval: Interval) -> None:
+        raise FatalError("a file cannot be sliced")
+
+    def advance(self, cursor: str, last: str | None, scratch: Scratch | None) -> None:
+        assert scratch is not None
+        types = {column.name: column.type for column in self.columns(scratch, infer=False)}
+        if cursor not in types:
+            raise FatalError(f"{self.name} has no column {cursor!r}", hint=did_you_mean(cursor, types))
+        name = identifier(cursor)
+        highest = scratch.value(f"SELECT CAST(max({name}) AS VARCHAR) FROM {self.relation(scratch)}")
+        self.cursor = highest or last
+        if last is not None:
+            self._filter = f" WHERE {name} > CAST({literal(last)} AS {types[cursor]})"
+
+    def columns(self, scratch: Scratch, *, infer: bool) -> list[Column]:
+        return scratch.describe(f"SELECT * FROM {self.relation(scratch)}")
+
+    def relation(self, scratch: Scratch) -> str:
+        paths = ", ".join(literal(str(path)) for path in self._files.paths)
+        partitioned = literal(any("=" in path.parent.name for path in self._files.paths))
+        base = f"read_parquet([{paths}], union_by_name = true, hive_partitioning = {partitioned})"
+        return f"(SELECT * FROM {base}{self._filter})" if self._filter else base
+
+    def faults(self) -> Sequence[RowFault]:
+        return ()
+
+    def record(self) -> str | None:
+        return None
+
+    def rejected(self, scratch: Scratch) -> list[BadRow]:
+        return []
+
+    def locate(self, rows: Iterator[BadRow]) -> Iterator[BadRow]:
+        for row in rows:
+            row.source = row.source or self.name
+            yield row
+
+    def recover(self, error: WindlassError, scratch: Scratch) -> bool:
+        return False

@@ -1,0 +1,114 @@
+"""The files that a path stands for: one file, a folder's, or a pattern's; and their bytes."""
+
+from __future__ import annotations
+
+import bz2
+import glob
+import gzip
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+from windlass.connectors.files.formats import compression_of, format_of
+from windlass.errors import FatalError, did_you_mean, extra
+from windlass.plan.model import FileFormat
+
+__all__ = ["InputFiles", "open_bytes"]
+
+_REMOTE = ("http://", "https://", "s3://", "gs://", "az://", "abfss://")
+
+
+class InputFiles:
+    """The files to read, in the order of their names. There is at least one, and none is empty."""
+
+    def __init__(self, written: str, path: Path, declared: FileFormat | None) -> None:
+        if written.startswith(_REMOTE):
+            raise FatalError(f"{written!r} is not a local file", hint="fetch it first, with a `download` task")
+        self.written = written
+        self.paths = list(_expand(written, path, declared))
+        self.format: FileFormat = declared or format_of(str(self.paths[0]))
+        for file in self.paths:
+            _check_readable(file)
+
+    @property
+    def is_one(self) -> bool:
+        return len(self.paths) == 1
+
+    def name(self, path: Path | str | None = None) -> str:
+        """What a file is called in errors: as it was written if it is the only one."""
+        return self.written if self.is_one or path is None else Path(path).name
+
+    def fingerprint(self) -> dict[str, object]:
+        """The names, sizes and times of change of all files, as one hash."""
+        digest = hashlib.sha256()
+        for path in self.paths:
+            state = path.stat()
+            digest.update(f"{path.name}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
+        return {"type": "files", "path": self.written, "files": len(self.paths), "state": digest.hexdigest()}
+
+    def size(self) -> int:
+        """Bytes of all files together, as they lie on the disk."""
+        return sum(path.stat().st_size for path in self.paths)
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """The bytes of a file, decompressed."""
+    kind = compression_of(str(path))
+    if kind == "gzip":
+        return cast("IO[bytes]", gzip.open(path))
+    if kind == "bz2":
+        return cast("IO[bytes]", bz2.open(path))
+    if kind == "zstd":
+        with extra("reading zstd files", "files"):
+            import pyarrow as pa
+        return cast("IO[bytes]", pa.input_stream(str(path), compression="zstd"))
+    return path.open("rb")
+
+
+def _expand(written: str, path: Path, declared: FileFormat | None) -> Iterator[Path]:
+    if glob.has_magic(str(path)) and not path.exists():
+        found = sorted(Path(name) for name in glob.iglob(str(path), recursive=True))
+        found = [file for file in found if file.is_file()]
+        if not found:
+            raise FatalError(f"no file matches {written!r}", hint=f"looked in {path.parent}")
+        yield from found
+    elif path.is_dir():
+        yield from _in_folder(written, path, declared)
+    elif path.exists():
+        yield path
+    else:
+        raise _missing(written, path)
+
+
+def _in_folder(written: str, folder: Path, declared: FileFormat | None) -> Iterator[Path]:
+    """The data files below a folder; names that begin with a dot or underscore are not data."""
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name[0] not in "._")
+        found += [Path(place) / name for name in sorted(names) if name[0] not in "._"]
+    if not found:
+        raise FatalError(f"{written!r} is a folder without files")
+    kind = declared or format_of(str(found[0]))
+    if declared is None and any(format_of(str(file)) != kind for file in found):
+        raise FatalError(f"{written!r} is a folder with files of several formats", hint="name a pattern: folder/*.csv")
+    yield from found
+
+
+def _missing(written: str, path: Path) -> FatalError:
+    folder = path.parent
+    if not folder.is_dir():
+        return FatalError(f"there is no file {written!r}", hint=f"there is no folder {folder}")
+    names = [entry.name for entry in folder.iterdir() if entry.name[0] != "."]
+    hint = did_you_mean(path.name, names) or f"looked in {folder}"
+    return FatalError(f"there is no file {written!r}", hint=hint)
+
+
+def _check_readable(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise FatalError(f"{str(path)!r} is empty", hint="expected at least a header or one row")
+    except OSError as exc:
+        raise FatalError(f"cannot read {str(path)!r}: {exc.strerror}") from exc

@@ -1,0 +1,146 @@
+"""Writes rows to files, by DuckDB's COPY: options, folders, and what goes wrong on a disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from windlass import failpoints
+from windlass.connectors.files.formats import compression_of
+from windlass.connectors.protocol import Meter
+from windlass.connectors.scratch import identifier, literal
+from windlass.errors import FatalError, RetryableError
+from windlass.plan import model as plan
+
+__all__ = ["FileWriter", "Run", "compression_for", "disk_errors"]
+
+Run: TypeAlias = Callable[[str], list[tuple[Any, ...]]]
+"""Runs SQL in the scratch database."""
+
+_POLL = 0.2
+_ENDINGS = {"csv": ".csv", "json": ".json", "ndjson": ".ndjson", "parquet": ".parquet"}
+
+
+class FileWriter:
+    """Writes what a SELECT returns, in the format that one destination has."""
+
+    def __init__(self, end: plan.Destination, kind: plan.FileFormat, compression: str | None) -> None:
+        self._end, self._kind, self._compression = end, kind, compression
+
+    def write_file(self, file: Path, query: str, run: Run, meter: Meter) -> int:
+        """Write one file. Returns the number of rows."""
+        with disk_errors(file), _watched(file, meter):
+            return self._copy(file, query, run, ())
+
+    def write_folder(self, folder: Path, query: str, run: Run, meter: Meter, *, name: str) -> int:
+        """Write files named `<name>00000.parquet` and so on into a folder, and below it into `column=value`."""
+        fresh = folder.with_name(f"{folder.name}.new")
+        extra = []
+        if self._end.partition_by:
+            extra.append(f"PARTITION_BY ({', '.join(map(identifier, self._end.partition_by))})")
+        if self._end.max_file_size:
+            extra.append(f"FILE_SIZE_BYTES {self._end.max_file_size}")
+        with disk_errors(folder), _watched(fresh, meter):
+            target = fresh
+            if not extra:
+                fresh.mkdir()
+                target = fresh / "only"
+            written = self._copy(target, query, run, extra)
+            files = sorted(path for path in fresh.rglob("*") if path.is_file())
+            for number, file in enumerate(files):
+                place = folder / file.parent.relative_to(fresh) / f"{name}{number:05d}{self._ending}"
+                place.parent.mkdir(parents=True, exist_ok=True)
+                file.replace(place)
+            shutil.rmtree(fresh)
+        return written
+
+    def _copy(self, target: Path, query: str, run: Run, extra: Sequence[str]) -> int:
+        options = ", ".join([*self._options(), *extra])
+        written = int(run(f"COPY ({query}) TO {literal(str(target))} ({options})")[0][0])
+        failpoints.reach("mid-copy")
+        if self._kind == "parquet" and target.is_file():
+            sql = f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({literal(str(target))})"
+            stored = run(sql)[0][0]
+            if stored != written:
+                raise FatalError(f"{target} has {stored} rows, and {written} were written to it")
+        return written
+
+    def _options(self) -> Iterator[str]:
+        if self._kind == "parquet":
+            codec = {"none": "uncompressed"}.get(self._end.parquet.compression, self._end.parquet.compression)
+            yield "FORMAT parquet"
+            yield f"COMPRESSION {codec}"
+            yield f"ROW_GROUP_SIZE {self._end.parquet.row_group_size}"
+            return
+        if self._compression is not None:
+            yield f"COMPRESSION {self._compression}"
+        if self._kind == "csv":
+            csv = self._end.csv
+            yield "FORMAT csv"
+            yield f"HEADER {literal(csv.header)}"
+            yield f"DELIMITER {literal(csv.delimiter or self._delimiter)}"
+            yield f"QUOTE {literal(csv.quote)}"
+            yield f"ESCAPE {literal(csv.escape or csv.quote)}"
+            yield f"NULLSTR {literal(csv.null)}"
+        else:
+            yield "FORMAT json"
+            yield f"ARRAY {literal(self._kind == 'json')}"
+
+    @property
+    def _delimiter(self) -> str:
+        return "\t" if ".tsv" in str(self._end.path) else ","
+
+    @property
+    def _ending(self) -> str:
+        return _ENDINGS[self._kind] + {"gzip": ".gz", "zstd": ".zst"}.get(self._compression or "", "")
+
+
+@contextmanager
+def _watched(target: Path, meter: Meter) -> Iterator[None]:
+    """Tell the meter how the target grows while it is written."""
+    done = threading.Event()
+
+    def watch() -> None:
+        size = 0
+        while not done.wait(_POLL):
+            now = target.stat().st_size if target.is_file() else 0
+            meter(0, max(now - size, 0))
+            size = max(now, size)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+@contextmanager
+def disk_errors(target: Path) -> Iterator[None]:
+    """Turn what the operating system refuses into errors that name the file."""
+    try:
+        yield
+    except OSError as exc:
+        message = f"cannot write {target}: {exc.strerror or exc}"
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise RetryableError(message, hint="free some space and try again") from exc
+        raise FatalError(message) from exc
+    except FatalError as exc:
+        if os.strerror(errno.ENOSPC) in exc.message:
+            raise RetryableError(exc.message, hint="free some space and try again") from exc
+        raise
+
+
+def compression_for(path: str) -> str | None:
+    """The compression to write with, by the path's ending. Raises FatalError for one that cannot be written."""
+    kind = compression_of(path)
+    if kind == "bz2":
+        raise FatalError("bz2 files can be read, but not written", hint="use .gz or .zst")
+    return kind

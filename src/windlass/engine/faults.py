@@ -1,0 +1,124 @@
+"""What can be wrong with a row: SQL that finds it in the scratch database, and the words for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from windlass.connectors.protocol import Column, Interval, Reason, RowFault, Trust
+from windlass.connectors.scratch import identifier, literal
+from windlass.engine.casts import Cast, cast
+from windlass.plan.model import ColumnRules
+
+__all__ = ["Fault", "Output", "all_faults"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """One column of the destination: what it is made from, and what it must satisfy."""
+
+    source: Column
+    target: Column
+    rules: ColumnRules = ColumnRules()
+    trust: Trust = "declared"
+
+    @property
+    def casting(self) -> Cast:
+        return cast(self.source.type, self.target.type, self.trust)
+
+    @property
+    def value(self) -> str:
+        """SQL that casts the source's column."""
+        return self.casting.value_of(identifier(self.source.name))
+
+
+@dataclass(frozen=True)
+class Fault:
+    """SQL that is TRUE where something is wrong, and what to say then. `{value}` stands for the value."""
+
+    test: str
+    reason: Reason
+    message: str
+    output: Output | None = None
+    value: str = "NULL"
+
+    @property
+    def is_misfit(self) -> bool:
+        """The value speaks against a type that was only guessed, not against the row."""
+        return self.output is not None and self.output.trust == "sampled" and self.reason is self.output.casting.reason
+
+    @property
+    def column(self) -> str | None:
+        return self.output.source.name if self.output else None
+
+    def says(self, value: str | None) -> str:
+        shown = "NULL" if value is None else repr(value if len(value) <= 80 else value[:77] + "…")
+        return self.message.replace("{value}", shown)
+
+
+def all_faults(
+    rows: Sequence[RowFault],
+    outputs: Sequence[Output],
+    *,
+    forbids_nul: bool,
+    interval: tuple[str, Interval] | None,
+) -> list[Fault]:
+    """Every fault that a row can have, in the order in which they are looked for.
+
+    The tests speak of the source's columns by their names and of the cast values as `__v0`, `__v1`, ….
+    """
+    faults = [Fault(fault.test, fault.reason, fault.message) for fault in rows]
+    for i, output in enumerate(outputs):
+        faults.extend(_of_column(output, f"__v{i}", forbids_nul))
+        if interval is not None and output.target.name == interval[0]:
+            faults.append(_outside(output, f"__v{i}", interval[1]))
+    return faults
+
+
+def _of_column(output: Output, v: str, forbids_nul: bool) -> Iterator[Fault]:
+    x, target = identifier(output.source.name), output.target
+
+    def fault(test: str, reason: Reason, message: str) -> Fault:
+        return Fault(test, reason, f"column {output.source.name!r}: {message}", output, x)
+
+    does_not_fit = f"{{value}} does not fit {target.native or target.type.lower()}"
+    if test := output.casting.is_bad(x, v):
+        yield fault(test, output.casting.reason, does_not_fit)
+    if not target.nullable or output.rules.not_null:
+        yield fault(f"{v} IS NULL", Reason.IS_NULL, "it is NULL")
+    if forbids_nul and target.type == "VARCHAR":
+        message = "{value} contains a NUL character, which the destination cannot store"
+        yield fault(f"contains({v}, chr(0))", Reason.NUL_IN_TEXT, message)
+    if target.finite:
+        yield fault(f"NOT isfinite({v})", Reason.OUT_OF_RANGE, "{value} has no place in the file's format")
+    if target.pattern is not None:
+        test = f"NOT regexp_full_match({v}, {literal(target.pattern)})"
+        yield fault(test, Reason.TYPE_MISMATCH, does_not_fit)
+    for length in {target.max_length, output.rules.max_length} - {None}:
+        message = f"{{value}} is longer than {length} characters"
+        yield fault(f"length(CAST({v} AS VARCHAR)) > {length}", Reason.TOO_LONG, message)
+    for test, reason, message in _broken_rules(output.rules, v, target.type):
+        yield fault(test, reason, message)
+
+
+def _broken_rules(rules: ColumnRules, v: str, kind: str) -> Iterator[tuple[str, Reason, str]]:
+    if rules.min is not None:
+        test = f"{v} < CAST({literal(rules.min)} AS {kind})"
+        yield test, Reason.BELOW_MINIMUM, f"{{value}} is less than {rules.min!r}"
+    if rules.max is not None:
+        test = f"{v} > CAST({literal(rules.max)} AS {kind})"
+        yield test, Reason.ABOVE_MAXIMUM, f"{{value}} is more than {rules.max!r}"
+    if rules.accepted is not None:
+        accepted = ", ".join(f"CAST({literal(value)} AS {kind})" for value in rules.accepted)
+        test = f"{v} NOT IN ({accepted})" if accepted else f"{v} IS NOT NULL"
+        yield test, Reason.NOT_ACCEPTED, "{value} is none of the accepted values"
+    if rules.pattern is not None:
+        test = f"NOT regexp_matches(CAST({v} AS VARCHAR), {literal(rules.pattern)})"
+        yield test, Reason.PATTERN_MISMATCH, f"{{value}} does not match {rules.pattern!r}"
+
+
+def _outside(output: Output, v: str, interval: Interval) -> Fault:
+    start, end = (literal(moment.isoformat()) for moment in interval)
+    test = f"NOT coalesce({v} >= CAST({start} AS TIMESTAMPTZ) AND {v} < CAST({end} AS TIMESTAMPTZ), false)"
+    message = f"column {output.source.name!r}: {{value}} is outside the run's data interval"
+    return Fault(test, Reason.OUTSIDE_INTERVAL, message, output, v)
