@@ -46,6 +46,7 @@ class Scratch:
         self.connection.execute(_SETTINGS)
         self._output: duckdb.DuckDBPyConnection | None = None
         self._names = 0
+        self._attached: dict[Path, str] = {}
 
     def __enter__(self) -> Scratch:
         return self
@@ -61,10 +62,19 @@ class Scratch:
         with duckdb_errors():
             return self.connection.execute(sql, parameters).fetchall()
 
-    def output_rows(self, sql: str) -> list[tuple[Any, ...]]:
+    def output_rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """The same on a second connection: for what takes in a stream that the first one gives."""
         with duckdb_errors():
-            return self._output_connection().execute(sql).fetchall()
+            return self._output_connection().execute(sql, parameters).fetchall()
+
+    def attach(self, file: Path, *, writable: bool) -> str:
+        """Attach a DuckDB file, once. Returns the name of its database here."""
+        key = file.absolute()
+        if key not in self._attached:
+            self._attached[key] = self.new_name()
+            mode = "" if writable else " (READ_ONLY)"
+            self.rows(f"ATTACH {literal(str(key))} AS {self._attached[key]}{mode}")
+        return self._attached[key]
 
     def value(self, sql: str, parameters: Sequence[object] = ()) -> Any:
         """The one value that SQL returns."""
@@ -155,6 +165,8 @@ def duckdb_errors() -> Iterator[None]:
         raise FatalError(f"out of memory: {_first_line(exc)}", hint=hint) from exc
     except duckdb.IOException as exc:
         message = _first_line(exc)
+        if "Conflicting lock" in str(exc) or "Could not set lock" in message:
+            raise RetryableError(f"the DuckDB file is in use by another process: {message}") from exc
         if "No space left" in message or "not enough space" in message.lower():
             raise RetryableError(f"no space left on the disk: {message}", hint="free some and try again") from exc
         raise FatalError(message) from exc

@@ -10,7 +10,7 @@ stream through untouched). Every other pair meets in the scratch database.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,14 +44,25 @@ def copy(job: Job) -> CopyResult:
 
 
 def _load(job: Job, source: Source, destination: Destination, entry: LedgerEntry) -> CopyResult:
-    with _quarantine(job) as quarantine:
-        result = _move(job, source, destination, quarantine, entry)
+    shortcut = destination.shortcut(source, job.copy)
+    with _quarantine(job) as quarantine, _scratch(job, needed=shortcut is None) as scratch:
+        _restrict(job, source, destination, entry, scratch)
+        if scratch is None:
+            assert shortcut is not None
+            result = CopyResult(shortcut.name, Counts())
+            shortcut.run(result.counts, quarantine, job.meter)
+        else:
+            result = _through_scratch(job, source, destination, quarantine, scratch)
         file = quarantine.finish(source, result.counts.read)
         result.quarantine, result.bad_rows = file and str(file), quarantine.first
         result.counts.quarantined = quarantine.count
         source.close()  # it may hold locks on the very table that is replaced
         destination.commit(with_counts(entry, result.counts, source.cursor))
     return result
+
+
+def _scratch(job: Job, *, needed: bool) -> AbstractContextManager[Scratch | None]:
+    return Scratch(job.memory, job.scratch_folder) if needed else nullcontext()
 
 
 def _already_done(earlier: LedgerEntry) -> CopyResult:
@@ -79,29 +90,22 @@ def _interval(job: Job) -> tuple[datetime, datetime]:
     return job.interval
 
 
-def _move(
-    job: Job, source: Source, destination: Destination, quarantine: Quarantine, entry: LedgerEntry
-) -> CopyResult:
-    shortcut = destination.shortcut(source, job.copy)
-    if shortcut is not None:
-        _restrict(job, source, destination, entry, None)
-        result = CopyResult(shortcut.name, Counts())
-        shortcut.run(result.counts, quarantine, job.meter)
-        return result
-    with Scratch(job.memory, job.scratch_folder) as scratch:
-        _restrict(job, source, destination, entry, scratch)
-        while True:
-            try:
-                return _through_scratch(job, source, destination, quarantine, scratch)
-            except WindlassError as exc:
-                if not source.recover(exc, scratch):
-                    raise
-                logs.info("reading_again", because=exc.message)
-                quarantine.discard()
-                destination.restart()
-
-
 def _through_scratch(
+    job: Job, source: Source, destination: Destination, quarantine: Quarantine, scratch: Scratch
+) -> CopyResult:
+    """Move the rows; once more from the beginning when the source knows a way past an error."""
+    while True:
+        try:
+            return _moved(job, source, destination, quarantine, scratch)
+        except WindlassError as exc:
+            if not source.recover(exc, scratch):
+                raise
+            logs.info("reading_again", because=exc.message)
+            quarantine.discard()
+            destination.restart()
+
+
+def _moved(
     job: Job, source: Source, destination: Destination, quarantine: Quarantine, scratch: Scratch
 ) -> CopyResult:
     result = CopyResult("", Counts())

@@ -33,6 +33,7 @@ _LONGEST_LINE, _LONGER_LINE = 2 << 20, 160 << 20
 _MIXED_LINE_ENDS = "state machine reached an invalid state"
 
 _REASONS = {
+    "CAST": Reason.TYPE_MISMATCH,  # DuckDB pushes a cast down into its reader where that is all there is to do
     "MISSING COLUMNS": Reason.RAGGED_ROW,
     "TOO MANY COLUMNS": Reason.RAGGED_ROW,
     "UNQUOTED VALUE": Reason.MALFORMED_CSV,
@@ -137,8 +138,8 @@ class CsvSource:
 
     def rejected(self, scratch: Scratch) -> list[BadRow]:
         errors = scratch.rows(
-            "SELECT s.file_path, e.line_byte_position, first(e.error_type ORDER BY e.column_idx), "
-            "first(e.csv_line), first(e.error_message) "
+            "SELECT s.file_path, e.line_byte_position, first(e.error_type ORDER BY e.error_type = 'CAST'), "
+            "first(e.csv_line), first(e.error_message ORDER BY e.error_type = 'CAST') "
             f"FROM {self._rejects}_errors e JOIN {self._rejects}_scans s USING (scan_id, file_id) "
             "GROUP BY s.file_path, e.line_byte_position ORDER BY s.file_path, e.line_byte_position"
         )
@@ -166,6 +167,7 @@ class CsvSource:
             found = message.rpartition(" ")[2]
             message = f"expected {len(self._header)} fields, found {found}"
         else:
+            message = message.partition("\n")[0]
             message = message[:1].lower() + message[1:]
         return BadRow(
             reason, message, raw=line.rstrip("\r\n"), columns=self._header, source=path, offset=position - 1

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from windlass.connectors.halving import insert_by_halves
 from windlass.connectors.postgres.catalog import PgColumn
 from windlass.connectors.postgres.session import Session, integrity_error
 from windlass.connectors.postgres.types import CAST_BY_SERVER
@@ -75,9 +76,9 @@ class Staging:
     def insert(self) -> int:
         """Bring all rows into the destination; those that it refuses are set aside. Returns how many went in."""
         if self.refuse is None:
-            return self._insert(None)
+            return self._insert("true")
         pages = self.session.value(f"SELECT pg_relation_size('{NAME}') / current_setting('block_size')::int8")
-        return self._insert_by_halves(0, pages)
+        return insert_by_halves(0, pages, self._insert_pages, self._refused_page)
 
     def merge(self, key: Sequence[str], counts: Counts) -> None:
         """Update the rows whose key is there and whose values differ, insert the others: one statement."""
@@ -124,32 +125,29 @@ class Staging:
         if rows:
             self.session.execute(f"DELETE FROM {NAME} WHERE ctid = ANY (ARRAY{[r['ctid'] for r in rows]!r}::tid[])")
 
-    def _insert_by_halves(self, first: int, last: int) -> int:
-        """Insert the rows of the pages [first, last); a page that fails is inserted row by row."""
-        if first >= last:
-            return 0
-        try:
-            return self._try(f"ctid >= '({first},0)' AND ctid < '({last},0)'")
-        except WindlassError as exc:
-            if integrity_error(exc) is None:
-                raise
-        if last - first > 1:
-            middle = (first + last) // 2
-            return self._insert_by_halves(first, middle) + self._insert_by_halves(middle, last)
-        rows = self.session.fetch(
-            f"SELECT ctid::text AS ctid FROM {NAME} WHERE ctid >= '({first},0)' AND ctid < '({last},0)' ORDER BY ctid"
-        )
-        return sum(self._insert_one(row["ctid"]) for row in rows)
+    def _insert_pages(self, first: int, last: int) -> int:
+        return self._try(f"ctid >= '({first},0)' AND ctid < '({last},0)'")
 
-    def _insert_one(self, ctid: str) -> int:
-        try:
-            return self._try(f"ctid = '{ctid}'")
-        except WindlassError as exc:
-            error = integrity_error(exc)
-            if error is None:
-                raise
-            self._set_aside(self._bad_row(error, ctid), ctid)
+    def _refused_page(self, page: int, error: WindlassError) -> int:
+        """Insert the rows of one page by halves, too."""
+        if integrity_error(error) is None:
+            raise error
+        rows = self.session.fetch(
+            f"SELECT ctid::text AS ctid FROM {NAME} WHERE ctid >= '({page},0)' AND ctid < '({page + 1},0)' ORDER BY ctid"
+        )
+        places = [row["ctid"] for row in rows]
+
+        def insert(first: int, last: int) -> int:
+            return self._try(f"ctid = ANY (ARRAY{places[first:last]!r}::tid[])")
+
+        def refused(index: int, error: WindlassError) -> int:
+            violation = integrity_error(error)
+            if violation is None:
+                raise error
+            self._set_aside(self._bad_row(violation, places[index]), places[index])
             return 0
+
+        return insert_by_halves(0, len(places), insert, refused)
 
     def _try(self, where: str) -> int:
         self.session.execute("SAVEPOINT windlass_part")
@@ -161,10 +159,10 @@ class Staging:
         self.session.execute("RELEASE SAVEPOINT windlass_part")
         return inserted
 
-    def _insert(self, where: str | None) -> int:
+    def _insert(self, where: str) -> int:
         status = self.session.execute(
             f"INSERT INTO {self.target} ({self._names()}) OVERRIDING SYSTEM VALUE "
-            f"SELECT {self._cast_list()} FROM {NAME}" + (f" WHERE {where}" if where else "")
+            f"SELECT {self._cast_list()} FROM {NAME} WHERE {where}"
         )
         return int(status.rpartition(" ")[2])
 

@@ -1,0 +1,121 @@
+"""SQL on SQLite, for `sql` and `check` tasks and for init files, and what the two ends share."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from windlass.connectors.address import Address
+from windlass.connectors.protocol import SqlResult
+from windlass.errors import FatalError, RetryableError, did_you_mean
+
+__all__ = ["SqliteDatabase", "connect_file", "declared_type", "sqlite_errors", "table_columns", "tables"]
+
+_BUSY_SECONDS = 30.0
+
+
+class SqliteDatabase:
+    """A connection. Implements `Database`."""
+
+    def __init__(self, address: Address) -> None:
+        self._connection = connect_file(address)
+
+    def execute(self, script: str, *, transaction: bool = True) -> SqlResult:
+        with sqlite_errors(self._connection):
+            before = self._connection.total_changes
+            try:
+                self._connection.executescript(f"BEGIN IMMEDIATE;{script}\n;COMMIT" if transaction else script)
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            return SqlResult(changed=self._connection.total_changes - before)
+
+    def query(self, sql: str, limit: int | None = None) -> SqlResult:
+        with sqlite_errors(self._connection):
+            cursor = self._connection.execute(sql)
+            rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit)
+            return SqlResult(tuple(column[0] for column in cursor.description or ()), tuple(rows))
+
+    def tables(self) -> list[str]:
+        return tables(self._connection)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def connect_file(address: Address) -> sqlite3.Connection:
+    """Open the database file, in autocommit mode: every transaction here is written out."""
+    file = Path(address.database)
+    if address.database != ":memory:" and not file.parent.is_dir():
+        raise FatalError(f"there is no folder {file.parent} for the SQLite file", hint=f"see {address.origin}")
+    try:
+        return sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as exc:
+        raise FatalError(f"cannot open the SQLite file {file}: {exc}") from exc
+
+
+def tables(connection: sqlite3.Connection) -> list[str]:
+    """The names of the tables and views that are not SQLite's or windlass's own."""
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name")
+    return [name for (name,) in rows if not name.startswith(("sqlite_", "_windlass"))]
+
+
+def table_columns(connection: sqlite3.Connection, table: str) -> list[sqlite3.Row]:
+    """`PRAGMA table_xinfo`: name, type, notnull, dflt_value, pk, hidden (2 and 3: generated). Empty without table."""
+    cursor = connection.execute("SELECT * FROM pragma_table_xinfo(?)", (table,))
+    cursor.row_factory = sqlite3.Row
+    return cursor.fetchall()
+
+
+def declared_type(text: str) -> str:
+    """The DuckDB type that a column's declared type stands for (SQLite itself only has an affinity).
+
+    https://www.sqlite.org/datatype3.html, "Determination Of Column Affinity", and common type names.
+    """
+    name = text.upper().strip()
+    if decimal := re.match(r"(?:DECIMAL|NUMERIC)(?: TEXT)?\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)", name):
+        return f"DECIMAL({decimal[1]},{decimal[2] or 0})" if int(decimal[1]) <= 38 else "VARCHAR"
+    for pattern, kind in _DECLARED:
+        if re.match(pattern, name):
+            return kind
+    return "VARCHAR"
+
+
+_DECLARED = (
+    (r"BOOL", "BOOLEAN"),
+    (r"TIMESTAMP WITH TIME ZONE|TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"),
+    (r"DATETIME|TIMESTAMP", "TIMESTAMP"),
+    (r"DATE", "DATE"),
+    (r"TIME", "TIME"),
+    (r"JSON", "JSON"),
+    (r".*INT", "BIGINT"),
+    (r".*(CHAR|CLOB|TEXT)", "VARCHAR"),
+    (r".*BLOB", "BLOB"),
+    (r".*(REAL|FLOA|DOUB)", "DOUBLE"),
+)
+
+
+@contextmanager
+def sqlite_errors(connection: sqlite3.Connection) -> Iterator[None]:
+    """Turn SQLite's exceptions into ours."""
+    try:
+        yield
+    except sqlite3.OperationalError as exc:
+        raise _translated(connection, exc) from exc
+    except sqlite3.Error as exc:
+        raise FatalError(str(exc)) from exc
+
+
+def _translated(connection: sqlite3.Connection, exc: sqlite3.OperationalError) -> FatalError | RetryableError:
+    message = str(exc)
+    if missing := re.match(r"no such table: (?:main\.)?(.+)", message):
+        hint = did_you_mean(missing[1], tables(connection)) or "the database has no tables"
+        return FatalError(f"there is no table {missing[1]!r}", hint=hint)
+    if "locked" in message or "busy" in message:
+        return RetryableError("the SQLite file is locked by another process")
+    if "disk" in message and "full" in message:
+        return RetryableError("no space left on the disk", hint="free some and try again")
+    return FatalError(message)

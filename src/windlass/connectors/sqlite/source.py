@@ -1,0 +1,189 @@
+"""SQLite as the source of a copy.
+
+Every value of SQLite has a type of its own, whatever its column says. So the types that really occur
+are looked at first: a column is read as what all its values are, else as text that is then cast to the
+declared type, and a value that does not fit makes its row a bad one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from windlass.connectors.address import Address
+from windlass.connectors.protocol import BadRow, Column, Interval, RowFault
+from windlass.connectors.scratch import Scratch, identifier, literal
+from windlass.connectors.sqlite.database import (
+    connect_file,
+    declared_type,
+    sqlite_errors,
+    table_columns,
+    tables,
+)
+from windlass.errors import FatalError, WindlassError, did_you_mean
+from windlass.plan.model import Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["SqliteSource"]
+
+_BATCH = 20_000
+_AS_STORED = {("integer",): "BIGINT", ("real",): "DOUBLE", ("text",): "VARCHAR", ("blob",): "BLOB"}
+
+
+class SqliteSource:
+    """A table or query. Implements `Source`."""
+
+    rereadable = False
+    filters_interval = True
+
+    def __init__(self, address: Address, end: Source) -> None:
+        self.name = f"{end.connection}.{end.table}" if end.table else f"{end.connection}: query"
+        self.cursor: str | None = None
+        self._end, self._file = end, Path(address.database)
+        self._connection = connect_file(address)
+        self._conditions: list[str] = []
+        with sqlite_errors(self._connection):
+            if end.table is not None and not table_columns(self._connection, end.table):
+                hint = did_you_mean(end.table, tables(self._connection)) or "the database has no tables"
+                raise FatalError(f"{self.name}: there is no table {end.table!r}", hint=hint)
+            self._connection.execute("BEGIN")  # one snapshot for all that follows
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def fingerprint(self) -> dict[str, object]:
+        return {
+            "type": "sqlite",
+            "file": str(self._file.absolute()),
+            "table": self._end.table,
+            "query": self._end.query,
+        }
+
+    def advance(self, cursor: str, last: str | None, scratch: Scratch | None) -> None:
+        # SQLite has one writer at a time, so whatever is visible is settled
+        name = identifier(self._require(cursor))
+        with sqlite_errors(self._connection):
+            highest, kind = self._connection.execute(
+                f"SELECT max({name}), typeof(max({name})) FROM {self._from()}"
+            ).fetchone()
+        self.cursor = last if highest is None else str(highest)
+        if last is not None:
+            value = last if kind in ("integer", "real") else literal(last)
+            self._conditions.append(f"{name} > {value}")
+
+    def slice(self, column: str, interval: Interval) -> None:
+        name = identifier(self._require(column))
+        start, end = (literal(moment.strftime("%Y-%m-%d %H:%M:%S")) for moment in interval)
+        moment = f"strftime('%Y-%m-%d %H:%M:%S', {name})"  # any ISO form, brought to UTC
+        self._conditions.append(f"{moment} >= {start} AND {moment} < {end}")
+
+    def columns(self, scratch: Scratch, *, infer: bool) -> list[Column]:
+        return [self._column(name, stored) for name, stored in self._stored_types().items()]
+
+    def relation(self, scratch: Scratch) -> str:
+        import pyarrow as pa
+
+        columns = self.columns(scratch, infer=False)
+        schema = pa.schema([(column.name, _ARROW[column.type]()) for column in columns])
+        reader = pa.RecordBatchReader.from_batches(schema, self._batches(schema))
+        return scratch.register(reader)
+
+    def faults(self) -> Sequence[RowFault]:
+        return ()
+
+    def record(self) -> str | None:
+        return None
+
+    def rejected(self, scratch: Scratch) -> list[BadRow]:
+        return []
+
+    def locate(self, rows: Iterator[BadRow]) -> Iterator[BadRow]:
+        for row in rows:
+            row.source = self.name
+            yield row
+
+    def recover(self, error: WindlassError, scratch: Scratch) -> bool:
+        return False
+
+    # --- reading ---
+
+    def _from(self) -> str:
+        if self._end.table is not None:
+            base = identifier(self._end.table)
+        else:
+            base = f"({str(self._end.query).rstrip().rstrip(';')}\n)"
+        where = " AND ".join(self._conditions)
+        return f"(SELECT * FROM {base} WHERE {where})" if where else base
+
+    def _names(self) -> list[str]:
+        with sqlite_errors(self._connection):
+            cursor = self._connection.execute(f"SELECT * FROM {self._from()} LIMIT 0")
+        return [column[0] for column in cursor.description]
+
+    def _require(self, column: str) -> str:
+        if column not in self._names():
+            hint = did_you_mean(column, self._names())
+            raise FatalError(f"{self.name} has no column {column!r}", hint=hint)
+        return column
+
+    def _stored_types(self) -> dict[str, tuple[str, ...]]:
+        """The storage classes that the values of each column have, NULL left out."""
+        names = self._names()
+        kinds = ", ".join(f"group_concat(DISTINCT nullif(typeof({identifier(name)}), 'null'))" for name in names)
+        with sqlite_errors(self._connection):
+            row = self._connection.execute(f"SELECT {kinds} FROM {self._from()}").fetchone()
+        return {name: tuple(sorted((found or "").split(","))) for name, found in zip(names, row, strict=True)}
+
+    def _column(self, name: str, stored: tuple[str, ...]) -> Column:
+        declared = self._declared().get(name, "VARCHAR")
+        kind = _AS_STORED.get(stored, "VARCHAR")
+        if kind == declared or (declared == "VARCHAR" and kind != "VARCHAR"):
+            return Column(name, kind)
+        if kind == "BIGINT" and declared == "BOOLEAN":
+            return Column(name, kind, guess="BOOLEAN", trust="declared")
+        if kind in ("BIGINT", "DOUBLE", "BLOB"):
+            return Column(name, kind, guess=None if kind == "BLOB" else declared, trust="declared")
+        return Column(name, "VARCHAR", guess=None if declared == "VARCHAR" else declared, trust="declared")
+
+    def _declared(self) -> dict[str, str]:
+        if self._end.table is None:
+            return {}
+        rows = table_columns(self._connection, self._end.table)
+        return {row["name"]: declared_type(row["type"]) for row in rows}
+
+    def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        with sqlite_errors(self._connection):
+            cursor = self._connection.execute(f"SELECT * FROM {self._from()}")
+            while rows := cursor.fetchmany(_BATCH):
+                columns = zip(*rows, strict=True)
+                arrays = [
+                    pa.array([_text(v) for v in values] if pa.types.is_string(field.type) else values, field.type)
+                    for field, values in zip(schema, columns, strict=True)
+                ]
+                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _text(value: Any) -> str | None:
+    """A value as text that says exactly the same."""
+    if value is None or isinstance(value, str):
+        return value
+    return "\\x" + value.hex() if isinstance(value, bytes) else repr(value)
+
+
+def _arrow(name: str) -> Any:
+    import pyarrow as pa
+
+    return pa.type_for_alias(name)
+
+
+_ARROW = {
+    "BIGINT": lambda: _arrow("int64"),
+    "DOUBLE": lambda: _arrow("float64"),
+    "VARCHAR": lambda: _arrow("string"),
+    "BLOB": lambda: _arrow("binary"),
+}
