@@ -1,0 +1,85 @@
+"""Dev services: throw-away servers that stand in for connections which are not configured.
+
+Each keeps its data under `.windlass/dev/NAME` and is shared by the runs that use it at the same time: a
+run holds a shared lock on `users.lock` as long as it lives, and the server's launcher stops the server
+when nobody holds it any more. So nothing is left running, whatever happens to a run.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+
+from windlass import registry
+from windlass.connectors.address import Address
+from windlass.plan.model import Connection
+
+__all__ = ["DevServices", "Service"]
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a dev service is asked to be: its connection, its folder, and the project that it serves."""
+
+    name: str
+    connection: Connection
+    folder: Path
+    project: Path
+
+    @property
+    def users_lock(self) -> Path:
+        """Held, shared, by every process that uses the service."""
+        return self.folder / "users.lock"
+
+    @property
+    def alive_lock(self) -> Path:
+        """Held by the server's launcher."""
+        return self.folder / "alive.lock"
+
+
+class DevServiceModule(Protocol):
+    """A module of this package, as `registry` names it."""
+
+    def start(self, service: Service) -> Address:
+        """Start it, or find it running, initialised; nobody else starts it meanwhile."""
+
+
+class DevServices:
+    """The dev services that one process uses. They may stop once it closes this, or ends."""
+
+    def __init__(self, state: Path, project: Path) -> None:
+        self._state, self._project = state, project
+        self._held: dict[str, IO[str]] = {}
+
+    def start(self, name: str, connection: Connection) -> Address:
+        """Start the dev service of a connection. Raises WindlassError when it cannot be."""
+        service = Service(name, connection, self._state / "dev" / name, self._project)
+        service.folder.mkdir(parents=True, exist_ok=True)
+        module: DevServiceModule = registry.load(str(registry.CONNECTORS[connection.type].dev_service))  # type: ignore[assignment]
+        with _starting(service):
+            self._hold(service)
+            return module.start(service)
+
+    def close(self) -> None:
+        """Let go of all of them."""
+        for held in self._held.values():
+            held.close()
+        self._held.clear()
+
+    def _hold(self, service: Service) -> None:
+        """Wait for a server that is just stopping to be gone, then count as a user."""
+        if service.name not in self._held:
+            lock = service.users_lock.open("a")
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            self._held[service.name] = lock
+
+
+@contextmanager
+def _starting(service: Service) -> Iterator[None]:
+    with (service.folder / "starting.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,29 @@
+"""The dev service of a database that is a file: nothing runs, there only is a file."""
+
+from __future__ import annotations
+
+from windlass import logs, registry
+from windlass.connectors.address import Address
+from windlass.devservices import Service
+from windlass.devservices.initialised import is_initialised, mark_initialised, run_init_files
+
+__all__ = ["start"]
+
+
+def start(service: Service) -> Address:
+    """The address of the file; made and initialised if it is new or its init files have changed."""
+    kind = service.connection.type
+    file = service.folder / f"{service.name}.{'duckdb' if kind == 'duckdb' else 'db'}"
+    address = Address(kind, database=str(file), scheme=kind, origin="a dev service")
+    if not is_initialised(service):
+        for old in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}.wal")):
+            old.unlink(missing_ok=True)
+        if service.connection.dev.init:
+            database = registry.load(str(registry.CONNECTORS[kind].database)).connect(address)
+            try:
+                run_init_files(service, database)
+            finally:
+                database.close()
+        mark_initialised(service)
+        logs.info("dev_service_started", connection=service.name, type=kind, file=str(file))
+    return address

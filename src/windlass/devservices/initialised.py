@@ -1,0 +1,51 @@
+"""Init files: SQL that is run once, when a dev service is new or its init files have changed."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from windlass import logs
+from windlass.connectors.protocol import Database
+from windlass.devservices import Service
+from windlass.errors import FatalError, did_you_mean
+
+__all__ = ["digest_of", "is_initialised", "mark_initialised", "run_init_files"]
+
+
+def digest_of(service: Service) -> str:
+    """A hash of the init files, in their order. Raises FatalError for one that is missing."""
+    digest = hashlib.sha256()
+    for file in _files(service):
+        digest.update(file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def is_initialised(service: Service) -> bool:
+    """Whether the service was initialised by these very files."""
+    marker = service.folder / "initialised"
+    return marker.exists() and marker.read_text() == digest_of(service)
+
+
+def mark_initialised(service: Service) -> None:
+    (service.folder / "initialised").write_text(digest_of(service))
+
+
+def run_init_files(service: Service, database: Database) -> None:
+    """Run every init file. Raises FatalError that names the file and its line."""
+    for name, file in zip(service.connection.dev.init, _files(service), strict=True):
+        try:
+            database.execute(file.read_text(encoding="utf-8"), transaction=False)
+        except FatalError as exc:
+            raise FatalError(f"{name}: {exc.message}", hint=exc.hint) from exc
+        logs.info("dev_service_initialised", connection=service.name, file=name)
+
+
+def _files(service: Service) -> list[Path]:
+    files = [service.project / name for name in service.connection.dev.init]
+    for name, file in zip(service.connection.dev.init, files, strict=True):
+        if not file.is_file():
+            beside = [str(p.relative_to(service.project)) for p in file.parent.glob("*")] if file.parent.is_dir() else []
+            hint = did_you_mean(name, beside)
+            raise FatalError(f"connection {service.name!r}: there is no init file {name!r}", hint=hint)
+    return files

@@ -1,0 +1,113 @@
+"""Steps as local processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
+
+from windlass.errors import FatalError
+from windlass.runtimes import Execution, Step
+from windlass.runtimes.environments import environment_for
+
+__all__ = ["ProcessRuntime", "launch"]
+
+_GRACE = 10.0
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+
+# What every process needs from its surroundings; everything else is said in the pipeline
+_INHERITED = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "SYSTEMROOT", "TERM", "TMPDIR", "TZ", "USER")
+_INHERITED_PREFIXES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "PIP_", "UV_")
+_INHERITED_SUFFIXES = ("_CA_CERTS", "_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "_CERT")
+
+
+class ProcessExecution:
+    """A process under the launcher. Implements `Execution`."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def lines(self) -> Iterator[str]:
+        assert self._process.stdout is not None
+        with self._process.stdout as output:
+            for line in output:
+                yield line.decode("utf-8", "replace").rstrip("\r\n")
+
+    def stop(self) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
+
+    def wait(self) -> int:
+        return self._process.wait()
+
+
+class ProcessRuntime:
+    """Executes steps on this machine. Implements `Runtime`."""
+
+    def __init__(self, environments: Path) -> None:
+        self._environments = environments
+
+    def prepare(self, step: Step) -> Step:
+        """Give a Python or Node.js step an environment of its own; any other command stays as it is."""
+        if step.folder is None:
+            return step
+        if not step.folder.is_dir():
+            raise FatalError(f"there is no folder {step.folder} for the step")
+        environment = environment_for(step.folder, step.command[0], self._environments)
+        if environment is None:
+            return step
+        command = (environment.program(step.command[0]), *step.command[1:])
+        return replace(step, command=command, environment={**environment.variables, **step.environment})
+
+    def start(self, step: Step, lock: Path) -> Execution:
+        process = launch(
+            step.command,
+            lock,
+            folder=step.folder,
+            environment={**_inherited(os.environ), **step.environment},
+            output=subprocess.PIPE,
+        )
+        return ProcessExecution(process)
+
+
+def launch(
+    command: Sequence[str],
+    wanted: Path,
+    *,
+    shared_by_users: bool = False,
+    alive: Path | None = None,
+    stop_signal: str = "SIGTERM",
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    output: int | IO[bytes] | None = None,
+    user: tuple[int, int] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a command under the launcher; launcher.py says what the locks `wanted` and `alive` are for.
+
+    `user` is a uid and gid to run the command as.
+    """
+    sharing = "exclusive" if shared_by_users else "shared"
+    as_user = "-" if user is None else f"{user[0]}:{user[1]}"
+    options = (str(wanted), sharing, str(alive or "-"), stop_signal, str(_GRACE), as_user, "--")
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", str(_LAUNCHER), *options, *command],
+        cwd=folder,
+        env=dict(environment) if environment is not None else None,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def _inherited(environ: Mapping[str, str]) -> dict[str, str]:
+    """The part of our environment that a step gets: none of our secrets, but what makes a network work."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in _INHERITED or name.startswith(_INHERITED_PREFIXES) or name.endswith(_INHERITED_SUFFIXES)
+    }
