@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from datetime import datetime, timezone
 from typing import TypeAlias
 
-__all__ = ["Record", "add_secret", "bind", "debug", "emit_to", "error", "event", "info", "mask", "warning"]
+__all__ = ["Record", "add_secret", "bind", "debug", "emit_to", "error", "event", "info", "mask", "timestamp", "warning"]
 
 Record: TypeAlias = dict[str, object]
 
@@ -65,7 +65,7 @@ def mask(text: str) -> str:
 
 def event(level: str, name: str, **fields: object) -> None:
     """Log one event. A field that is None is left out."""
-    record: Record = {"time": _now(), "level": level, **_context.get(), "event": name}
+    record: Record = {"time": timestamp(), "level": level, **_context.get(), "event": name}
     record.update((key, value) for key, value in fields.items() if value is not None)
     _sink({key: mask(value) if isinstance(value, str) else value for key, value in record.items()})
 
@@ -86,5 +86,5 @@ def error(name: str, **fields: object) -> None:
     event("error", name, **fields)
 
 
-def _now() -> str:
+def timestamp() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

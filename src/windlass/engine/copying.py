@@ -55,6 +55,8 @@ def _load(job: Job, source: Source, destination: Destination, entry: LedgerEntry
             result = _through_scratch(job, source, destination, quarantine, scratch)
         file = quarantine.finish(source, result.counts.read)
         result.quarantine, result.bad_rows = file and str(file), quarantine.first
+        if file is not None and job.deliver is not None:
+            job.deliver(file)
         result.counts.quarantined = quarantine.count
         source.close()  # it may hold locks on the very table that is replaced
         destination.commit(with_counts(entry, result.counts, source.cursor))

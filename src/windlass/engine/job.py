@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -69,6 +70,9 @@ class Job:
     memory: int = DEFAULT_MEMORY
     scratch_folder: Path | None = None
     quarantine_file: Path | None = None
+    deliver: Callable[[Path], None] | None = None
+    """Called with the finished quarantine file, before the commit."""
+
     force: bool = False
     meter: Meter = _ignore
 

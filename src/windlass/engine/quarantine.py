@@ -1,6 +1,6 @@
 """The quarantine: where bad rows wait, each with its reason, until somebody mends and replays them.
 
-A file of NDJSON, one row a line: `run`, `pipeline`, `task`, `reason`, `message`, `column`, `value`,
+A file of NDJSON, one row a line: `id`, `run`, `pipeline`, `task`, `reason`, `message`, `column`, `value`,
 `source`, `line`, `offset`, and the row itself as `record` (an object) or, when it could not be taken
 apart, as `raw` text. It is written beside its final place while the copy runs and put there whole
 before the copy commits, so that a committed load has its bad rows on disk.
@@ -8,6 +8,7 @@ before the copy commits, so that a committed load has its bad rows on disk.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -92,9 +93,16 @@ class Quarantine:
                 yield BadRow(**json.loads(line))
 
     def _line(self, row: BadRow) -> str:
+        """Every line has every key, so that whoever loads the file gets the same columns each time."""
         who = {"run": self.identity.run_id, "pipeline": self.identity.pipeline, "task": self.identity.task}
-        what = {key: value for key, value in row.__dict__.items() if key != "ordinal" and value is not None}
-        return json.dumps({**who, **what}, ensure_ascii=False, default=str) + "\n"
+        what = {key: value for key, value in row.__dict__.items() if key != "ordinal"}
+        return json.dumps({"id": self._id(row), **who, **what}, ensure_ascii=False, default=str) + "\n"
+
+    def _id(self, row: BadRow) -> str:
+        """The same for the same row of the same load, however often it is tried."""
+        load = (self.identity.pipeline, self.identity.task, self.identity.run_key)
+        text = repr((load, row.source, row.ordinal, row.offset, row.line, row.column, row.raw))
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
 
     def _part(self, name: str) -> Path:
         return self.file.with_name(f".{self.file.name}.{name}")

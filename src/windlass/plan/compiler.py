@@ -18,7 +18,7 @@ from windlass.spec.model import Model
 from windlass.spec.pipeline import Defaults
 from windlass.spec.pipeline import Task as SpecTask
 from windlass.spec.project import Project
-from windlass.spec.yaml import KeyPath
+from windlass.spec.yaml import KeyPath, scalar
 
 __all__ = ["Environment", "compile", "compile_project"]
 
@@ -62,20 +62,24 @@ def compile(file: PipelineFile, params: Mapping[str, object], environment: Envir
 
 def _with_overrides(file: PipelineFile, params: Mapping[str, object]) -> dict[str, plan.Param]:
     declared = file.spec.params
-    for name, value in params.items():
+    for name in params:
         if name not in declared:
             hint = did_you_mean(name, declared)
             raise UsageError(f"pipeline {file.spec.pipeline!r} has no parameter {name!r}", hint=hint)
-        expected = declared[name]
-        if isinstance(expected, float) and type(value) is int:
-            continue
-        if expected is not None and value is not None and type(value) is not type(expected):
-            kind = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
-            raise UsageError(
-                f"parameter {name!r}: expected {kind[type(expected).__name__]} like its default "
-                f"{expected!r}, got {value!r}"
-            )
-    return {**declared, **params}  # type: ignore[dict-item]  # each was just checked
+    return {name: _param(name, declared[name], params.get(name, declared[name])) for name in declared}
+
+
+def _param(name: str, default: plan.Param, value: object) -> plan.Param:
+    """The value of a parameter, of its default's type; text for another type means what YAML would make of it."""
+    if isinstance(value, str) and not isinstance(default, str):
+        value = scalar(value)
+    if isinstance(default, float) and type(value) is int:
+        value = float(value)
+    if value is None or default is None or type(value) is type(default):
+        return value  # type: ignore[return-value]  # whoever calls passes scalars
+    kind = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
+    expected = kind[type(default).__name__]
+    raise UsageError(f"parameter {name!r}: expected {expected}, like its default {default!r}, got {value!r}")
 
 
 def _triggered(file: PipelineFile) -> frozenset[str]:

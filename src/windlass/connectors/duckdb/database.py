@@ -22,6 +22,13 @@ class DuckdbDatabase:
         if search is not None:
             self._connection.execute("SET file_search_path = ?", [search])
 
+    @classmethod
+    def over(cls, connection: Any) -> DuckdbDatabase:
+        """One that uses a connection which somebody else closes."""
+        database = cls.__new__(cls)
+        database._connection = connection
+        return database
+
     def execute(self, script: str, *, transaction: bool = True) -> SqlResult:
         with duckdb_errors():
             if transaction:

@@ -1,0 +1,41 @@
+"""Alerts to Slack, by an incoming webhook (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks).
+
+The connection is the webhook's address, which is a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+
+from windlass import logs
+from windlass.alerts import Alert
+from windlass.connectors.address import Address
+from windlass.errors import RetryableError
+
+__all__ = ["send"]
+
+_TIMEOUT = 15.0
+_LONGEST = 2_900  # characters in a block of text, of the 3,000 that Slack takes
+
+
+def send(address: Address, alert: Alert) -> None:
+    """Post the alert. Raises RetryableError when Slack does not take it."""
+    url = address.uri()
+    logs.add_secret(url)
+    request = urllib.request.Request(  # noqa: S310 - the address of a connection
+        url, data=json.dumps(_message(alert)).encode(), headers={"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT):  # noqa: S310
+            return
+    except (urllib.error.URLError, OSError) as exc:
+        raise RetryableError(f"Slack did not take the alert: {exc}") from exc
+
+
+def _message(alert: Alert) -> dict[str, object]:
+    title = f":red_circle: *{alert.pipeline}* failed ({alert.project})"
+    tasks = "\n".join(f"• *{name}*: {error}" for name, error in alert.failed)
+    text = logs.mask(f"{title}\nrun `{alert.run_id}`, logical date {alert.logical_date}\n{tasks}")[:_LONGEST]
+    return {"text": text, "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]}

@@ -1,0 +1,284 @@
+"""What people and machines see of a run: live progress and log lines on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from windlass import logs
+from windlass.cli.text import duration, number, size
+from windlass.plan.model import Plan
+from windlass.runner.events import Observer, Progress, SilentObserver
+from windlass.runner.history import Run, TaskRun
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import TaskID
+
+    from windlass.runner import Result
+
+__all__ = ["TerminalLog", "display_for", "print_result", "print_table", "result_document"]
+
+_STYLES = {
+    "success": "green",
+    "failed": "bold red",
+    "upstream_failed": "red",
+    "cancelled": "yellow",
+    "skipped": "dim",
+    "running": "cyan",
+    "up_for_retry": "yellow",
+    "pending": "dim",
+}
+_LEVELS = {"debug": "dim", "info": "default", "warning": "yellow", "error": "red"}
+_CONTEXT = ("time", "level", "run", "pipeline", "task", "attempt", "event")
+
+
+@contextmanager
+def display_for(*, quiet: bool = False) -> Iterator[Observer]:
+    """The display that suits stderr: live on a terminal, JSON lines elsewhere."""
+    if quiet:
+        logs.emit_to(_json_line(sys.stdout))
+        yield _JsonDisplay(sys.stdout)
+    elif sys.stderr.isatty():
+        with _TerminalDisplay() as display:
+            logs.emit_to(display.log)
+            yield display
+    else:
+        yield _JsonDisplay(sys.stderr)
+
+
+# --- machines ------------------------------------------------------------------------------------
+
+
+def _json_line(stream: Any) -> Any:
+    def emit(record: logs.Record) -> None:
+        stream.write(json.dumps(record, default=str, ensure_ascii=False) + "\n")
+        stream.flush()
+
+    return emit
+
+
+class _JsonDisplay(SilentObserver):
+    """One JSON object a line: the tasks' records, and what becomes of each task."""
+
+    def __init__(self, stream: Any) -> None:
+        self._emit = _json_line(stream)
+
+    def log(self, record: logs.Record) -> None:
+        self._emit(record)
+
+    def task_changed(self, task: TaskRun) -> None:
+        logs.info("task", task=task.task, status=task.status, attempts=task.attempts, error=task.error)
+
+
+# --- people --------------------------------------------------------------------------------------
+
+
+class TerminalLog:
+    """Log records as readable, coloured lines."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        from rich.console import Console
+
+        self.console = console or Console(stderr=True, highlight=False)
+
+    def show(self, record: logs.Record) -> None:
+        from rich.text import Text
+
+        clock = str(record.get("time", ""))[11:19]
+        line = Text(f"{clock} ", style="dim")
+        if record.get("task"):
+            line.append(f"{record['task']} ", style="cyan")
+        style = _LEVELS.get(str(record.get("level")), "default")
+        if record.get("event") == "output":
+            line.append(str(record.get("message", "")), style=style)
+        else:
+            line.append(str(record.get("event", "")), style=f"bold {style}" if style != "default" else "bold")
+            for key, value in record.items():
+                if key not in _CONTEXT and value not in (None, {}, []):
+                    line.append(f" {key}=", style="dim")
+                    line.append(_short(value), style=style)
+        self.console.print(line, soft_wrap=True)
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 300 else text[:297] + "…"
+
+
+class _TerminalDisplay:
+    """A line a task with a spinner, rows, bytes, rate and remaining time; log lines scroll by above."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import Progress as Bars
+        from rich.progress import ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._console = Console(stderr=True, highlight=False)
+        self._log = TerminalLog(self._console)
+        columns: list[ProgressColumn] = [
+            SpinnerColumn(finished_text=" "),
+            TextColumn("[bold]{task.description}"),
+            TextColumn("[{task.fields[style]}]{task.fields[status]}"),
+            TextColumn("{task.fields[moved]}"),
+            TimeElapsedColumn(),
+        ]
+        self._bars = Bars(*columns, console=self._console, transient=True)
+        self._ids: dict[str, TaskID] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> _TerminalDisplay:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def run_started(self, run: Run, plan: Plan) -> None:
+        self._console.print(f"[bold]{run.pipeline}[/bold] [dim]{run.run_id}[/dim]")
+
+    def task_changed(self, task: TaskRun) -> None:
+        with self._lock:
+            if task.status == "pending":
+                return
+            if task.task not in self._ids:
+                self._ids[task.task] = self._bars.add_task(task.task, total=None, status="", style="dim", moved="")
+            style = _STYLES.get(task.status, "default")
+            done = task.status not in ("running", "up_for_retry")
+            moved = _moved(task.rows_written, task.bytes) if done else ""
+            fields = {"status": task.status, "style": style, "moved": moved}
+            self._bars.update(self._ids[task.task], total=1 if done else None, completed=1 if done else 0, **fields)
+
+    def progress(self, task: str, progress: Progress) -> None:
+        with self._lock:
+            bar = self._ids.get(task)
+            if bar is None:
+                return
+            elapsed = self._bars.tasks[self._bars.task_ids.index(bar)].elapsed or 0
+            self._bars.update(bar, moved=_moving(progress, elapsed))
+
+    def log(self, record: logs.Record) -> None:
+        if record.get("event") not in ("task", "retry"):
+            self._log.show(record)
+
+    def run_ended(self, run: Run, tasks: list[TaskRun]) -> None:
+        return
+
+
+def _moved(rows: int | None, moved: int | None) -> str:
+    return "  ".join(text for text in (f"{number(rows)} rows" if rows is not None else "", size(moved)) if text)
+
+
+def _moving(progress: Progress, elapsed: float) -> str:
+    """Rows and bytes so far, the rate, and how long it will still take."""
+    parts = [_moved(progress.rows or None, progress.bytes)]
+    if elapsed > 0 and progress.bytes:
+        rate = progress.bytes / elapsed
+        parts.append(f"{size(int(rate))}/s")
+        if progress.total:
+            parts.append(f"{duration((progress.total - progress.bytes) / rate)} left")
+    return "  ".join(part for part in parts if part)
+
+
+# --- results -------------------------------------------------------------------------------------
+
+_TASK_KEYS = (
+    "task",
+    "kind",
+    "status",
+    "attempts",
+    "rows_read",
+    "rows_written",
+    "rows_quarantined",
+    "bytes",
+    "seconds",
+    "path",
+    "error",
+)
+
+
+def result_document(result: Result) -> dict[str, Any]:
+    """What `windlass run --json` prints."""
+    run = result.run
+    return {
+        "run_id": run.run_id,
+        "pipeline": run.pipeline,
+        "status": run.status,
+        "seconds": _seconds(run),
+        "tasks": [{key: getattr(task, key) for key in _TASK_KEYS} for task in result.tasks],
+    }
+
+
+def print_result(result: Result, report: Path | None, *, as_json: bool) -> None:
+    """The end of a run, on stdout."""
+    if as_json:
+        document = result_document(result) | {"report": str(report) if report else None}
+        click.echo(json.dumps(document, indent=2))
+        return
+    rows = [_row(result.run.pipeline, task) for task in result.tasks]
+    print_table(("pipeline", "task", "status", "read", "written", "quarantined", "bytes", "seconds", "path"), rows)
+    for task in result.tasks:
+        if task.error and task.status in ("failed", "cancelled"):
+            click.echo(f"\n{click.style(task.task, bold=True)}: {task.error}")
+        for row in task.detail.get("bad_rows", ())[:3]:
+            line = f":{row['line']}" if row.get("line") else ""
+            click.echo(f"\n{click.style(task.task, bold=True)}: set aside {row['source']}{line}: {row['message']}")
+    click.echo(f"\n{result.run.run_id}: {_styled(result.run.status)} in {duration(_seconds(result.run))}")
+    if report is not None:
+        click.echo(f"report: {report}")
+    if result.run.status != "success":
+        click.echo(f"again, only what did not succeed: windlass run --resume {result.run.run_id}")
+
+
+def _row(pipeline: str, task: TaskRun) -> tuple[str, ...]:
+    return (
+        pipeline,
+        task.task,
+        task.status,
+        number(task.rows_read),
+        number(task.rows_written),
+        number(task.rows_quarantined),
+        size(task.bytes),
+        f"{task.seconds:.1f}" if task.seconds is not None else "",
+        task.path or "",
+    )
+
+
+def print_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Columns as wide as they need to be; numbers to the right."""
+    numeric = {"read", "written", "quarantined", "bytes", "seconds", "rows", "tasks", "attempts"}
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+
+    def line(row: tuple[str, ...], *, head: bool = False) -> str:
+        cells = [
+            text.rjust(width) if name in numeric else text.ljust(width)
+            for text, width, name in zip(row, widths, header, strict=True)
+        ]
+        if head:
+            return click.style("  ".join(cells).rstrip(), bold=True)
+        return "  ".join(_styled(c, c.strip()) if c.strip() in _STYLES else c for c in cells).rstrip()
+
+    click.echo(line(header, head=True))
+    for row in rows:
+        click.echo(line(row))
+
+
+def _styled(text: str, status: str | None = None) -> str:
+    style = _STYLES.get(status or text, "")
+    colour = next((word for word in style.split() if word not in ("bold", "dim", "default")), None)
+    return click.style(text, fg=colour, bold="bold" in style, dim="dim" in style)
+
+
+def _seconds(run: Run) -> float:
+    from datetime import datetime
+
+    if run.ended is None:
+        return 0.0
+    return round((datetime.fromisoformat(run.ended) - datetime.fromisoformat(run.started)).total_seconds(), 3)

@@ -1,0 +1,136 @@
+"""The `windlass` command. Commands are imported when they are called, so `--help` answers at once."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from windlass import __version__
+
+__all__ = ["App", "cli", "main"]
+
+# name: (module, what `--help` says of it)
+COMMANDS = {
+    "init": ("project", "Make a project that runs at once."),
+    "validate": ("project", "Check every file of the project."),
+    "graph": ("project", "Show a pipeline as text, Mermaid or SVG."),
+    "compile": ("project", "Show what a pipeline compiles to."),
+    "schema": ("project", "Print the JSON Schema of the files, for editors."),
+    "run": ("run", "Run a pipeline on this machine."),
+    "exec": ("run", "Execute one task, as every scheduler does."),
+    "copy": ("copy", "Copy a file or table to another, once."),
+    "runs": ("history", "List what ran."),
+    "logs": ("history", "Show the log of a run, or of one task."),
+    "report": ("history", "Write the HTML report of a run."),
+    "quarantine": ("quarantine", "List, show and replay rows that could not be loaded."),
+    "connections": ("connections", "List connections and where each comes from; try them."),
+    "doctor": ("connections", "Look at what this machine has and lacks."),
+    "completion": ("project", "Print the completion script of a shell."),
+}
+
+
+class App:
+    """What every command gets: the folder that `-C` names, and whether to show tracebacks."""
+
+    def __init__(self, folder: Path, *, debug: bool) -> None:
+        self.folder, self.debug = folder, debug
+
+    @property
+    def project(self) -> Path:
+        """The project that the folder is in. Raises UsageError when there is none."""
+        from windlass.spec import find_project
+
+        return find_project(self.folder.resolve())
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported by name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"windlass.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as exc:
+            from windlass.errors import did_you_mean
+
+            hint = did_you_mean(args[0], COMMANDS)
+            raise click.UsageError(f"no command {args[0]!r}; {hint or 'see windlass --help'}", ctx) from exc
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Like click's own, but without importing every command for a line of help."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-C",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    metavar="DIR",
+    help="The project's folder, or one below it. Default: this one.",
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.version_option(__version__, prog_name="windlass")
+@click.pass_context
+def cli(ctx: click.Context, folder: Path, *, debug: bool) -> None:
+    """One pipeline file; any language inside, any scheduler outside.
+
+    Exit codes: 0 success, 1 a task failed, 2 usage or invalid files, 3 may work later, 130 and 143 stopped.
+    """
+    ctx.obj = App(folder, debug=debug)
+
+
+def main() -> None:
+    """Run the command line; every expected failure becomes a message and an exit code."""
+    gc.disable()  # a short command ends before there is garbage worth looking for
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as exc:
+        exc.show()
+        code = exc.exit_code
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        code = 130
+    except BrokenPipeError:
+        code = _broken_pipe()
+    except Exception as exc:
+        code = _failed(exc)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _failed(exc: Exception) -> int:
+    from windlass.errors import WindlassError
+    from windlass.logs import mask
+
+    if "--debug" in sys.argv:
+        raise exc
+    if isinstance(exc, WindlassError):
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {mask(str(exc))}", err=True)
+        return int(exc.exit_code)
+    click.echo(f"error: {type(exc).__name__}: {mask(str(exc))}", err=True)
+    click.echo("  this is a defect of windlass; --debug shows where", err=True)
+    return 1
+
+
+def _broken_pipe() -> int:
+    """Whoever read our output has gone: end quietly, as `cat` does."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141

@@ -1,0 +1,89 @@
+"""Options that several commands have, and what completes their values."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from windlass.errors import UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+__all__ = [
+    "complete_pipeline",
+    "complete_run",
+    "complete_task",
+    "json_option",
+    "memory_option",
+    "parse_params",
+]
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+memory_option = click.option("--memory", metavar="SIZE", help="What a copy may use, such as 2GB. Default: 512MB.")
+
+
+def parse_params(params: tuple[str, ...], as_json: str | None = None) -> dict[str, object]:
+    """`NAME=VALUE` pairs, as text: the parameter's type says what it means. Raises UsageError."""
+    values: dict[str, object] = json.loads(as_json) if as_json else {}
+    for text in params:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--param {text!r}: expected NAME=VALUE")
+        values[name] = value
+    return values
+
+
+def complete_pipeline(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    pipelines = _project_files(ctx)
+    return [
+        CompletionItem(name, help=file.spec.description or None)
+        for name, file in sorted(pipelines.items())
+        if name.startswith(incomplete)
+    ]
+
+
+def complete_task(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    pipelines = _project_files(ctx)
+    chosen = ctx.params.get("pipeline")
+    files = [pipelines[chosen]] if chosen in pipelines else list(pipelines.values())
+    names = sorted({name for file in files for name in file.spec.tasks})
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def complete_run(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    from windlass.errors import WindlassError
+    from windlass.runner.history import History
+    from windlass.spec import find_project
+    from windlass.state_folder import StateFolder
+
+    try:
+        runs = History(StateFolder.of(find_project(_folder(ctx)))).runs(limit=50)
+    except WindlassError:
+        return []
+    return [CompletionItem(r.run_id, help=r.status) for r in runs if r.run_id.startswith(incomplete)]
+
+
+def _project_files(ctx: click.Context):  # type: ignore[no-untyped-def]
+    from windlass.errors import WindlassError
+    from windlass.spec import find_project, load_project
+
+    try:
+        return load_project(find_project(_folder(ctx))).pipelines
+    except WindlassError:
+        return {}
+
+
+def _folder(ctx: click.Context) -> Path:
+    """What -C says; while completing, the group has not run and there is no App yet."""
+    folder = ctx.find_root().params.get("folder")
+    return (folder or Path()).resolve()

@@ -1,0 +1,225 @@
+"""`windlass run` and `windlass exec`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from windlass import logs
+from windlass.cli.main import App
+from windlass.cli.options import (
+    complete_pipeline,
+    complete_run,
+    complete_task,
+    json_option,
+    memory_option,
+    parse_params,
+)
+from windlass.errors import ExitCode, RetryableError, StoppedError, WindlassError
+from windlass.plan.model import Plan
+
+__all__ = ["exec_command", "run_command"]
+
+
+@click.command("run")
+@click.argument("pipeline", required=False, shell_complete=complete_pipeline)
+@click.option("--task", "tasks", multiple=True, metavar="TASK", shell_complete=complete_task, help="Run only this task. Repeatable.")
+@click.option("--from", "start", metavar="TASK", shell_complete=complete_task, help="Run this task and all that need it.")
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter. Repeatable.")
+@click.option("--logical-date", metavar="DATE", help="Run as the schedule would for this date.")
+@click.option("--resume", metavar="RUN", shell_complete=complete_run, help="Take a run up again: only what did not succeed.")
+@click.option("--parallel", type=click.IntRange(1, 64), help="How many tasks at once. Default: one a core, at least 2.")
+@click.option("--workspace", type=click.Path(path_type=Path, file_okay=False), help="Where files go. Default: the project.")
+@click.option("--force", is_flag=True, help="Append even if the same run already did, from another input.")
+@click.option("--params-json", hidden=True, help="Parameters as a JSON object.")
+@click.option("--parent", hidden=True, help="The run whose trigger this is.")
+@click.option("--as-task", is_flag=True, hidden=True, help="Print what a runner reads.")
+@memory_option
+@json_option
+@click.pass_obj
+def run_command(
+    app: App,
+    pipeline: str | None,
+    tasks: tuple[str, ...],
+    start: str | None,
+    params: tuple[str, ...],
+    logical_date: str | None,
+    resume: str | None,
+    parallel: int | None,
+    workspace: Path | None,
+    memory: str | None,
+    params_json: str | None,
+    parent: str | None,
+    *,
+    force: bool,
+    as_task: bool,
+    as_json: bool,
+) -> int:
+    """Run PIPELINE on this machine, with what it needs.
+
+    A connection that is not configured becomes a dev service: a database that is started for the run.
+    PIPELINE may be left out when the project has only one.
+    """
+    from windlass.cli.display import display_for, print_result
+    from windlass.plan.schedule import parse_logical_date
+    from windlass.runner import History, Options, Runner
+    from windlass.state_folder import StateFolder
+
+    project = app.project
+    earlier = History(StateFolder.of(project)).run(resume) if resume else None
+    values = parse_params(params, params_json)
+    if earlier is not None:
+        pipeline, values = earlier.pipeline, {**earlier.params, **values}
+    plan = compile_one(project, pipeline, values)
+    options = Options(
+        project=project,
+        workspace=workspace.resolve() if workspace else None,
+        logical_date=parse_logical_date(logical_date) if logical_date else None,
+        only=tasks,
+        start=start,
+        resume=earlier,
+        memory=memory,
+        force=force,
+        parent=parent,
+        **({"parallel": parallel} if parallel else {}),
+    )
+    with display_for(quiet=as_task) as display:
+        result = Runner(plan, options, display).run()
+    report = _finish(project, plan, result, parent)
+    if as_task:
+        _print_as_task(result)
+    else:
+        print_result(result, report, as_json=as_json)
+    return int(result.exit_code)
+
+
+def compile_one(project: Path, pipeline: str | None, params: dict[str, object]) -> Plan:
+    """Compile one pipeline of a project, with its parameters. Raises SpecError or UsageError."""
+    from windlass.errors import UsageError
+    from windlass.plan.compiler import Environment, compile
+    from windlass.spec import load_project
+
+    files = load_project(project, only=pipeline)
+    if pipeline is None:
+        if len(files.pipelines) != 1:
+            names = ", ".join(files.pipelines) or "none"
+            raise UsageError("which pipeline?", hint=f"the project has: {names}")
+        pipeline = next(iter(files.pipelines))
+    file = files.pipeline(pipeline)
+    if any(task.trigger for task in file.spec.tasks.values()):
+        files = load_project(project)  # a trigger is checked against the other pipelines
+    return compile(file, params, Environment.of(files))
+
+
+def _finish(project: Path, plan: Plan, result: Any, parent: str | None) -> Path | None:
+    """Write the report, and tell whoever wants to know of a failure."""
+    from windlass.alerts import send_alerts
+    from windlass.report import write_report
+
+    if parent is not None:
+        return None
+    report = write_report(project, result.run.run_id)
+    if result.run.status == "failed":
+        send_alerts(plan, project, result)
+    return report
+
+
+def _print_as_task(result: Any) -> None:
+    """The result of a triggered run, for the runner of the run that triggered it."""
+    sums = {
+        name: sum(getattr(task, name) or 0 for task in result.tasks)
+        for name in ("rows_read", "rows_written", "rows_quarantined", "bytes")
+    }
+    record = {"event": "result", **sums, "path": "nested run", "detail": {"run_id": result.run.run_id}}
+    click.echo(json.dumps(record))
+    failed = [f"{task.task}: {task.error}" for task in result.tasks if task.status == "failed"]
+    if failed:
+        retryable = result.exit_code == ExitCode.RETRYABLE
+        error = f"run {result.run.run_id} failed: {'; '.join(failed)}"
+        click.echo(json.dumps({"event": "failed", "level": "error", "error": error, "retryable": retryable}))
+
+
+# --- exec ----------------------------------------------------------------------------------------
+
+
+@click.command("exec")
+@click.argument("pipeline", shell_complete=complete_pipeline)
+@click.argument("task", shell_complete=complete_task)
+@click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="A plan that was compiled before.")
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter. Repeatable.")
+@click.option("--logical-date", metavar="DATE", help="Default: WINDLASS_LOGICAL_DATE.")
+@click.option("--force", is_flag=True, help="Append even if the same run already did, from another input.")
+@memory_option
+@click.pass_obj
+def exec_command(
+    app: App,
+    pipeline: str,
+    task: str,
+    plan_file: Path | None,
+    params: tuple[str, ...],
+    logical_date: str | None,
+    memory: str | None,
+    *,
+    force: bool,
+) -> int:
+    """Execute one TASK of PIPELINE in this process: what every scheduler starts.
+
+    Who it is part of comes from the environment: WINDLASS_RUN_ID, WINDLASS_LOGICAL_DATE,
+    WINDLASS_WORKSPACE, WINDLASS_CONN_<NAME>. There are no dev services here.
+    """
+    from windlass.tasks.executing import execute_task
+
+    project = app.project
+    _log_to_stdout()
+    signal.signal(signal.SIGTERM, _stop)
+    if plan_file is not None:
+        from windlass.plan.codec import from_json
+
+        plan = from_json(plan_file.read_bytes())
+    else:
+        plan = compile_one(project, pipeline, parse_params(params))
+    with logs.bind(pipeline=plan.pipeline, task=task):
+        try:
+            result = execute_task(plan, task, project, os.environ, logical_date, memory=memory, force=force)
+        except WindlassError as exc:
+            if app.debug:
+                raise
+            detail = getattr(exc, "results", None)
+            logs.error(
+                "failed",
+                error=str(exc),
+                retryable=isinstance(exc, RetryableError),
+                detail={"checks": [asdict(item) for item in detail]} if detail else None,
+            )
+            return int(exc.exit_code)
+        logs.info("result", **asdict(result))
+    return int(ExitCode.SUCCESS)
+
+
+def _log_to_stdout() -> None:
+    """Log lines on stdout: JSON for schedulers, text for people."""
+    if sys.stdout.isatty():
+        from windlass.cli.display import TerminalLog
+
+        logs.emit_to(TerminalLog().show)
+        return
+
+    def emit(record: logs.Record) -> None:
+        sys.stdout.write(json.dumps(record, default=str, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+    logs.emit_to(emit)
+
+
+def _stop(number: int, _frame: object) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    raise StoppedError(number)
+
+

@@ -1,0 +1,167 @@
+"""One task run: its attempts, each a step in a runtime, with timeout, retries and a log."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from windlass import logs
+from windlass.errors import ExitCode, RetryableError, WindlassError
+from windlass.plan.model import Run as RunAction
+from windlass.plan.model import Task
+from windlass.runner.events import Observer, Progress
+from windlass.runner.history import CANCELLED, FAILED, RUNNING, SUCCESS, Attempt, History, TaskRun, now
+from windlass.runner.lines import TaskLog, parse_line
+from windlass.runtimes import Execution, Runtime, Step
+from windlass.state_folder import RunFolder
+
+__all__ = ["TaskWorker"]
+
+
+@dataclass
+class TaskWorker:
+    """Runs one task to its end. `run` is called in a thread of its own, `stop` from another."""
+
+    task: Task
+    record: TaskRun
+    step: Callable[[int], Step]
+    """What to execute at an attempt of that number, counted from 1. May raise WindlassError."""
+
+    runtime: Runtime
+    folder: RunFolder
+    history: History
+    observer: Observer
+    pipeline: str
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _execution: Execution | None = None
+    _result: logs.Record = field(default_factory=dict)
+    _failure: logs.Record = field(default_factory=dict)
+
+    def run(self) -> TaskRun:
+        """Try until the task succeeds, or may not be tried again. Never raises for what the task does."""
+        record = self.record
+        record.status, record.started, record.ended, record.error = RUNNING, now(), None, None
+        tries_left = self.task.retry.retries + 1
+        while tries_left > 0 and not self._stop.is_set():
+            tries_left -= 1
+            record.attempts += 1
+            attempt = self._attempt(record.attempts)
+            record.status, record.error = attempt.status, attempt.error
+            if attempt.status != FAILED or not record.retryable or tries_left == 0:
+                break
+            self._wait(record.attempts)
+        if self._stop.is_set() and record.status != SUCCESS:
+            record.status = CANCELLED
+        record.ended = now()
+        self._save()
+        return record
+
+    def stop(self) -> None:
+        """Let the attempt end, and have no other."""
+        self._stop.set()
+        if self._execution is not None:
+            self._execution.stop()
+
+    def _wait(self, attempt: int) -> None:
+        delay = self.task.retry.delay_after(attempt)
+        self.record.status = "up_for_retry"
+        self._save()
+        logs.info("retry", task=self.task.name, attempt=attempt, seconds=delay, because=self.record.error)
+        self._stop.wait(delay)
+
+    def _attempt(self, number: int) -> Attempt:
+        attempt = Attempt(self.record.run_id, self.task.name, number, started=now())
+        self.history.save(attempt)
+        self._save()
+        context = {
+            "run": self.record.run_id,
+            "pipeline": self.pipeline,
+            "task": self.task.name,
+            "attempt": number,
+        }
+        log = TaskLog(self.folder.log(self.task.name, number), context)
+        try:
+            attempt.exit_code = self._execute(number, log)
+            attempt.status = SUCCESS if attempt.exit_code == 0 else FAILED
+            attempt.error = self._error(attempt.exit_code)
+        except WindlassError as exc:
+            attempt.status, attempt.error = FAILED, logs.mask(str(exc))
+            self.record.retryable = isinstance(exc, RetryableError)
+            self._show(log, {"level": "error", "event": "failed", "error": str(exc)})
+        finally:
+            log.close()
+        if self._stop.is_set() and attempt.status == FAILED:
+            attempt.status = CANCELLED
+        attempt.ended = now()
+        self.history.save(attempt)
+        return attempt
+
+    def _execute(self, number: int, log: TaskLog) -> int:
+        """Start the step and follow it to its end. Returns its exit code."""
+        self._result, self._failure = {}, {}
+        execution = self.runtime.start(self.runtime.prepare(self.step(number)), self.folder.lock)
+        self._execution = execution
+        if self._stop.is_set():
+            execution.stop()
+        timed_out = threading.Event()
+        timer = threading.Timer(self.task.timeout or 0, lambda: (timed_out.set(), execution.stop()))
+        timer.daemon = True
+        if self.task.timeout is not None:
+            timer.start()
+        try:
+            for line in execution.lines():
+                self._take(line, log)
+            code = execution.wait()
+        finally:
+            timer.cancel()
+            self._execution = None
+        if timed_out.is_set():
+            message = f"timed out after {self.task.timeout:g} s"
+            self._failure = {"error": message, "retryable": True}
+            self._show(log, {"level": "error", "event": "failed", "error": message})
+            return code or ExitCode.FAILED
+        self._note_result()
+        return code
+
+    def _take(self, line: str, log: TaskLog) -> None:
+        record = parse_line(line)
+        if record["event"] == "progress":
+            total = record.get("total")
+            progress = Progress(_int(record.get("rows")), _int(record.get("bytes")), _int(total) if total else None)
+            self.observer.progress(self.task.name, progress)
+        elif record["event"] == "result":
+            self._result = record
+        else:
+            if record["event"] == "failed":
+                self._failure = record
+            self._show(log, record)
+
+    def _show(self, log: TaskLog, record: logs.Record) -> None:
+        self.observer.log(log.write(record))
+
+    def _note_result(self) -> None:
+        for name in ("rows_read", "rows_written", "rows_quarantined", "bytes"):
+            value = self._result.get(name)
+            setattr(self.record, name, value if isinstance(value, int) else None)
+        path, detail = self._result.get("path"), self._result.get("detail") or self._failure.get("detail")
+        self.record.path = str(path) if path is not None else None
+        self.record.detail = detail if isinstance(detail, dict) else {}
+
+    def _error(self, code: int) -> str | None:
+        """What went wrong, in a line or more; also notes whether another try makes sense."""
+        if code == 0:
+            return None
+        is_command = isinstance(self.task.action, RunAction)
+        self.record.retryable = bool(self._failure.get("retryable", is_command))
+        if "error" in self._failure:
+            return str(self._failure["error"])
+        return f"exit code {code}" + (f" (signal {code - 128})" if code > 128 else "")
+
+    def _save(self) -> None:
+        self.history.save(self.record)
+        self.observer.task_changed(self.record)
+
+
+def _int(value: object) -> int:
+    return value if isinstance(value, int) else 0

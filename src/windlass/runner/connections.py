@@ -1,0 +1,65 @@
+"""The connections of one run: found where they are configured, else dev services that stand in."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from windlass import registry
+from windlass.connectors.address import Address
+from windlass.connectors.resolve import places, resolve, variable
+from windlass.devservices import DevServices
+from windlass.errors import FatalError
+from windlass.plan import model as plan
+from windlass.state_folder import StateFolder
+
+__all__ = ["Connections", "names_of"]
+
+
+class Connections:
+    """Resolves each connection once; starts a dev service when a task first needs it."""
+
+    def __init__(self, declared: dict[str, plan.Connection], project: Path, state: StateFolder) -> None:
+        self._declared, self._project = declared, project
+        self._dev_services = DevServices(state.path, project)
+        self._found: dict[str, Address] = {}
+        self._lock = threading.Lock()
+
+    def environment(self, names: tuple[str, ...]) -> dict[str, str]:
+        """`WINDLASS_CONN_<NAME>` for each of the connections. Raises WindlassError for one that is nowhere."""
+        return {variable(name): self.address(name).uri() for name in names}
+
+    def address(self, name: str) -> Address:
+        """Where the connection is."""
+        with self._lock:
+            if name not in self._found:
+                self._found[name] = self._find(name)
+            return self._found[name]
+
+    def close(self) -> None:
+        self._dev_services.close()
+
+    def _find(self, name: str) -> Address:
+        declared = self._declared[name]
+        found = resolve(name, declared.type, self._project)
+        if found is not None:
+            return found
+        if registry.CONNECTORS[declared.type].dev_service is None:
+            looked = "\n    ".join(place for place, _ in places(name, self._project))
+            raise FatalError(f"connection {name!r} is not configured; looked for it in\n    {looked}")
+        return self._dev_services.start(name, declared)
+
+
+def names_of(action: plan.Action) -> tuple[str, ...]:
+    """The connections that an action names."""
+    match action:
+        case plan.Copy():
+            names = [action.source.connection, action.destination.connection]
+            names.append(action.quarantine.connection if action.quarantine else None)
+        case plan.Run() | plan.Service():
+            names = list(action.connections)
+        case plan.Trigger():
+            names = []
+        case _:
+            names = [action.connection]
+    return tuple(dict.fromkeys(name for name in names if name is not None))

@@ -1,0 +1,273 @@
+"""What happened: runs, task runs and attempts, in an SQLite database that survives kill -9.
+
+WAL mode and short transactions let several runs write at once. A run holds a lock on a file as long as
+its process lives, so a run that is `running` in the database but has no holder was killed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO, Any
+
+from windlass.errors import FatalError, RetryableError, UsageError, did_you_mean
+from windlass.state_folder import StateFolder
+
+__all__ = ["Attempt", "History", "Run", "TaskRun", "now"]
+
+_BUSY_SECONDS = 30.0
+_VERSION = 1
+
+RUNNING, SUCCESS, FAILED, CANCELLED = "running", "success", "failed", "cancelled"
+SKIPPED, UPSTREAM_FAILED, PENDING = "skipped", "upstream_failed", "pending"
+
+
+@dataclass
+class Run:
+    """One execution of a pipeline. Times are ISO 8601 in UTC."""
+
+    run_id: str
+    pipeline: str
+    status: str = RUNNING
+    run_key: str = ""
+    logical_date: str = ""
+    interval_start: str = ""
+    interval_end: str = ""
+    scheduled: bool = False
+    params: dict[str, Any] = field(default_factory=dict)
+    started: str = ""
+    ended: str | None = None
+    parent: str | None = None
+    """The run whose trigger started this one."""
+
+    version: str = ""
+
+
+@dataclass
+class TaskRun:
+    """What became of one task in a run."""
+
+    run_id: str
+    task: str
+    kind: str
+    status: str = PENDING
+    attempts: int = 0
+    started: str | None = None
+    ended: str | None = None
+    rows_read: int | None = None
+    rows_written: int | None = None
+    rows_quarantined: int | None = None
+    bytes: int | None = None
+    path: str | None = None
+    error: str | None = None
+    retryable: bool = False
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float | None:
+        if self.started is None or self.ended is None:
+            return None
+        return (datetime.fromisoformat(self.ended) - datetime.fromisoformat(self.started)).total_seconds()
+
+
+@dataclass
+class Attempt:
+    """One try of a task run."""
+
+    run_id: str
+    task: str
+    number: int
+    status: str = RUNNING
+    started: str = ""
+    ended: str | None = None
+    exit_code: int | None = None
+    error: str | None = None
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+class History:
+    """The database of one project."""
+
+    def __init__(self, state: StateFolder) -> None:
+        self._state = state
+        with self._connected() as connection:
+            if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.executescript(_schema())
+
+    def begin(self, run: Run, tasks: Sequence[TaskRun], *, alone: bool) -> IO[str]:
+        """Record a run that starts now, or that is taken up again. Returns its lock: keep it open.
+
+        With `alone`, raises UsageError when the pipeline already runs.
+        """
+        lock = _acquire(self._state.run(run.run_id).lock)
+        with self._transaction() as connection:
+            for other in self._running(connection, run.pipeline):
+                if other.run_id != run.run_id and alone:
+                    lock.close()
+                    hint = "wait for it, or allow it with `concurrency: allow` in the pipeline file"
+                    raise RetryableError(f"{run.pipeline} is already running, as {other.run_id}", hint=hint)
+            _put(connection, "runs", run, ("run_id",))
+            for task in tasks:
+                _put(connection, "task_runs", task, ("run_id", "task"))
+        return lock
+
+    def save(self, record: Run | TaskRun | Attempt) -> None:
+        """Write one record, in the place of an earlier one."""
+        table, key = _TABLES[type(record)]
+        with self._transaction() as connection:
+            _put(connection, table, record, key)
+
+    def run(self, run_id: str) -> Run:
+        """The run of that id, or of an id that begins so. Raises UsageError for none, or several."""
+        with self._connected() as connection:
+            self._mark_killed(connection)
+            found = _select(connection, Run, "WHERE run_id = ? OR run_id LIKE ? || '%' ORDER BY started", run_id, run_id)
+            exact = [run for run in found if run.run_id == run_id]
+            if exact or len(found) == 1:
+                return (exact or found)[0]
+            if found:
+                raise UsageError(f"several runs begin with {run_id!r}: {', '.join(r.run_id for r in found[-5:])}")
+            known = [run.run_id for run in _select(connection, Run, "ORDER BY started DESC LIMIT 50")]
+        hint = did_you_mean(run_id, known) or "list them with: windlass runs"
+        raise UsageError(f"there is no run {run_id!r}", hint=hint)
+
+    def runs(self, pipeline: str | None = None, limit: int = 20) -> list[Run]:
+        """The latest runs, newest first."""
+        where, args = ("WHERE pipeline = ?", [pipeline]) if pipeline else ("", [])
+        with self._connected() as connection:
+            self._mark_killed(connection)
+            return _select(connection, Run, f"{where} ORDER BY started DESC, rowid DESC LIMIT ?", *args, limit)
+
+    def children(self, run_id: str) -> list[Run]:
+        """The runs that triggers of this run started."""
+        with self._connected() as connection:
+            return _select(connection, Run, "WHERE parent = ? ORDER BY started", run_id)
+
+    def tasks(self, run_id: str) -> list[TaskRun]:
+        """The task runs of a run, in the plan's order."""
+        with self._connected() as connection:
+            return _select(connection, TaskRun, "WHERE run_id = ? ORDER BY rowid", run_id)
+
+    def attempts(self, run_id: str, task: str | None = None) -> list[Attempt]:
+        """The attempts of a run, or of one of its tasks, in their order."""
+        where = "WHERE run_id = ?" + (" AND task = ?" if task else "")
+        with self._connected() as connection:
+            return _select(connection, Attempt, f"{where} ORDER BY started, number", run_id, *([task] if task else []))
+
+    # --- killed runs ---
+
+    def _running(self, connection: sqlite3.Connection, pipeline: str) -> list[Run]:
+        """The runs of a pipeline that are going on; those that were killed are marked on the way."""
+        self._mark_killed(connection)
+        return _select(connection, Run, "WHERE pipeline = ? AND status = 'running'", pipeline)
+
+    def _mark_killed(self, connection: sqlite3.Connection) -> None:
+        for run in _select(connection, Run, "WHERE status = 'running'"):
+            if _is_held(self._state.run(run.run_id).lock):
+                continue
+            died = now()
+            connection.execute("UPDATE runs SET status = 'failed', ended = ? WHERE run_id = ?", (died, run.run_id))
+            for table in ("task_runs", "attempts"):
+                connection.execute(
+                    f"UPDATE {table} SET status = 'failed', ended = ?, error = 'windlass was killed' "
+                    "WHERE run_id = ? AND status = 'running'",
+                    (died, run.run_id),
+                )
+
+    # --- SQLite ---
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = sqlite3.connect(self._state.database, timeout=_BUSY_SECONDS, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            try:
+                yield connection
+            finally:
+                connection.close()
+        except sqlite3.Error as exc:
+            raise FatalError(f"cannot use {self._state.database}: {exc}") from exc
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._connected() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+
+_TABLES: dict[type, tuple[str, tuple[str, ...]]] = {
+    Run: ("runs", ("run_id",)),
+    TaskRun: ("task_runs", ("run_id", "task")),
+    Attempt: ("attempts", ("run_id", "task", "number")),
+}
+
+
+def _schema() -> str:
+    tables = [
+        f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(f.name for f in fields(record))}, PRIMARY KEY ({', '.join(key)}));"
+        for record, (table, key) in _TABLES.items()
+    ]
+    return "".join(tables) + f"PRAGMA user_version = {_VERSION};"
+
+
+def _put(connection: sqlite3.Connection, table: str, record: Any, key: tuple[str, ...]) -> None:
+    values = {k: json.dumps(v, default=str) if isinstance(v, dict) else v for k, v in asdict(record).items()}
+    names, marks = ", ".join(values), ", ".join("?" * len(values))
+    changes = ", ".join(f"{name} = excluded.{name}" for name in values if name not in key)
+    connection.execute(
+        f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}",
+        tuple(values.values()),
+    )
+
+
+def _select(connection: sqlite3.Connection, record: type[Any], rest: str, *args: object) -> list[Any]:
+    table, _ = _TABLES[record]
+    names = [f.name for f in fields(record)]
+    found = []
+    for row in connection.execute(f"SELECT {', '.join(names)} FROM {table} {rest}", args):
+        values = dict(row)
+        for name in ("params", "detail"):
+            if name in values:
+                values[name] = json.loads(values[name])
+        for name in ("scheduled", "retryable"):
+            if name in values:
+                values[name] = bool(values[name])
+        found.append(record(**values))
+    return found
+
+
+def _acquire(lock: Path) -> IO[str]:
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    file = lock.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        file.close()
+        raise RetryableError(f"the run {lock.parent.name} is still going") from exc
+    return file
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        with lock.open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        pass
+    return False

@@ -1,0 +1,106 @@
+"""Which task may start now: the order of a run, without clocks, threads or processes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from windlass.errors import UsageError, did_you_mean
+from windlass.plan.graph import downstream
+from windlass.plan.model import Plan, Service, Task
+from windlass.runner.history import (
+    CANCELLED,
+    FAILED,
+    PENDING,
+    RUNNING,
+    SKIPPED,
+    SUCCESS,
+    UPSTREAM_FAILED,
+)
+
+__all__ = ["Schedule", "select"]
+
+_DONE = (SUCCESS, SKIPPED)
+_LOST = (FAILED, UPSTREAM_FAILED, CANCELLED)
+
+
+def select(plan: Plan, only: Collection[str], start: str | None) -> set[str]:
+    """The tasks to run: all, those named in `only`, or `start` and what needs it; and services they use.
+
+    Raises UsageError for a task that the pipeline does not have.
+    """
+    known = [task.name for task in plan.tasks]
+    for name in (*only, *([start] if start else [])):
+        if name not in known:
+            raise UsageError(f"pipeline {plan.pipeline!r} has no task {name!r}", hint=did_you_mean(name, known))
+    chosen = set(only) or set(known)
+    if start is not None:
+        chosen &= downstream({task.name: task.needs for task in plan.tasks}, start)
+    return chosen | {service for task in plan.tasks if task.name in chosen for service in task.uses}
+
+
+class Schedule:
+    """The states of a run's tasks. A service is `running` once it is up, and `success` once it was stopped."""
+
+    def __init__(self, plan: Plan, chosen: Collection[str], already: Iterable[str] = ()) -> None:
+        self._tasks = {task.name: task for task in plan.tasks}
+        self.states = {name: PENDING if name in chosen else SKIPPED for name in self._tasks}
+        self.states.update(dict.fromkeys(already, SUCCESS))
+        self._up: set[str] = set()
+        self._drop_unused_services()
+
+    def ready(self) -> list[Task]:
+        """The tasks that may start now; call `set` for each that does. Marks what can never start."""
+        self._give_up()
+        return [task for task in self._tasks.values() if self.states[task.name] == PENDING and self._may_start(task)]
+
+    def set(self, name: str, state: str) -> None:
+        """Say what became of a task."""
+        self.states[name] = state
+        self._up.discard(name)
+
+    def is_up(self, service: str) -> None:
+        """Say that a service is ready to be used."""
+        self._up.add(service)
+
+    def idle_services(self) -> list[str]:
+        """The services that run, and that nobody will use any more."""
+        self._give_up()
+        wanted = {used for task in self._tasks.values() if self.states[task.name] in (PENDING, RUNNING) for used in task.uses}
+        return [name for name in self._services() if self.states[name] == RUNNING and name not in wanted]
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing runs and nothing will."""
+        self._give_up()
+        return not any(state in (PENDING, RUNNING) for state in self.states.values())
+
+    def _may_start(self, task: Task) -> bool:
+        if isinstance(task.action, Service) and not self._has_user(task.name):
+            return False
+        needed = all(self.states[name] in _DONE for name in task.needs)
+        return needed and all(name in self._up for name in task.uses)
+
+    def _has_user(self, service: str) -> bool:
+        """Whether a task waits for nothing but this service (and others): then it is time to start it."""
+        return any(
+            service in task.uses
+            and self.states[task.name] == PENDING
+            and all(self.states[name] in _DONE for name in task.needs)
+            for task in self._tasks.values()
+        )
+
+    def _give_up(self) -> None:
+        """Mark what waits for something that failed, and the services that nobody will use."""
+        for task in self._tasks.values():  # in the plan's order, so one pass is enough
+            if self.states[task.name] == PENDING and any(self.states[n] in _LOST for n in (*task.needs, *task.uses)):
+                self.states[task.name] = UPSTREAM_FAILED
+        self._drop_unused_services()
+
+    def _drop_unused_services(self) -> None:
+        for name in self._services():
+            waiting = any(name in t.uses and self.states[t.name] == PENDING for t in self._tasks.values())
+            if self.states[name] == PENDING and not waiting:
+                self.states[name] = SKIPPED
+
+    def _services(self) -> list[str]:
+        return [name for name, task in self._tasks.items() if isinstance(task.action, Service)]

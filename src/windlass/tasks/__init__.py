@@ -1,0 +1,36 @@
+"""What a task does, by its kind: `copy`, `sql`, `check` and `download`, each in a module of its own.
+
+A task runs in a process of its own (`windlass exec`), on a laptop as in a container. `run`, `service`
+and `trigger` are not here: they are commands, which a runtime starts.
+"""
+
+from __future__ import annotations
+
+from windlass.plan.model import Check, Copy, Download, Plan, Sql, Task
+from windlass.tasks.context import Context, TaskResult
+
+__all__ = ["Context", "TaskResult", "execute"]
+
+
+def execute(plan: Plan, task: Task, context: Context) -> TaskResult:
+    """Do what the task says. Raises WindlassError."""
+    action = context.rendered(task.action)
+    match action:
+        case Copy():
+            from windlass.tasks.copy import run_copy
+
+            return run_copy(plan, task.name, action, context)
+        case Sql():
+            from windlass.tasks.sql import run_sql
+
+            return run_sql(action, context)
+        case Check():
+            from windlass.tasks.check import run_check
+
+            return run_check(action, context)
+        case Download():
+            from windlass.tasks.download import run_download
+
+            return run_download(action, context)
+        case _:
+            raise TypeError(f"a {task.kind} task is not executed, but started")

@@ -1,0 +1,94 @@
+"""What a task finds around it, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from windlass.connectors.address import Address
+from windlass.connectors.resolve import places, resolve
+from windlass.connectors.scratch import DEFAULT_MEMORY
+from windlass.engine import Workspace
+from windlass.errors import FatalError
+from windlass.plan.model import Connection, Plan
+from windlass.plan.schedule import Moment
+from windlass.plan.templates import render
+
+__all__ = ["Context", "TaskResult", "output_paths", "render_strings"]
+
+T = TypeVar("T")
+
+
+@dataclass
+class TaskResult:
+    """What a task did: the numbers that log, report and `--json` show, and what was checked."""
+
+    rows_read: int | None = None
+    rows_written: int | None = None
+    rows_quarantined: int | None = None
+    bytes: int | None = None
+    path: str | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """One attempt at one task."""
+
+    run_id: str
+    run_key: str
+    moment: Moment
+    variables: Mapping[str, object]
+    """What templates may name."""
+
+    workspace: Workspace
+    connections: Mapping[str, Connection]
+    quarantine_file: Path
+    scratch_folder: Path
+    memory: int = DEFAULT_MEMORY
+    force: bool = False
+    progress: Callable[[int, int, int | None], None] = lambda _rows, _bytes, _total: None
+    """Told the rows and bytes so far, and how many bytes there will be, where that is known."""
+
+    def rendered(self, value: T) -> T:
+        """The value with every template in it rendered."""
+        return render_strings(value, self.variables)
+
+    def address(self, name: str) -> Address:
+        """The address of a connection. Raises FatalError that lists every place looked at."""
+        connection = self.connections[name]
+        found = resolve(name, connection.type, self.workspace.project)
+        if found is None:
+            looked = "\n    ".join(place for place, _ in places(name, self.workspace.project))
+            raise FatalError(f"connection {name!r} is not configured; looked for it in\n    {looked}")
+        return found
+
+
+def render_strings(value: T, variables: Mapping[str, object]) -> T:
+    """A copy of the value, a tree of dataclasses and containers, with every string in it rendered."""
+    rendered: Any = value
+    if isinstance(value, str):
+        rendered = render(value, variables)
+    elif isinstance(value, tuple):
+        rendered = tuple(render_strings(item, variables) for item in value)
+    elif isinstance(value, list):
+        rendered = [render_strings(item, variables) for item in value]
+    elif isinstance(value, dict):
+        rendered = {key: render_strings(item, variables) for key, item in value.items()}
+    elif is_dataclass(value) and not isinstance(value, type):
+        changes = {f.name: render_strings(getattr(value, f.name), variables) for f in fields(value)}
+        rendered = replace(value, **changes)
+    return rendered  # type: ignore[no-any-return]
+
+
+def output_paths(plan: Plan) -> dict[str, dict[str, str]]:
+    """What `tasks.NAME.path` means: the file that each task of the pipeline writes."""
+    paths: dict[str, dict[str, str]] = {}
+    for task in plan.tasks:
+        action = task.action
+        path = getattr(action, "to", None) or getattr(getattr(action, "destination", None), "path", None)
+        if path is not None:
+            paths[task.name] = {"path": path}
+    return paths

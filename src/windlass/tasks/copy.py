@@ -1,0 +1,91 @@
+"""`copy` tasks: the copy engine, called with the addresses of this run."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from windlass.connectors.address import Address
+from windlass.connectors.protocol import Meter
+from windlass.engine import CopyResult, Identity, Job
+from windlass.engine.copying import copy
+from windlass.plan.model import Copy, Destination, Plan, QuarantineTo, SelectColumn, Source
+from windlass.tasks.context import Context, TaskResult
+
+__all__ = ["copy_result", "run_copy"]
+
+_QUARANTINE_COLUMNS = {"line": "bigint", "offset": "bigint", "record": "json", "columns": "json"} | dict.fromkeys(
+    ("id", "run", "pipeline", "task", "reason", "message", "column", "value", "source", "raw"), "text"
+)
+
+
+def run_copy(plan: Plan, task: str, action: Copy, context: Context) -> TaskResult:
+    """Copy the rows; bring what is set aside to where the pipeline wants it."""
+    job = Job(
+        copy=action,
+        identity=Identity(plan.pipeline, task, context.run_id, context.run_key),
+        workspace=context.workspace,
+        addresses=_addresses(action, context),
+        interval=context.moment.interval,
+        memory=context.memory,
+        scratch_folder=context.scratch_folder,
+        quarantine_file=context.quarantine_file,
+        force=context.force,
+        meter=_meter(action, context),
+    )
+    if action.quarantine is not None:
+        job = replace(job, deliver=lambda file: _deliver(file, job, action.quarantine))
+    return copy_result(copy(job))
+
+
+def copy_result(result: CopyResult) -> TaskResult:
+    """The numbers of a copy, and its first few bad rows."""
+    counts = result.counts
+    detail: dict[str, object] = {}
+    if counts.inserted is not None:
+        detail |= {"inserted": counts.inserted, "updated": counts.updated, "unchanged": counts.unchanged}
+    if result.skipped:
+        detail["already_loaded"] = True
+    if result.quarantine:
+        detail |= {"quarantine": result.quarantine, "bad_rows": [asdict(row) for row in result.bad_rows]}
+    return TaskResult(counts.read, counts.written, counts.quarantined, counts.bytes, result.path, detail)
+
+
+def _addresses(action: Copy, context: Context) -> dict[str, Address]:
+    names = {action.source.connection, action.destination.connection}
+    if action.quarantine is not None:
+        names.add(action.quarantine.connection)
+    return {name: context.address(name) for name in names if name is not None}
+
+
+def _meter(action: Copy, context: Context) -> Meter:
+    """Adds up what the engine reports, for the progress bar."""
+    moved = [0, 0]
+
+    def meter(rows: int, size: int) -> None:
+        moved[0] += rows
+        moved[1] += size
+        context.progress(moved[0], moved[1], None)
+
+    return meter
+
+
+def _deliver(file: Path, job: Job, to: QuarantineTo | None) -> None:
+    """Bring a finished quarantine file to where the pipeline wants the bad rows."""
+    assert to is not None
+    if to.path is not None:
+        target = job.workspace.to_write(to.path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.tmp")
+        shutil.copyfile(file, temporary)
+        temporary.replace(target)
+        return
+    columns = tuple(SelectColumn(name=n, source=n, type=t) for n, t in _QUARANTINE_COLUMNS.items())
+    rows = Copy(
+        source=Source(path=str(file), format="ndjson"),
+        destination=Destination(connection=to.connection, table=to.table, mode="merge", key=("id",)),
+        select=columns,
+    )
+    identity = replace(job.identity, task=f"{job.identity.task}.quarantine")
+    copy(replace(job, copy=rows, identity=identity, quarantine_file=None, deliver=None))

@@ -1,0 +1,151 @@
+"""`download` tasks: a file over HTTP, resumed where it broke off, checked, and renamed into place whole.
+
+The part that has arrived waits beside the target, with the server's validator (ETag or Last-Modified)
+that says of which version of the file it is. It is resumed only if that is still the version
+(RFC 9110: Range, If-Range); otherwise the download begins again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from windlass import __version__, logs
+from windlass.connectors.files.manifest import sync
+from windlass.connectors.files.writing import disk_errors
+from windlass.errors import FatalError, RetryableError
+from windlass.plan.model import Download
+from windlass.tasks.context import Context, TaskResult
+
+__all__ = ["run_download"]
+
+_CHUNK = 1 << 18
+_TIMEOUT = 60.0
+_RETRYABLE = (408, 425, 429, 500, 502, 503, 504)
+
+
+def run_download(action: Download, context: Context) -> TaskResult:
+    """Download the file, unless it is there already and its checksum says so."""
+    target = context.workspace.to_write(action.to)
+    if action.sha256 is not None and target.is_file() and _sha256(target) == action.sha256.lower():
+        logs.info("already_downloaded", file=action.to)
+        return TaskResult(bytes=target.stat().st_size, path="already-there")
+    with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = _Part(target.with_name(f".{target.name}.part"))
+        resumed = _fetch(_url(action, context), dict(action.headers), part, context)
+        if action.sha256 is not None and (found := _sha256(part.file)) != action.sha256.lower():
+            part.remove()
+            raise FatalError(f"{action.to}: the SHA-256 is {found}, expected {action.sha256.lower()}")
+        sync(part.file)
+        part.file.replace(target)
+        sync(target.parent)
+        part.remove()
+    return TaskResult(bytes=target.stat().st_size, path="http (resumed)" if resumed else "http")
+
+
+@dataclass
+class _Part:
+    """What has arrived of a file, and of which version of it."""
+
+    file: Path
+
+    @property
+    def _note(self) -> Path:
+        return self.file.with_name(f"{self.file.name}.json")
+
+    @property
+    def size(self) -> int:
+        return self.file.stat().st_size if self.file.exists() else 0
+
+    def version_of(self, url: str) -> str | None:
+        """The validator of the part, if it is from this URL."""
+        try:
+            note = json.loads(self._note.read_text())
+        except (OSError, ValueError):
+            return None
+        return note["validator"] if note.get("url") == url else None
+
+    def begin(self, url: str, validator: str | None) -> None:
+        self.file.unlink(missing_ok=True)
+        self._note.write_text(json.dumps({"url": url, "validator": validator}))
+
+    def remove(self) -> None:
+        self.file.unlink(missing_ok=True)
+        self._note.unlink(missing_ok=True)
+
+
+def _url(action: Download, context: Context) -> str:
+    if action.url is not None:
+        url = action.url
+    else:
+        address = context.address(str(action.connection))
+        url = f"{address.uri().partition('?')[0].rstrip('/')}/{str(action.path).lstrip('/')}"
+    if not url.startswith(("http://", "https://")):
+        raise FatalError(f"{url!r} is no http:// or https:// address")
+    return url
+
+
+def _fetch(url: str, headers: dict[str, str], part: _Part, context: Context) -> bool:
+    """Bring the rest of the file into the part. Returns whether there was a beginning to resume."""
+    validator, have = part.version_of(url), part.size
+    if validator and have:
+        headers |= {"Range": f"bytes={have}-", "If-Range": validator}
+    headers.setdefault("User-Agent", f"windlass/{__version__}")
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT) as response:  # noqa: S310
+            resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
+            if not resumed:
+                part.begin(url, _validator(response.headers))
+            _receive(response, part, context)
+            return bool(resumed)
+    except urllib.error.HTTPError as exc:
+        if exc.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            part.remove()
+            return _fetch(url, {k: v for k, v in headers.items() if k not in ("Range", "If-Range")}, part, context)
+        message = f"{url} answered {exc.code} {exc.reason}"
+        raise (RetryableError if exc.code in _RETRYABLE else FatalError)(message) from exc
+    except urllib.error.URLError as exc:
+        raise RetryableError(f"cannot reach {url}: {_reason(exc.reason)}") from exc
+    except (http.client.HTTPException, ConnectionError, TimeoutError) as exc:
+        raise RetryableError(f"the download of {url} broke off: {exc or type(exc).__name__}") from exc
+
+
+def _receive(response: Any, part: _Part, context: Context) -> None:
+    have = part.size
+    length = response.headers.get("Content-Length")
+    total = have + int(length) if length is not None else None
+    with part.file.open("ab") as out:
+        while chunk := response.read(_CHUNK):
+            out.write(chunk)
+            have += len(chunk)
+            context.progress(0, have, total)
+        out.flush()
+        os.fsync(out.fileno())
+    if total is not None and have < total:
+        raise RetryableError(f"the download broke off after {have:,} of {total:,} bytes; it will be resumed")
+
+
+def _validator(headers: Mapping[str, str]) -> str | None:
+    """A strong ETag, else the time of the last change: what If-Range takes."""
+    etag = headers.get("ETag")
+    if etag and not etag.startswith("W/"):
+        return etag
+    return headers.get("Last-Modified")
+
+
+def _reason(reason: object) -> str:
+    return str(getattr(reason, "strerror", None) or reason)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()

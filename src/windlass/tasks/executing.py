@@ -1,0 +1,118 @@
+"""One task, executed in this process: who it is part of is read from the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+
+from windlass import logs
+from windlass.connectors.scratch import DEFAULT_MEMORY
+from windlass.engine import Workspace
+from windlass.errors import UsageError, did_you_mean
+from windlass.plan.model import Plan
+from windlass.plan.schedule import Moment, moment_of, parse_logical_date
+from windlass.plan.templates import variables
+from windlass.state_folder import StateFolder
+from windlass.tasks import Context, TaskResult, execute
+from windlass.tasks.context import output_paths, render_strings
+
+__all__ = ["execute_task"]
+
+_PROGRESS_EVERY = 0.5
+
+
+def execute_task(
+    plan: Plan,
+    name: str,
+    project: Path,
+    environ: Mapping[str, str] = os.environ,
+    logical_date: str | None = None,
+    *,
+    memory: str | None = None,
+    force: bool = False,
+) -> TaskResult:
+    """Execute the task of that name. Raises WindlassError."""
+    names = [task.name for task in plan.tasks]
+    if name not in names:
+        raise UsageError(f"pipeline {plan.pipeline!r} has no task {name!r}", hint=did_you_mean(name, names))
+    task = plan.task(name)
+    if task.kind in ("run", "service", "trigger"):
+        hint = f"run it with: windlass run {plan.pipeline} --task {name}"
+        raise UsageError(f"{name!r} is a {task.kind} task, which is a command of its own", hint=hint)
+    return execute(plan, task, _context(plan, name, project, environ, logical_date, memory=memory, force=force))
+
+
+def _context(
+    plan: Plan,
+    task: str,
+    project: Path,
+    environ: Mapping[str, str],
+    logical_date: str | None,
+    *,
+    memory: str | None,
+    force: bool,
+) -> Context:
+    moment = _moment(plan, environ, logical_date)
+    run_id = environ.get("WINDLASS_RUN_ID") or f"exec-{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    run_key = environ.get("WINDLASS_RUN_KEY") or (moment.logical_date.isoformat() if moment.scheduled else run_id)
+    state = StateFolder.of(project)
+    known = variables(
+        run_id=run_id,
+        logical_date=moment.logical_date,
+        interval=moment.interval,
+        params=plan.params,
+        services=json.loads(environ.get("WINDLASS_SERVICES") or "{}"),
+        tasks={},
+    )
+    known["tasks"] = render_strings(output_paths(plan), known)
+    return Context(
+        run_id=run_id,
+        run_key=run_key,
+        moment=moment,
+        variables=known,
+        workspace=Workspace(Path(environ.get("WINDLASS_WORKSPACE") or project), project),
+        connections=plan.connections,
+        quarantine_file=state.run(run_id).quarantine(task),
+        scratch_folder=state.scratch,
+        memory=_bytes(memory or environ.get("WINDLASS_MEMORY")),
+        force=force,
+        progress=_Progress(),
+    )
+
+
+def _moment(plan: Plan, environ: Mapping[str, str], logical_date: str | None) -> Moment:
+    """The run's moment: given whole by a runner, else worked out from the logical date or the clock."""
+    start, end = environ.get("WINDLASS_DATA_INTERVAL_START"), environ.get("WINDLASS_DATA_INTERVAL_END")
+    given = logical_date or environ.get("WINDLASS_LOGICAL_DATE")
+    if given and start and end and logical_date is None:
+        dates = (parse_logical_date(text) for text in (given, start, end))
+        return Moment(*dates, scheduled=environ.get("WINDLASS_RUN_KEY") == given)
+    when = parse_logical_date(given) if given else None
+    return moment_of(plan.schedule, plan.timezone, when, datetime.now(timezone.utc))
+
+
+def _bytes(memory: str | None) -> int:
+    from windlass.spec.fields import parse_size
+
+    try:
+        return parse_size(memory) if memory else DEFAULT_MEMORY
+    except ValueError as exc:
+        raise UsageError(f"{memory!r} is no size; expected one such as 512MB or 2GB") from exc
+
+
+class _Progress:
+    """Logs how far the task is, now and then."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __call__(self, rows: int, size: int, total: int | None) -> None:
+        now = time.monotonic()
+        if now - self._last >= _PROGRESS_EVERY:
+            self._last = now
+            logs.info("progress", rows=rows, bytes=size, total=total)

@@ -1,0 +1,56 @@
+"""`sql` tasks: statements on a connection, or on DuckDB over the files of the workspace."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from windlass import registry
+from windlass.connectors.address import Address
+from windlass.connectors.protocol import Database
+from windlass.plan.model import Sql
+from windlass.tasks.context import Context, TaskResult
+
+__all__ = ["open_database", "run_sql"]
+
+_SHOWN = 20
+
+
+def run_sql(action: Sql, context: Context) -> TaskResult:
+    """Run the statements, in one transaction unless they must not be."""
+    with open_database(action.connection, context) as database:
+        result = database.execute(action.statement, transaction=action.transaction)
+    detail: dict[str, object] = {}
+    if result.columns:
+        shown = [dict(zip(result.columns, row, strict=True)) for row in result.rows[:_SHOWN]]
+        detail = {"rows": shown, "row_count": len(result.rows)}
+    return TaskResult(rows_written=result.changed, path="duckdb" if action.connection is None else "sql", detail=detail)
+
+
+@contextmanager
+def open_database(connection: str | None, context: Context) -> Iterator[Database]:
+    """The database of a connection; without one, a DuckDB that finds files as a copy does."""
+    if connection is not None:
+        address = context.address(connection)
+        module = registry.load(str(registry.CONNECTORS[address.type].database))
+        with closing(module.connect(address)) as database:
+            yield database
+        return
+    from windlass.connectors.duckdb.database import DuckdbDatabase
+
+    workspace = context.workspace
+    memory = Address("duckdb", database=":memory:", origin="the task")
+    with _inside(workspace.root), closing(DuckdbDatabase(memory, search=str(workspace.project))) as database:
+        yield database
+
+
+@contextmanager
+def _inside(folder: os.PathLike[str]) -> Iterator[None]:
+    """Relative paths in SQL are of the workspace, first of all."""
+    before = os.getcwd()  # noqa: PTH109
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
