@@ -12,17 +12,30 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TypeAlias
 
-__all__ = ["Record", "add_secret", "bind", "debug", "emit_to", "error", "event", "info", "mask", "timestamp", "warning"]
+__all__ = [
+    "Record",
+    "add_secret",
+    "bind",
+    "debug",
+    "emit_to",
+    "error",
+    "event",
+    "info",
+    "mask",
+    "timestamp",
+    "warning",
+]
 
 Record: TypeAlias = dict[str, object]
 
 MASK = "***"
 _MIN_SECRET = 4  # masking shorter text would black out half of every log
 
-_context: ContextVar[Mapping[str, object]] = ContextVar("context", default={})
+_NO_CONTEXT: Mapping[str, object] = {}
+_context: ContextVar[Mapping[str, object]] = ContextVar("context", default=_NO_CONTEXT)
 _secrets: set[str] = set()
 
 
@@ -87,4 +100,4 @@ def error(name: str, **fields: object) -> None:
 
 
 def timestamp() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -33,7 +33,9 @@ class Connector:
 CONNECTORS = {
     "duckdb": Connector("windlass.connectors.duckdb", "windlass.devservices.file", dev_keys=("init",)),
     "http": Connector(dev_service="windlass.devservices.http", dev_keys=("serve",)),
-    "postgres": Connector("windlass.connectors.postgres", "windlass.devservices.postgres", dev_keys=("init",)),
+    "postgres": Connector(
+        "windlass.connectors.postgres", "windlass.devservices.postgres", dev_keys=("init",)
+    ),
     "slack": Connector(alert="windlass.alerts.slack"),
     "sqlite": Connector("windlass.connectors.sqlite", "windlass.devservices.file", dev_keys=("init",)),
 }

@@ -1,11 +1,11 @@
 """Where windlass keeps what it remembers of a project: the layout of `.windlass/`.
 
-    .windlass/
-      state.db             runs, task runs and attempts (SQLite)
-      runs/RUN_ID/         plan.json, logs/, quarantine/, report.html, lock
-      dev/NAME/            the data of a dev service
-      envs/                environments of Python and Node.js steps
-      tmp/                 what a copy spills; empty when nothing runs
+.windlass/
+  state.db             runs, task runs and attempts (SQLite)
+  runs/RUN_ID/         plan.json, logs/, quarantine/, report.html, lock
+  dev/NAME/            the data of a dev service
+  envs/                environments of Python and Node.js steps
+  tmp/                 what a copy spills; empty when nothing runs
 """
 
 from __future__ import annotations

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from windlass import logs, registry
-from windlass.connectors.resolve import resolve
+from windlass.connections import resolve
 from windlass.errors import WindlassError
-from windlass.plan.model import Plan
 
-__all__ = ["Alert", "send_alerts"]
+__all__ = ["Alert", "send_alert"]
 
 
 @dataclass(frozen=True)
@@ -26,15 +25,11 @@ class Alert:
     """The tasks that failed, each with its error."""
 
 
-def send_alerts(plan: Plan, project: Path, result: Any) -> None:
-    """Send one alert over each connection. What goes wrong with it is logged and changes nothing else."""
-    failed = tuple((task.task, task.error or "") for task in result.tasks if task.status == "failed")
-    alert = Alert(plan.project, plan.pipeline, result.run.run_id, result.run.logical_date, failed)
-    for name in plan.on_failure:
-        connection = plan.connections[name]
+def send_alert(alert: Alert, connections: Mapping[str, str], project: Path) -> None:
+    """Send an alert over each connection (name to type). What goes wrong is logged and changes nothing else."""
+    for name, kind in connections.items():
         try:
-            address = resolve(name, connection.type, project)
-            module = registry.CONNECTORS[connection.type].alert
+            address, module = resolve(name, kind, project), registry.CONNECTORS[kind].alert
             if address is None or module is None:
                 logs.warning("alert_not_sent", connection=name, because="it is not configured")
                 continue

@@ -11,7 +11,7 @@ import urllib.request
 
 from windlass import logs
 from windlass.alerts import Alert
-from windlass.connectors.address import Address
+from windlass.connections import Address
 from windlass.errors import RetryableError
 
 __all__ = ["send"]
@@ -24,11 +24,11 @@ def send(address: Address, alert: Alert) -> None:
     """Post the alert. Raises RetryableError when Slack does not take it."""
     url = address.uri()
     logs.add_secret(url)
-    request = urllib.request.Request(  # noqa: S310 - the address of a connection
+    request = urllib.request.Request(
         url, data=json.dumps(_message(alert)).encode(), headers={"Content-Type": "application/json"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT):  # noqa: S310
+        with urllib.request.urlopen(request, timeout=_TIMEOUT):
             return
     except (urllib.error.URLError, OSError) as exc:
         raise RetryableError(f"Slack did not take the alert: {exc}") from exc

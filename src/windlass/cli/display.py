@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from windlass.runner import Result
 
-__all__ = ["TerminalLog", "display_for", "print_result", "print_table", "result_document"]
+__all__ = ["TerminalLog", "display_for", "print_result", "print_table", "result_document", "seconds_of"]
 
 _STYLES = {
     "success": "green",
@@ -134,7 +134,7 @@ class _TerminalDisplay:
         self._ids: dict[str, TaskID] = {}
         self._lock = threading.Lock()
 
-    def __enter__(self) -> _TerminalDisplay:
+    def __enter__(self) -> Self:
         self._bars.start()
         return self
 
@@ -149,12 +149,16 @@ class _TerminalDisplay:
             if task.status == "pending":
                 return
             if task.task not in self._ids:
-                self._ids[task.task] = self._bars.add_task(task.task, total=None, status="", style="dim", moved="")
+                self._ids[task.task] = self._bars.add_task(
+                    task.task, total=None, status="", style="dim", moved=""
+                )
             style = _STYLES.get(task.status, "default")
             done = task.status not in ("running", "up_for_retry")
             moved = _moved(task.rows_written, task.bytes) if done else ""
-            fields = {"status": task.status, "style": style, "moved": moved}
-            self._bars.update(self._ids[task.task], total=1 if done else None, completed=1 if done else 0, **fields)
+            fields: dict[str, Any] = {"status": task.status, "style": style, "moved": moved}
+            self._bars.update(
+                self._ids[task.task], total=1 if done else None, completed=1 if done else 0, **fields
+            )
 
     def progress(self, task: str, progress: Progress) -> None:
         with self._lock:
@@ -173,7 +177,9 @@ class _TerminalDisplay:
 
 
 def _moved(rows: int | None, moved: int | None) -> str:
-    return "  ".join(text for text in (f"{number(rows)} rows" if rows is not None else "", size(moved)) if text)
+    return "  ".join(
+        text for text in (f"{number(rows)} rows" if rows is not None else "", size(moved)) if text
+    )
 
 
 def _moving(progress: Progress, elapsed: float) -> str:
@@ -211,7 +217,7 @@ def result_document(result: Result) -> dict[str, Any]:
         "run_id": run.run_id,
         "pipeline": run.pipeline,
         "status": run.status,
-        "seconds": _seconds(run),
+        "seconds": seconds_of(run),
         "tasks": [{key: getattr(task, key) for key in _TASK_KEYS} for task in result.tasks],
     }
 
@@ -223,14 +229,18 @@ def print_result(result: Result, report: Path | None, *, as_json: bool) -> None:
         click.echo(json.dumps(document, indent=2))
         return
     rows = [_row(result.run.pipeline, task) for task in result.tasks]
-    print_table(("pipeline", "task", "status", "read", "written", "quarantined", "bytes", "seconds", "path"), rows)
+    print_table(
+        ("pipeline", "task", "status", "read", "written", "quarantined", "bytes", "seconds", "path"), rows
+    )
     for task in result.tasks:
         if task.error and task.status in ("failed", "cancelled"):
             click.echo(f"\n{click.style(task.task, bold=True)}: {task.error}")
         for row in task.detail.get("bad_rows", ())[:3]:
             line = f":{row['line']}" if row.get("line") else ""
-            click.echo(f"\n{click.style(task.task, bold=True)}: set aside {row['source']}{line}: {row['message']}")
-    click.echo(f"\n{result.run.run_id}: {_styled(result.run.status)} in {duration(_seconds(result.run))}")
+            click.echo(
+                f"\n{click.style(task.task, bold=True)}: set aside {row['source']}{line}: {row['message']}"
+            )
+    click.echo(f"\n{result.run.run_id}: {_styled(result.run.status)} in {duration(seconds_of(result.run))}")
     if report is not None:
         click.echo(f"report: {report}")
     if result.run.status != "success":
@@ -251,7 +261,7 @@ def _row(pipeline: str, task: TaskRun) -> tuple[str, ...]:
     )
 
 
-def print_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Columns as wide as they need to be; numbers to the right."""
     numeric = {"read", "written", "quarantined", "bytes", "seconds", "rows", "tasks", "attempts"}
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
@@ -276,7 +286,8 @@ def _styled(text: str, status: str | None = None) -> str:
     return click.style(text, fg=colour, bold="bold" in style, dim="dim" in style)
 
 
-def _seconds(run: Run) -> float:
+def seconds_of(run: Run) -> float:
+    """How long a run took; 0 while it runs."""
     from datetime import datetime
 
     if run.ended is None:

@@ -13,6 +13,8 @@ from windlass.errors import UsageError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from windlass.spec import PipelineFile
+
 __all__ = [
     "complete_pipeline",
     "complete_run",
@@ -23,7 +25,9 @@ __all__ = [
 ]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-memory_option = click.option("--memory", metavar="SIZE", help="What a copy may use, such as 2GB. Default: 512MB.")
+memory_option = click.option(
+    "--memory", metavar="SIZE", help="What a copy may use, such as 2GB. Default: 512MB."
+)
 
 
 def parse_params(params: tuple[str, ...], as_json: str | None = None) -> dict[str, object]:
@@ -73,7 +77,7 @@ def complete_run(ctx: click.Context, _param: click.Parameter, incomplete: str) -
     return [CompletionItem(r.run_id, help=r.status) for r in runs if r.run_id.startswith(incomplete)]
 
 
-def _project_files(ctx: click.Context):  # type: ignore[no-untyped-def]
+def _project_files(ctx: click.Context) -> dict[str, PipelineFile]:
     from windlass.errors import WindlassError
     from windlass.spec import find_project, load_project
 

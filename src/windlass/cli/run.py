@@ -30,13 +30,37 @@ __all__ = ["exec_command", "run_command"]
 
 @click.command("run")
 @click.argument("pipeline", required=False, shell_complete=complete_pipeline)
-@click.option("--task", "tasks", multiple=True, metavar="TASK", shell_complete=complete_task, help="Run only this task. Repeatable.")
-@click.option("--from", "start", metavar="TASK", shell_complete=complete_task, help="Run this task and all that need it.")
+@click.option(
+    "--task",
+    "tasks",
+    multiple=True,
+    metavar="TASK",
+    shell_complete=complete_task,
+    help="Run only this task. Repeatable.",
+)
+@click.option(
+    "--from",
+    "start",
+    metavar="TASK",
+    shell_complete=complete_task,
+    help="Run this task and all that need it.",
+)
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter. Repeatable.")
 @click.option("--logical-date", metavar="DATE", help="Run as the schedule would for this date.")
-@click.option("--resume", metavar="RUN", shell_complete=complete_run, help="Take a run up again: only what did not succeed.")
-@click.option("--parallel", type=click.IntRange(1, 64), help="How many tasks at once. Default: one a core, at least 2.")
-@click.option("--workspace", type=click.Path(path_type=Path, file_okay=False), help="Where files go. Default: the project.")
+@click.option(
+    "--resume",
+    metavar="RUN",
+    shell_complete=complete_run,
+    help="Take a run up again: only what did not succeed.",
+)
+@click.option(
+    "--parallel", type=click.IntRange(1, 64), help="How many tasks at once. Default: one a core, at least 2."
+)
+@click.option(
+    "--workspace",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where files go. Default: the project.",
+)
 @click.option("--force", is_flag=True, help="Append even if the same run already did, from another input.")
 @click.option("--params-json", hidden=True, help="Parameters as a JSON object.")
 @click.option("--parent", hidden=True, help="The run whose trigger this is.")
@@ -69,6 +93,7 @@ def run_command(
     """
     from windlass.cli.display import display_for, print_result
     from windlass.plan.schedule import parse_logical_date
+    from windlass.report import write_report
     from windlass.runner import History, Options, Runner
     from windlass.state_folder import StateFolder
 
@@ -92,10 +117,10 @@ def run_command(
     )
     with display_for(quiet=as_task) as display:
         result = Runner(plan, options, display).run()
-    report = _finish(project, plan, result, parent)
     if as_task:
         _print_as_task(result)
     else:
+        report = write_report(project, [result.run.run_id])
         print_result(result, report, as_json=as_json)
     return int(result.exit_code)
 
@@ -116,19 +141,6 @@ def compile_one(project: Path, pipeline: str | None, params: dict[str, object]) 
     if any(task.trigger for task in file.spec.tasks.values()):
         files = load_project(project)  # a trigger is checked against the other pipelines
     return compile(file, params, Environment.of(files))
-
-
-def _finish(project: Path, plan: Plan, result: Any, parent: str | None) -> Path | None:
-    """Write the report, and tell whoever wants to know of a failure."""
-    from windlass.alerts import send_alerts
-    from windlass.report import write_report
-
-    if parent is not None:
-        return None
-    report = write_report(project, result.run.run_id)
-    if result.run.status == "failed":
-        send_alerts(plan, project, result)
-    return report
 
 
 def _print_as_task(result: Any) -> None:
@@ -221,5 +233,3 @@ def _log_to_stdout() -> None:
 def _stop(number: int, _frame: object) -> None:
     signal.signal(number, signal.SIG_IGN)
     raise StoppedError(number)
-
-

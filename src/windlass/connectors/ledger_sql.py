@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from windlass.connectors.protocol import LedgerEntry
@@ -39,10 +39,12 @@ class SqlLedger:
         integers = ("rows_read", "rows_written", "rows_quarantined")
         columns = ", ".join(f"{name} {'BIGINT' if name in integers else 'TEXT'}" for name in _NAMES)
         self._execute(
-            f"CREATE TABLE IF NOT EXISTS {self._loads} ({columns}, destination TEXT, PRIMARY KEY ({', '.join(_KEY)}))", ()
+            f"CREATE TABLE IF NOT EXISTS {self._loads} ({columns}, destination TEXT, PRIMARY KEY ({', '.join(_KEY)}))",
+            (),
         )
         self._execute(
-            f"CREATE TABLE IF NOT EXISTS {self._writers} (destination TEXT PRIMARY KEY, number BIGINT, writer TEXT)", ()
+            f"CREATE TABLE IF NOT EXISTS {self._writers} (destination TEXT PRIMARY KEY, number BIGINT, writer TEXT)",
+            (),
         )
 
     def take_over(self, entry: LedgerEntry) -> None:
@@ -79,7 +81,7 @@ class SqlLedger:
                 hint="nothing of this load was committed; the later one decides what is there",
             )
         values = {name: getattr(entry, name) for name in _NAMES}
-        values["committed_at"] = datetime.now(timezone.utc).isoformat()
+        values["committed_at"] = datetime.now(UTC).isoformat()
         marks = ", ".join("?" * (len(_NAMES) + 1))
         self._execute(
             f"INSERT OR REPLACE INTO {self._loads} ({', '.join(_NAMES)}, destination) VALUES ({marks})",
@@ -87,5 +89,7 @@ class SqlLedger:
         )
 
     def _current(self) -> int:
-        rows = self._execute(f"SELECT number FROM {self._writers} WHERE destination = ?", (self._destination,))
+        rows = self._execute(
+            f"SELECT number FROM {self._writers} WHERE destination = ?", (self._destination,)
+        )
         return int(rows[0][0])

@@ -60,7 +60,9 @@ def _find(name: str, target: Sequence[Column]) -> Column:
     if len(alike) == 1:
         return alike[0]
     hint = did_you_mean(name, [column.name for column in target]) or ""
-    raise FatalError(f"the destination has no column {name!r}", hint=f"{hint} (pick columns with `select`)".strip())
+    raise FatalError(
+        f"the destination has no column {name!r}", hint=f"{hint} (pick columns with `select`)".strip()
+    )
 
 
 def _check_required(matches: Sequence[Match], target: Sequence[Column]) -> None:

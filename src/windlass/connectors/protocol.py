@@ -276,7 +276,9 @@ class Aside(Protocol):
 class Shortcut(Protocol):
     """A way that only this kind of source and destination have, without the scratch database."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the way is called in log, `--json` and report."""
 
     def run(self, counts: Counts, aside: Aside, meter: Meter) -> None:
         """Bring the rows to the destination, not yet visible; update `counts`."""
@@ -353,5 +355,3 @@ class Database(Protocol):
         """The names of the tables, for "did you mean"."""
 
     def close(self) -> None: ...
-
-

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from windlass.connectors.protocol import Column
 from windlass.errors import FatalError, RetryableError, WindlassError, extra
@@ -48,7 +48,7 @@ class Scratch:
         self._names = 0
         self._attached: dict[Path, str] = {}
 
-    def __enter__(self) -> Scratch:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -99,8 +99,12 @@ class Scratch:
 
     def normal_type(self, text: str) -> str:
         """What DuckDB calls a type that somebody wrote, such as `numeric(12, 2)` or `timestamptz`."""
-        if not re.fullmatch(r"[A-Za-z][\w ]*(\(\s*\d+\s*(,\s*\d+\s*)?\))?( with(out)? time zone)?(\[\])*", text, re.I):
-            raise FatalError(f"{text!r} is no type", hint="expected one such as bigint, numeric(12,2) or date")
+        if not re.fullmatch(
+            r"[A-Za-z][\w ]*(\(\s*\d+\s*(,\s*\d+\s*)?\))?( with(out)? time zone)?(\[\])*", text, re.IGNORECASE
+        ):
+            raise FatalError(
+                f"{text!r} is no type", hint="expected one such as bigint, numeric(12,2) or date"
+            )
         name = {"jsonb": "JSON"}.get(text.strip().lower(), text)
         try:
             return str(self.value(f"SELECT typeof(CAST(NULL AS {name}))"))
@@ -168,7 +172,9 @@ def duckdb_errors() -> Iterator[None]:
         if "Conflicting lock" in str(exc) or "Could not set lock" in message:
             raise RetryableError(f"the DuckDB file is in use by another process: {message}") from exc
         if "No space left" in message or "not enough space" in message.lower():
-            raise RetryableError(f"no space left on the disk: {message}", hint="free some and try again") from exc
+            raise RetryableError(
+                f"no space left on the disk: {message}", hint="free some and try again"
+            ) from exc
         raise FatalError(message) from exc
     except duckdb.Error as exc:
         raise FatalError(_first_line(exc)) from exc

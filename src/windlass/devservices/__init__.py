@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from windlass import registry
-from windlass.connectors.address import Address
+from windlass.connections import Address
 from windlass.plan.model import Connection
 
 __all__ = ["DevServices", "Service"]
@@ -59,7 +59,7 @@ class DevServices:
         """Start the dev service of a connection. Raises WindlassError when it cannot be."""
         service = Service(name, connection, self._state / "dev" / name, self._project)
         service.folder.mkdir(parents=True, exist_ok=True)
-        module: DevServiceModule = registry.load(str(registry.CONNECTORS[connection.type].dev_service))  # type: ignore[assignment]
+        module: DevServiceModule = registry.load(str(registry.CONNECTORS[connection.type].dev_service))
         with _starting(service):
             self._hold(service)
             return module.start(service)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from windlass import logs, registry
-from windlass.connectors.address import Address
+from windlass.connections import Address
 from windlass.devservices import Service
 from windlass.devservices.initialised import is_initialised, mark_initialised, run_init_files
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from windlass import logs
-from windlass.connectors.address import Address
+from windlass.connections import Address
 from windlass.devservices import Service
 from windlass.devservices.running import is_running, note_port, noted_port
 from windlass.errors import FatalError
@@ -31,7 +31,9 @@ def start(service: Service) -> Address:
     serve = service.connection.dev.serve
     if serve is None:
         hint = f"say which files to serve (`dev: {{serve: folder}}`), or set WINDLASS_CONN_{service.name.upper()}"
-        raise FatalError(f"connection {service.name!r} is not configured, and there is nothing to serve", hint=hint)
+        raise FatalError(
+            f"connection {service.name!r} is not configured, and there is nothing to serve", hint=hint
+        )
     folder = service.project / serve
     if not folder.is_dir():
         raise FatalError(f"connection {service.name!r}: there is no folder {serve!r} to serve")

@@ -45,7 +45,11 @@ def _files(service: Service) -> list[Path]:
     files = [service.project / name for name in service.connection.dev.init]
     for name, file in zip(service.connection.dev.init, files, strict=True):
         if not file.is_file():
-            beside = [str(p.relative_to(service.project)) for p in file.parent.glob("*")] if file.parent.is_dir() else []
+            beside = (
+                [str(p.relative_to(service.project)) for p in file.parent.glob("*")]
+                if file.parent.is_dir()
+                else []
+            )
             hint = did_you_mean(name, beside)
             raise FatalError(f"connection {service.name!r}: there is no init file {name!r}", hint=hint)
     return files

@@ -25,7 +25,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from windlass import logs
-from windlass.connectors.address import Address
+from windlass.connections import Address
 from windlass.connectors.postgres import connect
 from windlass.devservices import Service
 from windlass.devservices.initialised import is_initialised, mark_initialised, run_init_files

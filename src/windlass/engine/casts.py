@@ -82,7 +82,7 @@ def _from_integer(source: str, target: str) -> Cast:
         if to_low <= low and high <= to_high:
             return Cast(f"CAST({{x}} AS {target})")
         return Cast(f"TRY_CAST({{x}} AS {target})", "{v} IS NULL AND {x} IS NOT NULL", Reason.OUT_OF_RANGE)
-    if target == "DOUBLE" and -_EXACT_IN_DOUBLE <= low and high <= _EXACT_IN_DOUBLE:
+    if target == "DOUBLE" and low >= -_EXACT_IN_DOUBLE and high <= _EXACT_IN_DOUBLE:
         return Cast("CAST({x} AS DOUBLE)")
     if target == "BOOLEAN":
         return Cast("TRY_CAST({x} AS BOOLEAN)", "{x} NOT IN (0, 1)")
@@ -122,7 +122,9 @@ def _decimal(name: str) -> tuple[int, int] | None:
 
 _MISSING = "({v} IS NULL AND {x} IS NOT NULL)"
 _DATE = r"\s*[+-]?\d+-\d{1,2}-\d{1,2}(\s*\(BC\))?\s*|-?infinity"
-_NAIVE_TIME = r"\s*[+-]?\d+-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d{1,6}0*)?)?)?(\s*\(BC\))?\s*|-?infinity"
+_NAIVE_TIME = (
+    r"\s*[+-]?\d+-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d{1,6}0*)?)?)?(\s*\(BC\))?\s*|-?infinity"
+)
 
 
 def _from_text(target: str) -> Cast:

@@ -54,7 +54,7 @@ def _load(job: Job, source: Source, destination: Destination, entry: LedgerEntry
         else:
             result = _through_scratch(job, source, destination, quarantine, scratch)
         file = quarantine.finish(source, result.counts.read)
-        result.quarantine, result.bad_rows = file and str(file), quarantine.first
+        result.quarantine, result.bad_rows = str(file) if file else None, quarantine.first
         if file is not None and job.deliver is not None:
             job.deliver(file)
         result.counts.quarantined = quarantine.count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from windlass.connectors.protocol import Column, Interval, Reason, RowFault, Trust
 from windlass.connectors.scratch import identifier, literal
@@ -19,7 +19,7 @@ class Output:
 
     source: Column
     target: Column
-    rules: ColumnRules = ColumnRules()
+    rules: ColumnRules = field(default_factory=ColumnRules)
     trust: Trust = "declared"
 
     @property
@@ -45,7 +45,11 @@ class Fault:
     @property
     def is_misfit(self) -> bool:
         """The value speaks against a type that was only guessed, not against the row."""
-        return self.output is not None and self.output.trust == "sampled" and self.reason is self.output.casting.reason
+        return (
+            self.output is not None
+            and self.output.trust == "sampled"
+            and self.reason is self.output.casting.reason
+        )
 
     @property
     def column(self) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from windlass.connectors.address import Address
+from windlass.connections import Address
 from windlass.connectors.protocol import BadRow, Counts, Meter
 from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.plan.model import Copy
@@ -51,7 +51,8 @@ class Workspace:
 def _matches(pattern: Path) -> bool:
     import glob
 
-    return glob.has_magic(str(pattern)) and next(glob.iglob(str(pattern), recursive=True), None) is not None
+    found = glob.iglob(str(pattern), recursive=True)  # noqa: PTH207 - it may be absolute
+    return glob.has_magic(str(pattern)) and next(found, None) is not None
 
 
 def _ignore(_rows: int, _bytes: int) -> None:

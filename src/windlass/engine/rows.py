@@ -107,7 +107,9 @@ class RowStream:
         sources = [output.source.name for output in self._outputs]
         record = self._source.record() or _struct(sources, map(identifier, sources))
         wanted = f"{_FAULT} IS NOT NULL" if self._schema_error is None else "TRUE"
-        columns = f"{self._named(values)}, {_FAULT}, CASE WHEN {wanted} THEN to_json({record}) END AS {_RECORD}"
+        columns = (
+            f"{self._named(values)}, {_FAULT}, CASE WHEN {wanted} THEN to_json({record}) END AS {_RECORD}"
+        )
         if self._schema_error is not None:
             output = _struct([output.target.name for output in self._outputs], values)
             columns += f", to_json({output}) AS {_OUTPUT}"
@@ -141,13 +143,17 @@ class RowStream:
         if faults.null_count < batch.num_rows:
             for i, text in enumerate(faults.to_pylist()):
                 if text is not None:
-                    bad[first_ordinal + i] = self._bad_row(json.loads(text), records[i].as_py(), first_ordinal + i)
+                    bad[first_ordinal + i] = self._bad_row(
+                        json.loads(text), records[i].as_py(), first_ordinal + i
+                    )
         if self._schema_error is not None:
             for i, text in enumerate(batch[_OUTPUT].to_pylist()):
                 wrong = self._schema_error(json.loads(text))
                 if wrong is not None and first_ordinal + i not in bad:
                     record = json.loads(records[i].as_py())
-                    bad[first_ordinal + i] = BadRow(Reason.JSON_SCHEMA, *wrong, record=record, ordinal=first_ordinal + i)
+                    bad[first_ordinal + i] = BadRow(
+                        Reason.JSON_SCHEMA, *wrong, record=record, ordinal=first_ordinal + i
+                    )
         return dict(sorted(bad.items()))
 
     def _bad_row(self, found: dict[str, Any], record: str | None, ordinal: int) -> BadRow:

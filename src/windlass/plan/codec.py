@@ -34,7 +34,9 @@ def from_json(text: str | bytes) -> Plan:
     try:
         return _adapter().validate_json(text)
     except ValidationError as exc:
-        raise FatalError(f"this is no plan: {exc.error_count()} errors, first: {exc.errors()[0]['msg']}") from exc
+        raise FatalError(
+            f"this is no plan: {exc.error_count()} errors, first: {exc.errors()[0]['msg']}"
+        ) from exc
 
 
 @cache

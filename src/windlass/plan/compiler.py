@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from windlass.errors import Problem, SpecError, UsageError, did_you_mean
-from windlass.plan import model as plan
+from windlass.plan import model
 from windlass.plan.actions import action_of
 from windlass.plan.graph import Cycle, order
 from windlass.plan.schedule import check_schedule, check_timezone
@@ -37,11 +37,11 @@ class Environment:
         return cls(files.spec, {name: _triggered(file) for name, file in files.pipelines.items()})
 
 
-def compile_project(files: ProjectFiles) -> dict[str, plan.Plan]:
+def compile_project(files: ProjectFiles) -> dict[str, model.Plan]:
     """Compile every pipeline with its default parameters. Raises SpecError with the problems of all."""
     environment = Environment.of(files)
     problems: list[Problem] = []
-    plans: dict[str, plan.Plan] = {}
+    plans: dict[str, model.Plan] = {}
     for name, file in files.pipelines.items():
         try:
             plans[name] = compile(file, {}, environment)
@@ -52,7 +52,7 @@ def compile_project(files: ProjectFiles) -> dict[str, plan.Plan]:
     return plans
 
 
-def compile(file: PipelineFile, params: Mapping[str, object], environment: Environment) -> plan.Plan:
+def compile(file: PipelineFile, params: Mapping[str, object], environment: Environment) -> model.Plan:
     """Compile one pipeline. Pure: reads no file, asks no server, looks at no clock.
 
     Raises SpecError with every problem of the file, UsageError for a parameter it does not have.
@@ -60,7 +60,7 @@ def compile(file: PipelineFile, params: Mapping[str, object], environment: Envir
     return _Compiler(file, _with_overrides(file, params), environment).plan()
 
 
-def _with_overrides(file: PipelineFile, params: Mapping[str, object]) -> dict[str, plan.Param]:
+def _with_overrides(file: PipelineFile, params: Mapping[str, object]) -> dict[str, model.Param]:
     declared = file.spec.params
     for name in params:
         if name not in declared:
@@ -69,7 +69,7 @@ def _with_overrides(file: PipelineFile, params: Mapping[str, object]) -> dict[st
     return {name: _param(name, declared[name], params.get(name, declared[name])) for name in declared}
 
 
-def _param(name: str, default: plan.Param, value: object) -> plan.Param:
+def _param(name: str, default: model.Param, value: object) -> model.Param:
     """The value of a parameter, of its default's type; text for another type means what YAML would make of it."""
     if isinstance(value, str) and not isinstance(default, str):
         value = scalar(value)
@@ -89,12 +89,12 @@ def _triggered(file: PipelineFile) -> frozenset[str]:
 @dataclass
 class _Compiler:
     file: PipelineFile
-    params: dict[str, plan.Param]
+    params: dict[str, model.Param]
     environment: Environment
     problems: list[Problem] = field(default_factory=list)
-    connections: dict[str, plan.Connection] = field(default_factory=dict)
+    connections: dict[str, model.Connection] = field(default_factory=dict)
 
-    def plan(self) -> plan.Plan:
+    def plan(self) -> model.Plan:
         spec = self.file.spec
         self._check_schedule()
         on_failure = [self._connection(n, ("on_failure", i)) for i, n in enumerate(spec.on_failure)]
@@ -102,7 +102,7 @@ class _Compiler:
         ordered = self._in_order({name: task for name, task in tasks.items() if task})
         if self.problems:
             raise SpecError(sorted(self.problems, key=lambda p: (p.file, p.line, p.column)))
-        return plan.Plan(
+        return model.Plan(
             project=self.environment.project.project,
             pipeline=spec.pipeline,
             description=spec.description,
@@ -118,7 +118,7 @@ class _Compiler:
 
     # --- one task ---
 
-    def _task(self, name: str, task: SpecTask) -> plan.Task | None:
+    def _task(self, name: str, task: SpecTask) -> model.Task | None:
         at: KeyPath = ("tasks", name)
         kind = task.kind
         uses = Uses()
@@ -130,7 +130,7 @@ class _Compiler:
             return None
         self._check_connections(action, (*at, kind))
         self._check_trigger(action, (*at, kind))
-        return plan.Task(
+        return model.Task(
             name=name,
             description=task.description,
             needs=self._needs(name, task, uses),
@@ -168,16 +168,16 @@ class _Compiler:
 
     # --- templates ---
 
-    def _evaluated(self, model: M, path: KeyPath, uses: Uses) -> M:
-        """A copy of the model in which every string is evaluated as far as it can be."""
+    def _evaluated(self, mapping: M, path: KeyPath, uses: Uses) -> M:
+        """A copy of the mapping in which every string is evaluated as far as it can be."""
         changes: dict[str, object] = {}
-        for name in model.model_fields_set:
-            alias = type(model).model_fields[name].alias or name
-            value = getattr(model, name)
+        for name in mapping.model_fields_set:
+            alias = type(mapping).model_fields[name].alias or name
+            value = getattr(mapping, name)
             changed = self._value(value, (*path, alias), uses)
             if changed is not value:
                 changes[name] = changed
-        return model.model_copy(update=changes) if changes else model
+        return mapping.model_copy(update=changes) if changes else mapping
 
     def _value(self, value: object, path: KeyPath, uses: Uses) -> object:
         if isinstance(value, str):
@@ -218,11 +218,11 @@ class _Compiler:
             self._problem(path, f"unknown connection {name!r}", hint)
             return name
         connection = declared[name]
-        dev = plan.DevService(init=tuple(connection.dev.init), serve=connection.dev.serve)
-        self.connections[name] = plan.Connection(type=connection.type, dev=dev)
+        dev = model.DevService(init=tuple(connection.dev.init), serve=connection.dev.serve)
+        self.connections[name] = model.Connection(type=connection.type, dev=dev)
         return name
 
-    def _check_connections(self, action: plan.Action, path: KeyPath) -> None:
+    def _check_connections(self, action: model.Action, path: KeyPath) -> None:
         for at, name, types in _named_connections(action):
             self._connection(name, (*path, *at))
             declared = self.connections.get(name)
@@ -230,8 +230,8 @@ class _Compiler:
                 message = f"connection {name!r} is of type {declared.type}, expected {' or '.join(types)}"
                 self._problem((*path, *at), message)
 
-    def _check_trigger(self, action: plan.Action, path: KeyPath) -> None:
-        if not isinstance(action, plan.Trigger):
+    def _check_trigger(self, action: model.Action, path: KeyPath) -> None:
+        if not isinstance(action, model.Trigger):
             return
         triggers = self.environment.triggers
         if action.pipeline not in triggers:
@@ -245,7 +245,7 @@ class _Compiler:
 
     # --- the whole ---
 
-    def _in_order(self, tasks: dict[str, plan.Task]) -> tuple[plan.Task, ...]:
+    def _in_order(self, tasks: dict[str, model.Task]) -> tuple[model.Task, ...]:
         needs = {n: [b for b in (*t.needs, *t.uses) if b in tasks] for n, t in tasks.items()}
         try:
             return tuple(tasks[name] for name in order(needs))
@@ -273,34 +273,34 @@ class _Compiler:
 _DATABASES = databases()
 
 
-def _named_connections(action: plan.Action) -> Iterable[tuple[KeyPath, str, tuple[str, ...]]]:
+def _named_connections(action: model.Action) -> Iterable[tuple[KeyPath, str, tuple[str, ...]]]:
     """Where an action names a connection, which, and of what type it must be (none: any)."""
     match action:
-        case plan.Copy():
+        case model.Copy():
             if action.source.connection:
                 yield ("from", "connection"), action.source.connection, _DATABASES
             if action.destination.connection:
                 yield ("to", "connection"), action.destination.connection, _DATABASES
             if action.quarantine and action.quarantine.connection:
                 yield ("quarantine", "connection"), action.quarantine.connection, _DATABASES
-        case plan.Sql() | plan.Check():
+        case model.Sql() | model.Check():
             if action.connection:
                 yield ("connection",), action.connection, _DATABASES
-        case plan.Download():
+        case model.Download():
             if action.connection:
                 yield ("connection",), action.connection, ("http",)
-        case plan.Run() | plan.Service():
+        case model.Run() | model.Service():
             for i, name in enumerate(action.connections):
                 yield ("connections", i), name, ()
-        case plan.Trigger():
+        case model.Trigger():
             return
 
 
-def _retry(task: SpecTask, defaults: Defaults) -> plan.Retry:
+def _retry(task: SpecTask, defaults: Defaults) -> model.Retry:
     def either(own: float | None, default: float) -> float:
         return default if own is None else own
 
-    return plan.Retry(
+    return model.Retry(
         retries=int(either(task.retries, defaults.retries)),
         delay=either(task.retry_delay, defaults.retry_delay),
         backoff=either(task.backoff, defaults.backoff),

@@ -8,7 +8,7 @@ has an interval of no length. (Airflow: "Timetables", `CronDataIntervalTimetable
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone, tzinfo
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from windlass.errors import UsageError
@@ -67,8 +67,10 @@ def parse_logical_date(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as exc:
-        raise UsageError(f"{text!r} is no date; expected one such as 2021-10-02 or 2021-10-02T06:00:00Z") from exc
-    return moment.astimezone(timezone.utc) if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        raise UsageError(
+            f"{text!r} is no date; expected one such as 2021-10-02 or 2021-10-02T06:00:00Z"
+        ) from exc
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def moment_of(schedule: str, zone: str, logical_date: datetime | None, now: datetime) -> Moment:
@@ -87,8 +89,8 @@ def _tick(schedule: str, zone: str, when: datetime, *, back: bool = False) -> da
 
     cron = croniter(_PRESETS.get(schedule, schedule), when.astimezone(_zone(zone)))
     tick: datetime = cron.get_prev(datetime) if back else cron.get_next(datetime)
-    return tick.astimezone(timezone.utc)
+    return tick.astimezone(UTC)
 
 
 def _zone(name: str) -> tzinfo:
-    return timezone.utc if name == "UTC" else ZoneInfo(name)
+    return UTC if name == "UTC" else ZoneInfo(name)

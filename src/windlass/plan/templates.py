@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from jinja2 import nodes
     from jinja2.sandbox import SandboxedEnvironment
 
-__all__ = ["RUN_TIME_NAMES", "Names", "TemplateError", "Uses", "evaluate", "is_template", "render", "variables"]
+__all__ = [
+    "RUN_TIME_NAMES",
+    "Names",
+    "TemplateError",
+    "Uses",
+    "evaluate",
+    "is_template",
+    "render",
+    "variables",
+]
 
 RUN_TIME_NAMES = ("ds", "ts", "logical_date", "data_interval_start", "data_interval_end", "run_id")
 _SERVICE_ATTRIBUTES = ("url", "host", "port")
@@ -114,7 +123,9 @@ def _environment() -> SandboxedEnvironment:
     from jinja2 import StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 
-    return SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, finalize=_text_or_nothing)
+    return SandboxedEnvironment(
+        undefined=StrictUndefined, keep_trailing_newline=True, finalize=_text_or_nothing
+    )
 
 
 def _parse(text: str) -> nodes.Template:

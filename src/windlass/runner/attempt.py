@@ -105,7 +105,12 @@ class TaskWorker:
         if self._stop.is_set():
             execution.stop()
         timed_out = threading.Event()
-        timer = threading.Timer(self.task.timeout or 0, lambda: (timed_out.set(), execution.stop()))
+
+        def give_up() -> None:
+            timed_out.set()
+            execution.stop()
+
+        timer = threading.Timer(self.task.timeout or 0, give_up)
         timer.daemon = True
         if self.task.timeout is not None:
             timer.start()
@@ -128,7 +133,9 @@ class TaskWorker:
         record = parse_line(line)
         if record["event"] == "progress":
             total = record.get("total")
-            progress = Progress(_int(record.get("rows")), _int(record.get("bytes")), _int(total) if total else None)
+            progress = Progress(
+                _int(record.get("rows")), _int(record.get("bytes")), _int(total) if total else None
+            )
             self.observer.progress(self.task.name, progress)
         elif record["event"] == "result":
             self._result = record

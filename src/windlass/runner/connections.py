@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from windlass import registry
-from windlass.connectors.address import Address
-from windlass.connectors.resolve import places, resolve, variable
+from windlass.connections import Address, places, resolve, variable
 from windlass.devservices import DevServices
 from windlass.errors import FatalError
 from windlass.plan import model as plan
@@ -23,15 +23,20 @@ class Connections:
         self._declared, self._project = declared, project
         self._dev_services = DevServices(state.path, project)
         self._found: dict[str, Address] = {}
-        self._lock = threading.Lock()
+        self._locks = {name: threading.Lock() for name in declared}
 
     def environment(self, names: tuple[str, ...]) -> dict[str, str]:
-        """`WINDLASS_CONN_<NAME>` for each of the connections. Raises WindlassError for one that is nowhere."""
-        return {variable(name): self.address(name).uri() for name in names}
+        """`WINDLASS_CONN_<NAME>` for each of the connections. Raises WindlassError for one that is nowhere.
+
+        Dev services start at the same time.
+        """
+        with ThreadPoolExecutor(max_workers=len(names) or 1) as pool:
+            addresses = pool.map(self.address, names)
+            return {variable(name): address.uri() for name, address in zip(names, addresses, strict=True)}
 
     def address(self, name: str) -> Address:
         """Where the connection is."""
-        with self._lock:
+        with self._locks[name]:
             if name not in self._found:
                 self._found[name] = self._find(name)
             return self._found[name]

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -91,7 +91,7 @@ class Attempt:
 
 
 def now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class History:
@@ -131,12 +131,17 @@ class History:
         """The run of that id, or of an id that begins so. Raises UsageError for none, or several."""
         with self._connected() as connection:
             self._mark_killed(connection)
-            found = _select(connection, Run, "WHERE run_id = ? OR run_id LIKE ? || '%' ORDER BY started", run_id, run_id)
+            found = _select(
+                connection, Run, "WHERE run_id = ? OR run_id LIKE ? || '%' ORDER BY started", run_id, run_id
+            )
             exact = [run for run in found if run.run_id == run_id]
             if exact or len(found) == 1:
-                return (exact or found)[0]
+                chosen: Run = (exact or found)[0]
+                return chosen
             if found:
-                raise UsageError(f"several runs begin with {run_id!r}: {', '.join(r.run_id for r in found[-5:])}")
+                raise UsageError(
+                    f"several runs begin with {run_id!r}: {', '.join(r.run_id for r in found[-5:])}"
+                )
             known = [run.run_id for run in _select(connection, Run, "ORDER BY started DESC LIMIT 50")]
         hint = did_you_mean(run_id, known) or "list them with: windlass runs"
         raise UsageError(f"there is no run {run_id!r}", hint=hint)
@@ -146,7 +151,9 @@ class History:
         where, args = ("WHERE pipeline = ?", [pipeline]) if pipeline else ("", [])
         with self._connected() as connection:
             self._mark_killed(connection)
-            return _select(connection, Run, f"{where} ORDER BY started DESC, rowid DESC LIMIT ?", *args, limit)
+            return _select(
+                connection, Run, f"{where} ORDER BY started DESC, rowid DESC LIMIT ?", *args, limit
+            )
 
     def children(self, run_id: str) -> list[Run]:
         """The runs that triggers of this run started."""
@@ -162,7 +169,9 @@ class History:
         """The attempts of a run, or of one of its tasks, in their order."""
         where = "WHERE run_id = ?" + (" AND task = ?" if task else "")
         with self._connected() as connection:
-            return _select(connection, Attempt, f"{where} ORDER BY started, number", run_id, *([task] if task else []))
+            return _select(
+                connection, Attempt, f"{where} ORDER BY started, number", run_id, *([task] if task else [])
+            )
 
     # --- killed runs ---
 
@@ -176,7 +185,9 @@ class History:
             if _is_held(self._state.run(run.run_id).lock):
                 continue
             died = now()
-            connection.execute("UPDATE runs SET status = 'failed', ended = ? WHERE run_id = ?", (died, run.run_id))
+            connection.execute(
+                "UPDATE runs SET status = 'failed', ended = ? WHERE run_id = ?", (died, run.run_id)
+            )
             for table in ("task_runs", "attempts"):
                 connection.execute(
                     f"UPDATE {table} SET status = 'failed', ended = ?, error = 'windlass was killed' "

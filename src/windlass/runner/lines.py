@@ -7,6 +7,7 @@ A line that is a JSON object with an `event` is a record already; any other is o
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
@@ -31,7 +32,7 @@ def parse_line(line: str) -> logs.Record:
 class TaskLog:
     """The log file of one attempt: JSON lines, secrets masked."""
 
-    def __init__(self, file: Path, context: dict[str, object]) -> None:
+    def __init__(self, file: Path, context: Mapping[str, object]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         self._file: IO[str] = file.open("a", encoding="utf-8")
         self._context = context

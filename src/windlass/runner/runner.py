@@ -17,11 +17,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
 from windlass import __version__, logs
+from windlass.alerts import Alert, send_alert
 from windlass.engine import Workspace
 from windlass.errors import ExitCode, WindlassError
 from windlass.plan.codec import to_json
@@ -31,9 +32,8 @@ from windlass.plan.templates import variables
 from windlass.runner.attempt import TaskWorker
 from windlass.runner.connections import Connections, names_of
 from windlass.runner.events import Observer, SilentObserver
-from windlass.runner.history import CANCELLED, FAILED, RUNNING, SUCCESS, History, TaskRun
+from windlass.runner.history import CANCELLED, FAILED, RUNNING, SUCCESS, History, TaskRun, now
 from windlass.runner.history import Run as RunRecord
-from windlass.runner.history import now
 from windlass.runner.schedule import Schedule, select
 from windlass.runner.services import ServiceWorker, port_for
 from windlass.runtimes import Step
@@ -109,7 +109,9 @@ class Runner:
         tasks, already = self._task_records(chosen)
         self._schedule = Schedule(self.plan, chosen, already)
         self._folder = self._state.run(self._record.run_id)
-        lock = self._history.begin(self._record, list(tasks.values()), alone=self.plan.concurrency == "forbid")
+        lock = self._history.begin(
+            self._record, list(tasks.values()), alone=self.plan.concurrency == "forbid"
+        )
         with lock, self._signals_stop_it(), logs.bind(run=self._record.run_id, pipeline=self.plan.pipeline):
             self._tasks = tasks
             self._folder.plan.write_text(to_json(self.plan), encoding="utf-8")
@@ -212,7 +214,11 @@ class Runner:
         command += [self.plan.pipeline, task.name, "--plan", str(self._folder.plan)]
         command += ["--memory", self.options.memory] if self.options.memory else []
         command += ["--force"] if self.options.force else []
-        environment = {**os.environ, **self._common_environment(), **self._connections.environment(names_of(action))}
+        environment = {
+            **os.environ,
+            **self._common_environment(),
+            **self._connections.environment(names_of(action)),
+        }
         environment["WINDLASS_ATTEMPT"] = str(attempt)
         return Step(tuple(command), None, environment)
 
@@ -262,7 +268,7 @@ class Runner:
     def _choose_moment(self) -> Moment:
         earlier = self.options.resume
         if earlier is None:
-            current = datetime.now(timezone.utc)
+            current = datetime.now(UTC)
             return moment_of(self.plan.schedule, self.plan.timezone, self.options.logical_date, current)
         dates = (earlier.logical_date, earlier.interval_start, earlier.interval_end)
         logical, start, end = map(datetime.fromisoformat, dates)
@@ -273,7 +279,7 @@ class Runner:
             record = self.options.resume
             record.status, record.ended = RUNNING, None
             return record
-        started = datetime.now(timezone.utc)
+        started = datetime.now(UTC)
         run_id = f"{self.plan.pipeline}-{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         logical = self._moment.logical_date.isoformat()
         return RunRecord(
@@ -299,7 +305,9 @@ class Runner:
             task.name: before.get(task.name) or TaskRun(self._record.run_id, task.name, task.kind)
             for task in self.plan.tasks
         }
-        already = [name for name, record in records.items() if record.status == SUCCESS and record.kind != "service"]
+        already = [
+            name for name, record in records.items() if record.status == SUCCESS and record.kind != "service"
+        ]
         for name, record in records.items():
             if name not in already:
                 record.status = "pending" if name in chosen else "skipped"
@@ -320,8 +328,18 @@ class Runner:
         self._record.ended = now()
         self._history.save(self._record)
         result = Result(self._record, list(self._tasks.values()), self._stopped_by)
+        if self._record.status == FAILED and self.options.parent is None:
+            self._alert(result)
         self._observer.run_ended(result.run, result.tasks)
         return result
+
+    def _alert(self, result: Result) -> None:
+        failed = tuple((task.task, task.error or "") for task in result.tasks if task.status == FAILED)
+        alert = Alert(
+            self.plan.project, self.plan.pipeline, result.run.run_id, result.run.logical_date, failed
+        )
+        connections = {name: self.plan.connections[name].type for name in self.plan.on_failure}
+        send_alert(alert, connections, self.options.project)
 
     def _stop_everything(self) -> None:
         """Stop what still runs, and wait for it."""

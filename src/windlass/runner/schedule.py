@@ -31,7 +31,9 @@ def select(plan: Plan, only: Collection[str], start: str | None) -> set[str]:
     known = [task.name for task in plan.tasks]
     for name in (*only, *([start] if start else [])):
         if name not in known:
-            raise UsageError(f"pipeline {plan.pipeline!r} has no task {name!r}", hint=did_you_mean(name, known))
+            raise UsageError(
+                f"pipeline {plan.pipeline!r} has no task {name!r}", hint=did_you_mean(name, known)
+            )
     chosen = set(only) or set(known)
     if start is not None:
         chosen &= downstream({task.name: task.needs for task in plan.tasks}, start)
@@ -51,7 +53,11 @@ class Schedule:
     def ready(self) -> list[Task]:
         """The tasks that may start now; call `set` for each that does. Marks what can never start."""
         self._give_up()
-        return [task for task in self._tasks.values() if self.states[task.name] == PENDING and self._may_start(task)]
+        return [
+            task
+            for task in self._tasks.values()
+            if self.states[task.name] == PENDING and self._may_start(task)
+        ]
 
     def set(self, name: str, state: str) -> None:
         """Say what became of a task."""
@@ -65,7 +71,12 @@ class Schedule:
     def idle_services(self) -> list[str]:
         """The services that run, and that nobody will use any more."""
         self._give_up()
-        wanted = {used for task in self._tasks.values() if self.states[task.name] in (PENDING, RUNNING) for used in task.uses}
+        wanted = {
+            used
+            for task in self._tasks.values()
+            if self.states[task.name] in (PENDING, RUNNING)
+            for used in task.uses
+        }
         return [name for name in self._services() if self.states[name] == RUNNING and name not in wanted]
 
     @property
@@ -92,7 +103,9 @@ class Schedule:
     def _give_up(self) -> None:
         """Mark what waits for something that failed, and the services that nobody will use."""
         for task in self._tasks.values():  # in the plan's order, so one pass is enough
-            if self.states[task.name] == PENDING and any(self.states[n] in _LOST for n in (*task.needs, *task.uses)):
+            if self.states[task.name] == PENDING and any(
+                self.states[n] in _LOST for n in (*task.needs, *task.uses)
+            ):
                 self.states[task.name] = UPSTREAM_FAILED
         self._drop_unused_services()
 

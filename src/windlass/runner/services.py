@@ -64,7 +64,11 @@ class ServiceWorker:
 
     def start(self) -> bool:
         """Start it and wait until it is ready. Returns whether it is."""
-        self.record.status, self.record.started, self.record.attempts = RUNNING, now(), self.record.attempts + 1
+        self.record.status, self.record.started, self.record.attempts = (
+            RUNNING,
+            now(),
+            self.record.attempts + 1,
+        )
         self._attempt = Attempt(self.record.run_id, self.name, self.record.attempts, started=now())
         self._save()
         context = {"run": self.record.run_id, "pipeline": self.pipeline, "task": self.name}
@@ -128,7 +132,7 @@ class ServiceWorker:
                 with socket.create_connection((_HOST, self.port), timeout=1):
                     return True
             url = f"{self.address['url']}/{self.action.health.lstrip('/')}"
-            with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - always http://127.0.0.1
+            with urllib.request.urlopen(url, timeout=5) as response:
                 return bool(200 <= response.status < 300)
         except (OSError, urllib.error.URLError):
             return False

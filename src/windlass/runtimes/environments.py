@@ -128,8 +128,8 @@ def _node_programs() -> Path:
 def _hash(*parts: object) -> str:
     digest = hashlib.sha256()
     for part in parts:
-        is_file = isinstance(part, Path) and part.is_file()
-        digest.update(part.read_bytes() if is_file else str(part).encode())  # type: ignore[union-attr]
+        content = part.read_bytes() if isinstance(part, Path) and part.is_file() else str(part).encode()
+        digest.update(content)
         digest.update(b"\0")
     return digest.hexdigest()[:16]
 

@@ -12,6 +12,8 @@ To stop means SIGNAL to the command's process group and, after GRACE seconds, SI
 leaves behind in its group is killed, too. The exit code is the command's, or 128 + signal.
 """
 
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import os
@@ -20,9 +22,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 
-def main(wanted, sharing, alive, signal_name, grace, user, _, *command):
+def main(
+    wanted: str, sharing: str, alive: str, signal_name: str, grace: str, user: str, _: str, *command: str
+) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
@@ -32,7 +38,6 @@ def main(wanted, sharing, alive, signal_name, grace, user, _, *command):
     try:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **_as_user(user))
     except OSError as exc:
-        print(f"cannot start {command[0]!r}: {exc.strerror}", file=sys.stderr, flush=True)
         return 127 if isinstance(exc, FileNotFoundError) else 126
     _in_background(_wait_for_exit, child, stop)
     stop.wait()
@@ -42,26 +47,26 @@ def main(wanted, sharing, alive, signal_name, grace, user, _, *command):
     return child.returncode if child.returncode >= 0 else 128 - child.returncode
 
 
-def _as_user(user):
+def _as_user(user: str) -> dict[str, Any]:
     if user == "-":
         return {}
     uid, gid = map(int, user.split(":"))
     return {"user": uid, "group": gid, "extra_groups": []}
 
 
-def _wait_for_lock(path, sharing, stop):
+def _wait_for_lock(path: str, sharing: str, stop: threading.Event) -> None:
     file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
     fcntl.flock(file, fcntl.LOCK_SH if sharing == "shared" else fcntl.LOCK_EX)
     stop.set()
     time.sleep(3600)  # the lock is kept until this process has ended
 
 
-def _wait_for_exit(child, stop):
+def _wait_for_exit(child: subprocess.Popen[bytes], stop: threading.Event) -> None:
     child.wait()
     stop.set()
 
 
-def _end(child, number, grace):
+def _end(child: subprocess.Popen[bytes], number: int, grace: float) -> None:
     _signal_group(child.pid, number)
     try:
         child.wait(grace)
@@ -70,12 +75,12 @@ def _end(child, number, grace):
         child.wait()
 
 
-def _signal_group(group, number):
+def _signal_group(group: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
 
 
-def _in_background(function, *arguments):
+def _in_background(function: Callable[..., None], *arguments: object) -> None:
     threading.Thread(target=function, args=arguments, daemon=True).start()
 
 

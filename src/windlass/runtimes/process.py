@@ -20,8 +20,29 @@ _GRACE = 10.0
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 
 # What every process needs from its surroundings; everything else is said in the pipeline
-_INHERITED = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "SYSTEMROOT", "TERM", "TMPDIR", "TZ", "USER")
-_INHERITED_PREFIXES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "PIP_", "UV_")
+_INHERITED = (
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LOGNAME",
+    "PATH",
+    "SHELL",
+    "SYSTEMROOT",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+    "USER",
+)
+_INHERITED_PREFIXES = (
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "PIP_",
+    "UV_",
+)
 _INHERITED_SUFFIXES = ("_CA_CERTS", "_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "_CERT")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from typing import Annotated, TypeAlias, TypeVar
 
 from pydantic import (
@@ -16,41 +16,14 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
-__all__ = ["BadRows", "Duration", "Name", "OneOrMany", "Size", "Start", "parse_duration", "parse_size"]
+from windlass.units import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
+
+__all__ = ["BadRows", "Duration", "Name", "OneOrMany", "Size", "Start"]
 
 T = TypeVar("T")
 
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_DURATION_PATTERN = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|TB)")
-_SIZE_PATTERN = r"^\d+(\.\d+)?\s*(B|KB|MB|GB|TB)$"
-_SIZES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
 _BAD_ROWS_PATTERN = r"^\d+(\.\d+)?%$"
-
-
-def parse_duration(text: str) -> float:
-    """Seconds in a duration such as `30s`, `1h30m` or `250ms`. Raises ValueError.
-
-    >>> parse_duration("1h30m"), parse_duration("250ms")
-    (5400.0, 0.25)
-    """
-    if not re.fullmatch(_DURATION_PATTERN, text):
-        raise ValueError(text)
-    return float(sum(float(n) * _UNITS[unit] for n, unit in _DURATION.findall(text)))
-
-
-def parse_size(text: str) -> int:
-    """Bytes in a size such as `512MB` or `1.5GB` (powers of ten). Raises ValueError.
-
-    >>> parse_size("512MB")
-    512000000
-    """
-    match = _SIZE.fullmatch(text.strip().upper())
-    if not match:
-        raise ValueError(text)
-    return int(float(match[1]) * _SIZES[match[2]])
 
 
 def _size(value: object) -> int:
@@ -90,7 +63,7 @@ def _start(value: object) -> datetime:
         except ValueError:
             pass
         else:
-            return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     raise PydanticCustomError(
         "start", "expected a date or time such as 2021-10-02, got {got}", {"got": repr(value)}
     )
@@ -123,14 +96,14 @@ class _OrOneItem:
 Duration: TypeAlias = Annotated[
     float,
     BeforeValidator(_duration),
-    WithJsonSchema({"type": "string", "pattern": _DURATION_PATTERN, "examples": ["30s", "1h30m"]}),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["30s", "1h30m"]}),
 ]
 """Seconds, written as `30s`, `5m`, `1h30m`, `250ms` or `2d`."""
 
 Size: TypeAlias = Annotated[
     int,
     BeforeValidator(_size),
-    WithJsonSchema({"type": "string", "pattern": _SIZE_PATTERN, "examples": ["512MB"]}),
+    WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN, "examples": ["512MB"]}),
 ]
 """Bytes, written as `512MB` or `1.5GB`; powers of ten."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from windlass.errors import Problem, SpecError, UsageError, did_you_mean
+from windlass.spec.model import Model
 from windlass.spec.pipeline import Pipeline
 from windlass.spec.project import Project
 from windlass.spec.secrets import find_secrets
@@ -14,6 +16,10 @@ from windlass.spec.validation import to_model
 from windlass.spec.yaml import Document, KeyPath, read
 
 __all__ = ["PipelineFile", "ProjectFiles", "find_project", "load_pipeline", "load_project"]
+
+M = TypeVar("M", bound=Model)
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PROJECT_FILE = "windlass.yaml"
 PIPELINES_FOLDER = "pipelines"
@@ -93,7 +99,7 @@ def load_pipeline(root: Path, file: Path) -> PipelineFile:
     return PipelineFile(spec, document, included)
 
 
-def _load(root: Path, file: Path, model: type) -> tuple:  # type: ignore[type-arg]
+def _load(root: Path, file: Path, model: type[M]) -> tuple[M, Document]:
     document = read(file, str(file.relative_to(root)) if file.is_relative_to(root) else str(file))
     problems = find_secrets(document)
     try:
@@ -143,10 +149,12 @@ def _include(root: Path, document: Document, path: KeyPath, name: str) -> str:
         raise SpecError([document.problem(path, f"cannot read {name!r}: {reason}")]) from exc
 
 
-def _attempt(problems: list[Problem], function, *args):  # type: ignore[no-untyped-def]
+def _attempt(
+    problems: list[Problem], function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T | None:
     """Call, and collect the problems of a SpecError instead of letting it end the search."""
     try:
-        return function(*args)
+        return function(*args, **kwargs)
     except SpecError as exc:
         problems.extend(exc.problems)
         return None

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
-from typing_extensions import Self
 
 from windlass.spec.copy import Copy
 from windlass.spec.fields import Duration, Name, OneOrMany
 from windlass.spec.model import Model, refuse
 
-__all__ = ["Check", "Command", "Download", "Freshness", "Kind", "RowCount", "Run", "Service", "Sql", "Trigger"]
-
+__all__ = [
+    "Check",
+    "Command",
+    "Download",
+    "Freshness",
+    "Kind",
+    "RowCount",
+    "Run",
+    "Service",
+    "Sql",
+    "Trigger",
+]
 
 
 class Sql(Model):
@@ -35,7 +44,6 @@ class Sql(Model):
         if (self.statement is None) == (self.file is None):
             raise refuse("needs exactly one of `statement` and `file`")
         return self
-
 
 
 class Command(Model):
@@ -71,7 +79,6 @@ class Service(Command):
     """How long it may take to be ready."""
 
 
-
 class Download(Model):
     """Download a file over HTTP: resumed where it broke off, checked, and renamed into place whole."""
 
@@ -98,7 +105,6 @@ class Download(Model):
         if (self.url is None) == (self.connection is None or self.path is None):
             raise refuse("needs either `url`, or `connection` with `path`")
         return self
-
 
 
 class RowCount(Model):
@@ -185,7 +191,6 @@ class Check(Model):
         if not any((*asserted, self.freshness, self.expressions, self.json_schema)):
             raise refuse("asserts nothing; add `rows`, `unique`, `not_null`, `expressions` and the like")
         return self
-
 
 
 class Trigger(Model):

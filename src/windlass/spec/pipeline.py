@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
-from typing_extensions import Self
 
 from windlass.spec.copy import Copy
 from windlass.spec.fields import Duration, Name, OneOrMany, Start

@@ -19,10 +19,22 @@ _TOKENS = (
     ("a GitHub token", "gh", r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})"),
     ("a Google API key", "AIza", r"\bAIza[A-Za-z0-9_-]{35}\b"),
 )
-_SECRET_KEYS = (
-    "password passwd pwd secret token api_key apikey access_key accesskey private_key privatekey "
-    "credential credentials authorization"
-).split()
+_SECRET_KEYS = [
+    "password",
+    "passwd",
+    "pwd",
+    "secret",
+    "token",
+    "api_key",
+    "apikey",
+    "access_key",
+    "accesskey",
+    "private_key",
+    "privatekey",
+    "credential",
+    "credentials",
+    "authorization",
+]
 
 
 def find_secrets(document: Document) -> list[Problem]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, NoReturn, TypeAlias
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import yaml as pyyaml
 from yaml import events as ev
@@ -147,7 +147,7 @@ class _Builder:
     def __init__(self, file: str, text: str) -> None:
         self.file, self.text = file, text
         self.marks: dict[KeyPath, Mark] = {}
-        self._events: Iterator[ev.Event] = pyyaml.parse(text, Loader=_Loader)
+        self._events: Iterator[Any] = pyyaml.parse(text, Loader=_Loader)
         self._anchors: dict[str, tuple[object, int]] = {}
         self._values = 0
         self._problems: list[Problem] = []
@@ -166,7 +166,7 @@ class _Builder:
             raise SpecError(self._problems)
         return value
 
-    def _value(self, event: ev.Event, path: KeyPath, depth: int) -> object:
+    def _value(self, event: Any, path: KeyPath, depth: int) -> object:
         if path not in self.marks:  # the value of a mapping was already marked, with its key
             self._mark(path, event, event)
         if depth > MAX_DEPTH:
@@ -180,7 +180,7 @@ class _Builder:
             self._anchors[event.anchor] = (value, self._values - before + 1)
         return value
 
-    def _node(self, event: ev.Event, path: KeyPath, depth: int) -> object:
+    def _node(self, event: Any, path: KeyPath, depth: int) -> object:
         if isinstance(event, ev.ScalarEvent):
             return self._scalar(event)
         self._check_tag(event, "map" if isinstance(event, ev.MappingStartEvent) else "seq")
@@ -205,7 +205,7 @@ class _Builder:
             result.append(self._value(event, (*path, len(result)), depth + 1))
         return result
 
-    def _key(self, event: ev.Event) -> str:
+    def _key(self, event: Any) -> str:
         if not isinstance(event, ev.ScalarEvent):
             self._fail(event, "a key must be text")
         if event.implicit[0] and event.value == "<<":
@@ -228,22 +228,22 @@ class _Builder:
         self._count(event, size)
         return value
 
-    def _check_tag(self, event: ev.NodeEvent, *allowed: str) -> None:
+    def _check_tag(self, event: Any, *allowed: str) -> None:
         if event.tag and event.tag not in {"!", *(_CORE_TAG + name for name in allowed)}:
             self._fail(event, f"the tag {event.tag!r} is not allowed here")
 
-    def _count(self, event: ev.Event, values: int) -> None:
+    def _count(self, event: Any, values: int) -> None:
         self._values += values
         if self._values > MAX_VALUES:
             self._fail(event, f"more than {MAX_VALUES:,} values, aliases expanded")
 
-    def _mark(self, path: KeyPath, value: ev.Event, key: ev.Event) -> None:
+    def _mark(self, path: KeyPath, value: Any, key: Any) -> None:
         at, key_at = value.start_mark, key.start_mark
         self.marks[path] = Mark(at.line + 1, at.column + 1, key_at.line + 1, key_at.column + 1)
 
-    def _problem(self, event: ev.Event, message: str) -> Problem:
+    def _problem(self, event: Any, message: str) -> Problem:
         mark = event.start_mark
         return _problem_at(self.file, self.text, mark.line + 1, mark.column + 1, message)
 
-    def _fail(self, event: ev.Event, message: str) -> NoReturn:
+    def _fail(self, event: Any, message: str) -> NoReturn:
         raise SpecError([*self._problems, self._problem(event, message)])

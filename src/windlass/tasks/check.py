@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from typing import Any
 
 from windlass.connectors.protocol import Database
@@ -59,7 +59,9 @@ def run_check(action: Check, context: Context) -> TaskResult:
 def _subject(action: Check, context: Context) -> Iterator[tuple[Database, str]]:
     """The database, and what stands after FROM for the rows to check."""
     if action.path is None:
-        rows = f"({action.query})" if action.query else ".".join(map(identifier, str(action.table).split(".")))
+        rows = (
+            f"({action.query})" if action.query else ".".join(map(identifier, str(action.table).split(".")))
+        )
         with open_database(action.connection, context) as database:
             yield database, f"{rows} AS checked"
         return
@@ -74,7 +76,10 @@ def _subject(action: Check, context: Context) -> Iterator[tuple[Database, str]]:
         values = ", ".join(
             f"TRY_CAST({identifier(c.name)} AS {c.guess or c.type}) AS {identifier(c.name)}" for c in columns
         )
-        yield DuckdbDatabase.over(scratch.connection), f"(SELECT {values} FROM {source.relation(scratch)}) AS checked"
+        yield (
+            DuckdbDatabase.over(scratch.connection),
+            f"(SELECT {values} FROM {source.relation(scratch)}) AS checked",
+        )
 
 
 class _Checker:
@@ -112,7 +117,9 @@ class _Checker:
 
     def _unique(self, columns: tuple[str, ...]) -> CheckResult:
         names = ", ".join(map(identifier, columns))
-        groups = f"SELECT {names}, count(*) AS occurrences FROM {self._rows} GROUP BY {names} HAVING count(*) > 1"
+        groups = (
+            f"SELECT {names}, count(*) AS occurrences FROM {self._rows} GROUP BY {names} HAVING count(*) > 1"
+        )
         return self._failing(f"{', '.join(columns)} is unique", groups)
 
     def _none(self, check: str, condition: str) -> CheckResult:
@@ -125,15 +132,19 @@ class _Checker:
             return CheckResult(check, passed=True, failing=0)
         samples = self._database.query(query, _SAMPLES)
         shown = [dict(zip(samples.columns, row, strict=True)) for row in samples.rows]
-        return CheckResult(check, passed=False, found=f"{count} rows speak against it", failing=count, samples=shown)
+        return CheckResult(
+            check, passed=False, found=f"{count} rows speak against it", failing=count, samples=shown
+        )
 
     def _freshness(self, freshness: Freshness) -> CheckResult:
         check = f"{freshness.column} is at most {freshness.within:g} s old"
         newest = _moment(self._value(f"SELECT max({identifier(freshness.column)}) FROM {self._rows}"))
         if newest is None:
             return CheckResult(check, passed=False, found="there is no value")
-        age = (datetime.now(timezone.utc) - newest).total_seconds()
-        return CheckResult(check, age <= freshness.within, f"the newest, {newest.isoformat()}, is {age:.0f} s old")
+        age = (datetime.now(UTC) - newest).total_seconds()
+        return CheckResult(
+            check, age <= freshness.within, f"the newest, {newest.isoformat()}, is {age:.0f} s old"
+        )
 
     def _json_schema(self, schema: JsonSchema) -> CheckResult:
         from windlass.connectors.json_schema import compiled
@@ -146,7 +157,9 @@ class _Checker:
             if wrong := error_of(values):
                 failing.append({**values, "wrong": wrong[0]})
         found = f"{len(failing)} rows speak against it" if failing else ""
-        return CheckResult("every row satisfies the JSON Schema", not failing, found, len(failing), failing[:_SAMPLES])
+        return CheckResult(
+            "every row satisfies the JSON Schema", not failing, found, len(failing), failing[:_SAMPLES]
+        )
 
     def _value(self, sql: str) -> Any:
         return self._database.query(sql).rows[0][0]
@@ -159,9 +172,9 @@ def _moment(value: object) -> datetime | None:
         except ValueError as exc:
             raise FatalError(f"{value!r} is no date or time, as `freshness` needs") from exc
     if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
     if value is None:
         return None
     raise FatalError(f"{value!r} is no date or time, as `freshness` needs")

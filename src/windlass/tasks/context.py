@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from windlass.connectors.address import Address
-from windlass.connectors.resolve import places, resolve
+from windlass.connections import Address, places, resolve
 from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.engine import Workspace
 from windlass.errors import FatalError

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from windlass.connectors.address import Address
+from windlass.connections import Address
 from windlass.connectors.protocol import Meter
 from windlass.engine import CopyResult, Identity, Job
 from windlass.engine.copying import copy
@@ -15,7 +15,12 @@ from windlass.tasks.context import Context, TaskResult
 
 __all__ = ["copy_result", "run_copy"]
 
-_QUARANTINE_COLUMNS = {"line": "bigint", "offset": "bigint", "record": "json", "columns": "json"} | dict.fromkeys(
+_QUARANTINE_COLUMNS = {
+    "line": "bigint",
+    "offset": "bigint",
+    "record": "json",
+    "columns": "json",
+} | dict.fromkeys(
     ("id", "run", "pipeline", "task", "reason", "message", "column", "value", "source", "raw"), "text"
 )
 

@@ -101,7 +101,9 @@ def _fetch(url: str, headers: dict[str, str], part: _Part, context: Context) -> 
         headers |= {"Range": f"bytes={have}-", "If-Range": validator}
     headers.setdefault("User-Agent", f"windlass/{__version__}")
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT) as response:  # noqa: S310
+        with urllib.request.urlopen(
+            urllib.request.Request(url, headers=headers), timeout=_TIMEOUT
+        ) as response:
             resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
             if not resumed:
                 part.begin(url, _validator(response.headers))
@@ -110,13 +112,15 @@ def _fetch(url: str, headers: dict[str, str], part: _Part, context: Context) -> 
     except urllib.error.HTTPError as exc:
         if exc.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             part.remove()
-            return _fetch(url, {k: v for k, v in headers.items() if k not in ("Range", "If-Range")}, part, context)
+            return _fetch(
+                url, {k: v for k, v in headers.items() if k not in ("Range", "If-Range")}, part, context
+            )
         message = f"{url} answered {exc.code} {exc.reason}"
         raise (RetryableError if exc.code in _RETRYABLE else FatalError)(message) from exc
     except urllib.error.URLError as exc:
         raise RetryableError(f"cannot reach {url}: {_reason(exc.reason)}") from exc
     except (http.client.HTTPException, ConnectionError, TimeoutError) as exc:
-        raise RetryableError(f"the download of {url} broke off: {exc or type(exc).__name__}") from exc
+        raise RetryableError(f"the download of {url} broke off: {str(exc) or type(exc).__name__}") from exc
 
 
 def _receive(response: Any, part: _Part, context: Context) -> None:

@@ -7,7 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from windlass import logs
@@ -20,6 +20,7 @@ from windlass.plan.templates import variables
 from windlass.state_folder import StateFolder
 from windlass.tasks import Context, TaskResult, execute
 from windlass.tasks.context import output_paths, render_strings
+from windlass.units import parse_size
 
 __all__ = ["execute_task"]
 
@@ -44,7 +45,9 @@ def execute_task(
     if task.kind in ("run", "service", "trigger"):
         hint = f"run it with: windlass run {plan.pipeline} --task {name}"
         raise UsageError(f"{name!r} is a {task.kind} task, which is a command of its own", hint=hint)
-    return execute(plan, task, _context(plan, name, project, environ, logical_date, memory=memory, force=force))
+    return execute(
+        plan, task, _context(plan, name, project, environ, logical_date, memory=memory, force=force)
+    )
 
 
 def _context(
@@ -58,8 +61,12 @@ def _context(
     force: bool,
 ) -> Context:
     moment = _moment(plan, environ, logical_date)
-    run_id = environ.get("WINDLASS_RUN_ID") or f"exec-{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-    run_key = environ.get("WINDLASS_RUN_KEY") or (moment.logical_date.isoformat() if moment.scheduled else run_id)
+    run_id = (
+        environ.get("WINDLASS_RUN_ID") or f"exec-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    )
+    run_key = environ.get("WINDLASS_RUN_KEY") or (
+        moment.logical_date.isoformat() if moment.scheduled else run_id
+    )
     state = StateFolder.of(project)
     known = variables(
         run_id=run_id,
@@ -90,15 +97,13 @@ def _moment(plan: Plan, environ: Mapping[str, str], logical_date: str | None) ->
     start, end = environ.get("WINDLASS_DATA_INTERVAL_START"), environ.get("WINDLASS_DATA_INTERVAL_END")
     given = logical_date or environ.get("WINDLASS_LOGICAL_DATE")
     if given and start and end and logical_date is None:
-        dates = (parse_logical_date(text) for text in (given, start, end))
-        return Moment(*dates, scheduled=environ.get("WINDLASS_RUN_KEY") == given)
+        logical, begins, ends = (parse_logical_date(text) for text in (given, start, end))
+        return Moment(logical, begins, ends, scheduled=environ.get("WINDLASS_RUN_KEY") == given)
     when = parse_logical_date(given) if given else None
-    return moment_of(plan.schedule, plan.timezone, when, datetime.now(timezone.utc))
+    return moment_of(plan.schedule, plan.timezone, when, datetime.now(UTC))
 
 
 def _bytes(memory: str | None) -> int:
-    from windlass.spec.fields import parse_size
-
     try:
         return parse_size(memory) if memory else DEFAULT_MEMORY
     except ValueError as exc:

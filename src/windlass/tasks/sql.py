@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from windlass import registry
-from windlass.connectors.address import Address
+from windlass.connections import Address
 from windlass.connectors.protocol import Database
 from windlass.plan.model import Sql
 from windlass.tasks.context import Context, TaskResult
@@ -25,7 +25,9 @@ def run_sql(action: Sql, context: Context) -> TaskResult:
     if result.columns:
         shown = [dict(zip(result.columns, row, strict=True)) for row in result.rows[:_SHOWN]]
         detail = {"rows": shown, "row_count": len(result.rows)}
-    return TaskResult(rows_written=result.changed, path="duckdb" if action.connection is None else "sql", detail=detail)
+    return TaskResult(
+        rows_written=result.changed, path="duckdb" if action.connection is None else "sql", detail=detail
+    )
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from windlass.connectors.address import Address
+from windlass.connections import Address
 from windlass.connectors.protocol import Database, Destination, Interval, Source
 
 if TYPE_CHECKING:

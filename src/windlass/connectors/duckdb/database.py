@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from windlass.connectors.address import Address
+from windlass.connections import Address
 from windlass.connectors.protocol import SqlResult
 from windlass.connectors.scratch import duckdb_errors
 from windlass.errors import FatalError, extra
@@ -53,7 +53,9 @@ class DuckdbDatabase:
             return SqlResult(tuple(column[0] for column in result.description or ()), tuple(rows))
 
     def tables(self) -> list[str]:
-        rows = self.query("SELECT table_name FROM duckdb_tables() UNION SELECT view_name FROM duckdb_views() WHERE NOT internal")
+        rows = self.query(
+            "SELECT table_name FROM duckdb_tables() UNION SELECT view_name FROM duckdb_views() WHERE NOT internal"
+        )
         return sorted(name for (name,) in rows.rows if not name.startswith("_windlass"))
 
     def close(self) -> None:

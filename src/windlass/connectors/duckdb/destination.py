@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from windlass import failpoints
-from windlass.connectors.address import Address
+from windlass.connections import Address
 from windlass.connectors.duckdb.database import open_file
 from windlass.connectors.ledger_sql import SqlLedger
 from windlass.connectors.protocol import (
@@ -24,7 +24,7 @@ from windlass.connectors.protocol import (
     Source,
 )
 from windlass.connectors.scratch import Scratch, duckdb_errors, identifier, literal
-from windlass.errors import FatalError, RetryableError, WindlassError
+from windlass.errors import RetryableError, WindlassError
 from windlass.plan import model as plan
 
 __all__ = ["DuckdbDestination"]
@@ -99,7 +99,9 @@ class DuckdbDestination:
         query = scratch.reader(rows.batches(), rows.columns)
         file = scratch.folder / f"{scratch.new_name()}.parquet"
         numbered = f"SELECT *, row_number() OVER () - 1 AS __windlass_row FROM ({query})"
-        counts.written = int(scratch.output_rows(f"COPY ({numbered}) TO {literal(str(file))} (FORMAT parquet)")[0][0])
+        counts.written = int(
+            scratch.output_rows(f"COPY ({numbered}) TO {literal(str(file))} (FORMAT parquet)")[0][0]
+        )
         counts.bytes = file.stat().st_size
         staged = f"read_parquet({literal(str(file))})"
         self._begin(scratch, scratch.output_rows)
@@ -142,8 +144,10 @@ class DuckdbDestination:
         failpoints.reach("before-staging")
         self._run = run
         self._ledger.move(run, f"{self._database}.main.")
-        names = run(f"SELECT count(*) FROM duckdb_tables() WHERE database_name = {literal(self._database)} "
-                    f"AND table_name = {literal(self._name)}")
+        names = run(
+            f"SELECT count(*) FROM duckdb_tables() WHERE database_name = {literal(self._database)} "
+            f"AND table_name = {literal(self._name)}"
+        )
         self._exists = bool(names[0][0])
         run("BEGIN")
 
@@ -175,7 +179,9 @@ class DuckdbDestination:
         on = " AND ".join(f"d.{identifier(name)} = s.{identifier(name)}" for name in key)
         others = [column.name for column in columns if column.name not in key]
         names = ", ".join(identifier(column.name) for column in columns)
-        differs = " OR ".join(f"d.{identifier(name)} IS DISTINCT FROM s.{identifier(name)}" for name in others)
+        differs = " OR ".join(
+            f"d.{identifier(name)} IS DISTINCT FROM s.{identifier(name)}" for name in others
+        )
         counts.updated = 0
         if others:
             changes = ", ".join(f"{identifier(name)} = s.{identifier(name)}" for name in others)
@@ -221,7 +227,9 @@ class DuckdbDestination:
         tests: list[tuple[str, Reason, str]] = []
         for kind, names, expression in constraints:
             if kind == "CHECK":
-                tests.append((f"NOT ({expression})", Reason.CHECK_VIOLATION, f"violates CHECK ({expression})"))
+                tests.append(
+                    (f"NOT ({expression})", Reason.CHECK_VIOLATION, f"violates CHECK ({expression})")
+                )
             elif kind in ("PRIMARY KEY", "UNIQUE"):
                 tests += self._taken_keys(names, staged)
         return tests
@@ -243,5 +251,7 @@ class DuckdbDestination:
         earlier = f"EXISTS (SELECT 1 FROM {staged} AS o WHERE {same} AND o.__windlass_row < s.__windlass_row)"
         tests = [(earlier, Reason.UNIQUE_VIOLATION, f"{shown} by an earlier row")]
         if self._end.mode == "append":
-            tests.append((f"EXISTS (SELECT 1 FROM {self._table} AS o WHERE {same})", Reason.UNIQUE_VIOLATION, shown))
+            tests.append(
+                (f"EXISTS (SELECT 1 FROM {self._table} AS o WHERE {same})", Reason.UNIQUE_VIOLATION, shown)
+            )
         return tests

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from windlass.connectors.address import Address
+from windlass.connections import Address
 from windlass.connectors.protocol import BadRow, Column, Interval, RowFault
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.errors import FatalError, WindlassError, did_you_mean
@@ -32,7 +32,12 @@ class DuckdbSource:
         return
 
     def fingerprint(self) -> dict[str, object]:
-        return {"type": "duckdb", "file": str(self._file.absolute()), "table": self._end.table, "query": self._end.query}
+        return {
+            "type": "duckdb",
+            "file": str(self._file.absolute()),
+            "table": self._end.table,
+            "query": self._end.query,
+        }
 
     def advance(self, cursor: str, last: str | None, scratch: Scratch | None) -> None:
         assert scratch is not None
@@ -47,7 +52,9 @@ class DuckdbSource:
     def slice(self, column: str, interval: Interval) -> None:
         name = identifier(column)
         start, end = (literal(moment.isoformat()) for moment in interval)
-        self._conditions.append(f"{name} >= CAST({start} AS TIMESTAMPTZ) AND {name} < CAST({end} AS TIMESTAMPTZ)")
+        self._conditions.append(
+            f"{name} >= CAST({start} AS TIMESTAMPTZ) AND {name} < CAST({end} AS TIMESTAMPTZ)"
+        )
 
     def columns(self, scratch: Scratch, *, infer: bool) -> list[Column]:
         return scratch.describe(f"SELECT * FROM {self.relation(scratch)}")

@@ -143,7 +143,10 @@ class CsvSource:
             f"FROM {self._rejects}_errors e JOIN {self._rejects}_scans s USING (scan_id, file_id) "
             "GROUP BY s.file_path, e.line_byte_position ORDER BY s.file_path, e.line_byte_position"
         )
-        if any(error[2] == "LINE SIZE OVER MAXIMUM" for error in errors) and self._longest_line < _LONGER_LINE:
+        if (
+            any(error[2] == "LINE SIZE OVER MAXIMUM" for error in errors)
+            and self._longest_line < _LONGER_LINE
+        ):
             raise MisfitError(f"a line is longer than {self._longest_line:,} bytes")
         self._bad = [self._rejected_row(*error) for error in errors]
         for path in {row.source for row in self._bad}:

@@ -154,12 +154,18 @@ class FileDestination:
         staged = self._without_bad_keys(rows, staged, counts, scratch)
         names = ", ".join(identifier(column.name) for column in rows.columns)
         key = ", ".join(map(identifier, self._end.key))
-        old = f"(SELECT * FROM {self._existing().relation(scratch)})" if self._keeps_rows else f"(SELECT * FROM {staged} LIMIT 0)"
+        old = (
+            f"(SELECT * FROM {self._existing().relation(scratch)})"
+            if self._keeps_rows
+            else f"(SELECT * FROM {staged} LIMIT 0)"
+        )
         same = f"(SELECT {names} FROM {staged} INTERSECT ALL SELECT {names} FROM {old})"
         counts.unchanged = scratch.value(f"SELECT count(*) FROM {same}")
         known = scratch.value(f"SELECT count(*) FROM {staged} SEMI JOIN {old} USING ({key})")
         counts.updated, counts.inserted = known - counts.unchanged, counts.written - known
-        both = f"SELECT * FROM {old} ANTI JOIN {staged} USING ({key}) UNION ALL BY NAME SELECT * FROM {staged}"
+        both = (
+            f"SELECT * FROM {old} ANTI JOIN {staged} USING ({key}) UNION ALL BY NAME SELECT * FROM {staged}"
+        )
         self._writer.write_file(self._temporary, both, scratch.rows, meter)
 
     def _without_bad_keys(self, rows: Rows, staged: str, counts: Counts, scratch: Scratch) -> str:
@@ -204,7 +210,9 @@ class FileDestination:
         if not self._is_folder and self._path.is_dir():
             raise FatalError(f"{path!r} is a folder", hint="end it with / to write files into it")
         if mode == "delete_insert" or (self._is_folder and mode == "merge"):
-            raise FatalError(f"{path!r} cannot be written with `mode: {mode}`", hint="use `replace` or `append`")
+            raise FatalError(
+                f"{path!r} cannot be written with `mode: {mode}`", hint="use `replace` or `append`"
+            )
         if self._end.csv.encoding.lower().replace("_", "-") not in ("utf-8", "utf8"):
             raise FatalError("CSV is written in UTF-8 only", hint="leave `encoding` out")
 

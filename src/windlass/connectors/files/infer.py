@@ -51,7 +51,9 @@ def infer_types(scratch: Scratch, rows: str, columns: Sequence[str]) -> dict[str
     found = _first_fitting(scratch, rows, expected)
     surprising = [name for name, kind in found.items() if kind is None and len(expected[name]) == 1]
     found.update(_first_fitting(scratch, rows, dict.fromkeys(surprising, everything)))
-    return {name: _decimal(scratch, rows, name) if kind == "DECIMAL" else kind for name, kind in found.items()}
+    return {
+        name: _decimal(scratch, rows, name) if kind == "DECIMAL" else kind for name, kind in found.items()
+    }
 
 
 def _first_fitting(
@@ -69,7 +71,9 @@ def _first_fitting(
     found: dict[str, str | None] = {}
     for name, kinds in candidates.items():
         total, fits = next(numbers), [next(numbers) for _ in kinds]
-        found[name] = next((kind for kind, fit in zip(kinds, fits, strict=True) if total and fit == total), None)
+        found[name] = next(
+            (kind for kind, fit in zip(kinds, fits, strict=True) if total and fit == total), None
+        )
     return found
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from windlass.connectors.files.infer import infer_types
 from windlass.connectors.files.paths import InputFiles, open_bytes
@@ -73,9 +74,13 @@ class JsonSource:
         names = f"json_keys({RECORD})"
         return (
             RowFault(f"{RECORD} IS NULL", Reason.MALFORMED_JSON, "the line is not valid JSON"),
-            RowFault(f"json_type({RECORD}) <> 'OBJECT'", Reason.NOT_AN_OBJECT, "the record is no JSON object"),
             RowFault(
-                f"len({names}) <> len(list_distinct({names}))", Reason.DUPLICATE_NAME, "a name occurs more than once"
+                f"json_type({RECORD}) <> 'OBJECT'", Reason.NOT_AN_OBJECT, "the record is no JSON object"
+            ),
+            RowFault(
+                f"len({names}) <> len(list_distinct({names}))",
+                Reason.DUPLICATE_NAME,
+                "a name occurs more than once",
             ),
         )
 
@@ -111,8 +116,13 @@ class JsonSource:
         if not names:
             return []
         kinds = ", ".join(f"list_distinct(list(json_type(json, {_path(name)})))" for name in names)
-        row = self._rows(scratch, f"SELECT {kinds} FROM {self._records()} WHERE json_type(json) = 'OBJECT'")[0]
-        columns = [_column(name, {kind for kind in found or () if kind}) for name, found in zip(names, row, strict=True)]
+        row = self._rows(scratch, f"SELECT {kinds} FROM {self._records()} WHERE json_type(json) = 'OBJECT'")[
+            0
+        ]
+        columns = [
+            _column(name, {kind for kind in found or () if kind})
+            for name, found in zip(names, row, strict=True)
+        ]
         numbers = [column.name for column in columns if column.guess == "number"]
         texts = ", ".join(_extract(column) for column in columns if column.guess == "number")
         types = infer_types(scratch, f"(SELECT {texts} FROM {self._records()})", numbers)
@@ -120,7 +130,7 @@ class JsonSource:
             Column(c.name, c.type, guess=types[c.name] if c.guess == "number" else c.guess) for c in columns
         ]
 
-    def _rows(self, scratch: Scratch, sql: str) -> list[tuple[object, ...]]:
+    def _rows(self, scratch: Scratch, sql: str) -> list[tuple[Any, ...]]:
         try:
             return scratch.rows(sql)
         except FatalError as exc:
@@ -150,8 +160,14 @@ class JsonSource:
                 while (position := _next_value(text, position)) < len(text):
                     _, position = decoder.raw_decode(text, position)
             except (json.JSONDecodeError, RecursionError) as exc:
-                where = f":{exc.lineno}:{exc.colno}: {exc.msg}" if isinstance(exc, json.JSONDecodeError) else ": nested too deep"
-                return FatalError(f"{self._files.name(path)}{where}", hint="the file is not valid JSON; mend it there")
+                where = (
+                    f":{exc.lineno}:{exc.colno}: {exc.msg}"
+                    if isinstance(exc, json.JSONDecodeError)
+                    else ": nested too deep"
+                )
+                return FatalError(
+                    f"{self._files.name(path)}{where}", hint="the file is not valid JSON; mend it there"
+                )
         return None
 
 

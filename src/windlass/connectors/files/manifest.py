@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,11 @@ class Manifest:
     def __init__(self, target: Path, *, folder: bool) -> None:
         self.target = target
         self._folder = folder
-        self._file = target / ".windlass-manifest.json" if folder else target.with_name(f".{target.name}.windlass.json")
+        self._file = (
+            target / ".windlass-manifest.json"
+            if folder
+            else target.with_name(f".{target.name}.windlass.json")
+        )
         self._prefix = f".{target.name}.windlass-tmp-"
 
     def take_over(self, writer: str) -> Path:
@@ -66,13 +70,15 @@ class Manifest:
 
     def last_cursor(self, entry: LedgerEntry) -> str | None:
         for load in reversed(self._read()["loads"]):
-            if (load["pipeline"], load["task"]) == (entry.pipeline, entry.task) and load["cursor"] is not None:
+            if (load["pipeline"], load["task"]) == (entry.pipeline, entry.task) and load[
+                "cursor"
+            ] is not None:
                 return str(load["cursor"])
         return None
 
     def commit(self, temporary: Path, entry: LedgerEntry) -> None:
         """Put the temporary file or folder in the target's place, and the entry into the manifest."""
-        entry = LedgerEntry(**{**asdict(entry), "committed_at": datetime.now(timezone.utc).isoformat()})
+        entry = LedgerEntry(**{**asdict(entry), "committed_at": datetime.now(UTC).isoformat()})
         with self._locked():
             if not temporary.exists():
                 raise FencedError(
@@ -88,7 +94,9 @@ class Manifest:
     def _commit_file(self, temporary: Path, entry: LedgerEntry) -> None:
         content = self._read()
         failpoints.reach("before-ledger")
-        self._write(self._file, {**content, "pending": {"file": _identity(temporary), "entry": asdict(entry)}})
+        self._write(
+            self._file, {**content, "pending": {"file": _identity(temporary), "entry": asdict(entry)}}
+        )
         failpoints.reach("after-ledger")
         failpoints.reach("before-commit")
         temporary.replace(self.target)

@@ -25,7 +25,9 @@ class InputFiles:
 
     def __init__(self, written: str, path: Path, declared: FileFormat | None) -> None:
         if written.startswith(_REMOTE):
-            raise FatalError(f"{written!r} is not a local file", hint="fetch it first, with a `download` task")
+            raise FatalError(
+                f"{written!r} is not a local file", hint="fetch it first, with a `download` task"
+            )
         self.written = written
         self.paths = list(_expand(written, path, declared))
         self.format: FileFormat = declared or format_of(str(self.paths[0]))
@@ -69,7 +71,7 @@ def open_bytes(path: Path) -> IO[bytes]:
 
 def _expand(written: str, path: Path, declared: FileFormat | None) -> Iterator[Path]:
     if glob.has_magic(str(path)) and not path.exists():
-        found = sorted(Path(name) for name in glob.iglob(str(path), recursive=True))
+        found = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207 - it may be absolute
         found = [file for file in found if file.is_file()]
         if not found:
             raise FatalError(f"no file matches {written!r}", hint=f"looked in {path.parent}")
@@ -92,7 +94,9 @@ def _in_folder(written: str, folder: Path, declared: FileFormat | None) -> Itera
         raise FatalError(f"{written!r} is a folder without files")
     kind = declared or format_of(str(found[0]))
     if declared is None and any(format_of(str(file)) != kind for file in found):
-        raise FatalError(f"{written!r} is a folder with files of several formats", hint="name a pattern: folder/*.csv")
+        raise FatalError(
+            f"{written!r} is a folder with files of several formats", hint="name a pattern: folder/*.csv"
+        )
     yield from found
 
 

@@ -40,8 +40,10 @@ def convert(value: str, column: PgColumn, target: str) -> tuple[str, Fault | Non
     if target == "text" or target in _WIDER.get(re.sub(r"\(.*\)", "", column.type), ()):
         return f"{value}::{target}", None
     if (length := re.fullmatch(r"character varying(?:\((\d+)\))?", target)) and column.base in _TEXT:
-        too_long = f"length({value}) > {length[1]}" if length[1] else None
-        return f"{value}::{target}", too_long and (too_long, Reason.TOO_LONG, f"is longer than {length[1]} characters")
+        if length[1] is None:
+            return f"{value}::{target}", None
+        too_long = f"length({value}) > {length[1]}"
+        return f"{value}::{target}", (too_long, Reason.TOO_LONG, f"is longer than {length[1]} characters")
     valid = f"pg_input_is_valid({value}::text, {literal(target)})"
     same = f"({value}::text::{target})::text::{column.type} IS NOT DISTINCT FROM {value}"
     if column.base in _TEXT:

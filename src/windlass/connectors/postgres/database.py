@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from windlass.connectors.address import Address
+from windlass.connections import Address
 from windlass.connectors.postgres.catalog import table_names
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.protocol import SqlResult
@@ -34,7 +34,9 @@ class PostgresDatabase:
 
     def query(self, sql: str, limit: int | None = None) -> SqlResult:
         try:
-            rows = self._session.fetch(f"SELECT * FROM ({sql.rstrip().rstrip(';')}\n) AS q LIMIT {limit}" if limit else sql)
+            rows = self._session.fetch(
+                f"SELECT * FROM ({sql.rstrip().rstrip(';')}\n) AS q LIMIT {limit}" if limit else sql
+            )
         except FatalError as exc:
             raise self._placed(exc, sql) from exc
         names = tuple(rows[0].keys()) if rows else ()

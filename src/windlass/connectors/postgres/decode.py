@@ -146,11 +146,11 @@ class _Column:
         return None if self.null is None else pa.py_buffer(np.packbits(~self.null, bitorder="little"))
 
 
-_Decode: TypeAlias = "Callable[[_Column], pa.Array[Any]]"
+_Decode: TypeAlias = "Callable[[_Column], pa.Array]"
 
 
 def _number(dtype: str, arrow: str, adjust: Callable[[Array, str], Array] | None = None) -> _Decode:
-    def decoder(column: _Column) -> pa.Array[Any]:
+    def decoder(column: _Column) -> pa.Array:
         import pyarrow as pa
 
         values = column.values(dtype)
@@ -162,7 +162,7 @@ def _number(dtype: str, arrow: str, adjust: Callable[[Array, str], Array] | None
     return decoder
 
 
-def _boolean(column: _Column) -> pa.Array[Any]:
+def _boolean(column: _Column) -> pa.Array:
     import pyarrow as pa
 
     bits = np.packbits(column.values("u1").astype(bool), bitorder="little")
@@ -170,7 +170,7 @@ def _boolean(column: _Column) -> pa.Array[Any]:
 
 
 def _text(arrow: str) -> _Decode:
-    def decoder(column: _Column) -> pa.Array[Any]:
+    def decoder(column: _Column) -> pa.Array:
         import pyarrow as pa
 
         offsets = np.zeros(len(column.at) + 1, np.int32)

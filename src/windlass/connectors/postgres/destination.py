@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from windlass import failpoints, logs
-from windlass.connectors.address import Address
+from windlass.connections import Address
 from windlass.connectors.postgres.catalog import PgColumn, Table, default_schema, find_table, split_name
 from windlass.connectors.postgres.framing import HEADER, TRAILER
 from windlass.connectors.postgres.ledger import Ledger

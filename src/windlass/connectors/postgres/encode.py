@@ -53,13 +53,15 @@ class Varying:
     prefix: bytes = b""
 
 
-Encode: TypeAlias = "Callable[[pa.Array[Any]], Fixed | Varying]"
+Encode: TypeAlias = "Callable[[pa.Array], Fixed | Varying]"
 
 
 def encode(batch: pa.RecordBatch, encoders: Sequence[Encode]) -> memoryview:
     """The rows of a batch as they stand between its header and trailer. One encoder a column."""
     rows = batch.num_rows
-    fields = [(encoder(column), _nulls(column)) for encoder, column in zip(encoders, batch.columns, strict=True)]
+    fields = [
+        (encoder(column), _nulls(column)) for encoder, column in zip(encoders, batch.columns, strict=True)
+    ]
     row_size = np.full(rows, 2, np.int64)
     begins = []
     for field, null in fields:
@@ -72,7 +74,7 @@ def encode(batch: pa.RecordBatch, encoders: Sequence[Encode]) -> memoryview:
     _put(out, row_begins, np.full(rows, len(fields), ">i2"))
     for (field, null), begin in zip(fields, begins, strict=True):
         _put_field(out, row_begins + begin, field, null)
-    return memoryview(out)
+    return out.data
 
 
 def _put_field(out: Array, at: Array, field: Fixed | Varying, null: Array | None) -> None:
@@ -133,14 +135,14 @@ def _sizes(field: Fixed | Varying, rows: int) -> Array:
 # --- one encoder a Postgres type -----------------------------------------------------------------
 
 
-def _nulls(column: pa.Array[Any]) -> Array | None:
+def _nulls(column: pa.Array) -> Array | None:
     if column.null_count == 0:
         return None
     nulls: Array = column.is_null().to_numpy(zero_copy_only=False)
     return nulls
 
 
-def _buffer(column: pa.Array[Any], dtype: str, per_value: int = 1) -> Array:
+def _buffer(column: pa.Array, dtype: str, per_value: int = 1) -> Array:
     """The values of a column of fixed width, as they lie in memory; what is under a NULL is undefined."""
     begin, count = column.offset * per_value, len(column) * per_value
     buffer = column.buffers()[1]
@@ -150,7 +152,7 @@ def _buffer(column: pa.Array[Any], dtype: str, per_value: int = 1) -> Array:
 
 
 def _number(source: str, target: str, shift: int = 0) -> Encode:
-    def encoder(column: pa.Array[Any]) -> Fixed:
+    def encoder(column: pa.Array) -> Fixed:
         values = _buffer(column, source)
         if shift:
             with np.errstate(over="ignore"):
@@ -160,14 +162,14 @@ def _number(source: str, target: str, shift: int = 0) -> Encode:
     return encoder
 
 
-def _boolean(column: pa.Array[Any]) -> Fixed:
+def _boolean(column: pa.Array) -> Fixed:
     import pyarrow as pa
 
     return Fixed(_buffer(column.cast(pa.uint8()), "u1"))
 
 
 def _text(prefix: bytes = b"") -> Encode:
-    def encoder(column: pa.Array[Any]) -> Varying:
+    def encoder(column: pa.Array) -> Varying:
         _, offsets, data = column.buffers()
         begin, end = column.offset, column.offset + len(column) + 1
         where = np.frombuffer(offsets, np.int32)[begin:end].astype(np.int64)
@@ -176,7 +178,7 @@ def _text(prefix: bytes = b"") -> Encode:
     return encoder
 
 
-def _uuid(column: pa.Array[Any]) -> Fixed:
+def _uuid(column: pa.Array) -> Fixed:
     text = _text()(column)
     assert isinstance(text, Varying)
     out = np.zeros((len(column), 32), np.uint8)
@@ -184,11 +186,11 @@ def _uuid(column: pa.Array[Any]) -> Fixed:
     if len(present):
         letters = items(text.data, 36)[text.offsets[present]].view(np.uint8).reshape(-1, 36)
         out[present] = np.delete(letters, _DASHES, axis=1)
-    nibbles = (out & 0x0F) + (out >> 6) * 9  # '0'–'9' are 0x30–0x39, 'a'–'f' 0x61–0x66
+    nibbles = (out & 0x0F) + (out >> 6) * 9  # '0' to '9' are 0x30 to 0x39, 'a' to 'f' 0x61 to 0x66
     return Fixed((nibbles[:, 0::2] << 4 | nibbles[:, 1::2]).astype(np.uint8).view("V16").reshape(-1))
 
 
-def _interval(column: pa.Array[Any]) -> Fixed:
+def _interval(column: pa.Array) -> Fixed:
     """Arrow: int32 months, int32 days, int64 nanoseconds. Postgres: int64 microseconds, days, months."""
     arrow = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
     values = np.frombuffer(column.buffers()[1], arrow)[column.offset : column.offset + len(column)]
@@ -198,7 +200,7 @@ def _interval(column: pa.Array[Any]) -> Fixed:
     return Fixed(out.view("V16"))
 
 
-def _decimal(column: pa.Array[Any]) -> Fixed:
+def _decimal(column: pa.Array) -> Fixed:
     """numeric: int16 count of digits, weight of the first, sign, display scale, then base-10,000 digits.
 
     Every value gets as many digits as the widest of the batch needs; Postgres strips zeros itself.
@@ -219,7 +221,7 @@ def _decimal(column: pa.Array[Any]) -> Fixed:
     return Fixed(out.view(f"V{width}").reshape(-1))
 
 
-def _limbs(column: pa.Array[Any]) -> tuple[Array, list[Array]]:
+def _limbs(column: pa.Array) -> tuple[Array, list[Array]]:
     """The signs, and the absolute values as 32-bit limbs in uint64 arrays, the highest first."""
     words = _buffer(column, "<u8", 2).reshape(-1, 2)
     low, high = words[:, 0].copy(), words[:, 1].copy()
@@ -255,7 +257,7 @@ def _divide(limbs: list[Array], divisor: int) -> Array:
     return rest
 
 
-def _decimal_text(column: pa.Array[Any]) -> Varying:
+def _decimal_text(column: pa.Array) -> Varying:
     """numeric without a declared scale, from text, value by value: each has digits of its own."""
     pieces = [b"" if text is None else _numeric(Decimal(text)) for text in column.to_pylist()]
     offsets = np.zeros(len(pieces) + 1, np.int64)

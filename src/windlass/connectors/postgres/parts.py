@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from windlass.connectors.postgres.catalog import PgColumn, Table
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.scratch import identifier, literal
@@ -14,7 +16,11 @@ _SPLITTABLE = ("int2", "int4", "int8", "numeric", "float4", "float8", "date", "t
 
 
 def conditions(
-    session: Session, from_clause: str, table: Table | None, columns: tuple[PgColumn, ...], partition: Partition
+    session: Session,
+    from_clause: str,
+    table: Table | None,
+    columns: tuple[PgColumn, ...],
+    partition: Partition,
 ) -> list[str]:
     """One SQL condition a part; together they hold for every row exactly once."""
     if partition.parts < 2:
@@ -42,10 +48,14 @@ def _by_column(session: Session, from_clause: str, column: PgColumn, parts: int)
     name = identifier(column.name)
     steps = ", ".join(f"(low + (high - low) * {i}::float8 / {parts})::text" for i in range(1, parts))
     if column.base in ("int2", "int4", "int8", "numeric"):
-        steps = ", ".join(f"(low::numeric + (high::numeric - low) * {i} / {parts})::text" for i in range(1, parts))
+        steps = ", ".join(
+            f"(low::numeric + (high::numeric - low) * {i} / {parts})::text" for i in range(1, parts)
+        )
     if column.base == "date":
         steps = ", ".join(f"(low + (high - low) * {i} / {parts})::text" for i in range(1, parts))
-    row = session.row(f"SELECT {steps} FROM (SELECT min({name}) AS low, max({name}) AS high FROM {from_clause}) AS r")
+    row = session.row(
+        f"SELECT {steps} FROM (SELECT min({name}) AS low, max({name}) AS high FROM {from_clause}) AS r"
+    )
     kind = "numeric" if column.base in ("int2", "int4", "int8", "numeric") else column.type
     bounds = [f"{literal(text)}::{kind}" for text in row if text is not None]
     return _between(name, bounds, null=True)
@@ -56,5 +66,5 @@ def _between(value: str, bounds: list[str], *, null: bool) -> list[str]:
     if not bounds:
         return ["true"]
     first = f"{value} < {bounds[0]}" + (f" OR {value} IS NULL" if null else "")
-    middle = [f"{value} >= {low} AND {value} < {high}" for low, high in zip(bounds, bounds[1:], strict=False)]
+    middle = [f"{value} >= {low} AND {value} < {high}" for low, high in itertools.pairwise(bounds)]
     return [first, *middle, f"{value} >= {bounds[-1]}"]

@@ -57,11 +57,15 @@ def relay(source: Source, destination: PostgresDestination, copy: Copy) -> Short
     if not isinstance(source, PostgresSource) or copy.validate.json_schema is not None:
         return None
     columns = {column.name: column for column in source.pg_columns}
-    target = destination.table
-    matches = match_columns(copy, list(columns), target and [as_wanted(c) for c in target.columns])
+    target = [as_wanted(c) for c in destination.table.columns] if destination.table else None
+    matches = match_columns(copy, list(columns), target)
     transfers = [_transfer(match, columns[match.source], destination) for match in matches]
     converts = any(t.faults for t in transfers)
-    return None if converts and source.session.version < _INPUT_IS_VALID else Relay(source, destination, copy, transfers)
+    return (
+        None
+        if converts and source.session.version < _INPUT_IS_VALID
+        else Relay(source, destination, copy, transfers)
+    )
 
 
 def _transfer(match: Match, column: PgColumn, destination: PostgresDestination) -> Transfer:
@@ -75,7 +79,9 @@ def _transfer(match: Match, column: PgColumn, destination: PostgresDestination) 
     elif column.type_kind != "b":
         destination.require_type(kind)
     value, fault = convert(identifier(column.name), column, kind)
-    faults = ((fault,) if fault else ()) + tuple(rule_faults(identifier(column.name), column.type, match.rules))
+    faults = ((fault,) if fault else ()) + tuple(
+        rule_faults(identifier(column.name), column.type, match.rules)
+    )
     return Transfer(column, match.name, kind, value, faults)
 
 
@@ -97,7 +103,9 @@ class Relay:
         def refuse(row: BadRow, _position: int) -> None:
             aside.add([row], self.source)
 
-        landing = self.destination.land([(t.name, t.type) for t in self.transfers], None if aside.fail else refuse)
+        landing = self.destination.land(
+            [(t.name, t.type) for t in self.transfers], None if aside.fail else refuse
+        )
         pipe = Pipe(meter)
         counts.read = self._copy(landing, pipe)
         counts.bytes = pipe.bytes
@@ -136,7 +144,9 @@ class Relay:
         if partition is not None:
             session, table = self.source.session, self.source.table
             parts = conditions(session, self.source.from_clause, table, self.source.pg_columns, partition)
-        return [f"SELECT {values} FROM {self.source.from_clause} WHERE ({part}) AND {where}" for part in parts]
+        return [
+            f"SELECT {values} FROM {self.source.from_clause} WHERE ({part}) AND {where}" for part in parts
+        ]
 
     def _bad(self) -> list[str]:
         return [f"({test})" for transfer in self.transfers for test, _, _ in transfer.faults]

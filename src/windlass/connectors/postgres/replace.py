@@ -81,7 +81,9 @@ class Swap:
 
     def finish(self) -> None:
         """Put the new table in the old one's place, with everything that hung on it."""
-        self.session.execute("SET LOCAL search_path = pg_catalog, pg_temp")  # the catalog then qualifies names
+        self.session.execute(
+            "SET LOCAL search_path = pg_catalog, pg_temp"
+        )  # the catalog then qualifies names
         self._lock()
         schema, old = identifier(self.old.schema), _temporary("old", self.old.oid)
         indexes = self._rows(replace_sql.INDEXES)
@@ -129,9 +131,7 @@ class Swap:
 
     def _restore_identity(self, sequence: dict[str, Any]) -> None:
         """Give the sequence that came with the new column the name, grants and position of the old one."""
-        made = self.session.value(
-            "SELECT pg_get_serial_sequence($1, $2)", self.old.sql, sequence["column"]
-        )
+        made = self.session.value("SELECT pg_get_serial_sequence($1, $2)", self.old.sql, sequence["column"])
         self.session.execute(f"ALTER SEQUENCE {made} RENAME TO {identifier(sequence['name'])}")
         last, called = sequence["last_value"], literal(sequence["is_called"])
         self.session.execute(f"SELECT setval({literal(sequence['sql'])}, {last}, {called})")

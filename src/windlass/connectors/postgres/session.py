@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from windlass.connectors.address import Address
+from windlass.connections import Address
 from windlass.errors import FatalError, RetryableError, extra
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _translated(exc: Exception, address: Address) -> FatalError | RetryableError
         return RetryableError(f"postgres at {where} refuses connections", hint=hint)
     if isinstance(exc, asyncpg.InterfaceError) and "SSL" in str(exc):
         return FatalError(f"postgres at {where}: {exc}")
-    return RetryableError(f"lost the connection to postgres at {where}: {exc or type(exc).__name__}")
+    return RetryableError(f"lost the connection to postgres at {where}: {str(exc) or type(exc).__name__}")
 
 
 def _message(exc: asyncpg.PostgresError) -> str:

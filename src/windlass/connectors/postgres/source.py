@@ -9,8 +9,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from windlass import logs
-from windlass.connectors.address import Address
-from windlass.connectors.postgres.catalog import PgColumn, Table, columns_of_query, require_table, without_semicolon
+from windlass.connections import Address
+from windlass.connectors.postgres.catalog import (
+    PgColumn,
+    Table,
+    columns_of_query,
+    require_table,
+    without_semicolon,
+)
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.settled import settled_until
 from windlass.connectors.postgres.types import as_read, read_field
@@ -60,7 +66,11 @@ class PostgresSource:
     @property
     def from_clause(self) -> str:
         """What to write after FROM: the table or query, restricted to what this load is about."""
-        base = self.table.sql if self.table else f"({without_semicolon(str(self.end.query))}\n) AS windlass_query"
+        base = (
+            self.table.sql
+            if self.table
+            else f"({without_semicolon(str(self.end.query))}\n) AS windlass_query"
+        )
         where = " AND ".join(self._conditions)
         return f"(SELECT * FROM {base} WHERE {where}) AS windlass_part" if where else base
 

@@ -70,7 +70,9 @@ class Staging:
 
     def create(self) -> str:
         columns = ", ".join(f"{identifier(c.column.name)} {c.type}" for c in self.columns)
-        self.session.execute(f"DROP TABLE IF EXISTS {NAME}; CREATE TEMP TABLE _windlass_staging ({columns}) ON COMMIT DROP")
+        self.session.execute(
+            f"DROP TABLE IF EXISTS {NAME}; CREATE TEMP TABLE _windlass_staging ({columns}) ON COMMIT DROP"
+        )
         return NAME
 
     def insert(self) -> int:
@@ -120,10 +122,14 @@ class Staging:
             if row["is_null"]:
                 bad = BadRow(Reason.IS_NULL, f"the key is NULL ({shown})", key[0], record=record)
             else:
-                bad = BadRow(Reason.DUPLICATE_KEY, f"the key occurs more than once ({shown})", key[0], record=record)
+                bad = BadRow(
+                    Reason.DUPLICATE_KEY, f"the key occurs more than once ({shown})", key[0], record=record
+                )
             self._set_aside(bad, row["ctid"])
         if rows:
-            self.session.execute(f"DELETE FROM {NAME} WHERE ctid = ANY (ARRAY{[r['ctid'] for r in rows]!r}::tid[])")
+            self.session.execute(
+                f"DELETE FROM {NAME} WHERE ctid = ANY (ARRAY{[r['ctid'] for r in rows]!r}::tid[])"
+            )
 
     def _insert_pages(self, first: int, last: int) -> int:
         return self._try(f"ctid >= '({first},0)' AND ctid < '({last},0)'")

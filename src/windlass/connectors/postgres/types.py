@@ -68,7 +68,7 @@ _STORED_AS = {
     "TIMESTAMP_NS": "TIMESTAMP",
     "TIME_NS": "TIME",
 }
-_AS_JSON = re.compile(r"(STRUCT|MAP|UNION)\(|.*\]$|VARIANT$", re.S)
+_AS_JSON = re.compile(r"(STRUCT|MAP|UNION)\(|.*\]$|VARIANT$", re.DOTALL)
 _MAX_PRECISION = 38  # of a DECIMAL in Arrow, Parquet and DuckDB
 
 _NUMBER = r"(?i)\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*|\s*(nan|[+-]?inf(inity)?)\s*"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from windlass.connectors.address import Address
+from windlass.connections import Address
 from windlass.connectors.protocol import SqlResult
 from windlass.errors import FatalError, RetryableError, did_you_mean
 
@@ -27,7 +27,9 @@ class SqliteDatabase:
         with sqlite_errors(self._connection):
             before = self._connection.total_changes
             try:
-                self._connection.executescript(f"BEGIN IMMEDIATE;{script}\n;COMMIT" if transaction else script)
+                self._connection.executescript(
+                    f"BEGIN IMMEDIATE;{script}\n;COMMIT" if transaction else script
+                )
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
@@ -50,7 +52,9 @@ def connect_file(address: Address) -> sqlite3.Connection:
     """Open the database file, in autocommit mode: every transaction here is written out."""
     file = Path(address.database)
     if address.database != ":memory:" and not file.parent.is_dir():
-        raise FatalError(f"there is no folder {file.parent} for the SQLite file", hint=f"see {address.origin}")
+        raise FatalError(
+            f"there is no folder {file.parent} for the SQLite file", hint=f"see {address.origin}"
+        )
     try:
         return sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as exc:

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from windlass import failpoints
-from windlass.connectors.address import Address
+from windlass.connections import Address
 from windlass.connectors.halving import insert_by_halves
 from windlass.connectors.ledger_sql import SqlLedger
 from windlass.connectors.protocol import (
@@ -43,7 +43,12 @@ __all__ = ["SqliteDestination"]
 
 _STAGE = "windlass_stage.rows"
 
-_STORED_AS = {"FLOAT": "DOUBLE", "UBIGINT": "DECIMAL(20,0)", "HUGEINT": "DECIMAL(38,0)", "UHUGEINT": "DECIMAL(38,0)"}
+_STORED_AS = {
+    "FLOAT": "DOUBLE",
+    "UBIGINT": "DECIMAL(20,0)",
+    "HUGEINT": "DECIMAL(38,0)",
+    "UHUGEINT": "DECIMAL(38,0)",
+}
 _DECLARED = {  # what SQLite has no affinity for is text, and says what it means in front of TEXT
     "BOOLEAN": "BOOLEAN",
     "DOUBLE": "REAL",
@@ -107,7 +112,9 @@ class SqliteDestination:
         kind = _STORED_AS.get(column.type, column.type)
         if kind not in _DECLARED and not _KEPT_AS_IS.fullmatch(kind):
             kind = "VARCHAR"
-        return replace(column, type=kind, native=_definition(kind), finite=kind.startswith(("DATE", "TIMESTAMP")))
+        return replace(
+            column, type=kind, native=_definition(kind), finite=kind.startswith(("DATE", "TIMESTAMP"))
+        )
 
     def path(self, *, query: bool) -> str:
         return "arrow → inserts"
@@ -234,7 +241,12 @@ class SqliteDestination:
         for number, is_null in bad:
             record = self._record(number)
             shown = ", ".join(f"{name}={record[name]!r}" for name in self._end.key)
-            row = BadRow(Reason.DUPLICATE_KEY, f"the key occurs more than once ({shown})", self._end.key[0], record=record)
+            row = BadRow(
+                Reason.DUPLICATE_KEY,
+                f"the key occurs more than once ({shown})",
+                self._end.key[0],
+                record=record,
+            )
             if is_null:
                 row = BadRow(Reason.IS_NULL, f"the key is NULL ({shown})", self._end.key[0], record=record)
             assert self._rows is not None
@@ -289,21 +301,19 @@ def _definition(kind: str) -> str:
     return "TIMESTAMP" if kind.startswith("TIMESTAMP") else "INTEGER"
 
 
-def _values(column: pa.Array[Any]) -> list[Any]:
+def _values(column: pa.Array) -> list[Any]:
     """The values of a column as SQLite stores them: exact, and times in ISO 8601."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     kind = column.type
     if pa.types.is_boolean(kind):
-        return column.cast(pa.int8()).to_pylist()
-    if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
-        text = pc.replace_substring_regex(column.cast(pa.string()), r"\.?0+(Z?)$", r"\1") if _has_fraction(kind) else column
-        return text.cast(pa.string()).to_pylist()
-    if pa.types.is_date(kind) or pa.types.is_decimal(kind):
-        return column.cast(pa.string()).to_pylist()
-    return column.to_pylist()
-
-
-def _has_fraction(kind: Any) -> bool:
-    return kind.unit in ("ms", "us", "ns")
+        column = column.cast(pa.int8())
+    elif pa.types.is_timestamp(kind) or pa.types.is_time(kind):
+        column = column.cast(pa.string())
+        if kind.unit in ("ms", "us", "ns"):
+            column = pc.replace_substring_regex(column, r"\.?0+(Z?)$", r"\1")  # a fraction of zeros
+    elif pa.types.is_date(kind) or pa.types.is_decimal(kind):
+        column = column.cast(pa.string())
+    values: list[Any] = column.to_pylist()
+    return values

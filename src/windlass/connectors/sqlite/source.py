@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from windlass.connectors.address import Address
+from windlass.connections import Address
 from windlass.connectors.protocol import BadRow, Column, Interval, RowFault
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.connectors.sqlite.database import (
@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["SqliteSource"]
 
 _BATCH = 20_000
-_AS_STORED = {("integer",): "BIGINT", ("real",): "DOUBLE", ("text",): "VARCHAR", ("blob",): "BLOB"}
+_AS_STORED: dict[tuple[str, ...], str] = {
+    ("integer",): "BIGINT",
+    ("real",): "DOUBLE",
+    ("text",): "VARCHAR",
+    ("blob",): "BLOB",
+}
 
 
 class SqliteSource:
@@ -132,7 +137,9 @@ class SqliteSource:
     def _stored_types(self) -> dict[str, tuple[str, ...]]:
         """The storage classes that the values of each column have, NULL left out."""
         names = self._names()
-        kinds = ", ".join(f"group_concat(DISTINCT nullif(typeof({identifier(name)}), 'null'))" for name in names)
+        kinds = ", ".join(
+            f"group_concat(DISTINCT nullif(typeof({identifier(name)}), 'null'))" for name in names
+        )
         with sqlite_errors(self._connection):
             row = self._connection.execute(f"SELECT {kinds} FROM {self._from()}").fetchone()
         return {name: tuple(sorted((found or "").split(","))) for name, found in zip(names, row, strict=True)}
@@ -162,7 +169,9 @@ class SqliteSource:
             while rows := cursor.fetchmany(_BATCH):
                 columns = zip(*rows, strict=True)
                 arrays = [
-                    pa.array([_text(v) for v in values] if pa.types.is_string(field.type) else values, field.type)
+                    pa.array(
+                        [_text(v) for v in values] if pa.types.is_string(field.type) else values, field.type
+                    )
                     for field, values in zip(schema, columns, strict=True)
                 ]
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from windlass.connectors.address import Address, parse_address
+from windlass.connections.address import Address, parse_address
 from windlass.errors import FatalError
 
 __all__ = ["places", "read_env_file", "resolve", "variable"]

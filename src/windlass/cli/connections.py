@@ -1,0 +1,133 @@
+"""`windlass connections` and `windlass doctor`: what there is around a project."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import TypedDict
+
+import click
+
+from windlass.cli.main import App
+from windlass.cli.options import json_option
+
+__all__ = ["connections_command", "doctor_command"]
+
+
+class _Connection(TypedDict):
+    name: str
+    type: str
+    address: str | None
+    origin: str | None
+
+
+@click.group("connections", invoke_without_command=True)
+@json_option
+@click.pass_context
+def connections_command(ctx: click.Context, *, as_json: bool) -> int:
+    """List the connections, each with where it comes from. Secrets are not shown."""
+    if ctx.invoked_subcommand is not None:
+        return 0
+    from windlass.cli.display import print_table
+
+    found = _connections(ctx.obj)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        rows = [
+            (
+                c["name"],
+                c["type"],
+                c["address"] or "",
+                c["origin"] or "not configured: a dev service in `run`",
+            )
+            for c in found
+        ]
+        print_table(("connection", "type", "address", "from"), rows)
+    return 0
+
+
+@connections_command.command("test")
+@click.argument("names", nargs=-1)
+@json_option
+@click.pass_obj
+def test_command(app: App, names: tuple[str, ...], *, as_json: bool) -> int:
+    """Try the connections that are configured, all of them or NAMES."""
+    from windlass.errors import UsageError, did_you_mean
+
+    known = {c["name"]: c for c in _connections(app)}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"there is no connection {name!r}", hint=did_you_mean(name, known))
+    results = [_tried(app, c) for c in known.values() if not names or c["name"] in names]
+    if as_json:
+        click.echo(json.dumps(results, indent=2))
+    for result in () if as_json else results:
+        click.echo(f"{result['name']}: {result['result']}")
+    return 1 if any(result["ok"] is False for result in results) else 0
+
+
+def _connections(app: App) -> list[_Connection]:
+    from windlass.connections import resolve
+    from windlass.spec import load_project
+
+    files = load_project(app.project)
+    found: list[_Connection] = []
+    for name, connection in files.spec.connections.items():
+        address = resolve(name, connection.type, files.root)
+        found.append(
+            {
+                "name": name,
+                "type": connection.type,
+                "address": str(address) if address else None,
+                "origin": address.origin if address else None,
+            }
+        )
+    return found
+
+
+def _tried(app: App, connection: _Connection) -> dict[str, str | bool | None]:
+    from windlass import registry
+    from windlass.connections import resolve
+    from windlass.errors import WindlassError
+
+    name, kind = connection["name"], connection["type"]
+    address = resolve(name, kind, app.project)
+    if address is None:
+        return {"name": name, "ok": None, "result": "not configured"}
+    try:
+        database = registry.CONNECTORS[kind].database
+        if database is not None:
+            with closing(registry.load(database).connect(address)) as connected:
+                return {"name": name, "ok": True, "result": f"connected, {len(connected.tables())} tables"}
+        _reach(address.host, address.port or (443 if address.scheme == "https" else 80))
+    except (WindlassError, OSError) as exc:
+        return {"name": name, "ok": False, "result": f"failed: {exc}"}
+    return {"name": name, "ok": True, "result": "reachable"}
+
+
+def _reach(host: str, port: int) -> None:
+    import socket
+
+    with socket.create_connection((host, port), timeout=10):
+        pass
+
+
+@click.command("doctor")
+@json_option
+@click.pass_obj
+def doctor_command(app: App, *, as_json: bool) -> int:
+    """Look at what this machine has and lacks, and say what to do about it."""
+    from windlass.cli.doctor import examine
+
+    findings = examine(app.folder)
+    if as_json:
+        click.echo(json.dumps([finding.__dict__ for finding in findings], indent=2))
+    for finding in () if as_json else findings:
+        mark = {"ok": click.style("ok", fg="green"), "missing": click.style("--", fg="yellow")}.get(
+            finding.state, click.style("!!", fg="red")
+        )
+        click.echo(
+            f"{mark}  {finding.what}: {finding.found}" + (f"\n      {finding.hint}" if finding.hint else "")
+        )
+    return 1 if any(finding.state == "broken" for finding in findings) else 0

