@@ -11,7 +11,17 @@ from windlass.errors import ExitCode, RetryableError, WindlassError
 from windlass.plan.model import Run as RunAction
 from windlass.plan.model import Task
 from windlass.runner.events import Observer, Progress
-from windlass.runner.history import CANCELLED, FAILED, RUNNING, SUCCESS, Attempt, History, TaskRun, now
+from windlass.runner.history import (
+    CANCELLED,
+    FAILED,
+    RUNNING,
+    SUCCESS,
+    UP_FOR_RETRY,
+    Attempt,
+    History,
+    TaskRun,
+    now,
+)
 from windlass.runner.lines import TaskLog, parse_line
 from windlass.runtimes import Execution, Runtime, Step
 from windlass.state_folder import RunFolder
@@ -65,7 +75,7 @@ class TaskWorker:
 
     def _wait(self, attempt: int) -> None:
         delay = self.task.retry.delay_after(attempt)
-        self.record.status = "up_for_retry"
+        self.record.status = UP_FOR_RETRY
         self._save()
         logs.info("retry", task=self.task.name, attempt=attempt, seconds=delay, because=self.record.error)
         self._stop.wait(delay)

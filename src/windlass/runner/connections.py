@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 
 from windlass import registry
@@ -31,8 +32,8 @@ class Connections:
         Dev services start at the same time.
         """
         with ThreadPoolExecutor(max_workers=len(names) or 1) as pool:
-            addresses = pool.map(self.address, names)
-            return {variable(name): address.uri() for name, address in zip(names, addresses, strict=True)}
+            found = {name: pool.submit(copy_context().run, self.address, name) for name in names}
+            return {variable(name): address.result().uri() for name, address in found.items()}
 
     def address(self, name: str) -> Address:
         """Where the connection is."""

@@ -25,7 +25,7 @@ _BUSY_SECONDS = 30.0
 _VERSION = 1
 
 RUNNING, SUCCESS, FAILED, CANCELLED = "running", "success", "failed", "cancelled"
-SKIPPED, UPSTREAM_FAILED, PENDING = "skipped", "upstream_failed", "pending"
+SKIPPED, UPSTREAM_FAILED, PENDING, UP_FOR_RETRY = "skipped", "upstream_failed", "pending", "up_for_retry"
 
 
 @dataclass

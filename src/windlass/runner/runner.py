@@ -32,7 +32,7 @@ from windlass.plan.templates import variables
 from windlass.runner.attempt import TaskWorker
 from windlass.runner.connections import Connections, names_of
 from windlass.runner.events import Observer, SilentObserver
-from windlass.runner.history import CANCELLED, FAILED, RUNNING, SUCCESS, History, TaskRun, now
+from windlass.runner.history import CANCELLED, FAILED, RUNNING, SUCCESS, UP_FOR_RETRY, History, TaskRun, now
 from windlass.runner.history import Run as RunRecord
 from windlass.runner.schedule import Schedule, select
 from windlass.runner.services import ServiceWorker, port_for
@@ -154,14 +154,19 @@ class Runner:
         self._workers[task.name] = worker
 
         def work() -> None:
-            with logs.bind(run=self._record.run_id, pipeline=self.plan.pipeline, task=task.name):
-                record = worker.run()
-            self._events.put(lambda: self._task_ended(record))
+            try:
+                with logs.bind(run=self._record.run_id, pipeline=self.plan.pipeline, task=task.name):
+                    worker.run()
+            finally:  # even after a defect of our own: the run must come to its end
+                self._events.put(lambda: self._task_ended(worker.record))
 
         threading.Thread(target=work, name=task.name, daemon=True).start()
 
     def _task_ended(self, record: TaskRun) -> None:
         del self._workers[record.task]
+        if record.status in (RUNNING, UP_FOR_RETRY):
+            record.status, record.error, record.ended = FAILED, "windlass failed at this task", now()
+            self._save(record)
         self._schedule.set(record.task, record.status)
 
     def _start_service(self, task: Task, action: Service) -> None:

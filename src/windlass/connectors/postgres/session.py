@@ -26,6 +26,8 @@ __all__ = ["Session", "integrity_error", "lock_timed_out", "postgres_errors"]
 
 T = TypeVar("T")
 
+_starting = threading.Lock()  # `cache` alone would let two threads start a loop each
+
 _CONNECT_TIMEOUT = 15.0
 _OWN_OPTIONS = ("table", "query")  # what `windlass copy postgresql://…?table=t` adds to the address
 
@@ -98,9 +100,14 @@ class Session:
         return self.connection.get_server_version().major
 
 
-@cache
 def _loop() -> asyncio.AbstractEventLoop:
     """The event loop that all sessions share, running in a thread of its own."""
+    with _starting:
+        return _started_loop()
+
+
+@cache
+def _started_loop() -> asyncio.AbstractEventLoop:
     try:
         import uvloop
     except ModuleNotFoundError:  # there is none for Windows
