@@ -1,0 +1,61 @@
+# `make` runs what CI runs. Every target does its own set-up, into .venv.
+
+PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,\
+	$(if $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(p))))
+UV := $(or $(shell command -v uv),.venv/bin/uv)
+UV_VERSION := $(shell sed -n '/^name = "uv"$$/{n;s/version = "\(.*\)"/\1/p;}' uv.lock)
+RUN := .venv/bin
+
+export UV_COMPILE_BYTECODE := 1
+export UV_PROJECT_ENVIRONMENT := .venv
+
+.PHONY: all demo test lint docs bench faults clean
+
+all: lint test docs
+
+demo: .venv/.demo ## run the three example projects
+	@$(RUN)/python examples/demo.py
+
+test: .venv/.dev ## run every test
+	$(RUN)/pytest
+
+lint: .venv/.dev ## format, lint, types, layers, spelling
+	$(RUN)/ruff format --check
+	$(RUN)/ruff check
+	$(RUN)/mypy
+	$(RUN)/lint-imports --no-logo
+	$(RUN)/codespell
+
+docs: .venv/.dev ## build the manual into site/
+	$(RUN)/python docs/generate.py --check
+	$(RUN)/mkdocs build --strict --quiet
+
+bench: .venv/.dev ## measure against the raw limit and peers
+	$(RUN)/python -m benchmarks
+
+faults: .venv/.dev ## kill a copy at N random moments
+	$(RUN)/pytest tests/faults -k random --faults=$(or $(N),60)
+
+clean: ## remove everything that was made
+	rm -rf .venv site dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name .windlass -type d -prune -exec rm -rf {} +
+
+# --- set-up ---
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "windlass needs Python 3.11 or newer on the PATH"; exit 1; }
+	@command -v uv >/dev/null || $(PYTHON) -m venv .venv || { echo "install python3-venv, or uv"; exit 1; }
+	@command -v uv >/dev/null || .venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@command -v uv >/dev/null && uv venv --quiet --allow-existing --python $(PYTHON) .venv || true
+
+.venv/.demo: .venv/bin/python pyproject.toml uv.lock
+	@echo "setting up .venv (once)"
+	@$(UV) sync --quiet --frozen --inexact --no-default-groups --extra all
+	@$(RUN)/python -m compileall -q src
+	@touch $@
+
+.venv/.dev: .venv/bin/python pyproject.toml uv.lock
+	@$(UV) sync --quiet --frozen --inexact --all-groups
+	@$(RUN)/python -m compileall -q src
+	@touch $@

@@ -1,0 +1,147 @@
+"""Fixtures that all tests share: real servers, a way to call the command line, and golden files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn
+from uuid import uuid4
+
+import pytest
+
+from windlass.connections import Address
+from windlass.connectors.postgres.session import Session
+from windlass.devservices import DevServices
+from windlass.plan.model import Connection
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite golden files; never in CI")
+    parser.addoption("--faults", type=int, default=60, help="how many random kills the fault tests do")
+
+
+def missing(what: str) -> NoReturn:
+    """Skip a test for want of a tool or server; on CI that is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is missing, and on CI nothing is skipped")
+    pytest.skip(f"{what} is missing")
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a command printed, and its exit code."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+@pytest.fixture
+def windlass(tmp_path: Path) -> Callable[..., Output]:
+    """Call the command line, in a folder of the test's own, and wait for its end."""
+
+    def call(*arguments: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> Output:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "AIRFLOW_CONN_"))}
+        done = subprocess.run(
+            [sys.executable, "-m", "windlass", *map(str, arguments)],
+            cwd=cwd or tmp_path,
+            env={**environment, **(env or {})},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        return Output(done.returncode, done.stdout, done.stderr)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+    """A real Postgres, started once a test session (and worker)."""
+    folder = tmp_path_factory.mktemp("postgres")
+    services = DevServices(folder, folder)
+    yield services.start("server", Connection(type="postgres"))
+    services.close()
+
+
+@pytest.fixture
+def make_database(postgres_server: Address) -> Iterator[Callable[[], Address]]:
+    """Makes empty databases on the server; they are dropped after the test."""
+    made: list[str] = []
+
+    def make() -> Address:
+        name = f"test_{uuid4().hex[:12]}"
+        _administer(postgres_server, f'CREATE DATABASE "{name}"')
+        made.append(name)
+        return replace(postgres_server, database=name)
+
+    yield make
+    for name in made:
+        _administer(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def database(make_database: Callable[[], Address]) -> Address:
+    """An empty database."""
+    return make_database()
+
+
+def _administer(server: Address, sql: str) -> None:
+    session = Session(server)
+    try:
+        session.execute(sql)
+    finally:
+        session.close()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a project of the given files (`{"pipelines/p.yaml": text}`) in a folder of the test's own."""
+
+    def make(files: dict[str, str], name: str = "project") -> Path:
+        root = tmp_path / name
+        for path, text in {"windlass.yaml": "project: test\n", **files}.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(text, encoding="utf-8")
+        return root
+
+    return make
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Callable[[str], Path]:
+    """A copy of an example project, without what earlier runs of it left behind."""
+
+    def copy(name: str) -> Path:
+        target = tmp_path / name
+        shutil.copytree(ROOT / "examples" / name, target, ignore=shutil.ignore_patterns(".windlass", "node_modules"))
+        return target
+
+    return copy
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, Path], None]:
+    """Compare text with a golden file, or write that with --update-golden."""
+
+    def compare(text: str, file: Path) -> None:
+        if request.config.getoption("--update-golden"):
+            assert not os.environ.get("CI"), "golden files are never written on CI"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        assert text == file.read_text(encoding="utf-8"), f"differs from {file}; see --update-golden"
+
+    return compare
