@@ -1,0 +1,208 @@
+"""Writes the reference pages that come from the code: YAML keys, commands, exit codes.
+
+python docs/generate.py            write them
+python docs/generate.py --check    fail if one of them is not as it would be written
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from windlass.cli.main import COMMANDS, cli
+from windlass.errors import ExitCode
+from windlass.registry import CONNECTORS
+from windlass.spec import copy, kinds, pipeline, project
+from windlass.spec.model import Model
+from windlass.spec.schema import documentation
+
+FOLDER = Path(__file__).parent / "reference"
+NOTICE = "<!-- Written by docs/generate.py from the code. Change the code, not this page. -->\n"
+
+# heading, model, where it stands in the file
+PIPELINE = (
+    ("The pipeline", pipeline.Pipeline, "the top of the file"),
+    ("Defaults", pipeline.Defaults, "`defaults`"),
+    ("A task", pipeline.Task, "`tasks.NAME`"),
+    ("copy", copy.Copy, "`tasks.NAME.copy`"),
+    ("copy: from", copy.Source, "`copy.from`"),
+    ("copy: to", copy.Destination, "`copy.to`"),
+    ("copy: csv", copy.CsvOptions, "`copy.from.csv` and `copy.to.csv`"),
+    ("copy: parquet", copy.ParquetOptions, "`copy.to.parquet`"),
+    ("copy: select", copy.SelectColumn, "`copy.select.NAME`"),
+    ("copy: validate", copy.Validate, "`copy.validate`"),
+    ("copy: rules of a column", copy.ColumnRules, "`copy.validate.columns.NAME`"),
+    ("copy: quarantine", copy.QuarantineTo, "`copy.quarantine`"),
+    ("copy: incremental", copy.Incremental, "`copy.incremental`"),
+    ("copy: partition", copy.Partition, "`copy.partition`"),
+    ("sql", kinds.Sql, "`tasks.NAME.sql`"),
+    ("run", kinds.Run, "`tasks.NAME.run`"),
+    ("service", kinds.Service, "`tasks.NAME.service`"),
+    ("download", kinds.Download, "`tasks.NAME.download`"),
+    ("check", kinds.Check, "`tasks.NAME.check`"),
+    ("check: rows", kinds.RowCount, "`check.rows`, where it is not a number"),
+    ("check: freshness", kinds.Freshness, "`check.freshness`"),
+    ("trigger", kinds.Trigger, "`tasks.NAME.trigger`"),
+)
+PROJECT = (
+    ("The project", project.Project, "the top of the file"),
+    ("A connection", project.Connection, "`connections.NAME`"),
+    ("A dev service", project.DevService, "`connections.NAME.dev`"),
+    ("Images", project.Images, "`images`"),
+)
+EXIT_CODES = {
+    ExitCode.SUCCESS: "Everything succeeded.",
+    ExitCode.FAILED: "A task failed, or a check did; trying again changes nothing.",
+    ExitCode.USAGE: "The command line or a file does not make sense. Nothing was run.",
+    ExitCode.RETRYABLE: "It may work later: a server is away, a disk is full, another run is going on.",
+    ExitCode.INTERRUPTED: "Stopped by Ctrl-C. What was running was stopped and recorded as cancelled.",
+    ExitCode.TERMINATED: "Stopped by SIGTERM, likewise.",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with --check compare them. Returns the exit code."""
+    pages = {
+        "pipeline.md": keys_page("Pipeline file", "pipelines/NAME.yaml", PIPELINE, "pipeline"),
+        "project.md": keys_page("Project file", "windlass.yaml", PROJECT, "project"),
+        "commands.md": commands_page(),
+        "exit-codes.md": exit_codes_page(),
+    }
+    stale = [name for name, text in pages.items() if _read(FOLDER / name) != text]
+    if "--check" in arguments:
+        for name in stale:
+            click.echo(f"docs/reference/{name} is not up to date: run python docs/generate.py", err=True)
+        return 1 if stale else 0
+    for name in stale:
+        (FOLDER / name).write_text(pages[name], encoding="utf-8")
+    return 0
+
+
+def _read(file: Path) -> str | None:
+    return file.read_text(encoding="utf-8") if file.exists() else None
+
+
+# --- YAML keys -----------------------------------------------------------------------------------
+
+
+def keys_page(title: str, file: str, models: Any, schema: Any) -> str:
+    """Every key of a file, model by model."""
+    lines = [NOTICE, f"# {title}\n", f"Every key of `{file}`. A key that is not here is an error. "]
+    lines.append(f"`windlass schema {schema}` prints the same as JSON Schema, for editors.\n")
+    for heading, model, place in models:
+        lines += [
+            f"## {heading}\n",
+            f"{_first_line(model)} Stands at {place}.\n",
+            *_keys(model),
+            "",
+        ]
+    if schema == "project":
+        lines += ["## Types of connections\n", *_connection_types()]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _first_line(model: type[Model]) -> str:
+    return (model.__doc__ or "").strip().splitlines()[0]
+
+
+def _keys(model: type[Model]) -> Iterator[str]:
+    schema = model.model_json_schema(by_alias=True, mode="validation")
+    yield "| key | value | default | meaning |"
+    yield "|---|---|---|---|"
+    for key, text in documentation(model).items():
+        entry = schema["properties"][key]
+        default = "required" if key in schema.get("required", ()) else _default(entry)
+        yield f"| `{key}` | {_value(entry)} | {default} | {_cell(text)} |"
+
+
+def _default(entry: dict[str, Any]) -> str:
+    value = entry.get("default")
+    if value in (None, [], {}, "") or isinstance(value, dict):
+        return ""
+    if isinstance(value, float) and "examples" in entry:
+        return f"`{value:g}s`"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"`{text}`"
+
+
+def _value(entry: dict[str, Any]) -> str:
+    """What a key takes, in a few words, from its JSON Schema."""
+    if "$ref" in entry:
+        return "a mapping"
+    if "anyOf" in entry:
+        options = [_value(option) for option in entry["anyOf"] if option.get("type") != "null"]
+        return " or ".join(dict.fromkeys(options))
+    if "enum" in entry:
+        return ", ".join(f"`{item}`" for item in entry["enum"])
+    if "const" in entry:
+        return f"`{entry['const']}`"
+    if "examples" in entry:
+        return " or ".join(f"`{example}`" for example in entry["examples"])
+    if entry.get("type") == "array":
+        return f"a list of {_value(entry['items'])}"
+    if entry.get("type") == "object":
+        inner = entry.get("additionalProperties")
+        return f"a mapping to {_value(inner)}" if isinstance(inner, dict) and inner else "a mapping"
+    words = {
+        "string": "text",
+        "integer": "a whole number",
+        "number": "a number",
+        "boolean": "`true` or `false`",
+    }
+    return words.get(
+        entry.get("type", ""), f"text like `{entry['pattern']}`" if "pattern" in entry else "a value"
+    )
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _connection_types() -> Iterator[str]:
+    yield "| type | tables | dev service | alerts |"
+    yield "|---|---|---|---|"
+    for name, connector in CONNECTORS.items():
+        keys = ", ".join(f"`{key}`" for key in connector.dev_keys)
+        dev = f"yes ({keys})" if connector.dev_service and keys else "yes" if connector.dev_service else ""
+        yield f"| `{name}` | {'yes' if connector.database else ''} | {dev} | {'yes' if connector.alert else ''} |"
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+def commands_page() -> str:
+    """The help of every command."""
+    lines = [NOTICE, "# Commands\n", "```text", _help(cli, "windlass"), "```\n"]
+    for name in COMMANDS:
+        context = click.Context(cli, info_name="windlass")
+        command = cli.get_command(context, name)
+        assert command is not None
+        lines += [f"## windlass {name}\n", "```text", _help(command, f"windlass {name}"), "```\n"]
+        if isinstance(command, click.Group):
+            for sub in command.commands.values():
+                title = f"windlass {name} {sub.name}"
+                lines += [f"### {title}\n", "```text", _help(sub, title), "```\n"]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _help(command: click.Command, name: str) -> str:
+    context = click.Context(command, info_name=name, max_content_width=100, terminal_width=100)
+    return command.get_help(context)
+
+
+def exit_codes_page() -> str:
+    """The exit codes."""
+    rows = [f"| {int(code)} | {text} |" for code, text in EXIT_CODES.items()]
+    lines = [NOTICE, "# Exit codes\n", "| code | meaning |", "|---|---|", *rows]
+    lines.append(
+        "\nA task that a scheduler starts with `windlass exec` ends with the same codes; 3 is the one to retry."
+    )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
