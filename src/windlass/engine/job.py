@@ -74,6 +74,9 @@ class Job:
     deliver: Callable[[Path], None] | None = None
     """Called with the finished quarantine file, before the commit."""
 
+    input: str | None = None
+    """What identifies the input, where its source's own fingerprint does not."""
+
     force: bool = False
     meter: Meter = _ignore
 

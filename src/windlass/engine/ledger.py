@@ -62,7 +62,7 @@ def _digest(job: Job, source: Source) -> str:
     """What identifies the input: where it is read from, and what is taken of it."""
     copy = job.copy
     what = {
-        "source": source.fingerprint(),
+        "source": job.input or source.fingerprint(),
         "select": [(column.name, column.source, column.type) for column in copy.select],
         "cursor": copy.cursor,
     }

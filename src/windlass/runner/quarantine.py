@@ -1,7 +1,8 @@
 """Rows in quarantine, over all runs: what waits, and how mended rows are loaded.
 
-A replay loads the records of a quarantine file by the copy that set them aside. Its run key is a hash
-of the records, so replaying the same file twice loads it once; what is loaded leaves the quarantine.
+A replay loads rows of a quarantine by the copy that set them aside. They are first put into a file of their
+own, `TASK.ndjson.replaying`, whose hash is the run key of the load. If windlass dies, the next replay finds
+that file and begins with it; the ledger knows whether its rows are there. What is loaded leaves the quarantine.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import shutil
+import os
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -78,44 +79,78 @@ def quarantine_file(project: Path, run_id: str, task: str) -> Path:
 
 
 def replay(project: Path, run: Run, task: str, mended: Path | None = None) -> Replay:
-    """Load the records of a quarantine, or of a mended copy of it. What still does not fit stays there."""
-    state = StateFolder.of(project)
+    """Load the records of a quarantine, or of a mended copy of it. What still does not fit stays there.
+
+    Only rows that are still in quarantine are loaded, so a mended copy may be replayed again and again.
+    """
     file = quarantine_file(project, run.run_id, task)
-    records, unmended = _mended(mended or file)
-    if not records:
-        return Replay(0, len(unmended))
+    pending = file.with_name(f"{file.name}.replaying")
+    loaded = 0
+    if pending.exists():  # a replay before this one did not come to its end
+        loaded += _load(project, run, task, pending, file)
+    waiting = {row["id"]: row for row in read_quarantine(file)}
+    rows = [row for row in read_quarantine(mended or file) if row.get("id") in waiting and _record(row)]
+    if rows:
+        _write(pending, rows)
+        loaded += _load(project, run, task, pending, file)
+    left = sum(1 for _ in read_quarantine(file))
+    if left == 0:
+        file.unlink()
+    return Replay(loaded, left)
+
+
+def _load(project: Path, run: Run, task: str, pending: Path, file: Path) -> int:
+    """Load the rows of the pending file, take those that fitted out of the quarantine, and end the replay.
+
+    The run key is a hash of the rows: if it already was loaded, the ledger says so, and only the rest is done.
+    """
+    rows = list(read_quarantine(pending))
+    state = StateFolder.of(project)
     plan = from_json(state.run(run.run_id).plan.read_bytes())
     action = render_strings(plan.task(task).action, _variables(run, plan))
     assert isinstance(action, Copy)
+    key = hashlib.sha256(pending.read_bytes()).hexdigest()[:32]
     state.scratch.mkdir(parents=True, exist_ok=True)
     connections = Connections(plan.connections, project, state)
     with closing(connections), TemporaryDirectory(dir=state.scratch) as folder:
-        source, left = Path(folder) / "records.ndjson", Path(folder) / "left.ndjson"
-        source.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
+        records = Path(folder) / "records.ndjson"
+        _write(records, [_record(row) or {} for row in rows])
         job = Job(
-            copy=_replayed(action, source),
-            identity=Identity(plan.pipeline, f"{task}.replay", run.run_id, _digest(records)),
+            copy=_replayed(action, records),
+            identity=Identity(plan.pipeline, f"{task}.replay", run.run_id, key),
+            input=key,
             workspace=Workspace(project, project),
             addresses={name: connections.address(name) for name in names_of(action)},
             scratch_folder=state.scratch,
-            quarantine_file=left,
+            quarantine_file=pending.with_name(f"{pending.name}.left"),
         )
-        result = copy(job)
-        still = [*unmended, *(read_quarantine(left) if left.exists() else ())]
-    _keep(still, file)
-    return Replay(result.counts.written, len(still))
+        loaded = copy(job).counts.written
+    _settle(rows, pending, file)
+    return loaded
 
 
-def _mended(file: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The records to load, and the rows of which none can be made."""
-    records, unmended = [], []
-    for row in read_quarantine(file):
-        record = row.get("record") or _taken_apart(row)
-        if isinstance(record, dict):
-            records.append(record)
-        else:
-            unmended.append(row)
-    return records, unmended
+def _settle(rows: list[dict[str, Any]], pending: Path, file: Path) -> None:
+    """Take what was loaded out of the quarantine; what was refused again stays, with its new reason."""
+    left_file = pending.with_name(f"{pending.name}.left")
+    refused = {row["line"]: row for row in read_quarantine(left_file)} if left_file.exists() else {}
+    done = {}
+    for line, row in enumerate(rows, 1):
+        news = (
+            {name: refused[line][name] for name in ("reason", "message", "column", "value")}
+            if line in refused
+            else None
+        )
+        done[row["id"]] = news and {**row, **news}
+    kept = [done.get(row["id"], row) for row in read_quarantine(file)]
+    _write(file, [row for row in kept if row is not None])
+    left_file.unlink(missing_ok=True)
+    pending.unlink()
+
+
+def _record(row: dict[str, Any]) -> dict[str, Any] | None:
+    """The record of a row, if it has one, or its raw text can be taken apart."""
+    record = row.get("record")
+    return record if isinstance(record, dict) else _taken_apart(row)
 
 
 def _taken_apart(row: dict[str, Any]) -> dict[str, Any] | None:
@@ -168,19 +203,11 @@ def _variables(run: Run, plan: Plan) -> dict[str, object]:
     return known
 
 
-def _digest(records: list[dict[str, Any]]) -> str:
-    return hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def _keep(rows: list[dict[str, Any]], file: Path) -> None:
-    """Only these rows stay in the quarantine; what was there before is kept beside it, as replayed."""
-    number = len(list(file.parent.glob(f"{file.stem}.*.replayed")))
-    shutil.copyfile(file, file.with_name(f"{file.stem}.{number}.replayed"))
-    if not rows:
-        file.unlink()
-        return
+def _write(file: Path, rows: list[dict[str, Any]]) -> None:
     temporary = file.with_name(f".{file.name}.tmp")
-    temporary.write_text(
-        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
-    )
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    with temporary.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
     temporary.replace(file)
