@@ -30,7 +30,7 @@ docs: .venv/.dev ## build the manual into site/
 	$(RUN)/python docs/generate.py --check
 	$(RUN)/mkdocs build --strict --quiet
 
-bench: .venv/.dev ## measure against the raw limit and peers
+bench: .venv/.bench ## measure against the raw limit and peers
 	$(RUN)/python -m benchmarks
 
 faults: .venv/.dev ## kill a copy at N random moments
@@ -56,6 +56,11 @@ clean: ## remove everything that was made
 	@touch $@
 
 .venv/.dev: .venv/bin/python pyproject.toml uv.lock
-	@$(UV) sync --quiet --frozen --inexact --all-groups
+	@$(UV) sync --quiet --frozen --inexact --group dev --group docs
+	@$(RUN)/python -m compileall -q src
+	@touch $@
+
+.venv/.bench: .venv/bin/python pyproject.toml uv.lock
+	@$(UV) sync --quiet --frozen --inexact --group dev --group bench
 	@$(RUN)/python -m compileall -q src
 	@touch $@

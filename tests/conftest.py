@@ -53,7 +53,9 @@ def windlass(tmp_path: Path) -> Callable[..., Output]:
     """Call the command line, in a folder of the test's own, and wait for its end."""
 
     def call(*arguments: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> Output:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "AIRFLOW_CONN_"))}
+        environment = {
+            k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "AIRFLOW_CONN_"))
+        }
         done = subprocess.run(
             [sys.executable, "-m", "windlass", *map(str, arguments)],
             cwd=cwd or tmp_path,
@@ -127,7 +129,9 @@ def example(tmp_path: Path) -> Callable[[str], Path]:
 
     def copy(name: str) -> Path:
         target = tmp_path / name
-        shutil.copytree(ROOT / "examples" / name, target, ignore=shutil.ignore_patterns(".windlass", "node_modules"))
+        shutil.copytree(
+            ROOT / "examples" / name, target, ignore=shutil.ignore_patterns(".windlass", "node_modules")
+        )
         return target
 
     return copy

@@ -19,7 +19,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-_BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.M | re.S)
+_BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _TITLE = re.compile(r'title="([^"]+)"')
 _EXIT = re.compile(r"\s+# exit (\d+)$")
 
@@ -42,7 +42,7 @@ def blocks(page: Path) -> list[tuple[str, str, str]]:
 
 def commands(block: str) -> Iterator[Command]:
     """The commands of a console block."""
-    for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
         line, _, output = part.partition("\n")
         code = _EXIT.search(line)
         yield Command(_EXIT.sub("", line), int(code[1]) if code else 0, output.strip("\n"))
@@ -52,7 +52,7 @@ def matches(expected: str, printed: str) -> bool:
     """Whether the output is what the page says."""
     pieces = [re.escape(" ".join(piece.split())) for piece in expected.split("…")]
     pattern = ".*".join(piece.strip() for piece in pieces).replace(r"\ ", r"\s*")
-    return re.fullmatch(rf"\s*{pattern}\s*", " ".join(printed.split()), re.S) is not None
+    return re.fullmatch(rf"\s*{pattern}\s*", " ".join(printed.split()), re.DOTALL) is not None
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ from windlass.errors import Problem, SpecError, did_you_mean
 
 
 def test_a_problem_shows_where_what_and_what_may_have_been_meant() -> None:
-    problem = Problem("orders.yaml", 14, 7, "unknown key 'tabel'", "      tabel: orders", "did you mean 'table'?")
+    problem = Problem(
+        "orders.yaml", 14, 7, "unknown key 'tabel'", "      tabel: orders", "did you mean 'table'?"
+    )
     assert str(SpecError([problem])) == (
         "orders.yaml:14:7: unknown key 'tabel'\n"
         "  14 |       tabel: orders\n"

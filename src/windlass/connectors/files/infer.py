@@ -37,6 +37,7 @@ _TESTS = {
 """SQL that is true for a value that fits the type; the first type that all values fit is taken."""
 
 _HEAD_ROWS = 2_000
+_NO_VALUE = ""
 
 
 def infer_types(scratch: Scratch, rows: str, columns: Sequence[str]) -> dict[str, str | None]:
@@ -47,19 +48,25 @@ def infer_types(scratch: Scratch, rows: str, columns: Sequence[str]) -> dict[str
     everything = tuple(_TESTS)
     head = f"(SELECT * FROM {rows} LIMIT {_HEAD_ROWS})"
     probable = _first_fitting(scratch, head, dict.fromkeys(columns, everything))
-    expected = {name: (kind,) if kind else everything for name, kind in probable.items()}
-    found = _first_fitting(scratch, rows, expected)
-    surprising = [name for name, kind in found.items() if kind is None and len(expected[name]) == 1]
+    unknown = {name: everything for name, kind in probable.items() if kind == _NO_VALUE}
+    expected = {name: (kind,) for name, kind in probable.items() if kind in everything}
+    found = {**probable, **_first_fitting(scratch, rows, {**unknown, **expected})}
+    surprising = [name for name in expected if found[name] is None]
     found.update(_first_fitting(scratch, rows, dict.fromkeys(surprising, everything)))
     return {
-        name: _decimal(scratch, rows, name) if kind == "DECIMAL" else kind for name, kind in found.items()
+        name: _decimal(scratch, rows, name) if kind == "DECIMAL" else _known(kind)
+        for name, kind in found.items()
     }
+
+
+def _known(kind: str | None) -> str | None:
+    return None if kind == _NO_VALUE else kind
 
 
 def _first_fitting(
     scratch: Scratch, rows: str, candidates: Mapping[str, Sequence[str]]
 ) -> dict[str, str | None]:
-    """For each column the first of its candidate types that all its values fit."""
+    """For each column the first of its candidate types that all its values fit; _NO_VALUE without values."""
     if not candidates:
         return {}
     counts = [
@@ -71,9 +78,8 @@ def _first_fitting(
     found: dict[str, str | None] = {}
     for name, kinds in candidates.items():
         total, fits = next(numbers), [next(numbers) for _ in kinds]
-        found[name] = next(
-            (kind for kind, fit in zip(kinds, fits, strict=True) if total and fit == total), None
-        )
+        fitting = (kind for kind, fit in zip(kinds, fits, strict=True) if fit == total)
+        found[name] = next(fitting, None) if total else _NO_VALUE
     return found
 
 

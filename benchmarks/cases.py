@@ -1,0 +1,155 @@
+"""What is measured: for each way of copying, the limit, windlass, and peers, as commands to run."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.data import Data
+
+__all__ = ["Case", "Contender", "all_cases"]
+
+PEERS = Path(__file__).parent / "peers"
+WINDLASS = f"{shlex.quote(str(Path(sys.executable).parent / 'windlass'))} copy"
+PYTHON = shlex.quote(sys.executable)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Somebody who does the copy: a shell command. `share` is the part of the rows it is given."""
+
+    name: str
+    command: str
+    share: float = 1.0
+    slow: bool = False
+    """Measured in fewer rounds."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way of copying. The first contender is the limit."""
+
+    name: str
+    rows: int
+    contenders: list[Contender]
+    count: str
+    """Shell command that prints how many rows arrived."""
+
+    output: Path | None = field(default=None)
+
+
+def all_cases(data: Data, folder: Path) -> list[Case]:
+    """The cases, in the order of the table."""
+    return [
+        _between_databases("postgres → postgres, narrow", data, "tb_trx_src", "tb_trx_dest", data.narrow),
+        _between_databases("postgres → postgres, wide", data, "wide", "wide", data.wide),
+        _csv_to_parquet(data, folder),
+        _csv_to_postgres(data),
+        _parquet_to_postgres(data),
+        _postgres_to_parquet(data, folder),
+    ]
+
+
+def _between_databases(name: str, data: Data, source: str, target: str, rows: int) -> Case:
+    x, y = data.server.uri("x"), data.server.uri("y")
+    psql_x, psql_y = shlex.join(data.server.psql("x")), shlex.join(data.server.psql("y"))
+    out, into = f"COPY {source} TO STDOUT (FORMAT binary)", f"COPY {target} FROM STDIN (FORMAT binary)"
+    return Case(
+        name,
+        rows,
+        [
+            Contender("psql COPY pipe", f"{psql_x} -c '{out}' | {psql_y} -c '{into}'"),
+            Contender("windlass", f"{WINDLASS} '{x}?table={source}' '{y}?table={target}'"),
+            Contender("ADBC", _peer("adbc_pg_to_pg", x, source, y, target)),
+            Contender(
+                "Sling",
+                _sling(x, f"--src-stream public.{source}", y, f"--tgt-object public.{target}"),
+                slow=True,
+            ),
+            Contender("dlt", _peer("dlt_pg_to_pg", x, source, y, target), slow=True),
+            Contender("one INSERT a row", _peer("insert_rows", x, source, y, target), share=0.1, slow=True),
+        ],
+        _count(data, target),
+    )
+
+
+def _csv_to_parquet(data: Data, folder: Path) -> Case:
+    out = folder / "out.parquet"
+    return Case(
+        "csv → parquet",
+        data.csv_rows,
+        [
+            Contender("DuckDB", _peer("duckdb_csv_to_parquet", str(data.csv), str(out))),
+            Contender("windlass", f"{WINDLASS} {data.csv} {out}"),
+            Contender("polars", _peer("polars_csv_to_parquet", str(data.csv), str(out))),
+            Contender("pandas", _peer("pandas_csv_to_parquet", str(data.csv), str(out)), slow=True),
+            Contender("dlt", _peer("dlt_csv_to_parquet", str(data.csv), str(out)), slow=True),
+        ],
+        _peer("count_parquet", str(out)),
+        out,
+    )
+
+
+def _csv_to_postgres(data: Data) -> Case:
+    psql, uri = shlex.join(data.server.psql("y")), data.server.uri("y")
+    copy = f"\\copy wide FROM '{data.csv}' WITH (FORMAT csv, HEADER)"
+    return Case(
+        "csv → postgres",
+        data.csv_rows,
+        [
+            Contender("psql \\copy", f"{psql} -c {shlex.quote(copy)}"),
+            Contender("windlass", f"{WINDLASS} {data.csv} '{uri}?table=wide'"),
+            Contender("ADBC from DuckDB", _peer("adbc_to_pg", str(data.csv), uri, "wide")),
+            Contender(
+                "Sling",
+                _sling(None, f"--src-stream file://{data.csv}", uri, "--tgt-object public.wide"),
+                slow=True,
+            ),
+        ],
+        _count(data, "wide"),
+    )
+
+
+def _parquet_to_postgres(data: Data) -> Case:
+    uri = data.server.uri("y")
+    return Case(
+        "parquet → postgres",
+        data.wide,
+        [
+            Contender("ADBC", _peer("adbc_to_pg", str(data.parquet), uri, "wide")),
+            Contender("windlass", f"{WINDLASS} {data.parquet} '{uri}?table=wide'"),
+            Contender("asyncpg records", _peer("asyncpg_from_parquet", str(data.parquet), uri, "wide")),
+        ],
+        _count(data, "wide"),
+    )
+
+
+def _postgres_to_parquet(data: Data, folder: Path) -> Case:
+    uri, out = data.server.uri("x"), folder / "wide-out.parquet"
+    return Case(
+        "postgres → parquet",
+        data.wide,
+        [
+            Contender("ADBC", _peer("adbc_to_parquet", uri, "wide", str(out))),
+            Contender("windlass", f"{WINDLASS} '{uri}?table=wide' {out}"),
+            Contender("asyncpg records", _peer("asyncpg_to_parquet", uri, "wide", str(out))),
+        ],
+        _peer("count_parquet", str(out)),
+        out,
+    )
+
+
+def _peer(script: str, *arguments: str) -> str:
+    return f"{PYTHON} {PEERS / script}.py {shlex.join(arguments)}"
+
+
+def _sling(source: str | None, stream: str, target: str, into: str) -> str:
+    options = f"{stream} --tgt-conn '{target}?sslmode=disable' {into} --mode full-refresh"
+    conn = f"--src-conn '{source}?sslmode=disable' " if source else ""
+    return f"{PYTHON} {PEERS / 'sling_run.py'} run {conn}{options}"
+
+
+def _count(data: Data, table: str) -> str:
+    return f"{shlex.join(data.server.psql('y'))} -c 'SELECT count(*) FROM {table}'"

@@ -1,0 +1,82 @@
+"""The data: made once, the same each time.
+
+narrow   5 million rows of `tb_trx_src`: integer, date, bigint
+wide     2 million rows: bigint, numeric, timestamptz, text, jsonb, boolean, double
+wide.csv, wide.parquet   the wide table, 4 million rows of CSV and 2 million of Parquet
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.servers import Server
+
+__all__ = ["Data", "make", "reset"]
+
+_WIDE = """
+    g::bigint AS id,
+    (g * 1.37)::numeric(12,2) AS amount,
+    timestamptz '2021-01-01' + g * interval '1 minute' AS at_time,
+    md5(g::text) || ' text ' || g AS note,
+    jsonb_build_object('a', g, 'b', md5(g::text)) AS doc,
+    g % 2 = 0 AS flag,
+    sqrt(g) AS score
+"""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where the data are, and how many rows they have."""
+
+    server: Server
+    csv: Path
+    parquet: Path
+    narrow: int
+    wide: int
+    csv_rows: int
+
+
+def make(server: Server, folder: Path, scale: float) -> Data:
+    """Fill the database `x`, and write the files; `y` stays empty."""
+    narrow, wide, csv_rows = (round(n * scale) for n in (5_000_000, 2_000_000, 4_000_000))
+    for database in ("x", "y"):
+        server.sql("postgres", f"CREATE DATABASE {database}")
+    server.sql(
+        "x",
+        "CREATE TABLE tb_trx_src AS SELECT g::int AS id, date '2020-01-01' + (g % 1000) AS creation_date, "
+        f"(g::bigint * 7919) % 100000 AS sale_value FROM generate_series(1, {narrow}) AS g",
+    )
+    server.sql("x", f"CREATE TABLE wide AS SELECT {_WIDE} FROM generate_series(1, {wide}) AS g")
+    server.sql("x", "VACUUM ANALYZE")
+    data = Data(server, folder / "wide.csv", folder / "wide.parquet", narrow, wide, csv_rows)
+    _write_csv(data)
+    _write_parquet(data)
+    reset(server)
+    server.sql("x", "CHECKPOINT")
+    return data
+
+
+def reset(server: Server) -> None:
+    """Empty target tables, as they are before every measurement."""
+    server.sql(
+        "y",
+        "DROP TABLE IF EXISTS tb_trx_dest, wide;"
+        "CREATE TABLE tb_trx_dest (id int, creation_date date, sale_value bigint);"
+        "CREATE TABLE wide (id bigint, amount numeric(12,2), at_time timestamptz, note text, doc jsonb, "
+        "flag boolean, score double precision)",
+    )
+
+
+def _write_csv(data: Data) -> None:
+    query = f"SELECT {_WIDE} FROM generate_series(1, {data.csv_rows}) AS g"
+    data.server.sql("x", f"\\copy ({' '.join(query.split())}) TO '{data.csv}' WITH (FORMAT csv, HEADER)")
+
+
+def _write_parquet(data: Data) -> None:
+    import duckdb
+
+    types = "{'id': 'BIGINT', 'amount': 'DECIMAL(12,2)', 'at_time': 'TIMESTAMPTZ', 'doc': 'JSON'}"
+    duckdb.sql(
+        f"COPY (SELECT * FROM read_csv('{data.csv}', types = {types}) LIMIT {data.wide}) TO '{data.parquet}'"
+    )
