@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
+import os
 import signal
 import sys
 import threading
@@ -120,7 +120,7 @@ def copy_command(
     to_end, to_address = _destination(
         destination, cast("FileFormat | None", to_format), cast("Mode", mode), key
     )
-    run_id = f"copy-{secrets.token_hex(6)}"
+    run_id = f"copy-{os.urandom(6).hex()}"
     job = Job(
         copy=Copy(
             source=from_end,
