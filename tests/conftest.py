@@ -129,9 +129,8 @@ def example(tmp_path: Path) -> Callable[[str], Path]:
 
     def copy(name: str) -> Path:
         target = tmp_path / name
-        shutil.copytree(
-            ROOT / "examples" / name, target, ignore=shutil.ignore_patterns(".windlass", "node_modules")
-        )
+        made = (".windlass", "node_modules", "__pycache__", "downloads", "imported_data", "processed_data")
+        shutil.copytree(ROOT / "examples" / name, target, ignore=shutil.ignore_patterns(*made))
         return target
 
     return copy
