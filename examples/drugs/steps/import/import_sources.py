@@ -104,8 +104,10 @@ def summary(copies: list[dict[str, Any]]) -> int:
 
 
 def to_read(path: str) -> Path:
-    """A file of the workspace; of the project, where the workspace has none."""
-    return WORKSPACE / path if (WORKSPACE / path).exists() else PROJECT / path
+    """A file, or a pattern: of the workspace; of the project, where the workspace has none."""
+    if Path(path).is_absolute():
+        return Path(path)
+    return WORKSPACE / path if any(WORKSPACE.glob(path)) else PROJECT / path
 
 
 def failed(error: str, *, retryable: bool = False) -> int:
