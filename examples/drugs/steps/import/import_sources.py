@@ -34,7 +34,8 @@ def main() -> int:
         parser.add_argument(f"--{name.replace('_', '-')}", default="")
     parameters = parser.parse_args()
     try:
-        text = to_read(parameters.config_file).read_text(encoding="utf-8")
+        file = base_of(parameters.config_file) / parameters.config_file
+        text = file.read_text(encoding="utf-8")
         sources, settings = read_config(text, parameters.config_file, parameters.env)
         chosen = choose(sources, parameters)
         folder = output_folder(parameters.bucket_name, parameters.output_folder)
@@ -68,8 +69,9 @@ def import_source(
         "encoding": source.encoding,
         "max-bad-rows": settings.get("max_bad_rows", ""),
     }
-    command = ["windlass", *(["--debug"] if debug else []), "copy", str(to_read(source.source)), str(target)]
-    command += ["--json", *(f"--{name}={value}" for name, value in options.items() if value != "")]
+    command = ["windlass", "-C", str(base_of(source.source)), *(["--debug"] if debug else [])]
+    command += ["copy", source.source, str(target), "--json"]
+    command += [f"--{name}={value}" for name, value in options.items() if value != ""]
     if debug:
         say("command", level="debug", source=source.source_id, command=command)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -103,11 +105,11 @@ def summary(copies: list[dict[str, Any]]) -> int:
     return failed("\n".join(copy["error"] for copy in errors), retryable=retryable)
 
 
-def to_read(path: str) -> Path:
-    """A file, or a pattern: of the workspace; of the project, where the workspace has none."""
-    if Path(path).is_absolute():
-        return Path(path)
-    return WORKSPACE / path if any(WORKSPACE.glob(path)) else PROJECT / path
+def base_of(path: str) -> Path:
+    """What a path (or a pattern) is relative to: the workspace, or the project if the workspace has no such file."""
+    if Path(path).is_absolute() or any(WORKSPACE.glob(path)):
+        return WORKSPACE
+    return PROJECT
 
 
 def failed(error: str, *, retryable: bool = False) -> int:

@@ -49,7 +49,8 @@ def set_aside(folder: Path) -> Iterator[Decision]:
         for line in file.read_text(encoding="utf-8").splitlines():
             bad = json.loads(line)
             where = f"{bad['source']}:{bad['line']}" if bad["line"] else bad["source"]
-            yield Decision(where, "left out", bad["message"], before=bad["raw"] or bad["record"])
+            before = bad["record"] if bad["raw"] is None else bad["raw"]
+            yield Decision(where, "left out", bad["message"], before=before)
 
 
 def _read(file: Path) -> Iterator[Row]:
