@@ -143,7 +143,7 @@ def test_a_source_that_fails_does_not_keep_the_others_back(windlass: Windlass, e
         ("{", {}, "config/sources.json:1:2: "),
         ("[]", {}, "expected an object with a list of 'sources'"),
         ('{"sources": [{"source_type": "csv"}]}', {}, "sources[0] has no 'source_id'"),
-        ('{"sources": [{"sorce": "x"}]}', {}, "unknown key 'sorce'; did you mean 'source'?"),
+        ('{"sources": [{"surce": "x"}]}', {}, "unknown key 'surce'; did you mean 'source'?"),
         ('{"sources": [3]}', {}, "sources[0]: expected an object"),
         (None, {"config_file": "none.json"}, "cannot read none.json"),
         (None, {"source_id": "drug"}, "there is no source 'drug'; did you mean 'drugs'?"),

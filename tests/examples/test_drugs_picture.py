@@ -73,7 +73,7 @@ def test_the_picture_shows_every_node_and_link(linked: Run, browser: Browser) ->
     )
     aside = re.search("<aside>(.*?)</aside>", chosen, re.DOTALL)
     assert aside is not None
-    assert "mentioned 2 times" in aside[1]
+    assert "mentioned by 1 publication, 1 journal" in aside[1]
     assert "trapezius ATROPINE muscle" in aside[1]
     assert count(chosen, '<g class="node [a-z]+ faded"') == 37 - 3  # the drug, the article and the journal
 

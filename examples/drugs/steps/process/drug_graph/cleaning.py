@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 
 NOTHING = {"", "-", "n/a", "na", "nan", "none", "null"}
 
@@ -44,6 +44,7 @@ def clean(text: str) -> tuple[str, list[str]]:
     return text, reasons
 
 
+@lru_cache(maxsize=10_000)
 def read_date(text: str) -> tuple[str, str]:
     """The date in ISO 8601, as exact as it was written, and how it was read; "" if it is not understood.
 
@@ -54,7 +55,7 @@ def read_date(text: str) -> tuple[str, str]:
     time_dropped = ", without its time" if day != text else ""
     if re.fullmatch(r"\d{8}", day):
         day = f"{day[:4]} {day[4:6]} {day[6:]}"
-    day = re.sub(r"(?<=\d)(st|nd|rd|th)\b", "", day, flags=re.IGNORECASE)
+    day = re.sub(r"(?<=\d)(st|[nr]d|th)\b", "", day, flags=re.IGNORECASE)
     day = re.sub(r"\bsept\b", "Sep", day, flags=re.IGNORECASE)
     day = re.sub(r"[\s./,-]+", " ", day).strip()
     for form, (written, how) in DATES.items():
