@@ -25,24 +25,26 @@ HEADER = ("pipeline", "task", "status", "read", "written", "quarantined", "bytes
 
 def main() -> int:
     """Run the pipelines one after the other. Returns the first exit code that is not 0."""
-    signal.signal(signal.SIGINT, lambda *_: None)  # the run that is going on gets it too, and ends in order
+    stopped: list[int] = []  # by Ctrl-C, which the run that is going on gets, too: it ends in order
+    signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
     begun, code, runs, reports = time.monotonic(), 0, [], []
     for project, pipeline in PIPELINES.items():
         click.echo(f"\n$ {command(project, 'run', pipeline)}", err=True)
         failed, output = follow(command(project, "run", pipeline, "--json"))
+        if stopped:
+            return 130
         code = code or failed
         if output:
             document = json.loads(output)
             runs += run_and_triggered(project, document["run_id"])
             reports += [document["report"]] if document["report"] else []
-        if failed > 128:
-            return failed
     click.echo()
     print_table(HEADER, [row(run["pipeline"], task) for run in runs for task in run["tasks"]])
     click.echo(f"\n{len(runs)} runs in {time.monotonic() - begun:.0f} s")
     for report in reports:
         click.echo(f"report: {os.path.relpath(report)}")
-    click.echo(f"picture: {EXAMPLES / 'drugs' / 'processed_data' / 'graph.html'}")
+    if (picture := EXAMPLES / "drugs" / "processed_data" / "graph.html").exists():
+        click.echo(f"picture: {picture}")
     click.echo("\n  ".join(["\nnext, try", *try_next(runs)]))
     return code
 
@@ -85,7 +87,7 @@ def readable(line: str) -> str:
 def run_and_triggered(project: str, run_id: str) -> list[dict[str, Any]]:
     """A run, and those that its triggers started."""
     _, output = follow(command(project, "runs", "--json"))
-    runs: list[dict[str, Any]] = json.loads(output)
+    runs: list[dict[str, Any]] = json.loads(output or "[]")
     return [run for run in reversed(runs) if run_id in (run["run_id"], run["parent"])]
 
 

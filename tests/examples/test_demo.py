@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -84,6 +85,26 @@ def test_it_can_be_run_again_and_says_if_something_fails(clone: Path) -> None:
     assert any(line.startswith("import import_sources failed") for line in lines)
     assert any(line.startswith("taxi ingest_task success") for line in lines)
     assert "is empty" in broken.stderr
+
+
+def test_ctrl_c_stops_it_in_order(clone: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "examples/demo.py"],
+        cwd=clone,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    with process.stdout as output:
+        next(line for line in output if "running" in line)
+        os.killpg(process.pid, signal.SIGINT)
+        rest = output.read()
+    assert process.wait() == 130
+    assert "transfer_data: cancelled" in rest
+    assert "Traceback" not in rest
+    assert "drugs" not in rest
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the other tests do not run as root")
