@@ -21,7 +21,7 @@ from drug_graph.tables import COLUMNS, Row
 ATC_CODE = r"[A-Z](\d{2}([A-Z]([A-Z](\d{2})?)?)?)?"
 
 WITHOUT = {
-    "text": "no drug can be found in it",
+    "text": "no mention can be found",
     "date": "its mentions have no date",
     "journal": "no journal mentions a drug through it",
 }
