@@ -28,6 +28,8 @@ from windlass.state_folder import RunFolder
 
 __all__ = ["TaskWorker"]
 
+_SIGNAL = 128  # an exit code above it: killed by the signal of the rest
+
 
 @dataclass
 class TaskWorker:
@@ -58,7 +60,7 @@ class TaskWorker:
             record.attempts += 1
             attempt = self._attempt(record.attempts)
             record.status, record.error = attempt.status, attempt.error
-            if attempt.status != FAILED or not record.retryable or tries_left == 0:
+            if attempt.status != FAILED or not self._may_try_again() or tries_left == 0:
                 break
             self._wait(record.attempts)
         if self._stop.is_set() and record.status != SUCCESS:
@@ -72,6 +74,10 @@ class TaskWorker:
         self._stop.set()
         if self._execution is not None:
             self._execution.stop()
+
+    def _may_try_again(self) -> bool:
+        """Whether another try makes sense. Of a command nobody knows, so what the pipeline says counts."""
+        return self.record.retryable or isinstance(self.task.action, RunAction)
 
     def _wait(self, attempt: int) -> None:
         delay = self.task.retry.delay_after(attempt)
@@ -169,11 +175,12 @@ class TaskWorker:
         """What went wrong, in a line or more; also notes whether another try makes sense."""
         if code == 0:
             return None
-        is_command = isinstance(self.task.action, RunAction)
-        self.record.retryable = bool(self._failure.get("retryable", is_command))
+        was_killed = code > _SIGNAL and "error" not in self._failure
+        may_work_later = code == ExitCode.RETRYABLE or was_killed
+        self.record.retryable = bool(self._failure.get("retryable", may_work_later))
         if "error" in self._failure:
             return str(self._failure["error"])
-        return f"exit code {code}" + (f" (signal {code - 128})" if code > 128 else "")
+        return f"exit code {code}" + (f" (signal {code - _SIGNAL})" if code > _SIGNAL else "")
 
     def _save(self) -> None:
         self.history.save(self.record)

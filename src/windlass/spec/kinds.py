@@ -7,7 +7,7 @@ from typing import Annotated, Self, TypeAlias
 from pydantic import BeforeValidator, Field, model_validator
 
 from windlass.spec.copy import Copy
-from windlass.spec.fields import Duration, Name, OneOrMany
+from windlass.spec.fields import Duration, Name, OneOrMany, Sha256
 from windlass.spec.model import Model, refuse
 
 __all__ = [
@@ -52,7 +52,7 @@ class Command(Model):
     build: str | None = None
     """The folder of the step, relative to the project: its code, and `requirements.txt`, `pyproject.toml` or `package.json`."""
 
-    command: OneOrMany[str]
+    command: OneOrMany[str] = Field(min_length=1)
     """The command and its arguments. Runs in the `build` folder, without a shell."""
 
     env: dict[str, str] = Field(default_factory=dict)
@@ -94,7 +94,7 @@ class Download(Model):
     to: str
     """The file to write, relative to the workspace."""
 
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{64}$|\{\{")
+    sha256: Sha256 | None = None
     """The SHA-256 of the whole file, in hexadecimal."""
 
     headers: dict[str, str] = Field(default_factory=dict)

@@ -37,6 +37,11 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INF = re.compile(r"[-+]?\.(inf|Inf|INF)")
 _NAN = re.compile(r"\.(nan|NaN|NAN)")
 
+_SYNTAX_HINTS = {
+    "found character that cannot start any token": "text that begins so must be in quotes",
+    "mapping values are not allowed in this context": "text with ': ' in it must be in quotes; or is it indented too far?",
+}
+
 _Loader = getattr(pyyaml, "CSafeLoader", pyyaml.SafeLoader)
 
 
@@ -87,7 +92,8 @@ def read(file: Path, shown_as: str) -> Document:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
-        raise SpecError([Problem(shown_as, 0, 0, *not_utf8(data, exc))]) from exc
+        message, hint = not_utf8(data, exc)
+        raise SpecError([Problem(shown_as, 0, 0, message, hint=hint)]) from exc
     return parse(text, shown_as)
 
 
@@ -145,7 +151,7 @@ def _syntax_problem(file: str, text: str, exc: pyyaml.MarkedYAMLError) -> Proble
         return replace(problem, hint="indent with spaces; YAML takes no tabs there")
     if exc.context and exc.context_mark and exc.context_mark.line != line - 1:
         return replace(problem, hint=f"{exc.context} that begins in line {exc.context_mark.line + 1}")
-    return problem
+    return replace(problem, hint=_SYNTAX_HINTS.get(str(exc.problem)))
 
 
 def _problem_at(
@@ -238,8 +244,18 @@ class _Builder:
         self._check_tag(event, "str", "int", "float", "bool", "null")
         is_text = event.tag == f"{_CORE_TAG}str" or (event.tag in (None, "!") and not event.implicit[0])
         value = event.value if is_text else scalar(event.value)
+        if event.tag and event.tag != "!":
+            value = self._as_tagged(event, value, event.tag.removeprefix(_CORE_TAG))
         if isinstance(value, float) and not math.isfinite(value):
             self._problems.append(self._problem(event, f"expected a finite number, got {event.value}"))
+        return value
+
+    def _as_tagged(self, event: ev.ScalarEvent, value: object, name: str) -> object:
+        """The value of a scalar that says its type, such as `!!int "5"`."""
+        if name == "float" and type(value) is int:
+            return float(value)
+        if type(value).__name__ != {"null": "NoneType"}.get(name, name):
+            self._problems.append(self._problem(event, f"{event.value!r} is no !!{name}"))
         return value
 
     def _alias(self, event: ev.AliasEvent) -> object:
