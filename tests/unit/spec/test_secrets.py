@@ -31,7 +31,7 @@ def refusal(root: Path) -> str:
         f"{{command: [curl, 'https://hooks.slack.com/services/{SECRET}']}}",
         f"{{env: {{A: 'ghp_{SECRET.replace('-', '')}{'x' * 30}'}}}}",
         f'{{env: {{A: "-----BEGIN PRIVATE KEY-----\\n{SECRET}\\n"}}}}',
-        f"{{commnd: 'postgresql://me:{SECRET}@host/db'}}",
+        f"{{commands: 'postgresql://me:{SECRET}@host/db'}}",
         f"{{command: 5, build: [], env: {{Authorization: Bearer {SECRET}}}}}",
     ],
 )
