@@ -35,7 +35,7 @@ __all__ = [
 RUN_TIME_NAMES = ("ds", "ts", "logical_date", "data_interval_start", "data_interval_end", "run_id")
 _DATES = ("logical_date", "data_interval_start", "data_interval_end")
 _BASES = (*RUN_TIME_NAMES, "params", "services", "tasks")
-_LARGE, _LARGE_EXPONENT = 10**12, 64
+_LONG, _LARGE = 1_000_000, 1_000
 _SERVICE_ATTRIBUTES = ("url", "host", "port")
 _TASK_ATTRIBUTES = ("path",)
 
@@ -132,9 +132,9 @@ def _environment() -> SandboxedEnvironment:
 
         def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
             """What a few characters can blow up beyond memory and patience is capped."""
-            if operator == "*" and not _is_small(left, right):
-                raise ValueError("the product is too large")
-            if operator == "**" and (abs(left) > _LARGE or abs(right) > _LARGE_EXPONENT):
+            if operator == "*" and _length_of_product(left, right) > _LONG:
+                raise ValueError("the product is too long")
+            if operator == "**" and max(abs(left), abs(right)) > _LARGE:
                 raise ValueError("the power is too large")
             return super().call_binop(context, operator, left, right)
 
@@ -145,10 +145,11 @@ def _environment() -> SandboxedEnvironment:
     return environment
 
 
-def _is_small(left: Any, right: Any) -> bool:
-    """Whether a product is of numbers below a limit, or repeats a text or list to below it."""
-    sizes = [len(value) if hasattr(value, "__len__") else abs(value) for value in (left, right)]
-    return bool(sizes[0] * sizes[1] <= _LARGE)
+def _length_of_product(left: Any, right: Any) -> int:
+    """How long the text or list is that `*` makes; 0 for a number."""
+    if isinstance(left, str | list | tuple):
+        left, right = right, left
+    return len(right) * int(left) if isinstance(right, str | list | tuple) else 0
 
 
 def _parse(text: str) -> nodes.Template:
@@ -285,7 +286,8 @@ def _partly(segment: str, is_expression: bool, names: Names) -> str:
         return segment
     if _check("{{" + segment + "}}", names, Uses()):
         return "{{" + segment + "}}"
-    return str(_protect(str(_text_or_nothing(_value_of(segment, names.params)))))
+    value = str(_text_or_nothing(_value_of(segment, names.params)))
+    return _literal(value) if any(character in value for character in "{}%#\r") else value
 
 
 def _value_of(expression: str, params: Mapping[str, object]) -> object:
@@ -312,5 +314,10 @@ def _protect(value: object) -> object:
     if not isinstance(value, str) or not is_template(value):
         return value
     if "endraw" in value or "\r" in value:  # Jinja makes \r\n a \n, except in a literal
-        return "{{ " + json.dumps(value, ensure_ascii=False) + " }}"
+        return _literal(value)
     return "{% raw %}" + value + "{% endraw %}"
+
+
+def _literal(value: str) -> str:
+    """A template that is the value, whatever is in it and stands beside it."""
+    return "{{ " + json.dumps(value, ensure_ascii=False) + " }}"

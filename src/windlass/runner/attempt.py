@@ -60,7 +60,7 @@ class TaskWorker:
             record.attempts += 1
             attempt = self._attempt(record.attempts)
             record.status, record.error = attempt.status, attempt.error
-            if attempt.status != FAILED or not self._may_try_again() or tries_left == 0:
+            if attempt.status != FAILED or not self._may_try_again(attempt) or tries_left == 0:
                 break
             self._wait(record.attempts)
         if self._stop.is_set() and record.status != SUCCESS:
@@ -75,9 +75,10 @@ class TaskWorker:
         if self._execution is not None:
             self._execution.stop()
 
-    def _may_try_again(self) -> bool:
-        """Whether another try makes sense. Of a command nobody knows, so what the pipeline says counts."""
-        return self.record.retryable or isinstance(self.task.action, RunAction)
+    def _may_try_again(self, attempt: Attempt) -> bool:
+        """Whether another try makes sense. Of a command that ran nobody knows, so the pipeline decides."""
+        ran = isinstance(self.task.action, RunAction) and attempt.exit_code is not None
+        return self.record.retryable or ran
 
     def _wait(self, attempt: int) -> None:
         delay = self.task.retry.delay_after(attempt)
