@@ -22,7 +22,7 @@ __all__ = ["BadRows", "Duration", "Name", "OneOrMany", "Sha256", "Size", "Start"
 
 T = TypeVar("T")
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
+_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$"
 _BAD_ROWS_PATTERN = r"^\d+(\.\d+)?%$"
 _SHA256_PATTERN = r"^[0-9a-fA-F]{64}$|\{\{"
 
@@ -50,7 +50,7 @@ def _duration(value: object) -> float:
 
 
 def _name(value: str) -> str:
-    if not _NAME.fullmatch(value):
+    if not re.search(_NAME_PATTERN, value) or value.endswith("\n"):
         raise PydanticCustomError(
             "name", "expected a name of letters, digits, '_' and '-' that begins with a letter"
         )
@@ -114,7 +114,9 @@ Size: TypeAlias = Annotated[
 ]
 """Bytes, written as `512MB` or `1.5GB`; powers of ten."""
 
-Name: TypeAlias = Annotated[str, AfterValidator(_name)]
+Name: TypeAlias = Annotated[
+    str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": _NAME_PATTERN})
+]
 """Letters, digits, `_` and `-`; safe in a file name, an environment variable and a DAG id."""
 
 Start: TypeAlias = Annotated[
