@@ -102,10 +102,10 @@ def test_what_a_template_names_is_noted() -> None:
         ("{{ services.web }}", "a service has url, host, port"),
         ("{{ services.web.path }}", "not 'path'"),
         ("{{ services }}", "needs a name and an attribute"),
-        ("{{ tasks.laod.path }}", "unknown task 'laod'"),
+        ("{{ tasks.loda.path }}", "unknown task 'loda'"),
         ("{{ tasks.load.rows }}", "a task has path, not 'rows'"),
-        ("{{ logical_date.yaer }}", "logical_date has no attribute 'yaer'"),
-        ("{{ ds | uper }}", "No filter named 'uper'"),
+        ("{{ logical_date.yeah }}", "logical_date has no attribute 'yeah'"),
+        ("{{ ds | upp }}", "No filter named 'upp'"),
         ("{{ params.table", "not a valid template"),
         ("{% if %}", "not a valid template"),
         ("{{ ''.__class__.__mro__ }}", "unsafe"),
@@ -125,7 +125,7 @@ def test_a_near_name_is_suggested() -> None:
     for text, hint in (
         ("{{ dss }}", "ds"),
         ("{{ params.tabel }}", "table"),
-        ("{{ tasks.laod.path }}", "load"),
+        ("{{ tasks.loda.path }}", "load"),
     ):
         with pytest.raises(TemplateError) as caught:
             evaluate(text, NAMES, Uses())
