@@ -12,10 +12,10 @@ import math
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import TextIO, TypeAlias
 
 __all__ = [
     "Record",
@@ -26,6 +26,7 @@ __all__ = [
     "error",
     "event",
     "info",
+    "json_lines",
     "mask",
     "masked",
     "timestamp",
@@ -43,14 +44,24 @@ _secrets: tuple[str, ...] = ()  # the longest first: one may contain another
 _adding = threading.Lock()
 
 
-def _print_json(record: Record) -> None:
-    sys.stderr.write(json.dumps(record, default=str, ensure_ascii=False) + "\n")
+Sink: TypeAlias = Callable[[Record], None]
 
 
-_sink: Callable[[Record], None] = _print_json
+def json_lines(stream: TextIO) -> Sink:
+    """A sink that writes JSON lines. Whoever stops reading them, or fills the disk, stops no run."""
+
+    def write(record: Record) -> None:
+        with suppress(OSError, ValueError):
+            stream.write(json.dumps(record, default=str, ensure_ascii=False) + "\n")
+            stream.flush()
+
+    return write
 
 
-def emit_to(sink: Callable[[Record], None]) -> None:
+_sink: Sink = json_lines(sys.stderr)
+
+
+def emit_to(sink: Sink) -> None:
     """Send every record to `sink`, from now on, instead of to stderr as JSON."""
     global _sink
     _sink = sink

@@ -42,7 +42,7 @@ def runs_command(app: App, pipeline: str | None, limit: int, *, as_json: bool) -
     if as_json:
         click.echo(json.dumps([asdict(run) for run in runs], indent=2, default=str))
     elif not runs:
-        click.echo("nothing has run yet")
+        click.echo(f"no run of {pipeline!r} yet" if pipeline else "nothing has run yet")
     else:
         print_table(
             ("run", "pipeline", "status", "started", "seconds", "tasks"), [_row(history, run) for run in runs]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from windlass.spec import PipelineFile
 
 __all__ = [
+    "check_memory",
     "complete_pipeline",
     "complete_run",
     "complete_task",
@@ -30,14 +31,34 @@ memory_option = click.option(
 )
 
 
+def check_memory(text: str | None) -> int | None:
+    """What `--memory` says, in bytes. Raises UsageError."""
+    from windlass.units import parse_size
+
+    try:
+        return parse_size(text) if text is not None else None
+    except ValueError as exc:
+        raise UsageError(f"--memory {text!r}: expected a size such as 512MB or 2GB") from exc
+
+
 def parse_params(params: tuple[str, ...], as_json: str | None = None) -> dict[str, object]:
     """`NAME=VALUE` pairs, as text: the parameter's type says what it means. Raises UsageError."""
-    values: dict[str, object] = json.loads(as_json) if as_json else {}
+    values = _json_object(as_json) if as_json else {}
     for text in params:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise UsageError(f"--param {text!r}: expected NAME=VALUE")
         values[name] = value
+    return values
+
+
+def _json_object(text: str) -> dict[str, object]:
+    try:
+        values = json.loads(text)
+    except ValueError as exc:
+        raise UsageError(f"--params-json: not JSON: {exc}") from exc
+    if not isinstance(values, dict):
+        raise UsageError("--params-json: expected a JSON object")
     return values
 
 

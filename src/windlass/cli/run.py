@@ -15,6 +15,7 @@ import click
 from windlass import logs
 from windlass.cli.main import App
 from windlass.cli.options import (
+    check_memory,
     complete_pipeline,
     complete_run,
     complete_task,
@@ -98,6 +99,7 @@ def run_command(
     from windlass.state_folder import StateFolder
 
     project = app.project
+    check_memory(memory)
     earlier = History(StateFolder.of(project)).run(resume) if resume else None
     values = parse_params(params, params_json)
     if earlier is not None:
@@ -189,6 +191,7 @@ def exec_command(
     from windlass.tasks.executing import execute_task
 
     project = app.project
+    check_memory(memory)
     _log_to_stdout()
     signal.signal(signal.SIGTERM, _stop)
     if plan_file is not None:
@@ -222,12 +225,7 @@ def _log_to_stdout() -> None:
 
         logs.emit_to(TerminalLog().show)
         return
-
-    def emit(record: logs.Record) -> None:
-        sys.stdout.write(json.dumps(record, default=str, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
-
-    logs.emit_to(emit)
+    logs.emit_to(logs.json_lines(sys.stdout))
 
 
 def _stop(number: int, _frame: object) -> None:
