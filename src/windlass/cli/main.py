@@ -99,6 +99,8 @@ def cli(ctx: click.Context, folder: Path, *, debug: bool) -> None:
 
     Exit codes: 0 success, 1 a task failed, 2 usage or invalid files, 3 may work later, 130 and 143 stopped.
     """
+    if os.environ.get("NO_COLOR"):  # https://no-color.org
+        ctx.color = False
     ctx.obj = App(folder, debug=debug)
 
 
@@ -136,7 +138,8 @@ def _failed(exc: Exception) -> int:
     if "--debug" in sys.argv:
         raise exc
     if isinstance(exc, WindlassError):
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {mask(str(exc))}", err=True)
+        colour = False if os.environ.get("NO_COLOR") else None
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {mask(str(exc))}", err=True, color=colour)
         return int(exc.exit_code)
     if isinstance(exc, OSError) and exc.errno is not None:
         return _refused(exc)

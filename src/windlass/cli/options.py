@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_memory",
+    "complete_connection",
     "complete_pipeline",
     "complete_run",
     "complete_task",
@@ -77,10 +78,24 @@ def complete_task(ctx: click.Context, _param: click.Parameter, incomplete: str) 
     from click.shell_completion import CompletionItem
 
     pipelines = _project_files(ctx)
-    chosen = ctx.params.get("pipeline")
-    files = [pipelines[chosen]] if chosen in pipelines else list(pipelines.values())
-    names = sorted({name for file in files for name in file.spec.tasks})
+    # behind an option that still waits for its value, click has not yet parsed the arguments
+    named = str(ctx.params.get("pipeline") or ctx.params.get("run") or next(iter(ctx.args), ""))
+    chosen = [file for name, file in pipelines.items() if named == name or named.startswith(f"{name}-")]
+    names = sorted({name for file in chosen or pipelines.values() for name in file.spec.tasks})
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def complete_connection(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    from windlass.errors import WindlassError
+    from windlass.spec import find_project, load_project
+
+    try:
+        connections = load_project(find_project(_folder(ctx))).spec.connections
+    except WindlassError:
+        return []
+    return [CompletionItem(n, help=c.type) for n, c in connections.items() if n.startswith(incomplete)]
 
 
 def complete_run(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
