@@ -96,7 +96,7 @@ def logs_command(app: App, run: str, task: str | None, attempt: int | None, *, a
 
 def _show(lines: list[str]) -> None:
     if not sys.stdout.isatty():
-        click.echo("\n".join(lines))
+        click.echo("".join(f"{line}\n" for line in lines), nl=False)
         return
     from rich.console import Console
 

@@ -156,6 +156,7 @@ class TaskWorker:
             self.observer.progress(self.task.name, progress)
         elif record["event"] == "result":
             self._result = record
+            log.write(record)  # for who looks later; the display has the numbers anyway
         else:
             if record["event"] == "failed":
                 self._failure = record

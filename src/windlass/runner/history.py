@@ -132,7 +132,7 @@ class History:
         with self._connected() as connection:
             self._mark_killed(connection)
             found = _select(
-                connection, Run, "WHERE run_id = ? OR run_id LIKE ? || '%' ORDER BY started", run_id, run_id
+                connection, Run, "WHERE substr(run_id, 1, length(?)) = ? ORDER BY started", run_id, run_id
             )
             exact = [run for run in found if run.run_id == run_id]
             if exact or len(found) == 1:
