@@ -78,7 +78,7 @@ class TaskWorker:
     def _may_try_again(self, attempt: Attempt) -> bool:
         """Whether another try makes sense. Of a command that ran nobody knows, so the pipeline decides."""
         ran = isinstance(self.task.action, RunAction) and attempt.exit_code is not None
-        return self.record.retryable or ran
+        return self.record.retryable or (ran and self._failure.get("retryable") is not False)
 
     def _wait(self, attempt: int) -> None:
         delay = self.task.retry.delay_after(attempt)
