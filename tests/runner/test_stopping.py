@@ -27,7 +27,6 @@ tasks:
   web: {service: {command: [sh, -c, "sleep 600 & exec python3 -m http.server --bind 127.0.0.1 $PORT"]}}
   step: {uses: web, run: {command: [sh, -c, "setsid sleep 600 & sleep 600 & touch step; wait"], connections: site}}
   nested: {trigger: {pipeline: below}}
-  slow: {sql: {statement: "COPY (SELECT 1) TO 'sql'; SELECT count(*) FROM range(100000000000)", transaction: false}}
 """,
     "pipelines/below.yaml": "pipeline: below\ntasks: {a: {run: {command: [sh, -c, 'touch below; sleep 600; true']}}}\n",
 }
@@ -38,7 +37,7 @@ def running(project: Project, start: Start) -> tuple[Path, subprocess.Popen[byte
     """A run of all that, that is under way."""
     root = project(FILES)
     process = start(root, "run", "all", "--json", "--parallel", "8")
-    eventually(lambda: all((root / name).exists() for name in ("step", "below", "sql")))
+    eventually(lambda: all((root / name).exists() for name in ("step", "below")))
     return root, process
 
 

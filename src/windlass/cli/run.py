@@ -203,19 +203,28 @@ def exec_command(
     with logs.bind(pipeline=plan.pipeline, task=task):
         try:
             result = execute_task(plan, task, project, os.environ, logical_date, memory=memory, force=force)
-        except WindlassError as exc:
+        except Exception as exc:
             if app.debug:
                 raise
-            detail = getattr(exc, "results", None)
-            logs.error(
-                "failed",
-                error=str(exc),
-                retryable=isinstance(exc, RetryableError),
-                detail={"checks": [asdict(item) for item in detail]} if detail else None,
-            )
-            return int(exc.exit_code)
+            return _failed(exc)
         logs.info("result", **asdict(result))
     return int(ExitCode.SUCCESS)
+
+
+def _failed(exc: Exception) -> int:
+    """Say as an event what went wrong. A driver may put an error of its own in the place of ours."""
+    if _stopped_by:
+        exc = StoppedError(_stopped_by[0])
+    if not isinstance(exc, WindlassError):
+        raise exc
+    detail = getattr(exc, "results", None)
+    logs.error(
+        "failed",
+        error=str(exc),
+        retryable=isinstance(exc, RetryableError),
+        detail={"checks": [asdict(item) for item in detail]} if detail else None,
+    )
+    return int(exc.exit_code)
 
 
 def _log_to_stdout() -> None:
@@ -228,6 +237,10 @@ def _log_to_stdout() -> None:
     logs.emit_to(logs.json_lines(sys.stdout))
 
 
+_stopped_by: list[int] = []
+
+
 def _stop(number: int, _frame: object) -> None:
     signal.signal(number, signal.SIG_IGN)
+    _stopped_by.append(number)
     raise StoppedError(number)
