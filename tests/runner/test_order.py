@@ -168,6 +168,7 @@ def test_secrets_of_a_connection_reach_the_step_and_no_log(run: Run) -> None:
         "import os, urllib.parse\n"
         "uri = os.environ['WINDLASS_CONN_PG']\n"
         "print(uri, urllib.parse.unquote(uri), flush=True)\n"
+        'print(\'{"event": "failed", "error": "cannot reach %s"}\' % uri)\n'
         "raise SystemExit(1)\n"
     )
     result = run(
@@ -177,6 +178,7 @@ def test_secrets_of_a_connection_reach_the_step_and_no_log(run: Run) -> None:
     )
     shown = [record["message"] for record in result["log"] if record["event"] == "output"]
     assert [line.count("***") for line in shown] == [2]
+    assert result["tasks"]["a"]["error"] == "cannot reach postgresql://me:***@127.0.0.1:1/db"
     files = [file for file in (result["root"] / ".windlass").rglob("*") if file.is_file()]
     stored = b"".join(file.read_bytes() for file in files).decode(errors="replace")
     assert not [secret for secret in secrets if secret in stored + result["stderr"]]

@@ -155,15 +155,17 @@ class TaskWorker:
             )
             self.observer.progress(self.task.name, progress)
         elif record["event"] == "result":
-            self._result = record
-            log.write(record)  # for who looks later; the display has the numbers anyway
+            self._result = log.write(record)  # for who looks later; the display has the numbers anyway
         else:
+            shown = self._show(log, record)
             if record["event"] == "failed":
-                self._failure = record
-            self._show(log, record)
+                self._failure = shown
 
-    def _show(self, log: TaskLog, record: logs.Record) -> None:
-        self.observer.log(log.write(record))
+    def _show(self, log: TaskLog, record: logs.Record) -> logs.Record:
+        """Log the record. Returns it with its secrets masked."""
+        shown = log.write(record)
+        self.observer.log(shown)
+        return shown
 
     def _note_result(self) -> None:
         for name in ("rows_read", "rows_written", "rows_quarantined", "bytes"):
