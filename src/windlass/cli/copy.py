@@ -19,7 +19,7 @@ import click
 
 from windlass import logs
 from windlass.cli.main import App
-from windlass.cli.options import json_option, memory_option
+from windlass.cli.options import check_memory, json_option, memory_option
 from windlass.cli.text import duration, number, size
 from windlass.connections import Address, parse_address
 from windlass.connectors.protocol import Meter
@@ -36,7 +36,6 @@ from windlass.plan.model import (
     SelectColumn,
     Source,
 )
-from windlass.units import parse_size
 
 __all__ = ["copy_command"]
 
@@ -125,6 +124,8 @@ def copy_command(
     set_aside = on_bad_row == "quarantine"
     if quarantine is not None and not set_aside:
         raise UsageError("--quarantine needs --on-bad-row quarantine")
+    if delimiter is not None and len(delimiter) != 1:
+        raise UsageError(f"--delimiter {delimiter!r}: expected one character")
     csv = CsvOptions(delimiter=delimiter, encoding=encoding, header=not no_header)
     from_end, from_address = _source(source, cast("FileFormat | None", from_format), csv)
     to_end, to_address = _destination(
@@ -144,7 +145,7 @@ def copy_command(
         workspace=Workspace(app.folder.resolve(), app.folder.resolve()),
         addresses={name: a for name, a in (("from", from_address), ("to", to_address)) if a is not None},
         quarantine_file=_quarantine_file(app.folder, from_end, quarantine) if set_aside else None,
-        memory=_memory(memory) if memory else DEFAULT_MEMORY,
+        memory=check_memory(memory) or DEFAULT_MEMORY,
     )
     signal.signal(signal.SIGTERM, _stop)
     begun = time.monotonic()
@@ -207,13 +208,6 @@ def _bad_rows(text: str | None) -> int | str | None:
     if not text.isdigit():
         raise UsageError(f"--max-bad-rows {text!r}: expected a number, or a share such as 1%")
     return int(text)
-
-
-def _memory(text: str) -> int:
-    try:
-        return parse_size(text)
-    except ValueError as exc:
-        raise UsageError(f"--memory {text!r}: expected a size such as 512MB or 2GB") from exc
 
 
 def _quarantine_file(folder: Path, source: Source, given: Path | None) -> Path:

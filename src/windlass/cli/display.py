@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 import click
 
@@ -52,7 +52,7 @@ _CONTEXT = ("time", "level", "run", "pipeline", "task", "attempt", "event")
 def display_for(*, quiet: bool = False) -> Iterator[Observer]:
     """The display that suits stderr: live on a terminal, JSON lines elsewhere."""
     if quiet:
-        logs.emit_to(_json_line(sys.stdout))
+        logs.emit_to(logs.json_lines(sys.stdout))
         yield _JsonDisplay(sys.stdout)
     elif sys.stderr.isatty():
         with _TerminalDisplay() as display:
@@ -65,19 +65,11 @@ def display_for(*, quiet: bool = False) -> Iterator[Observer]:
 # --- machines ------------------------------------------------------------------------------------
 
 
-def _json_line(stream: Any) -> Any:
-    def emit(record: logs.Record) -> None:
-        stream.write(json.dumps(record, default=str, ensure_ascii=False) + "\n")
-        stream.flush()
-
-    return emit
-
-
 class _JsonDisplay(SilentObserver):
     """One JSON object a line: the tasks' records, and what becomes of each task."""
 
-    def __init__(self, stream: Any) -> None:
-        self._emit = _json_line(stream)
+    def __init__(self, stream: TextIO) -> None:
+        self._emit = logs.json_lines(stream)
 
     def log(self, record: logs.Record) -> None:
         self._emit(record)

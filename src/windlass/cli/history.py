@@ -43,7 +43,7 @@ def runs_command(app: App, pipeline: str | None, limit: int, *, as_json: bool) -
         documents = [asdict(run) | {"tasks": _tasks(history, run)} for run in runs]
         click.echo(json.dumps(documents, indent=2, default=str))
     elif not runs:
-        click.echo("nothing has run yet")
+        click.echo(f"no run of {pipeline!r} yet" if pipeline else "nothing has run yet")
     else:
         print_table(
             ("run", "pipeline", "status", "started", "seconds", "tasks"), [_row(history, run) for run in runs]
@@ -103,7 +103,7 @@ def logs_command(app: App, run: str, task: str | None, attempt: int | None, *, a
 
 def _show(lines: list[str]) -> None:
     if not sys.stdout.isatty():
-        click.echo("\n".join(lines))
+        click.echo("".join(f"{line}\n" for line in lines), nl=False)
         return
     from rich.console import Console
 

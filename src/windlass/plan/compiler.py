@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -75,10 +76,13 @@ def _param(name: str, default: model.Param, value: object) -> model.Param:
         value = scalar(value)
     if isinstance(default, float) and type(value) is int:
         value = float(value)
-    if value is None or default is None or type(value) is type(default):
-        return value  # type: ignore[return-value]  # whoever calls passes scalars
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"parameter {name!r}: expected a finite number, got {value}")
+    is_scalar = value is None or isinstance(value, str | int | float)
+    if value is None or type(value) is type(default) or (default is None and is_scalar):
+        return value  # type: ignore[return-value]  # one of the two types, or None
     kind = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
-    expected = kind[type(default).__name__]
+    expected = kind.get(type(default).__name__, "text, a number, or true or false")
     raise UsageError(f"parameter {name!r}: expected {expected}, like its default {default!r}, got {value!r}")
 
 

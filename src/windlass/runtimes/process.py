@@ -119,15 +119,18 @@ def launch(
     sharing = "exclusive" if shared_by_users else "shared"
     as_user = "-" if user is None else f"{user[0]}:{user[1]}"
     options = (str(wanted), sharing, str(alive or "-"), stop_signal, str(_GRACE), as_user, "--")
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", str(_LAUNCHER), *options, *command],
-        cwd=folder,
-        env=dict(environment) if environment is not None else None,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_LAUNCHER), *options, *command],
+            cwd=folder,
+            env=dict(environment) if environment is not None else None,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as exc:  # above all a command or environment that is too long
+        raise FatalError(f"cannot start {command[0]!r}: {exc.strerror}") from exc
 
 
 def _inherited(environ: Mapping[str, str]) -> dict[str, str]:

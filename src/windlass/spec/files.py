@@ -11,9 +11,9 @@ from windlass.errors import Problem, SpecError, UsageError, did_you_mean
 from windlass.spec.model import Model
 from windlass.spec.pipeline import Pipeline
 from windlass.spec.project import Project
-from windlass.spec.secrets import find_secrets
+from windlass.spec.secrets import find_secrets, hide_secrets
 from windlass.spec.validation import to_model
-from windlass.spec.yaml import Document, KeyPath, read
+from windlass.spec.yaml import Document, KeyPath, not_utf8, read
 
 __all__ = ["PipelineFile", "ProjectFiles", "find_project", "load_pipeline", "load_project"]
 
@@ -100,15 +100,20 @@ def load_pipeline(root: Path, file: Path) -> PipelineFile:
 
 
 def _load(root: Path, file: Path, model: type[M]) -> tuple[M, Document]:
-    document = read(file, str(file.relative_to(root)) if file.is_relative_to(root) else str(file))
+    shown_as = str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+    try:
+        document = read(file, shown_as)
+    except SpecError as exc:
+        raise SpecError(hide_secrets(exc.problems)) from None
     problems = find_secrets(document)
     try:
         loaded = to_model(model, document)
     except SpecError as exc:
-        raise SpecError(sorted((*exc.problems, *problems), key=lambda p: p.line)) from exc
-    if problems:
-        raise SpecError(problems)
-    return loaded, document
+        problems = sorted((*exc.problems, *problems), key=lambda p: (p.line, p.column))
+    else:
+        if not problems:
+            return loaded, document
+    raise SpecError(hide_secrets(problems, document))
 
 
 def _pipeline_files(root: Path, only: str | None) -> Sequence[Path]:
@@ -143,10 +148,13 @@ def _include(root: Path, document: Document, path: KeyPath, name: str) -> str:
     if not file.is_relative_to(root.resolve()):
         raise SpecError([document.problem(path, f"{name!r} is outside the project")])
     try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
-        raise SpecError([document.problem(path, f"cannot read {name!r}: {reason}")]) from exc
+        data = file.read_bytes()
+        return data.decode("utf-8-sig")
+    except OSError as exc:
+        raise SpecError([document.problem(path, f"cannot read {name!r}: {exc.strerror}")]) from exc
+    except UnicodeDecodeError as exc:
+        message, hint = not_utf8(data, exc)
+        raise SpecError([document.problem(path, f"cannot read {name!r}: it {message}", hint=hint)]) from exc
 
 
 def _attempt(
