@@ -174,7 +174,8 @@ class PostgresDestination:
         landing = self._target(columns)
         self._landing = landing
         staged = [Staged(column, as_text(column)) for column in landing.columns]
-        odd = any(column.as_text for column in staged)
+        is_view = self.table is not None and self.table.kind == "v"  # which takes INSERT, but no COPY
+        odd = is_view or any(column.as_text for column in staged)
         careful = refuse is not None and self.table is not None and self._may_refuse_rows()
         if odd or careful or (self.end.mode == "merge" and self.table is not None):
             target = f"{identifier(landing.schema)}.{identifier(landing.table)}"
