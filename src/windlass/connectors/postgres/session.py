@@ -37,10 +37,21 @@ _RETRYABLE_CLASSES = ("08", "40", "53", "57", "58")
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
-class Session:
-    """One connection. Every statement is part of the transaction that its user opened."""
+# Values travel as text now and then, so what text says must not depend on how a server is set up: a
+# date of the style DMY would be read as another one, and fewer digits of a float as another number.
+_EXACT_TEXT = (
+    "SET DateStyle = ISO; SET IntervalStyle = postgres; SET TimeZone = UTC; SET extra_float_digits = 3; "
+    "SET bytea_output = hex; SET xmloption = content; SET lc_monetary = 'C'"
+)
 
-    def __init__(self, address: Address) -> None:
+
+class Session:
+    """One connection. Every statement is part of the transaction that its user opened.
+
+    It is set up so that text says a value exactly; `as_configured` leaves it as the server's owner wants it.
+    """
+
+    def __init__(self, address: Address, *, as_configured: bool = False) -> None:
         with extra("postgres connections", "postgres"):
             import asyncpg
         self.address = address
@@ -53,6 +64,8 @@ class Session:
                 server_settings={"application_name": "windlass"},
             )
         )
+        if not as_configured:
+            self.execute(_EXACT_TEXT)
 
     def close(self) -> None:
         """Close the connection; at once when it is in the middle of something, which is then undone."""
