@@ -55,6 +55,7 @@ class Quarantine:
             raise self._refusal(source, share)
         if self._spool is None:
             self.file.unlink(missing_ok=True)
+            self.discard()  # what an attempt that was killed had set aside
             return None
         self._spool.close()
         self.first = []
