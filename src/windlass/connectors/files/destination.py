@@ -60,7 +60,7 @@ class FileDestination:
         self.takes_queries = end.mode != "merge"
 
     def close(self) -> None:
-        self._manifest.discard(self._temporary)
+        self._manifest.leave(self._temporary)
 
     def begin(self, entry: LedgerEntry) -> LedgerEntry | None:
         failpoints.reach("before-staging")

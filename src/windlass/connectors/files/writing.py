@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from windlass import failpoints
 from windlass.connectors.files.formats import compression_of
+from windlass.connectors.files.manifest import fresh_part
 from windlass.connectors.protocol import Meter
 from windlass.connectors.scratch import identifier, literal
 from windlass.errors import FatalError, RetryableError
@@ -40,7 +41,7 @@ class FileWriter:
 
     def write_folder(self, folder: Path, query: str, run: Run, meter: Meter, *, name: str) -> int:
         """Write files named `<name>00000.parquet` and so on into a folder, and below it into `column=value`."""
-        fresh = folder.with_name(f"{folder.name}.new")
+        fresh = fresh_part(folder)
         extra = []
         if self._end.partition_by:
             extra.append(f"PARTITION_BY ({', '.join(map(identifier, self._end.partition_by))})")
