@@ -169,8 +169,8 @@ class TaskWorker:
         """What went wrong, in a line or more; also notes whether another try makes sense."""
         if code == 0:
             return None
-        is_command = isinstance(self.task.action, RunAction)
-        self.record.retryable = bool(self._failure.get("retryable", is_command))
+        may_retry = isinstance(self.task.action, RunAction) or code > 128  # it was killed: nobody decided so
+        self.record.retryable = bool(self._failure.get("retryable", may_retry))
         if "error" in self._failure:
             return str(self._failure["error"])
         return f"exit code {code}" + (f" (signal {code - 128})" if code > 128 else "")
