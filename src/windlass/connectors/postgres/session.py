@@ -8,6 +8,7 @@ what it asks, two ends of a copy go on at once, and Ctrl-C still reaches the mai
 from __future__ import annotations
 
 import asyncio
+import secrets
 import threading
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import CancelledError
@@ -17,6 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from windlass.connections import Address
+from windlass.connectors.postgres.silence import is_lost, keep_alive
 from windlass.errors import FatalError, RetryableError, extra
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ T = TypeVar("T")
 _starting = threading.Lock()  # `cache` alone would let two threads start a loop each
 
 _CONNECT_TIMEOUT = 15.0
-_OWN_OPTIONS = ("table", "query")  # what `windlass copy postgresql://…?table=t` adds to the address
+_SILENCE = 60.0
+_OWN_OPTIONS = ("table", "query", "silence")  # ours in an address; the server would not know them
 
 # SQLSTATE classes after which the same command may work: connection, resources, operator, conflict.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -44,15 +47,19 @@ class Session:
         with extra("postgres connections", "postgres"):
             import asyncpg
         self.address = address
-        self.connection: asyncpg.Connection[Any] = self.run(
+        self._silence = _seconds(address)
+        self._name = f"windlass {secrets.token_hex(8)}"
+        self._at_work, self._steps = False, 0
+        self.connection: asyncpg.Connection[Any] = self._result_of(
             asyncpg.connect(
                 _dsn(address),
                 password=address.password or None,
                 timeout=_CONNECT_TIMEOUT,
                 statement_cache_size=0,  # nothing is run twice, and poolers do not like it
-                server_settings={"application_name": "windlass"},
+                server_settings={"application_name": self._name},
             )
         )
+        keep_alive(self.connection, self._silence)
 
     def close(self) -> None:
         """Close the connection; at once when it is in the middle of something, which is then undone."""
@@ -65,7 +72,43 @@ class Session:
                 self.run(self.connection.close(timeout=5))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the event loop, to its end."""
+        """Run a coroutine on the event loop, to its end. Raises RetryableError when the server falls silent."""
+        return self._result_of(self.watched(work))
+
+    async def watched(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of what this connection is used for. Raises RetryableError when the server falls silent."""
+        task = asyncio.ensure_future(work)
+        try:
+            while True:
+                steps = self._steps
+                done, _ = await asyncio.wait([task], timeout=self._silence)
+                if done:
+                    return task.result()
+                if steps == self._steps and not self._at_work:
+                    await self._require_answer()
+        finally:
+            task.cancel()
+            task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Say that it is us whom the server waits for: with the next rows, or until we have taken some."""
+        self._at_work = True
+        try:
+            yield
+        finally:
+            self._at_work = False
+            self._steps += 1
+
+    async def _require_answer(self) -> None:
+        """Raise RetryableError when nothing can be expected of the server any more."""
+        if await is_lost(_dsn(self.address), self.address.password or None, self._name):
+            self.connection.terminate()
+            where = f"{self.address.host or 'localhost'}:{self.address.port or 5432}"
+            message = f"lost the connection to postgres at {where}: nothing came for {self._silence:g} s"
+            raise RetryableError(message)
+
+    def _result_of(self, work: Coroutine[Any, Any, T]) -> T:
         future = asyncio.run_coroutine_threadsafe(work, _loop())
         with postgres_errors(self.address):
             try:
@@ -116,6 +159,18 @@ def _started_loop() -> asyncio.AbstractEventLoop:
         loop = uvloop.new_event_loop()
     threading.Thread(target=loop.run_forever, name="postgres", daemon=True).start()
     return loop
+
+
+def _seconds(address: Address) -> float:
+    """How long nothing may come from a server before it is asked whether it still is at work."""
+    text = address.options.get("silence", "")
+    try:
+        seconds = float(text or _SILENCE)
+    except ValueError:
+        seconds = 0
+    if seconds <= 0:
+        raise FatalError(f"`silence={text}`: expected a number of seconds", hint=f"see {address.origin}")
+    return seconds
 
 
 def _dsn(address: Address) -> str:

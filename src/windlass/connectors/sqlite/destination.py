@@ -91,6 +91,7 @@ class SqliteDestination:
         self._run("BEGIN IMMEDIATE")
         self._ledger.create()
         self._ledger.take_over(entry)
+        failpoints.reach("during-recovery")
         self._run("COMMIT")
         return self._ledger.find(entry)
 
