@@ -1,4 +1,4 @@
-"""Temporary folders: what a killed process leaves of them is removed by the next one that needs one.
+"""Temporary folders, and how what a killed process left of them is removed.
 
 A folder is locked (flock) as long as its process lives, and the kernel lets go of the lock however that
 ends. So a folder without a holder is a leftover.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from windlass import logs
 
-__all__ = ["TemporaryFolder"]
+__all__ = ["TemporaryFolder", "remove_leftovers"]
 
 _PREFIX, _SUFFIX = "windlass-", ".copy"
 
@@ -24,9 +24,8 @@ class TemporaryFolder:
     """A folder of this process below `base`, or in the system's place for such. Use as a context manager."""
 
     def __init__(self, base: Path | None = None) -> None:
-        base = base or Path(tempfile.gettempdir())
+        base = _place(base)
         base.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(base)
         self.path, self._lock = _make(base)
 
     def __enter__(self) -> Path:
@@ -41,6 +40,10 @@ class TemporaryFolder:
         os.close(self._lock)
 
 
+def _place(base: Path | None) -> Path:
+    return base or Path(tempfile.gettempdir())
+
+
 def _make(base: Path) -> tuple[Path, int]:
     while True:
         path = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=base))
@@ -51,8 +54,9 @@ def _make(base: Path) -> tuple[Path, int]:
         os.close(lock)
 
 
-def _remove_leftovers(base: Path) -> None:
-    for path in base.glob(f"{_PREFIX}*{_SUFFIX}"):
+def remove_leftovers(base: Path | None = None) -> None:
+    """Remove the folders that were made below `base` by processes that are gone."""
+    for path in _place(base).glob(f"{_PREFIX}*{_SUFFIX}"):
         with suppress(OSError):  # it is somebody else's, or just gone
             if path.is_symlink() or path.stat().st_uid != os.geteuid():
                 continue

@@ -16,7 +16,7 @@ from datetime import datetime
 from windlass import logs
 from windlass.connectors.protocol import Counts, Destination, LedgerEntry, Source
 from windlass.connectors.scratch import Scratch
-from windlass.connectors.temporary import TemporaryFolder
+from windlass.connectors.temporary import TemporaryFolder, remove_leftovers
 from windlass.engine.ends import open_destination, open_source
 from windlass.engine.job import CopyResult, Job
 from windlass.engine.ledger import new_entry, refuse_other_input, with_counts
@@ -30,6 +30,7 @@ __all__ = ["copy"]
 
 def copy(job: Job) -> CopyResult:
     """Do the copy. Raises WindlassError; then nothing was committed, and nothing is left behind."""
+    remove_leftovers(job.scratch_folder)
     with closing(open_source(job)) as source, closing(open_destination(job)) as destination:
         entry = new_entry(job, source)
         earlier = destination.begin(entry)
