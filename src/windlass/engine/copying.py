@@ -157,6 +157,7 @@ def _quarantine(job: Job) -> Iterator[Quarantine]:
         quarantine = Quarantine(
             job.quarantine_file or folder / "quarantine.ndjson",
             job.identity,
+            folder,
             fail=job.copy.on_bad_row == "fail",
             limit=job.copy.max_bad_rows,
         )
