@@ -93,7 +93,9 @@ class PostgresEnd:
         return counted(query(self.url, f"SELECT id, name, amount, day FROM {self.table}"))
 
     def key(self) -> str:
-        return str(query(self.url, self._key_sql)[0])
+        keys: list[str] = []
+        self.keys(lambda key: bool(keys.append(key)))  # type: ignore[func-returns-value]
+        return keys[0]
 
     def entries(self) -> list[Entry]:
         sql = f"SELECT run_key, rows_read, rows_written, rows_quarantined FROM _windlass_loads WHERE destination = 'public.{self.table}'"
@@ -111,9 +113,12 @@ class PostgresEnd:
         for sql in (relations, sessions):
             yield from (str(row[0]) for row in query(self.url, sql))
 
-    @property
-    def _key_sql(self) -> str:
-        return f"SELECT count(*), sum(hashtextextended(t::text, 0)) FROM {self.table} AS t"
+    async def _key(self, connection: Any) -> str:
+        sql = f"SELECT count(*), sum(hashtextextended(t::text, 0)) FROM {self.table} AS t"
+        try:
+            return str(await connection.fetchrow(sql))
+        except asyncpg.UndefinedTableError:
+            return "no table"
 
     def keys(self, poll: Callable[[str], bool]) -> None:
         """Poll over one connection, until `poll` says that it is enough."""
@@ -121,7 +126,7 @@ class PostgresEnd:
         async def work() -> None:
             connection = await asyncpg.connect(self.url)
             try:
-                while poll(str(await connection.fetchrow(self._key_sql))):
+                while poll(await self._key(connection)):
                     await asyncio.sleep(_POLL)
             finally:
                 await connection.close()
@@ -184,7 +189,18 @@ class SqliteEnd:
         return counted(self._query(f"SELECT id, name, amount, day FROM {self.table}"))
 
     def key(self) -> str:
-        return digest(self.rows())
+        with closing(sqlite3.connect(self.path, timeout=_PATIENCE)) as connection:
+            return self._key(connection)
+
+    def _key(self, connection: sqlite3.Connection) -> str:
+        try:
+            return digest(
+                counted(connection.execute(f"SELECT id, name, amount, day FROM {self.table}").fetchall())
+            )
+        except sqlite3.OperationalError as exc:
+            if "no such table" not in str(exc):
+                raise
+            return "no table"
 
     def entries(self) -> list[Entry]:
         sql = f"SELECT run_key, {', '.join(_COUNTS)} FROM _windlass_loads WHERE destination = '{self.table}'"
@@ -205,8 +221,7 @@ class SqliteEnd:
             while True:
                 now = connection.execute("PRAGMA data_version").fetchone()
                 if now != version:
-                    rows = connection.execute(f"SELECT id, name, amount, day FROM {self.table}").fetchall()
-                    version, key = now, digest(counted(rows))
+                    version, key = now, self._key(connection)
                 if not poll(key):
                     return
                 time.sleep(_POLL)

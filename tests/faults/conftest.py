@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -12,6 +14,10 @@ from tests.faults.checker import query
 from tests.faults.scene import NEW, Mode, Pair, Scene, Servers, asyncpg_copy
 from windlass.devservices import DevServices
 from windlass.plan.model import Connection
+
+Outcomes: TypeAlias = Mapping[Hashable, "Future[None]"]
+
+_AT_ONCE = 3
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +35,24 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     services.close()
 
 
+@pytest.fixture(scope="session")
+def outcomes(
+    request: pytest.FixtureRequest, servers: Servers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Outcomes]:
+    """The cases of all chosen tests, a few at a time: each is what `play` of the test's module does."""
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    chosen = [
+        (item.module.play, item.callspec.params["case"]) for item in items if "outcomes" in item.fixturenames
+    ]
+    root = tmp_path_factory.mktemp("cases")
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        yield {
+            case: pool.submit(play, case, root / str(number), servers)
+            for number, (play, case) in enumerate(chosen)
+        }
+        pool.shutdown(cancel_futures=True)
+
+
 @pytest.fixture
 def scene(servers: Servers, tmp_path: Path) -> Callable[..., Scene]:
     """Makes the project of a case; `servers` may stand for others."""
@@ -38,3 +62,16 @@ def scene(servers: Servers, tmp_path: Path) -> Callable[..., Scene]:
         return Scene(tmp_path, pair, mode, replace(servers, **changes))
 
     return make
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"random faults: {config.getoption('faults')} of seed {config.getoption('seed')}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    from tests.faults.test_random import landed
+
+    if landed:
+        what = ", ".join(f"{count} {moment}" for moment, count in sorted(landed.items()))
+        first = terminalreporter.config.getoption("seed")
+        terminalreporter.write_line(f"random kills from seed {first} on: {sum(landed.values())} ({what})")

@@ -6,6 +6,7 @@ import csv
 import datetime
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -105,6 +106,7 @@ class Scene:
     ) -> None:
         self.folder, self.pair, self.mode, self.servers = folder / "project", pair, mode, servers
         self.temporary = folder / "tmp"
+        self.seeded = False
         self.out = folder / "out"
         for made in (self.folder / "pipelines", self.temporary, self.out):
             made.mkdir(parents=True)
@@ -114,6 +116,7 @@ class Scene:
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "AIRFLOW_CONN_"))},
             "TMPDIR": str(self.temporary),
+            "WINDLASS_RUN_ID": "scheduled",  # what a scheduler says, for `windlass exec`
             "WINDLASS_CONN_X": servers.source,
             "WINDLASS_CONN_Y": self.database,
             "WINDLASS_CONN_Z": f"sqlite:///{self.out / 'db.sqlite'}",
@@ -151,12 +154,20 @@ class Scene:
         )
         (self.folder / "pipelines" / "load.yaml").write_text(json.dumps(pipeline))
 
-    def seed(self, target: str = "dst") -> PostgresEnd | ParquetEnd | SqliteEnd:
-        """Put the old rows into a new target of that name."""
+    def end(self, target: str = "dst") -> PostgresEnd | ParquetEnd | SqliteEnd:
+        """The target of that name, which need not be there."""
         if self.pair.target == "pg":
-            asyncpg_copy(self.database, target, OLD, key=self.mode == "merge")
             return PostgresEnd(self.database, target)
         if self.pair.target == "sqlite":
+            return SqliteEnd(self.out / "db.sqlite", target)
+        return ParquetEnd(self.out / (f"{target}.parquet" if self.pair.target == "parquet" else target))
+
+    def seed(self, target: str = "dst") -> PostgresEnd | ParquetEnd | SqliteEnd:
+        """Put the old rows into a new target of that name."""
+        end, self.seeded = self.end(target), True
+        if self.pair.target == "pg":
+            asyncpg_copy(self.database, target, OLD, key=self.mode == "merge")
+        elif isinstance(end, SqliteEnd):
             with closing(sqlite3.connect(self.out / "db.sqlite")) as database, database:
                 key = ", PRIMARY KEY (id)" if self.mode == "merge" else ""
                 database.execute(
@@ -164,24 +175,17 @@ class Scene:
                 )
                 rows = [(i, name, str(amount), str(day)) for i, name, amount, day in OLD]
                 database.executemany(f"INSERT INTO {target} VALUES (?, ?, ?, ?)", rows)
-            return SqliteEnd(self.out / "db.sqlite", target)
-        path = self.out / (f"{target}.parquet" if self.pair.target == "parquet" else target)
-        file = path
-        if self.pair.target == "folder":
-            path.mkdir()
-            file = path / "old.parquet"
-        names = ("id", "name", "amount", "day")
-        columns = zip(names, zip(*OLD, strict=True), _TYPES, strict=True)
-        pq.write_table(pa.table({name: pa.array(values, kind) for name, values, kind in columns}), file)
-        return ParquetEnd(path)
+        elif isinstance(end, ParquetEnd):
+            _write_parquet(end.path)
+        return end
 
     @property
     def expected(self) -> Rows:
-        """The rows that a load leaves in a target that was seeded."""
+        """The rows that a load leaves."""
+        if self.mode == "replace" or not self.seeded:
+            return counted(NEW)
         if self.mode == "append":
             return counted([*OLD, *NEW])
-        if self.mode == "replace":
-            return counted(NEW)
         return counted({row[0]: row for row in [*OLD, *NEW]}.values())
 
     @property
@@ -227,6 +231,16 @@ class Scene:
             found = state.execute("SELECT run_id FROM runs ORDER BY started DESC, rowid DESC LIMIT 1")
             return next((str(row[0]) for row in found), None)
         return None
+
+    def remove(self) -> None:
+        """Make room for other cases."""
+        shutil.rmtree(self.folder.parent)
+        if self.database != self.servers.target:
+            query(
+                self.servers.target,
+                f"DROP DATABASE {self.database.rpartition('/')[2]} WITH (FORCE)",
+                "SELECT 1",
+            )
 
     # --- kills ---
 
@@ -316,6 +330,17 @@ def changes_once(reader: Reader, before: str, after: str) -> None:
 
 
 # --- data -------------------------------------------------------------------------------------------
+
+
+def _write_parquet(path: Path) -> None:
+    """The old rows as a file, or as the one file of a folder."""
+    file = path
+    if not path.suffix:
+        path.mkdir()
+        file = path / "old.parquet"
+    names = ("id", "name", "amount", "day")
+    columns = zip(names, zip(*OLD, strict=True), _TYPES, strict=True)
+    pq.write_table(pa.table({name: pa.array(values, kind) for name, values, kind in columns}), file)
 
 
 def write_csv(file: Path) -> None:

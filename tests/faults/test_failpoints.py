@@ -10,20 +10,16 @@ The cases run a few at a time in the background; each test waits for its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.faults.checker import Reader
+from tests.faults.conftest import Outcomes
 from tests.faults.scene import Done, Mode, Pair, Scene, Servers, changes_once, finished
-
-_AT_ONCE = 3
 
 PAIRS = [
     Pair("pg", "pg"),
@@ -82,26 +78,8 @@ ALL = [Case(*combination) for combination in product(FAILPOINTS, PAIRS, MODES)]
 CASES = [case for case in ALL if case.senseless is None]
 
 
-@pytest.fixture(scope="session")
-def outcomes(
-    request: pytest.FixtureRequest, servers: Servers, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[Case, Future[None]]]:
-    """The selected cases, under way."""
-    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
-    chosen: list[Any] = [item.callspec.params["case"] for item in items if "outcomes" in item.fixturenames]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        futures: dict[Case, Future[None]] = {}
-        for case in chosen:
-            folder = tmp_path_factory.mktemp("case")
-            futures[case] = pool.submit(play, case, folder, servers)
-        yield futures
-        pool.shutdown(cancel_futures=True)
-
-
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_load_happens_exactly_once_however_it_is_killed(
-    case: Case, outcomes: dict[Case, Future[None]]
-) -> None:
+def test_a_load_happens_exactly_once_however_it_is_killed(case: Case, outcomes: Outcomes) -> None:
     outcomes[case].result()
 
 
@@ -141,6 +119,7 @@ def play(case: Case, folder: Path, servers: Servers) -> None:
     changes_once(reader, before, end.key())
     if case.is_committed:
         _task_dies_after_the_commit(case, scene)
+    scene.remove()
 
 
 def _everything_dies(case: Case, scene: Scene) -> int:
