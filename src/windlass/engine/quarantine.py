@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -72,7 +73,8 @@ class Quarantine:
     def discard(self) -> None:
         """Remove what was set aside since the copy began: it will begin again, or has failed."""
         if self._spool is not None:
-            self._spool.close()
+            with suppress(OSError):  # what it still holds may not fit on the disk
+                self._spool.close()
         self._part("spool").unlink(missing_ok=True)
         self._part("located").unlink(missing_ok=True)
         self._spool, self.count, self.first = None, 0, []
