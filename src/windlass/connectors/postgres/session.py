@@ -54,7 +54,7 @@ class Session:
             asyncpg.connect(
                 _dsn(address),
                 password=address.password or None,
-                timeout=_CONNECT_TIMEOUT,
+                timeout=min(self._silence, _CONNECT_TIMEOUT),
                 statement_cache_size=0,  # nothing is run twice, and poolers do not like it
                 server_settings={"application_name": self._name},
             )
@@ -102,7 +102,8 @@ class Session:
 
     async def _require_answer(self) -> None:
         """Raise RetryableError when nothing can be expected of the server any more."""
-        if await is_lost(_dsn(self.address), self.address.password or None, self._name):
+        patience = min(self._silence, _CONNECT_TIMEOUT)
+        if await is_lost(_dsn(self.address), self.address.password or None, self._name, patience):
             self.connection.terminate()
             where = f"{self.address.host or 'localhost'}:{self.address.port or 5432}"
             message = f"lost the connection to postgres at {where}: nothing came for {self._silence:g} s"
@@ -157,6 +158,8 @@ def _started_loop() -> asyncio.AbstractEventLoop:
         loop = asyncio.new_event_loop()
     else:
         loop = uvloop.new_event_loop()
+    # whoever waits gets the exception; asyncpg leaves it in futures of its own, too, which nobody asks
+    loop.set_exception_handler(lambda *_: None)
     threading.Thread(target=loop.run_forever, name="postgres", daemon=True).start()
     return loop
 
@@ -188,6 +191,11 @@ def postgres_errors(address: Address, *, ignore: bool = False) -> Iterator[None]
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, CancelledError) as exc:
         if not ignore:
             raise _translated(exc, address) from exc
+    except RuntimeError as exc:  # uvloop's for a write to a connection that has just been lost
+        if "is closed" not in str(exc):
+            raise
+        if not ignore:
+            raise _translated(exc, address) from exc
 
 
 def _translated(exc: Exception, address: Address) -> FatalError | RetryableError:
@@ -200,7 +208,7 @@ def _translated(exc: Exception, address: Address) -> FatalError | RetryableError
             return RetryableError(f"postgres at {where}: {message}")
         return FatalError(message, hint=_hint(exc, address))
     if isinstance(exc, TimeoutError):
-        return RetryableError(f"postgres at {where} did not answer within {_CONNECT_TIMEOUT:.0f} s")
+        return RetryableError(f"postgres at {where} did not answer in time")
     if isinstance(exc, asyncpg.ClientConfigurationError):
         return FatalError(f"the address of postgres at {where} is not usable: {exc}")
     if isinstance(exc, ConnectionRefusedError):

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import asyncpg
 
-__all__ = ["ASKING_TIMEOUT", "is_lost", "keep_alive"]
+__all__ = ["is_lost", "keep_alive"]
 
-ASKING_TIMEOUT = 15.0
 _PROBES = 3
 
 _WAITS_FOR_US = """
@@ -46,12 +45,12 @@ def keep_alive(connection: asyncpg.Connection[Any], seconds: float) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-async def is_lost(dsn: str, password: str | None, name: str) -> bool:
+async def is_lost(dsn: str, password: str | None, name: str, patience: float) -> bool:
     """Whether the session of this application name is gone, or stands still because bytes do not arrive."""
     import asyncpg
 
     try:
-        async with asyncio.timeout(ASKING_TIMEOUT):
+        async with asyncio.timeout(patience):
             other = await asyncpg.connect(dsn, password=password, statement_cache_size=0)
             try:
                 waits: bool | None = await other.fetchval(_WAITS_FOR_US, name)
