@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from windlass import __version__, logs
+from windlass.connectors.disk import disk_errors
 from windlass.connectors.files.manifest import sync
-from windlass.connectors.files.writing import disk_errors
 from windlass.errors import FatalError, RetryableError
 from windlass.plan.model import Download
 from windlass.tasks.context import Context, TaskResult
