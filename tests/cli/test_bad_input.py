@@ -106,6 +106,21 @@ def test_files_of_a_project_that_cannot_be_read_are_told(project: Project, windl
     assert windlass("-C", root, "run", "one").code == 0
 
 
+def test_every_problem_of_every_file_is_shown_at_once(project: Project, windlass: Call) -> None:
+    root = project(
+        {
+            "pipelines/a.yaml": "pipeline: a\ntasks: {t: {needs: nothing, run: {command: date}}}\n",
+            "pipelines/b.yaml": "pipeline: b\ntasks: {t: {trigger: {pipeline: c, param: {}}}}\n",
+            "pipelines/c.yaml": "]",
+            "pipelines/d.yaml": "pipeline: d\ntasks: {t: {trigger: {pipeline: c}}}\n",
+        }
+    )
+    done = windlass("-C", root, "validate", "--json")
+    assert done.code == 2
+    found = [(problem["file"], problem["line"]) for problem in done.json["problems"]]
+    assert found == [("pipelines/a.yaml", 2), ("pipelines/b.yaml", 2), ("pipelines/c.yaml", 1)]
+
+
 def test_another_file_s_problems_do_not_stop_a_run(project: Project, windlass: Call) -> None:
     root = project({"pipelines/one.yaml": ONE, "pipelines/broken.yaml": "]"})
     assert windlass("-C", root, "run", "one").code == 0

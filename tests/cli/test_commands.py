@@ -181,7 +181,7 @@ def test_a_task_that_fails_gives_exit_code_1_and_says_how_to_go_on(project: Proj
         ("run nope", "no pipeline 'nope'"),
         ("run two --task gret", "did you mean 'greet'?"),
         ("run two --from gret", "did you mean 'greet'?"),
-        ("run two --param nam=x", "did you mean 'name'?"),
+        ("run two --param names=x", "did you mean 'name'?"),
         ("run two --param name", "expected NAME=VALUE"),
         ("run two --param times=many", "expected a whole number"),
         ("run two --logical-date soon", "is no date"),

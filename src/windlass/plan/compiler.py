@@ -32,16 +32,19 @@ class Environment:
 
     project: Project
     triggers: Mapping[str, frozenset[str]]
+    is_whole: bool = True
+    """Whether all pipelines of the project are known; else nothing can be said of an unknown one."""
 
     @classmethod
     def of(cls, files: ProjectFiles) -> Environment:
-        return cls(files.spec, {name: _triggered(file) for name, file in files.pipelines.items()})
+        triggers = {name: _triggered(file) for name, file in files.pipelines.items()}
+        return cls(files.spec, triggers, is_whole=not files.problems)
 
 
 def compile_project(files: ProjectFiles) -> dict[str, model.Plan]:
     """Compile every pipeline with its default parameters. Raises SpecError with the problems of all."""
     environment = Environment.of(files)
-    problems: list[Problem] = []
+    problems = list(files.problems)
     plans: dict[str, model.Plan] = {}
     for name, file in files.pipelines.items():
         try:
@@ -49,7 +52,7 @@ def compile_project(files: ProjectFiles) -> dict[str, model.Plan]:
         except SpecError as exc:
             problems.extend(exc.problems)
     if problems:
-        raise SpecError(problems)
+        raise SpecError(sorted(problems, key=lambda p: p.file))
     return plans
 
 
@@ -239,6 +242,8 @@ class _Compiler:
             return
         triggers = self.environment.triggers
         if action.pipeline not in triggers:
+            if not self.environment.is_whole:
+                return
             hint = did_you_mean(action.pipeline, triggers)
             self._problem((*path, "pipeline"), f"unknown pipeline {action.pipeline!r}", hint)
             return

@@ -42,6 +42,8 @@ class ProjectFiles:
     spec: Project
     document: Document
     pipelines: dict[str, PipelineFile]
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the files that were left out."""
 
     def pipeline(self, name: str) -> PipelineFile:
         """The pipeline of that name. Raises UsageError, with near names, when there is none."""
@@ -60,11 +62,12 @@ def find_project(start: Path) -> Path:
     raise UsageError(f"no {PROJECT_FILE} in {start} or above it", hint=hint)
 
 
-def load_project(root: Path, only: str | None = None) -> ProjectFiles:
+def load_project(root: Path, only: str | None = None, *, partly: bool = False) -> ProjectFiles:
     """Read the project file and its pipelines. Raises SpecError with the problems of all of them.
 
     With `only`, the file `pipelines/<only>.yaml` alone is read when it exists and has that name, so
-    that one broken file does not stop another pipeline, and a large project starts at once.
+    that one broken file does not stop another pipeline, and a large project starts at once. With
+    `partly`, pipelines with problems are left out, so that the others can be looked at further.
     """
     problems: list[Problem] = []
     project = _attempt(problems, _load, root, root / PROJECT_FILE, Project)
@@ -80,9 +83,9 @@ def load_project(root: Path, only: str | None = None) -> ProjectFiles:
         pipelines[name] = loaded
     if only is not None and only not in pipelines and not problems and _pipeline_file(root, only):
         return load_project(root)  # the file is named otherwise than its pipeline: look at them all
-    if problems or project is None:
+    if project is None or (problems and not partly):
         raise SpecError(problems)
-    return ProjectFiles(root, project[0], project[1], pipelines)
+    return ProjectFiles(root, project[0], project[1], pipelines, tuple(problems))
 
 
 def load_pipeline(root: Path, file: Path) -> PipelineFile:
