@@ -12,14 +12,16 @@ import time
 
 __all__ = ["reach"]
 
-_NAME, _, _WHAT = os.environ.get("WINDLASS_FAILPOINT", "").partition(":")
+_name, _, _WHAT = os.environ.get("WINDLASS_FAILPOINT", "").partition(":")
 _ACTION, _, _ATTEMPT = _WHAT.partition("@")
 
 
 def reach(name: str) -> None:
-    """Say that this place was reached."""
-    if name != _NAME or _ATTEMPT not in ("", os.environ.get("WINDLASS_ATTEMPT")):
+    """Say that this place was reached. Only the first time counts."""
+    global _name
+    if name != _name or _ATTEMPT not in ("", os.environ.get("WINDLASS_ATTEMPT")):
         return
+    _name = ""
     if _ACTION == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     elif _ACTION == "stop":

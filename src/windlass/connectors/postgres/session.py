@@ -199,9 +199,11 @@ def postgres_errors(address: Address, *, ignore: bool = False) -> Iterator[None]
     """Turn asyncpg's exceptions into ours; with `ignore`, into nothing."""
     import asyncpg
 
+    ended = asyncpg.InternalClientError  # of a statement after the server has ended the session
+    expected = (asyncpg.PostgresError, asyncpg.InterfaceError, ended, OSError, TimeoutError, CancelledError)
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, CancelledError) as exc:
+    except expected as exc:
         if not ignore:
             raise _translated(exc, address) from exc
     except RuntimeError as exc:  # uvloop's for a write to a connection that has just been lost
