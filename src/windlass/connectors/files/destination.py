@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,17 +95,19 @@ class FileDestination:
     def write_query(
         self, query: str, columns: Sequence[Column], counts: Counts, scratch: Scratch, meter: Meter
     ) -> None:
-        self._write(query, scratch.rows, counts, scratch, meter)
+        with self._overtaken_or_not():
+            self._write(query, scratch.rows, counts, scratch, meter)
         counts.read = counts.written
         meter(counts.written, 0)
 
     def write(self, rows: Rows, counts: Counts, scratch: Scratch, meter: Meter) -> None:
         query = scratch.reader(rows.batches(), rows.columns)
-        if self._end.mode == "merge":
-            self._merge(rows, query, counts, scratch, meter)
-        else:
-            self._write(query, scratch.output_rows, counts, scratch, meter)
-        counts.bytes = _size(self._temporary)
+        with self._overtaken_or_not():
+            if self._end.mode == "merge":
+                self._merge(rows, query, counts, scratch, meter)
+            else:
+                self._write(query, scratch.output_rows, counts, scratch, meter)
+            counts.bytes = _size(self._temporary)
         meter(counts.written, 0)
 
     def restart(self) -> None:
@@ -121,6 +124,15 @@ class FileDestination:
         return error
 
     # --- the ways to write ---
+
+    @contextmanager
+    def _overtaken_or_not(self) -> Iterator[None]:
+        """A later writer removes what this one writes, and then that is what is wrong."""
+        try:
+            yield
+        except (WindlassError, FileNotFoundError):
+            self._manifest.require_writer(self._temporary)
+            raise
 
     def _write(self, query: str, run: Run, counts: Counts, scratch: Scratch, meter: Meter) -> None:
         if self._is_folder:

@@ -67,6 +67,14 @@ class Manifest:
             for path in (temporary, fresh_part(temporary)):
                 _remove(path)
 
+    def require_writer(self, temporary: Path) -> None:
+        """Raise FencedError when another took over."""
+        if not _token(temporary).exists():
+            raise FencedError(
+                f"a later writer took {self.target} over, so this one may no longer commit",
+                hint="nothing of this load was committed; the later one decides what is there",
+            )
+
     def leave(self, temporary: Path) -> None:
         """Be no writer any more."""
         self.discard(temporary)
@@ -92,11 +100,7 @@ class Manifest:
         """Put the temporary file or folder in the target's place, and the entry into the manifest."""
         entry = LedgerEntry(**{**asdict(entry), "committed_at": datetime.now(UTC).isoformat()})
         with self._locked():
-            if not _token(temporary).exists():
-                raise FencedError(
-                    f"a later writer took {self.target} over, so this one may no longer commit",
-                    hint="nothing of this load was committed; the later one decides what is there",
-                )
+            self.require_writer(temporary)
             if self._folder:
                 self._commit_folder(temporary, entry)
             else:
