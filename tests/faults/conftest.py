@@ -55,11 +55,18 @@ def outcomes(
 
 @pytest.fixture
 def scene(servers: Servers, tmp_path: Path) -> Callable[..., Scene]:
-    """Makes the project of a case; `servers` may stand for others."""
+    """Makes the project of a case; `other` servers may be source or target, and the task have other options."""
 
-    def make(source: str, target: str, mode: Mode, **changes: str) -> Scene:
+    def make(
+        source: str,
+        target: str,
+        mode: Mode,
+        *,
+        other: dict[str, str] | None = None,
+        options: dict[str, object] | None = None,
+    ) -> Scene:
         pair = Pair(source, target)  # type: ignore[arg-type]
-        return Scene(tmp_path, pair, mode, replace(servers, **changes))
+        return Scene(tmp_path, pair, mode, replace(servers, **other or {}), options=options)
 
     return make
 

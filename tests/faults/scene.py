@@ -106,7 +106,7 @@ class Scene:
     ) -> None:
         self.folder, self.pair, self.mode, self.servers = folder / "project", pair, mode, servers
         self.temporary = folder / "tmp"
-        self.seeded = False
+        self.seeded, self.new = False, NEW
         self.out = folder / "out"
         for made in (self.folder / "pipelines", self.temporary, self.out):
             made.mkdir(parents=True)
@@ -183,10 +183,10 @@ class Scene:
     def expected(self) -> Rows:
         """The rows that a load leaves."""
         if self.mode == "replace" or not self.seeded:
-            return counted(NEW)
+            return counted(self.new)
         if self.mode == "append":
-            return counted([*OLD, *NEW])
-        return counted({row[0]: row for row in [*OLD, *NEW]}.values())
+            return counted([*OLD, *self.new])
+        return counted({row[0]: row for row in [*OLD, *self.new]}.values())
 
     @property
     def bad_lines(self) -> int:
