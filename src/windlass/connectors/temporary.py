@@ -47,11 +47,13 @@ def _place(base: Path | None) -> Path:
 def _make(base: Path) -> tuple[Path, int]:
     while True:
         path = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=base))
-        lock = os.open(path, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if path.exists():  # nobody took it for a leftover in the moment before it was locked
-            return path, lock
-        os.close(lock)
+        # In the moment before it is locked, somebody else may take it for a leftover
+        with suppress(FileNotFoundError):
+            lock = os.open(path, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if path.exists():
+                return path, lock
+            os.close(lock)
 
 
 def remove_leftovers(base: Path | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -109,7 +109,9 @@ def _watched(target: Path, meter: Meter) -> Iterator[None]:
     def watch() -> None:
         size = 0
         while not done.wait(_POLL):
-            now = target.stat().st_size if target.is_file() else 0
+            now = 0
+            with suppress(FileNotFoundError):
+                now = target.stat().st_size if target.is_file() else 0
             meter(0, max(now - size, 0))
             size = max(now, size)
 
