@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,8 @@ ROOT = Path(__file__).parents[1]
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files; never in CI")
     parser.addoption("--faults", type=int, default=60, help="how many random kills the fault tests do")
+    first = random.SystemRandom().randrange(10**9)
+    parser.addoption("--seed", type=int, default=first, help="the first seed of the random fault tests")
 
 
 def missing(what: str) -> NoReturn:
@@ -129,9 +132,8 @@ def example(tmp_path: Path) -> Callable[[str], Path]:
 
     def copy(name: str) -> Path:
         target = tmp_path / name
-        shutil.copytree(
-            ROOT / "examples" / name, target, ignore=shutil.ignore_patterns(".windlass", "node_modules")
-        )
+        made = (".windlass", "node_modules", "__pycache__", "downloads", "imported_data", "processed_data")
+        shutil.copytree(ROOT / "examples" / name, target, ignore=shutil.ignore_patterns(*made))
         return target
 
     return copy

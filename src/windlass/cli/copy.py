@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
+import os
 import signal
 import sys
 import threading
@@ -67,7 +67,13 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
     type=click.Choice(["fail", "quarantine"]),
     default="fail",
     show_default=True,
-    help="Fail, or set bad rows aside in FROM.quarantine.ndjson.",
+    help="Fail, or set bad rows aside, each with its reason.",
+)
+@click.option(
+    "--quarantine",
+    "quarantine",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file for bad rows that are set aside. Default: FROM.quarantine.ndjson.",
 )
 @click.option("--max-bad-rows", metavar="N|N%", help="With quarantine: more than this fail the copy.")
 @click.option("--from-format", type=click.Choice(_FORMATS), help="The format of FROM. Default: by its name.")
@@ -89,6 +95,7 @@ def copy_command(
     key: tuple[str, ...],
     columns: tuple[str, ...],
     on_bad_row: str,
+    quarantine: Path | None,
     max_bad_rows: str | None,
     from_format: str | None,
     to_format: str | None,
@@ -114,6 +121,9 @@ def copy_command(
     """
     from windlass.engine.copying import copy
 
+    set_aside = on_bad_row == "quarantine"
+    if quarantine is not None and not set_aside:
+        raise UsageError("--quarantine needs --on-bad-row quarantine")
     if delimiter is not None and len(delimiter) != 1:
         raise UsageError(f"--delimiter {delimiter!r}: expected one character")
     csv = CsvOptions(delimiter=delimiter, encoding=encoding, header=not no_header)
@@ -121,7 +131,7 @@ def copy_command(
     to_end, to_address = _destination(
         destination, cast("FileFormat | None", to_format), cast("Mode", mode), key
     )
-    run_id = f"copy-{secrets.token_hex(6)}"
+    run_id = f"copy-{os.urandom(6).hex()}"
     job = Job(
         copy=Copy(
             source=from_end,
@@ -134,7 +144,7 @@ def copy_command(
         identity=Identity("copy", destination if to_address is None else str(to_end.table), run_id, run_id),
         workspace=Workspace(app.folder.resolve(), app.folder.resolve()),
         addresses={name: a for name, a in (("from", from_address), ("to", to_address)) if a is not None},
-        quarantine_file=_quarantine_file(app.folder, from_end) if on_bad_row == "quarantine" else None,
+        quarantine_file=_quarantine_file(app.folder, from_end, quarantine) if set_aside else None,
         memory=check_memory(memory) or DEFAULT_MEMORY,
     )
     signal.signal(signal.SIGTERM, _stop)
@@ -200,7 +210,9 @@ def _bad_rows(text: str | None) -> int | str | None:
     return int(text)
 
 
-def _quarantine_file(folder: Path, source: Source) -> Path:
+def _quarantine_file(folder: Path, source: Source, given: Path | None) -> Path:
+    if given is not None:
+        return (folder / given).resolve()
     name = Path(source.path or source.table or "query").name.replace("*", "_")
     return (folder / f"{name}.quarantine.ndjson").resolve()
 

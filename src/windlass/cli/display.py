@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
     from windlass.runner import Result
 
-__all__ = ["TerminalLog", "display_for", "print_result", "print_table", "result_document", "seconds_of"]
+__all__ = [
+    "TerminalLog",
+    "display_for",
+    "print_result",
+    "print_table",
+    "result_document",
+    "seconds_of",
+    "task_document",
+]
 
 _STYLES = {
     "success": "green",
@@ -210,8 +218,13 @@ def result_document(result: Result) -> dict[str, Any]:
         "pipeline": run.pipeline,
         "status": run.status,
         "seconds": seconds_of(run),
-        "tasks": [{key: getattr(task, key) for key in _TASK_KEYS} for task in result.tasks],
+        "tasks": [task_document(task) for task in result.tasks],
     }
+
+
+def task_document(task: TaskRun) -> dict[str, Any]:
+    """A task run, as `--json` prints it."""
+    return {key: getattr(task, key) for key in _TASK_KEYS}
 
 
 def print_result(result: Result, report: Path | None, *, as_json: bool) -> None:

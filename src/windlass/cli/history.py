@@ -40,7 +40,8 @@ def runs_command(app: App, pipeline: str | None, limit: int, *, as_json: bool) -
     history = history_of(app)
     runs = history.runs(pipeline, limit)
     if as_json:
-        click.echo(json.dumps([asdict(run) for run in runs], indent=2, default=str))
+        documents = [asdict(run) | {"tasks": _tasks(history, run)} for run in runs]
+        click.echo(json.dumps(documents, indent=2, default=str))
     elif not runs:
         click.echo(f"no run of {pipeline!r} yet" if pipeline else "nothing has run yet")
     else:
@@ -48,6 +49,12 @@ def runs_command(app: App, pipeline: str | None, limit: int, *, as_json: bool) -
             ("run", "pipeline", "status", "started", "seconds", "tasks"), [_row(history, run) for run in runs]
         )
     return 0
+
+
+def _tasks(history: History, run: Run) -> list[dict[str, object]]:
+    from windlass.cli.display import task_document
+
+    return [task_document(task) for task in history.tasks(run.run_id)]
 
 
 def _row(history: History, run: Run) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from windlass.connectors.matching import Match, match_columns
 from windlass.connectors.protocol import Column, Destination, Source
 from windlass.connectors.scratch import Scratch
 from windlass.engine.faults import Output
+from windlass.errors import FatalError
 from windlass.plan.model import Copy
 
 __all__ = ["outputs_of"]
@@ -15,6 +16,9 @@ def outputs_of(copy: Copy, source: Source, destination: Destination, scratch: Sc
     """The columns of the copy. Raises FatalError when the two ends do not match."""
     target = destination.columns(scratch)
     columns = {column.name: column for column in source.columns(scratch, infer=target is None)}
+    if not columns:
+        hint = "expected at least one record, with a name for each of its values"
+        raise FatalError(f"{source.name} has no columns", hint=hint)
     matches = match_columns(copy, list(columns), target)
     return [_output(match, columns[match.source], destination, scratch) for match in matches]
 

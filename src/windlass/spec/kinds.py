@@ -97,7 +97,7 @@ class Download(Model):
     """The file to write, relative to the workspace."""
 
     sha256: Sha256 | None = None
-    """The SHA-256 of the whole file, in hexadecimal."""
+    """The SHA-256 of the whole file, in hexadecimal. Not checked where a template makes it empty."""
 
     headers: dict[str, str] = Field(default_factory=dict)
     """Request headers; no secrets."""

@@ -26,7 +26,7 @@ from windlass.plan.model import Source
 __all__ = ["CsvSource"]
 
 _WHOLE = 64 << 20  # files up to this size are looked at whole to infer types; of larger ones, a sample
-_SAMPLE_ROWS = 50_000
+_SAMPLE_ROWS = 20_000
 _HEAD = 1 << 20
 _DELIMITERS = (",", ";", "\t", "|")
 _LONGEST_LINE, _LONGER_LINE = 2 << 20, 160 << 20

@@ -14,9 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from windlass import failpoints
+from windlass.connectors.disk import disk_errors
 from windlass.connectors.files.formats import format_of
 from windlass.connectors.files.manifest import Manifest, sync
-from windlass.connectors.files.writing import FileWriter, Run, compression_for, disk_errors
+from windlass.connectors.files.writing import FileWriter, Run, compression_for
 from windlass.connectors.protocol import (
     BadRow,
     Column,
@@ -60,7 +61,7 @@ class FileDestination:
         self.takes_queries = end.mode != "merge"
 
     def close(self) -> None:
-        self._manifest.discard(self._temporary)
+        self._manifest.leave(self._temporary)
 
     def begin(self, entry: LedgerEntry) -> LedgerEntry | None:
         failpoints.reach("before-staging")

@@ -2,16 +2,19 @@
 
 Every record is kept as its JSON text until its fields are taken out, so integers of any size stay
 exact. All records are looked at before the copy begins: a field that only the last one has is a column,
-too, and `9` beside `"11"` makes the column text.
+too, and `9` beside `"11"` makes the column text. A comma behind the last record of an array says nothing,
+and is passed over.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from windlass.connectors.files.formats import compression_of
 from windlass.connectors.files.infer import infer_types
 from windlass.connectors.files.paths import InputFiles, open_bytes
 from windlass.connectors.protocol import BadRow, Column, Interval, Reason, RowFault
@@ -22,6 +25,7 @@ __all__ = ["JsonSource"]
 
 _LARGE_RECORD, _LARGEST_RECORD = 16 << 20, 128 << 20
 _HEAD = 1 << 16
+_LARGEST_MENDED = 64 << 20
 
 RECORD = '"__windlass_json"'
 
@@ -102,7 +106,7 @@ class JsonSource:
             yield row
 
     def recover(self, error: WindlassError, scratch: Scratch) -> bool:
-        if "Malformed JSON" in error.message:
+        if _is_malformed(error):
             raise self._malformed() or error
         if "maximum_object_size" in error.message and self._longest < _LARGEST_RECORD:
             self._longest = _LARGEST_RECORD
@@ -112,13 +116,13 @@ class JsonSource:
     # --- columns ---
 
     def _find_columns(self, scratch: Scratch) -> list[Column]:
-        names = [row[0] for row in self._rows(scratch, _NAMES.format(records=self._records()))]
+        names = [row[0] for row in self._rows(scratch, _NAMES)]
+        if self._layout == "array" and not all(map(_is_whole, self._files.paths)):
+            raise self._malformed() or FatalError(f"{self.name} is no JSON array")
         if not names:
             return []
         kinds = ", ".join(f"list_distinct(list(json_type(json, {_path(name)})))" for name in names)
-        row = self._rows(scratch, f"SELECT {kinds} FROM {self._records()} WHERE json_type(json) = 'OBJECT'")[
-            0
-        ]
+        row = scratch.rows(f"SELECT {kinds} FROM {self._records()} WHERE json_type(json) = 'OBJECT'")[0]
         columns = [
             _column(name, {kind for kind in found or () if kind})
             for name, found in zip(names, row, strict=True)
@@ -132,12 +136,20 @@ class JsonSource:
 
     def _rows(self, scratch: Scratch, sql: str) -> list[tuple[Any, ...]]:
         try:
-            return scratch.rows(sql)
+            return scratch.rows(sql.format(records=self._records()))
         except FatalError as exc:
-            raise (self._malformed() if "Malformed JSON" in exc.message else None) or exc from exc
+            if not _is_malformed(exc):
+                raise
+            if self._layout == "array" and any(map(_ends_in_comma, self._files.paths)):
+                self._layout = "array, comma"
+                return self._rows(scratch, sql)
+            raise self._malformed() or exc from exc
 
     def _records(self) -> str:
         paths = ", ".join(literal(str(path)) for path in self._files.paths)
+        if self._layout == "array, comma":
+            # DuckDB's reader of arrays wants a value behind every comma; its parser of JSON does not
+            return f"(SELECT unnest(CAST(ltrim(content, chr(65279)) AS JSON[])) AS json FROM read_text([{paths}]))"
         bad_lines_are_null = literal(self._layout == "newline_delimited")
         return (
             f"read_json_objects([{paths}], format = '{self._layout}', ignore_errors = {bad_lines_are_null}, "
@@ -221,6 +233,31 @@ def _layout(files: InputFiles) -> str:
     except (ValueError, RecursionError):
         return "unstructured"
     return "newline_delimited" if newline else "unstructured"
+
+
+def _is_malformed(error: WindlassError) -> bool:
+    return "Malformed JSON" in error.message or "valid UTF-8" in error.message
+
+
+def _ends_in_comma(path: Path) -> bool:
+    """Whether an array ends in `, ]`: a text cannot end so. Only of a file that can be read in one piece."""
+    readable = compression_of(str(path)) is None and path.stat().st_size <= _LARGEST_MENDED
+    return readable and re.search(rb",\s*\]\s*\Z", _tail(path)) is not None
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether an array has its end: DuckDB takes one that is cut off behind a comma for whole."""
+    return _tail(path).rstrip().endswith(b"]")
+
+
+def _tail(path: Path) -> bytes:
+    with open_bytes(path) as file:
+        if compression_of(str(path)) is None:
+            file.seek(max(path.stat().st_size - _HEAD, 0))
+        tail = b""
+        while chunk := file.read(_HEAD):
+            tail = (tail + chunk)[-_HEAD:]
+        return tail
 
 
 def _column(name: str, kinds: set[str]) -> Column:

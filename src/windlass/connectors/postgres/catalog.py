@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.scratch import identifier
@@ -38,6 +39,11 @@ class PgColumn:
     precision: int | None
     scale: int | None
     sequence: str | None
+    built_in: bool
+    """Every server has this type, and means the same by it."""
+
+    portable: bool
+    """Another server understands the type's binary form: it has one, and no object's number is in it."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +118,14 @@ def columns_of_query(session: Session, query: str) -> tuple[PgColumn, ...]:
 
 
 def _columns_of_statement(session: Session, query: str) -> tuple[PgColumn, ...]:
-    statement = session.run(session.connection.prepare(query))
-    return tuple(
-        PgColumn(a.name, a.type.name, a.type.name, "b", False, False, False, False, None, None, None, None)
-        for a in statement.get_attributes()
-    )
+    attributes = session.run(session.connection.prepare(query)).get_attributes()
+    types = {row["oid"]: row for row in session.fetch(_TYPES, [a.type.oid for a in attributes])}
+
+    def column(name: str, oid: int) -> PgColumn:
+        facts = {key: value for key, value in types[oid].items() if key != "oid"}
+        return PgColumn(name=name, **_UNKNOWN, **facts)
+
+    return tuple(column(a.name, a.type.oid) for a in attributes)
 
 
 def without_semicolon(query: str) -> str:
@@ -145,7 +154,22 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = to_regclass($1)
 """
 
-_COLUMNS = """
+_PORTABLE = """CASE WHEN t.oid < 16384 THEN t.typname !~ '^_?(reg|aclitem)' AND t.typsend <> 0
+       ELSE NOT EXISTS (
+           WITH RECURSIVE part AS (
+               SELECT t.oid AS oid
+               UNION
+               SELECT unnest(ARRAY[y.typelem, y.typbasetype]
+                      || ARRAY(SELECT rngsubtype FROM pg_range WHERE y.oid IN (rngtypid, rngmultitypid))
+                      || ARRAY(SELECT atttypid FROM pg_attribute
+                               WHERE attrelid = y.typrelid AND attnum > 0 AND NOT attisdropped))
+               FROM part JOIN pg_type y USING (oid)
+           )
+           SELECT FROM part JOIN pg_type y USING (oid)
+           WHERE y.oid < 16384 AND y.typname ~ '^(reg|aclitem)' OR y.typsend = 0 OR y.typreceive = 0
+       ) END"""
+
+_COLUMNS = f"""
 SELECT a.attname AS name,
        format_type(a.atttypid, a.atttypmod) AS type,
        b.typname AS base,
@@ -158,7 +182,9 @@ SELECT a.attname AS name,
        CASE WHEN b.typname = 'numeric' AND m.typmod > 4 THEN (m.typmod - 4) >> 16 & 65535 END AS precision,
        CASE WHEN b.typname = 'numeric' AND m.typmod > 4
             THEN ((m.typmod - 4 & 2047) # 1024) - 1024 END AS scale,
-       pg_get_serial_sequence(quote_ident(n.nspname) || '.' || quote_ident(c.relname), a.attname) AS sequence
+       pg_get_serial_sequence(quote_ident(n.nspname) || '.' || quote_ident(c.relname), a.attname) AS sequence,
+       t.oid < 16384 AS built_in,
+       {_PORTABLE} AS portable
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -167,6 +193,17 @@ JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oi
 CROSS JOIN LATERAL (SELECT CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END AS typmod) m
 WHERE a.attrelid = $1::int8::oid AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
+"""
+
+_UNKNOWN: dict[str, Any] = {
+    **dict.fromkeys(("length", "precision", "scale", "sequence")),
+    **dict.fromkeys(("not_null", "has_default", "generated", "identity"), False),
+}
+
+_TYPES = f"""
+SELECT t.oid::int8 AS oid, format_type(t.oid, -1) AS type, t.typname AS base, t.typtype::text AS type_kind,
+       t.oid < 16384 AS built_in, {_PORTABLE} AS portable
+FROM pg_type t WHERE t.oid = ANY ($1::oid[])
 """
 
 _NAMES = """

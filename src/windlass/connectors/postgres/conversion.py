@@ -2,7 +2,8 @@
 SQL that is true where the value cannot be converted without becoming another one.
 
 The test is general: the value's text is valid input for the other type, and reading it there and casting
-it back gives the value again. So `1.5` does not become an integer, nor a time a date.
+it back gives the value again. So `1.5` does not become an integer, nor a time a date. The sessions are in
+UTC, so a time without a zone is taken as UTC.
 """
 
 from __future__ import annotations
@@ -21,6 +22,17 @@ Fault = tuple[str, Reason, str]
 """SQL that is true for a bad value, the reason, and what to say of it."""
 
 _TEXT = ("text", "varchar", "bpchar", "name")
+_WITHOUT_EQUALITY = (
+    "json",
+    "xml",
+    "point",
+    "line",
+    "lseg",
+    "box",
+    "path",
+    "polygon",
+    "circle",
+)  # or with an odd one
 _WIDER = {
     "smallint": ("integer", "bigint", "numeric", "real", "double precision"),
     "integer": ("bigint", "numeric", "double precision"),
@@ -46,6 +58,12 @@ def convert(value: str, column: PgColumn, target: str) -> tuple[str, Fault | Non
         return f"{value}::{target}", (too_long, Reason.TOO_LONG, f"is longer than {length[1]} characters")
     valid = f"pg_input_is_valid({value}::text, {literal(target)})"
     same = f"({value}::text::{target})::text::{column.type} IS NOT DISTINCT FROM {value}"
+    if column.base in _WITHOUT_EQUALITY or column.type_kind == "c":
+        same = f"({value}::text::{target})::text::{column.type}::text = {value}::text"
+    if (column.base, target) == ("json", "jsonb"):
+        same = f"{value} IS JSON WITH UNIQUE KEYS"  # all else that jsonb changes says the same
+    if (column.base, target) == ("float8", "real"):
+        same = f"{value}::real = {value}"
     if column.base in _TEXT:
         exact = f"{value}::numeric = {value}::{target}" if target.startswith("numeric(") else "true"
         same = f"({exact})"

@@ -18,7 +18,7 @@ class PostgresDatabase:
     """A connection. Implements `Database`."""
 
     def __init__(self, address: Address) -> None:
-        self._session = Session(address)
+        self._session = Session(address, as_configured=True)
 
     def execute(self, script: str, *, transaction: bool = True) -> SqlResult:
         status = ""

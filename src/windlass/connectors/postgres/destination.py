@@ -24,7 +24,7 @@ from windlass.connectors.postgres.ledger import Ledger
 from windlass.connectors.postgres.replace import Swap, refuse_if_referenced, why_in_place
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.staging import Staged, Staging
-from windlass.connectors.postgres.types import CAST_BY_SERVER, as_wanted, encoder_of, storable
+from windlass.connectors.postgres.types import as_wanted, encoder_of, storable
 from windlass.connectors.protocol import (
     BadRow,
     Column,
@@ -124,8 +124,13 @@ class PostgresDestination:
         from windlass.connectors.postgres.encode import ENCODERS, encode
 
         new = [(column.name, column.native) for column in rows.columns]
-        landing = self.land(new, rows.refuse if rows.sets_aside else None)
-        encoders = [ENCODERS[name] for name in self._encoders(landing)]
+        careful = rows.sets_aside
+
+        def encoder(column: PgColumn) -> str | None:
+            return encoder_of(column, careful=careful)
+
+        landing = self.land(new, rows.refuse if careful else None, lambda c: encoder(c) is None)
+        encoders = [ENCODERS[encoder(column) or "text"] for column in landing.columns]
         batches = rows.batches()
 
         def next_chunk() -> memoryview | None:
@@ -154,18 +159,23 @@ class PostgresDestination:
         raise FatalError("a table of Postgres is no part of the scratch database")
 
     def land(
-        self, columns: Sequence[tuple[str, str]], refuse: Callable[[BadRow, int], None] | None
+        self,
+        columns: Sequence[tuple[str, str]],
+        refuse: Callable[[BadRow, int], None] | None,
+        as_text: Callable[[PgColumn], bool],
     ) -> Landing:
         """Begin the transaction and prepare a table for these columns (name and, for a new table, type).
 
         `refuse` gets the rows that violate a constraint; without it, one such row fails the load.
+        `as_text` says of a column whether its values arrive as text, to be cast here.
         """
         failpoints.reach("before-staging")
         self.session.execute("BEGIN")
         landing = self._target(columns)
         self._landing = landing
-        staged = [Staged(c, encoder_of(c, careful=refuse is not None)) for c in landing.columns]
-        odd = any(column.encoder == CAST_BY_SERVER for column in staged)
+        staged = [Staged(column, as_text(column)) for column in landing.columns]
+        is_view = self.table is not None and self.table.kind == "v"  # which takes INSERT, but no COPY
+        odd = is_view or any(column.as_text for column in staged)
         careful = refuse is not None and self.table is not None and self._may_refuse_rows()
         if odd or careful or (self.end.mode == "merge" and self.table is not None):
             target = f"{identifier(landing.schema)}.{identifier(landing.table)}"
@@ -184,11 +194,20 @@ class PostgresDestination:
             "_windlass_staging" if staged else landing.table,
             schema_name="pg_temp" if staged else landing.schema,
             columns=[column.name for column in landing.columns],
-            source=stream,
+            source=self._fed(stream),
             format="binary",
             freeze=True if landing.fresh and not staged else None,
         )
         self._copied = int(status.rpartition(" ")[2])
+
+    async def _fed(self, stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """The stream; while the next chunk of it is awaited, the server waits for us."""
+        while True:
+            with self.session.at_work():
+                chunk = await anext(stream, None)
+            if chunk is None:
+                return
+            yield chunk
 
     def settle(self, counts: Counts) -> None:
         """Bring the rows from where they landed to where they belong."""
@@ -271,6 +290,10 @@ class PostgresDestination:
         if self.session.value("SELECT to_regtype($1)", kind) is None:
             hint = "create it there, or cast the column to text with `select`"
             raise FatalError(f"the destination has no type {kind}", hint=hint)
+
+    def is_built_in(self, kind: str) -> bool:
+        """Whether every server has this type, and means the same by it."""
+        return bool(self.session.value("SELECT to_regtype($1)::oid < 16384", kind))
 
     def _settle_lost_commit(self, ledger: Ledger, lost: RetryableError) -> None:
         """The connection broke during COMMIT: only the ledger knows whether it happened."""
@@ -356,10 +379,3 @@ class PostgresDestination:
                 self.table.oid,
             )
         )
-
-    def _encoders(self, landing: Landing) -> list[str]:
-        if landing.staging is not None:
-            names = [column.encoder for column in landing.staging.columns]
-        else:
-            names = [encoder_of(column, careful=False) for column in landing.columns]
-        return ["text" if name == CAST_BY_SERVER else name for name in names]

@@ -50,6 +50,8 @@ class Transfer:
     type: str
     value: str
     faults: tuple[Fault, ...]
+    as_text: bool = False
+    """The source may not know the type: the value is sent as text, and the target casts it."""
 
 
 def relay(source: Source, destination: PostgresDestination, copy: Copy) -> Shortcut | None:
@@ -69,7 +71,7 @@ def relay(source: Source, destination: PostgresDestination, copy: Copy) -> Short
 
 
 def _transfer(match: Match, column: PgColumn, destination: PostgresDestination) -> Transfer:
-    kind = column.type
+    kind, name = column.type, identifier(column.name)
     if match.type is not None:
         kind = destination.normal_type(match.type)
     if destination.table is not None:
@@ -78,11 +80,10 @@ def _transfer(match: Match, column: PgColumn, destination: PostgresDestination) 
         kind = existing.type
     elif column.type_kind != "b":
         destination.require_type(kind)
-    value, fault = convert(identifier(column.name), column, kind)
-    faults = ((fault,) if fault else ()) + tuple(
-        rule_faults(identifier(column.name), column.type, match.rules)
-    )
-    return Transfer(column, match.name, kind, value, faults)
+    as_text = kind != column.type and not destination.is_built_in(kind)
+    value, fault = convert(name, column, "text" if as_text else kind)
+    faults = ((fault,) if fault else ()) + tuple(rule_faults(name, column.type, match.rules))
+    return Transfer(column, match.name, kind, value, faults, as_text)
 
 
 @dataclass
@@ -103,20 +104,29 @@ class Relay:
         def refuse(row: BadRow, _position: int) -> None:
             aside.add([row], self.source)
 
+        cast_there = {transfer.name for transfer in self.transfers if transfer.as_text}
+
+        def as_text(column: PgColumn) -> bool:
+            judged_there = not (aside.fail or column.built_in)
+            return not column.portable or judged_there or column.name in cast_there
+
         landing = self.destination.land(
-            [(t.name, t.type) for t in self.transfers], None if aside.fail else refuse
+            [(t.name, t.type) for t in self.transfers], None if aside.fail else refuse, as_text
         )
         pipe = Pipe(meter)
-        counts.read = self._copy(landing, pipe)
+        counts.read = self._copy([(column.name, as_text(column)) for column in landing.columns], pipe)
         counts.bytes = pipe.bytes
         self.destination.settle(counts)
         counts.read += self._set_bad_rows_aside(aside)
         self._note_sequences(landing)
 
-    def _copy(self, landing: Landing, pipe: Pipe) -> int:
-        """Move the rows that fit. Returns the count of the source's server."""
+    def _copy(self, order: list[tuple[str, bool]], pipe: Pipe) -> int:
+        """Move the rows that fit. `order`: each column in which they land, and whether as text.
+
+        Returns the count of the source's server.
+        """
         self.source.begin_snapshot()
-        queries = self._queries([column.name for column in landing.columns])
+        queries = self._queries(order)
         sessions = [self.source.session]
         try:
             sessions += [self._session_with_same_snapshot() for _ in queries[1:]]
@@ -133,10 +143,13 @@ class Relay:
         finally:
             reading.cancel()
 
-    def _queries(self, order: list[str]) -> list[str]:
-        """What to copy out, a query a part; columns in the order in which they land."""
+    def _queries(self, order: list[tuple[str, bool]]) -> list[str]:
+        """What to copy out, a query a part."""
         by_name = {transfer.name: transfer for transfer in self.transfers}
-        values = ", ".join(f"{by_name[name].value} AS {identifier(name)}" for name in order)
+        values = ", ".join(
+            f"({by_name[name].value}){'::text' if as_text else ''} AS {identifier(name)}"
+            for name, as_text in order
+        )
         bad = self._bad()
         where = f"NOT coalesce({' OR '.join(bad)}, false)" if bad else "true"
         partition = self.copy.partition
@@ -242,8 +255,14 @@ class Pipe:
 
     async def _copy_out(self, session: Session, query: str) -> int:
         part = _Part(self)
+
+        async def take(chunk: bytes) -> None:
+            with session.at_work():
+                await part.take(chunk)
+
         with postgres_errors(session.address):
-            status = await session.connection.copy_from_query(query, output=part.take, format="binary")
+            copying = session.connection.copy_from_query(query, output=take, format="binary")
+            status = await session.watched(copying)
         await part.end()
         return int(status.rpartition(" ")[2])
 

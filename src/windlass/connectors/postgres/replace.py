@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from windlass import failpoints
 from windlass.connectors.postgres import replace_sql
 from windlass.connectors.postgres.catalog import Table
 from windlass.connectors.postgres.session import Session, lock_timed_out
@@ -89,11 +90,12 @@ class Swap:
         indexes = self._rows(replace_sql.INDEXES)
         sequences = [self._state_of(row) for row in self._rows(replace_sql.IDENTITY_SEQUENCES)]
         carried, last = self._written(replace_sql.CARRIED), self._written(replace_sql.CARRIED_LAST)
-        self._run(replace_sql.SERIAL_SEQUENCES, self.new)
         self.session.execute(f"ALTER TABLE {self.old.sql} RENAME TO {old}")
+        failpoints.reach("mid-rename")
         self.session.execute(f"ALTER TABLE {self.new} RENAME TO {identifier(self.old.name)}")
         for statement in carried:
             self.session.execute(statement)
+        self._run(replace_sql.SERIAL_SEQUENCES, self.old.sql)  # only now they have the same owner
         self.session.execute(f"DROP TABLE {schema}.{old}")
         for index in indexes:
             self._rename_index(index)
@@ -130,13 +132,13 @@ class Swap:
         return {**dict(sequence), **dict(state), "sql": name}
 
     def _restore_identity(self, sequence: dict[str, Any]) -> None:
-        """Give the sequence that came with the new column the name, grants and position of the old one."""
+        """Give the sequence that came with the new column the name, settings and position of the old one."""
         made = self.session.value("SELECT pg_get_serial_sequence($1, $2)", self.old.sql, sequence["column"])
         self.session.execute(f"ALTER SEQUENCE {made} RENAME TO {identifier(sequence['name'])}")
         last, called = sequence["last_value"], literal(sequence["is_called"])
         self.session.execute(f"SELECT setval({literal(sequence['sql'])}, {last}, {called})")
-        for grant in sequence["grants"]:
-            self.session.execute(grant)
+        for statement in sequence["settings"]:
+            self.session.execute(statement)
 
     def _lock(self) -> None:
         """Take the exclusive lock in short tries, so that readers never queue up behind a long wait."""

@@ -45,11 +45,11 @@ SELECT why FROM (
      LEFT JOIN pg_class v ON v.oid = r.ev_class
      LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
      LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
-     WHERE NOT (d.classid IN ('pg_attrdef'::regclass, 'pg_statistic_ext'::regclass, 'pg_type'::regclass)
+     WHERE (d.classid IN ('pg_attrdef'::regclass, 'pg_statistic_ext'::regclass, 'pg_type'::regclass)
              OR d.classid = 'pg_trigger'::regclass
-             OR v.relkind = 'v' OR v.oid = t.oid
+             OR (v.relkind = 'v' AND r.ev_type = '1') OR v.oid = t.oid
              OR c.relkind IN ('i', 'S', 't')
-             OR k.conrelid = t.oid)
+             OR k.conrelid = t.oid) IS NOT TRUE
   UNION ALL SELECT 11, pg_describe_object(d.classid, d.objid, d.objsubid) || ' depends on its row type'
      FROM t JOIN pg_type y ON y.typrelid = t.oid
      JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (y.oid, y.typarray)
@@ -105,9 +105,12 @@ SELECT a.attname AS column, s.relname AS name, n.nspname AS schema,
        ARRAY(SELECT format('GRANT %s ON SEQUENCE %I.%I TO %s%s', x.privilege_type, n.nspname, s.relname,
                            CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END,
                            CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
-             FROM aclexplode(s.relacl) x WHERE x.grantee <> s.relowner) AS grants
+             FROM aclexplode(s.relacl) x WHERE x.grantee <> s.relowner)
+       || ARRAY(SELECT format('COMMENT ON SEQUENCE %I.%I IS %L', n.nspname, s.relname, description)
+                FROM pg_description WHERE classoid = 'pg_class'::regclass AND objoid = s.oid)
+       || format('ALTER SEQUENCE %I.%I AS %s', n.nspname, s.relname, format_type(q.seqtypid, NULL)) AS settings
 FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
-JOIN pg_namespace n ON n.oid = s.relnamespace
+JOIN pg_namespace n ON n.oid = s.relnamespace JOIN pg_sequence q ON q.seqrelid = s.oid
 JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
   AND d.refobjid = $1::int8::oid AND d.deptype = 'i'
@@ -142,6 +145,10 @@ CARRIED = (
        FROM pg_trigger WHERE tgrelid = $1::int8::oid AND NOT tgisinternal AND tgenabled <> 'O'""",
     """SELECT pg_get_ruledef(oid) AS statement FROM pg_rewrite
        WHERE ev_class = $1::int8::oid AND $2::text IS NOT NULL ORDER BY oid""",
+    """SELECT format('ALTER TABLE %s %s RULE %I', $2::text,
+                     CASE ev_enabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END,
+                     rulename) AS statement
+       FROM pg_rewrite WHERE ev_class = $1::int8::oid AND ev_enabled <> 'O'""",
     """SELECT format('COMMENT ON %s %I ON %s IS %L', CASE d.classoid WHEN 'pg_trigger'::regclass THEN 'TRIGGER' ELSE 'RULE' END,
                      coalesce(t.tgname, r.rulename), $2::text, d.description) AS statement
        FROM pg_description d
@@ -161,6 +168,21 @@ CARRIED = (
 CARRIED_LAST = (
     """SELECT pg_get_statisticsobjdef(oid) AS statement FROM pg_statistic_ext
        WHERE stxrelid = $1::int8::oid AND $2::text IS NOT NULL ORDER BY oid""",
+    """SELECT format('ALTER STATISTICS %I.%I SET STATISTICS %s', n.nspname, stxname, stxstattarget) AS statement
+       FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = stxnamespace
+       WHERE stxrelid = $1::int8::oid AND $2::text IS NOT NULL AND stxstattarget >= 0""",
+    """SELECT format('COMMENT ON STATISTICS %I.%I IS %L', n.nspname, stxname, d.description) AS statement
+       FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = stxnamespace
+       JOIN pg_description d ON d.classoid = 'pg_statistic_ext'::regclass AND d.objoid = s.oid
+       WHERE stxrelid = $1::int8::oid AND $2::text IS NOT NULL""",
+    """SELECT format('ALTER STATISTICS %I.%I OWNER TO %I', n.nspname, stxname, pg_get_userbyid(stxowner)) AS statement
+       FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = stxnamespace
+       WHERE stxrelid = $1::int8::oid AND $2::text IS NOT NULL
+         AND stxowner <> (SELECT oid FROM pg_roles WHERE rolname = current_user)""",
+    """SELECT format('ALTER INDEX %s ALTER COLUMN %s SET STATISTICS %s', a.attrelid::regclass, a.attnum, a.attstattarget)
+           AS statement
+       FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indexrelid
+       WHERE i.indrelid = $1::int8::oid AND $2::text IS NOT NULL AND a.attstattarget >= 0""",
     """SELECT format('COMMENT ON INDEX %s IS %L', d.objoid::regclass, d.description) AS statement
        FROM pg_description d JOIN pg_index i ON i.indexrelid = d.objoid
        WHERE d.classoid = 'pg_class'::regclass AND i.indrelid = $1::int8::oid AND $2::text IS NOT NULL""",

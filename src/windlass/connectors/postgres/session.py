@@ -8,6 +8,7 @@ what it asks, two ends of a copy go on at once, and Ctrl-C still reaches the mai
 from __future__ import annotations
 
 import asyncio
+import secrets
 import threading
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import CancelledError
@@ -17,6 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from windlass.connections import Address
+from windlass.connectors.postgres.silence import is_lost, keep_alive
 from windlass.errors import FatalError, RetryableError, extra
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ T = TypeVar("T")
 _starting = threading.Lock()  # `cache` alone would let two threads start a loop each
 
 _CONNECT_TIMEOUT = 15.0
-_OWN_OPTIONS = ("table", "query")  # what `windlass copy postgresql://…?table=t` adds to the address
+_SILENCE = 60.0
+_OWN_OPTIONS = ("table", "query", "silence")  # ours in an address; the server would not know them
 
 # SQLSTATE classes after which the same command may work: connection, resources, operator, conflict.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -37,22 +40,39 @@ _RETRYABLE_CLASSES = ("08", "40", "53", "57", "58")
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
-class Session:
-    """One connection. Every statement is part of the transaction that its user opened."""
+# Values travel as text now and then, so what text says must not depend on how a server is set up: a
+# date of the style DMY would be read as another one, and fewer digits of a float as another number.
+_EXACT_TEXT = (
+    "SET DateStyle = ISO; SET IntervalStyle = postgres; SET TimeZone = UTC; SET extra_float_digits = 3; "
+    "SET bytea_output = hex; SET xmloption = content; SET lc_monetary = 'C'"
+)
 
-    def __init__(self, address: Address) -> None:
+
+class Session:
+    """One connection. Every statement is part of the transaction that its user opened.
+
+    It is set up so that text says a value exactly; `as_configured` leaves it as the server's owner wants it.
+    """
+
+    def __init__(self, address: Address, *, as_configured: bool = False) -> None:
         with extra("postgres connections", "postgres"):
             import asyncpg
         self.address = address
-        self.connection: asyncpg.Connection[Any] = self.run(
+        self._silence = _seconds(address)
+        self._name = f"windlass {secrets.token_hex(8)}"
+        self._at_work, self._steps = False, 0
+        self.connection: asyncpg.Connection[Any] = self._result_of(
             asyncpg.connect(
                 _dsn(address),
                 password=address.password or None,
-                timeout=_CONNECT_TIMEOUT,
+                timeout=min(self._silence, _CONNECT_TIMEOUT),
                 statement_cache_size=0,  # nothing is run twice, and poolers do not like it
-                server_settings={"application_name": "windlass"},
+                server_settings={"application_name": self._name},
             )
         )
+        keep_alive(self.connection, self._silence)
+        if not as_configured:
+            self.execute(_EXACT_TEXT)
 
     def close(self) -> None:
         """Close the connection; at once when it is in the middle of something, which is then undone."""
@@ -65,7 +85,44 @@ class Session:
                 self.run(self.connection.close(timeout=5))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the event loop, to its end."""
+        """Run a coroutine on the event loop, to its end. Raises RetryableError when the server falls silent."""
+        return self._result_of(self.watched(work))
+
+    async def watched(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of what this connection is used for. Raises RetryableError when the server falls silent."""
+        task = asyncio.ensure_future(work)
+        try:
+            while True:
+                steps = self._steps
+                done, _ = await asyncio.wait([task], timeout=self._silence)
+                if done:
+                    return task.result()
+                if steps == self._steps and not self._at_work:
+                    await self._require_answer()
+        finally:
+            task.cancel()
+            task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Say that it is us whom the server waits for: with the next rows, or until we have taken some."""
+        self._at_work = True
+        try:
+            yield
+        finally:
+            self._at_work = False
+            self._steps += 1
+
+    async def _require_answer(self) -> None:
+        """Raise RetryableError when nothing can be expected of the server any more."""
+        patience = min(self._silence, _CONNECT_TIMEOUT)
+        if await is_lost(_dsn(self.address), self.address.password or None, self._name, patience):
+            self.connection.terminate()
+            where = f"{self.address.host or 'localhost'}:{self.address.port or 5432}"
+            message = f"lost the connection to postgres at {where}: nothing came for {self._silence:g} s"
+            raise RetryableError(message)
+
+    def _result_of(self, work: Coroutine[Any, Any, T]) -> T:
         future = asyncio.run_coroutine_threadsafe(work, _loop())
         with postgres_errors(self.address):
             try:
@@ -114,8 +171,22 @@ def _started_loop() -> asyncio.AbstractEventLoop:
         loop = asyncio.new_event_loop()
     else:
         loop = uvloop.new_event_loop()
+    # whoever waits gets the exception; asyncpg leaves it in futures of its own, too, which nobody asks
+    loop.set_exception_handler(lambda *_: None)
     threading.Thread(target=loop.run_forever, name="postgres", daemon=True).start()
     return loop
+
+
+def _seconds(address: Address) -> float:
+    """How long nothing may come from a server before it is asked whether it still is at work."""
+    text = address.options.get("silence", "")
+    try:
+        seconds = float(text or _SILENCE)
+    except ValueError:
+        seconds = 0
+    if seconds <= 0:
+        raise FatalError(f"`silence={text}`: expected a number of seconds", hint=f"see {address.origin}")
+    return seconds
 
 
 def _dsn(address: Address) -> str:
@@ -133,6 +204,11 @@ def postgres_errors(address: Address, *, ignore: bool = False) -> Iterator[None]
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, CancelledError) as exc:
         if not ignore:
             raise _translated(exc, address) from exc
+    except RuntimeError as exc:  # uvloop's for a write to a connection that has just been lost
+        if "is closed" not in str(exc):
+            raise
+        if not ignore:
+            raise _translated(exc, address) from exc
 
 
 def _translated(exc: Exception, address: Address) -> FatalError | RetryableError:
@@ -145,7 +221,7 @@ def _translated(exc: Exception, address: Address) -> FatalError | RetryableError
             return RetryableError(f"postgres at {where}: {message}")
         return FatalError(message, hint=_hint(exc, address))
     if isinstance(exc, TimeoutError):
-        return RetryableError(f"postgres at {where} did not answer within {_CONNECT_TIMEOUT:.0f} s")
+        return RetryableError(f"postgres at {where} did not answer in time")
     if isinstance(exc, asyncpg.ClientConfigurationError):
         return FatalError(f"the address of postgres at {where} is not usable: {exc}")
     if isinstance(exc, ConnectionRefusedError):

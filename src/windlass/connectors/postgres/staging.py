@@ -14,7 +14,6 @@ from typing import Any
 from windlass.connectors.halving import insert_by_halves
 from windlass.connectors.postgres.catalog import PgColumn
 from windlass.connectors.postgres.session import Session, integrity_error
-from windlass.connectors.postgres.types import CAST_BY_SERVER
 from windlass.connectors.protocol import BadRow, BadRowError, Counts, Reason
 from windlass.connectors.scratch import identifier
 from windlass.errors import WindlassError
@@ -22,6 +21,7 @@ from windlass.errors import WindlassError
 __all__ = ["Staged", "Staging"]
 
 NAME = "pg_temp._windlass_staging"
+_BOUNDS = r"'^(\[[-0-9]+:[-0-9]+\])+='"  # of an array that does not begin at 1; other text in [] is JSON
 
 _REASONS = {
     "23502": Reason.IS_NULL,
@@ -37,24 +37,24 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class Staged:
-    """A column of the staging table: the destination's column, and how it is encoded on the way."""
+    """A column of the staging table: the destination's column, and whether its values arrive as text."""
 
     column: PgColumn
-    encoder: str
+    as_text: bool
 
     @property
     def type(self) -> str:
-        return "text" if self.encoder == CAST_BY_SERVER else self.column.type
+        return "text" if self.as_text else self.column.type
 
     @property
     def cast(self) -> str:
         """SQL that gives the value the destination's type."""
         name = identifier(self.column.name)
-        if self.encoder != CAST_BY_SERVER:
+        if not self.as_text:
             return name
         if self.column.type.endswith("[]"):
             items = f"ARRAY(SELECT jsonb_array_elements_text({name}::jsonb))::text"
-            name = f"CASE WHEN ltrim({name}) LIKE '[%' THEN {items} ELSE {name} END"
+            name = f"CASE WHEN ltrim({name}) LIKE '[%' AND {name} !~ {_BOUNDS} THEN {items} ELSE {name} END"
         return f"({name})::{self.column.type}"
 
 

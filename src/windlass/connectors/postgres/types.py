@@ -15,7 +15,7 @@ from windlass.connectors.scratch import identifier
 if TYPE_CHECKING:
     from windlass.connectors.postgres.decode import Field
 
-__all__ = ["CAST_BY_SERVER", "as_read", "as_wanted", "encoder_of", "new_type", "read_field", "storable"]
+__all__ = ["as_read", "as_wanted", "encoder_of", "new_type", "read_field", "storable"]
 
 _SAME = {
     "bool": "BOOLEAN",
@@ -72,8 +72,6 @@ _AS_JSON = re.compile(r"(STRUCT|MAP|UNION)\(|.*\]$|VARIANT$", re.DOTALL)
 _MAX_PRECISION = 38  # of a DECIMAL in Arrow, Parquet and DuckDB
 
 _NUMBER = r"(?i)\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*|\s*(nan|[+-]?inf(inity)?)\s*"
-
-CAST_BY_SERVER = "cast by server"
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -139,22 +137,22 @@ def _wanted_type(column: PgColumn) -> str:
     return _SAME.get(column.base) or others.get(column.base, "VARCHAR")
 
 
-def encoder_of(column: PgColumn, *, careful: bool) -> str:
-    """The name of the encoder for a column, or CAST_BY_SERVER: text that is cast after it has arrived.
+def encoder_of(column: PgColumn, *, careful: bool) -> str | None:
+    """The name of the encoder for a column; None for text that the server casts after it has arrived.
 
     `careful` is for loads that set bad rows aside: what only the server can judge is judged there row
     by row, and not in the COPY, which one bad value ends.
     """
     judged_by_server = column.type_kind in "de" or column.base in ("json", "jsonb", "xml")
     if column.type.endswith("[]") or column.type_kind not in "bde" or (careful and judged_by_server):
-        return CAST_BY_SERVER
+        return None
     if column.base == "numeric":
         return "decimal" if _fits_decimal(column) else "numeric"
     if _SAME.get(column.base) == "VARCHAR" or column.type_kind == "e" or column.base == "xml":
         return "text"
     if column.base in _SAME or column.base in ("uuid", "json", "jsonb", "interval"):
         return column.base
-    return CAST_BY_SERVER
+    return None
 
 
 def storable(column: Column) -> Column:
