@@ -135,6 +135,8 @@ def test_resume_runs_only_what_did_not_succeed_under_the_same_id(run: Run, windl
     root, run_id = result["root"], result["run"]
     assert result["code"] == 1
     (root / "mended").touch()
+    assert windlass("-C", root, "run", "other", "--resume", run_id).code == 2
+    assert windlass("-C", root, "run", "--resume", run_id, "--logical-date", "2025-01-03").code == 2
     done = windlass("-C", root, "run", "--resume", run_id, "--json")
     assert (done.code, done.json["run_id"]) == (0, run_id)
     assert [(t["task"], t["status"], t["attempts"]) for t in done.json["tasks"]] == [

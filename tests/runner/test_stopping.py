@@ -27,6 +27,7 @@ tasks:
   web: {service: {command: [sh, -c, "sleep 600 & exec python3 -m http.server --bind 127.0.0.1 $PORT"]}}
   step: {uses: web, run: {command: [sh, -c, "setsid sleep 600 & sleep 600 & touch step; wait"], connections: site}}
   nested: {trigger: {pipeline: below}}
+  last: {needs: step, run: {command: [date]}}
 """,
     "pipelines/below.yaml": "pipeline: below\ntasks: {a: {run: {command: [sh, -c, 'touch below; sleep 600; true']}}}\n",
 }
@@ -69,8 +70,17 @@ def test_kill_9_leaves_no_process_and_is_recorded_at_the_next_start(
     process.communicate()
     eventually(lambda: processes_with(str(root)) == [])
     assert history(windlass, root)["all"] == "failed"
-    tasks = {line for line in windlass("-C", root, "runs").stdout.splitlines() if " running " in line}
-    assert tasks == set()
+    run = next(r for r in windlass("-C", root, "runs", "--json").json if r["pipeline"] == "all")
+    assert {t["task"]: (t["status"], t["error"]) for t in run["tasks"]} == {
+        "web": ("failed", "windlass was killed"),
+        "step": ("failed", "windlass was killed"),
+        "nested": ("failed", "windlass was killed"),
+        "last": ("cancelled", None),
+    }
+    (root / "pipelines/below.yaml").write_text("pipeline: below\ntasks: {a: {run: {command: [date]}}}\n")
+    (root / "pipelines/all.yaml").write_text(FILES["pipelines/all.yaml"].replace("sleep 600", "true"))
+    again = windlass("-C", root, "run", "--resume", run["run_id"], "--json")
+    assert (again.code, again.json["status"], again.json["run_id"]) == (0, "success", run["run_id"])
 
 
 def test_after_everything_was_killed_the_next_start_ends_what_is_left(

@@ -23,7 +23,7 @@ from windlass.cli.options import (
     memory_option,
     parse_params,
 )
-from windlass.errors import ExitCode, RetryableError, StoppedError, WindlassError
+from windlass.errors import ExitCode, RetryableError, StoppedError, UsageError, WindlassError
 from windlass.plan.model import Plan
 
 __all__ = ["exec_command", "run_command"]
@@ -103,6 +103,10 @@ def run_command(
     earlier = History(StateFolder.of(project)).run(resume) if resume else None
     values = parse_params(params, params_json)
     if earlier is not None:
+        if pipeline not in (None, earlier.pipeline):
+            raise UsageError(f"--resume: {earlier.run_id} is a run of {earlier.pipeline}, not of {pipeline}")
+        if logical_date is not None:
+            raise UsageError("--resume: the run has its logical date; leave out --logical-date")
         pipeline, values = earlier.pipeline, {**earlier.params, **values}
     plan = compile_one(project, pipeline, values)
     options = Options(
@@ -129,7 +133,6 @@ def run_command(
 
 def compile_one(project: Path, pipeline: str | None, params: dict[str, object]) -> Plan:
     """Compile one pipeline of a project, with its parameters. Raises SpecError or UsageError."""
-    from windlass.errors import UsageError
     from windlass.plan.compiler import Environment, compile
     from windlass.spec import load_project
 

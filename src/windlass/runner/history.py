@@ -185,17 +185,24 @@ class History:
         for run in _select(connection, Run, "WHERE status = 'running'"):
             if _is_held(self._state.run(run.run_id).lock):
                 continue
-            end_orphans(run.run_id)
             died = now()
-            connection.execute(
-                "UPDATE runs SET status = 'failed', ended = ? WHERE run_id = ?", (died, run.run_id)
+            ended = connection.execute(
+                "UPDATE runs SET status = 'failed', ended = ? WHERE run_id = ? AND status = 'running'",
+                (died, run.run_id),
             )
+            if ended.rowcount == 0:  # it came to its end between our two looks
+                continue
             for table in ("task_runs", "attempts"):
                 connection.execute(
                     f"UPDATE {table} SET status = 'failed', ended = ?, error = 'windlass was killed' "
-                    "WHERE run_id = ? AND status = 'running'",
+                    f"WHERE run_id = ? AND status IN ('running', '{UP_FOR_RETRY}')",
                     (died, run.run_id),
                 )
+            connection.execute(
+                f"UPDATE task_runs SET status = '{CANCELLED}' WHERE run_id = ? AND status = '{PENDING}'",
+                (run.run_id,),
+            )
+            end_orphans(run.run_id)
 
     # --- SQLite ---
 
