@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from windlass.connectors.matching import Match, match_columns
 from windlass.connectors.protocol import Column, Destination, Source
 from windlass.connectors.scratch import Scratch
 from windlass.engine.faults import Output
+from windlass.errors import FatalError
 from windlass.plan.model import Copy
 
 __all__ = ["outputs_of"]
@@ -15,8 +18,15 @@ def outputs_of(copy: Copy, source: Source, destination: Destination, scratch: Sc
     """The columns of the copy. Raises FatalError when the two ends do not match."""
     target = destination.columns(scratch)
     columns = {column.name: column for column in source.columns(scratch, infer=target is None)}
+    _check_names(columns)
     matches = match_columns(copy, list(columns), target)
     return [_output(match, columns[match.source], destination, scratch) for match in matches]
+
+
+def _check_names(names: Iterable[str]) -> None:
+    for name in names:
+        if name.lower().startswith("__windlass_"):
+            raise FatalError(f"a column is called {name!r}: names that begin with __windlass_ are taken")
 
 
 def _output(match: Match, column: Column, destination: Destination, scratch: Scratch) -> Output:
