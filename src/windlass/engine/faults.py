@@ -69,13 +69,13 @@ def all_faults(
 ) -> list[Fault]:
     """Every fault that a row can have, in the order in which they are looked for.
 
-    The tests speak of the source's columns by their names and of the cast values as `__v0`, `__v1`, ….
+    The tests speak of the source's columns by their names and of the cast values as `__windlass_v0`, `__windlass_v1`, ….
     """
     faults = [Fault(fault.test, fault.reason, fault.message) for fault in rows]
     for i, output in enumerate(outputs):
-        faults.extend(_of_column(output, f"__v{i}", forbids_nul))
+        faults.extend(_of_column(output, f"__windlass_v{i}", forbids_nul))
         if interval is not None and output.target.name == interval[0]:
-            faults.append(_outside(output, f"__v{i}", interval[1]))
+            faults.append(_outside(output, f"__windlass_v{i}", interval[1]))
     return faults
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from windlass.connectors.matching import Match, match_columns
 from windlass.connectors.protocol import Column, Destination, Source
 from windlass.connectors.scratch import Scratch
@@ -19,8 +21,15 @@ def outputs_of(copy: Copy, source: Source, destination: Destination, scratch: Sc
     if not columns:
         hint = "expected at least one record, with a name for each of its values"
         raise FatalError(f"{source.name} has no columns", hint=hint)
+    _check_names(columns)
     matches = match_columns(copy, list(columns), target)
     return [_output(match, columns[match.source], destination, scratch) for match in matches]
+
+
+def _check_names(names: Iterable[str]) -> None:
+    for name in names:
+        if name.lower().startswith("__windlass_"):
+            raise FatalError(f"a column is called {name!r}: names that begin with __windlass_ are taken")
 
 
 def _output(match: Match, column: Column, destination: Destination, scratch: Scratch) -> Output:

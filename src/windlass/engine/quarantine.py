@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from windlass.connectors.disk import disk_errors
-from windlass.connectors.protocol import BadRow, BadRowError, Source
+from windlass.connectors.protocol import BadRow, BadRowError, Reason, Source
 from windlass.engine.job import Identity
 
 __all__ = ["Quarantine", "read_quarantine"]
@@ -92,7 +92,8 @@ class Quarantine:
     def _spooled(self) -> Iterator[BadRow]:
         with self._part("spool").open(encoding="utf-8") as spool:
             for line in spool:
-                yield BadRow(**json.loads(line))
+                row = json.loads(line)
+                yield BadRow(**{**row, "reason": Reason(row["reason"])})
 
     def _line(self, row: BadRow) -> str:
         """Every line has every key, so that whoever loads the file gets the same columns each time."""

@@ -57,8 +57,8 @@ class RowStream:
             return None
         if not self._faults:
             return self._unchecked()
-        first = f"CASE WHEN {_FAULT} IS NULL THEN __v0 ELSE error({literal(_MARK)} || {_FAULT}) END"
-        others = [f"__v{i}" for i in range(1, len(self._outputs))]
+        first = f"CASE WHEN {_FAULT} IS NULL THEN __windlass_v0 ELSE error({literal(_MARK)} || {_FAULT}) END"
+        others = [f"__windlass_v{i}" for i in range(1, len(self._outputs))]
         return f"SELECT {self._named([first, *others])} FROM ({self._checked()})"
 
     def found_bad_row(self, error: WindlassError) -> bool:
@@ -91,7 +91,7 @@ class RowStream:
 
     def _checked(self) -> str:
         """The source's columns, the cast values, and the first fault of each row as JSON."""
-        values = ", ".join(f"{output.value} AS __v{i}" for i, output in enumerate(self._outputs))
+        values = ", ".join(f"{output.value} AS __windlass_v{i}" for i, output in enumerate(self._outputs))
         cases = " ".join(
             f"WHEN {fault.test} THEN json_object('fault', {i}, 'value', CAST({fault.value} AS VARCHAR))"
             for i, fault in enumerate(self._faults)
@@ -103,7 +103,7 @@ class RowStream:
     def _split_query(self) -> str:
         if not self._faults and self._schema_error is None:
             return self._unchecked()
-        values = [f"__v{i}" for i in range(len(self._outputs))]
+        values = [f"__windlass_v{i}" for i in range(len(self._outputs))]
         sources = [output.source.name for output in self._outputs]
         record = self._source.record() or _struct(sources, map(identifier, sources))
         wanted = f"{_FAULT} IS NOT NULL" if self._schema_error is None else "TRUE"
@@ -159,6 +159,8 @@ class RowStream:
     def _bad_row(self, found: dict[str, Any], record: str | None, ordinal: int) -> BadRow:
         fault, value = self._faults[found["fault"]], found["value"]
         self._raise_misfit(fault, value)
+        if fault.output is None:  # read as an object, the record would not be the same any more
+            return BadRow(fault.reason, fault.says(value), raw=record, ordinal=ordinal)
         values = json.loads(record) if record else None
         return BadRow(fault.reason, fault.says(value), fault.column, value, record=values, ordinal=ordinal)
 

@@ -113,7 +113,7 @@ def _load(project: Path, run: Run, task: str, pending: Path, file: Path) -> int:
     connections = Connections(plan.connections, project, state)
     with closing(connections), TemporaryFolder(state.scratch) as folder:
         records = folder / "records.ndjson"
-        _write(records, [_record(row) or {} for row in rows])
+        records.write_text("".join(f"{_record(row)}\n" for row in rows), encoding="utf-8")
         job = Job(
             copy=_replayed(action, records),
             identity=Identity(plan.pipeline, f"{task}.replay", run.run_id, key),
@@ -146,28 +146,33 @@ def _settle(rows: list[dict[str, Any]], pending: Path, file: Path) -> None:
     pending.unlink()
 
 
-def _record(row: dict[str, Any]) -> dict[str, Any] | None:
-    """The record of a row, if it has one, or its raw text can be taken apart."""
-    record = row.get("record")
-    return record if isinstance(record, dict) else _taken_apart(row)
-
-
-def _taken_apart(row: dict[str, Any]) -> dict[str, Any] | None:
-    """The record in a raw line of CSV or JSON, if it now is one."""
-    raw, columns = row.get("raw"), row.get("columns")
+def _record(row: dict[str, Any]) -> str | None:
+    """The record of a row as a line of JSON, if it has one, or its raw text can be taken apart."""
+    record, raw, columns = row.get("record"), row.get("raw"), row.get("columns")
+    if isinstance(record, dict):
+        return json.dumps(record, ensure_ascii=False)
     if not isinstance(raw, str):
         return None
-    if not columns:
-        try:
-            record = json.loads(raw)
-        except ValueError:
-            return None
-        return record if isinstance(record, dict) else None
+    return _from_csv(raw, columns) if columns else _from_json(raw)
+
+
+def _from_csv(raw: str, columns: list[str]) -> str | None:
     try:
         fields = next(csv.reader([raw], strict=True), [])
     except csv.Error:
         return None
-    return dict(zip(columns, fields, strict=True)) if len(fields) == len(columns) else None
+    if len(fields) != len(columns):
+        return None
+    return json.dumps(dict(zip(columns, fields, strict=True)), ensure_ascii=False)
+
+
+def _from_json(raw: str) -> str | None:
+    """The text itself: a number in it may have more digits than Python would keep."""
+    try:
+        is_object = isinstance(json.loads(raw), dict)
+    except ValueError:
+        return None
+    return raw.replace("\r", " ").replace("\n", " ") if is_object else None
 
 
 def _replayed(action: Copy, records: Path) -> Copy:

@@ -1,8 +1,8 @@
 """CSV files as a source. Every value is read as text; the copy casts it, and knows what does not fit.
 
 DuckDB takes the lines apart, in parallel, and notes those that it cannot (`store_rejects`) with their
-place. What it refuses as a whole is brought into shape first: other encodings than UTF-8, and files in
-which line ends of several kinds are mixed.
+place. What it refuses as a whole is brought into shape first: other encodings than UTF-8, bz2, and files in
+which line ends of several kinds are mixed. What it gets wrong without a word is in `quoting.py`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from windlass import logs
 from windlass.connectors.files.infer import infer_types
 from windlass.connectors.files.locate import RecordLocator, line_numbers
-from windlass.connectors.files.paths import InputFiles, open_bytes
+from windlass.connectors.files.paths import InputFiles, open_bytes, unpack_bz2
+from windlass.connectors.files.quoting import LineEndsInQuotes, Records, unterminated
 from windlass.connectors.protocol import BadRow, Column, Interval, MisfitError, Reason, RowFault
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.errors import FatalError, WindlassError, did_you_mean
@@ -30,6 +32,8 @@ _SAMPLE_ROWS = 20_000
 _HEAD = 1 << 20
 _DELIMITERS = (",", ";", "\t", "|")
 _LONGEST_LINE, _LONGER_LINE = 2 << 20, 160 << 20
+_NOT_CLOSED = "a quoted field is not closed"
+_NOTED = 10_000  # bytes of a rejected line that DuckDB notes
 _MIXED_LINE_ENDS = "state machine reached an invalid state"
 
 _REASONS = {
@@ -54,7 +58,8 @@ class CsvSource:
         self._files, self._options, self._declared = files, end.csv, end.columns
         self._paths = list(files.paths)
         self._originals = {str(path): path for path in files.paths}
-        self._delimiter = self._options.delimiter or _delimiter_of(files.paths[0], self._options.encoding)
+        self._encoding = _encoding_of(files.paths[0], self._options.encoding)
+        self._delimiter = self._options.delimiter or _delimiter_of(files.paths[0], self._encoding)
         self._header = self._read_header(files.paths[0])
         self._sample_only = files.size() > _WHOLE
         self._longest_line = _LONGEST_LINE
@@ -62,6 +67,8 @@ class CsvSource:
         self._bad: list[BadRow] = []
         self._filter = ""
         self._prepared = self._line_ends_rewritten = False
+        self._in_one_piece = False
+        self._look: LineEndsInQuotes | None = None
 
     def close(self) -> None:
         return
@@ -75,6 +82,7 @@ class CsvSource:
     def advance(self, cursor: str, last: str | None, scratch: Scratch | None) -> None:
         assert scratch is not None
         self._prepare(scratch)
+        self._finish_look()
         types = {column.name: column.guess or "VARCHAR" for column in self.columns(scratch, infer=True)}
         if cursor not in types:
             raise FatalError(f"{self.name} has no column {cursor!r}", hint=did_you_mean(cursor, types))
@@ -122,6 +130,7 @@ class CsvSource:
             "rejects_scan": literal(f"{self._rejects}_scans"),
             "max_line_size": str(self._longest_line),
             "hive_partitioning": "false",
+            "parallel": literal(not self._in_one_piece),
         }
         paths = ", ".join(literal(str(path)) for path in self._paths)
         arguments = ", ".join(f"{key} = {value}" for key, value in settings.items())
@@ -137,20 +146,24 @@ class CsvSource:
     # --- bad rows ---
 
     def rejected(self, scratch: Scratch) -> list[BadRow]:
+        self._finish_look()
         errors = scratch.rows(
             "SELECT s.file_path, e.line_byte_position, first(e.error_type ORDER BY e.error_type = 'CAST'), "
-            "first(e.csv_line), first(e.error_message ORDER BY e.error_type = 'CAST') "
+            "first(e.csv_line), first(e.error_message ORDER BY e.error_type = 'CAST'), "
+            "bool_or(e.error_type = 'LINE SIZE OVER MAXIMUM') "
             f"FROM {self._rejects}_errors e JOIN {self._rejects}_scans s USING (scan_id, file_id) "
             "GROUP BY s.file_path, e.line_byte_position ORDER BY s.file_path, e.line_byte_position"
         )
-        if (
-            any(error[2] == "LINE SIZE OVER MAXIMUM" for error in errors)
-            and self._longest_line < _LONGER_LINE
-        ):
-            raise MisfitError(f"a line is longer than {self._longest_line:,} bytes")
-        self._bad = [self._rejected_row(*error) for error in errors]
+        self._read_otherwise(errors)
+        self._bad = []
+        for path, of_path in itertools.groupby(errors, key=lambda error: str(error[0])):
+            with open_bytes(Path(path)) as file:
+                records = Records(file, self._options.quote)
+                self._bad += [self._rejected_row(records, *error[:5]) for error in of_path]
+        if self._in_one_piece:
+            self._bad += self._unterminated()
         for path in {row.source for row in self._bad}:
-            rows = [row for row in self._bad if row.source == path]
+            rows = sorted((row for row in self._bad if row.source == path), key=lambda row: row.offset or 0)
             lines = line_numbers(Path(path), [row.offset or 0 for row in rows])
             for row, line in zip(rows, lines, strict=True):
                 row.line = line
@@ -158,12 +171,43 @@ class CsvSource:
             row.source = self._shown(row.source)
         return self._bad
 
-    def _rejected_row(self, path: str, position: int, kind: str, line: str, message: str) -> BadRow:
+    def _read_otherwise(self, errors: Sequence[tuple[Any, ...]]) -> None:
+        """Raise MisfitError for errors that another way of reading may not have."""
+        if any(too_long for *_, too_long in errors) and self._longest_line < _LONGER_LINE:
+            raise MisfitError(f"a line is longer than {self._longest_line:,} bytes")
+        if any(not line for _, _, _, line, *_ in errors) and not self._in_one_piece:
+            raise MisfitError("a quoted field is longer than a piece of the file")
+
+    def _finish_look(self) -> None:
+        look, self._look = self._look, None
+        if look is not None:
+            look.finish()
+
+    def _unterminated(self) -> Iterator[BadRow]:
+        known = {(row.source, row.offset) for row in self._bad}
+        for path in map(str, self._paths):
+            found = unterminated(Path(path), self._delimiter, self._options.quote, self._options.escape)
+            if found is not None and (path, found[0]) not in known:
+                yield BadRow(
+                    Reason.UNTERMINATED_QUOTE,
+                    _NOT_CLOSED,
+                    raw=found[1],
+                    columns=self._header,
+                    source=path,
+                    offset=found[0],
+                )
+
+    def _rejected_row(
+        self, records: Records, path: str, position: int, kind: str, line: str, message: str
+    ) -> BadRow:
         reason = _REASONS.get(kind, Reason.MALFORMED_CSV)
+        # what DuckDB notes of the record has other bytes for those that are no UTF-8, and is cut
+        noted = len(line.encode())
+        data = records.read(position - 1, noted if 0 < noted < _NOTED else None)
         if reason is Reason.WRONG_ENCODING:
-            line, message = self._wrong_encoding(Path(path), position)
-        elif reason is Reason.MALFORMED_CSV and line.count(self._options.quote) % 2:
-            reason, message = Reason.UNTERMINATED_QUOTE, "a quoted field is not closed"
+            message = _not_utf8(data, position - 1) or "the line is not UTF-8"
+        elif reason is Reason.MALFORMED_CSV and data.count(self._options.quote.encode()) % 2:
+            reason, message = Reason.UNTERMINATED_QUOTE, _NOT_CLOSED
         elif reason is Reason.MALFORMED_CSV:
             message = "there is text between a closing quote and the next delimiter"
         elif reason is Reason.RAGGED_ROW:
@@ -172,25 +216,8 @@ class CsvSource:
         else:
             message = message.partition("\n")[0]
             message = message[:1].lower() + message[1:]
-        return BadRow(
-            reason, message, raw=line.rstrip("\r\n"), columns=self._header, source=path, offset=position - 1
-        )
-
-    def _wrong_encoding(self, path: Path, position: int) -> tuple[str, str]:
-        """The raw line with the offending bytes escaped, and where the first of them is."""
-        with open_bytes(path) as file:
-            _skip(file, position - 1)
-            data = file.readline().rstrip(b"\r\n")
-        try:
-            data.decode("utf-8")
-        except UnicodeDecodeError as exc:
-            offset = position - 1 + exc.start
-            message = (
-                f"byte 0x{data[exc.start]:02x} at offset {offset} is not UTF-8; "
-                "if the file is in another encoding, say so: `csv: {encoding: latin-1}` or cp1252"
-            )
-            return data.decode("utf-8", "backslashreplace"), message
-        return data.decode("utf-8"), "the line is not UTF-8"
+        raw = data.decode("utf-8", "backslashreplace")
+        return BadRow(reason, message, raw=raw, columns=self._header, source=path, offset=position - 1)
 
     def locate(self, rows: Iterator[BadRow]) -> Iterator[BadRow]:
         locator: RecordLocator | None = None
@@ -216,6 +243,10 @@ class CsvSource:
             if "line is longer" in error.message:
                 self._longest_line = _LONGER_LINE
                 return True
+            if not self._in_one_piece and "quoted field" in error.message:
+                self._in_one_piece = True
+                self._longest_line = _LONGER_LINE if "longer" in error.message else self._longest_line
+                return True
             if self._sample_only:
                 self._sample_only = False
                 return True
@@ -240,8 +271,15 @@ class CsvSource:
                     f"{', '.join(self._header)}",
                     hint="copy files with different columns one by one",
                 )
-        if codecs.lookup(self._options.encoding).name != "utf-8":
+        unpacked = unpack_bz2(self._paths, scratch)
+        for copy, path in zip(unpacked, self._paths, strict=True):
+            self._originals[str(copy)] = self._originals[str(path)]
+        self._paths = unpacked
+        if codecs.lookup(self._encoding).name != "utf-8":
             self._rewrite(scratch, self._to_utf8)
+        self._look = LineEndsInQuotes(self._paths, self._options.quote)
+        if self._look.begin():
+            self._look, self._in_one_piece = None, True
 
     def _rewrite(self, scratch: Scratch, change: Callable[[IO[bytes], IO[bytes]], None]) -> None:
         """Read changed copies of the files instead, from the scratch folder."""
@@ -257,14 +295,14 @@ class CsvSource:
 
     def _to_utf8(self, source: IO[bytes], target: IO[bytes]) -> None:
         """It is not in UTF-8."""
-        decoder = codecs.getincrementaldecoder(self._options.encoding)()
+        decoder = codecs.getincrementaldecoder(self._encoding)()
         offset = 0
         for chunk in iter(lambda: source.read(_HEAD), b""):
             try:
                 target.write(decoder.decode(chunk).encode())
             except UnicodeDecodeError as exc:
                 raise FatalError(
-                    f"{self.name} is not {self._options.encoding}: byte 0x{exc.object[exc.start]:02x} "
+                    f"{self.name} is not {self._encoding}: byte 0x{exc.object[exc.start]:02x} "
                     f"near offset {offset + exc.start}"
                 ) from exc
             offset += len(chunk)
@@ -286,17 +324,19 @@ class CsvSource:
 
     def _read_header(self, path: Path) -> list[str]:
         """The names of the columns. Also notes how many blank lines stand before them."""
-        text = _head(path, self._options.encoding)
+        text = _head(path, self._encoding)
         body = text.lstrip("\r\n")
+        if not body:
+            raise FatalError(
+                f"{path.name} has only blank lines", hint="expected at least a header or one row"
+            )
         self._leading_blank_lines = len(text[: len(text) - len(body)].splitlines())
-        reader = csv.reader(
-            io.StringIO(body, newline=""), delimiter=self._delimiter, quotechar=self._options.quote
-        )
-        first = next(reader, [])
+        first = self._first_record(path, body)
         if not self._options.header:
             return [f"column{i}" for i in range(len(first))]
         names = [name.strip() or f"column{i}" for i, name in enumerate(first)]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        alike = [name.lower() for name in names]
+        twice = sorted({name for name in names if alike.count(name.lower()) > 1})
         if twice:
             raise FatalError(
                 f"{path.name}: the header names {', '.join(map(repr, twice))} more than once",
@@ -304,8 +344,52 @@ class CsvSource:
             )
         return names
 
+    def _first_record(self, path: Path, body: str) -> list[str]:
+        escape = self._options.escape
+        doubled = escape is None or escape == self._options.quote
+        reader = csv.reader(
+            io.StringIO(body, newline=""),
+            delimiter=self._delimiter,
+            quotechar=self._options.quote,
+            doublequote=doubled,
+            escapechar=None if doubled else escape,
+            strict=self._options.header,
+        )
+        try:
+            first = next(reader, [])
+        except csv.Error as exc:
+            raise FatalError(
+                f"{path.name}:{self._leading_blank_lines + 1}: the header is no CSV: {exc}"
+            ) from exc
+        if self._options.header and any("\ufffd" in name for name in first):
+            with open_bytes(path) as file:
+                message = _not_utf8(file.read(_HEAD), 0) or f"it is not {self._encoding}"
+            raise FatalError(f"{path.name}: the header cannot be read: {message}")
+        return first
+
     def _shown(self, path: str) -> str:
         return self._files.name(self._originals[path])
+
+
+def _encoding_of(path: Path, declared: str) -> str:
+    """The declared one; UTF-16 where a byte order mark says so and nothing else was declared."""
+    if declared.lower().replace("_", "-") in ("utf-8", "utf8"):
+        with open_bytes(path) as file:
+            if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+                return "utf-16"
+    return declared
+
+
+def _not_utf8(data: bytes, offset: int) -> str | None:
+    """Which byte is not UTF-8, and where; None if all are."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        return (
+            f"byte 0x{data[exc.start]:02x} at offset {offset + exc.start} is not UTF-8; "
+            "if the file is in another encoding, say so: `csv: {encoding: latin-1}` or cp1252"
+        )
+    return None
 
 
 def _delimiter_of(path: Path, encoding: str) -> str:
@@ -324,8 +408,3 @@ def _head(path: Path, encoding: str) -> str:
     with open_bytes(path) as file:
         data = file.read(_HEAD)
     return data.decode(encoding, "replace").removeprefix("\ufeff")
-
-
-def _skip(file: IO[bytes], count: int) -> None:
-    while count > 0 and (chunk := file.read(min(count, _HEAD))):
-        count -= len(chunk)

@@ -36,6 +36,7 @@ _TESTS = {
 }
 """SQL that is true for a value that fits the type; the first type that all values fit is taken."""
 
+_LONGEST = 400  # characters of a number or time
 _HEAD_ROWS = 2_000
 _NO_VALUE = ""
 
@@ -59,6 +60,11 @@ def infer_types(scratch: Scratch, rows: str, columns: Sequence[str]) -> dict[str
     }
 
 
+def _test(kind: str, value: str) -> str:
+    # a field may have 100 MB, and a cheap look at its size spares several dear ones at all of it
+    return f"CASE WHEN strlen({value}) <= {_LONGEST} THEN {_TESTS[kind].replace('{x}', value)} ELSE false END"
+
+
 def _known(kind: str | None) -> str | None:
     return None if kind == _NO_VALUE else kind
 
@@ -71,7 +77,7 @@ def _first_fitting(
         return {}
     counts = [
         f"count({identifier(name)}), "
-        + ", ".join(f"count(*) FILTER ({_TESTS[kind].replace('{x}', identifier(name))})" for kind in kinds)
+        + ", ".join(f"count(*) FILTER ({_test(kind, identifier(name))})" for kind in kinds)
         for name, kinds in candidates.items()
     ]
     numbers = iter(scratch.rows(f"SELECT {', '.join(counts)} FROM {rows}")[0])

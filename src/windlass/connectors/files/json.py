@@ -2,21 +2,23 @@
 
 Every record is kept as its JSON text until its fields are taken out, so integers of any size stay
 exact. All records are looked at before the copy begins: a field that only the last one has is a column,
-too, and `9` beside `"11"` makes the column text. A comma behind the last record of an array says nothing,
-and is passed over.
+too, and `9` beside `"11"` makes the column text. A fraction with more digits than a double keeps is a bad
+row, since DuckDB would round it. A comma behind the last record of an array says nothing, and is passed over.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from windlass.connectors.files.formats import compression_of
 from windlass.connectors.files.infer import infer_types
-from windlass.connectors.files.paths import InputFiles, open_bytes
+from windlass.connectors.files.paths import InputFiles, check_whole, open_bytes, unpack_bz2
 from windlass.connectors.protocol import BadRow, Column, Interval, Reason, RowFault
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.errors import FatalError, WindlassError, did_you_mean
@@ -29,6 +31,15 @@ _LARGEST_MENDED = 64 << 20
 
 RECORD = '"__windlass_json"'
 
+_MANY_DIGITS = "'[0-9][0-9.]{15,}'"
+# numbers that are no integers, with strings left out; one that is not itself again after it was a double
+_ROUNDED = (
+    f"regexp_matches({RECORD}, {_MANY_DIGITS}) AND len(list_filter(regexp_extract_all(regexp_replace("
+    rf"""{RECORD}, '"(\\.|[^"\\])*"', '""', 'g'), '-?[0-9]+(\.[0-9]+([eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+)'), """
+    "lambda x: coalesce(TRY_CAST(x AS DECIMAL(38,18)) <> "
+    "TRY_CAST(CAST(TRY_CAST(x AS DOUBLE) AS VARCHAR) AS DECIMAL(38,18)), strlen(x) > 17))) > 0"
+)
+
 
 class JsonSource:
     """One or more JSON files. Implements `Source`."""
@@ -40,6 +51,8 @@ class JsonSource:
         self.name = files.written
         self.cursor: str | None = None
         self._files = files
+        self._paths: list[Path] | None = None
+        self._digits = False
         self._layout = _layout(files)
         self._columns: list[Column] | None = None
         self._longest = min(_LARGE_RECORD, max(path.stat().st_size for path in files.paths) + _HEAD)
@@ -76,6 +89,7 @@ class JsonSource:
 
     def faults(self) -> Sequence[RowFault]:
         names = f"json_keys({RECORD})"
+        rounded = RowFault(_ROUNDED, Reason.LOSES_PRECISION, "a number has more digits than a double keeps")
         return (
             RowFault(f"{RECORD} IS NULL", Reason.MALFORMED_JSON, "the line is not valid JSON"),
             RowFault(
@@ -86,6 +100,7 @@ class JsonSource:
                 Reason.DUPLICATE_NAME,
                 "a name occurs more than once",
             ),
+            *((rounded,) if self._digits else ()),
         )
 
     def record(self) -> str | None:
@@ -102,7 +117,7 @@ class JsonSource:
                 path, row.line, row.offset, raw = found
                 row.source = self._files.name(path)
                 if row.reason is Reason.MALFORMED_JSON:
-                    row.raw, row.message = raw, f"{row.message}: {_what_is_wrong(raw)}"
+                    _explain(row, raw)
             yield row
 
     def recover(self, error: WindlassError, scratch: Scratch) -> bool:
@@ -116,11 +131,15 @@ class JsonSource:
     # --- columns ---
 
     def _find_columns(self, scratch: Scratch) -> list[Column]:
+        check_whole(self._files.paths)
+        self._paths = [_without_mark(path, scratch) for path in unpack_bz2(self._files.paths, scratch)]
         names = [row[0] for row in self._rows(scratch, _NAMES)]
         if self._layout == "array" and not all(map(_is_whole, self._files.paths)):
             raise self._malformed() or FatalError(f"{self.name} is no JSON array")
-        if not names:
-            return []
+        self._check_names(names)
+        self._digits = scratch.value(
+            f"SELECT bool_or(regexp_matches(json, {_MANY_DIGITS})) FROM {self._records()}"
+        )
         kinds = ", ".join(f"list_distinct(list(json_type(json, {_path(name)})))" for name in names)
         row = scratch.rows(f"SELECT {kinds} FROM {self._records()} WHERE json_type(json) = 'OBJECT'")[0]
         columns = [
@@ -134,6 +153,27 @@ class JsonSource:
             Column(c.name, c.type, guess=types[c.name] if c.guess == "number" else c.guess) for c in columns
         ]
 
+    def _check_names(self, names: Sequence[str]) -> None:
+        if not names:
+            raise self._nothing()
+        alike = [name.lower() for name in names]
+        twice = [name for name in names if alike.count(name.lower()) > 1]
+        if twice:
+            raise FatalError(f"{self.name}: the names {', '.join(map(repr, twice))} differ only in case")
+        if "" in names:
+            raise FatalError(f"{self.name}: a field has an empty name")
+
+    def _nothing(self) -> FatalError:
+        """The error for files in which no record has a field."""
+        for path in self._files.paths if self._layout == "newline_delimited" else ():
+            for _, number, _, line in _Lines.read([path]):
+                row = BadRow(Reason.MALFORMED_JSON, "no line is a JSON object")
+                _explain(row, line)
+                return FatalError(
+                    f"{self._files.name(path)}:{number}: {row.message}", hint="expected {…} on each line"
+                )
+        return FatalError(f"{self.name} has no records with fields", hint="expected at least one JSON object")
+
     def _rows(self, scratch: Scratch, sql: str) -> list[tuple[Any, ...]]:
         try:
             return scratch.rows(sql.format(records=self._records()))
@@ -146,7 +186,7 @@ class JsonSource:
             raise self._malformed() or exc from exc
 
     def _records(self) -> str:
-        paths = ", ".join(literal(str(path)) for path in self._files.paths)
+        paths = ", ".join(literal(str(path)) for path in self._paths or ())
         if self._layout == "array, comma":
             # DuckDB's reader of arrays wants a value behind every comma; its parser of JSON does not
             return f"(SELECT unnest(CAST(ltrim(content, chr(65279)) AS JSON[])) AS json FROM read_text([{paths}]))"
@@ -187,12 +227,12 @@ class _Lines:
     """Goes through the lines that are not blank, in order. Ask for ascending numbers."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._lines = self._read(paths)
+        self._lines = self.read(paths)
         self._number = -1
-        self._current: tuple[Path, int, int, str] | None = None
+        self._current: tuple[Path, int, int, bytes] | None = None
 
-    def find(self, number: int) -> tuple[Path, int, int, str] | None:
-        """Path, line number, byte offset and text."""
+    def find(self, number: int) -> tuple[Path, int, int, bytes] | None:
+        """Path, line number, byte offset and content."""
         while self._number < number:
             self._current = next(self._lines, None)
             self._number += 1
@@ -201,13 +241,13 @@ class _Lines:
         return self._current
 
     @staticmethod
-    def _read(paths: Sequence[Path]) -> Iterator[tuple[Path, int, int, str]]:
+    def read(paths: Sequence[Path]) -> Iterator[tuple[Path, int, int, bytes]]:
         for path in paths:
             offset = 0
             with open_bytes(path) as file:
                 for number, line in enumerate(file, 1):
                     if line.strip():
-                        yield path, number, offset, line.decode("utf-8", "backslashreplace").rstrip("\r\n")
+                        yield path, number, offset, line.rstrip(b"\r\n")
                     offset += len(line)
 
 
@@ -281,9 +321,8 @@ def _extract(column: Column) -> str:
 
 
 def _path(name: str) -> str:
-    """JSONPath of a field of the record, as an SQL literal."""
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    return literal(f'$."{escaped}"')
+    """JSON Pointer (RFC 6901) to a field of the record, as an SQL literal."""
+    return literal("/" + name.replace("~", "~0").replace("/", "~1"))
 
 
 def _next_value(text: str, position: int) -> int:
@@ -292,11 +331,26 @@ def _next_value(text: str, position: int) -> int:
     return position
 
 
-def _what_is_wrong(line: str) -> str:
+def _without_mark(path: Path, scratch: Scratch) -> Path:
+    """The file, or a copy without the byte order mark that it begins with."""
+    with open_bytes(path) as source:
+        if source.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+            return path
+        copy = scratch.folder / f"{scratch.new_name()}.json"
+        with copy.open("wb") as target:
+            shutil.copyfileobj(source, target)
+    return copy
+
+
+def _explain(row: BadRow, line: bytes) -> None:
+    """Say what is wrong with a line that is no JSON, and keep it."""
+    row.raw = line.decode("utf-8", "backslashreplace")
     try:
-        json.loads(line)
+        json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as exc:
+        row.reason = Reason.WRONG_ENCODING
+        row.message = f"byte 0x{line[exc.start]:02x}, {exc.start} bytes into the line, is not UTF-8"
     except json.JSONDecodeError as exc:
-        return f"{exc.msg} (column {exc.colno})"
+        row.message += f": {exc.msg} (column {exc.colno})"
     except RecursionError:
-        return "nested too deep"
-    return "it is not UTF-8"
+        row.message += ": nested too deep"

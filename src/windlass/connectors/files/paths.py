@@ -6,17 +6,23 @@ import bz2
 import glob
 import gzip
 import hashlib
+import io
 import os
-from collections.abc import Iterator
+import shutil
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
 from windlass.connectors.files.formats import compression_of, format_of
+from windlass.connectors.scratch import Scratch
 from windlass.errors import FatalError, did_you_mean, extra
 from windlass.plan.model import FileFormat
 
-__all__ = ["InputFiles", "open_bytes"]
+__all__ = ["InputFiles", "check_whole", "open_bytes", "unpack_bz2"]
 
+_COPIED_AT_ONCE = 1 << 20
 _REMOTE = ("http://", "https://", "s3://", "gs://", "az://", "abfss://")
 
 
@@ -55,8 +61,20 @@ class InputFiles:
         return sum(path.stat().st_size for path in self.paths)
 
 
-def open_bytes(path: Path) -> IO[bytes]:
-    """The bytes of a file, decompressed."""
+@contextmanager
+def open_bytes(path: Path) -> Iterator[IO[bytes]]:
+    """The bytes of a file, decompressed. Raises FatalError when the compressed file is damaged."""
+    try:
+        with _decompressed(path) as file:
+            yield file
+    except (EOFError, OSError, zlib.error) as exc:
+        kind = compression_of(str(path))
+        if kind is None or (isinstance(exc, OSError) and exc.errno is not None):
+            raise
+        raise FatalError(f"{path.name} is no whole {kind} file: {exc}") from exc
+
+
+def _decompressed(path: Path) -> IO[bytes]:
     kind = compression_of(str(path))
     if kind == "gzip":
         return cast("IO[bytes]", gzip.open(path))
@@ -65,8 +83,31 @@ def open_bytes(path: Path) -> IO[bytes]:
     if kind == "zstd":
         with extra("reading zstd files", "files"):
             import pyarrow as pa
-        return cast("IO[bytes]", pa.input_stream(str(path), compression="zstd"))
+        return cast("IO[bytes]", io.BufferedReader(pa.input_stream(str(path), compression="zstd")))
     return path.open("rb")
+
+
+def check_whole(paths: Sequence[Path]) -> None:
+    """Raise FatalError for a compressed file that is damaged: DuckDB reads those without a word."""
+    for path in paths:
+        if compression_of(str(path)) is not None:
+            with open_bytes(path) as file:
+                while file.read(_COPIED_AT_ONCE):
+                    pass
+
+
+def unpack_bz2(paths: Sequence[Path], scratch: Scratch) -> list[Path]:
+    """The paths, each of a bz2 file replaced by that of its unpacked copy: DuckDB cannot read those."""
+    unpacked = []
+    for path in paths:
+        if compression_of(str(path)) == "bz2":
+            copy = scratch.folder / f"{scratch.new_name()}{path.with_suffix('').suffix}"
+            with open_bytes(path) as source, copy.open("wb") as target:
+                shutil.copyfileobj(source, target, _COPIED_AT_ONCE)
+            unpacked.append(copy)
+        else:
+            unpacked.append(path)
+    return unpacked
 
 
 def _expand(written: str, path: Path, declared: FileFormat | None) -> Iterator[Path]:
