@@ -92,6 +92,18 @@ def test_a_line_of_json_is_a_record_of_the_log(run: Run) -> None:
     assert (record["level"], record["rows"], record["task"]) == ("warning", 5, "a")
 
 
+def test_a_step_can_say_that_trying_again_is_of_no_use(run: Run) -> None:
+    line = '{"event": "failed", "error": "the key was refused", "retryable": false}'
+    result = run(
+        "defaults: {retries: 3, retry_delay: 1ms}\n"
+        "tasks: {a: {run: {command: [sh, fail.sh]}}, b: {run: {command: ['false']}}}\n",
+        files={"fail.sh": f"echo '{line}'; exit 1\n"},
+    )
+    tasks = result["tasks"]
+    assert (tasks["a"]["attempts"], tasks["a"]["error"]) == (1, "the key was refused")
+    assert (tasks["b"]["attempts"], tasks["b"]["error"]) == (4, "exit code 1")
+
+
 # --- triggers ------------------------------------------------------------------------------------
 
 CHILD = """\
