@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from windlass.connectors.files.formats import compression_of
+from windlass.connectors.files.gathering import Content, are_many_small, gather
 from windlass.connectors.files.infer import infer_types
 from windlass.connectors.files.paths import InputFiles, check_whole, open_bytes, unpack_bz2
 from windlass.connectors.protocol import BadRow, Column, Interval, Reason, RowFault
@@ -131,8 +132,7 @@ class JsonSource:
     # --- columns ---
 
     def _find_columns(self, scratch: Scratch) -> list[Column]:
-        check_whole(self._files.paths)
-        self._paths = [_without_mark(path, scratch) for path in unpack_bz2(self._files.paths, scratch)]
+        self._prepare(scratch)
         names = [row[0] for row in self._rows(scratch, _NAMES)]
         if self._layout == "array" and not all(map(_is_whole, self._files.paths)):
             raise self._malformed() or FatalError(f"{self.name} is no JSON array")
@@ -152,6 +152,34 @@ class JsonSource:
         return [
             Column(c.name, c.type, guess=types[c.name] if c.guess == "number" else c.guess) for c in columns
         ]
+
+    def _prepare(self, scratch: Scratch) -> None:
+        """Bring files that DuckDB cannot read as they are, or only slowly, into shape."""
+        if are_many_small(self._files.paths, self._files.size()):
+            self._paths = self._gathered(scratch)
+        else:
+            check_whole(self._files.paths)
+            self._paths = [_without_mark(path, scratch) for path in unpack_bz2(self._files.paths, scratch)]
+
+    def _gathered(self, scratch: Scratch) -> list[Path]:
+        """Small files put together; what is not NDJSON is parsed, so that one cannot run into the next."""
+        in_lines = self._layout == "newline_delimited"
+
+        def content_of(path: Path, data: bytes) -> Content:
+            data = data.removeprefix(codecs.BOM_UTF8)
+            if in_lines:
+                return Content(data if data.endswith(b"\n") else data + b"\n")
+            try:
+                return Content("".join(f"{record}\n" for record in _records_of(data.decode())).encode())
+            except (ValueError, RecursionError) as exc:
+                raise self._malformed() or FatalError(f"{self._files.name(path)} is no JSON") from exc
+
+        def new_file() -> Path:
+            return scratch.folder / f"{scratch.new_name()}.json"
+
+        gathered = gather(self._files.paths, new_file, content_of, header=lambda _: b"")
+        self._layout = "newline_delimited" if in_lines else "unstructured"
+        return gathered.paths
 
     def _check_names(self, names: Sequence[str]) -> None:
         if not names:
@@ -249,6 +277,23 @@ class _Lines:
                     if line.strip():
                         yield path, number, offset, line.rstrip(b"\r\n")
                     offset += len(line)
+
+
+def _records_of(text: str) -> Iterator[str]:
+    """The texts of the items of an array, or of values one after the other. Raises ValueError if it is no JSON."""
+    decoder, position = json.JSONDecoder(), _next_value(text, 0)
+    in_array = text.startswith("[", position)
+    position += in_array
+    while (position := _next_value(text, position)) < len(text) and not text.startswith("]", position):
+        begin = position
+        _, position = decoder.raw_decode(text, begin)
+        yield text[begin:position]
+        if in_array and (position := _next_value(text, position)) < len(text) and text[position] == ",":
+            position += 1
+        elif in_array and not text.startswith("]", position):
+            raise ValueError("an array is not closed")
+    if in_array != text.startswith("]", position) or _next_value(text, position + in_array) != len(text):
+        raise ValueError("there is more behind the array, or it is not closed")
 
 
 _NAMES = """
