@@ -224,7 +224,7 @@ class Source(Protocol):
         """What can be wrong with a row as a whole, and SQL over the relation that finds it."""
 
     def record(self) -> str | None:
-        """SQL over the relation for the row as JSON, where its columns alone do not make it."""
+        """SQL over the relation for the row as JSON text, where its columns alone do not make it."""
 
     def rejected(self, scratch: Scratch) -> list[BadRow]:
         """The rows that the reader could make no sense of, once the relation was read to its end."""
