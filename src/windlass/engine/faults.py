@@ -86,8 +86,8 @@ def _of_column(output: Output, v: str, forbids_nul: bool) -> Iterator[Fault]:
         return Fault(test, reason, f"column {output.source.name!r}: {message}", output, x)
 
     does_not_fit = f"{{value}} does not fit {target.native or target.type.lower()}"
-    if test := output.casting.is_bad(x, v):
-        yield fault(test, output.casting.reason, does_not_fit)
+    for test, reason in output.casting.faults(x, v):
+        yield fault(test, reason, does_not_fit)
     if not target.nullable or output.rules.not_null:
         yield fault(f"{v} IS NULL", Reason.IS_NULL, "it is NULL")
     if forbids_nul and target.type == "VARCHAR":
