@@ -95,6 +95,12 @@ def _of_column(output: Output, v: str, forbids_nul: bool) -> Iterator[Fault]:
         yield fault(f"contains({v}, chr(0))", Reason.NUL_IN_TEXT, message)
     if target.finite:
         yield fault(f"NOT isfinite({v})", Reason.OUT_OF_RANGE, "{value} has no place in the file's format")
+    if target.forbids_nan:
+        yield fault(f"isnan({v})", Reason.OUT_OF_RANGE, "the destination would store NULL for {value}")
+    if target.earliest is not None:
+        test = f"isfinite({v}) AND {v} < CAST({literal(target.earliest)} AS {target.type})"
+        message = "{value} is before the first day that the destination can store"
+        yield fault(test, Reason.OUT_OF_RANGE, message)
     if target.pattern is not None:
         test = f"NOT regexp_full_match({v}, {literal(target.pattern)})"
         yield fault(test, Reason.TYPE_MISMATCH, does_not_fit)
