@@ -63,7 +63,13 @@ class Column:
     """Of a destination that takes text for something else: what the text must match as a whole."""
 
     finite: bool = False
-    """Of a destination: dates and times cannot be infinite."""
+    """Of a destination: dates and times, or numbers, cannot be infinite (nor NaN)."""
+
+    forbids_nan: bool = False
+    """Of a destination: numbers cannot be NaN."""
+
+    earliest: str | None = None
+    """Of a destination: the first day that it can store, as DuckDB writes it."""
 
     required: bool = False
     """Of a destination: no default, so rows must bring a value."""
@@ -224,7 +230,7 @@ class Source(Protocol):
         """What can be wrong with a row as a whole, and SQL over the relation that finds it."""
 
     def record(self) -> str | None:
-        """SQL over the relation for the row as JSON, where its columns alone do not make it."""
+        """SQL over the relation for the row as JSON text, where its columns alone do not make it."""
 
     def rejected(self, scratch: Scratch) -> list[BadRow]:
         """The rows that the reader could make no sense of, once the relation was read to its end."""

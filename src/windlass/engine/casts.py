@@ -9,7 +9,7 @@ docs/reference/types.md.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from windlass.connectors.protocol import Reason, Trust
 
@@ -42,12 +42,16 @@ class Cast:
     value: str
     bad: str | None = None
     reason: Reason = Reason.TYPE_MISMATCH
+    out_of_range: str | None = None
+    """SQL like `bad`, for values that are of the type's kind, but more than it holds. Looked at first."""
 
     def value_of(self, x: str) -> str:
         return self.value.replace("{x}", x)
 
-    def is_bad(self, x: str, v: str) -> str | None:
-        return self.bad and self.bad.replace("{x}", x).replace("{v}", v)
+    def faults(self, x: str, v: str) -> list[tuple[str, Reason]]:
+        """What can be wrong with a value, as SQL, and the reason."""
+        tests = ((self.out_of_range, Reason.OUT_OF_RANGE), (self.bad, self.reason))
+        return [(test.replace("{x}", x).replace("{v}", v), reason) for test, reason in tests if test]
 
 
 def cast(source: str, target: str, trust: Trust = "declared") -> Cast:
@@ -63,7 +67,7 @@ def cast(source: str, target: str, trust: Trust = "declared") -> Cast:
     if target == "VARCHAR":
         return _to_text(source)
     if source in ("VARCHAR", "JSON"):
-        return _guessed(target) if trust == "sampled" else _from_text(target)
+        return replace(_guessed(target), out_of_range=None) if trust == "sampled" else _from_text(target)
     if source in _INTEGERS or source == "BOOLEAN":
         return _from_integer(source, target)
     return _by_round_trip(source, target)
@@ -121,6 +125,7 @@ def _decimal(name: str) -> tuple[int, int] | None:
 # --- from text -----------------------------------------------------------------------------------
 
 _MISSING = "({v} IS NULL AND {x} IS NOT NULL)"
+_TOO_LARGE = r"{v} IS NULL AND regexp_full_match({x}, '\s*[+-]?[0-9]+(\.[0-9]*)?\s*')"
 _DATE = r"\s*[+-]?\d+-\d{1,2}-\d{1,2}(\s*\(BC\))?\s*|-?infinity"
 _NAIVE_TIME = (
     r"\s*[+-]?\d+-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d{1,6}0*)?)?)?(\s*\(BC\))?\s*|-?infinity"
@@ -132,11 +137,13 @@ def _from_text(target: str) -> Cast:
     value = f"TRY_CAST({{x}} AS {target})"
     if target in _INTEGERS:
         other = r"NOT regexp_full_match({x}, '\s*[+-]?[0-9]+\s*')"
-        return Cast(value, f"{_MISSING} OR (CAST({{v}} AS VARCHAR) <> {{x}} AND {other})")
+        return Cast(
+            value, f"{_MISSING} OR (CAST({{v}} AS VARCHAR) <> {{x}} AND {other})", out_of_range=_TOO_LARGE
+        )
     if (digits := _decimal(target)) is not None:
-        return Cast(value, f"{_MISSING} OR ({_loses_digits(digits)})")
+        return Cast(value, f"{_MISSING} OR ({_loses_digits(digits)})", out_of_range=_TOO_LARGE)
     if target in _FLOATS:
-        return Cast(value, f"{_MISSING} OR (isinf({{v}}) AND NOT contains(lower({{x}}), 'inf'))")
+        return Cast(value, _MISSING, out_of_range="isinf({v}) AND NOT contains(lower({x}), 'inf')")
     if target == "DATE":
         return Cast(value, f"{_MISSING} OR (strlen({{x}}) <> 10 AND NOT regexp_full_match({{x}}, '{_DATE}'))")
     if target == "TIMESTAMP":

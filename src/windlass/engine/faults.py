@@ -86,8 +86,8 @@ def _of_column(output: Output, v: str, forbids_nul: bool) -> Iterator[Fault]:
         return Fault(test, reason, f"column {output.source.name!r}: {message}", output, x)
 
     does_not_fit = f"{{value}} does not fit {target.native or target.type.lower()}"
-    if test := output.casting.is_bad(x, v):
-        yield fault(test, output.casting.reason, does_not_fit)
+    for test, reason in output.casting.faults(x, v):
+        yield fault(test, reason, does_not_fit)
     if not target.nullable or output.rules.not_null:
         yield fault(f"{v} IS NULL", Reason.IS_NULL, "it is NULL")
     if forbids_nul and target.type == "VARCHAR":
@@ -95,6 +95,12 @@ def _of_column(output: Output, v: str, forbids_nul: bool) -> Iterator[Fault]:
         yield fault(f"contains({v}, chr(0))", Reason.NUL_IN_TEXT, message)
     if target.finite:
         yield fault(f"NOT isfinite({v})", Reason.OUT_OF_RANGE, "{value} has no place in the file's format")
+    if target.forbids_nan:
+        yield fault(f"isnan({v})", Reason.OUT_OF_RANGE, "the destination would store NULL for {value}")
+    if target.earliest is not None:
+        test = f"isfinite({v}) AND {v} < CAST({literal(target.earliest)} AS {target.type})"
+        message = "{value} is before the first day that the destination can store"
+        yield fault(test, Reason.OUT_OF_RANGE, message)
     if target.pattern is not None:
         test = f"NOT regexp_full_match({v}, {literal(target.pattern)})"
         yield fault(test, Reason.TYPE_MISMATCH, does_not_fit)

@@ -105,11 +105,9 @@ class RowStream:
             return self._unchecked()
         values = [f"__windlass_v{i}" for i in range(len(self._outputs))]
         sources = [output.source.name for output in self._outputs]
-        record = self._source.record() or _struct(sources, map(identifier, sources))
+        record = self._source.record() or f"to_json({_struct(sources, map(identifier, sources))})"
         wanted = f"{_FAULT} IS NOT NULL" if self._schema_error is None else "TRUE"
-        columns = (
-            f"{self._named(values)}, {_FAULT}, CASE WHEN {wanted} THEN to_json({record}) END AS {_RECORD}"
-        )
+        columns = f"{self._named(values)}, {_FAULT}, CASE WHEN {wanted} THEN {record} END AS {_RECORD}"
         if self._schema_error is not None:
             output = _struct([output.target.name for output in self._outputs], values)
             columns += f", to_json({output}) AS {_OUTPUT}"

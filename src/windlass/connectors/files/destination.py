@@ -86,7 +86,8 @@ class FileDestination:
 
     def storable(self, column: Column) -> Column:
         kind = _STORED_AS[self._kind].get(column.type, column.type)
-        finite = self._kind == "parquet" and kind.startswith(("DATE", "TIMESTAMP"))
+        limited = ("DATE", "TIMESTAMP") if self._kind == "parquet" else ("FLOAT", "DOUBLE")
+        finite = self._kind != "csv" and kind.startswith(limited)  # JSON would have null for a NaN
         return replace(column, type=kind, finite=finite)
 
     def path(self, *, query: bool) -> str:

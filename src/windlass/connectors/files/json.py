@@ -33,12 +33,13 @@ _LARGEST_MENDED = 64 << 20
 RECORD = '"__windlass_json"'
 
 _MANY_DIGITS = "'[0-9][0-9.]{15,}'"
-# numbers that are no integers, with strings left out; one that is not itself again after it was a double
+_DIGITS = r"""trim(regexp_replace(regexp_replace({x}, '[eE].*', ''), '[-.]', '', 'g'), '0')"""
+# numbers that are no integers, with strings left out; one that has other digits after it was a double
 _ROUNDED = (
     f"regexp_matches({RECORD}, {_MANY_DIGITS}) AND len(list_filter(regexp_extract_all(regexp_replace("
     rf"""{RECORD}, '"(\\.|[^"\\])*"', '""', 'g'), '-?[0-9]+(\.[0-9]+([eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+)'), """
-    "lambda x: coalesce(TRY_CAST(x AS DECIMAL(38,18)) <> "
-    "TRY_CAST(CAST(TRY_CAST(x AS DOUBLE) AS VARCHAR) AS DECIMAL(38,18)), strlen(x) > 17))) > 0"
+    f"lambda x: NOT isinf(CAST(x AS DOUBLE)) AND {_DIGITS.replace('{x}', 'x')} <> "
+    f"{_DIGITS.replace('{x}', 'CAST(CAST(x AS DOUBLE) AS VARCHAR)')})) > 0"
 )
 
 
@@ -105,7 +106,7 @@ class JsonSource:
         )
 
     def record(self) -> str | None:
-        return f"CAST({RECORD} AS JSON)"
+        return f"CAST({RECORD} AS VARCHAR)"  # as JSON it would lose digits
 
     def rejected(self, scratch: Scratch) -> list[BadRow]:
         return []

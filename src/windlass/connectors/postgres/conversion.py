@@ -16,12 +16,13 @@ from windlass.connectors.protocol import Reason
 from windlass.connectors.scratch import literal
 from windlass.plan.model import ColumnRules
 
-__all__ = ["Fault", "convert", "rule_faults"]
+__all__ = ["Fault", "convert", "is_too_large", "rule_faults"]
 
 Fault = tuple[str, Reason, str]
 """SQL that is true for a bad value, the reason, and what to say of it."""
 
 _TEXT = ("text", "varchar", "bpchar", "name")
+_INTEGERS = ("smallint", "integer", "bigint")
 _WITHOUT_EQUALITY = (
     "json",
     "xml",
@@ -70,6 +71,17 @@ def convert(value: str, column: PgColumn, target: str) -> tuple[str, Fault | Non
     fits = f"CASE WHEN {valid} THEN {same} ELSE false END"
     fault = (f"{value} IS NOT NULL AND NOT ({fits})", Reason.TYPE_MISMATCH, f"does not fit {target}")
     return f"CASE WHEN {fits} THEN {value}::text::{target} END", fault
+
+
+def is_too_large(value: str, target: str) -> bool:
+    """Whether a value that does not fit would be of the type, if that held more."""
+    if target in _INTEGERS:
+        return re.fullmatch(r"\s*[+-]?\d+(\.0*)?\s*", value) is not None
+    number = re.fullmatch(r"\s*[+-]?0*(\d*)(\.\d*)?\s*", value)
+    limits = re.fullmatch(r"numeric\((\d+),(-?\d+)\)", target)
+    if number is None or limits is None:
+        return False
+    return len(number[1]) > int(limits[1]) - int(limits[2])
 
 
 def rule_faults(value: str, kind: str, rules: ColumnRules) -> Iterator[Fault]:

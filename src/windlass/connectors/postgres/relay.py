@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from windlass import failpoints
 from windlass.connectors.matching import Match, match_columns
 from windlass.connectors.postgres.catalog import PgColumn
-from windlass.connectors.postgres.conversion import Fault, convert, rule_faults
+from windlass.connectors.postgres.conversion import Fault, convert, is_too_large, rule_faults
 from windlass.connectors.postgres.framing import HEADER, TRAILER
 from windlass.connectors.postgres.parts import conditions
 from windlass.connectors.postgres.session import Session, postgres_errors
@@ -190,6 +190,8 @@ class Relay:
     def _bad_row(self, record: str, transfer: Transfer, reason: Reason, what: str) -> BadRow:
         values, column = json.loads(record), transfer.source.name
         value = None if values[column] is None else str(values[column])
+        if reason is Reason.TYPE_MISMATCH and value is not None and is_too_large(value, transfer.type):
+            reason = Reason.OUT_OF_RANGE
         return BadRow(reason, f"column {column!r}: {value!r} {what}", column, value, record=values)
 
     def _note_sequences(self, landing: Landing) -> None:

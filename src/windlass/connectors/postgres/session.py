@@ -259,10 +259,10 @@ def lock_timed_out(error: Exception) -> bool:
 
 
 def integrity_error(error: Exception) -> asyncpg.PostgresError | None:
-    """The server's error behind ours, when it is about a row: bad data or a violated constraint."""
+    """The server's error behind ours, when it is about a row: bad data, a violated constraint, or too much."""
     import asyncpg
 
     cause = error.__cause__
-    if isinstance(cause, asyncpg.PostgresError) and str(cause.sqlstate)[:2] in ("22", "23", "P0"):
+    if isinstance(cause, asyncpg.PostgresError) and str(cause.sqlstate)[:2] in ("22", "23", "54", "P0"):
         return cause
     return None

@@ -116,13 +116,15 @@ def _fits_decimal(column: PgColumn) -> bool:
 
 def as_wanted(column: PgColumn) -> Column:
     """The column as rows must bring it."""
+    kind = _wanted_type(column)
     return Column(
         column.name,
-        _wanted_type(column),
+        kind,
         nullable=not column.not_null,
         native=column.type,
         max_length=column.length,
         pattern=_NUMBER if column.base == "numeric" and not _fits_decimal(column) else None,
+        earliest=_earliest(kind),
         required=column.not_null and not (column.has_default or column.identity or column.generated),
         generated=column.generated,
     )
@@ -160,7 +162,11 @@ def storable(column: Column) -> Column:
     kind = "JSON" if _AS_JSON.match(column.type) else _STORED_AS.get(column.type, column.type)
     if kind not in _NEW and not kind.startswith("DECIMAL"):
         kind = "VARCHAR"
-    return Column(column.name, kind, native=new_type(kind))
+    return Column(column.name, kind, native=new_type(kind), earliest=_earliest(kind))
+
+
+def _earliest(kind: str) -> str | None:
+    return "4714-11-24 (BC)" if kind.startswith(("DATE", "TIMESTAMP")) else None
 
 
 def new_type(kind: str) -> str:

@@ -109,9 +109,7 @@ class SqliteDestination:
         kind = _STORED_AS.get(column.type, column.type)
         if kind not in _DECLARED and not _KEPT_AS_IS.fullmatch(kind):
             kind = "VARCHAR"
-        return replace(
-            column, type=kind, native=_definition(kind), finite=kind.startswith(("DATE", "TIMESTAMP"))
-        )
+        return replace(column, type=kind, native=_definition(kind), **_limits(kind))
 
     def path(self, *, query: bool) -> str:
         return "arrow → inserts"
@@ -283,10 +281,14 @@ def _as_wanted(column: sqlite3.Row) -> Column:
         kind,
         nullable=not column["notnull"],
         native=column["type"],
-        finite=kind.startswith(("DATE", "TIMESTAMP")),
+        **_limits(kind),
         required=bool(column["notnull"]) and column["dflt_value"] is None and not is_rowid,
         generated=column["hidden"] in (2, 3),
     )
+
+
+def _limits(kind: str) -> dict[str, Any]:
+    return {"finite": kind.startswith(("DATE", "TIMESTAMP")), "forbids_nan": kind == "DOUBLE"}
 
 
 def _definition(kind: str) -> str:
