@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from windlass import logs
-from windlass.cli.text import duration, number, size
 from windlass.plan.model import Plan
 from windlass.runner.events import Observer, Progress, SilentObserver
 from windlass.runner.history import Run, TaskRun
+from windlass.units import duration, number, size
 
 if TYPE_CHECKING:
     from rich.console import Console
