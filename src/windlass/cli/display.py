@@ -169,7 +169,7 @@ class _TerminalDisplay:
             self._bars.update(bar, moved=_moving(progress, elapsed))
 
     def log(self, record: logs.Record) -> None:
-        if record.get("event") not in ("task", "retry"):
+        if record.get("event") not in ("task", "retry") and record.get("level") != "debug":
             self._log.show(record)
 
     def run_ended(self, run: Run, tasks: list[TaskRun]) -> None:
