@@ -20,7 +20,6 @@ import click
 from windlass import logs
 from windlass.cli.main import App
 from windlass.cli.options import check_memory, json_option, memory_option
-from windlass.cli.text import duration, number, size
 from windlass.connections import Address, parse_address
 from windlass.connectors.protocol import Meter
 from windlass.connectors.scratch import DEFAULT_MEMORY
@@ -36,6 +35,7 @@ from windlass.plan.model import (
     SelectColumn,
     Source,
 )
+from windlass.units import duration, number, size
 
 __all__ = ["copy_command"]
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 import click
 
 from windlass import logs
-from windlass.cli.text import duration, number, size
 from windlass.plan.model import Plan
 from windlass.runner.events import Observer, Progress, SilentObserver
 from windlass.runner.history import Run, TaskRun
+from windlass.units import duration, number, size
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -169,7 +169,7 @@ class _TerminalDisplay:
             self._bars.update(bar, moved=_moving(progress, elapsed))
 
     def log(self, record: logs.Record) -> None:
-        if record.get("event") not in ("task", "retry"):
+        if record.get("event") not in ("task", "retry") and record.get("level") != "debug":
             self._log.show(record)
 
     def run_ended(self, run: Run, tasks: list[TaskRun]) -> None:

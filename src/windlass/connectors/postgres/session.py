@@ -17,6 +17,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from windlass import logs
 from windlass.connections import Address
 from windlass.connectors.postgres.silence import is_lost, keep_alive
 from windlass.errors import FatalError, RetryableError, extra
@@ -73,6 +74,7 @@ class Session:
         keep_alive(self.connection, self._silence)
         if not as_configured:
             self.execute(_EXACT_TEXT)
+        _note_server(address.host, address.port, self.connection.get_settings().server_version)
 
     def close(self) -> None:
         """Close the connection; at once when it is in the middle of something, which is then undone."""
@@ -155,6 +157,12 @@ class Session:
     def version(self) -> int:
         """The server's major version."""
         return self.connection.get_server_version().major
+
+
+@cache
+def _note_server(host: str | None, port: int | None, version: str) -> None:
+    """Log once a process which server this is."""
+    logs.debug("connected", server=f"PostgreSQL {version}", host=host, port=port)
 
 
 def _loop() -> asyncio.AbstractEventLoop:
