@@ -38,6 +38,18 @@ def missing(what: str) -> NoReturn:
     pytest.skip(f"{what} is missing")
 
 
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_BROWSER_OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-logging=stderr",
+)
+
+
 @dataclass(frozen=True)
 class Output:
     """What a command printed, and its exit code."""
@@ -151,3 +163,28 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, Path], None]:
         assert text == file.read_text(encoding="utf-8"), f"differs from {file}; see --update-golden"
 
     return compare
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Callable[..., str]:
+    """Open a page in a real browser, act as `script` says, and return the document as it is then.
+
+    Whatever the browser complains of in its console fails the test.
+    """
+    program = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if program is None:
+        missing("a browser (chromium)")
+
+    def dump(page: Path, script: str = "") -> str:
+        if script:
+            text = page.read_text(encoding="utf-8")
+            page = page.with_name("acted.html")
+            page.write_text(text.replace("</html>", f"<script>{script}</script></html>"), encoding="utf-8")
+        options = (*_BROWSER_OPTIONS, f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom")
+        done = subprocess.run(
+            [program, *options, page.as_uri()], capture_output=True, text=True, check=True, timeout=120
+        )
+        assert "CONSOLE" not in done.stderr, done.stderr
+        return done.stdout
+
+    return dump

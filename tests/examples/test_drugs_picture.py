@@ -4,49 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
-import pytest
-
-from tests.conftest import missing
 from tests.examples.conftest import Linked
 
 Run = Callable[..., Linked]
 Browser = Callable[..., str]
-
-OPTIONS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Browser:
-    """Open a page in Chromium, act as `script` says, and return the document as it is then."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        missing("a browser (chromium)")
-
-    def dump(page: Path, script: str = "") -> str:
-        acted = page.with_name("acted.html")
-        acted.write_text(
-            page.read_text(encoding="utf-8").replace("</html>", f"<script>{script}</script></html>"),
-            encoding="utf-8",
-        )
-        options = (*OPTIONS, f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom")
-        done = subprocess.run(
-            [program, *options, acted.as_uri()], capture_output=True, text=True, check=True, timeout=120
-        )
-        return done.stdout
-
-    return dump
 
 
 def count(document: str, pattern: str) -> int:
