@@ -14,6 +14,7 @@ _LONGEST = 400
 _BYTES_A_LINE = 1000
 _BEGINNING = 1 << 16
 _CONTEXT = ("time", "level", "run", "pipeline", "task", "attempt", "event", "message")
+_TOLD_ELSEWHERE = ("detail", "retryable")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def _line(text: str) -> Line:
     fields = tuple(
         (str(key), clipped(_said(value), _LONGEST))
         for key, value in record.items()
-        if key not in _CONTEXT and value not in (None, "", {}, [])
+        if key not in (*_CONTEXT, *_TOLD_ELSEWHERE) and value not in (None, "", {}, [])
     )
     return Line(
         time=str(record.get("time", ""))[11:23],
