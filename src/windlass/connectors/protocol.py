@@ -63,7 +63,19 @@ class Column:
     """Of a destination that takes text for something else: what the text must match as a whole."""
 
     finite: bool = False
-    """Of a destination: dates and times cannot be infinite."""
+    """Of a destination: dates and times, or numbers, cannot be infinite (nor NaN)."""
+
+    forbids_nan: bool = False
+    """Of a destination: numbers cannot be NaN."""
+
+    rounds_json: bool = False
+    """Of a destination: numbers within JSON are doubles there."""
+
+    earliest: str | None = None
+    """Of a destination: the first date or time that it can store, as DuckDB writes it."""
+
+    latest: str | None = None
+    """Likewise the last one."""
 
     required: bool = False
     """Of a destination: no default, so rows must bring a value."""

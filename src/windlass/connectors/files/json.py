@@ -17,6 +17,7 @@ from typing import Any
 
 from windlass.connectors.files.infer import infer_types
 from windlass.connectors.files.paths import InputFiles, check_whole, open_bytes, unpack_bz2
+from windlass.connectors.json_digits import MANY_DIGITS, loses_digits
 from windlass.connectors.protocol import BadRow, Column, Interval, Reason, RowFault
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.errors import FatalError, WindlassError, did_you_mean
@@ -27,16 +28,6 @@ _LARGE_RECORD, _LARGEST_RECORD = 16 << 20, 128 << 20
 _HEAD = 1 << 16
 
 RECORD = '"__windlass_json"'
-
-_MANY_DIGITS = "'[0-9][0-9.]{15,}'"
-_DIGITS = r"""trim(regexp_replace(regexp_replace({x}, '[eE].*', ''), '[-.]', '', 'g'), '0')"""
-# numbers that are no integers, with strings left out; one that has other digits after it was a double
-_ROUNDED = (
-    f"regexp_matches({RECORD}, {_MANY_DIGITS}) AND len(list_filter(regexp_extract_all(regexp_replace("
-    rf"""{RECORD}, '"(\\.|[^"\\])*"', '""', 'g'), '-?[0-9]+(\.[0-9]+([eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+)'), """
-    f"lambda x: NOT isinf(CAST(x AS DOUBLE)) AND {_DIGITS.replace('{x}', 'x')} <> "
-    f"{_DIGITS.replace('{x}', 'CAST(CAST(x AS DOUBLE) AS VARCHAR)')})) > 0"
-)
 
 
 class JsonSource:
@@ -87,7 +78,9 @@ class JsonSource:
 
     def faults(self) -> Sequence[RowFault]:
         names = f"json_keys({RECORD})"
-        rounded = RowFault(_ROUNDED, Reason.LOSES_PRECISION, "a number has more digits than a double keeps")
+        rounded = RowFault(
+            loses_digits(RECORD), Reason.LOSES_PRECISION, "a number has more digits than a double keeps"
+        )
         return (
             RowFault(f"{RECORD} IS NULL", Reason.MALFORMED_JSON, "the line is not valid JSON"),
             RowFault(
@@ -134,7 +127,7 @@ class JsonSource:
         names = [row[0] for row in self._rows(scratch, _NAMES.format(records=self._records()))]
         self._check_names(names)
         self._digits = scratch.value(
-            f"SELECT bool_or(regexp_matches(json, {_MANY_DIGITS})) FROM {self._records()}"
+            f"SELECT bool_or(regexp_matches(json, {MANY_DIGITS})) FROM {self._records()}"
         )
         kinds = ", ".join(f"list_distinct(list(json_type(json, {_path(name)})))" for name in names)
         row = self._rows(scratch, f"SELECT {kinds} FROM {self._records()} WHERE json_type(json) = 'OBJECT'")[

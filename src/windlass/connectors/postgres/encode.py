@@ -151,13 +151,25 @@ def _buffer(column: pa.Array, dtype: str, per_value: int = 1) -> Array:
     return np.frombuffer(buffer, dtype)[begin : begin + count]
 
 
-def _number(source: str, target: str, shift: int = 0) -> Encode:
+def _number(source: str, target: str) -> Encode:
+    def encoder(column: pa.Array) -> Fixed:
+        return Fixed(_buffer(column, source).astype(target))
+
+    return encoder
+
+
+def _since_2000(source: str, target: str, shift: int) -> Encode:
+    """From Arrow's epoch to Postgres's. DuckDB's infinities are the greatest value and its negative."""
+
     def encoder(column: pa.Array) -> Fixed:
         values = _buffer(column, source)
-        if shift:
-            with np.errstate(over="ignore"):
-                values = values - shift
-        return Fixed(values.astype(target))
+        most = np.iinfo(values.dtype).max
+        with np.errstate(over="ignore"):
+            shifted = values - shift
+        infinite = np.abs(values) == most
+        if infinite.any():
+            shifted[infinite] = np.where(values[infinite] > 0, most, -most - 1)
+        return Fixed(shifted.astype(target))
 
     return encoder
 
@@ -288,10 +300,10 @@ ENCODERS: dict[str, Encode] = {
     "int8": _number("<i8", ">i8"),
     "float4": _number("<f4", ">f4"),
     "float8": _number("<f8", ">f8"),
-    "date": _number("<i4", ">i4", EPOCH_DAYS),
+    "date": _since_2000("<i4", ">i4", EPOCH_DAYS),
     "time": _number("<i8", ">i8"),
-    "timestamp": _number("<i8", ">i8", EPOCH_US),
-    "timestamptz": _number("<i8", ">i8", EPOCH_US),
+    "timestamp": _since_2000("<i8", ">i8", EPOCH_US),
+    "timestamptz": _since_2000("<i8", ">i8", EPOCH_US),
     "interval": _interval,
     "uuid": _uuid,
     "bytea": _text(),

@@ -59,6 +59,7 @@ _DECLARED = {  # what SQLite has no affinity for is text, and says what it means
     "JSON": "JSON TEXT",
     "VARCHAR": "TEXT",
 }
+_LAST = {"DATE": "9999-12-31", "TIME": "23:59:59.999999"}
 _KEPT_AS_IS = re.compile(r"(U?(TINY|SMALL)INT|U?INTEGER|BIGINT|DECIMAL\(.*\)|TIMESTAMP.*)")
 _REASONS = {
     "SQLITE_CONSTRAINT_UNIQUE": Reason.UNIQUE_VIOLATION,
@@ -112,9 +113,7 @@ class SqliteDestination:
         kind = _STORED_AS.get(column.type, column.type)
         if kind not in _DECLARED and not _KEPT_AS_IS.fullmatch(kind):
             kind = "VARCHAR"
-        return replace(
-            column, type=kind, native=_definition(kind), finite=kind.startswith(("DATE", "TIMESTAMP"))
-        )
+        return replace(column, type=kind, native=_definition(kind), **_limits(kind))
 
     def path(self, *, query: bool) -> str:
         return "arrow → inserts"
@@ -286,10 +285,23 @@ def _as_wanted(column: sqlite3.Row) -> Column:
         kind,
         nullable=not column["notnull"],
         native=column["type"],
-        finite=kind.startswith(("DATE", "TIMESTAMP")),
+        **_limits(kind),
         required=bool(column["notnull"]) and column["dflt_value"] is None and not is_rowid,
         generated=column["hidden"] in (2, 3),
     )
+
+
+def _limits(kind: str) -> dict[str, Any]:
+    """What SQLite would store as something else: NaN is NULL, and dates are of the years 0 to 9999."""
+    if kind == "TIMESTAMP_NS":  # has fewer years than that
+        return {"finite": True}
+    if kind.startswith(("DATE", "TIMESTAMP")):
+        return {
+            "finite": True,
+            "earliest": "0001-01-01 (BC)",
+            "latest": _LAST.get(kind, "9999-12-31 23:59:59.999999"),
+        }
+    return {"forbids_nan": kind == "DOUBLE", "latest": _LAST.get(kind)}
 
 
 def _definition(kind: str) -> str:
