@@ -45,6 +45,7 @@ class Scratch:
         self.connection = duckdb.connect(config=config)
         self.connection.execute(_SETTINGS)
         self._output: duckdb.DuckDBPyConnection | None = None
+        self._stream_failure: WindlassError | None = None
         self._names = 0
         self._attached: dict[Path, str] = {}
 
@@ -64,8 +65,12 @@ class Scratch:
 
     def output_rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """The same on a second connection: for what takes in a stream that the first one gives."""
-        with duckdb_errors():
-            return self._output_connection().execute(sql, parameters).fetchall()
+        try:
+            with duckdb_errors():
+                return self._output_connection().execute(sql, parameters).fetchall()
+        except WindlassError as exc:
+            failure, self._stream_failure = self._stream_failure, None
+            raise (failure or exc) from exc
 
     def attach(self, file: Path, *, writable: bool) -> str:
         """Attach a DuckDB file, once. Returns the name of its database here."""
@@ -124,10 +129,19 @@ class Scratch:
         empty = ", ".join(f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in columns)
         schema = self.connection.sql(f"SELECT {empty} LIMIT 0").to_arrow_table().schema
         name = self.new_name()
-        self._output_connection().register(name, pa.RecordBatchReader.from_batches(schema, batches))
+        reader = pa.RecordBatchReader.from_batches(schema, self._watched(batches))
+        self._output_connection().register(name, reader)
         # Arrow has no JSON and no UUID: text gets its type back here
         values = ", ".join(f"CAST({identifier(c.name)} AS {c.type}) AS {identifier(c.name)}" for c in columns)
         return f"SELECT {values} FROM {name}"
+
+    def _watched(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The same; keeps what ends them, of which DuckDB only tells the message."""
+        try:
+            yield from batches
+        except WindlassError as exc:
+            self._stream_failure = exc
+            raise
 
     def _output_connection(self) -> duckdb.DuckDBPyConnection:
         if self._output is None:
