@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,9 @@ From Postgres to Postgres nothing is converted but what differs: every type is t
 the same value, types of the server's own included (they must exist at the target).
 
 Columns of Parquet are what DuckDB calls them; so are those of a DuckDB file. A text file has no types: those
-of CSV are inferred from the values, those of JSON from the values and what JSON says of them. A column is only
-a number or a time if no value of it would be written otherwise then. `columns` under `from` says a type
-instead.
+of CSV are inferred from the values, those of JSON from the values and what JSON says of them. A column is a
+number or a time only if no value of it loses more than its way of writing: `1.50` may become `1.5`, but `007`
+stays text. `columns` under `from` says a type instead.
 """
 
 Probe = tuple[str, str]
@@ -65,6 +65,8 @@ DUCKDB: list[Probe] = [
     ("VARCHAR", "naïve"), ("VARCHAR", "NUL \x00"), ("BLOB", r"\x00\xFF"), ("UUID", "00000000-0000-4000-8000-0000000000ff"),
     ("JSON", '{"a": [1, null]}'), ("INTEGER[]", "[1, NULL, 3]"), ("STRUCT(a INTEGER, b VARCHAR)", "{'a': 1, 'b': x}"),
     ("MAP(VARCHAR, INTEGER)", "{x=1}"), ("ENUM('sad', 'ok')", "ok"), ("BIT", "0101"),
+    ("JSON", '{"a": 12345678901234567890.10}'), ("DECIMAL(38,10)[]", "[1234567890123456789012345678.0123456789]"),
+    ("UBIGINT[]", "[18446744073709551615]"), ("DOUBLE[]", "[nan]"), ("DATE", "5874897-12-31"), ("TIMESTAMP", "12345-01-01 00:00:00"),
 ]  # fmt: skip
 
 POSTGRES: list[Probe] = [
@@ -297,25 +299,29 @@ def in_csv(file: Path) -> Iterator[tuple[int, Stored]]:
 
 def in_json(file: Path) -> Iterator[tuple[int, Stored]]:
     for line in file.read_text("utf-8").split("\n")[:-1]:
-        record = json.loads(line, parse_float=Decimal)
+        record = json.loads(line, parse_float=lambda text: Number(f"\x01{text}\x01"))
         number = int(record.pop("n"))
         kinds = {name: json_kind(value) for name, value in record.items()}
-        values = [None if v is None else v if isinstance(v, str) else as_json(v) for v in record.values()]
+        values = [None if value is None else as_json(value) for value in record.values()]
         yield from only(number, list(record), values, kinds)
+
+
+class Number(str):
+    """A fraction as it is written."""
 
 
 def json_kind(value: Any) -> str:
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, str):
-        return "string"
+        return "number" if isinstance(value, Number) else "string"
     return "object" if isinstance(value, dict) else "array" if isinstance(value, list) else "number"
 
 
 def as_json(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return str(value)
-    return json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, str):
+        return value.strip("\x01")
+    return re.sub(r'"\\u0001(.*?)\\u0001"', r"\1", json.dumps(value, ensure_ascii=False))
 
 
 def only(

@@ -68,8 +68,14 @@ class Column:
     forbids_nan: bool = False
     """Of a destination: numbers cannot be NaN."""
 
+    rounds_json: bool = False
+    """Of a destination: numbers within JSON are doubles there."""
+
     earliest: str | None = None
-    """Of a destination: the first day that it can store, as DuckDB writes it."""
+    """Of a destination: the first date or time that it can store, as DuckDB writes it."""
+
+    latest: str | None = None
+    """Likewise the last one."""
 
     required: bool = False
     """Of a destination: no default, so rows must bring a value."""

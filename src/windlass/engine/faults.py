@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from windlass.connectors.json_digits import has_nan, loses_digits
 from windlass.connectors.protocol import Column, Interval, Reason, RowFault, Trust
 from windlass.connectors.scratch import identifier, literal
 from windlass.engine.casts import Cast, cast
 from windlass.plan.model import ColumnRules
 
 __all__ = ["Fault", "Output", "all_faults"]
+
+_NUMBERS = ("FLOAT", "DOUBLE")  # which can be NaN
 
 
 @dataclass(frozen=True)
@@ -93,14 +96,8 @@ def _of_column(output: Output, v: str, forbids_nul: bool) -> Iterator[Fault]:
     if forbids_nul and target.type == "VARCHAR":
         message = "{value} contains a NUL character, which the destination cannot store"
         yield fault(f"contains({v}, chr(0))", Reason.NUL_IN_TEXT, message)
-    if target.finite:
-        yield fault(f"NOT isfinite({v})", Reason.OUT_OF_RANGE, "{value} has no place in the file's format")
-    if target.forbids_nan:
-        yield fault(f"isnan({v})", Reason.OUT_OF_RANGE, "the destination would store NULL for {value}")
-    if target.earliest is not None:
-        test = f"isfinite({v}) AND {v} < CAST({literal(target.earliest)} AS {target.type})"
-        message = "{value} is before the first day that the destination can store"
-        yield fault(test, Reason.OUT_OF_RANGE, message)
+    for test, reason, message in _beyond_limits(target, v):
+        yield fault(test, reason, message)
     if target.pattern is not None:
         test = f"NOT regexp_full_match({v}, {literal(target.pattern)})"
         yield fault(test, Reason.TYPE_MISMATCH, does_not_fit)
@@ -109,6 +106,24 @@ def _of_column(output: Output, v: str, forbids_nul: bool) -> Iterator[Fault]:
         yield fault(f"length(CAST({v} AS VARCHAR)) > {length}", Reason.TOO_LONG, message)
     for test, reason, message in _broken_rules(output.rules, v, target.type):
         yield fault(test, reason, message)
+
+
+def _beyond_limits(target: Column, v: str) -> Iterator[tuple[str, Reason, str]]:
+    if target.finite:
+        yield f"NOT isfinite({v})", Reason.OUT_OF_RANGE, "{value} has no place in the file's format"
+    if target.forbids_nan:
+        yield f"isnan({v})", Reason.OUT_OF_RANGE, "the destination would store NULL for {value}"
+    if target.rounds_json and target.type == "JSON":
+        message = "{value} has a number with more digits than the file's format keeps"
+        yield loses_digits(f"CAST({v} AS VARCHAR)"), Reason.LOSES_PRECISION, message
+    if target.rounds_json and target.type not in _NUMBERS and any(n in target.type for n in _NUMBERS):
+        message = "{value} has a number that JSON has no word for"
+        yield has_nan(f"CAST(to_json({v}) AS VARCHAR)"), Reason.OUT_OF_RANGE, message
+    for bound, operator, where in ((target.earliest, "<", "before"), (target.latest, ">", "after")):
+        if bound is not None:
+            finite = "true" if target.type == "TIME" else f"isfinite({v})"
+            test = f"{finite} AND {v} {operator} CAST({literal(bound)} AS {target.type})"
+            yield test, Reason.OUT_OF_RANGE, f"{{value}} is {where} what the destination can store"
 
 
 def _broken_rules(rules: ColumnRules, v: str, kind: str) -> Iterator[tuple[str, Reason, str]]:

@@ -36,12 +36,15 @@ from windlass.plan import model as plan
 
 __all__ = ["FileDestination"]
 
-# What a format cannot hold exactly is stored as something that it can
+# What a format cannot hold exactly is stored as something that it can. (DuckDB writes BIT as other bits, and
+# a TIME WITH TIME ZONE as another time.)
+_NO_HUGEINT = {"HUGEINT": "DECIMAL(38,0)", "UHUGEINT": "DECIMAL(38,0)"}
+_AS_TEXT = {"BIT": "VARCHAR", "TIME WITH TIME ZONE": "VARCHAR"}
 _STORED_AS: dict[str, dict[str, str]] = {
     "csv": {},
-    "json": {"HUGEINT": "DECIMAL(38,0)", "UHUGEINT": "DECIMAL(38,0)"},
-    "ndjson": {"HUGEINT": "DECIMAL(38,0)", "UHUGEINT": "DECIMAL(38,0)"},
-    "parquet": {"HUGEINT": "DECIMAL(38,0)", "UHUGEINT": "DECIMAL(38,0)", "INTERVAL": "VARCHAR"},
+    "json": {**_NO_HUGEINT, **_AS_TEXT},
+    "ndjson": {**_NO_HUGEINT, **_AS_TEXT},
+    "parquet": {**_NO_HUGEINT, **_AS_TEXT, "INTERVAL": "VARCHAR"},
 }
 
 
@@ -87,8 +90,9 @@ class FileDestination:
     def storable(self, column: Column) -> Column:
         kind = _STORED_AS[self._kind].get(column.type, column.type)
         limited = ("DATE", "TIMESTAMP") if self._kind == "parquet" else ("FLOAT", "DOUBLE")
-        finite = self._kind != "csv" and kind.startswith(limited)  # JSON would have null for a NaN
-        return replace(column, type=kind, finite=finite)
+        # JSON would have null for a NaN
+        finite = self._kind != "csv" and kind.startswith(limited) and not kind.endswith("]")
+        return replace(column, type=kind, finite=finite, rounds_json=self._kind in ("json", "ndjson"))
 
     def path(self, *, query: bool) -> str:
         return "duckdb" if query else "arrow → duckdb"

@@ -20,6 +20,7 @@ from windlass.connectors.files.formats import compression_of
 from windlass.connectors.files.gathering import Content, are_many_small, gather
 from windlass.connectors.files.infer import infer_types
 from windlass.connectors.files.paths import InputFiles, check_whole, open_bytes, unpack_bz2
+from windlass.connectors.json_digits import MANY_DIGITS, loses_digits
 from windlass.connectors.protocol import BadRow, Column, Interval, Reason, RowFault
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.errors import FatalError, WindlassError, did_you_mean
@@ -31,16 +32,6 @@ _HEAD = 1 << 16
 _LARGEST_MENDED = 64 << 20
 
 RECORD = '"__windlass_json"'
-
-_MANY_DIGITS = "'[0-9][0-9.]{15,}'"
-_DIGITS = r"""trim(regexp_replace(regexp_replace({x}, '[eE].*', ''), '[-.]', '', 'g'), '0')"""
-# numbers that are no integers, with strings left out; one that has other digits after it was a double
-_ROUNDED = (
-    f"regexp_matches({RECORD}, {_MANY_DIGITS}) AND len(list_filter(regexp_extract_all(regexp_replace("
-    rf"""{RECORD}, '"(\\.|[^"\\])*"', '""', 'g'), '-?[0-9]+(\.[0-9]+([eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+)'), """
-    f"lambda x: NOT isinf(CAST(x AS DOUBLE)) AND {_DIGITS.replace('{x}', 'x')} <> "
-    f"{_DIGITS.replace('{x}', 'CAST(CAST(x AS DOUBLE) AS VARCHAR)')})) > 0"
-)
 
 
 class JsonSource:
@@ -91,7 +82,9 @@ class JsonSource:
 
     def faults(self) -> Sequence[RowFault]:
         names = f"json_keys({RECORD})"
-        rounded = RowFault(_ROUNDED, Reason.LOSES_PRECISION, "a number has more digits than a double keeps")
+        rounded = RowFault(
+            loses_digits(RECORD), Reason.LOSES_PRECISION, "a number has more digits than a double keeps"
+        )
         return (
             RowFault(f"{RECORD} IS NULL", Reason.MALFORMED_JSON, "the line is not valid JSON"),
             RowFault(
@@ -139,7 +132,7 @@ class JsonSource:
             raise self._malformed() or FatalError(f"{self.name} is no JSON array")
         self._check_names(names)
         self._digits = scratch.value(
-            f"SELECT bool_or(regexp_matches(json, {_MANY_DIGITS})) FROM {self._records()}"
+            f"SELECT bool_or(regexp_matches(json, {MANY_DIGITS})) FROM {self._records()}"
         )
         kinds = ", ".join(f"list_distinct(list(json_type(json, {_path(name)})))" for name in names)
         row = scratch.rows(f"SELECT {kinds} FROM {self._records()} WHERE json_type(json) = 'OBJECT'")[0]

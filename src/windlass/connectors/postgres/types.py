@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from windlass.connectors.postgres.catalog import PgColumn
 from windlass.connectors.protocol import Column
-from windlass.connectors.scratch import identifier
+from windlass.connectors.scratch import identifier, literal
 
 if TYPE_CHECKING:
     from windlass.connectors.postgres.decode import Field
@@ -68,6 +68,7 @@ _STORED_AS = {
     "TIMESTAMP_NS": "TIMESTAMP",
     "TIME_NS": "TIME",
 }
+_FROM_ONE = r"^(\[1:\d+\])+$"
 _AS_JSON = re.compile(r"(STRUCT|MAP|UNION)\(|.*\]$|VARIANT$", re.DOTALL)
 _MAX_PRECISION = 38  # of a DECIMAL in Arrow, Parquet and DuckDB
 
@@ -96,7 +97,9 @@ def read_field(column: PgColumn) -> Field:
 
     name = identifier(column.name)
     if column.type.endswith("[]"):
-        return Field(column.name, f"to_json({name})::text", "text")
+        # JSON has no place for bounds other than 1: such an array stays as it is, which is no JSON
+        odd = f"array_dims({name}) !~ {literal(_FROM_ONE)}"
+        return Field(column.name, f"CASE WHEN {odd} THEN {name}::text ELSE to_json({name})::text END", "text")
     if column.type_kind == "b" and (column.base in WIDTHS or column.base in ("text", "bytea")):
         return Field(column.name, name, column.base, column.not_null)
     if column.type_kind == "d" and column.base in _SAME:

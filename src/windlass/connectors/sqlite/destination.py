@@ -57,6 +57,7 @@ _DECLARED = {  # what SQLite has no affinity for is text, and says what it means
     "JSON": "JSON TEXT",
     "VARCHAR": "TEXT",
 }
+_LAST = {"DATE": "9999-12-31", "TIME": "23:59:59.999999"}
 _KEPT_AS_IS = re.compile(r"(U?(TINY|SMALL)INT|U?INTEGER|BIGINT|DECIMAL\(.*\)|TIMESTAMP.*)")
 _REASONS = {
     "SQLITE_CONSTRAINT_UNIQUE": Reason.UNIQUE_VIOLATION,
@@ -288,7 +289,16 @@ def _as_wanted(column: sqlite3.Row) -> Column:
 
 
 def _limits(kind: str) -> dict[str, Any]:
-    return {"finite": kind.startswith(("DATE", "TIMESTAMP")), "forbids_nan": kind == "DOUBLE"}
+    """What SQLite would store as something else: NaN is NULL, and dates are of the years 0 to 9999."""
+    if kind == "TIMESTAMP_NS":  # has fewer years than that
+        return {"finite": True}
+    if kind.startswith(("DATE", "TIMESTAMP")):
+        return {
+            "finite": True,
+            "earliest": "0001-01-01 (BC)",
+            "latest": _LAST.get(kind, "9999-12-31 23:59:59.999999"),
+        }
+    return {"forbids_nan": kind == "DOUBLE", "latest": _LAST.get(kind)}
 
 
 def _definition(kind: str) -> str:

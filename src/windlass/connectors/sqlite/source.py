@@ -150,10 +150,19 @@ class SqliteSource:
         if kind == declared or (declared == "VARCHAR" and kind != "VARCHAR"):
             return Column(name, kind)
         if kind == "BIGINT" and declared == "BOOLEAN":
-            return Column(name, kind, guess="BOOLEAN", trust="declared")
+            return (
+                Column(name, "BOOLEAN")
+                if self._only_0_and_1(name)
+                else Column(name, kind, guess=declared, trust="declared")
+            )
         if kind in ("BIGINT", "DOUBLE", "BLOB"):
             return Column(name, kind, guess=None if kind == "BLOB" else declared, trust="declared")
         return Column(name, "VARCHAR", guess=None if declared == "VARCHAR" else declared, trust="declared")
+
+    def _only_0_and_1(self, name: str) -> bool:
+        other = f"SELECT 1 FROM {self._from()} WHERE {identifier(name)} NOT IN (0, 1) LIMIT 1"
+        with sqlite_errors(self._connection):
+            return self._connection.execute(other).fetchone() is None
 
     def _declared(self) -> dict[str, str]:
         if self._end.table is None:
@@ -169,12 +178,20 @@ class SqliteSource:
             while rows := cursor.fetchmany(_BATCH):
                 columns = zip(*rows, strict=True)
                 arrays = [
-                    pa.array(
-                        [_text(v) for v in values] if pa.types.is_string(field.type) else values, field.type
-                    )
+                    pa.array(_converted(values, field.type), field.type)
                     for field, values in zip(schema, columns, strict=True)
                 ]
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _converted(values: Sequence[Any], kind: pa.DataType) -> Sequence[Any]:
+    import pyarrow as pa
+
+    if pa.types.is_string(kind):
+        return [_text(value) for value in values]
+    if pa.types.is_boolean(kind):
+        return [None if value is None else bool(value) for value in values]
+    return values
 
 
 def _text(value: Any) -> str | None:
@@ -191,6 +208,7 @@ def _arrow(name: str) -> Any:
 
 
 _ARROW = {
+    "BOOLEAN": lambda: _arrow("bool"),
     "BIGINT": lambda: _arrow("int64"),
     "DOUBLE": lambda: _arrow("float64"),
     "VARCHAR": lambda: _arrow("string"),

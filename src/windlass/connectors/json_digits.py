@@ -1,0 +1,31 @@
+"""Numbers in JSON text that JSON, or DuckDB's, does not keep.
+
+DuckDB's JSON keeps integers of any size, but reads every other number as a double, and writes that.
+"""
+
+from __future__ import annotations
+
+__all__ = ["MANY_DIGITS", "has_nan", "loses_digits"]
+
+MANY_DIGITS = "'[0-9][0-9.]{15,}'"
+"""A regular expression, as SQL, for text that may have such numbers; the cheap look."""
+
+_DIGITS = r"""trim(regexp_replace(regexp_replace({x}, '[eE].*', ''), '[-.]', '', 'g'), '0')"""
+_STRING = r"""'"(\\.|[^"\\])*"'"""
+_NO_INTEGER = r"'-?[0-9]+(\.[0-9]+([eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+)'"
+
+
+def loses_digits(json: str) -> str:
+    """SQL that is true for JSON text with a number, no integer, that has other digits after it was a double."""
+    numbers = f"regexp_extract_all(regexp_replace({json}, {_STRING}, '\"\"', 'g'), {_NO_INTEGER})"
+    as_double = "CAST(CAST(x AS DOUBLE) AS VARCHAR)"
+    differs = f"{_DIGITS.replace('{x}', 'x')} <> {_DIGITS.replace('{x}', as_double)}"
+    return (
+        f"regexp_matches({json}, {MANY_DIGITS}) AND "
+        f"len(list_filter({numbers}, lambda x: NOT isinf(CAST(x AS DOUBLE)) AND {differs})) > 0"
+    )
+
+
+def has_nan(json: str) -> str:
+    """SQL that is true for JSON text that is none: with NaN or an infinity in it."""
+    return f"regexp_matches(regexp_replace({json}, {_STRING}, '\"\"', 'g'), 'NaN|Inf|nan|inf')"
