@@ -19,7 +19,7 @@ from windlass.devservices import DevServices
 from windlass.plan.model import Connection
 
 # Too much for the buffers between two processes, so the copy needs its server to the end
-LONG = [(number, name + "y" * 3000, amount, day) for number, name, amount, day in NEW]
+LONG = [(number, name + "y" * 9000, amount, day) for number, name, amount, day in NEW]
 
 FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT
 

@@ -33,11 +33,11 @@ def copy(job: Job) -> CopyResult:
     remove_leftovers(job.scratch_folder)
     with closing(open_source(job)) as source, closing(open_destination(job)) as destination:
         entry = new_entry(job, source)
-        earlier = destination.begin(entry)
-        if earlier is not None and job.copy.destination.mode == "append" and not job.force:
-            refuse_other_input(earlier, entry)
-            return _already_done(earlier)
         try:
+            earlier = destination.begin(entry)
+            if earlier is not None and job.copy.destination.mode == "append" and not job.force:
+                refuse_other_input(earlier, entry)
+                return _already_done(earlier)
             return _load(job, source, destination, entry)
         except RetryableError as exc:
             raise destination.explain(exc) from exc

@@ -111,7 +111,7 @@ class Ledger:
     def is_fenced(self, session: Session) -> bool:
         """Whether a later writer took over."""
         sql = f"SELECT number FROM {self._writers} WHERE destination = $1"
-        return bool(session.value(sql, self._writer) != self._number)
+        return self._number > 0 and bool(session.value(sql, self._writer) != self._number)
 
     def fenced(self) -> FencedError:
         """The error of a writer that was overtaken."""
@@ -131,27 +131,26 @@ class Ledger:
     def _try_to_take_over(self, entry: LedgerEntry) -> bool:
         who = literal(f"{entry.pipeline}.{entry.task} {entry.run_key}")
         try:
-            self._session.execute(f"BEGIN; SET LOCAL lock_timeout = {literal(_TAKEOVER_WAIT)}")
-            before = self._session.row(
-                f"SELECT number, backend FROM {self._writers} "
-                f"WHERE destination = {literal(self._writer)} FOR UPDATE"
+            self._session.execute(
+                f"BEGIN; SET LOCAL lock_timeout = {literal(_TAKEOVER_WAIT)};"
+                f"INSERT INTO {self._writers} (destination, number, writer, backend) "
+                f"VALUES ({literal(self._writer)}, 0, '', '') ON CONFLICT DO NOTHING"
             )
+            own_row = f"destination = {literal(self._writer)}"
+            before = self._session.value(f"SELECT backend FROM {self._writers} WHERE {own_row} FOR UPDATE")
             taken = self._session.row(
-                f"INSERT INTO {self._writers} AS w (destination, number, writer, backend) "
-                f"VALUES ({literal(self._writer)}, 1, {who}, {_OWN_BACKEND}) "
-                "ON CONFLICT (destination) DO UPDATE SET number = w.number + 1, "
-                "writer = excluded.writer, backend = excluded.backend, since = now() RETURNING number, backend"
+                f"UPDATE {self._writers} SET number = number + 1, writer = {who}, backend = {_OWN_BACKEND}, "
+                f"since = now() WHERE {own_row} RETURNING number, backend"
             )
             self._number, self._backend = taken["number"], taken["backend"]
+            self._end_session(before)  # before the commit: who ends us now must still find that one noted
+            failpoints.reach("during-recovery")
             self._session.execute("COMMIT")
         except RetryableError as exc:
             if not lock_timed_out(exc):
                 raise
             self._session.execute("ROLLBACK")
             return False
-        failpoints.reach("during-recovery")
-        if before is not None:
-            self._end_session(before["backend"])
         return True
 
     def _end_session_of_writer(self) -> None:
