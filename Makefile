@@ -40,6 +40,7 @@ clean: ## remove everything that was made
 	rm -rf .venv site dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .windlass -type d -prune -exec rm -rf {} +
+	rm -rf examples/taxi/downloads examples/drugs/imported_data examples/drugs/processed_data
 
 # --- set-up ---
 

@@ -10,7 +10,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+
+import psutil
 
 from benchmarks.cases import Case, Contender
 
@@ -18,6 +21,7 @@ __all__ = ["Result", "measure"]
 
 _SLOW_ROUNDS = 2
 _DEADLINE = 900.0
+_SAMPLE_SECONDS = 0.05
 
 
 @dataclass
@@ -90,21 +94,45 @@ def measure(
 
 
 def _run(command: str) -> tuple[float, float, str]:
-    """Seconds, peak megabytes of the largest process, and what went wrong."""
+    """Seconds, peak megabytes of all processes together, and what went wrong."""
     with tempfile.TemporaryFile() as errors:
         begun = time.monotonic()
-        process = subprocess.Popen(
+        process = psutil.Popen(
             ["sh", "-c", command], stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
         )
-        timer = threading.Timer(_DEADLINE, os.killpg, (process.pid, signal.SIGKILL))
-        timer.start()
-        _, status, usage = os.wait4(process.pid, 0)  # also counts the shell's own children
-        timer.cancel()
+        watcher = _MemoryWatcher(process, begun + _DEADLINE)
+        code = os.waitstatus_to_exitcode(os.waitpid(process.pid, 0)[1])
         seconds = time.monotonic() - begun
-        process.returncode = os.waitstatus_to_exitcode(status)
+        watcher.end.set()
+        watcher.join()
         errors.seek(0)
         said = errors.read().decode(errors="replace").strip()[-300:]
-    return seconds, usage.ru_maxrss / 1000, said or "failed" if process.returncode else ""
+    return seconds, watcher.peak / 1e6, (said or "failed") if code else ""
+
+
+class _MemoryWatcher(threading.Thread):
+    """Notes the most bytes that a process and its children have at a time; ends it when it is too late."""
+
+    def __init__(self, process: psutil.Popen, deadline: float) -> None:
+        super().__init__(daemon=True)
+        self.peak, self.end = 0, threading.Event()
+        self._process, self._deadline = process, deadline
+        self.start()
+
+    def run(self) -> None:
+        while not self.end.wait(_SAMPLE_SECONDS):
+            with suppress(psutil.Error):  # it ended just now
+                self.peak = max(self.peak, _memory(self._process))
+            if time.monotonic() > self._deadline:
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def _memory(process: psutil.Popen) -> int:
+    total = 0
+    for member in (process, *process.children(recursive=True)):
+        with suppress(psutil.Error):  # it ended just now
+            total += member.memory_info().rss
+    return total
 
 
 def _wrong_count(case: Case, contender: Contender) -> str:

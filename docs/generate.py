@@ -145,7 +145,9 @@ def _value(entry: dict[str, Any]) -> str:
     if entry.get("type") == "array":
         return f"a list of {_value(entry['items'])}"
     if entry.get("type") == "object":
-        inner = entry.get("additionalProperties")
+        inner = entry.get("additionalProperties") or next(
+            iter(entry.get("patternProperties", {}).values()), None
+        )
         return f"a mapping to {_value(inner)}" if isinstance(inner, dict) and inner else "a mapping"
     words = {
         "string": "text",

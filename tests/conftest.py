@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,8 @@ ROOT = Path(__file__).parents[1]
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files; never in CI")
     parser.addoption("--faults", type=int, default=60, help="how many random kills the fault tests do")
+    first = random.SystemRandom().randrange(10**9)
+    parser.addoption("--seed", type=int, default=first, help="the first seed of the random fault tests")
 
 
 def missing(what: str) -> NoReturn:
@@ -33,6 +36,18 @@ def missing(what: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(f"{what} is missing, and on CI nothing is skipped")
     pytest.skip(f"{what} is missing")
+
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_BROWSER_OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-logging=stderr",
+)
 
 
 @dataclass(frozen=True)
@@ -129,9 +144,8 @@ def example(tmp_path: Path) -> Callable[[str], Path]:
 
     def copy(name: str) -> Path:
         target = tmp_path / name
-        shutil.copytree(
-            ROOT / "examples" / name, target, ignore=shutil.ignore_patterns(".windlass", "node_modules")
-        )
+        made = (".windlass", "node_modules", "__pycache__", "downloads", "imported_data", "processed_data")
+        shutil.copytree(ROOT / "examples" / name, target, ignore=shutil.ignore_patterns(*made))
         return target
 
     return copy
@@ -149,3 +163,28 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, Path], None]:
         assert text == file.read_text(encoding="utf-8"), f"differs from {file}; see --update-golden"
 
     return compare
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Callable[..., str]:
+    """Open a page in a real browser, act as `script` says, and return the document as it is then.
+
+    Whatever the browser complains of in its console fails the test.
+    """
+    program = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if program is None:
+        missing("a browser (chromium)")
+
+    def dump(page: Path, script: str = "") -> str:
+        if script:
+            text = page.read_text(encoding="utf-8")
+            page = page.with_name("acted.html")
+            page.write_text(text.replace("</html>", f"<script>{script}</script></html>"), encoding="utf-8")
+        options = (*_BROWSER_OPTIONS, f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom")
+        done = subprocess.run(
+            [program, *options, page.as_uri()], capture_output=True, text=True, check=True, timeout=120
+        )
+        assert "CONSOLE" not in done.stderr, done.stderr
+        return done.stdout
+
+    return dump

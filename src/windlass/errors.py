@@ -37,6 +37,10 @@ __all__ = [
 ]
 
 
+_TAB = "\t"
+_SHOWN_BEFORE, _SHOWN_AFTER = 100, 80  # characters of a source line, on either side of the caret
+
+
 class ExitCode(IntEnum):
     """What the process says to whoever started it; documented in docs/reference/exit-codes.md."""
 
@@ -118,9 +122,19 @@ class Problem:
         if not self.line:
             return f"{self.file}: {self.message}" + (f"\n  {self.hint}" if self.hint else "")
         gutter = f"  {self.line} | "
-        caret = " " * (len(gutter) - 2) + "| " + " " * (self.column - 1) + "^"
+        before, rest = _shortened(self.source_line, self.column - 1)
+        caret = f"{' ' * (len(gutter) - 2)}| {''.join(c if c == _TAB else ' ' for c in before)}^"
         where = f"{self.file}:{self.line}:{self.column}: {self.message}"
-        return f"{where}\n{gutter}{self.source_line}\n{caret}" + (f" {self.hint}" if self.hint else "")
+        return f"{where}\n{gutter}{before}{rest}\n{caret}" + (f" {self.hint}" if self.hint else "")
+
+
+def _shortened(line: str, column: int) -> tuple[str, str]:
+    """What a terminal can show of a long line around a column: the part before it, and the rest."""
+    line = "".join(c if c.isprintable() or c == _TAB else "\N{REPLACEMENT CHARACTER}" for c in line)
+    before, rest = line[:column].ljust(column), line[column:]
+    if len(before) > _SHOWN_BEFORE:
+        before = f"…{before[1 - _SHOWN_BEFORE :]}"
+    return before, rest if len(rest) <= _SHOWN_AFTER else f"{rest[: _SHOWN_AFTER - 1]}…"
 
 
 class SpecError(WindlassError):

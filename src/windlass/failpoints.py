@@ -1,7 +1,7 @@
 """Named places at which the fault tests kill, pause or break the process.
 
-`WINDLASS_FAILPOINT=before-commit:kill` makes the process kill itself there. Without the variable a
-failpoint costs one look at a module global.
+`WINDLASS_FAILPOINT=before-commit:kill` makes the process kill itself there, `before-commit:kill@2` only in
+the second attempt at its task. Without the variable a failpoint costs one look at a module global.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ import time
 
 __all__ = ["reach"]
 
-_NAME, _, _ACTION = os.environ.get("WINDLASS_FAILPOINT", "").partition(":")
+_name, _, _WHAT = os.environ.get("WINDLASS_FAILPOINT", "").partition(":")
+_ACTION, _, _ATTEMPT = _WHAT.partition("@")
 
 
 def reach(name: str) -> None:
-    """Say that this place was reached."""
-    if name != _NAME:
+    """Say that this place was reached. Only the first time counts."""
+    global _name
+    if name != _name or _ATTEMPT not in ("", os.environ.get("WINDLASS_ATTEMPT")):
         return
+    _name = ""
     if _ACTION == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     elif _ACTION == "stop":

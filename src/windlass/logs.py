@@ -8,12 +8,14 @@ it would appear.
 from __future__ import annotations
 
 import json
+import math
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import TextIO, TypeAlias
 
 __all__ = [
     "Record",
@@ -24,7 +26,9 @@ __all__ = [
     "error",
     "event",
     "info",
+    "json_lines",
     "mask",
+    "masked",
     "timestamp",
     "warning",
 ]
@@ -36,17 +40,28 @@ _MIN_SECRET = 4  # masking shorter text would black out half of every log
 
 _NO_CONTEXT: Mapping[str, object] = {}
 _context: ContextVar[Mapping[str, object]] = ContextVar("context", default=_NO_CONTEXT)
-_secrets: set[str] = set()
+_secrets: tuple[str, ...] = ()  # the longest first: one may contain another
+_adding = threading.Lock()
 
 
-def _print_json(record: Record) -> None:
-    sys.stderr.write(json.dumps(record, default=str, ensure_ascii=False) + "\n")
+Sink: TypeAlias = Callable[[Record], None]
 
 
-_sink: Callable[[Record], None] = _print_json
+def json_lines(stream: TextIO) -> Sink:
+    """A sink that writes JSON lines. Whoever stops reading them, or fills the disk, stops no run."""
+
+    def write(record: Record) -> None:
+        with suppress(OSError, ValueError):
+            stream.write(json.dumps(record, default=str, ensure_ascii=False) + "\n")
+            stream.flush()
+
+    return write
 
 
-def emit_to(sink: Callable[[Record], None]) -> None:
+_sink: Sink = json_lines(sys.stderr)
+
+
+def emit_to(sink: Sink) -> None:
     """Send every record to `sink`, from now on, instead of to stderr as JSON."""
     global _sink
     _sink = sink
@@ -64,8 +79,10 @@ def bind(**fields: object) -> Iterator[None]:
 
 def add_secret(text: str | None) -> None:
     """Mask this text wherever it would be logged, printed in an error, or reported."""
+    global _secrets
     if text and len(text) >= _MIN_SECRET:
-        _secrets.add(text)
+        with _adding:
+            _secrets = tuple(sorted({*_secrets, text}, key=len, reverse=True))
 
 
 def mask(text: str) -> str:
@@ -76,11 +93,24 @@ def mask(text: str) -> str:
     return text
 
 
+def masked(value: object) -> object:
+    """The value as JSON can say it, with every known secret replaced in all the text in it."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, Mapping):
+        return {mask(str(key)): masked(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(item) for item in value]
+    if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return mask(str(value))
+
+
 def event(level: str, name: str, **fields: object) -> None:
     """Log one event. A field that is None is left out."""
     record: Record = {"time": timestamp(), "level": level, **_context.get(), "event": name}
     record.update((key, value) for key, value in fields.items() if value is not None)
-    _sink({key: mask(value) if isinstance(value, str) else value for key, value in record.items()})
+    _sink({key: masked(value) for key, value in record.items()})
 
 
 def debug(name: str, **fields: object) -> None:

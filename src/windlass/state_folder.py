@@ -2,7 +2,8 @@
 
 .windlass/
   state.db             runs, task runs and attempts (SQLite)
-  runs/RUN_ID/         plan.json, logs/, quarantine/, report.html, lock
+  report.html          the latest report of several runs
+  runs/RUN_ID/         plan.json, versions.json, logs/, quarantine/, report.html, lock
   dev/NAME/            the data of a dev service
   envs/                environments of Python and Node.js steps
   tmp/                 what a copy spills; empty when nothing runs
@@ -30,6 +31,10 @@ class RunFolder:
     @property
     def plan(self) -> Path:
         return self.path / "plan.json"
+
+    @property
+    def versions(self) -> Path:
+        return self.path / "versions.json"
 
     @property
     def report(self) -> Path:
@@ -61,6 +66,11 @@ class StateFolder:
     @property
     def database(self) -> Path:
         return self.path / "state.db"
+
+    @property
+    def report(self) -> Path:
+        """Of several runs; that of one run is in its folder."""
+        return self.path / "report.html"
 
     @property
     def environments(self) -> Path:

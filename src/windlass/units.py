@@ -1,16 +1,25 @@
-"""Durations and sizes, as people write them: `1h30m`, `512MB`."""
+"""Durations, sizes and numbers as people write and read them: `1h30m`, `512MB`; `1 min 15 s`, `2.1 MB`."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["DURATION_PATTERN", "SIZE_PATTERN", "parse_duration", "parse_size"]
+__all__ = [
+    "DURATION_PATTERN",
+    "SIZE_PATTERN",
+    "duration",
+    "number",
+    "parse_duration",
+    "parse_size",
+    "size",
+]
 
 DURATION_PATTERN = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
 SIZE_PATTERN = r"^\d+(\.\d+)?\s*(B|KB|MB|GB|TB)$"
 
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def parse_duration(text: str) -> float:
@@ -36,3 +45,43 @@ def parse_size(text: str) -> int:
     if not match:
         raise ValueError(text)
     return int(float(match[1]) * _BYTES[match[2]])
+
+
+# --- for people ---
+
+
+def number(value: int | None) -> str:
+    """
+    >>> number(22792)
+    '22,792'
+    """
+    return "" if value is None else f"{value:,}"
+
+
+def size(value: int | None) -> str:
+    """Bytes, in powers of ten.
+
+    >>> size(2074359)
+    '2.1 MB'
+    """
+    if value is None:
+        return ""
+    amount = float(value)
+    for unit in _UNITS:
+        if amount < 999.5 or unit == _UNITS[-1]:
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    raise AssertionError
+
+
+def duration(seconds: float) -> str:
+    """
+    >>> duration(0.42), duration(75), duration(7300)
+    ('0.4 s', '1 min 15 s', '2 h 1 min')
+    """
+    if round(seconds, 1) < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -6,6 +6,7 @@ import socket
 import subprocess
 from typing import NoReturn
 
+import croniter  # noqa: F401 - asks the program `file` about this machine when it is first imported
 import pytest
 
 

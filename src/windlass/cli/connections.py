@@ -9,7 +9,7 @@ from typing import TypedDict
 import click
 
 from windlass.cli.main import App
-from windlass.cli.options import json_option
+from windlass.cli.options import complete_connection, json_option
 
 __all__ = ["connections_command", "doctor_command"]
 
@@ -48,7 +48,7 @@ def connections_command(ctx: click.Context, *, as_json: bool) -> int:
 
 
 @connections_command.command("test")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete_connection)
 @json_option
 @click.pass_obj
 def test_command(app: App, names: tuple[str, ...], *, as_json: bool) -> int:

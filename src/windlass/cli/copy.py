@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
+import os
 import signal
 import sys
 import threading
@@ -19,8 +19,7 @@ import click
 
 from windlass import logs
 from windlass.cli.main import App
-from windlass.cli.options import json_option, memory_option
-from windlass.cli.text import duration, number, size
+from windlass.cli.options import check_memory, json_option, memory_option
 from windlass.connections import Address, parse_address
 from windlass.connectors.protocol import Meter
 from windlass.connectors.scratch import DEFAULT_MEMORY
@@ -36,7 +35,7 @@ from windlass.plan.model import (
     SelectColumn,
     Source,
 )
-from windlass.units import parse_size
+from windlass.units import duration, number, size
 
 __all__ = ["copy_command"]
 
@@ -68,7 +67,13 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
     type=click.Choice(["fail", "quarantine"]),
     default="fail",
     show_default=True,
-    help="Fail, or set bad rows aside in FROM.quarantine.ndjson.",
+    help="Fail, or set bad rows aside, each with its reason.",
+)
+@click.option(
+    "--quarantine",
+    "quarantine",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file for bad rows that are set aside. Default: FROM.quarantine.ndjson.",
 )
 @click.option("--max-bad-rows", metavar="N|N%", help="With quarantine: more than this fail the copy.")
 @click.option("--from-format", type=click.Choice(_FORMATS), help="The format of FROM. Default: by its name.")
@@ -90,6 +95,7 @@ def copy_command(
     key: tuple[str, ...],
     columns: tuple[str, ...],
     on_bad_row: str,
+    quarantine: Path | None,
     max_bad_rows: str | None,
     from_format: str | None,
     to_format: str | None,
@@ -115,12 +121,17 @@ def copy_command(
     """
     from windlass.engine.copying import copy
 
+    set_aside = on_bad_row == "quarantine"
+    if quarantine is not None and not set_aside:
+        raise UsageError("--quarantine needs --on-bad-row quarantine")
+    if delimiter is not None and len(delimiter) != 1:
+        raise UsageError(f"--delimiter {delimiter!r}: expected one character")
     csv = CsvOptions(delimiter=delimiter, encoding=encoding, header=not no_header)
     from_end, from_address = _source(source, cast("FileFormat | None", from_format), csv)
     to_end, to_address = _destination(
         destination, cast("FileFormat | None", to_format), cast("Mode", mode), key
     )
-    run_id = f"copy-{secrets.token_hex(6)}"
+    run_id = f"copy-{os.urandom(6).hex()}"
     job = Job(
         copy=Copy(
             source=from_end,
@@ -133,8 +144,8 @@ def copy_command(
         identity=Identity("copy", destination if to_address is None else str(to_end.table), run_id, run_id),
         workspace=Workspace(app.folder.resolve(), app.folder.resolve()),
         addresses={name: a for name, a in (("from", from_address), ("to", to_address)) if a is not None},
-        quarantine_file=_quarantine_file(app.folder, from_end) if on_bad_row == "quarantine" else None,
-        memory=_memory(memory) if memory else DEFAULT_MEMORY,
+        quarantine_file=_quarantine_file(app.folder, from_end, quarantine) if set_aside else None,
+        memory=check_memory(memory) or DEFAULT_MEMORY,
     )
     signal.signal(signal.SIGTERM, _stop)
     begun = time.monotonic()
@@ -199,14 +210,9 @@ def _bad_rows(text: str | None) -> int | str | None:
     return int(text)
 
 
-def _memory(text: str) -> int:
-    try:
-        return parse_size(text)
-    except ValueError as exc:
-        raise UsageError(f"--memory {text!r}: expected a size such as 512MB or 2GB") from exc
-
-
-def _quarantine_file(folder: Path, source: Source) -> Path:
+def _quarantine_file(folder: Path, source: Source, given: Path | None) -> Path:
+    if given is not None:
+        return (folder / given).resolve()
     name = Path(source.path or source.table or "query").name.replace("*", "_")
     return (folder / f"{name}.quarantine.ndjson").resolve()
 

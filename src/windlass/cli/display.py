@@ -8,15 +8,15 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 import click
 
 from windlass import logs
-from windlass.cli.text import duration, number, size
 from windlass.plan.model import Plan
 from windlass.runner.events import Observer, Progress, SilentObserver
 from windlass.runner.history import Run, TaskRun
+from windlass.units import duration, number, size
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
     from windlass.runner import Result
 
-__all__ = ["TerminalLog", "display_for", "print_result", "print_table", "result_document", "seconds_of"]
+__all__ = [
+    "TerminalLog",
+    "display_for",
+    "print_result",
+    "print_table",
+    "result_document",
+    "seconds_of",
+    "task_document",
+]
 
 _STYLES = {
     "success": "green",
@@ -44,7 +52,7 @@ _CONTEXT = ("time", "level", "run", "pipeline", "task", "attempt", "event")
 def display_for(*, quiet: bool = False) -> Iterator[Observer]:
     """The display that suits stderr: live on a terminal, JSON lines elsewhere."""
     if quiet:
-        logs.emit_to(_json_line(sys.stdout))
+        logs.emit_to(logs.json_lines(sys.stdout))
         yield _JsonDisplay(sys.stdout)
     elif sys.stderr.isatty():
         with _TerminalDisplay() as display:
@@ -57,19 +65,11 @@ def display_for(*, quiet: bool = False) -> Iterator[Observer]:
 # --- machines ------------------------------------------------------------------------------------
 
 
-def _json_line(stream: Any) -> Any:
-    def emit(record: logs.Record) -> None:
-        stream.write(json.dumps(record, default=str, ensure_ascii=False) + "\n")
-        stream.flush()
-
-    return emit
-
-
 class _JsonDisplay(SilentObserver):
     """One JSON object a line: the tasks' records, and what becomes of each task."""
 
-    def __init__(self, stream: Any) -> None:
-        self._emit = _json_line(stream)
+    def __init__(self, stream: TextIO) -> None:
+        self._emit = logs.json_lines(stream)
 
     def log(self, record: logs.Record) -> None:
         self._emit(record)
@@ -169,7 +169,7 @@ class _TerminalDisplay:
             self._bars.update(bar, moved=_moving(progress, elapsed))
 
     def log(self, record: logs.Record) -> None:
-        if record.get("event") not in ("task", "retry"):
+        if record.get("event") not in ("task", "retry") and record.get("level") != "debug":
             self._log.show(record)
 
     def run_ended(self, run: Run, tasks: list[TaskRun]) -> None:
@@ -218,8 +218,13 @@ def result_document(result: Result) -> dict[str, Any]:
         "pipeline": run.pipeline,
         "status": run.status,
         "seconds": seconds_of(run),
-        "tasks": [{key: getattr(task, key) for key in _TASK_KEYS} for task in result.tasks],
+        "tasks": [task_document(task) for task in result.tasks],
     }
+
+
+def task_document(task: TaskRun) -> dict[str, Any]:
+    """A task run, as `--json` prints it."""
+    return {key: getattr(task, key) for key in _TASK_KEYS}
 
 
 def print_result(result: Result, report: Path | None, *, as_json: bool) -> None:

@@ -40,14 +40,21 @@ def runs_command(app: App, pipeline: str | None, limit: int, *, as_json: bool) -
     history = history_of(app)
     runs = history.runs(pipeline, limit)
     if as_json:
-        click.echo(json.dumps([asdict(run) for run in runs], indent=2, default=str))
+        documents = [asdict(run) | {"tasks": _tasks(history, run)} for run in runs]
+        click.echo(json.dumps(documents, indent=2, default=str))
     elif not runs:
-        click.echo("nothing has run yet")
+        click.echo(f"no run of {pipeline!r} yet" if pipeline else "nothing has run yet")
     else:
         print_table(
             ("run", "pipeline", "status", "started", "seconds", "tasks"), [_row(history, run) for run in runs]
         )
     return 0
+
+
+def _tasks(history: History, run: Run) -> list[dict[str, object]]:
+    from windlass.cli.display import task_document
+
+    return [task_document(task) for task in history.tasks(run.run_id)]
 
 
 def _row(history: History, run: Run) -> tuple[str, ...]:
@@ -96,7 +103,7 @@ def logs_command(app: App, run: str, task: str | None, attempt: int | None, *, a
 
 def _show(lines: list[str]) -> None:
     if not sys.stdout.isatty():
-        click.echo("\n".join(lines))
+        click.echo("".join(f"{line}\n" for line in lines), nl=False)
         return
     from rich.console import Console
 

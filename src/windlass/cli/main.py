@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -42,8 +44,11 @@ class App:
     @property
     def project(self) -> Path:
         """The project that the folder is in. Raises UsageError when there is none."""
+        from windlass.errors import UsageError
         from windlass.spec import find_project
 
+        if not self.folder.is_dir():
+            raise UsageError(f"-C {self.folder}: there is no such folder")
         return find_project(self.folder.resolve())
 
 
@@ -94,11 +99,14 @@ def cli(ctx: click.Context, folder: Path, *, debug: bool) -> None:
 
     Exit codes: 0 success, 1 a task failed, 2 usage or invalid files, 3 may work later, 130 and 143 stopped.
     """
+    if os.environ.get("NO_COLOR"):  # https://no-color.org
+        ctx.color = False
     ctx.obj = App(folder, debug=debug)
 
 
 def main() -> None:
     """Run the command line; every expected failure becomes a message and an exit code."""
+    _open_standard_streams()
     gc.disable()  # a short command ends before there is garbage worth looking for
     try:
         code = cli.main(standalone_mode=False)
@@ -107,11 +115,20 @@ def main() -> None:
         code = exc.exit_code
     except (click.exceptions.Abort, KeyboardInterrupt):
         code = 130
-    except BrokenPipeError:
-        code = _broken_pipe()
     except Exception as exc:
         code = _failed(exc)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_standard_streams() -> None:
+    """Who closes our stdout or stderr (`>&-`) wants silence; no file of ours may take its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", closefd=False))
 
 
 def _failed(exc: Exception) -> int:
@@ -121,16 +138,21 @@ def _failed(exc: Exception) -> int:
     if "--debug" in sys.argv:
         raise exc
     if isinstance(exc, WindlassError):
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {mask(str(exc))}", err=True)
+        colour = False if os.environ.get("NO_COLOR") else None
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {mask(str(exc))}", err=True, color=colour)
         return int(exc.exit_code)
+    if isinstance(exc, OSError) and exc.errno is not None:
+        return _refused(exc)
     click.echo(f"error: {type(exc).__name__}: {mask(str(exc))}", err=True)
     click.echo("  this is a defect of windlass; --debug shows where", err=True)
     return 1
 
 
-def _broken_pipe() -> int:
-    """Whoever read our output has gone: end quietly, as `cat` does."""
-    import os
+def _refused(exc: OSError) -> int:
+    """Say what the operating system refused: a file, a folder, or to take our output."""
+    from windlass.errors import ExitCode
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 141
+    what = f"{exc.filename}: " if exc.filename is not None else ""
+    click.echo(f"error: {what}{exc.strerror}", err=True)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left of our output cannot be written either
+    return int(ExitCode.RETRYABLE if exc.errno in (errno.ENOSPC, errno.EDQUOT) else ExitCode.FAILED)

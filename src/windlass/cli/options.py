@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from windlass.spec import PipelineFile
 
 __all__ = [
+    "check_memory",
+    "complete_connection",
     "complete_pipeline",
     "complete_run",
     "complete_task",
@@ -30,14 +32,34 @@ memory_option = click.option(
 )
 
 
+def check_memory(text: str | None) -> int | None:
+    """What `--memory` says, in bytes. Raises UsageError."""
+    from windlass.units import parse_size
+
+    try:
+        return parse_size(text) if text is not None else None
+    except ValueError as exc:
+        raise UsageError(f"--memory {text!r}: expected a size such as 512MB or 2GB") from exc
+
+
 def parse_params(params: tuple[str, ...], as_json: str | None = None) -> dict[str, object]:
     """`NAME=VALUE` pairs, as text: the parameter's type says what it means. Raises UsageError."""
-    values: dict[str, object] = json.loads(as_json) if as_json else {}
+    values = _json_object(as_json) if as_json else {}
     for text in params:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise UsageError(f"--param {text!r}: expected NAME=VALUE")
         values[name] = value
+    return values
+
+
+def _json_object(text: str) -> dict[str, object]:
+    try:
+        values = json.loads(text)
+    except ValueError as exc:
+        raise UsageError(f"--params-json: not JSON: {exc}") from exc
+    if not isinstance(values, dict):
+        raise UsageError("--params-json: expected a JSON object")
     return values
 
 
@@ -56,10 +78,24 @@ def complete_task(ctx: click.Context, _param: click.Parameter, incomplete: str) 
     from click.shell_completion import CompletionItem
 
     pipelines = _project_files(ctx)
-    chosen = ctx.params.get("pipeline")
-    files = [pipelines[chosen]] if chosen in pipelines else list(pipelines.values())
-    names = sorted({name for file in files for name in file.spec.tasks})
+    # behind an option that still waits for its value, click has not yet parsed the arguments
+    named = str(ctx.params.get("pipeline") or ctx.params.get("run") or next(iter(ctx.args), ""))
+    chosen = [file for name, file in pipelines.items() if named == name or named.startswith(f"{name}-")]
+    names = sorted({name for file in chosen or pipelines.values() for name in file.spec.tasks})
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def complete_connection(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    from windlass.errors import WindlassError
+    from windlass.spec import find_project, load_project
+
+    try:
+        connections = load_project(find_project(_folder(ctx))).spec.connections
+    except WindlassError:
+        return []
+    return [CompletionItem(n, help=c.type) for n, c in connections.items() if n.startswith(incomplete)]
 
 
 def complete_run(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:

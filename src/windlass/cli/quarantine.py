@@ -10,7 +10,7 @@ import click
 from windlass.cli.history import history_of
 from windlass.cli.main import App
 from windlass.cli.options import complete_run, complete_task, json_option
-from windlass.cli.text import number
+from windlass.units import number
 
 __all__ = ["quarantine_command"]
 

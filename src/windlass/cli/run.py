@@ -15,6 +15,7 @@ import click
 from windlass import logs
 from windlass.cli.main import App
 from windlass.cli.options import (
+    check_memory,
     complete_pipeline,
     complete_run,
     complete_task,
@@ -22,7 +23,7 @@ from windlass.cli.options import (
     memory_option,
     parse_params,
 )
-from windlass.errors import ExitCode, RetryableError, StoppedError, WindlassError
+from windlass.errors import ExitCode, RetryableError, StoppedError, UsageError, WindlassError
 from windlass.plan.model import Plan
 
 __all__ = ["exec_command", "run_command"]
@@ -98,9 +99,14 @@ def run_command(
     from windlass.state_folder import StateFolder
 
     project = app.project
+    check_memory(memory)
     earlier = History(StateFolder.of(project)).run(resume) if resume else None
     values = parse_params(params, params_json)
     if earlier is not None:
+        if pipeline not in (None, earlier.pipeline):
+            raise UsageError(f"--resume: {earlier.run_id} is a run of {earlier.pipeline}, not of {pipeline}")
+        if logical_date is not None:
+            raise UsageError("--resume: the run has its logical date; leave out --logical-date")
         pipeline, values = earlier.pipeline, {**earlier.params, **values}
     plan = compile_one(project, pipeline, values)
     options = Options(
@@ -127,7 +133,6 @@ def run_command(
 
 def compile_one(project: Path, pipeline: str | None, params: dict[str, object]) -> Plan:
     """Compile one pipeline of a project, with its parameters. Raises SpecError or UsageError."""
-    from windlass.errors import UsageError
     from windlass.plan.compiler import Environment, compile
     from windlass.spec import load_project
 
@@ -189,6 +194,7 @@ def exec_command(
     from windlass.tasks.executing import execute_task
 
     project = app.project
+    check_memory(memory)
     _log_to_stdout()
     signal.signal(signal.SIGTERM, _stop)
     if plan_file is not None:
@@ -200,19 +206,28 @@ def exec_command(
     with logs.bind(pipeline=plan.pipeline, task=task):
         try:
             result = execute_task(plan, task, project, os.environ, logical_date, memory=memory, force=force)
-        except WindlassError as exc:
+        except Exception as exc:
             if app.debug:
                 raise
-            detail = getattr(exc, "results", None)
-            logs.error(
-                "failed",
-                error=str(exc),
-                retryable=isinstance(exc, RetryableError),
-                detail={"checks": [asdict(item) for item in detail]} if detail else None,
-            )
-            return int(exc.exit_code)
+            return _failed(exc)
         logs.info("result", **asdict(result))
     return int(ExitCode.SUCCESS)
+
+
+def _failed(exc: Exception) -> int:
+    """Say as an event what went wrong. A driver may put an error of its own in the place of ours."""
+    if _stopped_by:
+        exc = StoppedError(_stopped_by[0])
+    if not isinstance(exc, WindlassError):
+        raise exc
+    detail = getattr(exc, "results", None)
+    logs.error(
+        "failed",
+        error=str(exc),
+        retryable=isinstance(exc, RetryableError),
+        detail={"checks": [asdict(item) for item in detail]} if detail else None,
+    )
+    return int(exc.exit_code)
 
 
 def _log_to_stdout() -> None:
@@ -222,14 +237,13 @@ def _log_to_stdout() -> None:
 
         logs.emit_to(TerminalLog().show)
         return
+    logs.emit_to(logs.json_lines(sys.stdout))
 
-    def emit(record: logs.Record) -> None:
-        sys.stdout.write(json.dumps(record, default=str, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
 
-    logs.emit_to(emit)
+_stopped_by: list[int] = []
 
 
 def _stop(number: int, _frame: object) -> None:
     signal.signal(number, signal.SIG_IGN)
+    _stopped_by.append(number)
     raise StoppedError(number)

@@ -69,9 +69,15 @@ def parse_address(text: str, origin: str, expected: str | None = None) -> Addres
         raise FatalError(f"the connection in {origin} cannot be read", hint=hint) from None
     if expected and address.type != expected and not (expected == "slack" and address.type == "http"):
         raise FatalError(f"the connection in {origin} is of type {address.type}, expected {expected}")
-    logs.add_secret(address.password)
-    logs.add_secret(quote(address.password, safe=""))
+    for form in (address.password, quote(address.password, safe=""), quote(address.password, safe="*")):
+        logs.add_secret(form)
+    logs.add_secret(_as_written(text))
     return replace(address, origin=origin, type=expected or address.type)
+
+
+def _as_written(text: str) -> str | None:
+    """The password of a URI with whatever escapes somebody chose for it."""
+    return None if text.lstrip().startswith("{") else urlsplit(text.strip()).password
 
 
 def _from_uri(text: str) -> Address:

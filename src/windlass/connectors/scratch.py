@@ -6,14 +6,13 @@ Its memory is capped; what does not fit goes to a temporary folder, which is rem
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from windlass.connectors.protocol import Column
+from windlass.connectors.temporary import TemporaryFolder
 from windlass.errors import FatalError, RetryableError, WindlassError, extra
 
 if TYPE_CHECKING:
@@ -33,9 +32,8 @@ class Scratch:
     def __init__(self, memory: int = DEFAULT_MEMORY, folder: Path | None = None) -> None:
         with extra("reading and writing files", "files"):
             import duckdb
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-        self.folder = Path(tempfile.mkdtemp(prefix="windlass-", dir=folder))
+        self._temporary = TemporaryFolder(folder)
+        self.folder = self._temporary.path
         config: dict[str, Any] = {
             "memory_limit": f"{memory // 10**6}MB",
             "temp_directory": str(self.folder / "spill"),
@@ -56,7 +54,7 @@ class Scratch:
         if self._output is not None:
             self._output.close()
         self.connection.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._temporary.remove()
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run SQL and return all its rows."""

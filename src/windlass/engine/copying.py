@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from windlass import logs
 from windlass.connectors.protocol import Counts, Destination, LedgerEntry, Source
 from windlass.connectors.scratch import Scratch
+from windlass.connectors.temporary import TemporaryFolder, remove_leftovers
 from windlass.engine.ends import open_destination, open_source
 from windlass.engine.job import CopyResult, Job
 from windlass.engine.ledger import new_entry, refuse_other_input, with_counts
@@ -31,6 +30,7 @@ __all__ = ["copy"]
 
 def copy(job: Job) -> CopyResult:
     """Do the copy. Raises WindlassError; then nothing was committed, and nothing is left behind."""
+    remove_leftovers(job.scratch_folder)
     with closing(open_source(job)) as source, closing(open_destination(job)) as destination:
         entry = new_entry(job, source)
         earlier = destination.begin(entry)
@@ -153,10 +153,11 @@ def _written_as_query(
 @contextmanager
 def _quarantine(job: Job) -> Iterator[Quarantine]:
     """The quarantine of this copy; what was set aside is thrown away when the copy fails."""
-    with TemporaryDirectory(prefix="windlass-") as folder:
+    with TemporaryFolder(job.scratch_folder) as folder:
         quarantine = Quarantine(
-            job.quarantine_file or Path(folder) / "quarantine.ndjson",
+            job.quarantine_file or folder / "quarantine.ndjson",
             job.identity,
+            folder,
             fail=job.copy.on_bad_row == "fail",
             limit=job.copy.max_bad_rows,
         )

@@ -18,6 +18,9 @@ def outputs_of(copy: Copy, source: Source, destination: Destination, scratch: Sc
     """The columns of the copy. Raises FatalError when the two ends do not match."""
     target = destination.columns(scratch)
     columns = {column.name: column for column in source.columns(scratch, infer=target is None)}
+    if not columns:
+        hint = "expected at least one record, with a name for each of its values"
+        raise FatalError(f"{source.name} has no columns", hint=hint)
     _check_names(columns)
     matches = match_columns(copy, list(columns), target)
     return [_output(match, columns[match.source], destination, scratch) for match in matches]

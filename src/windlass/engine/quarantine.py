@@ -2,20 +2,24 @@
 
 A file of NDJSON, one row a line: `id`, `run`, `pipeline`, `task`, `reason`, `message`, `column`, `value`,
 `source`, `line`, `offset`, and the row itself as `record` (an object) or, when it could not be taken
-apart, as `raw` text. It is written beside its final place while the copy runs and put there whole
+apart, as `raw` text. It is written in a temporary folder while the copy runs and put into its place whole
 before the copy commits, so that a committed load has its bad rows on disk.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from windlass.connectors.disk import disk_errors
 from windlass.connectors.protocol import BadRow, BadRowError, Reason, Source
 from windlass.engine.job import Identity
 
@@ -30,6 +34,9 @@ class Quarantine:
 
     file: Path
     identity: Identity
+    folder: Path
+    """Where to write until then."""
+
     fail: bool = True
     limit: int | str | None = None
     count: int = 0
@@ -45,8 +52,9 @@ class Quarantine:
             raise self._refusal(source, "bad rows, and `on_bad_row` is `fail`")
         if isinstance(self.limit, int) and self.count > self.limit:
             raise self._refusal(source, f"more than {self.limit} bad rows (`max_bad_rows`)")
-        for row in rows:
-            self._write(row)
+        with disk_errors(self.file):
+            for row in rows:
+                self._write(row)
 
     def finish(self, source: Source, rows_read: int) -> Path | None:
         """Put the file in its place, with lines and offsets. Raises BadRowError when too many are bad."""
@@ -56,22 +64,17 @@ class Quarantine:
         if self._spool is None:
             self.file.unlink(missing_ok=True)
             return None
-        self._spool.close()
-        self.first = []
-        with self._part("located").open("w", encoding="utf-8") as out:
-            for row in source.locate(self._spooled()):
-                self.first.extend([row][: _SHOWN - len(self.first)])
-                out.write(self._line(row))
-            out.flush()
-            os.fsync(out.fileno())
-        self._part("located").replace(self.file)
-        self._part("spool").unlink()
+        with disk_errors(self.file):
+            self._spool.close()
+            self._put(self._located(source))
+            self._part("spool").unlink()
         return self.file
 
     def discard(self) -> None:
         """Remove what was set aside since the copy began: it will begin again, or has failed."""
         if self._spool is not None:
-            self._spool.close()
+            with suppress(OSError):  # what it still holds may not fit on the disk
+                self._spool.close()
         self._part("spool").unlink(missing_ok=True)
         self._part("located").unlink(missing_ok=True)
         self._spool, self.count, self.first = None, 0, []
@@ -83,7 +86,6 @@ class Quarantine:
 
     def _write(self, row: BadRow) -> None:
         if self._spool is None:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
             self._spool = self._part("spool").open("w", encoding="utf-8")
         self._spool.write(json.dumps(row.__dict__, ensure_ascii=False, default=str) + "\n")
 
@@ -105,8 +107,31 @@ class Quarantine:
         text = repr((load, row.source, row.ordinal, row.offset, row.line, row.column, row.raw))
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
+    def _located(self, source: Source) -> Path:
+        """The rows that were set aside, with lines and offsets, on disk."""
+        self.first = []
+        file = self._part("located")
+        with file.open("w", encoding="utf-8") as out:
+            for row in source.locate(self._spooled()):
+                self.first.extend([row][: _SHOWN - len(self.first)])
+                out.write(self._line(row))
+            out.flush()
+            os.fsync(out.fileno())
+        return file
+
+    def _put(self, finished: Path) -> None:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            finished.replace(self.file)
+        except OSError as exc:
+            if exc.errno != errno.EXDEV:
+                raise
+            beside = self.file.with_name(f".{self.file.name}.tmp")  # the place is on another disk
+            shutil.copyfile(finished, beside)
+            beside.replace(self.file)
+
     def _part(self, name: str) -> Path:
-        return self.file.with_name(f".{self.file.name}.{name}")
+        return self.folder / f"quarantine.{name}"
 
 
 def read_quarantine(file: Path) -> Iterator[dict[str, object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -31,16 +32,19 @@ class Environment:
 
     project: Project
     triggers: Mapping[str, frozenset[str]]
+    is_whole: bool = True
+    """Whether all pipelines of the project are known; else nothing can be said of an unknown one."""
 
     @classmethod
     def of(cls, files: ProjectFiles) -> Environment:
-        return cls(files.spec, {name: _triggered(file) for name, file in files.pipelines.items()})
+        triggers = {name: _triggered(file) for name, file in files.pipelines.items()}
+        return cls(files.spec, triggers, is_whole=not files.problems)
 
 
 def compile_project(files: ProjectFiles) -> dict[str, model.Plan]:
     """Compile every pipeline with its default parameters. Raises SpecError with the problems of all."""
     environment = Environment.of(files)
-    problems: list[Problem] = []
+    problems = list(files.problems)
     plans: dict[str, model.Plan] = {}
     for name, file in files.pipelines.items():
         try:
@@ -48,7 +52,7 @@ def compile_project(files: ProjectFiles) -> dict[str, model.Plan]:
         except SpecError as exc:
             problems.extend(exc.problems)
     if problems:
-        raise SpecError(problems)
+        raise SpecError(sorted(problems, key=lambda p: p.file))
     return plans
 
 
@@ -75,10 +79,13 @@ def _param(name: str, default: model.Param, value: object) -> model.Param:
         value = scalar(value)
     if isinstance(default, float) and type(value) is int:
         value = float(value)
-    if value is None or default is None or type(value) is type(default):
-        return value  # type: ignore[return-value]  # whoever calls passes scalars
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"parameter {name!r}: expected a finite number, got {value}")
+    is_scalar = value is None or isinstance(value, str | int | float)
+    if value is None or type(value) is type(default) or (default is None and is_scalar):
+        return value  # type: ignore[return-value]  # one of the two types, or None
     kind = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
-    expected = kind[type(default).__name__]
+    expected = kind.get(type(default).__name__, "text, a number, or true or false")
     raise UsageError(f"parameter {name!r}: expected {expected}, like its default {default!r}, got {value!r}")
 
 
@@ -235,6 +242,8 @@ class _Compiler:
             return
         triggers = self.environment.triggers
         if action.pipeline not in triggers:
+            if not self.environment.is_whole:
+                return
             hint = did_you_mean(action.pipeline, triggers)
             self._problem((*path, "pipeline"), f"unknown pipeline {action.pipeline!r}", hint)
             return

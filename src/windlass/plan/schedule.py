@@ -7,6 +7,7 @@ has an interval of no length. (Airflow: "Timetables", `CronDataIntervalTimetable
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -24,6 +25,8 @@ _PRESETS = {
     "@yearly": "0 0 1 1 *",
 }
 _UNSCHEDULED = ("none", "@once")
+_RANDOM = re.compile(r"(^|[\s,])[rh]\b", re.IGNORECASE)  # croniter's `R` and `H` mean another time each time
+_ANY_TIME = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,13 @@ def check_schedule(schedule: str) -> str | None:
     if schedule in _UNSCHEDULED or schedule in _PRESETS:
         return None
     if not schedule.startswith("@"):
-        from croniter import croniter
+        from croniter import CroniterBadDateError, croniter
 
-        if len(schedule.split()) == 5 and croniter.is_valid(schedule):
+        if len(schedule.split()) == 5 and not _RANDOM.search(schedule) and croniter.is_valid(schedule):
+            try:
+                croniter(schedule, _ANY_TIME).get_next()
+            except CroniterBadDateError:
+                return f"{schedule!r} never comes"
             return None
     known = ", ".join((*_PRESETS, *_UNSCHEDULED))
     return f"{schedule!r} is no schedule; expected a cron expression of 5 fields, or one of {known}"

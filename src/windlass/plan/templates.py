@@ -8,6 +8,7 @@ plan holds, rendering it once more gives what was meant.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,6 +33,9 @@ __all__ = [
 ]
 
 RUN_TIME_NAMES = ("ds", "ts", "logical_date", "data_interval_start", "data_interval_end", "run_id")
+_DATES = ("logical_date", "data_interval_start", "data_interval_end")
+_BASES = (*RUN_TIME_NAMES, "params", "services", "tasks")
+_LONG, _LARGE = 1_000_000, 1_000
 _SERVICE_ATTRIBUTES = ("url", "host", "port")
 _TASK_ATTRIBUTES = ("path",)
 
@@ -123,9 +127,29 @@ def _environment() -> SandboxedEnvironment:
     from jinja2 import StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 
-    return SandboxedEnvironment(
+    class Environment(SandboxedEnvironment):
+        intercepted_binops = frozenset({"*", "**"})
+
+        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+            """What a few characters can blow up beyond memory and patience is capped."""
+            if operator == "*" and _length_of_product(left, right) > _LONG:
+                raise ValueError("the product is too long")
+            if operator == "**" and max(abs(left), abs(right)) > _LARGE:
+                raise ValueError("the power is too large")
+            return super().call_binop(context, operator, left, right)
+
+    environment = Environment(
         undefined=StrictUndefined, keep_trailing_newline=True, finalize=_text_or_nothing
     )
+    environment.globals.clear()  # `range`, `lipsum` and the like are not among Airflow's names
+    return environment
+
+
+def _length_of_product(left: Any, right: Any) -> int:
+    """How long the text or list is that `*` makes; 0 for a number."""
+    if isinstance(left, str | list | tuple):
+        left, right = right, left
+    return len(right) * int(left) if isinstance(right, str | list | tuple) else 0
 
 
 def _parse(text: str) -> nodes.Template:
@@ -162,18 +186,25 @@ def _check(text: str, names: Names, uses: Uses) -> bool:
 @lru_cache(4096)  # the same few templates come back in pipeline after pipeline
 def _analysed(text: str) -> tuple[frozenset[str], tuple[tuple[str, tuple[str, ...]], ...], str | None]:
     """The free names of a template, the attributes taken from them, and a base used without one."""
+    from jinja2 import TemplateError as JinjaError
     from jinja2 import meta, nodes
 
     root = _parse(text)
     paths = tuple(_attribute_paths(root))
+    try:
+        undeclared = meta.find_undeclared_variables(root)
+    except JinjaError as exc:  # an unknown filter or test
+        raise TemplateError(str(exc.message)) from exc
     used = [node.name for node in root.find_all(nodes.Name)]
     bare = [b for b in ("services", "tasks") if used.count(b) > sum(base == b for base, _ in paths)]
-    return frozenset(meta.find_undeclared_variables(root)), paths, bare[0] if bare else None
+    return frozenset(undeclared), paths, bare[0] if bare else None
 
 
 def _check_attribute(base: str, path: tuple[str, ...], names: Names, uses: Uses) -> None:
     if base == "params" and path[0] not in names.params:
         raise TemplateError(f"unknown parameter {path[0]!r}", did_you_mean(path[0], names.params))
+    if base in _DATES and path[0] and not hasattr(datetime, path[0]):
+        raise TemplateError(f"{base} has no attribute {path[0]!r}", did_you_mean(path[0], dir(datetime)))
     if base == "services":
         if path[0] not in names.services:
             raise TemplateError(f"unknown service {path[0]!r}", did_you_mean(path[0], names.services))
@@ -188,8 +219,8 @@ def _check_attribute(base: str, path: tuple[str, ...], names: Names, uses: Uses)
 
 def _check_last(path: tuple[str, ...], known: tuple[str, ...], owner: str) -> None:
     if len(path) < 2 or path[1] not in known:
-        got = path[1] if len(path) > 1 else ""
-        raise TemplateError(f"{owner} has {' and '.join(known)}, not {got!r}")
+        got = f", not {path[1]!r}" if len(path) > 1 else ""
+        raise TemplateError(f"{owner} has {', '.join(known)}{got}")
 
 
 def _attribute_paths(root: nodes.Template) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -207,8 +238,8 @@ def _attribute_paths(root: nodes.Template) -> Iterator[tuple[str, tuple[str, ...
             name = _attribute_name(current)
             path.insert(0, name if name is not None else "")
             current = current.node
-        if isinstance(current, nodes.Name) and current.name in ("params", "services", "tasks"):
-            if not path[0]:
+        if isinstance(current, nodes.Name) and current.name in _BASES:
+            if not path[0] and current.name not in RUN_TIME_NAMES:
                 raise TemplateError(f"{current.name}[…] needs a constant name")
             yield current.name, tuple(path)
 
@@ -255,14 +286,16 @@ def _partly(segment: str, is_expression: bool, names: Names) -> str:
         return segment
     if _check("{{" + segment + "}}", names, Uses()):
         return "{{" + segment + "}}"
-    return str(_protect(str(_text_or_nothing(_value_of(segment, names.params)))))
+    value = str(_text_or_nothing(_value_of(segment, names.params)))
+    return _literal(value) if any(character in value for character in "{}%#\r") else value
 
 
 def _value_of(expression: str, params: Mapping[str, object]) -> object:
     from jinja2 import TemplateError as JinjaError
 
     try:
-        return _compiled(expression)(params=params)
+        value = _compiled(expression)(params=params)
+        return value if isinstance(value, str | int | float | None) else str(value)
     except (JinjaError, ArithmeticError, LookupError, TypeError, ValueError) as exc:
         raise TemplateError(str(exc)) from exc
 
@@ -278,6 +311,13 @@ def _text_or_nothing(value: object) -> object:
 
 def _protect(value: object) -> object:
     """Keep text that looks like a template from being rendered a second time."""
-    if isinstance(value, str) and is_template(value):
-        return "{% raw %}" + value + "{% endraw %}"
-    return value
+    if not isinstance(value, str) or not is_template(value):
+        return value
+    if "endraw" in value or "\r" in value:  # Jinja makes \r\n a \n, except in a literal
+        return _literal(value)
+    return "{% raw %}" + value + "{% endraw %}"
+
+
+def _literal(value: str) -> str:
+    """A template that is the value, whatever is in it and stands beside it."""
+    return "{{ " + json.dumps(value, ensure_ascii=False) + " }}"

@@ -1,12 +1,44 @@
-"""The report of a run: one self-contained HTML file."""
+"""The report of a run: one self-contained HTML file, with no script and nothing to load.
+
+facts.py        what is told of a run, read from the history and the run's folder
+log_end.py      the end of an attempt's log, as lines to read
+set_aside.py    rows in quarantine: how many of each reason, and the first of them
+timeline.py     where each attempt stands in the chart
+page.py         facts to HTML: Jinja with autoescape, over the files in templates/
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+
+from windlass.connectors.disk import disk_errors
+from windlass.report.facts import collect
+from windlass.report.page import render
+from windlass.runner.history import History
+from windlass.state_folder import StateFolder
 
 __all__ = ["write_report"]
 
 
-def write_report(project: Path, run_ids: Sequence[str], output: Path | None = None) -> Path | None:
-    return None
+def write_report(project: Path, run_ids: Sequence[str], output: Path | None = None) -> Path:
+    """Write the report of some runs, and of those that they triggered. Returns where it is.
+
+    Without `output` that is beside the state of the run, or of the project where there are several runs.
+    Raises UsageError for a run that does not exist, FatalError or RetryableError if it cannot be written.
+    """
+    state = StateFolder.of(project)
+    history = History(state)
+    runs = [history.run(run_id) for run_id in dict.fromkeys(run_ids)]
+    default = state.run(runs[0].run_id).report if len(runs) == 1 else state.report
+    target = output or default
+    page = render(collect(history, state, runs), project.name)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    with disk_errors(target):
+        try:
+            temporary.write_bytes(page.encode("utf-8", "replace"))
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return target

@@ -28,6 +28,8 @@ from windlass.state_folder import RunFolder
 
 __all__ = ["TaskWorker"]
 
+_SIGNAL = 128  # an exit code above it: killed by the signal of the rest
+
 
 @dataclass
 class TaskWorker:
@@ -58,7 +60,7 @@ class TaskWorker:
             record.attempts += 1
             attempt = self._attempt(record.attempts)
             record.status, record.error = attempt.status, attempt.error
-            if attempt.status != FAILED or not record.retryable or tries_left == 0:
+            if attempt.status != FAILED or not self._may_try_again(attempt) or tries_left == 0:
                 break
             self._wait(record.attempts)
         if self._stop.is_set() and record.status != SUCCESS:
@@ -72,6 +74,11 @@ class TaskWorker:
         self._stop.set()
         if self._execution is not None:
             self._execution.stop()
+
+    def _may_try_again(self, attempt: Attempt) -> bool:
+        """Whether another try makes sense. Of a command that ran nobody knows, so the pipeline decides."""
+        ran = isinstance(self.task.action, RunAction) and attempt.exit_code is not None
+        return self.record.retryable or (ran and self._failure.get("retryable") is not False)
 
     def _wait(self, attempt: int) -> None:
         delay = self.task.retry.delay_after(attempt)
@@ -148,14 +155,17 @@ class TaskWorker:
             )
             self.observer.progress(self.task.name, progress)
         elif record["event"] == "result":
-            self._result = record
+            self._result = log.write(record)  # for who looks later; the display has the numbers anyway
         else:
+            shown = self._show(log, record)
             if record["event"] == "failed":
-                self._failure = record
-            self._show(log, record)
+                self._failure = shown
 
-    def _show(self, log: TaskLog, record: logs.Record) -> None:
-        self.observer.log(log.write(record))
+    def _show(self, log: TaskLog, record: logs.Record) -> logs.Record:
+        """Log the record. Returns it with its secrets masked."""
+        shown = log.write(record)
+        self.observer.log(shown)
+        return shown
 
     def _note_result(self) -> None:
         for name in ("rows_read", "rows_written", "rows_quarantined", "bytes"):
@@ -169,11 +179,12 @@ class TaskWorker:
         """What went wrong, in a line or more; also notes whether another try makes sense."""
         if code == 0:
             return None
-        is_command = isinstance(self.task.action, RunAction)
-        self.record.retryable = bool(self._failure.get("retryable", is_command))
+        was_killed = code > _SIGNAL and "error" not in self._failure
+        may_work_later = code == ExitCode.RETRYABLE or was_killed
+        self.record.retryable = bool(self._failure.get("retryable", may_work_later))
         if "error" in self._failure:
             return str(self._failure["error"])
-        return f"exit code {code}" + (f" (signal {code - 128})" if code > 128 else "")
+        return f"exit code {code}" + (f" (signal {code - _SIGNAL})" if code > _SIGNAL else "")
 
     def _save(self) -> None:
         self.history.save(self.record)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from windlass.errors import FatalError, RetryableError, UsageError, did_you_mean
+from windlass.runner.orphans import end_orphans
 from windlass.state_folder import StateFolder
 
 __all__ = ["Attempt", "History", "Run", "TaskRun", "now"]
@@ -132,7 +133,7 @@ class History:
         with self._connected() as connection:
             self._mark_killed(connection)
             found = _select(
-                connection, Run, "WHERE run_id = ? OR run_id LIKE ? || '%' ORDER BY started", run_id, run_id
+                connection, Run, "WHERE substr(run_id, 1, length(?)) = ? ORDER BY started", run_id, run_id
             )
             exact = [run for run in found if run.run_id == run_id]
             if exact or len(found) == 1:
@@ -185,15 +186,23 @@ class History:
             if _is_held(self._state.run(run.run_id).lock):
                 continue
             died = now()
-            connection.execute(
-                "UPDATE runs SET status = 'failed', ended = ? WHERE run_id = ?", (died, run.run_id)
+            ended = connection.execute(
+                "UPDATE runs SET status = 'failed', ended = ? WHERE run_id = ? AND status = 'running'",
+                (died, run.run_id),
             )
+            if ended.rowcount == 0:  # it came to its end between our two looks
+                continue
             for table in ("task_runs", "attempts"):
                 connection.execute(
                     f"UPDATE {table} SET status = 'failed', ended = ?, error = 'windlass was killed' "
-                    "WHERE run_id = ? AND status = 'running'",
+                    f"WHERE run_id = ? AND status IN ('running', '{UP_FOR_RETRY}')",
                     (died, run.run_id),
                 )
+            connection.execute(
+                f"UPDATE task_runs SET status = '{CANCELLED}' WHERE run_id = ? AND status = '{PENDING}'",
+                (run.run_id,),
+            )
+            end_orphans(run.run_id)
 
     # --- SQLite ---
 

@@ -46,10 +46,9 @@ class TaskLog:
             **self._context,
             **rest,
         }
-        text = logs.mask(json.dumps(whole, default=str, ensure_ascii=False))
-        self._file.write(text + "\n")
+        masked = {logs.mask(key): logs.masked(value) for key, value in whole.items()}
+        self._file.write(json.dumps(masked, ensure_ascii=False) + "\n")
         self._file.flush()
-        masked: logs.Record = json.loads(text)
         return masked
 
     def close(self) -> None:

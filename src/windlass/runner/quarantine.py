@@ -16,9 +16,9 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
+from windlass.connectors.temporary import TemporaryFolder
 from windlass.engine import Identity, Job, Workspace
 from windlass.engine.copying import copy
 from windlass.engine.quarantine import read_quarantine
@@ -110,10 +110,9 @@ def _load(project: Path, run: Run, task: str, pending: Path, file: Path) -> int:
     action = render_strings(plan.task(task).action, _variables(run, plan))
     assert isinstance(action, Copy)
     key = hashlib.sha256(pending.read_bytes()).hexdigest()[:32]
-    state.scratch.mkdir(parents=True, exist_ok=True)
     connections = Connections(plan.connections, project, state)
-    with closing(connections), TemporaryDirectory(dir=state.scratch) as folder:
-        records = Path(folder) / "records.ndjson"
+    with closing(connections), TemporaryFolder(state.scratch) as folder:
+        records = folder / "records.ndjson"
         records.write_text("".join(f"{_record(row)}\n" for row in rows), encoding="utf-8")
         job = Job(
             copy=_replayed(action, records),

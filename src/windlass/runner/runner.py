@@ -36,6 +36,7 @@ from windlass.runner.history import CANCELLED, FAILED, RUNNING, SUCCESS, UP_FOR_
 from windlass.runner.history import Run as RunRecord
 from windlass.runner.schedule import Schedule, select
 from windlass.runner.services import ServiceWorker, port_for
+from windlass.runner.versions import versions
 from windlass.runtimes import Step
 from windlass.runtimes.process import ProcessRuntime
 from windlass.state_folder import StateFolder
@@ -115,6 +116,7 @@ class Runner:
         with lock, self._signals_stop_it(), logs.bind(run=self._record.run_id, pipeline=self.plan.pipeline):
             self._tasks = tasks
             self._folder.plan.write_text(to_json(self.plan), encoding="utf-8")
+            self._folder.versions.write_text(json.dumps(versions(), indent=2), encoding="utf-8")
             self._observer.run_started(self._record, self.plan)
             self._connections = Connections(self.plan.connections, self.options.project, self._state)
             try:

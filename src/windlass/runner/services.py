@@ -54,6 +54,7 @@ class ServiceWorker:
     observer: Observer
     pipeline: str
     _execution: Execution | None = None
+    _failure: str | None = None
     _stopping: threading.Event = field(default_factory=threading.Event)
     _ended: threading.Event = field(default_factory=threading.Event)
 
@@ -109,7 +110,10 @@ class ServiceWorker:
 
     def _follow(self, execution: Execution) -> None:
         for line in execution.lines():
-            self.observer.log(self._log.write(parse_line(line)))
+            record = self._log.write(parse_line(line))
+            if record["event"] == "failed":
+                self._failure = str(record.get("error"))
+            self.observer.log(record)
         execution.wait()
         self._ended.set()
 
@@ -118,7 +122,8 @@ class ServiceWorker:
         while not self._is_ready():
             if self._ended.is_set():
                 code = self._execution.wait() if self._execution else None
-                raise FatalError(f"the service ended before it was ready, with exit code {code}")
+                ended = f"the service ended before it was ready, with exit code {code}"
+                raise FatalError(self._failure or ended)
             if self._stopping.wait(_POLL):
                 raise FatalError("the service was stopped before it was ready")
             if time.monotonic() > deadline:

@@ -1,10 +1,15 @@
-"""Steps as local processes."""
+"""Steps as local processes.
+
+A step can call `windlass`, such as to copy a file: the folder of the command that runs it stands at the
+end of its PATH, behind the programs of the step's own environment and of the machine.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -89,7 +94,7 @@ class ProcessRuntime:
             step.command,
             lock,
             folder=step.folder,
-            environment={**_inherited(os.environ), **step.environment},
+            environment=_with_own_programs({**_inherited(os.environ), **step.environment}),
             output=subprocess.PIPE,
         )
         return ProcessExecution(process)
@@ -114,15 +119,18 @@ def launch(
     sharing = "exclusive" if shared_by_users else "shared"
     as_user = "-" if user is None else f"{user[0]}:{user[1]}"
     options = (str(wanted), sharing, str(alive or "-"), stop_signal, str(_GRACE), as_user, "--")
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", str(_LAUNCHER), *options, *command],
-        cwd=folder,
-        env=dict(environment) if environment is not None else None,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_LAUNCHER), *options, *command],
+            cwd=folder,
+            env=dict(environment) if environment is not None else None,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as exc:  # above all a command or environment that is too long
+        raise FatalError(f"cannot start {command[0]!r}: {exc.strerror}") from exc
 
 
 def _inherited(environ: Mapping[str, str]) -> dict[str, str]:
@@ -132,3 +140,16 @@ def _inherited(environ: Mapping[str, str]) -> dict[str, str]:
         for name, value in environ.items()
         if name in _INHERITED or name.startswith(_INHERITED_PREFIXES) or name.endswith(_INHERITED_SUFFIXES)
     }
+
+
+def _with_own_programs(environment: dict[str, str]) -> dict[str, str]:
+    """The environment, with the folder of `windlass` at the end of its PATH."""
+    path = environment.get("PATH") or os.defpath
+    return {**environment, "PATH": f"{path}{os.pathsep}{_own_programs()}"}
+
+
+def _own_programs() -> Path:
+    """The folder where the `windlass` command of this installation is."""
+    schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
+    folders = [Path(sysconfig.get_path("scripts", scheme)) for scheme in schemes]
+    return next((folder for folder in folders if (folder / "windlass").exists()), folders[0])

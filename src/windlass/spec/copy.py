@@ -34,7 +34,11 @@ def _one_character(value: str) -> str:
     return value
 
 
-Character: TypeAlias = Annotated[str, AfterValidator(_one_character)]
+Character: TypeAlias = Annotated[
+    str,
+    AfterValidator(_one_character),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 1}),
+]
 
 
 class CsvOptions(Model):
@@ -193,9 +197,12 @@ Select: TypeAlias = Annotated[
                     "additionalProperties": {
                         "anyOf": [
                             {"type": "string"},
+                            {"type": "null"},
                             {
                                 "type": "object",
-                                "properties": {"from": {"type": "string"}, "type": {"type": "string"}},
+                                "properties": {
+                                    name: {"type": ["string", "null"]} for name in ("from", "type")
+                                },
                                 "additionalProperties": False,
                             },
                         ]

@@ -18,12 +18,13 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from windlass.units import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
 
-__all__ = ["BadRows", "Duration", "Name", "OneOrMany", "Size", "Start"]
+__all__ = ["BadRows", "Duration", "Name", "OneOrMany", "Sha256", "Size", "Start"]
 
 T = TypeVar("T")
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
+_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$"
 _BAD_ROWS_PATTERN = r"^\d+(\.\d+)?%$"
+_SHA256_PATTERN = r"^[0-9a-fA-F]{64}$|\{\{"
 
 
 def _size(value: object) -> int:
@@ -49,7 +50,7 @@ def _duration(value: object) -> float:
 
 
 def _name(value: str) -> str:
-    if not _NAME.fullmatch(value):
+    if not re.search(_NAME_PATTERN, value) or value.endswith("\n"):
         raise PydanticCustomError(
             "name", "expected a name of letters, digits, '_' and '-' that begins with a letter"
         )
@@ -77,6 +78,12 @@ def _bad_rows(value: object) -> int | str:
     raise PydanticCustomError(
         "bad_rows", "expected a number of rows or a share such as 1%, got {got}", {"got": repr(value)}
     )
+
+
+def _sha256(value: str) -> str:
+    if not re.search(_SHA256_PATTERN, value):
+        raise PydanticCustomError("sha256", "expected 64 hexadecimal digits, got {got}", {"got": repr(value)})
+    return value
 
 
 def _list(value: object) -> object:
@@ -107,7 +114,9 @@ Size: TypeAlias = Annotated[
 ]
 """Bytes, written as `512MB` or `1.5GB`; powers of ten."""
 
-Name: TypeAlias = Annotated[str, AfterValidator(_name)]
+Name: TypeAlias = Annotated[
+    str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": _NAME_PATTERN})
+]
 """Letters, digits, `_` and `-`; safe in a file name, an environment variable and a DAG id."""
 
 Start: TypeAlias = Annotated[
@@ -124,6 +133,11 @@ BadRows: TypeAlias = Annotated[
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"pattern": _BAD_ROWS_PATTERN}]}),
 ]
 """A number of rows, or a share of those read such as `1%`."""
+
+Sha256: TypeAlias = Annotated[
+    str, AfterValidator(_sha256), WithJsonSchema({"type": "string", "pattern": _SHA256_PATTERN})
+]
+"""A SHA-256 in hexadecimal, or a template that gives one."""
 
 OneOrMany: TypeAlias = Annotated[list[T], BeforeValidator(_list), _OrOneItem()]
 """A list that may also be written as its only value."""

@@ -11,9 +11,9 @@ from windlass.errors import Problem, SpecError, UsageError, did_you_mean
 from windlass.spec.model import Model
 from windlass.spec.pipeline import Pipeline
 from windlass.spec.project import Project
-from windlass.spec.secrets import find_secrets
+from windlass.spec.secrets import find_secrets, hide_secrets
 from windlass.spec.validation import to_model
-from windlass.spec.yaml import Document, KeyPath, read
+from windlass.spec.yaml import Document, KeyPath, not_utf8, read
 
 __all__ = ["PipelineFile", "ProjectFiles", "find_project", "load_pipeline", "load_project"]
 
@@ -42,6 +42,8 @@ class ProjectFiles:
     spec: Project
     document: Document
     pipelines: dict[str, PipelineFile]
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the files that were left out."""
 
     def pipeline(self, name: str) -> PipelineFile:
         """The pipeline of that name. Raises UsageError, with near names, when there is none."""
@@ -60,11 +62,12 @@ def find_project(start: Path) -> Path:
     raise UsageError(f"no {PROJECT_FILE} in {start} or above it", hint=hint)
 
 
-def load_project(root: Path, only: str | None = None) -> ProjectFiles:
+def load_project(root: Path, only: str | None = None, *, partly: bool = False) -> ProjectFiles:
     """Read the project file and its pipelines. Raises SpecError with the problems of all of them.
 
     With `only`, the file `pipelines/<only>.yaml` alone is read when it exists and has that name, so
-    that one broken file does not stop another pipeline, and a large project starts at once.
+    that one broken file does not stop another pipeline, and a large project starts at once. With
+    `partly`, pipelines with problems are left out, so that the others can be looked at further.
     """
     problems: list[Problem] = []
     project = _attempt(problems, _load, root, root / PROJECT_FILE, Project)
@@ -80,9 +83,9 @@ def load_project(root: Path, only: str | None = None) -> ProjectFiles:
         pipelines[name] = loaded
     if only is not None and only not in pipelines and not problems and _pipeline_file(root, only):
         return load_project(root)  # the file is named otherwise than its pipeline: look at them all
-    if problems or project is None:
+    if project is None or (problems and not partly):
         raise SpecError(problems)
-    return ProjectFiles(root, project[0], project[1], pipelines)
+    return ProjectFiles(root, project[0], project[1], pipelines, tuple(problems))
 
 
 def load_pipeline(root: Path, file: Path) -> PipelineFile:
@@ -100,15 +103,20 @@ def load_pipeline(root: Path, file: Path) -> PipelineFile:
 
 
 def _load(root: Path, file: Path, model: type[M]) -> tuple[M, Document]:
-    document = read(file, str(file.relative_to(root)) if file.is_relative_to(root) else str(file))
+    shown_as = str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+    try:
+        document = read(file, shown_as)
+    except SpecError as exc:
+        raise SpecError(hide_secrets(exc.problems)) from None
     problems = find_secrets(document)
     try:
         loaded = to_model(model, document)
     except SpecError as exc:
-        raise SpecError(sorted((*exc.problems, *problems), key=lambda p: p.line)) from exc
-    if problems:
-        raise SpecError(problems)
-    return loaded, document
+        problems = sorted((*exc.problems, *problems), key=lambda p: (p.line, p.column))
+    else:
+        if not problems:
+            return loaded, document
+    raise SpecError(hide_secrets(problems, document))
 
 
 def _pipeline_files(root: Path, only: str | None) -> Sequence[Path]:
@@ -143,10 +151,13 @@ def _include(root: Path, document: Document, path: KeyPath, name: str) -> str:
     if not file.is_relative_to(root.resolve()):
         raise SpecError([document.problem(path, f"{name!r} is outside the project")])
     try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
-        raise SpecError([document.problem(path, f"cannot read {name!r}: {reason}")]) from exc
+        data = file.read_bytes()
+        return data.decode("utf-8-sig")
+    except OSError as exc:
+        raise SpecError([document.problem(path, f"cannot read {name!r}: {exc.strerror}")]) from exc
+    except UnicodeDecodeError as exc:
+        message, hint = not_utf8(data, exc)
+        raise SpecError([document.problem(path, f"cannot read {name!r}: it {message}", hint=hint)]) from exc
 
 
 def _attempt(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Self, TypeAlias
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from windlass.spec.copy import Copy
-from windlass.spec.fields import Duration, Name, OneOrMany
+from windlass.spec.fields import Duration, Name, OneOrMany, Sha256
 from windlass.spec.model import Model, refuse
 
 __all__ = [
@@ -52,7 +54,7 @@ class Command(Model):
     build: str | None = None
     """The folder of the step, relative to the project: its code, and `requirements.txt`, `pyproject.toml` or `package.json`."""
 
-    command: OneOrMany[str]
+    command: OneOrMany[str] = Field(min_length=1)
     """The command and its arguments. Runs in the `build` folder, without a shell."""
 
     env: dict[str, str] = Field(default_factory=dict)
@@ -94,8 +96,8 @@ class Download(Model):
     to: str
     """The file to write, relative to the workspace."""
 
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{64}$|\{\{")
-    """The SHA-256 of the whole file, in hexadecimal."""
+    sha256: Sha256 | None = None
+    """The SHA-256 of the whole file, in hexadecimal. Not checked where a template makes it empty."""
 
     headers: dict[str, str] = Field(default_factory=dict)
     """Request headers; no secrets."""
@@ -143,6 +145,21 @@ def _column_lists(value: object) -> object:
     return value
 
 
+class _OrNumber:
+    """Makes the JSON Schema of `rows` also accept a number."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [handler(schema), {"type": "integer", "minimum": 0}]}
+
+
+_COLUMNS = {"type": "array", "items": {"type": "string"}}
+_COLUMN_LISTS = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"anyOf": [{"type": "string"}, _COLUMNS]}}]
+}
+
+
 class Check(Model):
     """Assert that data is as expected. Everything asserted is tried; what fails is shown with sample rows."""
 
@@ -158,10 +175,10 @@ class Check(Model):
     path: str | None = None
     """A file to check."""
 
-    rows: Annotated[RowCount | None, BeforeValidator(_row_count)] = None
+    rows: Annotated[RowCount | None, BeforeValidator(_row_count), _OrNumber()] = None
     """How many rows there must be: a number, or `min` and `max`."""
 
-    unique: Annotated[list[list[str]], BeforeValidator(_column_lists)] = []
+    unique: Annotated[list[list[str]], BeforeValidator(_column_lists), WithJsonSchema(_COLUMN_LISTS)] = []
     """Columns, or lists of columns, whose values occur once."""
 
     not_null: OneOrMany[str] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from windlass.spec.copy import Copy
 from windlass.spec.fields import Duration, Name, OneOrMany, Start
@@ -36,6 +36,12 @@ class Defaults(Model):
 
 class Task(Model):
     """A node of the DAG. Has exactly one of the kinds."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": [kind], "properties": {kind: {"type": "object"}}} for kind in KINDS]
+        }
+    )
 
     description: str = ""
     """What the task is for; shown by `windlass graph` and in the report."""

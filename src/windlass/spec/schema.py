@@ -29,7 +29,18 @@ def json_schema(of: Literal["pipeline", "project"]) -> dict[str, Any]:
     for name, definition in (*schema.get("$defs", {}).items(), (model.__name__, schema)):
         for key, text in documentation(models[name]).items():
             definition["properties"][key]["description"] = text
+    _close(schema)
     return {"$schema": _DIALECT, **schema}
+
+
+def _close(schema: object) -> None:
+    """A mapping whose keys have a pattern takes no other keys; pydantic leaves that open."""
+    for value in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        _close(value)
+    if isinstance(schema, dict) and isinstance(patterns := schema.get("patternProperties"), dict):
+        del schema["patternProperties"]
+        ((pattern, values),) = patterns.items()
+        schema |= {"propertyNames": {"pattern": pattern}, "additionalProperties": values}
 
 
 def documentation(model: type[Model]) -> dict[str, str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import replace
 
 from windlass.errors import Problem
 from windlass.spec.yaml import Document, KeyPath
 
-__all__ = ["find_secrets"]
+__all__ = ["find_secrets", "hide_secrets"]
 
 # what it is, a text without which it cannot be there (patterns are only compiled when needed), the pattern
 _TOKENS = (
@@ -19,22 +21,26 @@ _TOKENS = (
     ("a GitHub token", "gh", r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})"),
     ("a Google API key", "AIza", r"\bAIza[A-Za-z0-9_-]{35}\b"),
 )
+_SECRET_ENDINGS = ("password", "passwd", "passphrase", "apikey", "secretkey")  # as in PGPASSWORD
 _SECRET_KEYS = [
-    "password",
-    "passwd",
     "pwd",
     "secret",
     "token",
     "api_key",
-    "apikey",
     "access_key",
     "accesskey",
+    "secret_key",
     "private_key",
     "privatekey",
     "credential",
     "credentials",
     "authorization",
 ]
+# a secret by its key, in the text of a line
+_SECRET_LINE = re.compile(
+    rf"""(?i)((?:{"|".join((*_SECRET_ENDINGS, *(rf"(?<![a-z]){w}" for w in _SECRET_KEYS)))})["']?\s*:\s+["']?)"""
+    r"""(?!\s|[\[{]|["']?\{\{)([^\s"',}\]][^"',}\]]*)"""
+)
 
 
 def find_secrets(document: Document) -> list[Problem]:
@@ -48,14 +54,50 @@ def find_secrets(document: Document) -> list[Problem]:
     return problems
 
 
+def hide_secrets(problems: Iterable[Problem], document: Document | None = None) -> list[Problem]:
+    """The problems, without the secrets that stand in the lines and values that they show."""
+    texts = [] if document is None else _texts(document.value, ())
+    known = [value for path, value in texts if _secret_in(path, value)]
+    lines = [line.strip() for value in known for line in value.splitlines() if line.strip()]
+    patterns = [_literally(line) for line in lines] + [pattern for _, _, pattern in _TOKENS]
+    hidden = re.compile("|".join(f"(?:{pattern})" for pattern in patterns).replace("(?i)", ""), re.IGNORECASE)
+    return [
+        replace(
+            problem,
+            message=hidden.sub("***", problem.message),
+            source_line=_SECRET_LINE.sub(
+                lambda match: match[1] + _stars(match[2]),
+                hidden.sub(lambda match: _stars(match[0]), problem.source_line),
+            ),
+        )
+        for problem in problems
+    ]
+
+
+def _literally(text: str) -> str:
+    """A pattern of the text; of a short one only as a whole word, or it would black out half the line."""
+    return re.escape(text) if len(text) >= 8 else rf"(?<!\w){re.escape(text)}(?!\w)"
+
+
+def _stars(text: str) -> str:
+    """As long as the text, so that a caret under the line still points at the right place."""
+    return "***"[: len(text)].ljust(len(text))
+
+
 def _secret_in(path: KeyPath, value: str) -> str | None:
     for what, clue, pattern in _TOKENS:
         if clue in value and re.search(pattern, value):
             return what
-    key = str(path[-1]).lower().replace("-", "_") if path else ""
-    if value and "{{" not in value and any(f"_{key}".endswith(f"_{word}") for word in _SECRET_KEYS):
+    if value and "{{" not in value and path and _is_secret_key(path):
         return f"a secret, by its key {path[-1]!r}"
     return None
+
+
+def _is_secret_key(path: KeyPath) -> bool:
+    if {"select", "columns"}.intersection(path):  # there the keys are columns: `{token: text}`
+        return False
+    key = str(path[-1]).lower().replace("-", "_")
+    return key.endswith(_SECRET_ENDINGS) or any(f"_{key}".endswith(f"_{word}") for word in _SECRET_KEYS)
 
 
 def _where_to_put_it(path: KeyPath) -> str:

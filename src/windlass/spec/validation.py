@@ -27,6 +27,11 @@ _KINDS_OF_VALUE = {
     "model_attributes_type": "a mapping",
 }
 
+_LIMITS = {  # what pydantic calls it: how we say it, and where the limit is
+    "greater_than_equal": ("at least", "ge"),
+    "less_than_equal": ("at most", "le"),
+}
+
 
 def to_model(model: type[M], document: Document) -> M:
     """Build the model. Raises SpecError with one Problem for each thing that is wrong."""
@@ -36,7 +41,7 @@ def to_model(model: type[M], document: Document) -> M:
         return model.model_validate(document.value)
     except ValidationError as exc:
         problems = {_path(error): _problem(model, document, error) for error in reversed(exc.errors())}
-        raise SpecError(list(reversed(problems.values()))) from exc
+        raise SpecError(sorted(problems.values(), key=lambda p: (p.line, p.column))) from exc
 
 
 def _path(error: ErrorDetails) -> KeyPath:
@@ -45,26 +50,44 @@ def _path(error: ErrorDetails) -> KeyPath:
 
 def _problem(model: type[Model], document: Document, error: ErrorDetails) -> Problem:
     path, kind = _path(error), error["type"]
-    name = str(path[-1]) if path else ""
+    name = _name(path, document)
     where = f" in {_dotted(path[:-1])}" if len(path) > 1 else ""
     if kind == "extra_forbidden":
+        name = str(path[-1])
         hint = did_you_mean(name, _keys_at(model, path[:-1]))
         return document.problem(path, f"unknown key {name!r}{where}", hint=hint, at_key=True)
     if kind == "missing":
-        message = f"{_dotted(path[:-1]) or 'the file'} needs the key {name!r}"
+        message = f"{_dotted(path[:-1]) or 'the file'} needs the key {str(path[-1])!r}"
         return document.problem(path[:-1], message, at_key=True)
     if kind == "literal_error":
         expected = str(error.get("ctx", {}).get("expected", ""))
         got = error["input"]
         known = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
-        hint = did_you_mean(got, known) if isinstance(got, str) else None
-        return document.problem(path, f"{name}: expected {expected}, got {got!r}", hint=hint)
+        near = did_you_mean(got, known) if isinstance(got, str) else None
+        hint = near if near and near.startswith("did") else None
+        return document.problem(path, f"{name}: expected {expected}, got {_describe(got)}", hint=hint)
     if kind in _KINDS_OF_VALUE:
         message = f"{name}: expected {_KINDS_OF_VALUE[kind]}, got {_describe(error['input'])}"
         hint = "put it in quotes to make it text" if kind == "string_type" else None
         return document.problem(path, message, hint=hint if _is_scalar(error["input"]) else None)
+    if kind == "too_short":
+        return document.problem(path, f"{name}: expected at least one, got none")
+    if kind in _LIMITS:
+        wording, limit = _LIMITS[kind]
+        least = error.get("ctx", {}).get(limit)
+        return document.problem(path, f"{name}: expected {wording} {least}, got {_describe(error['input'])}")
     at_key = "[key]" in error["loc"] or kind == "refused"
     return document.problem(path, f"{name}: {_lower_first(error['msg'])}", at_key=at_key)
+
+
+def _name(path: KeyPath, document: Document) -> str:
+    """What a message calls the value: its key, with the place in a list that is written as one."""
+    while path and path not in document.marks:
+        path = path[:-1]
+    places = ""
+    while path and isinstance(path[-1], int):
+        path, places = path[:-1], f"[{path[-1]}]{places}"
+    return f"{path[-1]}{places}" if path else ""
 
 
 def _keys_at(model: type[Model], path: KeyPath) -> list[str]:
@@ -117,6 +140,8 @@ def _describe(value: object) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list"
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value!r}"
 
 

@@ -8,9 +8,10 @@ capped before anything is allocated.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
@@ -19,7 +20,7 @@ from yaml import events as ev
 
 from windlass.errors import Problem, SpecError
 
-__all__ = ["Document", "KeyPath", "Mark", "parse", "read", "scalar"]
+__all__ = ["Document", "KeyPath", "Mark", "not_utf8", "parse", "read", "scalar"]
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 50
@@ -35,6 +36,11 @@ _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INF = re.compile(r"[-+]?\.(inf|Inf|INF)")
 _NAN = re.compile(r"\.(nan|NaN|NAN)")
+
+_SYNTAX_HINTS = {
+    "found character that cannot start any token": "text that begins so must be in quotes",
+    "mapping values are not allowed in this context": "text with ': ' in it must be in quotes; or is it indented too far?",
+}
 
 _Loader = getattr(pyyaml, "CSafeLoader", pyyaml.SafeLoader)
 
@@ -86,11 +92,18 @@ def read(file: Path, shown_as: str) -> Document:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
-        line = data.count(b"\n", 0, exc.start) + 1
-        message = f"is not UTF-8: byte 0x{data[exc.start]:02x} at offset {exc.start}"
-        hint = "save the file as UTF-8"
-        raise SpecError([Problem(shown_as, line, 1, message, hint=hint)]) from exc
+        message, hint = not_utf8(data, exc)
+        raise SpecError([Problem(shown_as, 0, 0, message, hint=hint)]) from exc
     return parse(text, shown_as)
+
+
+def not_utf8(data: bytes, exc: UnicodeDecodeError) -> tuple[str, str]:
+    """What is wrong with bytes that are no UTF-8 text, and what to do about it."""
+    line = data.count(b"\n", 0, exc.start) + 1
+    utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff") or data[:200].count(0) > len(data[:200]) // 4
+    likely = "UTF-16" if utf16 else "Windows-1252 or Latin-1 (ISO-8859-1)"
+    message = f"is not UTF-8: byte 0x{data[exc.start]:02x} at offset {exc.start}, in line {line}"
+    return message, f"it may be {likely}: save it as UTF-8"
 
 
 def parse(text: str, file: str) -> Document:
@@ -99,15 +112,12 @@ def parse(text: str, file: str) -> Document:
         builder = _Builder(file, text)
         return Document(file, text, builder.document(), builder.marks)
     except pyyaml.MarkedYAMLError as exc:
-        mark = exc.problem_mark or exc.context_mark
-        message = f"not valid YAML: {exc.problem or exc.context}"
-        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        raise SpecError([_problem_at(file, text, line, column, message)]) from exc
+        raise SpecError([_syntax_problem(file, text, exc)]) from exc
     except pyyaml.YAMLError as exc:  # an unprintable character: PyYAML's ReaderError has no mark
-        position = getattr(exc, "position", 0)
-        line = text.count("\n", 0, position) + 1
-        message = f"not valid YAML: {getattr(exc, 'reason', exc)}"
-        raise SpecError([_problem_at(file, text, line, 1, message)]) from exc
+        position = len(text.encode()[: getattr(exc, "position", 0)].decode(errors="ignore"))
+        line, begin = text.count("\n", 0, position) + 1, text.rfind("\n", 0, position) + 1
+        message = f"not valid YAML: the control character {text[position : position + 1]!r}"
+        raise SpecError([_problem_at(file, text, line, position - begin + 1, message)]) from exc
 
 
 def scalar(text: str) -> object:
@@ -131,6 +141,17 @@ def scalar(text: str) -> object:
     if _NAN.fullmatch(text):
         return float("nan")
     return text
+
+
+def _syntax_problem(file: str, text: str, exc: pyyaml.MarkedYAMLError) -> Problem:
+    mark = exc.problem_mark or exc.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+    problem = _problem_at(file, text, line, column, f"not valid YAML: {exc.problem or exc.context}")
+    if problem.source_line[column - 1 : column] == "\t":
+        return replace(problem, hint="indent with spaces; YAML takes no tabs there")
+    if exc.context and exc.context_mark and exc.context_mark.line != line - 1:
+        return replace(problem, hint=f"{exc.context} that begins in line {exc.context_mark.line + 1}")
+    return replace(problem, hint=_SYNTAX_HINTS.get(str(exc.problem)))
 
 
 def _problem_at(
@@ -206,6 +227,8 @@ class _Builder:
         return result
 
     def _key(self, event: Any) -> str:
+        if isinstance(event, ev.MappingStartEvent) and event.flow_style:
+            self._fail(event, 'a key must be text; a template must be in quotes: "{{ … }}"')
         if not isinstance(event, ev.ScalarEvent):
             self._fail(event, "a key must be text")
         if event.implicit[0] and event.value == "<<":
@@ -216,10 +239,24 @@ class _Builder:
         return key
 
     def _scalar(self, event: ev.ScalarEvent) -> object:
-        if event.tag is None or event.tag == "!":
-            return scalar(event.value) if event.implicit[0] else event.value
+        if "\0" in event.value:
+            self._fail(event, "text must not contain the character NUL")
         self._check_tag(event, "str", "int", "float", "bool", "null")
-        return event.value if event.tag == f"{_CORE_TAG}str" else scalar(event.value)
+        is_text = event.tag == f"{_CORE_TAG}str" or (event.tag in (None, "!") and not event.implicit[0])
+        value = event.value if is_text else scalar(event.value)
+        if event.tag and event.tag != "!":
+            value = self._as_tagged(event, value, event.tag.removeprefix(_CORE_TAG))
+        if isinstance(value, float) and not math.isfinite(value):
+            self._problems.append(self._problem(event, f"expected a finite number, got {event.value}"))
+        return value
+
+    def _as_tagged(self, event: ev.ScalarEvent, value: object, name: str) -> object:
+        """The value of a scalar that says its type, such as `!!int "5"`."""
+        if name == "float" and type(value) is int:
+            return float(value)
+        if type(value).__name__ != {"null": "NoneType"}.get(name, name):
+            self._problems.append(self._problem(event, f"{event.value!r} is no !!{name}"))
+        return value
 
     def _alias(self, event: ev.AliasEvent) -> object:
         if event.anchor not in self._anchors:

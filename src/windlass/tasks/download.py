@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from windlass import __version__, logs
+from windlass.connectors.disk import disk_errors
 from windlass.connectors.files.manifest import sync
-from windlass.connectors.files.writing import disk_errors
 from windlass.errors import FatalError, RetryableError
 from windlass.plan.model import Download
 from windlass.tasks.context import Context, TaskResult
@@ -35,16 +35,17 @@ _RETRYABLE = (408, 425, 429, 500, 502, 503, 504)
 def run_download(action: Download, context: Context) -> TaskResult:
     """Download the file, unless it is there already and its checksum says so."""
     target = context.workspace.to_write(action.to)
-    if action.sha256 is not None and target.is_file() and _sha256(target) == action.sha256.lower():
+    wanted = (action.sha256 or "").lower()
+    if wanted and target.is_file() and _sha256(target) == wanted:
         logs.info("already_downloaded", file=action.to)
         return TaskResult(bytes=target.stat().st_size, path="already-there")
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         part = _Part(target.with_name(f".{target.name}.part"))
         resumed = _fetch(_url(action, context), dict(action.headers), part, context)
-        if action.sha256 is not None and (found := _sha256(part.file)) != action.sha256.lower():
+        if wanted and (found := _sha256(part.file)) != wanted:
             part.remove()
-            raise FatalError(f"{action.to}: the SHA-256 is {found}, expected {action.sha256.lower()}")
+            raise FatalError(f"{action.to}: the SHA-256 is {found}, expected {wanted}")
         sync(part.file)
         part.file.replace(target)
         sync(target.parent)

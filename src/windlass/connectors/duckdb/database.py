@@ -35,7 +35,8 @@ class DuckdbDatabase:
                 self._connection.execute("BEGIN")
             try:
                 result = self._connection.execute(script)
-                rows, names = result.fetchall(), [column[0] for column in result.description or ()]
+                rows = result.fetchall() if result else []  # None: a script without a statement
+                names = [column[0] for column in result.description or ()] if result else []
                 if transaction:
                     self._connection.execute("COMMIT")
             except BaseException:

@@ -58,6 +58,7 @@ class DuckdbDestination:
             self._ledger = SqlLedger(execute, self._name)
             self._ledger.create()
             self._ledger.take_over(entry)
+            failpoints.reach("during-recovery")
             self._cursor = self._ledger.last_cursor(entry)
             return self._ledger.find(entry)
         finally:

@@ -11,15 +11,23 @@ import codecs
 import csv
 import io
 import itertools
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from windlass import logs
+from windlass.connectors.files.gathering import Content, Origins, are_many_small, gather
 from windlass.connectors.files.infer import infer_types
 from windlass.connectors.files.locate import RecordLocator, line_numbers
 from windlass.connectors.files.paths import InputFiles, open_bytes, unpack_bz2
-from windlass.connectors.files.quoting import LineEndsInQuotes, Records, unterminated
+from windlass.connectors.files.quoting import (
+    LineEndsInQuotes,
+    Records,
+    first_record_end,
+    line_end_of,
+    unterminated,
+)
 from windlass.connectors.protocol import BadRow, Column, Interval, MisfitError, Reason, RowFault
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.errors import FatalError, WindlassError, did_you_mean
@@ -28,7 +36,7 @@ from windlass.plan.model import Source
 __all__ = ["CsvSource"]
 
 _WHOLE = 64 << 20  # files up to this size are looked at whole to infer types; of larger ones, a sample
-_SAMPLE_ROWS = 50_000
+_SAMPLE_ROWS = 20_000
 _HEAD = 1 << 20
 _DELIMITERS = (",", ";", "\t", "|")
 _LONGEST_LINE, _LONGER_LINE = 2 << 20, 160 << 20
@@ -58,8 +66,10 @@ class CsvSource:
         self._files, self._options, self._declared = files, end.csv, end.columns
         self._paths = list(files.paths)
         self._originals = {str(path): path for path in files.paths}
+        self._origins: dict[str, Origins] = {}
         self._encoding = _encoding_of(files.paths[0], self._options.encoding)
         self._delimiter = self._options.delimiter or _delimiter_of(files.paths[0], self._encoding)
+        self._leading_blank_lines: set[int] = set()
         self._header = self._read_header(files.paths[0])
         self._sample_only = files.size() > _WHOLE
         self._longest_line = _LONGEST_LINE
@@ -69,6 +79,7 @@ class CsvSource:
         self._prepared = self._line_ends_rewritten = False
         self._in_one_piece = False
         self._look: LineEndsInQuotes | None = None
+        self._odd: list[Path] = []
 
     def close(self) -> None:
         return
@@ -118,7 +129,7 @@ class CsvSource:
         settings = {
             "columns": f"{{{columns}}}",
             "header": literal(options.header),
-            "skip": str(self._leading_blank_lines if options.header else 0),
+            "skip": str(max(self._leading_blank_lines) if options.header else 0),
             "delim": literal(self._delimiter),
             "quote": literal(options.quote),
             "escape": literal(options.escape or options.quote),
@@ -160,8 +171,9 @@ class CsvSource:
             with open_bytes(Path(path)) as file:
                 records = Records(file, self._options.quote)
                 self._bad += [self._rejected_row(records, *error[:5]) for error in of_path]
-        if self._in_one_piece:
-            self._bad += self._unterminated()
+        self._bad += self._unterminated()
+        for row in self._bad:
+            row.source, row.offset = self._original(row.source, row.offset or 0)
         for path in {row.source for row in self._bad}:
             rows = sorted((row for row in self._bad if row.source == path), key=lambda row: row.offset or 0)
             lines = line_numbers(Path(path), [row.offset or 0 for row in rows])
@@ -182,10 +194,11 @@ class CsvSource:
         look, self._look = self._look, None
         if look is not None:
             look.finish()
+            self._odd = look.odd
 
     def _unterminated(self) -> Iterator[BadRow]:
         known = {(row.source, row.offset) for row in self._bad}
-        for path in map(str, self._paths):
+        for path in map(str, self._paths if self._in_one_piece else self._odd):
             found = unterminated(Path(path), self._delimiter, self._options.quote, self._options.escape)
             if found is not None and (path, found[0]) not in known:
                 yield BadRow(
@@ -205,8 +218,11 @@ class CsvSource:
         noted = len(line.encode())
         data = records.read(position - 1, noted if 0 < noted < _NOTED else None)
         if reason is Reason.WRONG_ENCODING:
-            message = _not_utf8(data, position - 1) or "the line is not UTF-8"
-        elif reason is Reason.MALFORMED_CSV and data.count(self._options.quote.encode()) % 2:
+            message = _not_utf8(data, self._original(path, position - 1)[1]) or "the line is not UTF-8"
+        elif (
+            reason in (Reason.MALFORMED_CSV, Reason.TYPE_MISMATCH)
+            and data.count(self._options.quote.encode()) % 2
+        ):
             reason, message = Reason.UNTERMINATED_QUOTE, _NOT_CLOSED
         elif reason is Reason.MALFORMED_CSV:
             message = "there is text between a closing quote and the next delimiter"
@@ -234,6 +250,9 @@ class CsvSource:
                 found = locator.find(row.ordinal)
                 if found is not None:
                     path, row.line, row.offset = found
+                    if path in self._origins:
+                        path, row.offset = self._original(path, row.offset)
+                        [row.line] = line_numbers(Path(path), [row.offset])
                     row.source = self._shown(path)
             row.source = row.source or self.name
             yield row
@@ -263,14 +282,14 @@ class CsvSource:
         if self._prepared:
             return
         self._prepared = True
+        if are_many_small(self._paths, self._files.size()) and codecs.lookup(self._encoding).name == "utf-8":
+            self._gather(scratch)
         for path in self._paths[1:]:
-            header = self._read_header(path)
-            if header != self._header:
-                raise FatalError(
-                    f"{path.name} has the columns {', '.join(header)}, and {self._paths[0].name} has "
-                    f"{', '.join(self._header)}",
-                    hint="copy files with different columns one by one",
-                )
+            if str(path) not in self._origins:
+                self._check_header(path)
+        if self._options.header and len(self._leading_blank_lines) > 1:
+            self._rewrite(scratch, self._from_first_record)
+            self._leading_blank_lines = {0}
         unpacked = unpack_bz2(self._paths, scratch)
         for copy, path in zip(unpacked, self._paths, strict=True):
             self._originals[str(copy)] = self._originals[str(path)]
@@ -281,17 +300,64 @@ class CsvSource:
         if self._look.begin():
             self._look, self._in_one_piece = None, True
 
+    def _check_header(self, path: Path) -> None:
+        header = self._read_header(path)
+        if header != self._header:
+            raise FatalError(
+                f"{path.name} has the columns {', '.join(header)}, and {self._files.paths[0].name} has "
+                f"{', '.join(self._header)}",
+                hint="copy files with different columns one by one",
+            )
+
+    def _gather(self, scratch: Scratch) -> None:
+        """Put small files together, under the header of the first."""
+        quote, header = self._options.quote.encode(), self._options.header
+        with open_bytes(self._paths[0]) as file:
+            data = file.read().removeprefix(codecs.BOM_UTF8)
+        first = data[: first_record_end(data, quote)] if header else b""
+
+        def content_of(path: Path, data: bytes) -> Content | None:
+            kind = line_end_of(data)
+            if kind is None or self._options.escape or data.count(quote) % 2 or data[:1] in (b"\r", b"\n"):
+                return None
+            mark = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
+            skipped = first_record_end(data, quote, mark) if header else mark
+            if data[mark:skipped] != first:
+                self._check_header(path)
+            rows = data[skipped:]
+            is_closed = not rows or rows.endswith(b"\n")
+            return Content(rows if is_closed else rows + kind, skipped, kind)
+
+        gathered = gather(
+            self._paths,
+            lambda: scratch.folder / f"{scratch.new_name()}.csv",
+            content_of,
+            header=lambda kind: first.rstrip(b"\r\n") + kind if header else b"",
+        )
+        self._paths, self._origins = gathered.paths, gathered.origins
+        self._originals.update((path, Path(path)) for path in gathered.origins)
+
     def _rewrite(self, scratch: Scratch, change: Callable[[IO[bytes], IO[bytes]], None]) -> None:
         """Read changed copies of the files instead, from the scratch folder."""
         logs.info("file_rewritten", file=self.name, because=str(change.__doc__).partition(".")[0])
         rewritten = []
         for path in self._paths:
+            if str(path) in self._origins:  # it is in shape
+                rewritten.append(path)
+                continue
             copy = scratch.folder / f"{scratch.new_name()}.csv"
             with open_bytes(path) as source, copy.open("wb") as target:
                 change(source, target)
             self._originals[str(copy)] = self._originals[str(path)]
             rewritten.append(copy)
         self._paths = rewritten
+
+    def _from_first_record(self, source: IO[bytes], target: IO[bytes]) -> None:
+        """It begins with blank lines, and others do not."""
+        data = source.read(_HEAD)
+        mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+        target.write(mark + data.removeprefix(mark).lstrip(b"\r\n"))
+        shutil.copyfileobj(source, target, _HEAD)
 
     def _to_utf8(self, source: IO[bytes], target: IO[bytes]) -> None:
         """It is not in UTF-8."""
@@ -323,15 +389,16 @@ class CsvSource:
         target.write(held.replace(b"\r", b"\n"))
 
     def _read_header(self, path: Path) -> list[str]:
-        """The names of the columns. Also notes how many blank lines stand before them."""
+        """The names of the columns. Also notes how many blank lines stand before them, which differs by file."""
         text = _head(path, self._encoding)
         body = text.lstrip("\r\n")
         if not body:
             raise FatalError(
                 f"{path.name} has only blank lines", hint="expected at least a header or one row"
             )
-        self._leading_blank_lines = len(text[: len(text) - len(body)].splitlines())
-        first = self._first_record(path, body)
+        blank = len(text[: len(text) - len(body)].splitlines())
+        self._leading_blank_lines.add(blank)
+        first = self._first_record(path, body, blank + 1)
         if not self._options.header:
             return [f"column{i}" for i in range(len(first))]
         names = [name.strip() or f"column{i}" for i, name in enumerate(first)]
@@ -344,7 +411,7 @@ class CsvSource:
             )
         return names
 
-    def _first_record(self, path: Path, body: str) -> list[str]:
+    def _first_record(self, path: Path, body: str, line: int) -> list[str]:
         escape = self._options.escape
         doubled = escape is None or escape == self._options.quote
         reader = csv.reader(
@@ -358,14 +425,19 @@ class CsvSource:
         try:
             first = next(reader, [])
         except csv.Error as exc:
-            raise FatalError(
-                f"{path.name}:{self._leading_blank_lines + 1}: the header is no CSV: {exc}"
-            ) from exc
+            raise FatalError(f"{path.name}:{line}: the header is no CSV: {exc}") from exc
         if self._options.header and any("\ufffd" in name for name in first):
             with open_bytes(path) as file:
                 message = _not_utf8(file.read(_HEAD), 0) or f"it is not {self._encoding}"
             raise FatalError(f"{path.name}: the header cannot be read: {message}")
         return first
+
+    def _original(self, path: str, offset: int) -> tuple[str, int]:
+        """The file that was meant to be read, and the offset in it."""
+        if path not in self._origins:
+            return path, offset
+        original, offset = self._origins[path].of(offset)
+        return str(original), offset
 
     def _shown(self, path: str) -> str:
         return self._files.name(self._originals[path])

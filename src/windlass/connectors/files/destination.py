@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from windlass import failpoints
+from windlass.connectors.disk import disk_errors
 from windlass.connectors.files.formats import format_of
 from windlass.connectors.files.kept import KeptRows, with_values_that_stay
 from windlass.connectors.files.manifest import Manifest, sync
-from windlass.connectors.files.writing import FileWriter, Run, compression_for, disk_errors
+from windlass.connectors.files.writing import FileWriter, Run, compression_for
 from windlass.connectors.protocol import (
     BadRow,
     Column,
@@ -65,7 +67,7 @@ class FileDestination:
         self.takes_queries = end.mode != "merge"
 
     def close(self) -> None:
-        self._manifest.discard(self._temporary)
+        self._manifest.leave(self._temporary)
 
     def begin(self, entry: LedgerEntry) -> LedgerEntry | None:
         failpoints.reach("before-staging")
@@ -100,17 +102,19 @@ class FileDestination:
     def write_query(
         self, query: str, columns: Sequence[Column], counts: Counts, scratch: Scratch, meter: Meter
     ) -> None:
-        self._write(query, scratch.rows, counts, scratch, meter)
+        with self._overtaken_or_not():
+            self._write(query, scratch.rows, counts, scratch, meter)
         counts.read = counts.written
         meter(counts.written, 0)
 
     def write(self, rows: Rows, counts: Counts, scratch: Scratch, meter: Meter) -> None:
         query = scratch.reader(rows.batches(), rows.columns)
-        if self._end.mode == "merge":
-            self._merge(rows, query, counts, scratch, meter)
-        else:
-            self._write(query, scratch.output_rows, counts, scratch, meter)
-        counts.bytes = _size(self._temporary)
+        with self._overtaken_or_not():
+            if self._end.mode == "merge":
+                self._merge(rows, query, counts, scratch, meter)
+            else:
+                self._write(query, scratch.output_rows, counts, scratch, meter)
+            counts.bytes = _size(self._temporary)
         meter(counts.written, 0)
 
     def restart(self) -> None:
@@ -127,6 +131,15 @@ class FileDestination:
         return error
 
     # --- the ways to write ---
+
+    @contextmanager
+    def _overtaken_or_not(self) -> Iterator[None]:
+        """A later writer removes what this one writes, and then that is what is wrong."""
+        try:
+            yield
+        except (WindlassError, FileNotFoundError):
+            self._manifest.require_writer(self._temporary)
+            raise
 
     def _write(self, query: str, run: Run, counts: Counts, scratch: Scratch, meter: Meter) -> None:
         if self._is_folder:

@@ -3,19 +3,22 @@
 Every record is kept as its JSON text until its fields are taken out, so integers of any size stay
 exact. All records are looked at before the copy begins: a field that only the last one has is a column,
 too, and `9` beside `"11"` makes the column text. A fraction with more digits than a double keeps is a bad
-row, since DuckDB would round it.
+row, since DuckDB would round it. A comma behind the last record of an array says nothing, and is passed over.
 """
 
 from __future__ import annotations
 
 import codecs
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from windlass.connectors.files.formats import compression_of
+from windlass.connectors.files.gathering import Content, are_many_small, gather
 from windlass.connectors.files.infer import infer_types
 from windlass.connectors.files.paths import InputFiles, check_whole, open_bytes, unpack_bz2
 from windlass.connectors.json_digits import MANY_DIGITS, loses_digits
@@ -28,6 +31,7 @@ __all__ = ["JsonSource"]
 _NOT_ONLY_TEXT = "values of several types, or numbers that only text holds"
 _LARGE_RECORD, _LARGEST_RECORD = 16 << 20, 128 << 20
 _HEAD = 1 << 16
+_LARGEST_MENDED = 64 << 20
 
 RECORD = '"__windlass_json"'
 
@@ -114,7 +118,7 @@ class JsonSource:
             yield row
 
     def recover(self, error: WindlassError, scratch: Scratch) -> bool:
-        if "Malformed JSON" in error.message:
+        if _is_malformed(error):
             raise self._malformed() or error
         if "maximum_object_size" in error.message and self._longest < _LARGEST_RECORD:
             self._longest = _LARGEST_RECORD
@@ -124,17 +128,16 @@ class JsonSource:
     # --- columns ---
 
     def _find_columns(self, scratch: Scratch) -> list[Column]:
-        check_whole(self._files.paths)
-        self._paths = [_without_mark(path, scratch) for path in unpack_bz2(self._files.paths, scratch)]
-        names = [row[0] for row in self._rows(scratch, _NAMES.format(records=self._records()))]
+        self._prepare(scratch)
+        names = [row[0] for row in self._rows(scratch, _NAMES)]
+        if self._layout == "array" and not all(map(_is_whole, self._files.paths)):
+            raise self._malformed() or FatalError(f"{self.name} is no JSON array")
         self._check_names(names)
         self._digits = scratch.value(
             f"SELECT bool_or(regexp_matches(json, {MANY_DIGITS})) FROM {self._records()}"
         )
         kinds = ", ".join(f"list_distinct(list(json_type(json, {_path(name)})))" for name in names)
-        row = self._rows(scratch, f"SELECT {kinds} FROM {self._records()} WHERE json_type(json) = 'OBJECT'")[
-            0
-        ]
+        row = scratch.rows(f"SELECT {kinds} FROM {self._records()} WHERE json_type(json) = 'OBJECT'")[0]
         columns = [
             _column(name, {kind for kind in found or () if kind})
             for name, found in zip(names, row, strict=True)
@@ -143,6 +146,34 @@ class JsonSource:
         texts = ", ".join(_extract(column) for column in columns if column.guess == "number")
         types = infer_types(scratch, f"(SELECT {texts} FROM {self._records()})", numbers)
         return [_narrowed(column, types) for column in columns]
+
+    def _prepare(self, scratch: Scratch) -> None:
+        """Bring files that DuckDB cannot read as they are, or only slowly, into shape."""
+        if are_many_small(self._files.paths, self._files.size()):
+            self._paths = self._gathered(scratch)
+        else:
+            check_whole(self._files.paths)
+            self._paths = [_without_mark(path, scratch) for path in unpack_bz2(self._files.paths, scratch)]
+
+    def _gathered(self, scratch: Scratch) -> list[Path]:
+        """Small files put together; what is not NDJSON is parsed, so that one cannot run into the next."""
+        in_lines = self._layout == "newline_delimited"
+
+        def content_of(path: Path, data: bytes) -> Content:
+            data = data.removeprefix(codecs.BOM_UTF8)
+            if in_lines:
+                return Content(data if data.endswith(b"\n") else data + b"\n")
+            try:
+                return Content("".join(f"{record}\n" for record in _records_of(data.decode())).encode())
+            except (ValueError, RecursionError) as exc:
+                raise self._malformed() or FatalError(f"{self._files.name(path)} is no JSON") from exc
+
+        def new_file() -> Path:
+            return scratch.folder / f"{scratch.new_name()}.json"
+
+        gathered = gather(self._files.paths, new_file, content_of, header=lambda _: b"")
+        self._layout = "newline_delimited" if in_lines else "unstructured"
+        return gathered.paths
 
     def _check_names(self, names: Sequence[str]) -> None:
         if not names:
@@ -167,12 +198,20 @@ class JsonSource:
 
     def _rows(self, scratch: Scratch, sql: str) -> list[tuple[Any, ...]]:
         try:
-            return scratch.rows(sql)
+            return scratch.rows(sql.format(records=self._records()))
         except FatalError as exc:
-            raise (self._malformed() if "Malformed JSON" in exc.message else None) or exc from exc
+            if not _is_malformed(exc):
+                raise
+            if self._layout == "array" and any(map(_ends_in_comma, self._files.paths)):
+                self._layout = "array, comma"
+                return self._rows(scratch, sql)
+            raise self._malformed() or exc from exc
 
     def _records(self) -> str:
         paths = ", ".join(literal(str(path)) for path in self._paths or ())
+        if self._layout == "array, comma":
+            # DuckDB's reader of arrays wants a value behind every comma; its parser of JSON does not
+            return f"(SELECT unnest(CAST(ltrim(content, chr(65279)) AS JSON[])) AS json FROM read_text([{paths}]))"
         bad_lines_are_null = literal(self._layout == "newline_delimited")
         return (
             f"read_json_objects([{paths}], format = '{self._layout}', ignore_errors = {bad_lines_are_null}, "
@@ -234,6 +273,23 @@ class _Lines:
                     offset += len(line)
 
 
+def _records_of(text: str) -> Iterator[str]:
+    """The texts of the items of an array, or of values one after the other. Raises ValueError if it is no JSON."""
+    decoder, position = json.JSONDecoder(), _next_value(text, 0)
+    in_array = text.startswith("[", position)
+    position += in_array
+    while (position := _next_value(text, position)) < len(text) and not text.startswith("]", position):
+        begin = position
+        _, position = decoder.raw_decode(text, begin)
+        yield text[begin:position]
+        if in_array and (position := _next_value(text, position)) < len(text) and text[position] == ",":
+            position += 1
+        elif in_array and not text.startswith("]", position):
+            raise ValueError("an array is not closed")
+    if in_array != text.startswith("]", position) or _next_value(text, position + in_array) != len(text):
+        raise ValueError("there is more behind the array, or it is not closed")
+
+
 _NAMES = """
 SELECT name FROM (
     SELECT unnest(json_keys(json)) AS name, generate_subscripts(json_keys(json), 1) AS place, number
@@ -256,6 +312,31 @@ def _layout(files: InputFiles) -> str:
     except (ValueError, RecursionError):
         return "unstructured"
     return "newline_delimited" if newline else "unstructured"
+
+
+def _is_malformed(error: WindlassError) -> bool:
+    return "Malformed JSON" in error.message or "valid UTF-8" in error.message
+
+
+def _ends_in_comma(path: Path) -> bool:
+    """Whether an array ends in `, ]`: a text cannot end so. Only of a file that can be read in one piece."""
+    readable = compression_of(str(path)) is None and path.stat().st_size <= _LARGEST_MENDED
+    return readable and re.search(rb",\s*\]\s*\Z", _tail(path)) is not None
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether an array has its end: DuckDB takes one that is cut off behind a comma for whole."""
+    return _tail(path).rstrip().endswith(b"]")
+
+
+def _tail(path: Path) -> bytes:
+    with open_bytes(path) as file:
+        if compression_of(str(path)) is None:
+            file.seek(max(path.stat().st_size - _HEAD, 0))
+        tail = b""
+        while chunk := file.read(_HEAD):
+            tail = (tail + chunk)[-_HEAD:]
+        return tail
 
 
 def _column(name: str, kinds: set[str]) -> Column:

@@ -109,14 +109,16 @@ class RecordLocator:
         return ends
 
     def _accepted(self, data: Any, begins: Any, ends: Any) -> Any:
-        """Which records are neither blank nor of another number of fields than the header."""
+        """Which records are neither blank, nor of another number of fields than the header, nor still open."""
         import numpy as np
 
-        delimiters = np.concatenate(([0], np.cumsum((data == self._delimiter) & ~self._quoted(data))))
+        quoted = self._quoted(data)
+        delimiters = np.concatenate(([0], np.cumsum((data == self._delimiter) & ~quoted)))
         fields = delimiters[ends] - delimiters[begins] + 1
         visible = np.concatenate(([0], np.cumsum((data != 10) & (data != 13))))
         lone_extra = (fields == self._columns + 1) & self._ends_with_delimiter(data, begins, ends)
-        return ((fields == self._columns) | lone_extra) & (visible[ends] > visible[begins])
+        right = ((fields == self._columns) | lone_extra) & ~quoted[ends - 1]
+        return right & (visible[ends] > visible[begins])
 
     def _ends_with_delimiter(self, data: Any, begins: Any, ends: Any) -> Any:
         """DuckDB forgives an empty field after the last delimiter."""

@@ -5,8 +5,9 @@ which temporary file (by inode, size and time) is about to take the file's place
 the manifest says that it happened. Whoever finds the first step without the third compares the file
 that is there with the one announced, and knows which of the two moments the writer died at.
 
-A new writer removes the temporary files of those before it. A paused writer that wakes up finds its own
-gone, and cannot commit any more.
+Every writer has a token, an empty file of a name that is never used again. A new writer removes the tokens
+and temporary files of those before it. A paused writer that wakes up finds its token gone, and cannot
+commit any more.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ from windlass import failpoints, logs
 from windlass.connectors.protocol import LedgerEntry
 from windlass.errors import FatalError, FencedError, RetryableError
 
-__all__ = ["Manifest", "sync"]
+__all__ = ["Manifest", "fresh_part", "sync"]
 
 _KEPT = 1000
 _LOCK_WAIT, _LOCK_POLL = 10.0, 0.05
+_REMOVE_TRIES = 20
 
 
 class Manifest:
@@ -53,13 +55,31 @@ class Manifest:
             for leftover in self.target.parent.glob(f"{self._prefix}*"):
                 logs.warning("removed_leftover", file=str(leftover))
                 _remove(leftover)
+            _remove(_beside(self._file))
             self._settle()
-        return self.target.parent / f"{self._prefix}{writer}"
+            temporary = self.target.parent / f"{self._prefix}{writer}"
+            _token(temporary).touch()
+        return temporary
 
     def discard(self, temporary: Path) -> None:
-        """Remove a temporary file or folder that was not committed, if it is there."""
+        """Remove what was written and not committed, if there is something; the writer may begin again."""
         if temporary.name.startswith(self._prefix):
-            _remove(temporary)
+            for path in (temporary, fresh_part(temporary)):
+                _remove(path)
+
+    def require_writer(self, temporary: Path) -> None:
+        """Raise FencedError when another took over."""
+        if not _token(temporary).exists():
+            raise FencedError(
+                f"a later writer took {self.target} over, so this one may no longer commit",
+                hint="nothing of this load was committed; the later one decides what is there",
+            )
+
+    def leave(self, temporary: Path) -> None:
+        """Be no writer any more."""
+        self.discard(temporary)
+        if temporary.name.startswith(self._prefix):
+            _remove(_token(temporary))
 
     def find(self, entry: LedgerEntry) -> LedgerEntry | None:
         """The committed entry of the same load."""
@@ -80,11 +100,7 @@ class Manifest:
         """Put the temporary file or folder in the target's place, and the entry into the manifest."""
         entry = LedgerEntry(**{**asdict(entry), "committed_at": datetime.now(UTC).isoformat()})
         with self._locked():
-            if not temporary.exists():
-                raise FencedError(
-                    f"a later writer took {self.target} over, so this one may no longer commit",
-                    hint="nothing of this load was committed; the later one decides what is there",
-                )
+            self.require_writer(temporary)
             if self._folder:
                 self._commit_folder(temporary, entry)
             else:
@@ -98,11 +114,12 @@ class Manifest:
             self._file, {**content, "pending": {"file": _identity(temporary), "entry": asdict(entry)}}
         )
         failpoints.reach("after-ledger")
+        after = self._prepare(self._file, _with(content, entry))  # after the rename no space is needed
         failpoints.reach("before-commit")
         temporary.replace(self.target)
         sync(self.target.parent)
         failpoints.reach("mid-rename")
-        self._write(self._file, _with(content, entry))
+        self._put(after, self._file)
 
     def _commit_folder(self, temporary: Path, entry: LedgerEntry) -> None:
         """The folder carries its manifest with it, so exchanging the folders is all there is to it."""
@@ -114,7 +131,7 @@ class Manifest:
         if self.target.exists():
             _exchange(temporary, self.target)
             failpoints.reach("mid-rename")
-            shutil.rmtree(temporary)
+            shutil.rmtree(temporary, ignore_errors=True)  # it is committed, whatever becomes of the old one
         else:
             temporary.rename(self.target)
         sync(self.target.parent)
@@ -142,11 +159,17 @@ class Manifest:
         return dict(content)
 
     def _write(self, file: Path, content: dict[str, Any]) -> None:
-        temporary = file.with_name(f"{file.name}.tmp")
+        self._put(self._prepare(file, content), file)
+
+    def _prepare(self, file: Path, content: dict[str, Any]) -> Path:
+        temporary = _beside(file)
         with temporary.open("w", encoding="utf-8") as out:
             json.dump(content, out, indent=1)
             out.flush()
             os.fsync(out.fileno())
+        return temporary
+
+    def _put(self, temporary: Path, file: Path) -> None:
         temporary.replace(file)
         sync(file.parent)
 
@@ -190,12 +213,34 @@ def _identity(path: Path) -> dict[str, int]:
     return {"inode": state.st_ino, "size": state.st_size, "mtime_ns": state.st_mtime_ns}
 
 
+def _token(temporary: Path) -> Path:
+    return temporary.with_name(f"{temporary.name}.token")
+
+
+def fresh_part(temporary: Path) -> Path:
+    """Where the files of a folder are written, before they get their names in the temporary folder."""
+    return temporary.with_name(f"{temporary.name}.new")
+
+
+def _beside(file: Path) -> Path:
+    return file.with_name(f"{file.name}.tmp")
+
+
 def _remove(path: Path) -> None:
     if path.is_dir():
-        shutil.rmtree(path)
+        _remove_folder(path)
     else:
         with suppress(FileNotFoundError):
             path.unlink()
+
+
+def _remove_folder(path: Path) -> None:
+    """Remove a folder that its writer, not knowing yet that it was overtaken, may still put files into."""
+    for _ in range(_REMOVE_TRIES):
+        shutil.rmtree(path, ignore_errors=True)
+        if not path.exists():
+            return
+    shutil.rmtree(path)
 
 
 def _exchange(one: Path, other: Path) -> None:

@@ -20,7 +20,7 @@ from windlass.connectors.files.formats import compression_of
 from windlass.connectors.files.paths import open_bytes
 from windlass.connectors.protocol import MisfitError
 
-__all__ = ["LineEndsInQuotes", "Records", "unterminated"]
+__all__ = ["LineEndsInQuotes", "Records", "first_record_end", "line_end_of", "unterminated"]
 
 _ONE_PIECE = 4 << 20  # smaller files are read in one piece anyway
 _CHUNK = 256 << 10  # stays in the cache of a core
@@ -28,7 +28,9 @@ _AT_ONCE = 64 << 20  # so much is looked at before the copy begins, the rest whi
 
 
 class LineEndsInQuotes:
-    """Looks through files for line ends within quotes. Also finds compressed files that are damaged.
+    """Looks through files for line ends within quotes, and for a quote that is still open at the end.
+
+    Also finds compressed files that are damaged.
 
     A quote in the middle of a field that is not quoted counts like any other: then a file is read in
     one piece without need.
@@ -37,6 +39,7 @@ class LineEndsInQuotes:
     def __init__(self, paths: Sequence[Path], quote: str) -> None:
         self._quote = ord(quote)
         self._found = False
+        self.odd: list[Path] = []  # files with an odd number of quotes
         self._failure: BaseException | None = None
         self._work = self._steps(paths)
         self._thread: threading.Thread | None = None
@@ -75,6 +78,10 @@ class LineEndsInQuotes:
         """The bytes that were looked at, step by step."""
         for path in paths:
             if compression_of(str(path)) is None and path.stat().st_size < _ONE_PIECE:
+                data = path.read_bytes()
+                if data.count(self._quote) % 2:
+                    self.odd.append(path)
+                yield len(data)
                 continue
             with open_bytes(path) as file:
                 quoted = False
@@ -84,6 +91,8 @@ class LineEndsInQuotes:
                     elif compression_of(str(path)) is None:
                         return
                     yield len(chunk)
+                if quoted:
+                    self.odd.append(path)
 
     def _look_at(self, chunk: bytes, *, quoted: bool) -> bool:
         """Whether the chunk's end is in quotes, if its beginning is as `quoted` says."""
@@ -179,3 +188,20 @@ class Records:
             quotes += line.count(self._quote)
             if quotes % 2 == 0:
                 return
+
+
+def first_record_end(data: bytes, quote: bytes, start: int = 0) -> int:
+    """Where the record that begins at `start` ends, its line end included."""
+    end = start
+    while (end := data.find(b"\n", end) + 1) > 0:
+        if data.count(quote, start, end) % 2 == 0:
+            return end
+    return len(data)
+
+
+def line_end_of(data: bytes) -> bytes | None:
+    """The line end that data has throughout; None when there are several kinds, or none that DuckDB takes."""
+    if b"\r" not in data:
+        return b"\n"
+    pairs = data.count(b"\r\n")
+    return b"\r\n" if pairs == data.count(b"\r") == data.count(b"\n") else None

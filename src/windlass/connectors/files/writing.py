@@ -1,24 +1,24 @@
-"""Writes rows to files, by DuckDB's COPY: options, folders, and what goes wrong on a disk."""
+"""Writes rows to files, by DuckDB's COPY: options and folders."""
 
 from __future__ import annotations
 
-import errno
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from windlass import failpoints
+from windlass.connectors.disk import disk_errors
 from windlass.connectors.files.formats import compression_of
+from windlass.connectors.files.manifest import fresh_part
 from windlass.connectors.protocol import Meter
 from windlass.connectors.scratch import identifier, literal
-from windlass.errors import FatalError, RetryableError
+from windlass.errors import FatalError
 from windlass.plan import model as plan
 
-__all__ = ["FileWriter", "Run", "compression_for", "disk_errors"]
+__all__ = ["FileWriter", "Run", "compression_for"]
 
 Run: TypeAlias = Callable[[str], list[tuple[Any, ...]]]
 """Runs SQL in the scratch database."""
@@ -40,7 +40,7 @@ class FileWriter:
 
     def write_folder(self, folder: Path, query: str, run: Run, meter: Meter, *, name: str) -> int:
         """Write files named `<name>00000.parquet` and so on into a folder, and below it into `column=value`."""
-        fresh = folder.with_name(f"{folder.name}.new")
+        fresh = fresh_part(folder)
         extra = []
         if self._end.partition_by:
             extra.append(f"PARTITION_BY ({', '.join(map(identifier, self._end.partition_by))})")
@@ -109,7 +109,9 @@ def _watched(target: Path, meter: Meter) -> Iterator[None]:
     def watch() -> None:
         size = 0
         while not done.wait(_POLL):
-            now = target.stat().st_size if target.is_file() else 0
+            now = 0
+            with suppress(FileNotFoundError):
+                now = target.stat().st_size if target.is_file() else 0
             meter(0, max(now - size, 0))
             size = max(now, size)
 
@@ -120,22 +122,6 @@ def _watched(target: Path, meter: Meter) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
-
-
-@contextmanager
-def disk_errors(target: Path) -> Iterator[None]:
-    """Turn what the operating system refuses into errors that name the file."""
-    try:
-        yield
-    except OSError as exc:
-        message = f"cannot write {target}: {exc.strerror or exc}"
-        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RetryableError(message, hint="free some space and try again") from exc
-        raise FatalError(message) from exc
-    except FatalError as exc:
-        if os.strerror(errno.ENOSPC) in exc.message:
-            raise RetryableError(exc.message, hint="free some space and try again") from exc
-        raise
 
 
 def compression_for(path: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from windlass.connections import Address
 from windlass.connectors.postgres.catalog import table_names
 from windlass.connectors.postgres.session import Session
+from windlass.connectors.postgres.statements import statements
 from windlass.connectors.protocol import SqlResult
 from windlass.errors import FatalError, did_you_mean
 
@@ -20,15 +21,16 @@ class PostgresDatabase:
         self._session = Session(address, as_configured=True)
 
     def execute(self, script: str, *, transaction: bool = True) -> SqlResult:
-        try:
-            if transaction:
-                self._session.execute("BEGIN")
-            status = self._session.execute(script)
-            if transaction:
-                self._session.execute("COMMIT")
-        except FatalError as exc:
-            self._roll_back()
-            raise self._placed(exc, script) from exc
+        status = ""
+        parts = list(statements(script))
+        if transaction and parts:  # the server itself takes a script as one transaction
+            parts = [(0, script)]
+        for begin, statement in parts:
+            try:
+                status = self._session.execute(statement)
+            except FatalError as exc:
+                self._roll_back()
+                raise self._placed(exc, script, begin) from exc
         _, _, number = status.rpartition(" ")
         return SqlResult(changed=int(number) if number.isdigit() else None)
 
@@ -52,7 +54,7 @@ class PostgresDatabase:
         if self._session.connection.is_in_transaction():
             self._session.execute("ROLLBACK")
 
-    def _placed(self, error: FatalError, script: str) -> FatalError:
+    def _placed(self, error: FatalError, script: str, begin: int = 0) -> FatalError:
         """The error with the line of the script that it is about, and near names for a missing table."""
         cause = error.__cause__
         hint = error.hint
@@ -62,6 +64,6 @@ class PostgresDatabase:
         position = getattr(cause, "position", None)
         if position is None:
             return FatalError(error.message, hint=hint)
-        line = script.count("\n", 0, int(position) - 1) + 1
+        line = script.count("\n", 0, begin + int(position) - 1) + 1
         text = script.splitlines()[line - 1].strip()
         return FatalError(f"line {line}: {error.message}: {text}", hint=hint)

@@ -194,11 +194,20 @@ class PostgresDestination:
             "_windlass_staging" if staged else landing.table,
             schema_name="pg_temp" if staged else landing.schema,
             columns=[column.name for column in landing.columns],
-            source=stream,
+            source=self._fed(stream),
             format="binary",
             freeze=True if landing.fresh and not staged else None,
         )
         self._copied = int(status.rpartition(" ")[2])
+
+    async def _fed(self, stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """The stream; while the next chunk of it is awaited, the server waits for us."""
+        while True:
+            with self.session.at_work():
+                chunk = await anext(stream, None)
+            if chunk is None:
+                return
+            yield chunk
 
     def settle(self, counts: Counts) -> None:
         """Bring the rows from where they landed to where they belong."""

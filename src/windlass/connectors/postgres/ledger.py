@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 import uuid
 
-from windlass import logs
+from windlass import failpoints, logs
 from windlass.connectors.postgres.session import Session, lock_timed_out
 from windlass.connectors.protocol import LedgerEntry
 from windlass.connectors.scratch import identifier, literal
@@ -149,6 +149,7 @@ class Ledger:
                 raise
             self._session.execute("ROLLBACK")
             return False
+        failpoints.reach("during-recovery")
         if before is not None:
             self._end_session(before["backend"])
         return True

@@ -257,8 +257,14 @@ class Pipe:
 
     async def _copy_out(self, session: Session, query: str) -> int:
         part = _Part(self)
+
+        async def take(chunk: bytes) -> None:
+            with session.at_work():
+                await part.take(chunk)
+
         with postgres_errors(session.address):
-            status = await session.connection.copy_from_query(query, output=part.take, format="binary")
+            copying = session.connection.copy_from_query(query, output=take, format="binary")
+            status = await session.watched(copying)
         await part.end()
         return int(status.rpartition(" ")[2])
 

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from windlass import failpoints
 from windlass.connectors.postgres import replace_sql
 from windlass.connectors.postgres.catalog import Table
 from windlass.connectors.postgres.session import Session, lock_timed_out
@@ -90,6 +91,7 @@ class Swap:
         sequences = [self._state_of(row) for row in self._rows(replace_sql.IDENTITY_SEQUENCES)]
         carried, last = self._written(replace_sql.CARRIED), self._written(replace_sql.CARRIED_LAST)
         self.session.execute(f"ALTER TABLE {self.old.sql} RENAME TO {old}")
+        failpoints.reach("mid-rename")
         self.session.execute(f"ALTER TABLE {self.new} RENAME TO {identifier(self.old.name)}")
         for statement in carried:
             self.session.execute(statement)

@@ -8,6 +8,7 @@ what it asks, two ends of a copy go on at once, and Ctrl-C still reaches the mai
 from __future__ import annotations
 
 import asyncio
+import secrets
 import threading
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import CancelledError
@@ -16,7 +17,9 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from windlass import logs
 from windlass.connections import Address
+from windlass.connectors.postgres.silence import is_lost, keep_alive
 from windlass.errors import FatalError, RetryableError, extra
 
 if TYPE_CHECKING:
@@ -29,7 +32,8 @@ T = TypeVar("T")
 _starting = threading.Lock()  # `cache` alone would let two threads start a loop each
 
 _CONNECT_TIMEOUT = 15.0
-_OWN_OPTIONS = ("table", "query")  # what `windlass copy postgresql://…?table=t` adds to the address
+_SILENCE = 60.0
+_OWN_OPTIONS = ("table", "query", "silence")  # ours in an address; the server would not know them
 
 # SQLSTATE classes after which the same command may work: connection, resources, operator, conflict.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -55,17 +59,22 @@ class Session:
         with extra("postgres connections", "postgres"):
             import asyncpg
         self.address = address
-        self.connection: asyncpg.Connection[Any] = self.run(
+        self._silence = _seconds(address)
+        self._name = f"windlass {secrets.token_hex(8)}"
+        self._at_work, self._steps = False, 0
+        self.connection: asyncpg.Connection[Any] = self._result_of(
             asyncpg.connect(
                 _dsn(address),
                 password=address.password or None,
-                timeout=_CONNECT_TIMEOUT,
+                timeout=min(self._silence, _CONNECT_TIMEOUT),
                 statement_cache_size=0,  # nothing is run twice, and poolers do not like it
-                server_settings={"application_name": "windlass"},
+                server_settings={"application_name": self._name},
             )
         )
+        keep_alive(self.connection, self._silence)
         if not as_configured:
             self.execute(_EXACT_TEXT)
+        _note_server(address.host, address.port, self.connection.get_settings().server_version)
 
     def close(self) -> None:
         """Close the connection; at once when it is in the middle of something, which is then undone."""
@@ -78,7 +87,44 @@ class Session:
                 self.run(self.connection.close(timeout=5))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the event loop, to its end."""
+        """Run a coroutine on the event loop, to its end. Raises RetryableError when the server falls silent."""
+        return self._result_of(self.watched(work))
+
+    async def watched(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of what this connection is used for. Raises RetryableError when the server falls silent."""
+        task = asyncio.ensure_future(work)
+        try:
+            while True:
+                steps = self._steps
+                done, _ = await asyncio.wait([task], timeout=self._silence)
+                if done:
+                    return task.result()
+                if steps == self._steps and not self._at_work:
+                    await self._require_answer()
+        finally:
+            task.cancel()
+            task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Say that it is us whom the server waits for: with the next rows, or until we have taken some."""
+        self._at_work = True
+        try:
+            yield
+        finally:
+            self._at_work = False
+            self._steps += 1
+
+    async def _require_answer(self) -> None:
+        """Raise RetryableError when nothing can be expected of the server any more."""
+        patience = min(self._silence, _CONNECT_TIMEOUT)
+        if await is_lost(_dsn(self.address), self.address.password or None, self._name, patience):
+            self.connection.terminate()
+            where = f"{self.address.host or 'localhost'}:{self.address.port or 5432}"
+            message = f"lost the connection to postgres at {where}: nothing came for {self._silence:g} s"
+            raise RetryableError(message)
+
+    def _result_of(self, work: Coroutine[Any, Any, T]) -> T:
         future = asyncio.run_coroutine_threadsafe(work, _loop())
         with postgres_errors(self.address):
             try:
@@ -113,6 +159,12 @@ class Session:
         return self.connection.get_server_version().major
 
 
+@cache
+def _note_server(host: str | None, port: int | None, version: str) -> None:
+    """Log once a process which server this is."""
+    logs.debug("connected", server=f"PostgreSQL {version}", host=host, port=port)
+
+
 def _loop() -> asyncio.AbstractEventLoop:
     """The event loop that all sessions share, running in a thread of its own."""
     with _starting:
@@ -127,8 +179,22 @@ def _started_loop() -> asyncio.AbstractEventLoop:
         loop = asyncio.new_event_loop()
     else:
         loop = uvloop.new_event_loop()
+    # whoever waits gets the exception; asyncpg leaves it in futures of its own, too, which nobody asks
+    loop.set_exception_handler(lambda *_: None)
     threading.Thread(target=loop.run_forever, name="postgres", daemon=True).start()
     return loop
+
+
+def _seconds(address: Address) -> float:
+    """How long nothing may come from a server before it is asked whether it still is at work."""
+    text = address.options.get("silence", "")
+    try:
+        seconds = float(text or _SILENCE)
+    except ValueError:
+        seconds = 0
+    if seconds <= 0:
+        raise FatalError(f"`silence={text}`: expected a number of seconds", hint=f"see {address.origin}")
+    return seconds
 
 
 def _dsn(address: Address) -> str:
@@ -141,9 +207,16 @@ def postgres_errors(address: Address, *, ignore: bool = False) -> Iterator[None]
     """Turn asyncpg's exceptions into ours; with `ignore`, into nothing."""
     import asyncpg
 
+    ended = asyncpg.InternalClientError  # of a statement after the server has ended the session
+    expected = (asyncpg.PostgresError, asyncpg.InterfaceError, ended, OSError, TimeoutError, CancelledError)
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, CancelledError) as exc:
+    except expected as exc:
+        if not ignore:
+            raise _translated(exc, address) from exc
+    except RuntimeError as exc:  # uvloop's for a write to a connection that has just been lost
+        if "is closed" not in str(exc):
+            raise
         if not ignore:
             raise _translated(exc, address) from exc
 
@@ -158,7 +231,7 @@ def _translated(exc: Exception, address: Address) -> FatalError | RetryableError
             return RetryableError(f"postgres at {where}: {message}")
         return FatalError(message, hint=_hint(exc, address))
     if isinstance(exc, TimeoutError):
-        return RetryableError(f"postgres at {where} did not answer within {_CONNECT_TIMEOUT:.0f} s")
+        return RetryableError(f"postgres at {where} did not answer in time")
     if isinstance(exc, asyncpg.ClientConfigurationError):
         return FatalError(f"the address of postgres at {where} is not usable: {exc}")
     if isinstance(exc, ConnectionRefusedError):

@@ -192,7 +192,8 @@ class PostgresSource:
             size += len(chunk)
             if size >= _GATHERED:
                 full, pending, size = pending, [], 0
-                await asyncio.to_thread(gathered.put, full)
+                with self.session.at_work():
+                    await asyncio.to_thread(gathered.put, full)
 
         await self.session.connection.copy_from_query(sql, output=take, format="binary")
         await asyncio.to_thread(gathered.put, pending)

@@ -11,8 +11,6 @@ import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from windlass import failpoints
@@ -80,7 +78,6 @@ class SqliteDestination:
         self._end, self._interval = end, interval
         self._table = identifier(str(end.table))
         self._connection = connect_file(address)
-        self._folder = TemporaryDirectory(prefix="windlass-")
         self._rows: Rows | None = None
         self._ledger = SqlLedger(self._run, str(end.table), "main.")
         self._names: list[str] = []
@@ -90,12 +87,12 @@ class SqliteDestination:
 
     def close(self) -> None:
         self._connection.close()
-        self._folder.cleanup()
 
     def begin(self, entry: LedgerEntry) -> LedgerEntry | None:
         self._run("BEGIN IMMEDIATE")
         self._ledger.create()
         self._ledger.take_over(entry)
+        failpoints.reach("during-recovery")
         self._run("COMMIT")
         return self._ledger.find(entry)
 
@@ -125,7 +122,7 @@ class SqliteDestination:
         self._names = [column.name for column in rows.columns]
         existing = {row["name"]: row["type"] for row in table_columns(self._connection, str(self._end.table))}
         self._definitions = [f"{identifier(c.name)} {existing.get(c.name, c.native)}" for c in rows.columns]
-        self._run(f"ATTACH {literal(str(Path(self._folder.name) / 'stage.db'))} AS windlass_stage")
+        self._run(f"ATTACH {literal(str(scratch.folder / f'{scratch.new_name()}.db'))} AS windlass_stage")
         self._run("PRAGMA windlass_stage.journal_mode = OFF")
         self._run(f"CREATE TABLE {_STAGE} (windlass_row INTEGER PRIMARY KEY, {', '.join(self._definitions)})")
         marks = ", ".join("?" * len(self._names))

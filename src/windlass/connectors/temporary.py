@@ -1,0 +1,71 @@
+"""Temporary folders, and how what a killed process left of them is removed.
+
+A folder is locked (flock) as long as its process lives, and the kernel lets go of the lock however that
+ends. So a folder without a holder is a leftover.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from windlass import logs
+
+__all__ = ["TemporaryFolder", "remove_leftovers"]
+
+_PREFIX, _SUFFIX = "windlass-", ".copy"
+
+
+class TemporaryFolder:
+    """A folder of this process below `base`, or in the system's place for such. Use as a context manager."""
+
+    def __init__(self, base: Path | None = None) -> None:
+        base = _place(base)
+        base.mkdir(parents=True, exist_ok=True)
+        self.path, self._lock = _make(base)
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    def remove(self) -> None:
+        """Remove it with all that is in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._lock)
+
+
+def _place(base: Path | None) -> Path:
+    return base or Path(tempfile.gettempdir())
+
+
+def _make(base: Path) -> tuple[Path, int]:
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=base))
+        # In the moment before it is locked, somebody else may take it for a leftover
+        with suppress(FileNotFoundError):
+            lock = os.open(path, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if path.exists():
+                return path, lock
+            os.close(lock)
+
+
+def remove_leftovers(base: Path | None = None) -> None:
+    """Remove the folders that were made below `base` by processes that are gone."""
+    for path in _place(base).glob(f"{_PREFIX}*{_SUFFIX}"):
+        with suppress(OSError):  # it is somebody else's, or just gone
+            if path.is_symlink() or path.stat().st_uid != os.geteuid():
+                continue
+            lock = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                logs.info("removed_leftover", folder=str(path))
+                shutil.rmtree(path)
+            finally:
+                os.close(lock)

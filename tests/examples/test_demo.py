@@ -1,0 +1,129 @@
+"""`make demo`, in a copy of the repository: what a stranger types first."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+from tests.conftest import ROOT, missing
+
+TABLE = {
+    "pg2pg transfer_data": "success 250,000 250,000 0",
+    "orchestrator import": "success 28 28 0",
+    "orchestrator process": "success 28 72",
+    "import import_sources": "success 28 28 0",
+    "process build_graph": "success 28 72",
+    "taxi curl_task": "success 2,074,359",
+    "taxi ingest_task": "success 22,793 22,792 1",
+    "taxi check_task": "success 22,792",
+}
+NOBODY = 65534
+
+
+@pytest.fixture(scope="module")
+def clone() -> Iterator[Path]:
+    """A copy of the repository, without what was made in it."""
+    folder = Path(mkdtemp(prefix="windlass-demo-"))
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "VIRTUAL_ENV"))}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"  # there is uv
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+def shows_every_run(output: str) -> bool:
+    lines = [" ".join(line.split()) for line in output.splitlines()]
+    return all(any(line.startswith(f"{task} {rest}") for line in lines) for task, rest in TABLE.items())
+
+
+def test_it_runs_everything_and_says_what_to_try_next(clone: Path) -> None:
+    done = run("make", "demo", cwd=clone)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert shows_every_run(done.stdout), done.stdout
+    assert "  ingest_task: success\n" in done.stderr  # progress, off a terminal
+    assert '"event"' not in done.stderr
+    assert (clone / "examples" / "drugs" / "processed_data" / "graph.html").exists()
+    first, second = (line.strip() for line in done.stdout.splitlines()[-2:])
+    assert "22794: expected 18 fields, found 2" in run("bash", "-c", first, cwd=clone).stdout
+    own = run("bash", "-c", second, cwd=clone)
+    assert own.returncode == 0, own.stdout + own.stderr
+    assert "success" in own.stdout
+
+
+def test_it_can_be_run_again_and_says_if_something_fails(clone: Path) -> None:
+    again = run("make", "demo", cwd=clone)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert shows_every_run(again.stdout), again.stdout
+    (clone / "examples" / "drugs" / "data" / "drugs.csv").write_text("")
+    broken = run("make", "demo", cwd=clone)
+    assert broken.returncode != 0
+    lines = [" ".join(line.split()) for line in broken.stdout.splitlines()]
+    assert any(line.startswith("import import_sources failed") for line in lines)
+    assert any(line.startswith("taxi ingest_task success") for line in lines)
+    assert "is empty" in broken.stderr
+
+
+def test_ctrl_c_stops_it_in_order(clone: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "examples/demo.py"],
+        cwd=clone,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    with process.stdout as output:
+        next(line for line in output if "running" in line)
+        os.killpg(process.pid, signal.SIGINT)
+        rest = output.read()
+    assert process.wait() == 130
+    assert "transfer_data: cancelled" in rest
+    assert "Traceback" not in rest
+    assert "drugs" not in rest
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the other tests do not run as root")
+def test_it_runs_as_a_user_who_is_not_root() -> None:
+    if (setpriv := shutil.which("setpriv")) is None:
+        missing("setpriv (util-linux)")
+    folder = Path(mkdtemp(prefix="windlass-demo-"))
+    made = shutil.ignore_patterns(".windlass", "downloads", "imported_data", "processed_data")
+    try:
+        shutil.copytree(ROOT / "examples", folder / "examples", ignore=made)
+        for place in (folder, *folder.rglob("*")):
+            os.chown(place, NOBODY, NOBODY)
+        # it may read this test's Python, which may be below /root, and write nothing but its own
+        may_read = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+        as_nobody = (setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *may_read)
+        home = ("env", f"HOME={folder}", f"UV_CACHE_DIR={folder / 'cache'}")
+        done = run(*as_nobody, *home, sys.executable, "examples/demo.py", cwd=folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert shows_every_run(done.stdout), done.stdout
+        assert (folder / "examples" / "pg2pg" / ".windlass" / "state.db").stat().st_uid == NOBODY
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

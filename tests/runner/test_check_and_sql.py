@@ -1,0 +1,185 @@
+"""`check` and `sql` tasks, on a real Postgres and on files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from windlass.connections import Address
+from windlass.connectors.postgres.session import Session
+
+Run = Callable[..., dict[str, Any]]
+Call = Callable[..., Any]
+
+PROJECT = {"windlass.yaml": "project: p\nconnections: {pg: {type: postgres}}\n"}
+
+ORDERS = """\
+CREATE TABLE orders (id int, country text, amount numeric, at timestamptz);
+INSERT INTO orders VALUES (1, 'FR', 5, now()), (2, 'DE', -1, now()), (2, NULL, 7, now() - interval '9 days');
+"""
+
+FILE = "id,country,amount,at\n1,FR,5,{now}\n2,DE,-1,{now}\n2,,7,{old}\n"
+
+
+def execute(database: Address, sql: str) -> None:
+    session = Session(database)
+    try:
+        session.execute(sql)
+    finally:
+        session.close()
+
+
+def file_of_orders() -> str:
+    now = datetime.now(UTC)
+    return FILE.format(now=now.isoformat(), old=(now - timedelta(days=9)).isoformat())
+
+
+@pytest.fixture(params=["table", "query", "file"])
+def subject(request: pytest.FixtureRequest, database: Address) -> tuple[str, dict[str, str], dict[str, str]]:
+    """The same rows as a table, a query and a file: what a check says, the files, the environment."""
+    if request.param == "file":
+        return "path: orders.csv", {"orders.csv": file_of_orders()}, {}
+    execute(database, ORDERS)
+    what = "table: public.orders" if request.param == "table" else "query: 'SELECT * FROM orders'"
+    return f"connection: pg, {what}", PROJECT, {"WINDLASS_CONN_PG": database.uri()}
+
+
+ROW_SCHEMA = json.dumps({"required": ["id"], "properties": {"id": {"maximum": 1}}})
+
+
+def test_checks_that_hold_pass_and_are_listed(
+    subject: tuple[str, dict[str, str], dict[str, str]], run: Run, windlass: Call
+) -> None:
+    what, files, environment = subject
+    result = run(
+        f"tasks: {{a: {{check: {{{what}, rows: {{min: 1, max: 3}}, unique: [[id, country]], not_null: [id, amount], "
+        "accepted: {country: [FR, DE]}, freshness: {column: at, within: 1h}, "
+        "expressions: ['amount > -5', 'id < 10']}}}\n",
+        files=files,
+        env=environment,
+    )
+    assert (result["code"], result["tasks"]["a"]["rows_read"]) == (0, 3), result["stderr"]
+    (line,) = windlass("-C", result["root"], "logs", result["run"], "--json").json
+    assert [check["passed"] for check in line["detail"]["checks"]] == [True] * 8
+
+
+def test_every_check_that_fails_is_told_with_sample_rows(
+    subject: tuple[str, dict[str, str], dict[str, str]], run: Run
+) -> None:
+    what, files, environment = subject
+    result = run(
+        f"tasks: {{a: {{retries: 3, check: {{{what}, rows: 5, unique: id, not_null: country, "
+        "accepted: {country: [FR]}, freshness: {column: at, within: 1ms}, "
+        "expressions: amount > 0, json_schema: row.json}}}\n",
+        files={**files, "row.json": ROW_SCHEMA},
+        env=environment,
+    )
+    error = result["tasks"]["a"]["error"]
+    assert (result["code"], result["tasks"]["a"]["attempts"]) == (1, 1)
+    assert error.startswith("7 of 7 checks failed")
+    for part in (
+        "rows: exactly 5: 3 rows",
+        "id is unique: 1 rows speak against it",
+        "'occurrences': 2",
+        "country is not NULL: 1 rows speak against it",
+        "country is one of 'FR': 1 rows speak against it",
+        "at is at most 0.001 s old: the newest",
+        "amount > 0: 1 rows speak against it",
+        "every row satisfies the JSON Schema: 2 rows speak against it",
+    ):
+        assert part in error
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        ("not_null: nothing", "nothing"),
+        ("expressions: 'amount >'", "syntax error"),
+        ("freshness: {column: country, within: 1h}", "no date or time"),
+    ],
+)
+def test_a_check_that_makes_no_sense_is_an_error_and_no_pass(
+    check: str, message: str, database: Address, run: Run
+) -> None:
+    execute(database, ORDERS)
+    result = run(
+        f"tasks: {{a: {{check: {{connection: pg, table: orders, {check}}}}}}}\n",
+        files=PROJECT,
+        env={"WINDLASS_CONN_PG": database.uri()},
+    )
+    assert (result["code"], message in result["tasks"]["a"]["error"]) == (1, True), result["tasks"]["a"][
+        "error"
+    ]
+    assert "defect" not in result["tasks"]["a"]["error"]
+
+
+def test_a_table_that_does_not_exist_is_told_with_near_names(database: Address, run: Run) -> None:
+    execute(database, ORDERS)
+    result = run(
+        "tasks:\n"
+        "  a: {check: {connection: pg, table: order, rows: 1}}\n"
+        "  b: {copy: {from: {connection: pg, table: order}, to: {path: out.csv}}}\n"
+        "  c: {sql: {connection: pg, statement: SELECT * FROM order_}}\n",
+        files=PROJECT,
+        env={"WINDLASS_CONN_PG": database.uri()},
+    )
+    assert result["code"] == 1
+    for task in result["tasks"].values():
+        assert "orders" in task["error"], task
+
+
+def test_sql_is_one_transaction_unless_it_must_not_be(database: Address, run: Run) -> None:
+    broken = "CREATE TABLE {0} (id int); INSERT INTO {0} VALUES (1); SELECT 1/0"
+    result = run(
+        "tasks:\n"
+        f"  a: {{sql: {{connection: pg, statement: {broken.format('one')}}}}}\n"
+        f"  b: {{sql: {{connection: pg, transaction: false, statement: {broken.format('two')}}}}}\n"
+        "  c: {needs: [], sql: {connection: pg, transaction: false, statement: VACUUM; VACUUM}}\n",
+        files=PROJECT,
+        env={"WINDLASS_CONN_PG": database.uri()},
+    )
+    assert [task["status"] for task in result["tasks"].values()] == ["failed", "failed", "success"]
+    assert all("division by zero" in result["tasks"][name]["error"] for name in "ab")
+    found = run(
+        "tasks: {a: {check: {connection: pg, query: \"SELECT to_regclass('one') AS one, to_regclass('two') AS two\", expressions: [one IS NULL, two IS NOT NULL]}}}\n",
+        files=PROJECT,
+        env={"WINDLASS_CONN_PG": database.uri()},
+    )
+    assert found["code"] == 0, found["tasks"]["a"]["error"]
+
+
+def test_a_sql_file_with_many_statements_and_templates_runs(database: Address, run: Run) -> None:
+    sql = (
+        "-- a comment; with a semicolon\n"
+        "CREATE TABLE t (d date, s text);\n"
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1; $$;\n"
+        "INSERT INTO t VALUES ('{{ ds }}', 'a;b'), ('{{ data_interval_end.date() }}', '{{ params.who }}');\n"
+        "SELECT * FROM t;\n"
+    )
+    result = run(
+        "schedule: '@daily'\nparams: {who: you}\ntasks: {a: {sql: {connection: pg, file: t.sql}}}\n",
+        "--logical-date", "2025-02-28",
+        files={**PROJECT, "t.sql": sql},
+        env={"WINDLASS_CONN_PG": database.uri()},
+    )  # fmt: skip
+    assert result["code"] == 0, result["tasks"]["a"]["error"]
+    check = (
+        "tasks: {a: {check: {connection: pg, table: t, rows: 2, "
+        "accepted: {s: ['a;b', you]}, expressions: \"d IN ('2025-02-28', '2025-03-01')\"}}}\n"
+    )
+    assert run(check, files=PROJECT, env={"WINDLASS_CONN_PG": database.uri()})["code"] == 0
+
+
+def test_sql_without_a_connection_reads_and_writes_files(run: Run, windlass: Call) -> None:
+    result = run(
+        "tasks:\n"
+        "  a: {sql: {statement: \"COPY (SELECT country, sum(amount) AS amount FROM 'in.csv' GROUP BY ALL) TO 'out.parquet'\"}}\n"
+        "  b: {needs: a, check: {path: out.parquet, rows: 2, unique: country}}\n",
+        files={"in.csv": "country,amount\nFR,1\nDE,2\nFR,3\n"},
+    )
+    assert result["code"] == 0, result["stderr"]
+    assert (result["root"] / "out.parquet").exists()

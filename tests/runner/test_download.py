@@ -1,0 +1,143 @@
+"""Downloads from a real server that is at times a bad one."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., dict[str, Any]]
+
+CONTENT = bytes(range(256)) * 4000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Server(ThreadingHTTPServer):
+    """Serves CONTENT; breaks off its first answers after some bytes, and notes what it was asked for."""
+
+    etag = '"one"'
+    content = CONTENT
+    breaks_off_after: list[int]
+    asked: list[str]
+    status = 200
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/file"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        wanted = self.headers.get("Range", "")
+        self.server.asked.append(wanted)
+        if self.server.status != 200:
+            self.send_error(self.server.status)
+            return
+        first = 0
+        if wanted and self.headers.get("If-Range") == self.server.etag:
+            first = int(wanted.removeprefix("bytes=").rstrip("-"))
+        rest = self.server.content[first:]
+        self.send_response(206 if first else 200)
+        self.send_header("ETag", self.server.etag)
+        self.send_header("Content-Length", str(len(rest)))
+        self.end_headers()
+        cut = self.server.breaks_off_after.pop(0) if self.server.breaks_off_after else len(rest)
+        self.wfile.write(rest[:cut])
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server(("127.0.0.1", 0), Handler) as server:
+        server.breaks_off_after, server.asked = [], []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def task(server: Server, rest: str = "", retries: int = 0) -> str:
+    return f"tasks: {{a: {{retries: {retries}, retry_delay: 1ms, download: {{url: '{server.url}', to: out/file{rest}}}}}}}\n"
+
+
+def files_in(root: Path) -> list[str]:
+    return sorted(path.name for path in (root / "out").iterdir()) if (root / "out").exists() else []
+
+
+def test_a_file_is_downloaded_checked_and_not_fetched_again(run: Run, server: Server) -> None:
+    text = task(server, f", sha256: {SHA256.upper()}")
+    result = run(text)
+    assert (result["code"], result["tasks"]["a"]["bytes"]) == (0, len(CONTENT))
+    assert (result["root"] / "out/file").read_bytes() == CONTENT
+    assert files_in(result["root"]) == ["file"]
+    assert run(text)["tasks"]["a"]["path"] == "already-there"
+    assert server.asked == [""]
+
+
+def test_what_broke_off_is_resumed_where_it_was(run: Run, server: Server) -> None:
+    server.breaks_off_after = [300_000, 400_000]
+    result = run(task(server, f", sha256: {SHA256}", retries=3))
+    assert (result["code"], result["tasks"]["a"]["attempts"]) == (0, 3), result["stderr"]
+    assert (result["root"] / "out/file").read_bytes() == CONTENT
+    starts = [int(wanted.removeprefix("bytes=").rstrip("-")) for wanted in server.asked[1:]]
+    assert 0 < starts[0] <= 300_000 < starts[1] <= 700_000
+
+
+def test_what_broke_off_leaves_no_file_under_the_name(run: Run, server: Server) -> None:
+    server.breaks_off_after = [300_000]
+    result = run(task(server))
+    assert (result["code"], "file" in files_in(result["root"])) == (3, False)
+    assert "broke off" in result["tasks"]["a"]["error"]
+
+
+def test_a_file_that_changed_meanwhile_is_fetched_from_the_beginning(run: Run, server: Server) -> None:
+    server.breaks_off_after = [300_000]
+    assert run(task(server))["code"] == 3
+    server.etag, server.content = '"two"', b"another"
+    result = run(task(server))
+    assert (result["root"] / "out/file").read_bytes() == b"another"
+    assert files_in(result["root"]) == ["file"]
+
+
+def test_a_wrong_checksum_leaves_the_old_file_and_nothing_else(run: Run, server: Server) -> None:
+    assert run(task(server))["code"] == 0
+    server.etag, server.content = '"two"', b"another"
+    result = run(task(server, f", sha256: {'a' * 64}", retries=2))
+    error = f"the SHA-256 is {hashlib.sha256(b'another').hexdigest()}, expected {'a' * 64}"
+    assert (result["code"], result["tasks"]["a"]["attempts"]) == (1, 1)
+    assert error in result["tasks"]["a"]["error"]
+    assert (result["root"] / "out/file").read_bytes() == CONTENT
+    assert files_in(result["root"]) == ["file"]
+
+
+@pytest.mark.parametrize(("status", "code", "attempts"), [(404, 1, 1), (503, 3, 3)])
+def test_an_error_of_the_server_is_tried_again_if_that_may_help(
+    status: int, code: int, attempts: int, run: Run, server: Server
+) -> None:
+    server.status = status
+    result = run(task(server, retries=2))
+    assert (result["code"], result["tasks"]["a"]["attempts"]) == (code, attempts)
+    assert f"answered {status}" in result["tasks"]["a"]["error"]
+    assert files_in(result["root"]) == []
+
+
+def test_a_server_that_is_not_there_may_be_later(run: Run) -> None:
+    result = run("tasks: {a: {download: {url: 'http://127.0.0.1:1/x', to: x}}}\n")
+    assert result["code"] == 3
+    assert "cannot reach http://127.0.0.1:1/x: Connection refused" in result["tasks"]["a"]["error"]
+
+
+@pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://host/x", "x.csv"])
+def test_only_http_is_an_address(address: str, run: Run) -> None:
+    result = run(f"tasks: {{a: {{download: {{url: '{address}', to: x}}}}}}\n")
+    assert (result["code"], "is no http:// or https:// address" in result["tasks"]["a"]["error"]) == (1, True)

@@ -1,0 +1,275 @@
+"""From pipeline files to plans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from windlass.errors import FatalError, SpecError, UsageError
+from windlass.plan import model
+from windlass.plan.codec import from_json, to_json
+from windlass.plan.compiler import Environment, compile, compile_project
+from windlass.plan.graph import Cycle, downstream, order, upstream
+from windlass.spec import load_project
+
+Project = Callable[..., Path]
+
+PROJECT = """\
+project: test
+connections: {x: {type: postgres}, y: {type: postgres, dev: {init: [a.sql, b.sql]}}, web: {type: http}}
+"""
+
+
+def compiled(root: Path, name: str, **params: object) -> model.Plan:
+    files = load_project(root)
+    return compile(files.pipeline(name), params, Environment.of(files))
+
+
+def pipeline(tasks: str, head: str = "") -> dict[str, str]:
+    return {"windlass.yaml": PROJECT, "pipelines/p.yaml": f"pipeline: p\n{head}tasks:\n{tasks}"}
+
+
+def test_what_a_template_names_is_needed_or_used_without_saying(project: Project) -> None:
+    root = project(
+        pipeline(
+            "  last: {run: {command: [cat, '{{ tasks.first.path }}', '{{ services.api.url }}']}}\n"
+            "  api: {service: {command: [serve]}}\n"
+            "  first: {download: {connection: web, path: /a, to: a.csv}}\n"
+        )
+    )
+    plan = compiled(root, "p")
+    assert [task.name for task in plan.tasks] == ["api", "first", "last"]
+    assert (plan.task("last").needs, plan.task("last").uses) == (("first",), ("api",))
+    assert plan.connections == {"web": model.Connection(type="http")}
+
+
+def test_defaults_hold_for_each_task_that_does_not_say_otherwise(project: Project) -> None:
+    head = "defaults: {retries: 2, retry_delay: 10s, backoff: 3, timeout: 1h30m}\n"
+    root = project(
+        pipeline("  a: {sql: {statement: x}}\n  b: {retries: 0, timeout: 5s, sql: {statement: x}}\n", head)
+    )
+    plan = compiled(root, "p")
+    assert plan.task("a").retry == model.Retry(retries=2, delay=10.0, backoff=3.0)
+    assert plan.task("a").timeout == 5400.0
+    assert (plan.task("b").retry.retries, plan.task("b").timeout) == (0, 5.0)
+
+
+def test_waits_grow_by_the_backoff_up_to_an_hour() -> None:
+    retry = model.Retry(retries=100, delay=30.0, backoff=2.0)
+    assert [retry.delay_after(n) for n in (1, 2, 3, 8, 100)] == [30.0, 60.0, 120.0, 3600.0, 3600.0]
+
+
+@pytest.mark.parametrize(
+    ("default", "given", "meant"),
+    [
+        ("text", "5", "5"),
+        ("'5'", "yes", "yes"),
+        ("5", "7", 7),
+        ("5", 7, 7),
+        ("1.5", "2", 2.0),
+        ("1.5", 2, 2.0),
+        ("true", "false", False),
+        ("null", "5", 5),
+        ("null", "no", "no"),
+    ],
+)
+def test_a_parameter_takes_the_type_of_its_default(
+    default: str, given: object, meant: object, project: Project
+) -> None:
+    root = project(
+        pipeline(
+            "  a: {trigger: {pipeline: q, params: {v: '{{ params.v }}'}}}\n", f"params: {{v: {default}}}\n"
+        )
+        | {"pipelines/q.yaml": "pipeline: q\ntasks: {a: {run: {command: [date]}}}\n"}
+    )
+    action = compiled(root, "p", v=given).task("a").action
+    assert isinstance(action, model.Trigger)
+    assert (action.params["v"], type(action.params["v"])) == (meant, type(meant))
+
+
+@pytest.mark.parametrize(
+    ("default", "given", "message"),
+    [
+        ("5", "five", "expected a whole number, like its default 5, got 'five'"),
+        ("5", "5.5", "expected a whole number"),
+        ("5", True, "expected a whole number"),
+        ("true", "yes", "expected true or false, like its default True, got 'yes'"),
+        ("true", 1, "expected true or false"),
+        ("1.5", "x", "expected a number"),
+        ("1.5", ".nan", "expected a finite number"),
+        ("text", 5, "expected text"),
+        ("null", ["a"], "expected text, a number, or true or false"),
+    ],
+)
+def test_a_parameter_of_another_type_is_refused(
+    default: str, given: object, message: str, project: Project
+) -> None:
+    root = project(pipeline("  a: {run: {command: [date]}}\n", f"params: {{v: {default}}}\n"))
+    with pytest.raises(UsageError, match=f"parameter 'v': {message}"):
+        compiled(root, "p", v=given)
+
+
+def test_an_unknown_parameter_or_pipeline_is_refused_with_a_near_name(project: Project) -> None:
+    root = project(pipeline("  a: {run: {command: [date]}}\n", "params: {table: x}\n"))
+    with pytest.raises(UsageError, match="no parameter 'tabel'") as caught:
+        compiled(root, "p", tabel="y")
+    assert caught.value.hint == "did you mean 'table'?"
+    with pytest.raises(UsageError, match="no pipeline 'q'"):
+        compiled(root, "q")
+
+
+def test_a_sql_file_is_a_template_too_and_is_read_when_compiled(project: Project) -> None:
+    files = pipeline("  a: {sql: {connection: x, file: sql/a.sql}}\n", "params: {t: orders}\n")
+    plan = compiled(project(files | {"sql/a.sql": "SELECT '{{ ds }}' FROM {{ params.t }}"}), "p")
+    action = plan.task("a").action
+    assert isinstance(action, model.Sql)
+    assert action.statement == "SELECT '{{ ds }}' FROM orders"
+
+
+def test_pipelines_that_trigger_each_other_in_a_circle_are_refused(project: Project) -> None:
+    files = {
+        f"pipelines/{a}.yaml": f"pipeline: {a}\ntasks: {{t: {{trigger: {{pipeline: {b}}}}}}}\n"
+        for a, b in ("ab", "bc", "ca")
+    }
+    with pytest.raises(SpecError) as caught:
+        compile_project(load_project(project(files)))
+    assert "pipelines/b.yaml:2:33: triggers itself: b → c → a → b" in str(caught.value)
+
+
+def test_a_circle_through_a_template_is_found(project: Project) -> None:
+    root = project(
+        pipeline(
+            "  a: {run: {command: ['{{ tasks.b.path }}']}}\n"
+            "  b: {needs: a, download: {url: 'http://x', to: b}}\n"
+        )
+    )
+    with pytest.raises(SpecError, match=r"in a circle: (a → b → a|b → a → b)"):
+        compiled(root, "p")
+
+
+# --- the order -----------------------------------------------------------------------------------
+
+graphs = st.integers(1, 12).flatmap(
+    lambda n: st.fixed_dictionaries(
+        {str(i): st.lists(st.integers(0, n - 1).map(str), max_size=3, unique=True) for i in range(n)}
+    )
+)
+
+
+@given(graphs)
+def test_each_task_comes_after_all_that_it_needs_or_there_is_a_circle(needs: dict[str, list[str]]) -> None:
+    try:
+        names = order(needs)
+    except Cycle as exc:
+        circle = exc.path
+        event("there is a circle")
+    else:
+        circle = []
+    assert all(after in needs[before] for before, after in pairwise(circle))
+    if circle:
+        assert circle[0] == circle[-1]
+        return
+    assert sorted(names) == sorted(needs)
+    assert all(names.index(needed) < names.index(name) for name in needs for needed in needs[name])
+    for name in needs:
+        assert downstream(needs, name) == {other for other in needs if name in upstream(needs, other)}
+
+
+# --- plans as JSON -------------------------------------------------------------------------------
+
+text = st.text(max_size=8)
+scalars = text | st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
+some = st.none() | text
+actions = st.one_of(
+    st.builds(model.Sql, connection=some, statement=text),
+    st.builds(
+        model.Run, command=st.tuples(text, text), env=st.dictionaries(text, text, max_size=2), build=some
+    ),
+    st.builds(model.Service, command=st.tuples(text), port=st.none() | st.integers(1, 65535), health=some),
+    st.builds(model.Download, url=some, to=text, headers=st.dictionaries(text, text, max_size=2)),
+    st.builds(model.Trigger, pipeline=text, params=st.dictionaries(text, st.none() | scalars, max_size=3)),
+    st.builds(
+        model.Check,
+        query=some,
+        accepted=st.dictionaries(text, st.lists(scalars, max_size=3).map(tuple), max_size=2),
+        rows=st.none() | st.builds(model.RowCount, exactly=st.none() | st.integers(0)),
+    ),
+    st.builds(
+        model.Copy,
+        source=st.builds(model.Source, connection=some, table=some, path=some),
+        destination=st.builds(model.Destination, path=some, key=st.tuples(text)),
+        max_bad_rows=st.none() | st.integers(0) | st.just("1%"),
+        validate=st.builds(
+            model.Validate,
+            columns=st.dictionaries(
+                text, st.builds(model.ColumnRules, min=st.none() | st.integers() | text), max_size=2
+            ),
+        ),
+    ),
+)
+plans = st.builds(
+    model.Plan,
+    project=text,
+    pipeline=text,
+    start=st.none() | st.datetimes(timezones=st.just(UTC)),
+    params=st.dictionaries(text, st.none() | scalars, max_size=4),
+    connections=st.dictionaries(text, st.builds(model.Connection, type=text), max_size=2),
+    tasks=st.lists(
+        st.builds(
+            model.Task,
+            name=text,
+            needs=st.tuples(text),
+            action=actions,
+            timeout=st.none() | st.floats(0, 9e9),
+        ),
+        max_size=3,
+    ).map(tuple),
+)
+
+
+def typed(value: Any) -> Any:
+    """The value with its types, for in Python 1 == 1.0 == True."""
+    if isinstance(value, dict):
+        return {key: typed(item) for key, item in value.items()}
+    return (type(value), value)
+
+
+@given(plans)
+@settings(max_examples=50)
+def test_a_plan_survives_its_json(plan: model.Plan) -> None:
+    again = from_json(to_json(plan))
+    assert again == plan
+    assert typed(again.params) == typed(plan.params)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("", "this is no plan"),
+        ("[]", "this is no plan"),
+        ("{}", "this is no plan"),
+        ('{"version": 99}', "has version 99, expected"),
+        ('{"version": 1, "project": 5}', "this is no plan"),
+    ],
+)
+def test_what_is_no_plan_is_refused(document: str, message: str) -> None:
+    with pytest.raises(FatalError, match=message):
+        from_json(document)
+
+
+def test_a_thousand_pipelines_compile(project: Project) -> None:
+    text = Path(__file__).with_name("typical.yaml").read_text(encoding="utf-8")
+    root = project(
+        {"windlass.yaml": PROJECT}
+        | {f"pipelines/p{i}.yaml": text.replace("pipeline: p", f"pipeline: p{i}") for i in range(1000)}
+    )
+    plans = compile_project(load_project(root))
+    assert len(plans) == 1000
+    assert {len(plan.tasks) for plan in plans.values()} == {6}
