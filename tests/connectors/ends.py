@@ -68,7 +68,7 @@ class Kit:
 
     def rows(self, kind: str) -> list[Row]:
         """What is in the destination, in order of the ids."""
-        return sorted(canonical(row) for row in self._found(kind))
+        return sorted(canonical(row) for row in self.raw(kind))
 
     # --- making ---
 
@@ -130,7 +130,8 @@ class Kit:
 
     # --- looking ---
 
-    def _found(self, kind: str) -> Iterable[Any]:
+    def raw(self, kind: str) -> Iterable[Any]:
+        """The same, as the end says it."""
         names, folder = 'id, name, amount, ok, day, "at"', self.copier.folder
         if kind == "postgres":
             return self.postgres.rows(f"SELECT {names} FROM target")
@@ -150,7 +151,8 @@ class Kit:
                 return [tuple(row[name] or None for name in NAMES) for row in csv.DictReader(lines)]
         text = file.read_text("utf-8")
         records = json.loads(text) if kind == "json" else [json.loads(v) for v in text.split("\n") if v]
-        return [tuple(row[name] for name in NAMES) for row in records]
+        assert all(tuple(row) == NAMES and type(row["id"]) is int for row in records)
+        return [tuple(row.values()) for row in records]
 
 
 def literal(value: object) -> str:

@@ -11,7 +11,7 @@ import pytest
 from tests.connectors.conftest import Copier, Database
 from tests.connectors.ends import NEW, OLD, Kit, Row
 from windlass.errors import FatalError
-from windlass.plan.model import Mode, Source
+from windlass.plan.model import Destination, Mode, Source
 
 ENDS = ("postgres", "sqlite", "duckdb", "csv", "json", "ndjson", "parquet")
 DATABASES = ("postgres", "sqlite", "duckdb")
@@ -175,3 +175,49 @@ def test_a_failed_copy_leaves_nothing_behind(kit: Kit, to: str) -> None:
         "SELECT relname FROM pg_class WHERE relname LIKE '%staging%' OR relname LIKE '%_new_%'"
     )
     assert tables == []
+
+
+KEPT: dict[str, tuple[str, str, str]] = {
+    "ndjson": ('{"id":1,"x":"007","o":{"a":[1]}}\n', '{"id":2,"x":"1"}\n', '{"id":2,"x":"1","o":null}\n'),
+    "csv": ('id,x\n007,"1.50"\n+8,T\n', "id,x\n9,y\n", "9,y\n"),
+}
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_rows_that_stay_in_a_file_are_as_they_were(kit: Kit, kind: str) -> None:
+    old, new, added = KEPT[kind]
+    file = kit.copier.folder / f"target.{kind}"
+    file.write_text(old)
+    (kit.copier.folder / f"new.{kind}").write_text(new)
+    kit.copier(Source(path=f"new.{kind}"), kit.destination(kind, "append"))
+    assert file.read_text().replace('"', "") == (old + added).replace('"', "")
+
+
+REFUSED = {
+    "ragged.csv": "id,x\n1,a\n2\n",
+    "mixed.ndjson": '{"id":1}\n{"id":"x"}\n',
+    "malformed.ndjson": '{"id":1}\nhello\n',
+    "rounded.ndjson": '{"id":1,"x":{"y":0.12345678901234567890}}\n',
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("mode", ["append", "merge"])
+def test_a_file_whose_rows_would_not_stay_as_they_are_is_refused(kit: Kit, name: str, mode: Mode) -> None:
+    (kit.copier.folder / name).write_text(REFUSED[name])
+    (kit.copier.folder / "new.csv").write_text("id\n5\n")
+    destination = Destination(path=name, mode=mode, key=("id",) if mode == "merge" else ())
+    with pytest.raises(FatalError, match=f"{name} cannot be written anew"):
+        kit.copier(Source(path="new.csv"), destination)
+    assert (kit.copier.folder / name).read_text() == REFUSED[name]
+
+
+@pytest.mark.parametrize("to", ENDS)
+def test_a_merge_leaves_the_columns_that_it_does_not_bring(kit: Kit, to: str) -> None:
+    kit.copier(kit.source("parquet", OLD), kit.destination(to))
+    (kit.copier.folder / "new.csv").write_text("id,name\n1,Augusta\n4,new\n")
+    kit.copier(Source(path="new.csv"), kit.destination(to, "merge"))
+    found = {int(row[0]): row[1:5] for row in kit.raw(to)}
+    assert found[1][0] == "Augusta"
+    assert str(found[1][3]) == "2020-01-01"
+    assert found[4][3] is None

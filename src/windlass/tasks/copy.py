@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from windlass.connections import Address
 from windlass.connectors.protocol import Meter
@@ -87,10 +90,29 @@ def _deliver(file: Path, job: Job, to: QuarantineTo | None) -> None:
         temporary.replace(target)
         return
     columns = tuple(SelectColumn(name=n, source=n, type=t) for n, t in _QUARANTINE_COLUMNS.items())
-    rows = Copy(
-        source=Source(path=str(file), format="ndjson"),
-        destination=Destination(connection=to.connection, table=to.table, mode="merge", key=("id",)),
-        select=columns,
-    )
-    identity = replace(job.identity, task=f"{job.identity.task}.quarantine")
-    copy(replace(job, copy=rows, identity=identity, quarantine_file=None, deliver=None))
+    with TemporaryDirectory(prefix="windlass-") as folder:
+        rows = Copy(
+            source=Source(path=str(_without_nul(file, Path(folder))), format="ndjson"),
+            destination=Destination(connection=to.connection, table=to.table, mode="merge", key=("id",)),
+            select=columns,
+        )
+        identity = replace(job.identity, task=f"{job.identity.task}.quarantine")
+        copy(replace(job, copy=rows, identity=identity, quarantine_file=None, deliver=None))
+
+
+def _without_nul(file: Path, folder: Path) -> Path:
+    """The file with `\\x00` for each NUL, which may be why the row is bad: some databases cannot store it."""
+    target = folder / file.name
+    with file.open(encoding="utf-8") as lines, target.open("w", encoding="utf-8") as out:
+        for line in lines:
+            row = json.loads(line) if "\\u0000" in line else None
+            out.write(line if row is None else json.dumps(_escaped(row), ensure_ascii=False) + "\n")
+    return target
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "\\x00")
+    if isinstance(value, dict):
+        return {_escaped(name): _escaped(inner) for name, inner in value.items()}
+    return [_escaped(inner) for inner in value] if isinstance(value, list) else value

@@ -12,11 +12,13 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from windlass import failpoints
 from windlass.connectors.disk import disk_errors
 from windlass.connectors.files.formats import format_of
+from windlass.connectors.files.kept import KeptRows, with_values_that_stay
 from windlass.connectors.files.manifest import Manifest, sync
 from windlass.connectors.files.writing import FileWriter, Run, compression_for
 from windlass.connectors.protocol import (
@@ -84,7 +86,7 @@ class FileDestination:
     def columns(self, scratch: Scratch) -> list[Column] | None:
         if not self._keeps_rows:
             return None
-        found = self._existing().columns(scratch, infer=False)
+        found = self._kept.columns(scratch)
         return [self.storable(Column(column.name, column.type)) for column in found]
 
     def storable(self, column: Column) -> Column:
@@ -144,9 +146,9 @@ class FileDestination:
             counts.written = self._write_folder(query, run, meter)
         elif self._keeps_rows:
             staged = self._stage(query, run, counts, scratch)
-            old = self._existing().relation(scratch)
-            both = f"SELECT * FROM {old} UNION ALL BY NAME SELECT * FROM {staged}"
+            both = f"{self._kept.query(scratch)} UNION ALL BY NAME SELECT * FROM {staged}"
             self._writer.write_file(self._temporary, both, scratch.rows, meter)
+            self._kept.check(scratch)
         else:
             counts.written = self._writer.write_file(self._temporary, query, run, meter)
         counts.bytes = _size(self._temporary)
@@ -172,19 +174,22 @@ class FileDestination:
         staged = self._without_bad_keys(rows, staged, counts, scratch)
         names = ", ".join(identifier(column.name) for column in rows.columns)
         key = ", ".join(map(identifier, self._end.key))
-        old = (
-            f"(SELECT * FROM {self._existing().relation(scratch)})"
-            if self._keeps_rows
-            else f"(SELECT * FROM {staged} LIMIT 0)"
-        )
+        old = f"(SELECT * FROM {staged} LIMIT 0)"
+        if self._keeps_rows:
+            old = f"({self._kept.query(scratch)})"
         same = f"(SELECT {names} FROM {staged} INTERSECT ALL SELECT {names} FROM {old})"
         counts.unchanged = scratch.value(f"SELECT count(*) FROM {same}")
         known = scratch.value(f"SELECT count(*) FROM {staged} SEMI JOIN {old} USING ({key})")
         counts.updated, counts.inserted = known - counts.unchanged, counts.written - known
+        if self._keeps_rows:
+            brought = [column.name for column in rows.columns]
+            staged = with_values_that_stay(staged, old, self._end.key, brought, self._kept.columns(scratch))
         both = (
             f"SELECT * FROM {old} ANTI JOIN {staged} USING ({key}) UNION ALL BY NAME SELECT * FROM {staged}"
         )
         self._writer.write_file(self._temporary, both, scratch.rows, meter)
+        if self._keeps_rows:
+            self._kept.check(scratch)
 
     def _without_bad_keys(self, rows: Rows, staged: str, counts: Counts, scratch: Scratch) -> str:
         """Set rows aside whose key is NULL or occurs more than once: which of them should win?"""
@@ -217,11 +222,9 @@ class FileDestination:
     def _keeps_rows(self) -> bool:
         return not self._is_folder and self._end.mode in ("append", "merge") and self._path.exists()
 
-    def _existing(self) -> Source:
-        from windlass.connectors.files import open_source
-
-        end = plan.Source(path=self._end.path, format=self._kind, csv=self._end.csv)
-        return open_source(end, self._path)
+    @cached_property
+    def _kept(self) -> KeptRows:
+        return KeptRows(self._end, self._kind, self._path)
 
     def _check_possible(self) -> None:
         path, mode = str(self._end.path), self._end.mode

@@ -12,7 +12,8 @@ import codecs
 import json
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from windlass.errors import FatalError, WindlassError, did_you_mean
 
 __all__ = ["JsonSource"]
 
+_NOT_ONLY_TEXT = "values of several types, or numbers that only text holds"
 _LARGE_RECORD, _LARGEST_RECORD = 16 << 20, 128 << 20
 _HEAD = 1 << 16
 _LARGEST_MENDED = 64 << 20
@@ -143,9 +145,7 @@ class JsonSource:
         numbers = [column.name for column in columns if column.guess == "number"]
         texts = ", ".join(_extract(column) for column in columns if column.guess == "number")
         types = infer_types(scratch, f"(SELECT {texts} FROM {self._records()})", numbers)
-        return [
-            Column(c.name, c.type, guess=types[c.name] if c.guess == "number" else c.guess) for c in columns
-        ]
+        return [_narrowed(column, types) for column in columns]
 
     def _prepare(self, scratch: Scratch) -> None:
         """Bring files that DuckDB cannot read as they are, or only slowly, into shape."""
@@ -348,7 +348,14 @@ def _column(name: str, kinds: set[str]) -> Column:
         return Column(name, "VARCHAR", guess="BOOLEAN")
     if kinds and kinds <= {"BIGINT", "UBIGINT", "DOUBLE"}:
         return Column(name, "VARCHAR", guess="number")
-    return Column(name, "VARCHAR")
+    return Column(name, "VARCHAR", native="" if kinds <= {"VARCHAR"} else _NOT_ONLY_TEXT)
+
+
+def _narrowed(column: Column, types: Mapping[str, str | None]) -> Column:
+    if column.guess != "number":
+        return column
+    kind = types[column.name]
+    return replace(column, guess=kind, native="" if kind else _NOT_ONLY_TEXT)
 
 
 def _extract(column: Column) -> str:

@@ -1,0 +1,83 @@
+"""The rows of a file that stay when others are appended to it or merged into it.
+
+The file is written anew, so they are read like a source, and must come out as they were: a file with a
+row that the reader would not understand, or would understand otherwise, is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from windlass.connectors.protocol import Column, Source
+from windlass.connectors.scratch import Scratch, identifier
+from windlass.errors import FatalError
+from windlass.plan import model as plan
+
+__all__ = ["KeptRows", "with_values_that_stay"]
+
+
+class KeptRows:
+    """The rows that are in a destination's file."""
+
+    def __init__(self, end: plan.Destination, kind: plan.FileFormat, path: Path) -> None:
+        from windlass.connectors.files import open_source
+
+        self._source: Source = open_source(plan.Source(path=end.path, format=kind, csv=end.csv), path)
+        self._name = str(end.path)
+        self._is_json = kind in ("json", "ndjson")
+        self._columns: list[Column] | None = None
+
+    def columns(self, scratch: Scratch) -> list[Column]:
+        """The columns; those of CSV are text, so that nothing is written in another way."""
+        if self._columns is None:
+            found = self._source.columns(scratch, infer=self._is_json)
+            self._columns = [self._column(column) for column in found]
+            self._check_rows(scratch)
+        return self._columns
+
+    def query(self, scratch: Scratch) -> str:
+        """A SELECT of the rows."""
+        values = ", ".join(
+            f"CAST({identifier(column.name)} AS {column.type}) AS {identifier(column.name)}"
+            for column in self.columns(scratch)
+        )
+        return f"SELECT {values} FROM {self._source.relation(scratch)}"
+
+    def check(self, scratch: Scratch) -> None:
+        """Raise FatalError when the reader left a row out, once a query was read to its end."""
+        rejected = self._source.rejected(scratch)
+        if rejected:
+            raise self._refusal(str(rejected[0]))
+
+    def _column(self, column: Column) -> Column:
+        if not self._is_json:
+            return Column(column.name, column.type)
+        if column.native:
+            raise self._refusal(f"{column.name!r} has {column.native}")
+        return Column(column.name, column.guess or column.type)
+
+    def _check_rows(self, scratch: Scratch) -> None:
+        for test, _, message in self._source.faults():
+            sql = f"SELECT count(*) FROM {self._source.relation(scratch)} WHERE {test}"
+            if scratch.value(sql):
+                raise self._refusal(message)
+
+    def _refusal(self, what: str) -> FatalError:
+        return FatalError(
+            f"{self._name} cannot be written anew with all its rows as they are: {what}",
+            hint="mend the file, or use `mode: replace`",
+        )
+
+
+def with_values_that_stay(
+    staged: str, old: str, key: Sequence[str], columns: Sequence[str], kept: Sequence[Column]
+) -> str:
+    """The staged rows, with the old values of the columns that they do not bring."""
+    missing = [column.name for column in kept if column.name not in columns]
+    if not missing:
+        return staged
+    keys = ", ".join(map(identifier, key))
+    values = ", ".join(map(identifier, missing))
+    known = f"(SELECT DISTINCT ON ({keys}) {keys}, {values} FROM {old})"
+    return f"(SELECT s.*, {values} FROM {staged} AS s LEFT JOIN {known} AS o USING ({keys}))"

@@ -1,0 +1,145 @@
+"""Quarantine by the command line: list, show, mend, replay; and quarantines that are tables or files."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Output
+from tests.connectors.conftest import Database
+
+CSV = b'id,name\n1,Ada\n2\ntwo,Grace\n4,"Ed\nsger\n'
+
+
+def files(to: str, quarantine: str = "", source: str = "in.csv") -> dict[str, str]:
+    return {
+        "windlass.yaml": "project: test\nconnections:\n  pg: {type: postgres}\n  lite: {type: sqlite}\n",
+        "pipelines/p.yaml": f"""
+pipeline: p
+tasks:
+  load:
+    copy:
+      from: {{path: {source}, columns: {{id: bigint, name: text}}}}
+      to: {to}
+      on_bad_row: quarantine
+      {quarantine}
+""",
+    }
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "{connection: pg, table: t, mode: append}",
+        "{connection: lite, table: t, mode: append}",
+        "{connection: pg, table: t, mode: merge, key: id}",
+        "{path: out.ndjson, mode: append}",
+    ],
+    ids=["postgres", "sqlite", "merge", "file"],
+)
+def test_mended_rows_are_loaded_once(
+    windlass: Callable[..., Output], project: Callable[..., Path], postgres: Database, to: str
+) -> None:
+    root = project(files(to))
+    (root / "in.csv").write_bytes(CSV)
+    env = {"WINDLASS_CONN_PG": postgres.address.uri(), "WINDLASS_CONN_LITE": f"sqlite:///{root}/file.db"}
+
+    def run(*arguments: str | Path) -> Any:
+        done = windlass("-C", root, *arguments, "--json", env=env)
+        assert done.code == 0, done.stderr
+        return done.json
+
+    ran = run("run", "p")
+    assert [(t["rows_read"], t["rows_written"], t["rows_quarantined"]) for t in ran["tasks"]] == [(4, 1, 3)]
+    [listed] = run("quarantine", "list")
+    assert (listed["task"], listed["rows"]) == ("load", 3)
+    shown = run("quarantine", "show", ran["run_id"], "load")
+    assert {row["reason"] for row in shown} == {"ragged_row", "type_mismatch", "unterminated_quote"}
+    replay = ("quarantine", "replay", ran["run_id"], "load")
+    assert run(*replay) == {"loaded": 0, "left": 3}
+    mend: dict[str, Any] = {
+        "ragged_row": {"raw": "2,Bob"},
+        "type_mismatch": {"record": {"id": 3, "name": "Grace"}},
+    }
+    mended = root / "mended.ndjson"
+    lines = [json.dumps({**row, **mend.get(row["reason"], {})}) + "\n" for row in shown]
+    mended.write_text("".join(lines))
+    assert run(*replay, "--file", mended) == {"loaded": 2, "left": 1}
+    assert run(*replay, "--file", mended) == {"loaded": 0, "left": 1}
+    assert sorted(loaded(root, postgres, to)) == [(1, "Ada"), (2, "Bob"), (3, "Grace")]
+
+
+def loaded(root: Path, postgres: Database, to: str) -> list[tuple[Any, ...]]:
+    if "pg" in to:
+        return postgres.rows("SELECT id, name FROM t")
+    if "lite" in to:
+        connection = sqlite3.connect(root / "file.db")
+        found = connection.execute("SELECT id, name FROM t").fetchall()
+        connection.close()
+        return found
+    return [tuple(json.loads(line).values()) for line in (root / "out.ndjson").read_text().splitlines()]
+
+
+def test_a_replay_keeps_every_digit_and_every_name(
+    windlass: Callable[..., Output], project: Callable[..., Path], postgres: Database
+) -> None:
+    root = project(files("{connection: pg, table: t, mode: append}", source="in.ndjson"))
+    text = '{"id": 1, "name": "a"}\n{"id": 2, "name": 0.12345678901234567890}\n{"id": 3, "name": "x", "name": "y"}\n'
+    (root / "in.ndjson").write_text(text)
+    (root / "pipelines" / "p.yaml").write_text(
+        (root / "pipelines" / "p.yaml").read_text().replace(", columns: {id: bigint, name: text}", "")
+    )
+    env = {"WINDLASS_CONN_PG": postgres.address.uri()}
+    ran = windlass("-C", root, "run", "p", "--json", env=env).json
+    assert ran["tasks"][0]["rows_quarantined"] == 2
+    replayed = windlass("-C", root, "quarantine", "replay", ran["run_id"], "load", "--json", env=env)
+    assert replayed.json == {"loaded": 0, "left": 2}
+    assert postgres.rows("SELECT * FROM t") == [(1, "a")]
+
+
+@pytest.mark.parametrize(
+    "where", ["{connection: pg, table: bad_rows}", "{connection: lite, table: bad_rows}"]
+)
+def test_a_quarantine_can_be_a_table_and_a_second_run_adds_to_it(
+    windlass: Callable[..., Output], project: Callable[..., Path], postgres: Database, where: str
+) -> None:
+    root = project(files("{path: out.parquet}", f"quarantine: {where}"))
+    (root / "in.csv").write_bytes(CSV)
+    env = {"WINDLASS_CONN_PG": postgres.address.uri(), "WINDLASS_CONN_LITE": f"sqlite:///{root}/file.db"}
+    for _ in range(2):
+        assert windlass("-C", root, "run", "p", env=env).code == 0
+    query = "SELECT reason, count(*) AS n, count(DISTINCT run) AS runs FROM bad_rows GROUP BY reason ORDER BY reason"
+    if "pg" in where:
+        found = postgres.rows(query)
+    else:
+        connection = sqlite3.connect(root / "file.db")
+        found = connection.execute(query).fetchall()
+        connection.close()
+    assert found == [("ragged_row", 2, 2), ("type_mismatch", 2, 2), ("unterminated_quote", 2, 2)]
+
+
+def test_a_nul_does_not_keep_a_row_out_of_a_quarantine_in_postgres(
+    windlass: Callable[..., Output], project: Callable[..., Path], postgres: Database
+) -> None:
+    to = "{connection: pg, table: t, mode: append}"
+    root = project(files(to, "quarantine: {connection: pg, table: bad_rows}"))
+    (root / "in.csv").write_bytes(b"id,name\n1,Ada\n2,x\x00y\n3,z\x00,w\n")
+    env = {"WINDLASS_CONN_PG": postgres.address.uri()}
+    done = windlass("-C", root, "run", "p", "--json", env=env)
+    assert done.code == 0, done.stderr
+    query = "SELECT reason, value, raw FROM bad_rows ORDER BY line"
+    assert postgres.rows(query) == [("nul_in_text", r"x\x00y", None), ("ragged_row", None, r"3,z\x00,w")]
+
+
+def test_a_quarantine_can_be_a_file_of_the_workspace(
+    windlass: Callable[..., Output], project: Callable[..., Path]
+) -> None:
+    root = project(files("{path: out.parquet}", "quarantine: {path: bad/rows.ndjson}"))
+    (root / "in.csv").write_bytes(CSV)
+    assert windlass("-C", root, "run", "p").code == 0
+    assert len((root / "bad" / "rows.ndjson").read_text().splitlines()) == 3
