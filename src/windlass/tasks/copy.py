@@ -6,11 +6,11 @@ import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from windlass.connections import Address
 from windlass.connectors.protocol import Meter
+from windlass.connectors.temporary import TemporaryFolder
 from windlass.engine import CopyResult, Identity, Job
 from windlass.engine.copying import copy
 from windlass.plan.model import Copy, Destination, Plan, QuarantineTo, SelectColumn, Source
@@ -90,9 +90,9 @@ def _deliver(file: Path, job: Job, to: QuarantineTo | None) -> None:
         temporary.replace(target)
         return
     columns = tuple(SelectColumn(name=n, source=n, type=t) for n, t in _QUARANTINE_COLUMNS.items())
-    with TemporaryDirectory(prefix="windlass-") as folder:
+    with TemporaryFolder(job.scratch_folder) as folder:
         rows = Copy(
-            source=Source(path=str(_without_nul(file, Path(folder))), format="ndjson"),
+            source=Source(path=str(_without_nul(file, folder)), format="ndjson"),
             destination=Destination(connection=to.connection, table=to.table, mode="merge", key=("id",)),
             select=columns,
         )
