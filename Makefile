@@ -17,7 +17,7 @@ demo: .venv/.demo ## run the three example projects
 	@$(RUN)/python examples/demo.py
 
 test: .venv/.dev ## run every test
-	$(RUN)/pytest -q -n $(or $(WORKERS),auto) --dist worksteal
+	$(RUN)/pytest -n $(or $(WORKERS),auto) --dist worksteal
 
 lint: .venv/.dev ## format, lint, types, layers, spelling
 	$(RUN)/ruff format --check
