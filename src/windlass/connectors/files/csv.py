@@ -8,15 +8,15 @@ which line ends of several kinds are mixed. What it gets wrong without a word is
 from __future__ import annotations
 
 import codecs
-import csv
-import io
 import itertools
-import shutil
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from windlass import logs
+from windlass.connectors.files.csv_header import Dialect, not_utf8, read_header
+from windlass.connectors.files.csv_rewriting import from_first_record, to_one_line_end, to_utf8
 from windlass.connectors.files.gathering import Content, Origins, are_many_small, gather
 from windlass.connectors.files.infer import infer_types
 from windlass.connectors.files.locate import RecordLocator, line_numbers
@@ -37,8 +37,6 @@ __all__ = ["CsvSource"]
 
 _WHOLE = 64 << 20  # files up to this size are looked at whole to infer types; of larger ones, a sample
 _SAMPLE_ROWS = 20_000
-_HEAD = 1 << 20
-_DELIMITERS = (",", ";", "\t", "|")
 _LONGEST_LINE, _LONGER_LINE = 2 << 20, 160 << 20
 _NOT_CLOSED = "a quoted field is not closed"
 _NOTED = 10_000  # bytes of a rejected line that DuckDB notes
@@ -63,14 +61,13 @@ class CsvSource:
     def __init__(self, files: InputFiles, end: Source) -> None:
         self.name = files.written
         self.cursor: str | None = None
-        self._files, self._options, self._declared = files, end.csv, end.columns
+        self._files, self._declared, self._null = files, end.columns, end.csv.null
         self._paths = list(files.paths)
         self._originals = {str(path): path for path in files.paths}
         self._origins: dict[str, Origins] = {}
-        self._encoding = _encoding_of(files.paths[0], self._options.encoding)
-        self._delimiter = self._options.delimiter or _delimiter_of(files.paths[0], self._encoding)
-        self._leading_blank_lines: set[int] = set()
-        self._header = self._read_header(files.paths[0])
+        self._dialect = Dialect.of(files.paths[0], end.csv)
+        self._header, blank_lines = read_header(files.paths[0], self._dialect)
+        self._blank_lines = {blank_lines}
         self._sample_only = files.size() > _WHOLE
         self._longest_line = _LONGEST_LINE
         self._rejects = ""
@@ -124,16 +121,16 @@ class CsvSource:
 
     def relation(self, scratch: Scratch) -> str:
         self._rejects = scratch.new_name()
-        options = self._options
+        dialect = self._dialect
         columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self._header)
         settings = {
             "columns": f"{{{columns}}}",
-            "header": literal(options.header),
-            "skip": str(max(self._leading_blank_lines) if options.header else 0),
-            "delim": literal(self._delimiter),
-            "quote": literal(options.quote),
-            "escape": literal(options.escape or options.quote),
-            "nullstr": literal(options.null),
+            "header": literal(dialect.header),
+            "skip": str(max(self._blank_lines) if dialect.header else 0),
+            "delim": literal(dialect.delimiter),
+            "quote": literal(dialect.quote),
+            "escape": literal(dialect.escape or dialect.quote),
+            "nullstr": literal(self._null),
             "allow_quoted_nulls": "false",
             "auto_detect": "false",
             "store_rejects": "true",
@@ -169,7 +166,7 @@ class CsvSource:
         self._bad = []
         for path, of_path in itertools.groupby(errors, key=lambda error: str(error[0])):
             with open_bytes(Path(path)) as file:
-                records = Records(file, self._options.quote)
+                records = Records(file, self._dialect.quote)
                 self._bad += [self._rejected_row(records, *error[:5]) for error in of_path]
         self._bad += self._unterminated()
         for row in self._bad:
@@ -199,7 +196,9 @@ class CsvSource:
     def _unterminated(self) -> Iterator[BadRow]:
         known = {(row.source, row.offset) for row in self._bad}
         for path in map(str, self._paths if self._in_one_piece else self._odd):
-            found = unterminated(Path(path), self._delimiter, self._options.quote, self._options.escape)
+            found = unterminated(
+                Path(path), self._dialect.delimiter, self._dialect.quote, self._dialect.escape
+            )
             if found is not None and (path, found[0]) not in known:
                 yield BadRow(
                     Reason.UNTERMINATED_QUOTE,
@@ -218,10 +217,10 @@ class CsvSource:
         noted = len(line.encode())
         data = records.read(position - 1, noted if 0 < noted < _NOTED else None)
         if reason is Reason.WRONG_ENCODING:
-            message = _not_utf8(data, self._original(path, position - 1)[1]) or "the line is not UTF-8"
+            message = not_utf8(data, self._original(path, position - 1)[1]) or "the line is not UTF-8"
         elif (
             reason in (Reason.MALFORMED_CSV, Reason.TYPE_MISMATCH)
-            and data.count(self._options.quote.encode()) % 2
+            and data.count(self._dialect.quote.encode()) % 2
         ):
             reason, message = Reason.UNTERMINATED_QUOTE, _NOT_CLOSED
         elif reason is Reason.MALFORMED_CSV:
@@ -241,11 +240,11 @@ class CsvSource:
             if row.ordinal is not None and row.line is None:
                 locator = locator or RecordLocator(
                     self._paths,
-                    self._delimiter,
-                    self._options.quote,
-                    self._options.escape,
+                    self._dialect.delimiter,
+                    self._dialect.quote,
+                    self._dialect.escape,
                     columns=len(self._header),
-                    header=self._options.header,
+                    header=self._dialect.header,
                 )
                 found = locator.find(row.ordinal)
                 if found is not None:
@@ -271,7 +270,8 @@ class CsvSource:
                 return True
         if _MIXED_LINE_ENDS in error.message and not self._line_ends_rewritten:
             self._line_ends_rewritten = True
-            self._rewrite(scratch, self._to_one_line_end)
+            change = partial(to_one_line_end, quote=self._dialect.quote.encode())
+            self._rewrite(scratch, change, "its line ends are of several kinds")
             return True
         return False
 
@@ -282,43 +282,45 @@ class CsvSource:
         if self._prepared:
             return
         self._prepared = True
-        if are_many_small(self._paths, self._files.size()) and codecs.lookup(self._encoding).name == "utf-8":
+        if are_many_small(self._paths, self._files.size()) and self._dialect.is_utf8:
             self._gather(scratch)
         for path in self._paths[1:]:
             if str(path) not in self._origins:
                 self._check_header(path)
-        if self._options.header and len(self._leading_blank_lines) > 1:
-            self._rewrite(scratch, self._from_first_record)
-            self._leading_blank_lines = {0}
+        if self._dialect.header and len(self._blank_lines) > 1:
+            self._rewrite(scratch, from_first_record, "it begins with blank lines, and others do not")
+            self._blank_lines = {0}
         unpacked = unpack_bz2(self._paths, scratch)
         for copy, path in zip(unpacked, self._paths, strict=True):
             self._originals[str(copy)] = self._originals[str(path)]
         self._paths = unpacked
-        if codecs.lookup(self._encoding).name != "utf-8":
-            self._rewrite(scratch, self._to_utf8)
-        self._look = LineEndsInQuotes(self._paths, self._options.quote)
+        if not self._dialect.is_utf8:
+            change = partial(to_utf8, encoding=self._dialect.encoding)
+            self._rewrite(scratch, change, f"it is in {self._dialect.encoding}")
+        self._look = LineEndsInQuotes(self._paths, self._dialect.quote)
         if self._look.begin():
             self._look, self._in_one_piece = None, True
 
     def _check_header(self, path: Path) -> None:
-        header = self._read_header(path)
-        if header != self._header:
+        names, blank_lines = read_header(path, self._dialect)
+        self._blank_lines.add(blank_lines)
+        if names != self._header:
             raise FatalError(
-                f"{path.name} has the columns {', '.join(header)}, and {self._files.paths[0].name} has "
+                f"{path.name} has the columns {', '.join(names)}, and {self._files.paths[0].name} has "
                 f"{', '.join(self._header)}",
                 hint="copy files with different columns one by one",
             )
 
     def _gather(self, scratch: Scratch) -> None:
         """Put small files together, under the header of the first."""
-        quote, header = self._options.quote.encode(), self._options.header
+        quote, header = self._dialect.quote.encode(), self._dialect.header
         with open_bytes(self._paths[0]) as file:
             data = file.read().removeprefix(codecs.BOM_UTF8)
         first = data[: first_record_end(data, quote)] if header else b""
 
         def content_of(path: Path, data: bytes) -> Content | None:
             kind = line_end_of(data)
-            if kind is None or self._options.escape or data.count(quote) % 2 or data[:1] in (b"\r", b"\n"):
+            if kind is None or self._dialect.escape or data.count(quote) % 2 or data[:1] in (b"\r", b"\n"):
                 return None
             mark = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
             skipped = first_record_end(data, quote, mark) if header else mark
@@ -337,100 +339,25 @@ class CsvSource:
         self._paths, self._origins = gathered.paths, gathered.origins
         self._originals.update((path, Path(path)) for path in gathered.origins)
 
-    def _rewrite(self, scratch: Scratch, change: Callable[[IO[bytes], IO[bytes]], None]) -> None:
+    def _rewrite(
+        self, scratch: Scratch, change: Callable[[IO[bytes], IO[bytes]], None], because: str
+    ) -> None:
         """Read changed copies of the files instead, from the scratch folder."""
-        logs.info("file_rewritten", file=self.name, because=str(change.__doc__).partition(".")[0])
+        logs.info("file_rewritten", file=self.name, because=because)
         rewritten = []
         for path in self._paths:
             if str(path) in self._origins:  # it is in shape
                 rewritten.append(path)
                 continue
             copy = scratch.folder / f"{scratch.new_name()}.csv"
-            with open_bytes(path) as source, copy.open("wb") as target:
-                change(source, target)
+            try:
+                with open_bytes(path) as source, copy.open("wb") as target:
+                    change(source, target)
+            except FatalError as exc:
+                raise FatalError(f"{self._shown(str(path))}: {exc.message}", hint=exc.hint) from exc
             self._originals[str(copy)] = self._originals[str(path)]
             rewritten.append(copy)
         self._paths = rewritten
-
-    def _from_first_record(self, source: IO[bytes], target: IO[bytes]) -> None:
-        """It begins with blank lines, and others do not."""
-        data = source.read(_HEAD)
-        mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
-        target.write(mark + data.removeprefix(mark).lstrip(b"\r\n"))
-        shutil.copyfileobj(source, target, _HEAD)
-
-    def _to_utf8(self, source: IO[bytes], target: IO[bytes]) -> None:
-        """It is not in UTF-8."""
-        decoder = codecs.getincrementaldecoder(self._encoding)()
-        offset = 0
-        for chunk in iter(lambda: source.read(_HEAD), b""):
-            try:
-                target.write(decoder.decode(chunk).encode())
-            except UnicodeDecodeError as exc:
-                raise FatalError(
-                    f"{self.name} is not {self._encoding}: byte 0x{exc.object[exc.start]:02x} "
-                    f"near offset {offset + exc.start}"
-                ) from exc
-            offset += len(chunk)
-        target.write(decoder.decode(b"", final=True).encode())
-
-    def _to_one_line_end(self, source: IO[bytes], target: IO[bytes]) -> None:
-        """Its line ends are of several kinds."""
-        quote, quoted, held = self._options.quote.encode(), False, b""
-        while chunk := source.read(_HEAD):
-            data = held + chunk
-            held = data[-1:] if data.endswith(b"\r") else b""  # perhaps the first half of a \r\n
-            pieces = data[: len(data) - len(held)].split(quote)
-            for i, piece in enumerate(pieces):
-                if i:
-                    target.write(quote)
-                    quoted = not quoted
-                target.write(piece if quoted else piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
-        target.write(held.replace(b"\r", b"\n"))
-
-    def _read_header(self, path: Path) -> list[str]:
-        """The names of the columns. Also notes how many blank lines stand before them, which differs by file."""
-        text = _head(path, self._encoding)
-        body = text.lstrip("\r\n")
-        if not body:
-            raise FatalError(
-                f"{path.name} has only blank lines", hint="expected at least a header or one row"
-            )
-        blank = len(text[: len(text) - len(body)].splitlines())
-        self._leading_blank_lines.add(blank)
-        first = self._first_record(path, body, blank + 1)
-        if not self._options.header:
-            return [f"column{i}" for i in range(len(first))]
-        names = [name.strip() or f"column{i}" for i, name in enumerate(first)]
-        alike = [name.lower() for name in names]
-        twice = sorted({name for name in names if alike.count(name.lower()) > 1})
-        if twice:
-            raise FatalError(
-                f"{path.name}: the header names {', '.join(map(repr, twice))} more than once",
-                hint="rename the columns, or read the file with `csv: {header: false}` and `select`",
-            )
-        return names
-
-    def _first_record(self, path: Path, body: str, line: int) -> list[str]:
-        escape = self._options.escape
-        doubled = escape is None or escape == self._options.quote
-        reader = csv.reader(
-            io.StringIO(body, newline=""),
-            delimiter=self._delimiter,
-            quotechar=self._options.quote,
-            doublequote=doubled,
-            escapechar=None if doubled else escape,
-            strict=self._options.header,
-        )
-        try:
-            first = next(reader, [])
-        except csv.Error as exc:
-            raise FatalError(f"{path.name}:{line}: the header is no CSV: {exc}") from exc
-        if self._options.header and any("\ufffd" in name for name in first):
-            with open_bytes(path) as file:
-                message = _not_utf8(file.read(_HEAD), 0) or f"it is not {self._encoding}"
-            raise FatalError(f"{path.name}: the header cannot be read: {message}")
-        return first
 
     def _original(self, path: str, offset: int) -> tuple[str, int]:
         """The file that was meant to be read, and the offset in it."""
@@ -441,42 +368,3 @@ class CsvSource:
 
     def _shown(self, path: str) -> str:
         return self._files.name(self._originals[path])
-
-
-def _encoding_of(path: Path, declared: str) -> str:
-    """The declared one; UTF-16 where a byte order mark says so and nothing else was declared."""
-    if declared.lower().replace("_", "-") in ("utf-8", "utf8"):
-        with open_bytes(path) as file:
-            if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-                return "utf-16"
-    return declared
-
-
-def _not_utf8(data: bytes, offset: int) -> str | None:
-    """Which byte is not UTF-8, and where; None if all are."""
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as exc:
-        return (
-            f"byte 0x{data[exc.start]:02x} at offset {offset + exc.start} is not UTF-8; "
-            "if the file is in another encoding, say so: `csv: {encoding: latin-1}` or cp1252"
-        )
-    return None
-
-
-def _delimiter_of(path: Path, encoding: str) -> str:
-    """The candidate that the first line has most of, outside quotes."""
-    line = _head(path, encoding).lstrip("\r\n").splitlines()[:1]
-    unquoted = "".join((line[0] if line else "").split('"')[::2])
-    return max(_DELIMITERS, key=unquoted.count)
-
-
-def _head(path: Path, encoding: str) -> str:
-    try:
-        codecs.lookup(encoding)
-    except LookupError as exc:
-        hint = "expected a name such as utf-8, latin-1, cp1252 or utf-16"
-        raise FatalError(f"unknown encoding {encoding!r}", hint=hint) from exc
-    with open_bytes(path) as file:
-        data = file.read(_HEAD)
-    return data.decode(encoding, "replace").removeprefix("\ufeff")
