@@ -33,8 +33,8 @@ docs: .venv/.dev ## build the manual into site/
 bench: .venv/.bench ## measure against the raw limit and peers
 	$(RUN)/python -m benchmarks
 
-faults: .venv/.dev ## kill a copy at N random moments
-	$(RUN)/pytest tests/faults -k random --faults=$(or $(N),60)
+faults: .venv/.dev ## play N loads that are killed at random moments, from SEED on
+	$(RUN)/pytest tests/faults -k random --faults=$(or $(N),60) $(if $(SEED),--seed=$(SEED))
 
 clean: ## remove everything that was made
 	rm -rf .venv site dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

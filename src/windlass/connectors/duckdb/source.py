@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from windlass.connections import Address
-from windlass.connectors.protocol import BadRow, Column, Interval, RowFault
+from windlass.connectors.protocol import Column, Interval
 from windlass.connectors.scratch import Scratch, identifier, literal
-from windlass.errors import FatalError, WindlassError, did_you_mean
+from windlass.connectors.typed import TypedSource
+from windlass.errors import FatalError, did_you_mean
 from windlass.plan.model import Source
 
 __all__ = ["DuckdbSource"]
 
 
-class DuckdbSource:
+class DuckdbSource(TypedSource):
     """A table or query. Implements `Source`."""
 
     rereadable = True
@@ -69,23 +69,6 @@ class DuckdbSource:
             base = f"({str(self._end.query).rstrip().rstrip(';')}\n)"
         where = " AND ".join(self._conditions)
         return f"(SELECT * FROM {base} WHERE {where})" if where else base
-
-    def faults(self) -> Sequence[RowFault]:
-        return ()
-
-    def record(self) -> str | None:
-        return None
-
-    def rejected(self, scratch: Scratch) -> list[BadRow]:
-        return []
-
-    def locate(self, rows: Iterator[BadRow]) -> Iterator[BadRow]:
-        for row in rows:
-            row.source = self.name
-            yield row
-
-    def recover(self, error: WindlassError, scratch: Scratch) -> bool:
-        return False
 
     def _require(self, scratch: Scratch, name: str) -> Column:
         columns = {column.name: column for column in self.columns(scratch, infer=False)}

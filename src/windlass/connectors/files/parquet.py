@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from windlass.connectors.files.gathering import are_many_small
 from windlass.connectors.files.paths import InputFiles
-from windlass.connectors.protocol import BadRow, Column, Interval, RowFault
+from windlass.connectors.protocol import Column, Interval
 from windlass.connectors.scratch import Scratch, identifier, literal
-from windlass.errors import FatalError, WindlassError, did_you_mean
+from windlass.connectors.typed import TypedSource
+from windlass.errors import FatalError, did_you_mean
 
 __all__ = ["ParquetSource"]
 
@@ -17,7 +18,7 @@ __all__ = ["ParquetSource"]
 _AT_ONCE = 500  # files a scan: DuckDB takes the longer for each, the more there are
 
 
-class ParquetSource:
+class ParquetSource(TypedSource):
     """One or more Parquet files, `name=value` folders included. Implements `Source`."""
 
     rereadable = True
@@ -75,20 +76,3 @@ class ParquetSource:
                 )
                 self._tables.append(table)
         return f"({' UNION ALL BY NAME '.join(f'FROM {table}' for table in self._tables)})"
-
-    def faults(self) -> Sequence[RowFault]:
-        return ()
-
-    def record(self) -> str | None:
-        return None
-
-    def rejected(self, scratch: Scratch) -> list[BadRow]:
-        return []
-
-    def locate(self, rows: Iterator[BadRow]) -> Iterator[BadRow]:
-        for row in rows:
-            row.source = row.source or self.name
-            yield row
-
-    def recover(self, error: WindlassError, scratch: Scratch) -> bool:
-        return False

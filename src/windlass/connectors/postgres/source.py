@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,9 @@ from windlass.connectors.postgres.catalog import (
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.settled import settled_until
 from windlass.connectors.postgres.types import as_read, read_field
-from windlass.connectors.protocol import BadRow, Column, Interval, RowFault
+from windlass.connectors.protocol import Column, Interval
 from windlass.connectors.scratch import Scratch, identifier, literal
+from windlass.connectors.typed import TypedSource
 from windlass.errors import FatalError, WindlassError, did_you_mean
 from windlass.plan.model import Source
 
@@ -36,7 +37,7 @@ _GATHERED = 4 << 20  # bytes that are decoded at once
 _WAITING = 4  # how many of those may wait for the reader of the rows
 
 
-class PostgresSource:
+class PostgresSource(TypedSource):
     """A table or query. Implements `Source`; the relay also uses `pg_columns` and `from_clause`."""
 
     rereadable = False
@@ -122,20 +123,6 @@ class PostgresSource:
         first = next(batches)
         reader = pa.RecordBatchReader.from_batches(first.schema, _chain(first, batches))
         return scratch.register(reader)
-
-    def faults(self) -> Sequence[RowFault]:
-        return ()
-
-    def record(self) -> str | None:
-        return None
-
-    def rejected(self, scratch: Scratch) -> list[BadRow]:
-        return []
-
-    def locate(self, rows: Iterator[BadRow]) -> Iterator[BadRow]:
-        for row in rows:
-            row.source = self.name
-            yield row
 
     def recover(self, error: WindlassError, scratch: Scratch) -> bool:
         if self.failure is not None and error is not self.failure:

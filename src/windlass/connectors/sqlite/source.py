@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from windlass.connections import Address
-from windlass.connectors.protocol import BadRow, Column, Interval, RowFault
+from windlass.connectors.protocol import Column, Interval
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.connectors.sqlite.database import (
     connect_file,
@@ -21,7 +21,8 @@ from windlass.connectors.sqlite.database import (
     table_columns,
     tables,
 )
-from windlass.errors import FatalError, WindlassError, did_you_mean
+from windlass.connectors.typed import TypedSource
+from windlass.errors import FatalError, did_you_mean
 from windlass.plan.model import Source
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _AS_STORED: dict[tuple[str, ...], str] = {
 }
 
 
-class SqliteSource:
+class SqliteSource(TypedSource):
     """A table or query. Implements `Source`."""
 
     rereadable = False
@@ -95,23 +96,6 @@ class SqliteSource:
         schema = pa.schema([(column.name, _ARROW[column.type]()) for column in columns])
         reader = pa.RecordBatchReader.from_batches(schema, self._batches(schema))
         return scratch.register(reader)
-
-    def faults(self) -> Sequence[RowFault]:
-        return ()
-
-    def record(self) -> str | None:
-        return None
-
-    def rejected(self, scratch: Scratch) -> list[BadRow]:
-        return []
-
-    def locate(self, rows: Iterator[BadRow]) -> Iterator[BadRow]:
-        for row in rows:
-            row.source = self.name
-            yield row
-
-    def recover(self, error: WindlassError, scratch: Scratch) -> bool:
-        return False
 
     # --- reading ---
 
