@@ -52,6 +52,6 @@ def test_an_array_without_records_has_no_columns(windlass: Windlass, tmp_path: P
     (tmp_path / "in.json").write_text("[]")
     done = windlass("copy", "in.json", "out.parquet")
     assert done.code == 1
-    assert "in.json has no columns" in done.stderr
+    assert "in.json has no records with fields" in done.stderr
     assert "expected at least one record" in done.stderr
     assert not (tmp_path / "out.parquet").exists()

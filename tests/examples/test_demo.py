@@ -48,7 +48,9 @@ def clone() -> Iterator[Path]:
 
 
 def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "VIRTUAL_ENV"))}
+    # nothing of a `make test` that this may be part of: `make` would say in which folder it is
+    ours = ("WINDLASS_", "VIRTUAL_ENV", "MAKE", "MFLAGS")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"  # there is uv
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300

@@ -194,7 +194,7 @@ def test_columns_are_found_whatever_their_order_and_capitals(linked: Run) -> Non
         ({"drugs.csv": "atccode,drug\n"}, "has a drug in it"),
         ({"drugs.csv": "drug\nETHANOL\n"}, "drugs.parquet has no column 'atccode'; it has drug"),
         ({"drugs.csv": "code,name\n1,ETHANOL\n"}, "has none of the columns drug, scientific_title, title"),
-        ({"drugs.csv": DRUGS, "a.json": "[]"}, "has no columns"),
+        ({"drugs.csv": DRUGS, "a.json": "[]"}, "has no records with fields"),
         ({"drugs.csv": DRUGS, "a.json": '[{"id": 1, "title": "x"}]'}, "a.parquet has no column 'date'"),
         ({"drugs.csv": DRUGS, "a.json": '[{"id": 1}, {"id"'}, "a.json:1:18: "),
     ],

@@ -63,8 +63,9 @@ def test_checks_that_hold_pass_and_are_listed(
         env=environment,
     )
     assert (result["code"], result["tasks"]["a"]["rows_read"]) == (0, 3), result["stderr"]
-    (line,) = windlass("-C", result["root"], "logs", result["run"], "--json").json
-    assert [check["passed"] for check in line["detail"]["checks"]] == [True] * 8
+    log = windlass("-C", result["root"], "logs", result["run"], "--json").json
+    [detail] = [line["detail"] for line in log if line["event"] == "result"]
+    assert [check["passed"] for check in detail["checks"]] == [True] * 8
 
 
 def test_every_check_that_fails_is_told_with_sample_rows(
