@@ -53,5 +53,5 @@ def test_an_array_without_records_has_no_columns(windlass: Windlass, tmp_path: P
     done = windlass("copy", "in.json", "out.parquet")
     assert done.code == 1
     assert "in.json has no records with fields" in done.stderr
-    assert "expected at least one record" in done.stderr
+    assert "expected at least one JSON object" in done.stderr
     assert not (tmp_path / "out.parquet").exists()
