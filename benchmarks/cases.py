@@ -62,6 +62,10 @@ def _between_databases(name: str, data: Data, source: str, target: str, rows: in
         [
             Contender("psql COPY pipe", f"{psql_x} -c '{out}' | {psql_y} -c '{into}'"),
             Contender("windlass", f"{WINDLASS} '{x}?table={source}' '{y}?table={target}'"),
+            Contender(
+                "server's COPY of a file",
+                f"{psql_y} -c \"COPY {target} FROM '{data.binary(source)}' (FORMAT binary)\"",
+            ),
             Contender("ADBC", _peer("adbc_pg_to_pg", x, source, y, target)),
             Contender(
                 "Sling",

@@ -3,6 +3,7 @@
 narrow   5 million rows of `tb_trx_src`: integer, date, bigint
 wide     2 million rows: bigint, numeric, timestamptz, text, jsonb, boolean, double
 wide.csv, wide.parquet   the wide table, 4 million rows of CSV and 2 million of Parquet
+tb_trx_src.bin, wide.bin both tables in the format of binary COPY
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ class Data:
     wide: int
     csv_rows: int
 
+    def binary(self, table: str) -> Path:
+        """The table as a file of binary COPY, which the server can read by itself."""
+        return self.csv.with_name(f"{table}.bin")
+
 
 def make(server: Server, folder: Path, scale: float) -> Data:
     """Fill the database `x`, and write the files; `y` stays empty."""
@@ -52,6 +57,8 @@ def make(server: Server, folder: Path, scale: float) -> Data:
     data = Data(server, folder / "wide.csv", folder / "wide.parquet", narrow, wide, csv_rows)
     _write_csv(data)
     _write_parquet(data)
+    for table in ("tb_trx_src", "wide"):
+        server.sql("x", f"\\copy {table} TO '{data.binary(table)}' WITH (FORMAT binary)")
     reset(server)
     server.sql("x", "CHECKPOINT")
     return data
