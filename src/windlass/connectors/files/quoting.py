@@ -99,27 +99,15 @@ class LineEndsInQuotes:
         import numpy as np
 
         data = np.frombuffer(chunk, np.uint8)
-        quotes = data == self._quote
-        if not quotes.any():
-            self._found |= quoted and (b"\n" in chunk or b"\r" in chunk)
-            return quoted
-        inside = np.frombuffer(np.packbits(quotes).tobytes().translate(_PREFIXES), np.uint8).copy()
-        odd = np.bitwise_xor.accumulate((inside & 1) ^ np.eye(1, len(inside), dtype=np.uint8)[0] * quoted)
-        inside[0] ^= 255 * quoted
-        inside[1:] ^= odd[:-1] * np.uint8(255)
-        line_ends = np.packbits((data == 10) | (data == 13))
-        self._found |= bool((inside & line_ends).any())
+        quotes = (data == self._quote).view(np.uint8)
+        line_ends = np.flatnonzero((data == 10) | (data == 13) if b"\r" in chunk else data == 10)
+        # how many quotes stand before each line end since the one before it, and behind the last; modulo 256
+        between = np.add.reduceat(quotes, np.concatenate(([0], line_ends)), dtype=np.uint8)
+        if len(line_ends) and line_ends[0] == 0:
+            between[0] = 0  # which `reduceat` takes for the byte itself
+        odd = np.bitwise_xor.accumulate(between & 1) ^ quoted
+        self._found |= bool(odd[:-1].any())
         return bool(odd[-1])
-
-
-def _prefixes(byte: int) -> int:
-    """Bit i of the result: whether an odd number of the bits down to i are set."""
-    for shift in (1, 2, 4):
-        byte ^= byte >> shift
-    return byte
-
-
-_PREFIXES = bytes(map(_prefixes, range(256)))
 
 
 def unterminated(path: Path, delimiter: str, quote: str, escape: str | None) -> tuple[int, str] | None:
