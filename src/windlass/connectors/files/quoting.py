@@ -24,7 +24,7 @@ __all__ = ["LineEndsInQuotes", "Records", "first_record_end", "line_end_of", "un
 
 _ONE_PIECE = 4 << 20  # smaller files are read in one piece anyway
 _CHUNK = 256 << 10  # stays in the cache of a core
-_AT_ONCE = 64 << 20  # so much is looked at before the copy begins, the rest while it goes on
+_AT_ONCE = 16 << 20  # so much is looked at before the copy begins, the rest while it goes on
 
 
 class LineEndsInQuotes:
