@@ -94,7 +94,6 @@ def run_command(
     """
     from windlass.cli.display import display_for, print_result
     from windlass.plan.schedule import parse_logical_date
-    from windlass.report import write_report
     from windlass.runner import History, Options, Runner
     from windlass.state_folder import StateFolder
 
@@ -126,9 +125,19 @@ def run_command(
     if as_task:
         _print_as_task(result)
     else:
-        report = write_report(project, [result.run.run_id])
-        print_result(result, report, as_json=as_json)
+        print_result(result, _report(project, result.run.run_id), as_json=as_json)
     return int(result.exit_code)
+
+
+def _report(project: Path, run_id: str) -> Path | None:
+    """The report of a run that has ended. That it cannot be written does not change what became of the run."""
+    from windlass.report import write_report
+
+    try:
+        return write_report(project, [run_id])
+    except WindlassError as exc:
+        logs.warning("no_report", error=str(exc))
+        return None
 
 
 def compile_one(project: Path, pipeline: str | None, params: dict[str, object]) -> Plan:
