@@ -125,14 +125,32 @@ def _state(app: App) -> StateFolder:
 
 
 @click.command("report")
-@click.argument("run", shell_complete=complete_run)
+@click.argument("runs", metavar="[RUN]...", nargs=-1, shell_complete=complete_run)
 @click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: beside the run's state."
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: beside the state of the run."
 )
 @click.pass_obj
-def report_command(app: App, run: str, output: Path | None) -> int:
-    """Write the report of RUN: one HTML file with everything in it. Prints its path."""
+def report_command(app: App, runs: tuple[str, ...], output: Path | None) -> int:
+    """Write the report of each RUN, or of the latest: one HTML file with everything in it. Prints its path.
+
+    The runs that it triggered are in it, too.
+    """
     from windlass.report import write_report
 
-    click.echo(write_report(app.project, [history_of(app).run(run).run_id], output))
+    history = history_of(app)
+    found = [history.run(run) for run in runs] or [_latest(history)]
+    click.echo(write_report(app.project, [run.run_id for run in found], output))
     return 0
+
+
+def _latest(history: History) -> Run:
+    """The run that was started last, or whose trigger started it. Raises UsageError when there is none."""
+    from windlass.errors import UsageError
+
+    latest = history.runs(limit=1)
+    if not latest:
+        raise UsageError("nothing has run yet", hint="run a pipeline with: windlass run")
+    run = latest[0]
+    while run.parent is not None:
+        run = history.run(run.parent)
+    return run
