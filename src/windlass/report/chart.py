@@ -12,7 +12,7 @@ from windlass.units import duration
 
 __all__ = ["Bar", "Chart", "ChartRow", "chart"]
 
-_ROOM_FOR_LABEL = 76.0  # a bar that ends further right has its label before it, or in it
+_LABEL = 24.0  # how much of the width a label may need
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ChartRow:
     label: str
     label_at: float
     anchor: str
-    """Where the label stands: `start` (behind the last bar), `end` (before the first) or `inside`."""
+    """Where the label stands: `start` (behind the last bar), `end` (before a bar) or `inside`."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,14 @@ def _row(task: TaskFacts, scale: Scale) -> ChartRow:
     first, last = bars[0], bars[-1]
     right = last.left + last.width
     waits = tuple((a.left + a.width, b.left) for a, b in pairwise(bars) if b.left > a.left + a.width)
-    if right <= _ROOM_FOR_LABEL:
+    if right <= 100 - _LABEL:
         at, anchor = right, "start"
-    elif first.left >= 100 - _ROOM_FOR_LABEL:
+    elif first.left >= _LABEL:
         at, anchor = first.left, "end"
-    else:
+    elif last.width >= _LABEL:
         at, anchor = last.left, "inside"
+    else:  # over the waits between the attempts
+        at, anchor = last.left, "end"
     return ChartRow(task, bars, waits, _label(task), round(at, 3), anchor)
 
 
