@@ -113,6 +113,8 @@ def test_what_people_wrote_is_text_and_nothing_else(shop: Path, windlass: Windla
     assert "Orders, with <everything> that can happen" in text_of(document)
     assert "<b>hello</b>" in text_of(document)
     assert "</script><script>alert(1)</script>" in section(document, "flaky")
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    assert f'http-equiv="Content-Security-Policy" content="{policy}"' in document  # a breach is a complaint
     # only the icon and the links within the page: nothing is loaded from anywhere
     assert set(re.findall(r'(?:href|src)="([^"]*)"', document)) - {"data:,"} <= {
         f"#{name}" for name in re.findall(r'id="([^"]+)"', document)
@@ -188,3 +190,52 @@ def test_the_report_goes_where_it_is_told_to(shop: Path, windlass: Windlass) -> 
     refused = windlass("-C", shop, "report", "shop-", "--output", shop / "no" / "folder" / "here.html")
     assert refused.code != 0
     assert "Traceback" not in refused.stderr
+
+
+def test_the_latest_run_is_reported_with_what_it_triggered(
+    shop: Path, windlass: Windlass, browser: Browser
+) -> None:
+    assert "nothing has run yet" in windlass("-C", shop, "report").stderr
+    (shop / "pipelines" / "all.yaml").write_text(
+        "pipeline: all\ntasks:\n  shop: {trigger: {pipeline: shop}}\n"
+    )
+    windlass("-C", shop, "run", "shop")
+    windlass("-C", shop, "run", "all")
+    document = browser(Path(windlass("-C", shop, "report").stdout.strip()))
+    assert re.findall(r'data-run="(\w+)-', document) == ["all", "shop"]
+
+
+def test_several_runs_share_a_report(shop: Path, windlass: Windlass, browser: Browser) -> None:
+    runs = [windlass("-C", shop, "run", "shop", "--task", task, "--json").json for task in ("load", "flaky")]
+    ids = [run["run_id"] for run in runs]
+    document = browser(Path(windlass("-C", shop, "report", *ids).stdout.strip()))
+    assert re.findall(r'data-run="([^"]+)"', document) == ids
+    names = re.findall(r' id="([^"]+)"', document)
+    assert len(names) == len(set(names))
+
+
+def test_a_retry_has_a_bar_of_its_own_that_says_what_it_was(
+    shop: Path, windlass: Windlass, browser: Browser
+) -> None:
+    document = browser(run_and_report(windlass, shop, "shop"))
+    titles = re.findall(r'<b class="bar (\w+)"[^>]* title="flaky, attempt (\d): (\w+)', document)
+    assert titles == [("failed", "1", "failed"), ("success", "2", "success")]
+    assert re.search(
+        r'role="img" aria-label="flaky, attempt 1: failed[^"]*flaky, attempt 2: success', document
+    )
+
+
+def test_a_log_that_is_folded_is_printed_too(shop: Path, windlass: Windlass, browser: Browser) -> None:
+    page = run_and_report(windlass, shop, "shop")
+    on_paper = page.with_name("paper.html")
+    text = page.read_text(encoding="utf-8").replace("@media print", "@media screen")
+    policy = "default-src 'none'; "
+    on_paper.write_text(text.replace(policy, ""), encoding="utf-8")
+    script = (
+        "document.title = [...document.querySelectorAll('details .log')].every(e => e.checkVisibility("
+        "{contentVisibilityAuto: true, opacityProperty: true, visibilityProperty: true}))"
+    )
+    folded = page.with_name("folded.html")
+    folded.write_text(page.read_text(encoding="utf-8").replace(policy, ""), encoding="utf-8")
+    assert "<title>true</title>" in browser(on_paper, script)
+    assert "<title>false</title>" in browser(folded, script)
