@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from windlass.cli.main import COMMANDS
+from windlass.connections import Address
 
 Call = Callable[..., Any]
 Project = Callable[..., Path]
@@ -217,3 +218,15 @@ def test_debug_shows_where_an_error_comes_from(project: Project, windlass: Call)
     root = project({})
     assert "Traceback" not in windlass("-C", root, "run", "nope").stderr
     assert "Traceback" in windlass("--debug", "-C", root, "run", "nope").stderr
+
+
+def test_a_copy_says_nothing_on_stderr_when_all_is_well(
+    windlass: Call, database: Address, tmp_path: Path
+) -> None:
+    (tmp_path / "in.csv").write_text("a\n1\n")
+    uri = (
+        f"postgresql://{database.user}:{database.password}"
+        f"@{database.host}:{database.port}/{database.database}?table=silent"
+    )
+    done = windlass("copy", "in.csv", uri)
+    assert (done.code, done.stderr) == (0, "")

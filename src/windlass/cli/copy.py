@@ -238,9 +238,10 @@ def _shown() -> Iterator[Meter]:
         click.echo("\r\x1b[2K", err=True, nl=False)
 
     if not sys.stderr.isatty():
+        logs.emit_to(_without_debug(logs.json_lines(sys.stderr)))
         yield meter
         return
-    logs.emit_to(lambda record: click.echo(f"{record['event']}: {_fields(record)}", err=True))
+    logs.emit_to(_without_debug(lambda record: click.echo(f"{record['event']}: {_fields(record)}", err=True)))
     thread = threading.Thread(target=show, daemon=True)
     thread.start()
     try:
@@ -248,6 +249,11 @@ def _shown() -> Iterator[Meter]:
     finally:
         done.set()
         thread.join()
+
+
+def _without_debug(sink: logs.Sink) -> logs.Sink:
+    """What is only for the log of a run, such as which server this is, is not for who waits for a copy."""
+    return lambda record: None if record["level"] == "debug" else sink(record)
 
 
 def _fields(record: logs.Record) -> str:
