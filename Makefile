@@ -7,6 +7,8 @@ UV_VERSION := $(shell sed -n '/^name = "uv"$$/{n;s/version = "\(.*\)"/\1/p;}' uv
 RUN := .venv/bin
 
 export UV_COMPILE_BYTECODE := 1
+# Trust what this machine trusts, a company's own certificates among them.
+export UV_SYSTEM_CERTS := 1
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .PHONY: all demo test lint docs bench faults clean
