@@ -72,8 +72,8 @@ def _from_airflow(name: str, environ: Mapping[str, str]) -> str | None:
     if "AIRFLOW_CTX_DAG_ID" not in environ:
         return None
     try:
-        from airflow.sdk import Connection  # type: ignore[import-not-found]
-        from airflow.sdk.exceptions import AirflowRuntimeError  # type: ignore[import-not-found]
+        from airflow.sdk import Connection
+        from airflow.sdk.exceptions import AirflowRuntimeError
     except ImportError:
         return None
     try:
