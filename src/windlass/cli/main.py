@@ -28,6 +28,7 @@ COMMANDS = {
     "runs": ("history", "List what ran."),
     "logs": ("history", "Show the log of a run, or of one task."),
     "report": ("history", "Write the HTML report of a run."),
+    "export": ("export", "Write what a scheduler needs to run the pipelines."),
     "quarantine": ("quarantine", "List, show and replay rows that could not be loaded."),
     "connections": ("connections", "List connections and where each comes from; try them."),
     "doctor": ("connections", "Look at what this machine has and lacks."),
