@@ -30,7 +30,16 @@ def imported_by(root: Path, *arguments: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "command",
-    ["--version", "validate", "graph hello", "compile hello --json", "schema", "run --help", "runs --json"],
+    [
+        "--version",
+        "validate",
+        "graph hello",
+        "compile hello --json",
+        "schema",
+        "run --help",
+        "runs --json",
+        "export airflow --json",
+    ],
 )
 def test_a_command_that_only_looks_imports_no_driver(command: str, hello: Path) -> None:
     assert imported_by(hello, *command.split()) & HEAVY == set()

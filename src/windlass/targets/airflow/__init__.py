@@ -1,0 +1,5 @@
+"""Airflow: a fixed loader, copied as it is, and the project's plans beside it."""
+
+from windlass.targets.airflow.export import export
+
+__all__ = ["export"]
