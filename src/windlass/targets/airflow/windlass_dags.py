@@ -123,11 +123,13 @@ def dag_of(plan: Json, bundle: Json, file: Path) -> DAG:
         start_date=datetime.fromisoformat(plan["start"]) if plan["start"] else None,
         catchup=plan.get("catchup", False),
         max_active_runs=1 if plan["concurrency"] == "forbid" else None,
-        params={name: _param(default) for name, default in plan["params"].items()},
         tags=plan.get("tags", ()),
         on_failure_callback=functools.partial(tell, plan) if plan["on_failure"] else None,
     )
     Builder(plan, bundle, file, dag).build()
+    # last, or each task would get a deep copy of them; a task finds those of its DAG anyway
+    for name, default in plan["params"].items():
+        dag.params[name] = _param(default)
     return dag
 
 
@@ -183,13 +185,17 @@ class Builder:
         if kind == "trigger":
             self._operators[name] = _trigger_operator()(job=job, **common)
         elif kind == "service":
-            start = WindlassOperator(job={**job, "options": ["--start"]}, **common)
-            common |= {"task_id": f"{name}__stop", "inlets": None, "outlets": None}
-            stop = WindlassOperator(job={**job, "options": ["--stop"]}, **common)
+            start = self._operator({**job, "options": ["--start"]}, common)
+            stop = self._operator({**job, "options": ["--stop"]}, {**common, "task_id": f"{name}__stop"})
             start.is_setup = True
             self._operators[name], self._stops[name] = start, stop.as_teardown(setups=start)
         else:
-            self._operators[name] = WindlassOperator(job=job, **common)
+            self._operators[name] = self._operator(job, common)
+
+    def _operator(self, job: Json, common: Json) -> Any:
+        operator = WindlassOperator(**common)
+        operator.job = job  # no argument: Airflow takes as long for one more class with arguments as for a task
+        return operator
 
     def _common(self, task: Json) -> Json:
         """What every operator takes from its task."""
@@ -200,9 +206,10 @@ class Builder:
             "retries": retry["retries"],
             "doc_md": _markdown(task["description"]),
             "trigger_rule": task.get("trigger_rule", "all_success"),
-            "inlets": [asset(name) for name in task.get("inlets", ())],
-            "outlets": [asset(name) for name in task.get("outlets", ())],
         }
+        for key in ("inlets", "outlets"):
+            if task.get(key):
+                common[key] = [asset(name) for name in task[key]]
         if retry["retries"]:
             common |= _waits(retry)
         if task["timeout"]:
@@ -490,10 +497,8 @@ class WindlassOperator(BaseOperator):
 
     ui_color = "#e8f0f7"
 
-    def __init__(self, *, job: Json, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.job = job
-        self._process: subprocess.Popen[bytes] | None = None
+    job: Json
+    _process: subprocess.Popen[bytes] | None = None
 
     def execute(self, context: Any) -> Json:
         command = self._command()
