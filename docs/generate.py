@@ -26,6 +26,7 @@ NOTICE = "<!-- Written by docs/generate.py from the code. Change the code, not t
 # heading, model, where it stands in the file
 PIPELINE = (
     ("The pipeline", pipeline.Pipeline, "the top of the file"),
+    ("Schedule by data", pipeline.Assets, "`schedule`, where it is not text"),
     ("Defaults", pipeline.Defaults, "`defaults`"),
     ("A task", pipeline.Task, "`tasks.NAME`"),
     ("copy", copy.Copy, "`tasks.NAME.copy`"),
@@ -133,8 +134,8 @@ def _value(entry: dict[str, Any]) -> str:
     """What a key takes, in a few words, from its JSON Schema."""
     if "$ref" in entry:
         return "a mapping"
-    if "anyOf" in entry:
-        options = [_value(option) for option in entry["anyOf"] if option.get("type") != "null"]
+    if options := entry.get("anyOf") or entry.get("oneOf"):
+        options = [_value(option) for option in options if option.get("type") != "null"]
         return " or ".join(dict.fromkeys(options))
     if "enum" in entry:
         return ", ".join(f"`{item}`" for item in entry["enum"])

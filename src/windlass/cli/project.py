@@ -100,9 +100,10 @@ def compile_command(app: App, pipeline: str | None, params: tuple[str, ...], *, 
     if as_json:
         click.echo(to_json(plan))
         return 0
-    click.echo(
-        f"{plan.pipeline}: schedule {plan.schedule} ({plan.timezone}), {_count(len(plan.tasks), 'task')}"
-    )
+    schedule = f"{plan.schedule} ({plan.timezone})"
+    if plan.assets:
+        schedule = f"when {' and '.join(plan.assets)} were written"
+    click.echo(f"{plan.pipeline}: schedule {schedule}, {_count(len(plan.tasks), 'task')}")
     for task in plan.tasks:
         after = f"  after {', '.join(task.needs)}" if task.needs else ""
         using = f"  using {', '.join(task.uses)}" if task.uses else ""

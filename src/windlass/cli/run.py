@@ -152,8 +152,8 @@ def compile_one(project: Path, pipeline: str | None, params: dict[str, object]) 
             raise UsageError("which pipeline?", hint=f"the project has: {names}")
         pipeline = next(iter(files.pipelines))
     file = files.pipeline(pipeline)
-    if any(task.trigger for task in file.spec.tasks.values()):
-        files = load_project(project)  # a trigger is checked against the other pipelines
+    if any(task.trigger for task in file.spec.tasks.values()) or not isinstance(file.spec.schedule, str):
+        files = load_project(project)  # a trigger or asset is checked against the other pipelines
     return compile(file, params, Environment.of(files))
 
 

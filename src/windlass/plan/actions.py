@@ -45,7 +45,7 @@ def action_of(kind: kinds.Kind, included: dict[str, str]) -> plan.Action:
         case kinds.Check():
             return _check(kind, included)
         case kinds.Trigger():
-            return plan.Trigger(pipeline=kind.pipeline, params=kind.params)
+            return plan.Trigger(pipeline=kind.pipeline, params=kind.params, wait=kind.wait)
 
 
 def _copy(kind: spec_copy.Copy, included: dict[str, str]) -> plan.Copy:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from windlass.errors import Problem, SpecError, UsageError, did_you_mean
 from windlass.plan import model
 from windlass.plan.actions import action_of
+from windlass.plan.assets import with_assets
 from windlass.plan.graph import Cycle, order
 from windlass.plan.schedule import check_schedule, check_timezone
 from windlass.plan.templates import Names, TemplateError, Uses, evaluate
 from windlass.registry import databases
 from windlass.spec.files import PipelineFile, ProjectFiles
 from windlass.spec.model import Model
-from windlass.spec.pipeline import Defaults
+from windlass.spec.pipeline import Assets, Defaults
 from windlass.spec.pipeline import Task as SpecTask
 from windlass.spec.project import Project
 from windlass.spec.yaml import KeyPath, scalar
@@ -35,10 +36,15 @@ class Environment:
     is_whole: bool = True
     """Whether all pipelines of the project are known; else nothing can be said of an unknown one."""
 
+    assets: frozenset[str] | None = None
+    """What the tasks of the project write; None when that is not known, or nobody asks."""
+
     @classmethod
     def of(cls, files: ProjectFiles) -> Environment:
         triggers = {name: _triggered(file) for name, file in files.pipelines.items()}
-        return cls(files.spec, triggers, is_whole=not files.problems)
+        found = cls(files.spec, triggers, is_whole=not files.problems)
+        asked = any(isinstance(file.spec.schedule, Assets) for file in files.pipelines.values())
+        return replace(found, assets=_written(files, found)) if asked and found.is_whole else found
 
 
 def compile_project(files: ProjectFiles) -> dict[str, model.Plan]:
@@ -54,6 +60,15 @@ def compile_project(files: ProjectFiles) -> dict[str, model.Plan]:
     if problems:
         raise SpecError(sorted(problems, key=lambda p: p.file))
     return plans
+
+
+def _written(files: ProjectFiles, environment: Environment) -> frozenset[str] | None:
+    """The outlets of all tasks; None when a pipeline has problems, which are told elsewhere."""
+    try:
+        plans = [compile(file, {}, environment) for file in files.pipelines.values()]
+    except SpecError:
+        return None
+    return frozenset(name for plan in plans for task in plan.tasks for name in task.outlets)
 
 
 def compile(file: PipelineFile, params: Mapping[str, object], environment: Environment) -> model.Plan:
@@ -100,10 +115,11 @@ class _Compiler:
     environment: Environment
     problems: list[Problem] = field(default_factory=list)
     connections: dict[str, model.Connection] = field(default_factory=dict)
+    pools: dict[str, int] = field(default_factory=dict)
 
     def plan(self) -> model.Plan:
         spec = self.file.spec
-        self._check_schedule()
+        schedule, assets = self._when()
         on_failure = [self._connection(n, ("on_failure", i)) for i, n in enumerate(spec.on_failure)]
         tasks = {name: self._task(name, task) for name, task in spec.tasks.items()}
         ordered = self._in_order({name: task for name, task in tasks.items() if task})
@@ -113,14 +129,18 @@ class _Compiler:
             project=self.environment.project.project,
             pipeline=spec.pipeline,
             description=spec.description,
-            schedule=spec.schedule,
+            tags=tuple(spec.tags),
+            schedule=schedule,
+            assets=assets,
             timezone=spec.timezone,
             start=spec.start,
+            catchup=spec.catchup,
             concurrency=spec.concurrency,
             params=self.params,
             on_failure=tuple(on_failure),
             connections=dict(sorted(self.connections.items())),
-            tasks=ordered,
+            pools=dict(sorted(self.pools.items())),
+            tasks=with_assets(ordered),
         )
 
     # --- one task ---
@@ -140,12 +160,39 @@ class _Compiler:
         return model.Task(
             name=name,
             description=task.description,
+            group=self._group(name, task),
             needs=self._needs(name, task, uses),
             uses=self._uses(name, task, uses),
+            trigger_rule=task.trigger_rule,
             retry=_retry(task, self.file.spec.defaults),
             timeout=task.timeout if task.timeout is not None else self.file.spec.defaults.timeout,
+            pool=self._pool(name, task),
+            inlets=self._assets(name, "inlets", task.inlets, uses),
+            outlets=self._assets(name, "outlets", task.outlets, uses),
             action=action,
         )
+
+    def _group(self, name: str, task: SpecTask) -> str | None:
+        outermost = task.group.partition(".")[0] if task.group else ""
+        if outermost in self.file.spec.tasks:
+            self._problem(("tasks", name, "group"), f"the group {outermost!r} has the name of a task")
+        return task.group
+
+    def _pool(self, name: str, task: SpecTask) -> str | None:
+        if task.service:
+            return None
+        pool = task.pool or self.file.spec.defaults.pool
+        path: KeyPath = ("tasks", name, "pool") if task.pool else ("defaults", "pool")
+        pools = self.environment.project.pools
+        if pool is not None and pool not in pools:
+            hint = did_you_mean(pool, pools) or "declare it under `pools` in windlass.yaml"
+            self._problem(path, f"unknown pool {pool!r}", hint)
+        elif pool is not None:
+            self.pools[pool] = pools[pool]
+        return pool
+
+    def _assets(self, name: str, key: str, written: list[str], uses: Uses) -> tuple[str, ...]:
+        return tuple(str(self._string(text, ("tasks", name, key, i), uses)) for i, text in enumerate(written))
 
     def _needs(self, name: str, task: SpecTask, uses: Uses) -> tuple[str, ...]:
         tasks = self.file.spec.tasks
@@ -267,16 +314,28 @@ class _Compiler:
             self._problem(path, f"the tasks need each other in a circle: {exc}")
             return ()
 
-    def _check_schedule(self) -> None:
+    def _when(self) -> tuple[str, tuple[str, ...]]:
+        """The schedule by time, and the one by data."""
+        written = self.file.spec.schedule
+        schedule = written if isinstance(written, str) else "none"
+        assets = () if isinstance(written, str) else tuple(written.assets)
         for key, wrong in (
-            ("schedule", check_schedule(self.file.spec.schedule)),
+            ("schedule", check_schedule(schedule)),
             ("timezone", check_timezone(self.file.spec.timezone)),
         ):
             if wrong:
                 self._problem((key,), wrong)
+        known = self.environment.assets
+        for i, name in enumerate(assets):
+            if known is not None and name not in known:
+                hint = did_you_mean(name, known)
+                self._problem(("schedule", "assets", i), f"no task of the project writes {name!r}", hint)
+        return schedule, assets
 
     def _problem(self, path: KeyPath, message: str, hint: str | None = None) -> None:
-        self.problems.append(self.file.document.problem(path, message, hint=hint))
+        problem = self.file.document.problem(path, message, hint=hint)
+        if problem not in self.problems:  # a default is looked at for each task
+            self.problems.append(problem)
 
 
 _DATABASES = databases()

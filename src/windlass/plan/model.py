@@ -39,6 +39,7 @@ __all__ = [
     "Sql",
     "Task",
     "Trigger",
+    "TriggerRule",
     "Validate",
 ]
 
@@ -222,9 +223,15 @@ class Trigger:
     kind: Literal["trigger"] = "trigger"
     pipeline: str
     params: dict[str, Param] = field(default_factory=dict)
+    wait: bool = True
 
 
 Action: TypeAlias = Copy | Sql | Run | Service | Download | Check | Trigger
+
+
+TriggerRule: TypeAlias = Literal[
+    "all_success", "all_failed", "all_done", "one_success", "one_failed", "none_failed"
+]
 
 
 # --- the plan -------------------------------------------------------------------------------------
@@ -261,14 +268,23 @@ class Retry:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A node of the DAG. `needs` holds what was written and what its templates imply."""
+    """A node of the DAG. `needs` holds what was written and what its templates imply.
+
+    `inlets` and `outlets` are the assets that it reads and writes: `CONNECTION.TABLE`, or a path in the
+    workspace in which `*` stands for what only a run can know.
+    """
 
     name: str
     description: str = ""
+    group: str | None = None
     needs: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    trigger_rule: TriggerRule = "all_success"
     retry: Retry = Retry()
     timeout: float | None = None
+    pool: str | None = None
+    inlets: tuple[str, ...] = ()
+    outlets: tuple[str, ...] = ()
     action: Action
 
     @property
@@ -278,19 +294,27 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A compiled pipeline. `tasks` are in an order in which each comes after all that it needs."""
+    """A compiled pipeline. `tasks` are in an order in which each comes after all that it needs.
+
+    `assets` are what a pipeline waits for whose schedule is data; its `schedule` is then `none`. `pools`
+    has the slots of the pools that its tasks name.
+    """
 
     version: int = PLAN_VERSION
     project: str
     pipeline: str
     description: str = ""
+    tags: tuple[str, ...] = ()
     schedule: str = "none"
+    assets: tuple[str, ...] = ()
     timezone: str = "UTC"
     start: datetime | None = None
+    catchup: bool = False
     concurrency: Literal["forbid", "allow"] = "forbid"
     params: dict[str, Param] = field(default_factory=dict)
     on_failure: tuple[str, ...] = ()
     connections: dict[str, Connection] = field(default_factory=dict)
+    pools: dict[str, int] = field(default_factory=dict)
     tasks: tuple[Task, ...] = ()
 
     def task(self, name: str) -> Task:

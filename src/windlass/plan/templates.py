@@ -28,6 +28,7 @@ __all__ = [
     "Uses",
     "evaluate",
     "is_template",
+    "pattern",
     "render",
     "variables",
 ]
@@ -122,6 +123,23 @@ def variables(
     }
 
 
+def pattern(text: str, known: Mapping[str, object]) -> str:
+    """A string of a plan with a `*` for each part that takes more than the `known` names."""
+    if not is_template(text):
+        return text
+    segments = _segments(text)
+    if segments is None:
+        return _known_part(text, known)
+    return "".join(_known_part("{{" + part + "}}", known) if is_it else part for part, is_it in segments)
+
+
+def _known_part(text: str, known: Mapping[str, object]) -> str:
+    try:
+        return _render(text, known) if _analysed(text)[0] <= known.keys() else "*"
+    except TemplateError:  # such as the path of a task that has none
+        return "*"
+
+
 @cache
 def _environment() -> SandboxedEnvironment:
     from jinja2 import StrictUndefined
@@ -137,6 +155,12 @@ def _environment() -> SandboxedEnvironment:
             if operator == "**" and max(abs(left), abs(right)) > _LARGE:
                 raise ValueError("the power is too large")
             return super().call_binop(context, operator, left, right)
+
+        def getattr(self, obj: Any, attribute: str) -> Any:
+            """A task named `get` is that task, not the method of a dict."""
+            if isinstance(obj, Mapping) and attribute in obj:
+                return obj[attribute]
+            return super().getattr(obj, attribute)
 
     environment = Environment(
         undefined=StrictUndefined, keep_trailing_newline=True, finalize=_text_or_nothing

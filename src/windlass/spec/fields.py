@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias, TypeVar
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    Field,
     GetJsonSchemaHandler,
     PlainSerializer,
     WithJsonSchema,
@@ -18,11 +19,12 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from windlass.units import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
 
-__all__ = ["BadRows", "Duration", "Name", "OneOrMany", "Sha256", "Size", "Start"]
+__all__ = ["BadRows", "Duration", "Group", "Name", "OneOrMany", "Sha256", "Size", "Start", "Tag"]
 
 T = TypeVar("T")
 
 _NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$"
+_GROUP_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*$"
 _BAD_ROWS_PATTERN = r"^\d+(\.\d+)?%$"
 _SHA256_PATTERN = r"^[0-9a-fA-F]{64}$|\{\{"
 
@@ -53,6 +55,14 @@ def _name(value: str) -> str:
     if not re.search(_NAME_PATTERN, value) or value.endswith("\n"):
         raise PydanticCustomError(
             "name", "expected a name of letters, digits, '_' and '-' that begins with a letter"
+        )
+    return value
+
+
+def _group(value: str) -> str:
+    if not re.search(_GROUP_PATTERN, value) or value.endswith("\n"):
+        raise PydanticCustomError(
+            "group", "expected a name such as load, or load.raw for a group inside another"
         )
     return value
 
@@ -118,6 +128,14 @@ Name: TypeAlias = Annotated[
     str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": _NAME_PATTERN})
 ]
 """Letters, digits, `_` and `-`; safe in a file name, an environment variable and a DAG id."""
+
+Group: TypeAlias = Annotated[
+    str, AfterValidator(_group), WithJsonSchema({"type": "string", "pattern": _GROUP_PATTERN})
+]
+"""Names with dots between them: the last group is inside the one before it."""
+
+Tag: TypeAlias = Annotated[str, Field(min_length=1, max_length=100)]
+"""A word to find pipelines by; Airflow allows 100 characters."""
 
 Start: TypeAlias = Annotated[
     datetime,

@@ -211,13 +211,16 @@ class Check(Model):
 
 
 class Trigger(Model):
-    """Run another pipeline of the project, wait for it, and succeed if it does."""
+    """Run another pipeline of the project."""
 
     pipeline: Name
     """The pipeline to run."""
 
     params: dict[Name, str | int | float | bool | None] = Field(default_factory=dict)
     """Its parameters."""
+
+    wait: bool = True
+    """Whether to wait for its end, and succeed only if it does."""
 
 
 Kind: TypeAlias = Copy | Sql | Run | Download | Check | Trigger | Service

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Discriminator, Field, model_validator
+from pydantic import Tag as Option
 
 from windlass.spec.copy import Copy
-from windlass.spec.fields import Duration, Name, OneOrMany, Start
+from windlass.spec.fields import Duration, Group, Name, OneOrMany, Start, Tag
 from windlass.spec.kinds import Check, Download, Kind, Run, Service, Sql, Trigger
 from windlass.spec.model import Model, refuse
 
-__all__ = ["KINDS", "Defaults", "Param", "Pipeline", "Task"]
+__all__ = ["KINDS", "Assets", "Defaults", "Param", "Pipeline", "Task", "TriggerRule"]
 
 Param: TypeAlias = str | int | float | bool | None
+
+TriggerRule: TypeAlias = Literal[
+    "all_success", "all_failed", "all_done", "one_success", "one_failed", "none_failed"
+]
 
 KINDS = ("copy", "sql", "run", "download", "check", "trigger", "service")
 
@@ -33,6 +38,9 @@ class Defaults(Model):
     timeout: Duration | None = None
     """How long one attempt may take before it is stopped and counts as failed."""
 
+    pool: Name | None = None
+    """The pool that tasks take a slot of while they run. Services take none."""
+
 
 class Task(Model):
     """A node of the DAG. Has exactly one of the kinds."""
@@ -49,6 +57,9 @@ class Task(Model):
     needs: OneOrMany[Name] = []
     """The tasks that must succeed first. A task named in a template is needed without saying."""
 
+    trigger_rule: TriggerRule = "all_success"
+    """What must have become of the tasks that it needs, in Airflow's words."""
+
     uses: OneOrMany[Name] = []
     """The services that must be up while this task runs."""
 
@@ -63,6 +74,18 @@ class Task(Model):
 
     timeout: Duration | None = None
     """Overrides `defaults.timeout`."""
+
+    pool: Name | None = None
+    """Overrides `defaults.pool`."""
+
+    group: Group | None = None
+    """The group that it is shown in; `load.raw` is the group `raw` inside `load`."""
+
+    inlets: OneOrMany[str] = []
+    """Assets that it reads, besides those that `copy` and `check` name."""
+
+    outlets: OneOrMany[str] = []
+    """Assets that it writes, besides those that `copy` and `download` name."""
 
     copy_: Copy | None = Field(default=None, alias="copy")
     """Copy rows from a source to a destination, exactly once."""
@@ -80,7 +103,7 @@ class Task(Model):
     """Assert that data is as expected."""
 
     trigger: Trigger | None = None
-    """Run another pipeline of the project and wait for it."""
+    """Run another pipeline of the project."""
 
     service: Service | None = None
     """Run a command in the background for the tasks that use it."""
@@ -108,6 +131,27 @@ class Task(Model):
             raise refuse(f"a task is of one kind, and this one has {' and '.join(present)}")
         return self
 
+    @model_validator(mode="after")
+    def _services_start_when_used(self) -> Self:
+        if self.service and self.trigger_rule != "all_success":
+            raise refuse("a service starts with the tasks that use it, and takes no `trigger_rule`")
+        if self.service and self.pool:
+            raise refuse("a service takes no slot of a pool")
+        return self
+
+
+class Assets(Model):
+    """A schedule by data: the pipeline runs when all of its assets were written since its last run."""
+
+    assets: OneOrMany[str] = Field(min_length=1)
+    """Assets that tasks of the project write: `CONNECTION.TABLE`, or the path of a file."""
+
+
+def _form(value: object) -> str | None:
+    if isinstance(value, str):
+        return "[text]"
+    return "[mapping]" if isinstance(value, dict | Assets) else None
+
 
 class Pipeline(Model):
     """One pipeline file."""
@@ -118,14 +162,27 @@ class Pipeline(Model):
     description: str = ""
     """What the pipeline is for."""
 
-    schedule: str = "none"
-    """When it runs: a cron expression, `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`, `@once` or `none`."""
+    tags: OneOrMany[Tag] = []
+    """Words to find it by."""
+
+    schedule: Annotated[
+        Annotated[str, Option("[text]")] | Annotated[Assets, Option("[mapping]")],
+        Discriminator(
+            _form,
+            custom_error_type="schedule",
+            custom_error_message="expected text, or a mapping with `assets`",
+        ),
+    ] = "none"
+    """When it runs: a cron expression, `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`, `@once`, `none`, or `{assets: […]}`."""
 
     timezone: str = "UTC"
     """The IANA time zone in which the schedule is meant."""
 
     start: Start | None = None
     """The first logical date of the schedule."""
+
+    catchup: bool = False
+    """Whether a scheduler makes up for the runs since `start` that it missed."""
 
     concurrency: Literal["forbid", "allow"] = "forbid"
     """Whether the pipeline may run while an earlier run of it is still going."""

@@ -45,7 +45,7 @@ def to_model(model: type[M], document: Document) -> M:
 
 
 def _path(error: ErrorDetails) -> KeyPath:
-    return tuple(part for part in error["loc"] if part != "[key]")
+    return tuple(part for part in error["loc"] if part not in ("[key]", "[text]", "[mapping]"))
 
 
 def _problem(model: type[Model], document: Document, error: ErrorDetails) -> Problem:

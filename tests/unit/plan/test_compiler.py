@@ -221,6 +221,8 @@ plans = st.builds(
     start=st.none() | st.datetimes(timezones=st.just(UTC)),
     params=st.dictionaries(text, st.none() | scalars, max_size=4),
     connections=st.dictionaries(text, st.builds(model.Connection, type=text), max_size=2),
+    pools=st.dictionaries(text, st.integers(1), max_size=2),
+    assets=st.tuples(text),
     tasks=st.lists(
         st.builds(
             model.Task,
@@ -228,6 +230,9 @@ plans = st.builds(
             needs=st.tuples(text),
             action=actions,
             timeout=st.none() | st.floats(0, 9e9),
+            group=some,
+            pool=some,
+            outlets=st.tuples(text),
         ),
         max_size=3,
     ).map(tuple),

@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 from windlass.plan.templates import Names, TemplateError, Uses, evaluate, render, variables
 
-NAMES = Names({"table": "orders", "day": 5, "none": None}, frozenset({"web", "my-api"}), frozenset({"load"}))
+NAMES = Names(
+    {"table": "orders", "day": 5, "none": None, "items": "all"},
+    frozenset({"web", "my-api"}),
+    frozenset({"load", "get"}),
+)
 MOMENT = datetime(2021, 10, 2, tzinfo=UTC)
 KNOWN = variables(
     run_id="r1",
@@ -18,7 +22,7 @@ KNOWN = variables(
     interval=(MOMENT, datetime(2021, 10, 3, tzinfo=UTC)),
     params=NAMES.params,
     services={"web": {"url": "http://127.0.0.1:1", "host": "127.0.0.1", "port": 1}},
-    tasks={"load": {"path": "out.csv"}},
+    tasks={"load": {"path": "out.csv"}, "get": {"path": "in.csv"}},
 )
 
 
@@ -39,6 +43,7 @@ def meaning(text: str) -> object:
         ("{{ logical_date.strftime('%Y/%m') }}", "2021/10"),
         ("{{ data_interval_end - data_interval_start }}", "1 day, 0:00:00"),
         ("{{ services.web.url }}/{{ tasks.load.path }}", "http://127.0.0.1:1/out.csv"),
+        ("{{ params.items }} {{ params.items }}{{ tasks.get.path }}", "all allin.csv"),
         ("{% if params.day > 4 %}late{% endif %}", "late"),
         ("{% raw %}{{ ds }}{% endraw %}", "{{ ds }}"),
         ("{{ [1, 2] }} {{ 'x' * 3 }}", "[1, 2] xxx"),
