@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import hashlib
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -49,6 +51,9 @@ VERSION = 1
 Json = dict[str, Any]
 
 _LONGEST_DELAY = 3600.0
+_LONGEST_RUN_ID = 250
+_POKE_EVERY = 5
+_SINGLE = re.compile(r"\{\{((?:(?!\}\}|\{\{).)*)\}\}", re.DOTALL)  # a text that is one expression
 _PROGRESS_EVERY = 15.0
 _GRACE = 20.0
 _NUMBERS = ("rows_read", "rows_written", "rows_quarantined", "bytes")
@@ -194,7 +199,9 @@ class Builder:
 
     def _operator(self, job: Json, common: Json) -> Any:
         operator = WindlassOperator(**common)
-        operator.job = job  # no argument: Airflow takes as long for one more class with arguments as for a task
+        operator.job = (
+            job  # no argument: Airflow takes as long for one more class with arguments as for a task
+        )
         return operator
 
     def _common(self, task: Json) -> Json:
@@ -235,17 +242,29 @@ class Builder:
 
     def _job(self, task: Json) -> Json:
         """What an operator has to know of its task when it runs."""
-        return {
+        action = task["action"]
+        job = {
             "pipeline": self._plan["pipeline"],
             "task": task["name"],
-            "kind": task["action"]["kind"],
-            "action": task["action"] if task["action"]["kind"] in ("run", "service", "trigger") else None,
+            "kind": action["kind"],
             "uses": task["uses"],
-            "connections": _connections_of(task["action"]),
+            "connections": _connections_of(action),
             "params": self._plan["params"],
             "runtime": self._bundle["runtime"],
             "file": str(self._file),
         }
+        if action["kind"] in ("run", "service", "trigger"):
+            job |= {"action": action, "paths": self._paths()}
+        if action["kind"] == "trigger":
+            triggered = self._bundle["pipelines"].get(action["pipeline"], {})
+            job["expects"] = triggered.get("params", {})
+        return job
+
+    def _paths(self) -> dict[str, str]:
+        """What `tasks.NAME.path` means: the file that each task of the pipeline writes."""
+        actions = {task["name"]: task["action"] for task in self._plan["tasks"]}
+        paths = {name: a.get("to") or (a.get("destination") or {}).get("path") for name, a in actions.items()}
+        return {name: path for name, path in paths.items() if path}
 
 
 def _connections_of(action: Json) -> list[str]:
@@ -322,8 +341,13 @@ def _is_handed_on(run: Any) -> bool:
     return run.logical_date is not None and run.run_id.startswith(HANDED_ON)
 
 
+def _moment(moment: datetime) -> datetime:
+    """A plain `datetime`: Airflow's own kind is written differently."""
+    return datetime.fromisoformat(moment.isoformat()).astimezone(UTC)
+
+
 def _utc(moment: datetime) -> str:
-    return datetime.fromisoformat(moment.isoformat()).astimezone(UTC).isoformat()
+    return _moment(moment).isoformat()
 
 
 def _services(job: Json, context: Mapping[str, Any]) -> Json:
@@ -395,6 +419,41 @@ def address_of(connection: Any) -> str:
         login += f":{quote(connection.password, safe='')}"
     where = (f"{login}@" if login else "") + rest + (f":{connection.port}" if connection.port else "")
     return f"{scheme or ('http' if kind == 'http' else 'https')}://{where}" + (f"/{path}" if path else "")
+
+
+def filled(value: Any, job: Json, context: Mapping[str, Any], environment: Any) -> Any:
+    """The value with every template in it filled in, with windlass's names; a single expression keeps its type."""
+    known = _names(job, context)
+    jinja = environment.overlay(keep_trailing_newline=True, finalize=lambda v: "" if v is None else v)
+
+    def fill(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: fill(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [fill(item) for item in value]
+        if not isinstance(value, str) or not any(mark in value for mark in ("{{", "{%", "{#")):
+            return value
+        if single := _SINGLE.fullmatch(value):
+            return jinja.compile_expression(single[1], undefined_to_none=False)(**known)
+        return jinja.from_string(value).render(known)
+
+    known["tasks"] = {name: {"path": fill(path)} for name, path in job["paths"].items()}
+    return fill(value)
+
+
+def _names(job: Json, context: Mapping[str, Any]) -> Json:
+    run = context["dag_run"]
+    logical = _moment(run.logical_date or run.run_after)
+    return {
+        "ds": logical.strftime("%Y-%m-%d"),
+        "ts": logical.isoformat(),
+        "logical_date": logical,
+        "data_interval_start": _moment(run.data_interval_start or logical),
+        "data_interval_end": _moment(run.data_interval_end or logical),
+        "run_id": run.run_id,
+        "params": context["params"],
+        "services": _services(job, context),
+    }
 
 
 # --- what a task says -------------------------------------------------------------------------------
@@ -606,21 +665,37 @@ def _trigger_operator() -> type[BaseOperator]:
                 trigger_dag_id=job["action"]["pipeline"],
                 wait_for_completion=job["action"].get("wait", True),
                 reset_dag_run=True,
-                poke_interval=5,
+                poke_interval=_POKE_EVERY,
                 **kwargs,
             )
             self.job = job
 
         def execute(self, context: Any) -> None:
             run = context["dag_run"]
-            handed_on = is_scheduled(run)
-            prefix = HANDED_ON if handed_on else "windlass_triggered__"
-            self.trigger_run_id = f"{prefix}{self.job['pipeline']}.{self.job['task']}__{run.run_id}"
-            self.logical_date = run.logical_date if handed_on else None
-            self.conf = self.job["action"]["params"]
+            self.trigger_run_id = _triggered_run_id(self.job, run)
+            self.logical_date = run.logical_date if is_scheduled(run) else None
+            given = filled(self.job["action"]["params"], self.job, context, self.get_template_env())
+            wanted = self.job["expects"]
+            self.conf = {name: _like(wanted.get(name), value) for name, value in given.items()}
             super().execute(context)
 
     return WindlassTriggerOperator
+
+
+def _triggered_run_id(job: Json, run: Any) -> str:
+    """The id of the run that a task starts: it says by whom, and has the length that Airflow allows."""
+    prefix = HANDED_ON if is_scheduled(run) else "windlass_triggered__"
+    name = f"{prefix}{job['pipeline']}.{job['task']}__"
+    digest = hashlib.sha256(run.run_id.encode()).hexdigest()[:16]
+    return name + (run.run_id if len(name) + len(run.run_id) <= _LONGEST_RUN_ID else digest)
+
+
+def _like(default: Any, value: Any) -> Any:
+    """The value of a parameter as its default's type; text for another type means what YAML would make of it."""
+    if isinstance(value, str) and not isinstance(default, str):
+        with suppress(ValueError):
+            value = json.loads(value.lower())
+    return float(value) if isinstance(default, float) and type(value) is int else value
 
 
 # --- alerts -----------------------------------------------------------------------------------------
