@@ -18,6 +18,7 @@ from windlass.spec import ProjectFiles, load_project
 __all__ = ["LOADER", "PLAN", "export"]
 
 LOADER, PLAN = "windlass_dags.py", "plan.json"
+_SOURCE, _PACKAGE = Path(__file__).parent / "loader", "windlass_airflow"
 _FILLED_IN = ("run", "service", "trigger")
 
 
@@ -44,11 +45,19 @@ def export(
         "workspace": None,
     }
     folder = out / "dags"
-    folder.mkdir(parents=True, exist_ok=True)
-    # the plan last: a loader that finds an older plan beside it still understands that
-    _write(folder / LOADER, Path(__file__).with_name(LOADER).read_text(encoding="utf-8"))
-    _write(folder / PLAN, bundle_to_json(files.spec.project, plans, how))
-    return [folder / LOADER, folder / PLAN]
+    (folder / _PACKAGE).mkdir(parents=True, exist_ok=True)
+    texts = {name: (_SOURCE / name).read_text(encoding="utf-8") for name in _modules()}
+    # the loader and the plan last: Airflow looks at them as soon as they change
+    texts |= {LOADER: texts.pop(LOADER), PLAN: bundle_to_json(files.spec.project, plans, how)}
+    for name, text in texts.items():
+        _write(folder / name, text)
+    return [folder / name for name in texts]
+
+
+def _modules() -> list[str]:
+    """The loader's own files; in its package lies a file that keeps Airflow from looking for DAGs there."""
+    package = sorted(path.name for path in (_SOURCE / _PACKAGE).iterdir() if path.is_file())
+    return [*(f"{_PACKAGE}/{name}" for name in package), LOADER]
 
 
 def _with_params_left_open(plans: Mapping[str, Plan], files: ProjectFiles) -> dict[str, Plan]:
