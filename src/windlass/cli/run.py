@@ -182,6 +182,9 @@ def _print_as_task(result: Any) -> None:
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter. Repeatable.")
 @click.option("--logical-date", metavar="DATE", help="Default: WINDLASS_LOGICAL_DATE.")
 @click.option("--force", is_flag=True, help="Append even if the same run already did, from another input.")
+@click.option(
+    "--settle", hidden=True, help="Copy nothing: say whether one of these load ids (a,b,c) committed."
+)
 @memory_option
 @click.pass_obj
 def exec_command(
@@ -191,6 +194,7 @@ def exec_command(
     plan_file: Path | None,
     params: tuple[str, ...],
     logical_date: str | None,
+    settle: str | None,
     memory: str | None,
     *,
     force: bool,
@@ -214,7 +218,10 @@ def exec_command(
         plan = compile_one(project, pipeline, parse_params(params))
     with logs.bind(pipeline=plan.pipeline, task=task):
         try:
-            result = execute_task(plan, task, project, os.environ, logical_date, memory=memory, force=force)
+            loads = settle.split(",") if settle else ()
+            result = execute_task(
+                plan, task, project, os.environ, logical_date, memory=memory, force=force, settle=loads
+            )
         except Exception as exc:
             if app.debug:
                 raise

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from windlass.plan.model import Plan
 from windlass.plan.schedule import Moment, moment_of, parse_logical_date
 from windlass.plan.templates import variables
 from windlass.state_folder import StateFolder
-from windlass.tasks import Context, TaskResult, execute
+from windlass.tasks import Context, TaskResult, execute, settle_task
 from windlass.tasks.context import output_paths, render_strings
 from windlass.units import parse_size
 
@@ -36,8 +36,12 @@ def execute_task(
     *,
     memory: str | None = None,
     force: bool = False,
+    settle: Sequence[str] = (),
 ) -> TaskResult:
-    """Execute the task of that name. Raises WindlassError."""
+    """Execute the task of that name. Raises WindlassError.
+
+    With `settle`, copy nothing, but say what became of the attempts that had these load ids.
+    """
     names = [task.name for task in plan.tasks]
     if name not in names:
         raise UsageError(f"pipeline {plan.pipeline!r} has no task {name!r}", hint=did_you_mean(name, names))
@@ -45,9 +49,10 @@ def execute_task(
     if task.kind in ("run", "service", "trigger"):
         hint = f"run it with: windlass run {plan.pipeline} --task {name}"
         raise UsageError(f"{name!r} is a {task.kind} task, which is a command of its own", hint=hint)
-    return execute(
-        plan, task, _context(plan, name, project, environ, logical_date, memory=memory, force=force)
-    )
+    context = _context(plan, name, project, environ, logical_date, memory=memory, force=force)
+    if settle:
+        return settle_task(plan, task, context, settle)
+    return execute(plan, task, context)
 
 
 def _context(
@@ -88,6 +93,7 @@ def _context(
         scratch_folder=state.scratch,
         memory=_bytes(memory or environ.get("WINDLASS_MEMORY")),
         force=force,
+        load_id=environ.get("WINDLASS_LOAD_ID"),
         progress=_Progress(),
     )
 
