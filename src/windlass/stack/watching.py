@@ -67,6 +67,6 @@ def publish(project: Path, airflow: Path) -> Published:
     """Compile the project and put its plans in place, all or nothing. Raises SpecError with every problem."""
     files = load_project(project)
     own_command = (sys.executable, "-m", "windlass")
-    loader, plans = export(project, airflow, command=own_command)
+    *_, loader, plans = export(project, airflow, command=own_command)
     os.utime(loader)  # Airflow parses at once what is newer than when it parsed it last
     return Published(files, json.loads(plans.read_bytes()))
