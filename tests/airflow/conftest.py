@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -9,12 +10,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from tests.airflow.client import Up
+from tests.airflow.proof import Databases, Proof, make_project
 from tests.conftest import ROOT, missing
 
 _LEFT_BEHIND = (".windlass", "node_modules", "__pycache__", "downloads", "imported_data", "processed_data")
@@ -34,36 +37,77 @@ def bring_up() -> Iterator[Callable[..., Up]]:
     started: list[Up] = []
 
     def start(project: Path, *options: str, env: dict[str, str] | None = None) -> Up:
-        port = free_port()
-        command = [
-            sys.executable,
-            "-m",
-            "windlass",
-            "-C",
-            str(project),
-            "up",
-            "--detach",
-            "--port",
-            str(port),
-        ]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "AIRFLOW"))}
-        up = Up(project, f"http://127.0.0.1:{port}", "")
+        up = Up(project, f"http://127.0.0.1:{free_port()}", "")
         started.append(up)
-        done = subprocess.run(
-            [*command, *options],
-            env={**environment, **(env or {})},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr
-        up.password = json.loads((project / ".windlass" / "up" / "keys.json").read_text())["admin_password"]
+        _start(up, *options, env=env)
         return up
 
     yield start
     for up in started:
         up.windlass("down")
+
+
+def _start(up: Up, *options: str, env: dict[str, str] | None = None) -> None:
+    port = up.url.rpartition(":")[2]
+    command = [sys.executable, "-m", "windlass", "-C", str(up.project), "up", "--detach", "--port", port]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "AIRFLOW"))}
+    done = subprocess.run(
+        [*command, *options],
+        env={**environment, **(env or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    keys = json.loads((up.project / ".windlass" / "up" / "keys.json").read_text())
+    up.password = keys["admin_password"]
+
+
+@pytest.fixture(scope="package")
+def proof(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proof]:
+    """A real Airflow with the pipelines of all examples and those of `project/`.
+
+    The workers of a test session share it: the first one starts it, and the last one stops it.
+    """
+    if find_spec("airflow") is None:
+        missing("Airflow")
+    own = tmp_path_factory.getbasetemp()
+    folder = own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own
+    with (folder / "proof.users").open("a") as users:
+        with _alone(folder):
+            fcntl.flock(users, fcntl.LOCK_SH)
+            found = _found_or_started(folder / "proof", folder / "proof.json")
+        yield found
+        found.databases.close()
+        with _alone(folder), suppress(BlockingIOError):
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            found.up.windlass("down")
+            (folder / "proof.json").unlink()
+
+
+def _found_or_started(project: Path, note: Path) -> Proof:
+    if note.exists():
+        known = json.loads(note.read_text())
+        return Proof(Up(project, known["url"], known["password"]), Databases(project), known["canary"])
+    shutil.rmtree(project, ignore_errors=True)
+    canary = make_project(project)
+    up = Up(project, f"http://127.0.0.1:{free_port()}", "")
+    try:
+        _start(up)
+    except BaseException:
+        up.windlass("down")
+        raise
+    note.write_text(json.dumps({"url": up.url, "password": up.password, "canary": canary}))
+    return Proof(up, Databases(project), canary)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One worker at a time starts or stops."""
+    with (folder / "proof.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="module")

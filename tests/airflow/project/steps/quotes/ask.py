@@ -1,0 +1,10 @@
+"""Asks the server whose address is given, and keeps the answer in the workspace."""
+
+import os
+import sys
+import urllib.request
+from pathlib import Path
+
+url, name = sys.argv[1:]
+with urllib.request.urlopen(f"{url}/quote") as answer:
+    (Path(os.environ["WINDLASS_WORKSPACE"]) / name).write_bytes(answer.read())
