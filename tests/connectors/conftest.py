@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -80,6 +80,14 @@ class Copier:
     quarantined: list[dict[str, Any]] = field(default_factory=list)
     """The rows that the last copy set aside, as its quarantine file has them."""
 
+    def job(self, source: Source, destination: Destination, run_key: str, **options: Any) -> Job:
+        return Job(
+            copy=Copy(source=source, destination=destination, **options),
+            identity=Identity("test", "copy", run_key, run_key),
+            workspace=Workspace(self.folder, self.folder),
+            addresses=self.addresses,
+        )
+
     def __call__(
         self,
         source: Source,
@@ -93,11 +101,8 @@ class Copier:
     ) -> CopyResult:
         key = run_key or uuid4().hex
         file = self.folder / f"{uuid4().hex}.quarantine.ndjson"
-        job = Job(
-            copy=Copy(source=source, destination=destination, **options),
-            identity=Identity("test", "copy", key, key),
-            workspace=Workspace(self.folder, self.folder),
-            addresses=self.addresses,
+        job = replace(
+            self.job(source, destination, key, **options),
             quarantine_file=file,
             interval=interval,
             force=force,

@@ -10,7 +10,9 @@ import pytest
 
 from tests.connectors.conftest import Copier, Database
 from tests.connectors.ends import NEW, OLD, Kit, Row
-from windlass.errors import FatalError
+from windlass.engine.copying import copy
+from windlass.engine.settling import settle
+from windlass.errors import FatalError, RetryableError
 from windlass.plan.model import Destination, Mode, Source
 
 ENDS = ("postgres", "sqlite", "duckdb", "csv", "json", "ndjson", "parquet")
@@ -55,6 +57,26 @@ def test_other_input_under_the_same_run_key_is_refused_unless_forced(kit: Kit, t
     assert kit.rows(to) == OLD
     kit.copier(other, destination, run_key="one", force=True)
     assert len(kit.rows(to)) == len(OLD) + len(NEW)
+
+
+@pytest.mark.parametrize("mode", AFTER)
+@pytest.mark.parametrize("to", ENDS)
+def test_the_ledger_says_which_start_of_a_load_committed(kit: Kit, to: str, mode: Mode) -> None:
+    job = kit.copier.job(kit.source("ndjson", OLD), kit.destination(to, mode), "one")
+    with pytest.raises(RetryableError, match="nothing was committed"):
+        settle(job, [job.identity.load_id])
+    copy(job)
+    result = settle(job, ["another", job.identity.load_id])
+    assert (result.counts.read, result.counts.written, result.skipped) == (3, 3, True)
+    if mode == "append":
+        assert settle(job, ["another"]).counts.written == 3
+        job = kit.copier.job(kit.source("ndjson", NEW), kit.destination(to, mode), "one")
+        with pytest.raises(FatalError, match="already loaded from another input"):
+            settle(job, ["another"])
+    else:
+        with pytest.raises(RetryableError, match="nothing was committed"):
+            settle(job, ["another"])
+    assert kit.rows(to) == OLD
 
 
 @pytest.mark.parametrize("to", ENDS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
@@ -272,3 +273,37 @@ def test_readers_see_the_old_rows_or_the_new_ones(
     assert seen
     assert {(count, low == high) for count, low, high in seen} == {(2000, True)}
     assert [low for _, low, _ in seen] == sorted(low for _, low, _ in seen)
+
+
+# two pages a row, and a vacuum that rests after each page: it would take a quarter of an hour
+SLOWLY_VACUUMED = """
+    CREATE TABLE t (id int PRIMARY KEY, name text STORAGE PLAIN) WITH (
+        autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0,
+        autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1
+    );
+    INSERT INTO t SELECT i, repeat('x', 4100) FROM generate_series(1, 8000) i;
+    DELETE FROM t WHERE id % 2 = 0;
+"""
+AUTOVACUUMS = """
+    SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE backend_type = 'autovacuum worker' AND relation = 't'::regclass
+"""
+
+
+@pytest.mark.timeout(180)
+def test_a_swap_does_not_wait_for_autovacuum(
+    make_postgres: Callable[[str], Database], copier: Copier
+) -> None:
+    database = make_postgres("")
+    copier.addresses.update(x=database.address, y=database.address)
+    database.run("ALTER SYSTEM SET autovacuum_naptime = '1s'")
+    database.run("SELECT pg_reload_conf()")
+    try:
+        database.run(SLOWLY_VACUUMED)
+        while database.value(AUTOVACUUMS) == 0:
+            time.sleep(0.1)
+        copier(NEW, Destination(connection="y", table="t"))
+    finally:
+        database.run("ALTER SYSTEM RESET autovacuum_naptime")
+        database.run("SELECT pg_reload_conf()")
+    assert database.value("SELECT count(*) FROM t") == 5

@@ -41,6 +41,7 @@ class Entry:
     read: int
     written: int
     quarantined: int
+    load_id: object
 
 
 class End(Protocol):
@@ -52,6 +53,9 @@ class End(Protocol):
         """The same for the same rows, whatever their order."""
 
     def entries(self) -> list[Entry]: ...
+
+    def stamp(self) -> object:
+        """Something that every commit changes, also one that leaves the same rows."""
 
     def leftovers(self) -> Iterator[str]: ...
 
@@ -98,8 +102,14 @@ class PostgresEnd:
         return keys[0]
 
     def entries(self) -> list[Entry]:
-        sql = f"SELECT run_key, rows_read, rows_written, rows_quarantined FROM _windlass_loads WHERE destination = 'public.{self.table}'"
+        sql = f"SELECT {_ENTRY} FROM _windlass_loads WHERE destination = 'public.{self.table}'"
         return [Entry(*row) for row in query(self.url, sql)]
+
+    def stamp(self) -> object:
+        try:
+            return {entry.load_id for entry in self.entries()}
+        except asyncpg.UndefinedTableError:
+            return set()
 
     def leftovers(self) -> Iterator[str]:
         relations = (
@@ -154,7 +164,10 @@ class ParquetEnd:
         if not file.exists():
             return []
         loads = json.loads(file.read_text())["loads"]
-        return [Entry(*(load[n] for n in ("run_key", *_COUNTS))) for load in loads]
+        return [Entry(*(load[name] for name in _ENTRY.split(", "))) for load in loads]
+
+    def stamp(self) -> object:
+        return _state(self.path)
 
     def leftovers(self) -> Iterator[str]:
         known = {self.path.name, f".{self.path.name}.windlass.json"}
@@ -203,8 +216,16 @@ class SqliteEnd:
             return "no table"
 
     def entries(self) -> list[Entry]:
-        sql = f"SELECT run_key, {', '.join(_COUNTS)} FROM _windlass_loads WHERE destination = '{self.table}'"
+        sql = f"SELECT {_ENTRY} FROM _windlass_loads WHERE destination = '{self.table}'"
         return [Entry(*row) for row in self._query(sql)]
+
+    def stamp(self) -> object:
+        try:
+            return {entry.load_id for entry in self.entries()}
+        except sqlite3.OperationalError as exc:
+            if "no such table" not in str(exc):
+                raise
+            return set()
 
     def leftovers(self) -> Iterator[str]:
         for file in self.path.parent.iterdir():
@@ -231,7 +252,7 @@ class SqliteEnd:
             return connection.execute(sql).fetchall()
 
 
-_COUNTS = ("rows_read", "rows_written", "rows_quarantined")
+_ENTRY = "run_key, rows_read, rows_written, rows_quarantined, load_id"
 
 
 def query(url: str, *statements: str) -> list[Any]:

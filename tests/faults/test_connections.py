@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -12,8 +13,8 @@ import pytest
 
 from tests.faults.checker import Reader
 from tests.faults.conftest import Outcomes
-from tests.faults.proxy import Cut, Proxy
-from tests.faults.scene import Pair, Scene, Servers, changes_once
+from tests.faults.proxy import COMMIT, Cut, Proxy
+from tests.faults.scene import Pair, Scene, Servers, changes_once, finished
 from windlass.connections import parse_address
 from windlass.connectors.postgres.session import Session
 
@@ -39,7 +40,7 @@ class _Commit:
         self._seen = 0
 
     def __call__(self, piece: bytes, to_server: bool) -> bool:
-        self._seen += to_server and b"Q\x00\x00\x00\x0bCOMMIT\x00" in piece
+        self._seen += to_server and COMMIT in piece
         return self._seen == 2
 
 
@@ -111,6 +112,41 @@ def test_a_server_that_says_nothing_at_all_ends_the_task(
         assert end.key() == before
     play.environment["WINDLASS_CONN_Y"] = play.database
     assert play.call(*play.execute(1)).code == 0
+    play.check(end)
+
+
+@pytest.mark.parametrize("comes_back", [True, False], ids=["comes-back", "never-comes-back"])
+@pytest.mark.parametrize("arrives", [True, False], ids=["commit-arrived", "commit-on-its-way"])
+def test_a_server_that_is_out_of_reach_during_the_commit(
+    arrives: bool, comes_back: bool, scene: Callable[..., Scene]
+) -> None:
+    """Nothing of any connection passes any more; a COMMIT that is on its way arrives too late."""
+    play = scene("pg", "pg", "append")
+    end = play.seed()
+    before, stamp = end.key(), end.stamp()
+    with Proxy(play.database, "silence", _Commit(), hand_on=arrives, everything=True) as proxy:
+        play.environment["WINDLASS_CONN_Y"] = proxy.url + "?silence=3"
+        running = play.start(*play.execute(1))
+        assert running.stdout is not None
+        seen = list(takewhile(lambda line: '"commit_unsettled"' not in line, running.stdout))
+        if comes_back:
+            proxy.come_back()
+        done = finished(running)
+        assert proxy.was_cut.is_set(), seen
+        if comes_back:
+            proxy.resend()
+        assert (end.stamp() != stamp) == (end.key() != before) == arrives
+        if comes_back:
+            assert (done.code == 0) == arrives, str(done)
+            assert f'"committed": {str(arrives).lower()}' in done.stdout
+        else:
+            assert "whether the rows are in public.dst is not known" in done.stdout
+            assert "start the same run again once the server answers" in done.stdout
+        assert done.code in (0, 3)
+        play.environment["WINDLASS_CONN_Y"] = play.database
+        again = play.call(*play.execute(1))
+    assert again.code == 0, str(again)
+    assert ('"already-loaded"' in again.stdout) == arrives
     play.check(end)
 
 

@@ -64,7 +64,7 @@ def play(case: Case, folder: Path, servers: Servers) -> None:
     dice = random.Random(case.seed)
     pair = dice.choice(_PAIRS)
     mode = dice.choice(_MODES[: 2 if pair.target == "folder" else 3])
-    scene = Scene(folder, pair, mode, servers)
+    scene = Scene(folder, pair, mode, servers, options={"retries": dice.choice([0, 2])})
     end = scene.seed() if dice.random() < 0.8 else scene.end()
     before = end.key()
     with Reader(end) as reader:
@@ -90,6 +90,7 @@ def _play_killed(
     command = _next_command(dice, scene)
     victim = "everything" if command[0] == "exec" else dice.choice(["task", "run", "everything"])
     moment = dice.random() * _durations.get(command[0], _FIRST_GUESS)
+    was_committed, stamp = end.key() != before, end.stamp()
     running = scene.start(*command)
     time.sleep(moment)
     alive = running.poll() is None
@@ -103,6 +104,9 @@ def _play_killed(
     is_committed = end.key() != before
     if is_committed or done.code == 0:
         assert end.rows() == scene.expected, f"{done}"
+    if done.code > 0:  # it lived to say that it failed, so it must not have committed
+        assert end.stamp() == stamp, f"{done}"
+        assert not (was_committed and scene.mode == "append"), f"{done}"
     with _lock:
         landed[("after the commit" if is_committed else "before it") if alive else "too late"] += 1
     return done

@@ -38,6 +38,9 @@ __all__ = ["exec_command"]
     "--start", is_flag=True, help="Of a service: start it, wait until it is ready, leave it running."
 )
 @click.option("--stop", is_flag=True, help="Of a service: stop the one that --start left running.")
+@click.option(
+    "--settle", hidden=True, help="Copy nothing: say whether one of these load ids (a,b,c) committed."
+)
 @memory_option
 @click.pass_obj
 def exec_command(
@@ -47,6 +50,7 @@ def exec_command(
     plan_file: Path | None,
     params: tuple[str, ...],
     logical_date: str | None,
+    settle: str | None,
     memory: str | None,
     *,
     force: bool,
@@ -73,8 +77,9 @@ def exec_command(
                 context = context_of(plan, task, project, os.environ, logical_date)
                 result = _service(plan, task, context, start=start)
             else:
+                loads = settle.split(",") if settle else ()
                 result = execute_task(
-                    plan, task, project, os.environ, logical_date, memory=memory, force=force
+                    plan, task, project, os.environ, logical_date, memory=memory, force=force, settle=loads
                 )
         except Exception as exc:
             if app.debug:

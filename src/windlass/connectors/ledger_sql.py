@@ -49,7 +49,7 @@ class SqlLedger:
 
     def take_over(self, entry: LedgerEntry) -> None:
         """Become the newest writer. Belongs into a transaction of its own."""
-        writer = f"{entry.pipeline}.{entry.task} {entry.run_key}"
+        writer = f"{entry.pipeline}.{entry.task} {entry.run_key} {entry.load_id}"
         self._execute(
             f"INSERT INTO {self._writers} VALUES (?, 1, ?) "
             "ON CONFLICT (destination) DO UPDATE SET number = number + 1, writer = excluded.writer",

@@ -166,7 +166,8 @@ class BadRowError(FatalError):
 class LedgerEntry:
     """A row of `_windlass_loads`: one load that was committed, in the data's own transaction.
 
-    (pipeline, task, run_key, part) identify it; `digest` says of what input.
+    (pipeline, task, run_key, part) identify it; `digest` says of what input, and `load_id` which of the
+    starts of this load it was.
     """
 
     pipeline: str
@@ -180,6 +181,7 @@ class LedgerEntry:
     cursor: str | None = None
     version: str = ""
     committed_at: str = ""
+    load_id: str = ""
 
 
 @dataclass
@@ -308,6 +310,12 @@ class Destination(Protocol):
     def begin(self, entry: LedgerEntry) -> LedgerEntry | None:
         """Take the destination over from any earlier writer. Returns the ledger's entry for the same
         load, if it was committed before."""
+
+    def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
+        """The ledger's entry for the same load, once none of the starts of these ids can commit any more.
+
+        Their processes have ended. Other writers are left alone, and nothing is loaded.
+        """
 
     def last_cursor(self, entry: LedgerEntry) -> str | None:
         """The cursor that the latest load of the same pipeline and task committed."""

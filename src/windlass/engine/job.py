@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +25,8 @@ class Identity:
     run_id: str
     run_key: str
     part: str = ""
+    load_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    """Which start of the load this is: another one at every attempt."""
 
 
 @dataclass(frozen=True)

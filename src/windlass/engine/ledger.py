@@ -15,20 +15,25 @@ from windlass.connectors.protocol import Counts, LedgerEntry, Source
 from windlass.engine.job import Job
 from windlass.errors import FatalError
 
-__all__ = ["new_entry", "refuse_other_input", "with_counts"]
+__all__ = ["identified", "new_entry", "refuse_other_input", "with_counts"]
 
 
-def new_entry(job: Job, source: Source) -> LedgerEntry:
-    """The entry that this load would write, but for what only its end can tell."""
+def identified(job: Job) -> LedgerEntry:
+    """An entry with only what its load is known by."""
     identity = job.identity
     return LedgerEntry(
         pipeline=identity.pipeline,
         task=identity.task,
         run_key=identity.run_key,
         part=identity.part,
-        digest=_digest(job, source),
         version=__version__,
+        load_id=identity.load_id,
     )
+
+
+def new_entry(job: Job, source: Source) -> LedgerEntry:
+    """The entry that this load would write, but for what only its end can tell."""
+    return replace(identified(job), digest=_digest(job, source))
 
 
 def with_counts(entry: LedgerEntry, counts: Counts, cursor: str | None) -> LedgerEntry:

@@ -71,12 +71,20 @@ def _written(files: ProjectFiles, environment: Environment) -> frozenset[str] | 
     return frozenset(name for plan in plans for task in plan.tasks for name in task.outlets)
 
 
-def compile(file: PipelineFile, params: Mapping[str, object], environment: Environment) -> model.Plan:
+def compile(
+    file: PipelineFile,
+    params: Mapping[str, object],
+    environment: Environment,
+    *,
+    params_at_run: bool = False,
+) -> model.Plan:
     """Compile one pipeline. Pure: reads no file, asks no server, looks at no clock.
+
+    With `params_at_run` the templates that need parameters stay templates, whatever `params` says.
 
     Raises SpecError with every problem of the file, UsageError for a parameter it does not have.
     """
-    return _Compiler(file, _with_overrides(file, params), environment).plan()
+    return _Compiler(file, _with_overrides(file, params), environment, params_at_run).plan()
 
 
 def _with_overrides(file: PipelineFile, params: Mapping[str, object]) -> dict[str, model.Param]:
@@ -113,6 +121,7 @@ class _Compiler:
     file: PipelineFile
     params: dict[str, model.Param]
     environment: Environment
+    params_at_run: bool = False
     problems: list[Problem] = field(default_factory=list)
     connections: dict[str, model.Connection] = field(default_factory=dict)
     pools: dict[str, int] = field(default_factory=dict)
@@ -245,7 +254,7 @@ class _Compiler:
         return value
 
     def _string(self, text: str, path: KeyPath, uses: Uses) -> object:
-        names = Names(self.params, self._services(), frozenset(self.file.spec.tasks))
+        names = Names(self.params, self._services(), frozenset(self.file.spec.tasks), self.params_at_run)
         try:
             value = evaluate(text, names, uses)
         except TemplateError as exc:

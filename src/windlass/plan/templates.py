@@ -56,6 +56,12 @@ class Names:
     params: Mapping[str, object]
     services: frozenset[str]
     tasks: frozenset[str]
+    params_at_run: bool = False
+    """Whether params are left open too, for a scheduler that knows them only when a run begins."""
+
+    @property
+    def at_compile_time(self) -> frozenset[str]:
+        return frozenset() if self.params_at_run else frozenset({"params"})
 
 
 @dataclass
@@ -204,7 +210,7 @@ def _check(text: str, names: Names, uses: Uses) -> bool:
         _check_attribute(base, path, names, uses)
     if bare:
         raise TemplateError(f"{bare!r} needs a name and an attribute, such as {bare}.NAME.path")
-    return bool(undeclared - {"params"})
+    return bool(undeclared - names.at_compile_time)
 
 
 @lru_cache(4096)  # the same few templates come back in pipeline after pipeline

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from windlass import logs
 from windlass.errors import ExitCode, RetryableError, WindlassError
+from windlass.plan.model import Copy, Task
 from windlass.plan.model import Run as RunAction
-from windlass.plan.model import Task
 from windlass.runner.events import Observer, Progress
 from windlass.runner.history import (
     CANCELLED,
@@ -45,6 +46,10 @@ class TaskWorker:
     history: History
     observer: Observer
     pipeline: str
+    _loads: list[str] = field(default_factory=list)
+    """What the ledger calls the attempts of a copy."""
+
+    _was_cut_short: bool = False
     _stop: threading.Event = field(default_factory=threading.Event)
     _execution: Execution | None = None
     _result: logs.Record = field(default_factory=dict)
@@ -58,7 +63,7 @@ class TaskWorker:
         while tries_left > 0 and not self._stop.is_set():
             tries_left -= 1
             record.attempts += 1
-            attempt = self._attempt(record.attempts)
+            attempt = self._attempt(record.attempts, is_last=tries_left == 0)
             record.status, record.error = attempt.status, attempt.error
             if attempt.status != FAILED or not self._may_try_again(attempt) or tries_left == 0:
                 break
@@ -87,7 +92,7 @@ class TaskWorker:
         logs.info("retry", task=self.task.name, attempt=attempt, seconds=delay, because=self.record.error)
         self._stop.wait(delay)
 
-    def _attempt(self, number: int) -> Attempt:
+    def _attempt(self, number: int, *, is_last: bool) -> Attempt:
         attempt = Attempt(self.record.run_id, self.task.name, number, started=now())
         self.history.save(attempt)
         self._save()
@@ -99,9 +104,11 @@ class TaskWorker:
         }
         log = TaskLog(self.folder.log(self.task.name, number), context)
         try:
-            attempt.exit_code = self._execute(number, log)
-            attempt.status = SUCCESS if attempt.exit_code == 0 else FAILED
+            attempt.exit_code = self._execute(self._step(number), log)
             attempt.error = self._error(attempt.exit_code)
+            if is_last and self._was_cut_short and self._loads and not self._stop.is_set():
+                self._settle(attempt, log)
+            attempt.status = SUCCESS if attempt.exit_code == 0 else FAILED
         except WindlassError as exc:
             attempt.status, attempt.error = FAILED, logs.mask(str(exc))
             self.record.retryable = isinstance(exc, RetryableError)
@@ -114,10 +121,30 @@ class TaskWorker:
         self.history.save(attempt)
         return attempt
 
-    def _execute(self, number: int, log: TaskLog) -> int:
+    def _step(self, number: int) -> Step:
+        """The step of an attempt; for a copy with an id that its entry in the ledger will have."""
+        step = self.step(number)
+        if not isinstance(self.task.action, Copy):
+            return step
+        self._loads.append(str(uuid.uuid4()))
+        return replace(step, environment={**step.environment, "WINDLASS_LOAD_ID": self._loads[-1]})
+
+    def _settle(self, attempt: Attempt, log: TaskLog) -> None:
+        """Ask the ledger what a copy came to that could not tell any more, and must not be tried again."""
+        step, error, retryable = self.step(attempt.number), attempt.error, self.record.retryable
+        command = (*step.command, "--settle", ",".join(self._loads))
+        code = self._execute(replace(step, command=command), log)
+        if code == 0:
+            logs.info("settled", task=self.task.name, committed=True, because=error)
+            attempt.exit_code, attempt.error = 0, None
+            return
+        attempt.error = f"{error}; the ledger, when asked: {self._error(code)}"
+        self.record.retryable = retryable
+
+    def _execute(self, step: Step, log: TaskLog) -> int:
         """Start the step and follow it to its end. Returns its exit code."""
-        self._result, self._failure = {}, {}
-        execution = self.runtime.start(self.runtime.prepare(self.step(number)), self.folder.lock)
+        self._result, self._failure, self._was_cut_short = {}, {}, False
+        execution = self.runtime.start(self.runtime.prepare(step), self.folder.lock)
         self._execution = execution
         if self._stop.is_set():
             execution.stop()
@@ -140,7 +167,7 @@ class TaskWorker:
             self._execution = None
         if timed_out.is_set():
             message = f"timed out after {self.task.timeout:g} s"
-            self._failure = {"error": message, "retryable": True}
+            self._failure, self._was_cut_short = {"error": message, "retryable": True}, True
             self._show(log, {"level": "error", "event": "failed", "error": message})
             return code or ExitCode.FAILED
         self._note_result()
@@ -180,6 +207,7 @@ class TaskWorker:
         if code == 0:
             return None
         was_killed = code > _SIGNAL and "error" not in self._failure
+        self._was_cut_short = self._was_cut_short or was_killed
         may_work_later = code == ExitCode.RETRYABLE or was_killed
         self.record.retryable = bool(self._failure.get("retryable", may_work_later))
         if "error" in self._failure:

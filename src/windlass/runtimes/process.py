@@ -19,7 +19,7 @@ from windlass.errors import FatalError
 from windlass.runtimes import Execution, Step
 from windlass.runtimes.environments import environment_for
 
-__all__ = ["ProcessRuntime", "launch"]
+__all__ = ["ProcessRuntime", "launch", "with_own_programs"]
 
 _GRACE = 10.0
 _LAUNCHER = Path(__file__).with_name("launcher.py")
@@ -94,7 +94,7 @@ class ProcessRuntime:
             step.command,
             lock,
             folder=step.folder,
-            environment=_with_own_programs({**_inherited(os.environ), **step.environment}),
+            environment=with_own_programs({**_inherited(os.environ), **step.environment}),
             output=subprocess.PIPE,
         )
         return ProcessExecution(process)
@@ -142,7 +142,7 @@ def _inherited(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _with_own_programs(environment: dict[str, str]) -> dict[str, str]:
+def with_own_programs(environment: dict[str, str]) -> dict[str, str]:
     """The environment, with the folder of `windlass` at the end of its PATH."""
     path = environment.get("PATH") or os.defpath
     return {**environment, "PATH": f"{path}{os.pathsep}{_own_programs()}"}

@@ -7,10 +7,13 @@ more than one task.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from windlass.errors import UsageError
 from windlass.plan.model import Check, Copy, Download, Plan, Run, Sql, Task
 from windlass.tasks.context import Context, TaskResult
 
-__all__ = ["Context", "TaskResult", "execute"]
+__all__ = ["Context", "TaskResult", "execute", "settle_task"]
 
 
 def execute(plan: Plan, task: Task, context: Context) -> TaskResult:
@@ -39,3 +42,13 @@ def execute(plan: Plan, task: Task, context: Context) -> TaskResult:
             return run_command(action, context)
         case _:
             raise TypeError(f"a {task.kind} task is not executed, but started")
+
+
+def settle_task(plan: Plan, task: Task, context: Context, loads: Sequence[str]) -> TaskResult:
+    """The result of a task whose attempts, of these load ids, were killed. Raises WindlassError if there is none."""
+    action = context.rendered(task.action)
+    if not isinstance(action, Copy):
+        raise UsageError(f"{task.name!r} is a {task.kind} task, and only a copy has a ledger to ask")
+    from windlass.tasks.copy import settle_copy
+
+    return settle_copy(plan, task.name, action, context, loads)

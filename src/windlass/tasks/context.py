@@ -55,6 +55,9 @@ class Context:
 
     memory: int = DEFAULT_MEMORY
     force: bool = False
+    load_id: str | None = None
+    """What whoever started this attempt calls it, to find it in the ledger afterwards."""
+
     progress: Callable[[int, int, int | None], None] = lambda _rows, _bytes, _total: None
     """Told the rows and bytes so far, and how many bytes there will be, where that is known."""
 

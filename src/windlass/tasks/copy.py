@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from windlass.connectors.protocol import Meter
 from windlass.connectors.temporary import TemporaryFolder
 from windlass.engine import CopyResult, Identity, Job
 from windlass.engine.copying import copy
+from windlass.engine.settling import settle
 from windlass.plan.model import Copy, Destination, Plan, QuarantineTo, SelectColumn, Source
 from windlass.tasks.context import Context, TaskResult
 
-__all__ = ["copy_result", "run_copy"]
+__all__ = ["copy_result", "run_copy", "settle_copy"]
 
 _QUARANTINE_COLUMNS = {
     "line": "bigint",
@@ -30,9 +32,21 @@ _QUARANTINE_COLUMNS = {
 
 def run_copy(plan: Plan, task: str, action: Copy, context: Context) -> TaskResult:
     """Copy the rows; bring what is set aside to where the pipeline wants it."""
+    return copy_result(copy(_job(plan, task, action, context)))
+
+
+def settle_copy(plan: Plan, task: str, action: Copy, context: Context, loads: Sequence[str]) -> TaskResult:
+    """The result of a copy that was killed, if one of these starts committed. Raises WindlassError."""
+    return copy_result(settle(_job(plan, task, action, context), loads))
+
+
+def _job(plan: Plan, task: str, action: Copy, context: Context) -> Job:
+    identity = Identity(plan.pipeline, task, context.run_id, context.run_key)
+    if context.load_id:
+        identity = replace(identity, load_id=context.load_id)
     job = Job(
         copy=action,
-        identity=Identity(plan.pipeline, task, context.run_id, context.run_key),
+        identity=identity,
         workspace=context.workspace,
         addresses=_addresses(action, context),
         interval=context.moment.interval,
@@ -44,7 +58,7 @@ def run_copy(plan: Plan, task: str, action: Copy, context: Context) -> TaskResul
     )
     if action.quarantine is not None:
         job = replace(job, deliver=lambda file: _deliver(file, job, action.quarantine))
-    return copy_result(copy(job))
+    return job
 
 
 def copy_result(result: CopyResult) -> TaskResult:

@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from windlass.plan.model import Plan, Task
 from windlass.plan.schedule import Moment, moment_of, parse_logical_date
 from windlass.plan.templates import variables
 from windlass.state_folder import StateFolder
-from windlass.tasks import Context, TaskResult, execute
+from windlass.tasks import Context, TaskResult, execute, settle_task
 from windlass.tasks.context import output_paths, render_strings
 from windlass.units import parse_size
 
@@ -38,17 +38,22 @@ def execute_task(
     *,
     memory: str | None = None,
     force: bool = False,
+    settle: Sequence[str] = (),
 ) -> TaskResult:
-    """Execute the task of that name. Raises WindlassError."""
+    """Execute the task of that name. Raises WindlassError.
+
+    With `settle`, copy nothing, but say what became of the attempts that had these load ids.
+    """
     task = task_of(plan, name)
     if task.kind == "trigger":
         hint = f"run it with: windlass run {plan.pipeline} --task {name}"
         raise UsageError(f"{name!r} runs another pipeline, which is more than a task", hint=hint)
     if task.kind == "service":
         raise UsageError(f"{name!r} is a service", hint="say --start or --stop")
-    return execute(
-        plan, task, context_of(plan, name, project, environ, logical_date, memory=memory, force=force)
-    )
+    context = context_of(plan, name, project, environ, logical_date, memory=memory, force=force)
+    if settle:
+        return settle_task(plan, task, context, settle)
+    return execute(plan, task, context)
 
 
 def task_of(plan: Plan, name: str) -> Task:
@@ -100,6 +105,7 @@ def context_of(
         environments=state.environments,
         memory=_bytes(memory or environ.get("WINDLASS_MEMORY")),
         force=force,
+        load_id=environ.get("WINDLASS_LOAD_ID"),
         progress=_Progress(),
         output=_print,
     )

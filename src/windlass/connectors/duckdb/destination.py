@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,18 @@ class DuckdbDestination:
         return  # the scratch database detaches the file, and so undoes what was not committed
 
     def begin(self, entry: LedgerEntry) -> LedgerEntry | None:
+        with self._opened_ledger() as self._ledger:
+            self._ledger.take_over(entry)
+            failpoints.reach("during-recovery")
+            self._cursor = self._ledger.last_cursor(entry)
+            return self._ledger.find(entry)
+
+    def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
+        with self._opened_ledger() as ledger:  # which no other process has open, so no writer can commit
+            return ledger.find(entry)
+
+    @contextmanager
+    def _opened_ledger(self) -> Iterator[SqlLedger]:
         connection = open_file(str(self._file))
 
         def execute(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
@@ -55,12 +68,9 @@ class DuckdbDestination:
                 return list(connection.execute(sql, list(parameters)).fetchall())
 
         try:
-            self._ledger = SqlLedger(execute, self._name)
-            self._ledger.create()
-            self._ledger.take_over(entry)
-            failpoints.reach("during-recovery")
-            self._cursor = self._ledger.last_cursor(entry)
-            return self._ledger.find(entry)
+            ledger = SqlLedger(execute, self._name)
+            ledger.create()
+            yield ledger
         finally:
             connection.close()
 

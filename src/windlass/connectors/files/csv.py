@@ -111,6 +111,8 @@ class CsvSource:
             limit = f" LIMIT {_SAMPLE_ROWS}" if self._sample_only else ""
             free = [name for name in self._header if name not in self._declared]
             guesses = infer_types(scratch, f"(SELECT * FROM {self.relation(scratch)}{limit})", free)
+            if self._look is not None and self._look.found:  # meanwhile; what comes later makes us begin anew
+                self._look, self._in_one_piece = None, True
         return [self._column(name, guesses.get(name), scratch) for name in self._header]
 
     def _column(self, name: str, guess: str | None, scratch: Scratch) -> Column:

@@ -8,7 +8,6 @@ that stay.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -74,8 +73,12 @@ class FileDestination:
         key = repr((entry.pipeline, entry.task, entry.run_key, entry.part))
         self._load = hashlib.sha256(key.encode()).hexdigest()[:12]
         with disk_errors(self._path):
-            self._temporary = self._manifest.take_over(f"{os.getpid()}-{os.urandom(4).hex()}")
+            self._temporary = self._manifest.take_over(entry.load_id)
         return self._manifest.find(entry)
+
+    def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
+        with disk_errors(self._path):
+            return self._manifest.settle(entry, loads)
 
     def last_cursor(self, entry: LedgerEntry) -> str | None:
         return self._manifest.last_cursor(entry)

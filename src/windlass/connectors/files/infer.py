@@ -37,7 +37,7 @@ _TESTS = {
 """SQL that is true for a value that fits the type; the first type that all values fit is taken."""
 
 _LONGEST = 400  # characters of a number or time
-_HEAD_ROWS = 2_000
+_HEAD_ROWS = 200
 _NO_VALUE = ""
 
 

@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -60,6 +60,17 @@ class Manifest:
             temporary = self.target.parent / f"{self._prefix}{writer}"
             _token(temporary).touch()
         return temporary
+
+    def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
+        """The committed entry of the same load, without being a writer; what these starts left is removed."""
+        if not self.target.parent.is_dir():
+            return None
+        with self._locked():
+            for load in loads:
+                self.leave(self.target.parent / f"{self._prefix}{load}")
+            _remove(_beside(self._file))
+            self._settle()
+        return self.find(entry)
 
     def discard(self, temporary: Path) -> None:
         """Remove what was written and not committed, if there is something; the writer may begin again."""

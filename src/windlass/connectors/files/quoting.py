@@ -24,7 +24,7 @@ __all__ = ["LineEndsInQuotes", "Records", "first_record_end", "line_end_of", "un
 
 _ONE_PIECE = 4 << 20  # smaller files are read in one piece anyway
 _CHUNK = 256 << 10  # stays in the cache of a core
-_AT_ONCE = 16 << 20  # so much is looked at before the copy begins, the rest while it goes on
+_AT_ONCE = 2 << 20  # so much is looked at before anything is read, the rest meanwhile
 
 
 class LineEndsInQuotes:
@@ -33,12 +33,12 @@ class LineEndsInQuotes:
     Also finds compressed files that are damaged.
 
     A quote in the middle of a field that is not quoted counts like any other: then a file is read in
-    one piece without need.
+    one piece without need. `found` says what was found so far.
     """
 
     def __init__(self, paths: Sequence[Path], quote: str) -> None:
         self._quote = ord(quote)
-        self._found = False
+        self.found = False
         self.odd: list[Path] = []  # files with an odd number of quotes
         self._failure: BaseException | None = None
         self._work = self._steps(paths)
@@ -49,13 +49,13 @@ class LineEndsInQuotes:
         seen = 0
         for step in self._work:
             seen += step
-            if self._found or seen >= _AT_ONCE:
+            if self.found or seen >= _AT_ONCE:
                 break
         else:
-            return self._found
+            return self.found
         self._thread = threading.Thread(target=self._look_on, daemon=True)
         self._thread.start()
-        return self._found
+        return self.found
 
     def finish(self) -> None:
         """Wait for the rest. Raises MisfitError if some were found there, and FatalError for damaged files."""
@@ -64,7 +64,7 @@ class LineEndsInQuotes:
             self._thread = None
         if self._failure is not None:
             raise self._failure
-        if self._found:
+        if self.found:
             raise MisfitError("quoted fields contain line ends")
 
     def _look_on(self) -> None:
@@ -86,7 +86,7 @@ class LineEndsInQuotes:
             with open_bytes(path) as file:
                 quoted = False
                 while chunk := file.read(_CHUNK):
-                    if not self._found:
+                    if not self.found:
                         quoted = self._look_at(chunk, quoted=quoted)
                     elif compression_of(str(path)) is None:
                         return
@@ -106,7 +106,7 @@ class LineEndsInQuotes:
         if len(line_ends) and line_ends[0] == 0:
             between[0] = 0  # which `reduceat` takes for the byte itself
         odd = np.bitwise_xor.accumulate(between & 1) ^ quoted
-        self._found |= bool(odd[:-1].any())
+        self.found |= bool(odd[:-1].any())
         return bool(odd[-1])
 
 

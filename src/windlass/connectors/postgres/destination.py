@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Landing", "PostgresDestination"]
 
-_SETTLE_DEADLINE, _SETTLE_PAUSE = 60.0, 0.5
+_SETTLE_PAUSE = 0.5
 
 
 @dataclass
@@ -100,6 +100,9 @@ class PostgresDestination:
         self.table = self._find()  # the writer before may just have made it
         return self._ledger.find(entry)
 
+    def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
+        return Ledger(self.session, self._schema, self._name, entry.part).settle(entry, loads)
+
     def last_cursor(self, entry: LedgerEntry) -> str | None:
         assert self._ledger is not None
         return self._ledger.last_cursor(entry)
@@ -153,7 +156,7 @@ class PostgresDestination:
             yield TRAILER
 
         self.session.run(self.copy_in_rows(stream()))
-        self.settle(counts)
+        self.place(counts)
 
     def write_query(self, *_: object) -> None:
         raise FatalError("a table of Postgres is no part of the scratch database")
@@ -209,7 +212,7 @@ class PostgresDestination:
                 return
             yield chunk
 
-    def settle(self, counts: Counts) -> None:
+    def place(self, counts: Counts) -> None:
         """Bring the rows from where they landed to where they belong."""
         landing = self._landing
         assert landing is not None
@@ -248,7 +251,7 @@ class PostgresDestination:
         try:
             self.session.execute("COMMIT")
         except RetryableError as exc:
-            self._settle_lost_commit(self._ledger, exc)
+            self._settle_lost_commit(self._ledger, entry, exc)
         failpoints.reach("after-commit")
 
     def explain(self, error: RetryableError) -> WindlassError:
@@ -295,22 +298,27 @@ class PostgresDestination:
         """Whether every server has this type, and means the same by it."""
         return bool(self.session.value("SELECT to_regtype($1)::oid < 16384", kind))
 
-    def _settle_lost_commit(self, ledger: Ledger, lost: RetryableError) -> None:
+    def _settle_lost_commit(self, ledger: Ledger, entry: LedgerEntry, lost: RetryableError) -> None:
         """The connection broke during COMMIT: only the ledger knows whether it happened."""
         logs.warning("commit_unsettled", because=lost.message)
-        deadline = time.monotonic() + _SETTLE_DEADLINE
+        patience = self.session.silence
+        deadline = time.monotonic() + patience
         while True:
             try:
                 session = Session(self.session.address)
                 try:
-                    committed = ledger.was_committed(session)
+                    committed = ledger.was_committed(entry, session)
                 finally:
                     session.close()
                 break
             except RetryableError:
                 if time.monotonic() > deadline:
-                    hint = "start the run again: the ledger will say whether the rows are there"
-                    raise RetryableError("the connection was lost during COMMIT", hint=hint) from lost
+                    message = (
+                        f"{lost.message}; that was during COMMIT, and for {patience:g} s more the server could not be "
+                        f"asked: whether the rows are in {self._schema}.{self._name} is not known"
+                    )
+                    hint = "start the same run again once the server answers: it finds out, and never loads twice"
+                    raise RetryableError(message, hint=hint) from lost
                 time.sleep(_SETTLE_PAUSE)
         logs.info("commit_settled", committed=committed)
         if not committed:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Sequence
 
 from windlass import failpoints, logs
 from windlass.connectors.postgres.session import Session, lock_timed_out
@@ -34,7 +35,6 @@ class Ledger:
         self._destination = f"{schema}.{table}"
         self._writer = self._destination + (f"#{part}" if part else "")
         self._number, self._backend = 0, ""
-        self.load_id = str(uuid.uuid4())
 
     def take_over(self, entry: LedgerEntry) -> None:
         """Become the destination's only writer; committed at once."""
@@ -47,15 +47,22 @@ class Ledger:
 
     def find(self, entry: LedgerEntry) -> LedgerEntry | None:
         """The committed entry of the same load."""
-        row = self._session.row(
-            f"SELECT * FROM {self._loads} WHERE {_SAME_LOAD}",
-            entry.pipeline,
-            entry.task,
-            entry.run_key,
-            entry.part,
-            self._destination,
-        )
+        row = self._session.row(f"SELECT * FROM {self._loads} WHERE {_SAME_LOAD}", *self._key(entry))
         return None if row is None else _entry(row)
+
+    def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
+        """The committed entry of the same load, once none of the starts of these ids can commit any more.
+
+        The session of a process that was killed may still be at its COMMIT. Only the latest writer's
+        can: every other was ended by the one that came after it.
+        """
+        if self._session.value("SELECT to_regclass($1)", self._loads) is None:
+            return None
+        sql = f"SELECT writer, backend FROM {self._writers} WHERE destination = $1"
+        latest = self._session.row(sql, self._writer)
+        if latest is not None and latest["writer"].rpartition(" ")[2] in loads:
+            self._await_end(self._session, latest["backend"])
+        return self.find(entry)
 
     def last_cursor(self, entry: LedgerEntry) -> str | None:
         """The cursor of the latest load of the same pipeline and task into this destination."""
@@ -81,12 +88,8 @@ class Ledger:
                 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, clock_timestamp()) "
                 "ON CONFLICT (pipeline, task, run_key, part, destination) DO UPDATE SET "
                 + ", ".join(f"{name} = excluded.{name}" for name in _CHANGING),
-                entry.pipeline,
-                entry.task,
-                entry.run_key,
-                entry.part,
-                self._destination,
-                uuid.UUID(self.load_id),
+                *self._key(entry),
+                uuid.UUID(entry.load_id),
                 entry.digest,
                 entry.rows_read,
                 entry.rows_written,
@@ -96,17 +99,14 @@ class Ledger:
             )
         )
 
-    def was_committed(self, session: Session) -> bool:
+    def was_committed(self, entry: LedgerEntry, session: Session) -> bool:
         """Whether this very load is in the ledger: settles a connection that was lost during COMMIT.
 
         The server may still be at that COMMIT, so its session must have ended first.
         """
-        own = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {_BACKEND} = $1"
-        deadline = time.monotonic() + _SESSION_END
-        while session.value(own, self._backend) and time.monotonic() < deadline:
-            time.sleep(_POLL)
-        sql = f"SELECT count(*) FROM {self._loads} WHERE load_id = $1"
-        return bool(session.value(sql, uuid.UUID(self.load_id)))
+        self._await_end(session, self._backend)
+        sql = f"SELECT count(*) FROM {self._loads} WHERE {_SAME_LOAD} AND load_id = $6"
+        return bool(session.value(sql, *self._key(entry), uuid.UUID(entry.load_id)))
 
     def is_fenced(self, session: Session) -> bool:
         """Whether a later writer took over."""
@@ -120,6 +120,18 @@ class Ledger:
             hint="nothing of this load was committed; the later one decides what is there",
         )
 
+    def _key(self, entry: LedgerEntry) -> tuple[str, ...]:
+        return entry.pipeline, entry.task, entry.run_key, entry.part, self._destination
+
+    def _await_end(self, session: Session, backend: str) -> None:
+        """End a session that may be at its COMMIT. Raises RetryableError while it goes on all the same."""
+        ended = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {_BACKEND} = $1"
+        deadline = time.monotonic() + _SESSION_END
+        while session.value(ended, backend):
+            if time.monotonic() > deadline:
+                raise RetryableError(f"the session that loads {self._destination} is still at its COMMIT")
+            time.sleep(_POLL)
+
     def _create(self) -> None:
         # CREATE TABLE IF NOT EXISTS is not safe against another session doing the same
         self._session.execute(
@@ -129,7 +141,7 @@ class Ledger:
         )
 
     def _try_to_take_over(self, entry: LedgerEntry) -> bool:
-        who = literal(f"{entry.pipeline}.{entry.task} {entry.run_key}")
+        who = literal(f"{entry.pipeline}.{entry.task} {entry.run_key} {entry.load_id}")
         try:
             self._session.execute(
                 f"BEGIN; SET LOCAL lock_timeout = {literal(_TAKEOVER_WAIT)};"
@@ -174,7 +186,8 @@ def _entry(row: object) -> LedgerEntry:
     values = dict(row)  # type: ignore[call-overload]
     names = LedgerEntry.__dataclass_fields__
     known = {name: value for name, value in values.items() if name in names}
-    return LedgerEntry(**{**known, "committed_at": values["committed_at"].isoformat()})
+    known |= {"committed_at": values["committed_at"].isoformat(), "load_id": str(values["load_id"])}
+    return LedgerEntry(**known)
 
 
 _SAME_LOAD = "pipeline = $1 AND task = $2 AND run_key = $3 AND part = $4 AND destination = $5"

@@ -116,7 +116,7 @@ class Relay:
         pipe = Pipe(meter)
         counts.read = self._copy([(column.name, as_text(column)) for column in landing.columns], pipe)
         counts.bytes = pipe.bytes
-        self.destination.settle(counts)
+        self.destination.place(counts)
         counts.read += self._set_bad_rows_aside(aside)
         self._note_sequences(landing)
 

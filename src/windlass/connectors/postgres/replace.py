@@ -13,6 +13,7 @@ of another table that points here rules out both, and is refused before anything
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ from windlass.errors import FatalError, RetryableError
 
 __all__ = ["Swap", "refuse_if_referenced", "why_in_place"]
 
-_LOCK_TRY, _LOCK_PAUSE, _LOCK_DEADLINE = "300ms", 0.7, 600.0
+_LOCK_TRY, _LOCK_PAUSE, _LOCK_DEADLINE = 300, 0.7, 600.0  # milliseconds; seconds
+_DEADLOCK_TIMEOUT = "SELECT setting::int FROM pg_settings WHERE name = 'deadlock_timeout'"
 
 
 def refuse_if_referenced(session: Session, table: Table) -> None:
@@ -141,10 +143,14 @@ class Swap:
             self.session.execute(statement)
 
     def _lock(self) -> None:
-        """Take the exclusive lock in short tries, so that readers never queue up behind a long wait."""
+        """Take the exclusive lock in short tries, so that readers never queue up behind a long wait.
+
+        Every third is long enough for Postgres to notice that an autovacuum is in the way, and to end that.
+        """
         deadline = time.monotonic() + _LOCK_DEADLINE
-        while True:
-            self.session.execute(f"SAVEPOINT windlass_lock; SET LOCAL lock_timeout = {literal(_LOCK_TRY)}")
+        noticed = self.session.value(_DEADLOCK_TIMEOUT)
+        for milliseconds in itertools.cycle((_LOCK_TRY, _LOCK_TRY, _LOCK_TRY + noticed)):
+            self.session.execute(f"SAVEPOINT windlass_lock; SET LOCAL lock_timeout = {milliseconds}")
             try:
                 self.session.execute(f"LOCK TABLE {self.old.sql} IN ACCESS EXCLUSIVE MODE")
             except RetryableError as exc:

@@ -59,19 +59,19 @@ class Session:
         with extra("postgres connections", "postgres"):
             import asyncpg
         self.address = address
-        self._silence = _seconds(address)
+        self.silence = _seconds(address)  # for so many seconds a server may say nothing
         self._name = f"windlass {secrets.token_hex(8)}"
         self._at_work, self._steps = False, 0
         self.connection: asyncpg.Connection[Any] = self._result_of(
             asyncpg.connect(
                 _dsn(address),
                 password=address.password or None,
-                timeout=min(self._silence, _CONNECT_TIMEOUT),
+                timeout=min(self.silence, _CONNECT_TIMEOUT),
                 statement_cache_size=0,  # nothing is run twice, and poolers do not like it
                 server_settings={"application_name": self._name},
             )
         )
-        keep_alive(self.connection, self._silence)
+        keep_alive(self.connection, self.silence)
         if not as_configured:
             self.execute(_EXACT_TEXT)
         _note_server(address.host, address.port, self.connection.get_settings().server_version)
@@ -96,7 +96,7 @@ class Session:
         try:
             while True:
                 steps = self._steps
-                done, _ = await asyncio.wait([task], timeout=self._silence)
+                done, _ = await asyncio.wait([task], timeout=self.silence)
                 if done:
                     return task.result()
                 if steps == self._steps and not self._at_work:
@@ -117,11 +117,11 @@ class Session:
 
     async def _require_answer(self) -> None:
         """Raise RetryableError when nothing can be expected of the server any more."""
-        patience = min(self._silence, _CONNECT_TIMEOUT)
+        patience = min(self.silence, _CONNECT_TIMEOUT)
         if await is_lost(_dsn(self.address), self.address.password or None, self._name, patience):
             self.connection.terminate()
             where = f"{self.address.host or 'localhost'}:{self.address.port or 5432}"
-            message = f"lost the connection to postgres at {where}: nothing came for {self._silence:g} s"
+            message = f"lost the connection to postgres at {where}: nothing came for {self.silence:g} s"
             raise RetryableError(message)
 
     def _result_of(self, work: Coroutine[Any, Any, T]) -> T:

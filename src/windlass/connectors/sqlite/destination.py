@@ -96,6 +96,12 @@ class SqliteDestination:
         self._run("COMMIT")
         return self._ledger.find(entry)
 
+    def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
+        self._run("BEGIN IMMEDIATE")  # no writer is at its last transaction
+        self._ledger.create()
+        self._run("COMMIT")
+        return self._ledger.find(entry)
+
     def last_cursor(self, entry: LedgerEntry) -> str | None:
         return self._ledger.last_cursor(entry)
 

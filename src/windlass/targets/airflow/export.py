@@ -6,16 +6,20 @@ The loader (`windlass_dags.py`) is the same for every project; what differs is i
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from windlass.plan.bundle import bundle_to_json
-from windlass.plan.compiler import compile_project
-from windlass.spec import load_project
+from windlass.plan.compiler import Environment, compile, compile_project
+from windlass.plan.model import Plan
+from windlass.spec import ProjectFiles, load_project
 
 __all__ = ["LOADER", "PLAN", "export"]
 
 LOADER, PLAN = "windlass_dags.py", "plan.json"
+_SOURCE, _PACKAGE = Path(__file__).parent / "loader", "windlass_airflow"
+_FILLED_IN = ("run", "service", "trigger")
 
 
 def export(
@@ -33,7 +37,7 @@ def export(
     project, and then nothing is written.
     """
     files = load_project(project, partly=True)
-    plans = compile_project(files)
+    plans = _with_params_left_open(compile_project(files), files)
     how = {
         "kind": runtime,
         "command": list(command),
@@ -41,11 +45,37 @@ def export(
         "workspace": None,
     }
     folder = out / "dags"
-    folder.mkdir(parents=True, exist_ok=True)
-    # the plan last: a loader that finds an older plan beside it still understands that
-    _write(folder / LOADER, Path(__file__).with_name(LOADER).read_text(encoding="utf-8"))
-    _write(folder / PLAN, bundle_to_json(files.spec.project, plans, how))
-    return [folder / LOADER, folder / PLAN]
+    (folder / _PACKAGE).mkdir(parents=True, exist_ok=True)
+    texts = {name: (_SOURCE / name).read_text(encoding="utf-8") for name in _modules()}
+    # the loader and the plan last: Airflow looks at them as soon as they change
+    texts |= {LOADER: texts.pop(LOADER), PLAN: bundle_to_json(files.spec.project, plans, how)}
+    for name, text in texts.items():
+        _write(folder / name, text)
+    return [folder / name for name in texts]
+
+
+def _modules() -> list[str]:
+    """The loader's own files; in its package lies a file that keeps Airflow from looking for DAGs there."""
+    package = sorted(path.name for path in (_SOURCE / _PACKAGE).iterdir() if path.is_file())
+    return [*(f"{_PACKAGE}/{name}" for name in package), LOADER]
+
+
+def _with_params_left_open(plans: Mapping[str, Plan], files: ProjectFiles) -> dict[str, Plan]:
+    """The plans, with the templates of parameters where Airflow itself starts what the task says.
+
+    Only when a run begins does Airflow know its parameters. `windlass exec` can compile a pipeline again
+    with them; a command in a container of its own, and a trigger, must be filled in by the loader.
+    """
+    environment = Environment.of(files)
+    opened = {}
+    for name, plan in plans.items():
+        left_open = compile(files.pipelines[name], {}, environment, params_at_run=True)
+        tasks = (
+            replace(task, action=left_open.task(task.name).action) if task.kind in _FILLED_IN else task
+            for task in plan.tasks
+        )
+        opened[name] = replace(plan, tasks=tuple(tasks))
+    return opened
 
 
 def _write(file: Path, text: str) -> None:

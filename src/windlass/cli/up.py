@@ -1,0 +1,179 @@
+"""`windlass up`, `windlass down` and `windlass status`: a real Airflow on this machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from windlass.cli.main import App
+from windlass.cli.options import json_option
+
+if TYPE_CHECKING:
+    from windlass.stack.layout import Part, Stack
+
+__all__ = ["down_command", "status_command", "up_command"]
+
+_COLOURS = {"healthy": "green", "done": "green", "unhealthy": "red", "ended": "red", "missing": "yellow"}
+_PORT = click.IntRange(1, 65535)
+
+
+@click.command("up")
+@click.option("--detach", is_flag=True, help="Return when all is healthy, and leave it running.")
+@click.option("--pgadmin", is_flag=True, help="Start pgAdmin, too, with every Postgres connection in it.")
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where Airflow and pgAdmin keep their data. Default: .windlass/up.",
+)
+@click.option("--port", type=_PORT, default=5884, show_default=True, help="Where Airflow's page is.")
+@click.option("--pgadmin-port", type=_PORT, default=16543, show_default=True, help="Where pgAdmin's page is.")
+@click.option("--supervise", is_flag=True, hidden=True, help="Be the process that --detach leaves behind.")
+@click.pass_obj
+def up_command(
+    app: App, home: Path | None, port: int, pgadmin_port: int, *, detach: bool, pgadmin: bool, supervise: bool
+) -> int:
+    """Start Airflow here, with every pipeline of the project in it, and what the pipelines need.
+
+    A connection that is not configured becomes a dev service, which `windlass run` shares. An edited file is
+    taken over within seconds; while it is broken, the last good plan stays in use. Ctrl-C stops everything.
+    """
+    from windlass.stack import control
+    from windlass.stack.keys import Keys
+    from windlass.stack.layout import Layout
+    from windlass.stack.supervisor import Options, Supervisor
+
+    layout = Layout.of(app.project, home)
+    running = control.look(layout)
+    if running is not None:
+        click.echo(f"up already: {running.page}")
+        return 0
+    options = Options(layout, port, pgadmin, pgadmin_port)
+    control.preflight(options)
+    layout.make()
+    keys, new = Keys.kept_in(layout.keys)
+    with _display(supervise=supervise) as display:
+        if detach:
+            command = ["-C", str(layout.project), "up", "--supervise", "--home", str(layout.home)]
+            command += ["--port", str(port), "--pgadmin-port", str(pgadmin_port)]
+            stack = control.detach([*command, *(["--pgadmin"] if pgadmin else [])], layout, display)
+            display.ready(stack, layout.keys, keys.admin_password if new else None)
+        else:
+            password = keys.admin_password if new and not supervise else None
+            Supervisor(options, keys, display).run(lambda stack: display.ready(stack, layout.keys, password))
+    return 0
+
+
+@click.command("down")
+@click.pass_obj
+def down_command(app: App) -> int:
+    """Stop what `up` has started, and wait until nothing of it is left."""
+    from windlass.stack import control
+    from windlass.stack.layout import Layout
+
+    click.echo("down" if control.down(Layout.of(app.project)) else "nothing is up")
+    return 0
+
+
+@click.command("status")
+@json_option
+@click.pass_obj
+def status_command(app: App, *, as_json: bool) -> int:
+    """Show what `up` has started, and how it is. The exit code is 0 when all of it is healthy."""
+    from windlass.cli.display import print_table
+    from windlass.stack import control
+    from windlass.stack.layout import Layout
+
+    stack = control.look(Layout.of(app.project))
+    if as_json:
+        click.echo(json.dumps({"up": stack is not None, **(stack.to_json() if stack else {})}, indent=2))
+    elif stack is None:
+        click.echo("nothing is up")
+    else:
+        rows = [(part.name, part.state, str(part.pid or ""), part.address) for part in stack.parts]
+        print_table(("part", "state", "pid", "address"), rows)
+        if stack.problems:
+            click.echo(f"\nthe last good plan is in use:\n{stack.problems}")
+    return 0 if stack is not None and stack.state == "healthy" else 1
+
+
+# --- what people see while it starts ----------------------------------------------------------------
+
+
+class _Lines:
+    """A line for each part when it starts and when it is healthy. Implements the supervisor's `Observer`."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, str] = {}
+
+    def changed(self, stack: Stack) -> None:
+        for part in stack.parts:
+            if self._shown.get(part.name) != part.state:
+                self._shown[part.name] = part.state
+                self.show(part)
+
+    def show(self, part: Part) -> None:
+        click.echo(_line(part), err=True)
+
+    def say(self, text: str, *, warning: bool = False) -> None:
+        click.echo(click.style(text, fg="yellow" if warning else None), err=True)
+
+    def ready(self, stack: Stack, keys: Path, password: str | None) -> None:
+        """Say where everything is; the password only when it has just been made."""
+        known = f"password {password}" if password else "password"
+        click.echo(f"\nAirflow   {stack.page}   user admin, {known} (kept in {keys})")
+        if stack.pgadmin:
+            from windlass.stack.pgadmin import USER
+
+            click.echo(f"pgAdmin   {stack.pgadmin}   user {USER}, the same password")
+        sys.stdout.flush()
+
+
+class _Terminal(_Lines):
+    """A line for each part, with a spinner until it is healthy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = (SpinnerColumn(finished_text=" "), TextColumn("{task.description}"), TimeElapsedColumn())
+        self.bars = Progress(*columns, console=Console(stderr=True, highlight=False), transient=True)
+        self._ids: dict[str, object] = {}
+
+    def show(self, part: Part) -> None:
+        if part.state == "starting" and self.bars.live.is_started:
+            self._ids[part.name] = self.bars.add_task(part.name, total=None)
+            return
+        if part.name in self._ids:
+            self.bars.remove_task(self._ids.pop(part.name))  # type: ignore[arg-type]
+        self.bars.console.print(_line(part), markup=False, soft_wrap=True)
+
+    def ready(self, stack: Stack, keys: Path, password: str | None) -> None:
+        self.bars.stop()
+        super().ready(stack, keys, password)
+
+
+@contextmanager
+def _display(*, supervise: bool) -> Iterator[_Lines]:
+    from windlass import logs
+
+    logs.emit_to(lambda _: None)  # the parts say the same, and better
+    if supervise or not sys.stderr.isatty():
+        yield _Lines()
+    else:
+        display = _Terminal()
+        with display.bars:
+            yield display
+
+
+def _line(part: Part) -> str:
+    seconds = f" after {part.seconds:.1f} s" if part.seconds is not None and part.state != "unhealthy" else ""
+    state = click.style(part.state, fg=_COLOURS.get(part.state)) + seconds
+    return f"{part.name:<24} {state}" + (f"   {part.address}" if part.address else "")

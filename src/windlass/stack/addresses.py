@@ -1,0 +1,81 @@
+"""The connections of a project, for Airflow and pgAdmin: where each is, or the dev service that stands in."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from pathlib import Path
+from urllib.parse import urlencode
+
+from windlass import registry
+from windlass.connections import Address, resolve
+from windlass.devservices import DevServices
+from windlass.plan import model as plan
+from windlass.spec import ProjectFiles
+from windlass.spec.project import Connection
+from windlass.state_folder import StateFolder
+
+__all__ = ["Addresses", "for_airflow"]
+
+
+class Addresses:
+    """Finds every connection of the project, and keeps the dev services up that it starts."""
+
+    def __init__(self, project: Path) -> None:
+        self._dev_services = DevServices(StateFolder.of(project).path, project)
+
+    def find(self, files: ProjectFiles) -> dict[str, Address | None]:
+        """Each connection by its name; None for one that is nowhere and that no dev service can stand in for.
+
+        Dev services start at the same time. Raises WindlassError.
+        """
+        declared = files.spec.connections
+        with ThreadPoolExecutor(max_workers=len(declared) or 1) as pool:
+            found = {
+                name: pool.submit(copy_context().run, self._find, name, connection, files.root)
+                for name, connection in declared.items()
+            }
+            return {name: address.result() for name, address in found.items()}
+
+    def close(self) -> None:
+        self._dev_services.close()
+
+    def _find(self, name: str, declared: Connection, project: Path) -> Address | None:
+        address = resolve(name, declared.type, project)
+        if address is not None:
+            return address
+        connector = registry.CONNECTORS[declared.type]
+        nothing_to_serve = "serve" in connector.dev_keys and declared.dev.serve is None
+        if connector.dev_service is None or nothing_to_serve:
+            return None
+        dev = plan.DevService(init=tuple(declared.dev.init), serve=declared.dev.serve)
+        return self._dev_services.start(name, plan.Connection(type=declared.type, dev=dev))
+
+
+def for_airflow(name: str, address: Address, description: str = "") -> dict[str, object]:
+    """A connection as Airflow keeps it, and as the tasks of an exported pipeline read it there."""
+    connection: dict[str, object] = {
+        "connection_id": name,
+        "conn_type": address.type,
+        "description": description or f"from {address.origin}",
+    }
+    if address.type in ("sqlite", "duckdb"):
+        return {**connection, "host": address.database}
+    if address.type == "slack":  # the path of a webhook is its secret
+        host = f"{address.scheme}://{address.host}"
+        return {**connection, "conn_type": "slackwebhook", "host": host, "password": address.database}
+    who = {"login": address.user or None, "password": address.password or None}
+    if address.type == "http":
+        return {**connection, **who, "host": _url_without_user(address)}
+    where = {"host": address.host, "port": address.port, "schema": address.database or None}
+    extra = json.dumps(address.options) if address.options else None
+    return {**connection, **who, **where, "extra": extra}
+
+
+def _url_without_user(address: Address) -> str:
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    port = f":{address.port}" if address.port else ""
+    path = f"/{address.database}" if address.database else ""
+    query = f"?{urlencode(address.options)}" if address.options else ""
+    return f"{address.scheme or 'http'}://{host}{port}{path}{query}"

@@ -1,0 +1,137 @@
+"""Airflow, as the stack runs it: its configuration, and its components.
+
+Settings are in the environment of the components, secrets in files for their owner only: an environment is
+handed on to every task. Nothing of an Airflow that this machine may have otherwise is taken over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from importlib.metadata import version
+
+from windlass.runtimes.process import with_own_programs
+from windlass.stack.airflow_api import AirflowApi
+from windlass.stack.checks import HOST
+from windlass.stack.component import Component
+from windlass.stack.keys import Keys
+from windlass.stack.layout import Layout, write_private
+
+__all__ = ["Airflow"]
+
+_OURS = ("AIRFLOW", "_AIRFLOW", "WINDLASS_CONN_")
+_SECRETS = """\
+[core]
+fernet_key = {fernet_key}
+[api]
+secret_key = {api_secret_key}
+[api_auth]
+jwt_secret = {jwt_secret}
+"""
+
+
+class Airflow:
+    """The Airflow of one stack."""
+
+    def __init__(self, layout: Layout, keys: Keys, port: int) -> None:
+        self._layout, self._keys, self._port = layout, keys, port
+        self.api = AirflowApi(f"http://{HOST}:{port}", keys.admin_password)
+
+    @property
+    def page(self) -> str:
+        return f"http://localhost:{self._port}"
+
+    def configure(self) -> None:
+        """Write the files that Airflow finds its secrets in."""
+        home = self._layout.airflow
+        write_private(home / "airflow.cfg", _SECRETS.format(**vars(self._keys)))
+        write_private(home / "passwords.json", json.dumps({"admin": self._keys.admin_password}))
+
+    def migration(self) -> Component | None:
+        """What makes or upgrades Airflow's database; None when this version has done so."""
+        if self._migrated() == self._version():
+            return None
+        return self._component("database", "db", "migrate")
+
+    def note_migration(self) -> None:
+        (self._layout.airflow / "migrated").write_text(self._version())
+
+    def server(self) -> Component:
+        return self._component("api-server", "api-server", job="metadatabase", address=self.page)
+
+    def dag_processor(self) -> Component:
+        return self._component("dag-processor", "dag-processor", job="dag_processor")
+
+    def scheduler(self) -> Component:
+        return self._component("scheduler", "scheduler", "--skip-serve-logs", job="scheduler")
+
+    def _component(self, name: str, *command: str, job: str | None = None, address: str = "") -> Component:
+        def is_healthy(job: str, since: datetime) -> bool:
+            return self.api.beats(job, since)
+
+        return Component(
+            name=name,
+            command=(sys.executable, "-m", "airflow", *command),
+            environment=self._environment(os.environ),
+            folder=self._layout.airflow,
+            log=self._layout.logs / f"{name}.log",
+            address=address,
+            **({"is_healthy": partial(is_healthy, job)} if job else {}),
+        )
+
+    def _migrated(self) -> str | None:
+        home = self._layout.airflow
+        done = home / "migrated"
+        return done.read_text() if done.exists() and (home / "airflow.db").exists() else None
+
+    @staticmethod
+    def _version() -> str:
+        return version("apache-airflow")
+
+    def _environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        kept = {name: value for name, value in environ.items() if not name.startswith(_OURS)}
+        local = ",".join(filter(None, (kept.get("no_proxy") or kept.get("NO_PROXY"), "localhost", HOST)))
+        own = {
+            "AIRFLOW_HOME": str(self._layout.airflow),
+            "NO_PROXY": local,
+            "no_proxy": local,
+            "PYTHONUNBUFFERED": "1",
+        }
+        return with_own_programs({**kept, **own, **self._settings()})
+
+    def _settings(self) -> dict[str, str]:
+        home = self._layout.airflow
+        settings: dict[str, dict[str, object]] = {
+            "core": {
+                "dags_folder": home / "dags",
+                "executor": "LocalExecutor",
+                "parallelism": max(4, 2 * (os.cpu_count() or 1)),
+                "load_examples": False,
+                "simple_auth_manager_users": "admin:admin",
+                "simple_auth_manager_passwords_file": home / "passwords.json",
+                "execution_api_server_url": f"http://{HOST}:{self._port}/execution/",
+                "min_serialized_dag_update_interval": 0,
+                "dagbag_import_error_tracebacks": True,
+            },
+            "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}"},
+            "logging": {"base_log_folder": home / "logs", "colored_console_log": False},
+            "api": {"host": HOST, "port": self._port, "base_url": self.page, "workers": 1},
+            "scheduler": {"parsing_cleanup_interval": 5},
+            # a loader that was touched is parsed at once; a DAG that is gone from it goes soon
+            "dag_processor": {
+                "min_file_process_interval": 30,
+                "bundle_refresh_check_interval": 2,
+                "refresh_interval": 10,
+                "stale_dag_threshold": 5,
+                "parsing_processes": 1,
+            },
+        }
+        return {
+            f"AIRFLOW__{section.upper()}__{name.upper()}": str(value)
+            for section, values in settings.items()
+            for name, value in values.items()
+        }

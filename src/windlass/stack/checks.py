@@ -1,0 +1,71 @@
+"""What has to be there before the stack starts: packages, memory, free ports. Each said plainly, with what to do."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from windlass.errors import FatalError, MissingExtraError
+from windlass.units import size
+
+__all__ = ["HOST", "available_memory", "check_memory", "check_packages", "check_port"]
+
+HOST = "127.0.0.1"
+_AIRFLOW_NEEDS, _PGADMIN_NEEDS = 1_500 * 10**6, 400 * 10**6  # measured: 1.1 GB and 0.3 GB, with one task
+
+
+def check_packages(*, pgadmin: bool) -> None:
+    """Raises MissingExtraError that names what to install."""
+    for package, extra, what, wanted in (
+        ("apache-airflow", "airflow", "Airflow", True),
+        ("pgadmin4", "pgadmin", "pgAdmin", pgadmin),
+    ):
+        try:
+            if wanted:
+                version(package)
+        except PackageNotFoundError as exc:
+            raise MissingExtraError(what, extra) from exc
+
+
+def check_memory(available: int | None, *, pgadmin: bool) -> None:
+    """Raises FatalError when less is available than the stack takes."""
+    needed = _AIRFLOW_NEEDS + (_PGADMIN_NEEDS if pgadmin else 0)
+    if available is None or available >= needed:
+        return
+    enough_without = pgadmin and available >= _AIRFLOW_NEEDS
+    hint = "try it without --pgadmin" if enough_without else "`windlass run PIPELINE` needs no Airflow"
+    what = "Airflow and pgAdmin need" if pgadmin else "Airflow needs"
+    raise FatalError(f"{what} {size(needed)} of memory, {size(available)} are free", hint=hint)
+
+
+def available_memory(
+    meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")
+) -> int | None:
+    """Bytes that can be had without swapping, of the machine or of the container; None where nobody says."""
+    found = []
+    try:
+        lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
+        found.append(int(lines["MemAvailable"].split()[0]) * 1024)
+    except (OSError, KeyError, ValueError):
+        pass
+    try:
+        limit = int((cgroup / "memory.max").read_text())
+        found.append(max(limit - int((cgroup / "memory.current").read_text()), 0))
+    except (OSError, ValueError):  # `max`: there is no limit
+        pass
+    return min(found, default=None)
+
+
+def check_port(port: int, what: str, option: str) -> None:
+    """Raises FatalError when somebody listens there already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as exc:
+            taken = exc.errno == errno.EADDRINUSE
+            why = "is taken" if taken else f"cannot be used: {exc.strerror}"
+            hint = f"choose another: windlass up {option} {port + 1}" if port < 65535 else None
+            raise FatalError(f"port {port}, for {what}, {why}", hint=hint) from exc

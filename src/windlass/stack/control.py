@@ -1,0 +1,112 @@
+"""What is done to a stack from outside: start it in the background, look at it, stop it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from windlass.errors import ExitCode, RetryableError, WindlassError
+from windlass.plan.compiler import compile_project
+from windlass.spec import load_project
+from windlass.stack import checks
+from windlass.stack.layout import Layout, Stack
+from windlass.stack.locks import holder, is_free
+from windlass.stack.supervisor import Observer, Options
+
+__all__ = ["detach", "down", "look", "preflight"]
+
+_POLL = 0.2
+_PATIENCE = 60.0  # the scheduler's grace, then that of the others, and some
+
+
+def preflight(options: Options) -> None:
+    """Whatever would stop the stack from starting. Raises WindlassError."""
+    checks.check_packages(pgadmin=options.pgadmin)
+    compile_project(load_project(options.layout.project, partly=True))
+    checks.check_port(options.port, "Airflow", "--port")
+    if options.pgadmin:
+        checks.check_port(options.pgadmin_port, "pgAdmin", "--pgadmin-port")
+    checks.check_memory(checks.available_memory(), pgadmin=options.pgadmin)
+
+
+def look(layout: Layout) -> Stack | None:
+    """What runs; None when nothing does."""
+    return Stack.read(layout.state) if holder(layout.supervisor_lock) is not None else None
+
+
+def detach(arguments: Sequence[str], layout: Layout, observer: Observer) -> Stack:
+    """Start a supervisor that outlives this process, and wait until all is healthy. Raises WindlassError."""
+    layout.state.unlink(missing_ok=True)
+    log = layout.logs / "supervisor.log"
+    with log.open("wb") as output:
+        supervisor = subprocess.Popen(
+            [sys.executable, "-m", "windlass", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        return _followed(supervisor, layout, observer, log)
+    except BaseException:
+        supervisor.terminate()
+        supervisor.wait()
+        raise
+
+
+def _followed(supervisor: subprocess.Popen[bytes], layout: Layout, observer: Observer, log: Path) -> Stack:
+    while True:
+        ended = supervisor.poll()
+        stack = Stack.read(layout.state)
+        observer.changed(stack)
+        if ended is not None:
+            raise _failure(stack, ended, log)
+        if stack.state == "healthy":
+            supervisor.returncode = 0  # it goes on without us: Python need not warn of that
+            return stack
+        time.sleep(_POLL)
+
+
+def _failure(stack: Stack, code: int, log: Path) -> WindlassError:
+    said = log.read_text(errors="replace").strip().splitlines()[-8:]
+    failure = WindlassError(stack.failure or "\n".join(["the supervisor ended:", *said]))
+    with suppress(ValueError):
+        failure.exit_code = ExitCode(code)
+    return failure
+
+
+def down(layout: Layout) -> bool:
+    """Stop the stack and wait until nothing of it is left. Returns whether there was one. Raises RetryableError
+    when something does not end.
+    """
+    pid = holder(layout.supervisor_lock)
+    if pid is None and is_free(layout.lock):
+        return False
+    _signal(pid, signal.SIGTERM)
+    if not _ended(layout):
+        _signal(holder(layout.supervisor_lock), signal.SIGKILL)  # its launchers do the rest
+        if not _ended(layout):
+            raise RetryableError("what ran here has not ended yet", hint="see: windlass status")
+    layout.state.unlink(missing_ok=True)
+    return True
+
+
+def _signal(pid: int | None, number: int) -> None:
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _ended(layout: Layout) -> bool:
+    deadline = time.monotonic() + _PATIENCE
+    while holder(layout.supervisor_lock) is not None or not is_free(layout.lock):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL)
+    return True

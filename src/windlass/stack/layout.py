@@ -1,0 +1,147 @@
+"""Where the stack keeps things.
+
+.windlass/up/          whatever `--home` says
+  supervisor.lock      held by the supervisor, with its process id in it
+  lock                 held by the supervisor, and by each launcher until its component has ended
+  state.json           what runs, for `status`, `down` and a second `up`
+HOME/                  .windlass/up, or what `--home` says; for its owner only
+  home.lock            held by the supervisor: two stacks cannot share a home
+  keys.json            the secrets that were made once
+  logs/                a file for each component
+  airflow/             AIRFLOW_HOME
+  pgadmin/             what pgAdmin keeps
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from windlass.state_folder import StateFolder
+
+__all__ = ["Layout", "Part", "Stack", "write_private"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders of the stack of one project."""
+
+    project: Path
+    home: Path
+
+    @classmethod
+    def of(cls, project: Path, home: Path | None = None) -> Layout:
+        folder = StateFolder.of(project).path / "up"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return cls(project, (home or folder).resolve())
+
+    @property
+    def lock(self) -> Path:
+        return self._folder / "lock"
+
+    @property
+    def supervisor_lock(self) -> Path:
+        return self._folder / "supervisor.lock"
+
+    @property
+    def state(self) -> Path:
+        return self._folder / "state.json"
+
+    @property
+    def home_lock(self) -> Path:
+        return self.home / "home.lock"
+
+    @property
+    def keys(self) -> Path:
+        return self.home / "keys.json"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def airflow(self) -> Path:
+        return self.home / "airflow"
+
+    @property
+    def pgadmin(self) -> Path:
+        return self.home / "pgadmin"
+
+    def make(self) -> None:
+        """Make the folders; nobody else may look into the home."""
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.home.chmod(0o700)
+        for folder in (self.logs, self.airflow / "dags"):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def _folder(self) -> Path:
+        return self.project / ".windlass" / "up"
+
+
+@dataclass
+class Part:
+    """One thing that the stack consists of, as `status` shows it."""
+
+    name: str
+    state: str = "starting"
+    """starting, healthy, unhealthy, done or ended; `missing` for a connection that is nowhere."""
+
+    pid: int | None = None
+    address: str = ""
+    log: str = ""
+    seconds: float | None = None
+    """How long it took to be healthy."""
+
+
+@dataclass
+class Stack:
+    """What `state.json` says: the supervisor, what it runs, and how that goes."""
+
+    pid: int = 0
+    state: str = "starting"
+    """starting, healthy, unhealthy, stopping or failed."""
+
+    page: str = ""
+    pgadmin: str | None = None
+    home: str = ""
+    problems: str | None = None
+    """What is wrong with the project's files, when the last good plan is in use instead."""
+
+    failure: str | None = None
+    parts: list[Part] = field(default_factory=list)
+
+    def part(self, name: str) -> Part:
+        """The part of that name; it is added when it is new."""
+        for part in self.parts:
+            if part.name == name:
+                return part
+        self.parts.append(Part(name))
+        return self.parts[-1]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def write(self, file: Path) -> None:
+        write_private(file, json.dumps(self.to_json(), indent=2))
+
+    @classmethod
+    def read(cls, file: Path) -> Stack:
+        """What was written last; an empty one where nothing was."""
+        try:
+            values = json.loads(file.read_bytes())
+        except (OSError, ValueError):
+            return cls()
+        return cls(**{**values, "parts": [Part(**part) for part in values["parts"]]})
+
+
+def write_private(file: Path, text: str) -> None:
+    """Put a file in place at once, readable for its owner only."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        stream.write(text)
+    temporary.replace(file)

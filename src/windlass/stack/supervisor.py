@@ -1,0 +1,285 @@
+"""Starts the stack, follows it, and stops it, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from windlass.connections import Address
+from windlass.errors import FatalError, SpecError, StoppedError, WindlassError
+from windlass.stack.addresses import Addresses, for_airflow
+from windlass.stack.airflow import Airflow
+from windlass.stack.component import Component, Started
+from windlass.stack.keys import Keys
+from windlass.stack.layout import Layout, Stack
+from windlass.stack.locks import supervising
+from windlass.stack.pgadmin import PgAdmin
+from windlass.stack.watching import Published, Watch, publish
+
+__all__ = ["Observer", "Options", "Supervisor"]
+
+_START_DEADLINE, _POLL, _LOOK_EVERY = 180.0, 0.25, 5.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to run, and where."""
+
+    layout: Layout
+    port: int
+    pgadmin: bool
+    pgadmin_port: int
+
+
+class Observer(Protocol):
+    """Who is told how it goes."""
+
+    def changed(self, stack: Stack) -> None:
+        """A part has come, or its state has changed."""
+
+    def say(self, text: str, *, warning: bool = False) -> None:
+        """Something that somebody should read."""
+
+
+class Supervisor:
+    """Runs one stack, in this process, until it is stopped."""
+
+    def __init__(self, options: Options, keys: Keys, observer: Observer) -> None:
+        self._layout, self._options, self._observer = options.layout, options, observer
+        self._airflow = Airflow(self._layout, keys, options.port)
+        self._pgadmin = PgAdmin(self._layout, keys, options.pgadmin_port) if options.pgadmin else None
+        self._addresses = Addresses(self._layout.project)
+        self._watch = Watch(self._layout.project)
+        self._started: dict[str, Started] = {}
+        self._found: dict[str, Address | None] = {}
+        self._stack = Stack(
+            pid=os.getpid(),
+            page=self._airflow.page,
+            pgadmin=self._pgadmin.page if self._pgadmin else None,
+            home=str(self._layout.home),
+        )
+
+    def run(self, ready: Callable[[Stack], None]) -> None:
+        """Start everything, call `ready` once it is healthy, and follow it. Raises WindlassError when it ends."""
+        with supervising(self._layout), _stopped_by_signals():
+            try:
+                self._start()
+                self._become("healthy")
+                ready(self._stack)
+                self._follow()
+            except WindlassError as exc:
+                stopped = isinstance(exc, StoppedError)
+                self._stack.failure = None if stopped else str(exc)
+                self._become("stopping" if stopped else "failed")
+                raise
+            finally:
+                self._stop()
+
+    # --- starting ---
+
+    def _start(self) -> None:
+        published = publish(self._layout.project, self._layout.airflow)
+        self._watch.follow(published.files)
+        self._airflow.configure()
+        migration = self._airflow.migration()
+        if migration:
+            self._launch(migration)
+        self._find_connections(published)
+        if self._pgadmin:
+            self._launch(self._pgadmin.component())
+        if migration:
+            self._wait_for_end(migration.name)
+            self._airflow.note_migration()
+        # the scheduler comes last: it may start tasks at once, and those need their connections
+        self._launch(self._airflow.server())
+        self._launch(self._airflow.dag_processor())
+        self._wait_for_health("api-server")
+        self._tell_airflow(published)
+        self._launch(self._airflow.scheduler())
+        self._wait_for_health(*self._started)
+        self._wait_for_dags(published)
+
+    def _launch(self, component: Component) -> None:
+        started = component.start(self._layout.lock)
+        self._started[component.name] = started
+        part = self._stack.part(component.name)
+        part.log, part.address = str(component.log), component.address
+        self._set(component.name, "starting")
+
+    def _wait_for_end(self, name: str) -> None:
+        """Wait for what has something to do once. Raises FatalError when it fails."""
+        started = self._started[name]
+        self._until(lambda: started.exit_code is not None, name)
+        if started.exit_code != 0:
+            raise _ended(started)
+        del self._started[name]
+        self._set(name, "done", seconds=started.seconds)
+
+    def _wait_for_health(self, *names: str) -> None:
+        for name in names:
+            self._until(lambda name=name: self._is_healthy(name), name)  # type: ignore[misc]
+
+    def _is_healthy(self, waited_for: str) -> bool:
+        """Look at all that is still starting, so that each is seen healthy when it is."""
+        for name, started in self._started.items():
+            if self._stack.part(name).state == "starting" and started.is_healthy():
+                self._set(name, "healthy", seconds=started.seconds)
+        return self._stack.part(waited_for).state == "healthy"
+
+    def _wait_for_dags(self, published: Published) -> None:
+        """Wait until every pipeline is a DAG. Raises FatalError with what Airflow says when it refuses."""
+        began = time.monotonic()
+        self._set("pipelines", "starting")
+        api = self._airflow.api
+
+        def parsed() -> bool:
+            for error in api.import_errors():
+                raise FatalError(f"Airflow cannot load the pipelines:\n{error}")
+            return published.pipelines <= api.dags()
+
+        self._until(parsed, "pipelines")
+        self._set("pipelines", "healthy", seconds=time.monotonic() - began)
+
+    def _until(self, condition: Callable[[], bool], name: str) -> None:
+        deadline = time.monotonic() + _START_DEADLINE
+        while not condition():
+            self._raise_if_ended()
+            if time.monotonic() > deadline:
+                started = self._started.get(name)
+                log = f"; the end of its log:\n{started.log_end()}" if started else ""
+                raise FatalError(f"{name} is not healthy after {_START_DEADLINE:.0f} s{log}")
+            time.sleep(_POLL)
+
+    # --- following ---
+
+    def _follow(self) -> None:
+        looked = time.monotonic()
+        while True:
+            time.sleep(_POLL)
+            self._raise_if_ended()
+            if self._watch.has_changed():
+                self._publish_again()
+            if time.monotonic() - looked > _LOOK_EVERY:
+                self._look()
+                looked = time.monotonic()
+
+    def _publish_again(self) -> None:
+        """Take changed files over; broken ones change nothing but what people see."""
+        try:
+            published = publish(self._layout.project, self._layout.airflow)
+            self._watch.follow(published.files)
+            self._find_connections(published)
+            self._tell_airflow(published)
+        except WindlassError as exc:
+            self._stack.problems = str(exc)
+            self._save()
+            kept = "the last good plan stays in use" if isinstance(exc, SpecError) else "not taken over"
+            self._observer.say(f"{exc}\n{kept}", warning=True)
+            return
+        self._stack.problems = None
+        self._save()
+        count = len(published.pipelines)
+        self._observer.say(f"the plan is up to date: {count} pipeline{'' if count == 1 else 's'}")
+
+    def _look(self) -> None:
+        for name, started in self._started.items():
+            state = "healthy" if started.is_healthy() else "unhealthy"
+            if state != self._stack.part(name).state:
+                self._set(name, state)
+        states = {self._stack.part(name).state for name in self._started}
+        overall = "healthy" if states == {"healthy"} else "unhealthy"
+        if overall != self._stack.state:
+            self._become(overall)
+
+    def _raise_if_ended(self) -> None:
+        for started in self._started.values():
+            if started.exit_code is not None and started.component.name != "database":
+                self._set(started.component.name, "ended")
+                raise _ended(started)
+
+    # --- connections ---
+
+    def _find_connections(self, published: Published) -> None:
+        """Find every connection, starting dev services, and tell pgAdmin of the servers among them."""
+        files = published.files
+        for name in files.spec.connections:
+            if self._stack.part(f"connection {name}").state != "healthy":
+                self._set(f"connection {name}", "starting")
+        self._found = self._addresses.find(files)
+        for name, address in self._found.items():
+            self._stack.part(f"connection {name}").address = str(address) if address else "not configured"
+            self._set(f"connection {name}", "healthy" if address else "missing")
+        if self._pgadmin:
+            servers = {n: a for n, a in self._found.items() if a and a.type == "postgres"}
+            self._pgadmin.register(files.spec.project, servers)
+
+    def _tell_airflow(self, published: Published) -> None:
+        declared = published.files.spec.connections
+        found = {name: address for name, address in self._found.items() if address}
+        connections = [for_airflow(n, address, declared[n].description) for n, address in found.items()]
+        self._airflow.api.put_connections(connections)
+        self._airflow.api.put_pools(published.pools)
+
+    # --- stopping ---
+
+    def _stop(self) -> None:
+        """The scheduler first, so that its tasks can still say how they end; then all the others at once."""
+        scheduler = self._started.pop("scheduler", None)
+        if scheduler:
+            scheduler.stop()
+            scheduler.wait()
+        for started in self._started.values():
+            started.stop()
+        for started in self._started.values():
+            started.wait()
+        self._addresses.close()
+        if self._stack.failure is None:
+            self._layout.state.unlink(missing_ok=True)
+
+    # --- what others see ---
+
+    def _set(self, name: str, state: str, *, seconds: float | None = None) -> None:
+        part = self._stack.part(name)
+        part.state = state
+        if seconds is not None:
+            part.seconds = round(seconds, 1)
+        if name in self._started:
+            part.pid = self._started[name].pid
+        self._save()
+
+    def _become(self, state: str) -> None:
+        self._stack.state = state
+        self._save()
+
+    def _save(self) -> None:
+        self._stack.write(self._layout.state)
+        self._observer.changed(self._stack)
+
+
+def _ended(started: Started) -> FatalError:
+    component = started.component
+    message = f"{component.name} ended with exit code {started.exit_code}; the end of its log:"
+    return FatalError(f"{message}\n{started.log_end()}", hint=f"all of it: {component.log}")
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal become a StoppedError, once; then they are ignored."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def stop(number: int, _frame: object) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        raise StoppedError(number)
+
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

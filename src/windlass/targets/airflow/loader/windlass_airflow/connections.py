@@ -1,0 +1,81 @@
+"""Airflow's own connections, as windlass and its steps read them; and no secret where it does not belong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.log import mask_secret
+
+__all__ = ["address_of", "connection_environment", "hidden", "variable"]
+
+_SHORTEST_SECRET = 4  # to mask shorter text would black out half of every log
+
+
+def connection_environment(names: Sequence[str]) -> dict[str, str]:
+    """`WINDLASS_CONN_<NAME>` for each connection: of the worker's environment, else Airflow's own. Masks them.
+
+    One that Airflow does not know is left out: windlass looks on in the project's `.env` and the like, and
+    says where it looked.
+    """
+    found = {}
+    for name in names:
+        own = variable(name)
+        address = os.environ.get(own)
+        if not address:
+            try:
+                address = address_of(Connection.get(name))
+            except AirflowNotFoundException:
+                continue
+        hide(address)
+        found[own] = address
+    return found
+
+
+_secrets: set[str] = set()
+
+
+def hide(address: str) -> None:
+    """Keep an address and its password out of Airflow's log, and of what is written elsewhere."""
+    password = urlsplit(address).password or ""
+    for secret in (address, password, unquote(password)):
+        if len(secret) >= _SHORTEST_SECRET:
+            mask_secret(secret)
+            _secrets.add(secret)
+
+
+def hidden(text: str) -> str:
+    """The text without the secrets that this task or callback knows."""
+    for secret in sorted(_secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+def variable(name: str) -> str:
+    return f"WINDLASS_CONN_{name.upper().replace('-', '_')}"
+
+
+def address_of(connection: Any) -> str:
+    """A connection of Airflow as windlass and its steps read one: a URI."""
+    kind = (connection.conn_type or "").lower().replace("_", "-")
+    host, path = connection.host or "", connection.schema or ""
+    if kind in ("sqlite", "duckdb"):
+        return f"{kind}:///{host or path}"
+    if kind not in ("http", "https", "slack", "slackwebhook"):
+        return str(connection.get_uri())
+    scheme, _, rest = host.rpartition("://")
+    if path in ("http", "https"):  # Airflow's http connection has its scheme there
+        scheme, path = scheme or path, ""
+    if kind.startswith("slack") and connection.password:
+        path = connection.password  # Slack's own provider has the secret end of the address there
+        host = rest or "hooks.slack.com/services"
+        return f"{scheme or 'https'}://{host.rstrip('/')}/{path.lstrip('/')}"
+    login = quote(connection.login, safe="") if connection.login else ""
+    if connection.password:
+        login += f":{quote(connection.password, safe='')}"
+    where = (f"{login}@" if login else "") + rest + (f":{connection.port}" if connection.port else "")
+    return f"{scheme or ('http' if kind == 'http' else 'https')}://{where}" + (f"/{path}" if path else "")

@@ -1,0 +1,70 @@
+"""What tasks in containers have in common, whatever starts the container."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowException
+
+from .bundle import Json
+from .run import filled, run_environment
+
+__all__ = ["container_of", "image_of", "name_of", "port_of", "service_address", "service_name", "wait_until"]
+
+_READY_EVERY = 0.5
+
+
+_DATA = "/data"  # where the workspace is in a container
+_PORT = 8080  # where a service listens that does not say
+
+
+def image_of(job: Json) -> str:
+    """A step's own image, else the project's."""
+    runtime, build = job["runtime"], (job.get("action") or {}).get("build")
+    return str(runtime["images"][build] if build else runtime["image"])
+
+
+def container_of(operator: Any, context: Mapping[str, Any]) -> tuple[list[str], dict[str, str]]:
+    """The command of a task's container, and its environment without what is secret."""
+    job = operator.job
+    environment = {**run_environment(job, context), "WINDLASS_WORKSPACE": _DATA}
+    if job["kind"] not in ("run", "service"):
+        return [*job["runtime"]["command"], "exec", job["pipeline"], job["task"]], environment
+    action = {key: job["action"][key] for key in ("command", "env")}
+    action = filled(action, job, context, operator.get_template_env())
+    if job["kind"] == "service":
+        environment["PORT"] = str(port_of(job))
+    return list(map(str, action["command"])), {**environment, **action["env"]}
+
+
+def port_of(job: Json) -> int:
+    return int(job["action"]["port"] or _PORT)
+
+
+def name_of(job: Json) -> str:
+    """A name for what runs the task, with the characters that every engine takes."""
+    name = re.sub("[^a-z0-9]+", "-", f"{job['pipeline']}-{job['task']}".lower())
+    return name[:50].strip("-")
+
+
+def service_name(job: Json, context: Mapping[str, Any]) -> str:
+    """What the container of a service is called: always the same in a run, so that a later try finds it."""
+    return f"{name_of(job)}-{hashlib.sha256(context['dag_run'].run_id.encode()).hexdigest()[:10]}"
+
+
+def service_address(job: Json, host: str) -> Json:
+    """What `services.NAME` means in a template."""
+    return {"url": f"http://{host}:{port_of(job)}", "host": host, "port": port_of(job)}
+
+
+def wait_until(is_ready: Callable[[], bool], seconds: float, what: str) -> None:
+    """Ask again and again. Raises AirflowException when that takes too long."""
+    deadline = time.monotonic() + seconds
+    while not is_ready():
+        if time.monotonic() > deadline:
+            raise AirflowException(f"{what} was not ready after {seconds:g} s")
+        time.sleep(_READY_EVERY)

@@ -1,0 +1,124 @@
+"""Tasks as pods. Imported only where the provider is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowException
+from kubernetes.client import models as k8s
+
+from .bundle import Json
+from .connections import variable
+from .containers import container_of, image_of, name_of, port_of, service_address, service_name, wait_until
+from .lines import Listener, finished
+
+__all__ = ["make"]
+
+
+class WindlassPodOperator(KubernetesPodOperator):
+    """Runs one task in a pod."""
+
+    template_fields = ()
+    job: Json
+    remote_pod: Any
+
+    def execute(self, context: Any) -> None:
+        listener = Listener(self.log)
+        self.log_formatter = lambda _container, line: listener.read(line)[1] or line
+        self.prepare(context)
+        try:
+            super().execute(context)
+        except AirflowException:
+            finished(self, listener, self._exit_code(), context)  # says better what went wrong
+            raise
+        # Airflow pushes no result of its own when its sidecar for XCom is off
+        context["ti"].xcom_push(key="return_value", value=finished(self, listener, 0, context))
+
+    def prepare(self, context: Any) -> None:
+        self.arguments, environment = container_of(self, context)
+        self.env_vars = [k8s.V1EnvVar(name, value) for name, value in environment.items()]
+        secret = self.job["runtime"]["connections_secret"]
+        for own in map(variable, self.job["connections"]):
+            key = k8s.V1SecretKeySelector(name=secret, key=own)
+            self.env_vars.append(k8s.V1EnvVar(own, value_from=k8s.V1EnvVarSource(secret_key_ref=key)))
+
+    def _exit_code(self) -> int:
+        statuses = (self.remote_pod and self.remote_pod.status.container_statuses) or ()
+        ended = [
+            s.state.terminated for s in statuses if s.name == self.base_container_name and s.state.terminated
+        ]
+        return int(ended[0].exit_code) if ended else 0
+
+
+class WindlassPodServiceOperator(WindlassPodOperator):
+    """Starts a service in a pod, and leaves it there once it is ready."""
+
+    def execute(self, context: Any) -> None:
+        self.prepare(context)
+        pod = service_pod(self, context)
+        namespace, name = pod.metadata.namespace, pod.metadata.name
+        delete(self, pod)
+        self.client.create_namespaced_pod(namespace, pod)
+        seconds = self.job["action"]["ready_timeout"]
+
+        def is_ready() -> bool:
+            self.remote_pod = self.client.read_namespaced_pod(name, namespace)
+            conditions = self.remote_pod.status.conditions or ()
+            return any(c.type == "Ready" and c.status == "True" for c in conditions)
+
+        try:
+            wait_until(is_ready, seconds, f"service {self.job['task']!r}")
+        except AirflowException:
+            delete(self, pod)
+            raise
+        address = service_address(self.job, self.remote_pod.status.pod_ip)
+        context["ti"].xcom_push(key="return_value", value={"address": address})
+
+
+class WindlassPodStopOperator(WindlassPodOperator):
+    """Stops a service."""
+
+    def execute(self, context: Any) -> None:
+        self.prepare(context)
+        delete(self, service_pod(self, context))
+
+
+def service_pod(operator: Any, context: Any) -> Any:
+    pod = operator.build_pod_request_obj(context)
+    pod.metadata.labels["windlass-service"] = service_name(operator.job, context)
+    port, health = port_of(operator.job), operator.job["action"]["health"]
+    probe = k8s.V1Probe(period_seconds=1, failure_threshold=3600)
+    if health is None:
+        probe.tcp_socket = k8s.V1TCPSocketAction(port=port)
+    else:
+        probe.http_get = k8s.V1HTTPGetAction(path=f"/{health.lstrip('/')}", port=port)
+    pod.spec.containers[0].readiness_probe = probe
+    return pod
+
+
+def delete(operator: Any, pod: Any) -> None:
+    selector = f"windlass-service={pod.metadata.labels['windlass-service']}"
+    operator.client.delete_collection_namespaced_pod(pod.metadata.namespace, label_selector=selector)
+
+
+_ROLES = {
+    "task": WindlassPodOperator,
+    "start": WindlassPodServiceOperator,
+    "stop": WindlassPodStopOperator,
+}
+
+
+def make(role: str, job: Json, common: Json) -> BaseOperator:
+    runtime = job["runtime"]
+    operator: BaseOperator = _ROLES[role](
+        image=image_of(job),
+        name=name_of(job),
+        pod_template_dict=runtime["pod"],
+        do_xcom_push=False,
+        deferrable=False,
+        **runtime["options"],
+        **common,
+    )
+    return operator

@@ -1,0 +1,129 @@
+"""What a task says on its stdout: its log, its result, its failure."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from airflow.sdk import Asset
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from .bundle import Json
+from .connections import hidden
+
+__all__ = ["ERROR", "Listener", "finished"]
+
+ERROR = "error"  # the XCom in which a failed task leaves its error for the alert
+_PROGRESS_EVERY = 15.0
+_NUMBERS = ("rows_read", "rows_written", "rows_quarantined", "bytes")
+_RETRYABLE = 3  # the exit code of windlass for what may work later
+
+
+class Listener:
+    """Reads the lines that a task prints: shows them in Airflow's log, keeps its result and its failure."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+        self._progress = time.monotonic()
+        self.result: Json = {}
+        self.failure: Json = {}
+
+    def take(self, line: str) -> None:
+        level, text = self.read(line)
+        if text:
+            self._log.log(level, "%s", text)
+
+    def read(self, line: str) -> tuple[int, str]:
+        """The level and the text that a line has for people; no text for one that says nothing new."""
+        record = _record(line)
+        event = record["event"]
+        level = logging.getLevelNamesMapping().get(str(record.get("level", "info")).upper(), logging.INFO)
+        if event == "result":
+            self.result = record
+            return logging.INFO, _numbers(record)
+        if event == "failed":
+            self.failure = record
+            return logging.ERROR, str(record.get("error"))
+        if event == "progress":
+            if time.monotonic() - self._progress < _PROGRESS_EVERY:
+                return level, ""
+            self._progress = time.monotonic()
+        return level, _readable(record)
+
+    def summary(self) -> Json:
+        """The result as XCom has it."""
+        kept = {name: self.result[name] for name in (*_NUMBERS, "path") if self.result.get(name) is not None}
+        detail = self.result.get("detail") or {}
+        if "address" in detail:
+            kept["address"] = detail["address"]
+        return kept
+
+    def error(self, code: int) -> str:
+        """What went wrong, without a secret in it."""
+        return hidden(str(self.failure.get("error") or _exit_code(code)))
+
+    def check(self, kind: str, code: int) -> None:
+        """Raise for a task that ended with that exit code, unless it is 0; not to be retried where that cannot help."""
+        if code == 0:
+            return
+        error = self.error(code)
+        may_work_later = code == _RETRYABLE or code < 0 or code > 128 or kind in ("run", "service")
+        if self.failure.get("retryable", may_work_later):
+            raise AirflowException(error)
+        raise AirflowFailException(error)
+
+
+def _record(line: str) -> Json:
+    """A line as a log record: the JSON object in it, else its text."""
+    if line.startswith("{"):
+        with suppress(ValueError):
+            record = json.loads(line)
+            if isinstance(record, dict) and "event" in record:
+                return record
+    return {"event": line}
+
+
+_CONTEXT = ("time", "level", "event", "run", "pipeline", "task", "attempt")
+
+
+def _readable(record: Json) -> str:
+    fields = (f"{name}={value}" for name, value in record.items() if name not in _CONTEXT)
+    return " ".join([str(record["event"]), *fields])
+
+
+def _numbers(result: Json) -> str:
+    words = {
+        "rows_read": "rows read",
+        "rows_written": "written",
+        "rows_quarantined": "set aside",
+        "bytes": "bytes",
+    }
+    said = [f"{result[name]:,} {words[name]}" for name in _NUMBERS if isinstance(result.get(name), int)]
+    return "done: " + (", ".join(said) or "success") + (f" ({result['path']})" if result.get("path") else "")
+
+
+def _exit_code(code: int) -> str:
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return f"exit code {code}"
+
+
+def finished(operator: Any, listener: Listener, code: int, context: Mapping[str, Any]) -> Json:
+    """Note what became of a task that has ended with that exit code. Raises for one that failed."""
+    if code != 0:
+        context["ti"].xcom_push(key=ERROR, value=listener.error(code))
+    listener.check(operator.job["kind"], code)
+    summary = listener.summary()
+    note_assets(context, operator.outlets, summary)
+    return summary
+
+
+def note_assets(context: Mapping[str, Any], outlets: Sequence[Asset], summary: Json) -> None:
+    """Put rows and bytes on the events of the assets that the task has written."""
+    for outlet in outlets:
+        context["outlet_events"][outlet].extra = {k: v for k, v in summary.items() if k in _NUMBERS}

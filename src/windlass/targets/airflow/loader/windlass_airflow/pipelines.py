@@ -1,0 +1,227 @@
+"""The DAGs of a bundle: what is in a plan becomes what Airflow has for it.
+
+Several thousand tasks are made here whenever Airflow looks at the file, so what costs time is left out.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import traceback
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import (
+    DAG,
+    Asset,
+    BaseOperator,
+    CronDataIntervalTimetable,
+    Param,
+    TaskGroup,
+    get_parsing_context,
+)
+from airflow.sdk.exceptions import AirflowFailException
+
+from .alerts import tell
+from .bundle import Json, read_bundle
+from .retries import waits
+from .runtimes import maker_of
+
+__all__ = ["dags_of"]
+
+_ANYTHING = ["null", "string", "number", "boolean"]
+_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
+
+
+def dags_of(file: Path) -> dict[str, DAG]:
+    """The DAGs of a bundle; in a task's own process only the DAG of that task.
+
+    A pipeline that Airflow refuses becomes a DAG that says why: an import error would take all the other
+    pipelines of the file down with it.
+    """
+    bundle = read_bundle(file)
+    wanted = get_parsing_context().dag_id
+    found = {}
+    for name, plan in bundle["pipelines"].items():
+        if wanted is None or wanted == name:
+            try:
+                found[name] = dag_of(plan, bundle, file)
+            except Exception:  # noqa: BLE001 - whatever Airflow raises for it
+                found[name] = _broken(name, traceback.format_exc(limit=-3))
+    return found
+
+
+def _broken(name: str, reason: str) -> DAG:
+    logging.getLogger(__name__).error("pipeline %s cannot be a DAG: %s", name, reason)
+    text = f"**This pipeline cannot be a DAG.**\n\n```text\n{reason}\n```\n"
+    with DAG(dag_id=name, description="cannot be a DAG: see its documentation", doc_md=text) as dag:
+        Broken(task_id="cannot_be_a_dag", reason=reason, retries=0)
+    return dag
+
+
+class Broken(BaseOperator):
+    """Fails with the reason why its pipeline cannot be a DAG."""
+
+    def __init__(self, *, reason: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.reason = reason
+
+    def execute(self, context: Any) -> None:
+        raise AirflowFailException(self.reason)
+
+
+def dag_of(plan: Json, bundle: Json, file: Path) -> DAG:
+    """The DAG of one plan."""
+    dag = DAG(
+        dag_id=plan["pipeline"],
+        description=plan["description"].partition("\n")[0] or None,
+        doc_md=_markdown(plan["description"]),
+        schedule=_schedule(plan),
+        start_date=datetime.fromisoformat(plan["start"]) if plan["start"] else None,
+        catchup=plan.get("catchup", False),
+        max_active_runs=1 if plan["concurrency"] == "forbid" else None,
+        tags=plan.get("tags", ()),
+        on_failure_callback=functools.partial(tell, plan) if plan["on_failure"] else None,
+    )
+    Builder(plan, bundle, file, dag).build()
+    # last, or each task would get a deep copy of them; a task finds those of its DAG anyway
+    for name, default in plan["params"].items():
+        dag.params[name] = _param(default)
+    return dag
+
+
+def _schedule(plan: Json) -> Any:
+    if plan.get("assets"):
+        return [asset(name) for name in plan["assets"]]
+    if plan["schedule"] in ("none", "@once"):
+        return None if plan["schedule"] == "none" else "@once"
+    return CronDataIntervalTimetable(plan["schedule"], timezone=plan["timezone"])
+
+
+def _param(default: Any) -> Param:
+    """A parameter of the type of its default; null is a value of each, and as a default takes anything."""
+    if default is None:
+        return Param(None, type=_ANYTHING)
+    return Param(default, type=[_TYPES[type(default)], "null"])
+
+
+def _markdown(text: str) -> str | None:
+    """Airflow takes a text that ends in `.md` for the name of a file."""
+    return f"{text}\n" if text else None
+
+
+@functools.cache
+def asset(name: str) -> Asset:
+    return Asset(name=name)
+
+
+class Builder:
+    """Makes the tasks of one DAG."""
+
+    def __init__(self, plan: Json, bundle: Json, file: Path, dag: DAG) -> None:
+        self._plan, self._bundle, self._file, self._dag = plan, bundle, file, dag
+        self._operators: dict[str, Any] = {}
+        self._stops: dict[str, Any] = {}
+        self._groups: dict[str, TaskGroup] = {}
+        self._make = maker_of(bundle["runtime"]["kind"])
+
+    def build(self) -> None:
+        for task in self._plan["tasks"]:
+            self._add(task)
+        for task in self._plan["tasks"]:
+            operator = self._operators[task["name"]]
+            if task["needs"]:
+                operator.set_upstream([self._operators[name] for name in task["needs"]])
+            for name in task["uses"]:
+                operator.set_upstream(self._operators[name])
+                operator.set_downstream(self._stops[name])
+
+    def _add(self, task: Json) -> None:
+        name, kind = task["name"], task["action"]["kind"]
+        common = self._common(task)
+        job = self._job(task)
+        if kind == "service":
+            stopped = {**common, "task_id": f"{name}__stop"}
+            start, stop = self._operator("start", job, common), self._operator("stop", job, stopped)
+            start.is_setup = True
+            self._operators[name], self._stops[name] = start, stop.as_teardown(setups=start)
+        else:
+            self._operators[name] = self._operator("task", job, common)
+
+    def _operator(self, role: str, job: Json, common: Json) -> Any:
+        make = maker_of("trigger") if job["kind"] == "trigger" else self._make
+        operator: Any = make(role, job, common)
+        operator.job = (
+            job  # no argument: Airflow takes as long for one more class with arguments as for a task
+        )
+        return operator
+
+    def _common(self, task: Json) -> Json:
+        """What every operator takes from its task."""
+        retry = task["retry"]
+        common: Json = {
+            "task_id": task["name"],
+            "dag": self._dag,
+            "retries": retry["retries"],
+            "doc_md": _markdown(task["description"]),
+            "trigger_rule": task.get("trigger_rule", "all_success"),
+        }
+        for key in ("inlets", "outlets"):
+            if task.get(key):
+                common[key] = [asset(name) for name in task[key]]
+        if retry["retries"]:
+            common |= waits(retry)
+        if task["timeout"]:
+            common["execution_timeout"] = timedelta(seconds=task["timeout"])
+        if task.get("pool"):
+            common["pool"] = task["pool"]
+        if task.get("group"):
+            common["task_group"] = self._group(task["group"])
+        return common
+
+    def _group(self, path: str) -> TaskGroup:
+        """The group of a dotted path. Its tasks keep the names that they have in the pipeline."""
+        if path not in self._groups:
+            outer, _, name = path.rpartition(".")
+            self._groups[path] = TaskGroup(
+                group_id=path.replace(".", "__"),
+                group_display_name=name,
+                prefix_group_id=False,
+                parent_group=self._group(outer) if outer else self._dag.task_group,
+                dag=self._dag,
+            )
+        return self._groups[path]
+
+    def _job(self, task: Json) -> Json:
+        """What an operator has to know of its task when it runs."""
+        action = task["action"]
+        job = {
+            "pipeline": self._plan["pipeline"],
+            "task": task["name"],
+            "kind": action["kind"],
+            "uses": task["uses"],
+            "connections": _connections_of(action),
+            "params": self._plan["params"],
+            "runtime": self._bundle["runtime"],
+            "file": str(self._file),
+        }
+        if action["kind"] in ("run", "service", "trigger"):
+            job |= {"action": action, "paths": self._paths()}
+        if action["kind"] == "trigger":
+            triggered = self._bundle["pipelines"].get(action["pipeline"], {})
+            job["expects"] = triggered.get("params", {})
+        return job
+
+    def _paths(self) -> dict[str, str]:
+        """What `tasks.NAME.path` means: the file that each task of the pipeline writes."""
+        actions = {task["name"]: task["action"] for task in self._plan["tasks"]}
+        paths = {name: a.get("to") or (a.get("destination") or {}).get("path") for name, a in actions.items()}
+        return {name: path for name, path in paths.items() if path}
+
+
+def _connections_of(action: Json) -> list[str]:
+    """The connections that an action names."""
+    ends = [action.get(end) or {} for end in ("source", "destination", "quarantine")]
+    names = [action.get("connection"), *(end.get("connection") for end in ends)]
+    return list(dict.fromkeys([*filter(None, names), *action.get("connections", ())]))

@@ -1,0 +1,112 @@
+"""Tasks as processes on the worker."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from .bundle import Json
+from .connections import connection_environment
+from .lines import Listener, finished
+from .run import run_environment
+
+__all__ = ["make"]
+
+_GRACE = 20.0  # seconds that a task has to leave nothing behind
+
+
+class WindlassOperator(BaseOperator):
+    """Starts `windlass exec` for one task, in a process group of its own, and follows it to its end."""
+
+    ui_color = "#e8f0f7"
+
+    job: Json
+    options: Sequence[str] = ()
+    _process: subprocess.Popen[bytes] | None = None
+
+    def execute(self, context: Any) -> Json:
+        command = self._command()
+        environment = {**_inherited(), **run_environment(self.job, context), **self._own_environment()}
+        environment |= connection_environment(self.job["connections"])
+        self.log.info("starting %s", subprocess.list2cmdline(command))
+        listener = Listener(self.log)
+        code = self._follow(command, environment, listener)
+        return finished(self, listener, code, context)
+
+    def on_kill(self) -> None:
+        """End the whole group: politely, so that it leaves nothing behind, then not."""
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GRACE)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _command(self) -> list[str]:
+        job, runtime = self.job, self.job["runtime"]
+        command = [*runtime["command"], "-C", str(self._project()), "exec", job["pipeline"], job["task"]]
+        return [*command, "--plan", job["file"], *self.options]
+
+    def _project(self) -> Path:
+        return Path(os.path.normpath(Path(self.job["file"]).parent / self.job["runtime"]["project"]))
+
+    def _own_environment(self) -> dict[str, str]:
+        return {"WINDLASS_WORKSPACE": self.job["runtime"].get("workspace") or str(self._project())}
+
+    def _follow(self, command: list[str], environment: dict[str, str], listener: Listener) -> int:
+        self._process = _start(command, environment)
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            listener.take(line.decode(errors="replace").rstrip())
+        return self._process.wait()
+
+
+def _start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_end_with_parent(),  # noqa: PLW1509 - it only calls prctl
+        )
+    except FileNotFoundError:
+        raise AirflowFailException(
+            f"{command[0]!r} is not on this worker: install windlass there, or export for docker or kubernetes"
+        ) from None
+
+
+def _end_with_parent() -> Callable[[], None] | None:
+    """Has the kernel ask a child to end when this process is killed: its retry must not find it at work."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def _inherited() -> dict[str, str]:
+    """The worker's environment without what is Airflow's: its keys, and connections that the task does not name."""
+    return {
+        k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW_", "_AIRFLOW_", "WINDLASS_CONN_"))
+    }
+
+
+def make(role: str, job: Json, common: Json) -> BaseOperator:
+    operator = WindlassOperator(**common)
+    if role != "task":
+        operator.options = [f"--{role}"]
+    return operator

@@ -1,0 +1,39 @@
+"""What makes the operators of a runtime. Each has a module, imported when a plan needs it, with its provider."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import Any, Protocol
+
+from airflow.sdk import BaseOperator
+
+from .bundle import Json, PlanError
+
+__all__ = ["Maker", "maker_of"]
+
+_RUNTIMES = {
+    "process": ("process", None),
+    "docker": ("docker", "apache-airflow-providers-docker"),
+    "kubernetes": ("kubernetes", "apache-airflow-providers-cncf-kubernetes"),
+    "trigger": ("triggers", "apache-airflow-providers-standard"),
+}
+
+
+class Maker(Protocol):
+    """Makes the operator of a task, or of one of the two that a service has: `start` and `stop`."""
+
+    def __call__(self, role: str, job: Json, common: dict[str, Any]) -> BaseOperator: ...
+
+
+@cache
+def maker_of(runtime: str) -> Maker:
+    """What makes the operators of a runtime. Raises PlanError when its provider is not installed."""
+    module, provider = _RUNTIMES[runtime]
+    try:
+        make: Maker = import_module(f".{module}", __package__).make
+    except ModuleNotFoundError as exc:
+        if provider is None:
+            raise
+        raise PlanError(f"runtime {runtime} needs a package here: pip install {provider}") from exc
+    return make
