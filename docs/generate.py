@@ -16,7 +16,7 @@ import click
 from windlass.cli.main import COMMANDS, cli
 from windlass.errors import ExitCode
 from windlass.registry import CONNECTORS
-from windlass.spec import copy, kinds, pipeline, project
+from windlass.spec import copy, kinds, pipeline, project, runtimes
 from windlass.spec.model import Model
 from windlass.spec.schema import documentation
 
@@ -54,6 +54,11 @@ PROJECT = (
     ("A connection", project.Connection, "`connections.NAME`"),
     ("A dev service", project.DevService, "`connections.NAME.dev`"),
     ("Images", project.Images, "`images`"),
+    ("Runtime: docker", runtimes.DockerRuntime, "`runtimes.docker`"),
+    ("Runtime: docker: mounts", runtimes.Mount, "`runtimes.docker.mounts`"),
+    ("Runtime: kubernetes", runtimes.KubernetesRuntime, "`runtimes.kubernetes`"),
+    ("Runtime: kubernetes: volumes", runtimes.Volume, "`runtimes.kubernetes.volumes`"),
+    ("Runtime: kubernetes: resources", runtimes.Resources, "`runtimes.kubernetes.resources`"),
 )
 EXIT_CODES = {
     ExitCode.SUCCESS: "Everything succeeded.",

@@ -21,10 +21,10 @@ def export_command() -> None:
 @export_command.command("airflow")
 @click.option(
     "--runtime",
-    type=click.Choice(["process"]),
+    type=click.Choice(["process", "docker", "kubernetes"]),
     default="process",
     show_default=True,
-    help="What executes a task: a process on the worker.",
+    help="What executes a task: a process on the worker, a container, a pod.",
 )
 @click.option(
     "--out",

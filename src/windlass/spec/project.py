@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from windlass.registry import CONNECTORS
 from windlass.spec.fields import Name, OneOrMany
 from windlass.spec.model import Model, refuse
+from windlass.spec.runtimes import Runtimes
 
 __all__ = ["Connection", "DevService", "Images", "Project"]
 
@@ -76,3 +77,6 @@ class Project(Model):
 
     images: Images | None = None
     """Where images go."""
+
+    runtimes: Runtimes = Runtimes()
+    """How tasks become containers and pods where they are exported so."""

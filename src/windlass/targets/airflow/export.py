@@ -14,6 +14,7 @@ from windlass.plan.bundle import bundle_to_json
 from windlass.plan.compiler import Environment, compile, compile_project
 from windlass.plan.model import Plan
 from windlass.spec import ProjectFiles, load_project
+from windlass.targets.airflow.runtimes import runtime_of
 
 __all__ = ["LOADER", "PLAN", "export"]
 
@@ -38,12 +39,8 @@ def export(
     """
     files = load_project(project, partly=True)
     plans = _with_params_left_open(compile_project(files), files)
-    how = {
-        "kind": runtime,
-        "command": list(command),
-        "project": project_path or str(project.resolve()),
-        "workspace": None,
-    }
+    folder_there = project_path or str(project.resolve())
+    how = runtime_of(runtime, files.spec, plans.values(), command, folder_there)
     folder = out / "dags"
     (folder / _PACKAGE).mkdir(parents=True, exist_ok=True)
     texts = {name: (_SOURCE / name).read_text(encoding="utf-8") for name in _modules()}

@@ -1,0 +1,140 @@
+"""What the loader has to know of a runtime: images, and the arguments of the provider's operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from windlass.plan.model import Plan, Run, Service
+from windlass.spec.project import Project
+from windlass.spec.runtimes import DockerRuntime, KubernetesRuntime, Volume
+
+__all__ = ["RUNTIMES", "runtime_of"]
+
+RUNTIMES = ("process", "docker", "kubernetes")
+_DATA = "/data"
+
+
+def runtime_of(
+    kind: str, project: Project, plans: Iterable[Plan], command: Sequence[str], folder: str
+) -> dict[str, Any]:
+    """The `runtime` of a bundle. `folder` is where a worker has the project; containers have it in their image."""
+    runtime: dict[str, Any] = {"kind": kind, "command": list(command)}
+    if kind == "process":
+        return {**runtime, "project": folder, "workspace": None}
+    options = project.runtimes.docker if kind == "docker" else project.runtimes.kubernetes
+    registry = f"{project.images.registry.rstrip('/')}/" if project.images else ""
+    name = f"{registry}{project.project.lower()}"
+    runtime |= {
+        "image": f"{name}:{options.tag}",
+        "images": {build: f"{name}-{step}:{options.tag}" for build, step in _steps(plans).items()},
+    }
+    if isinstance(options, DockerRuntime):
+        return {**runtime, "options": _docker(options, project.project)}
+    secret = options.connections_from or f"{project.project.lower().replace('_', '-')}-connections"
+    return {
+        **runtime,
+        "connections_secret": secret,
+        "options": _pod_operator(options),
+        "pod": _pod(options),
+    }
+
+
+def _steps(plans: Iterable[Plan]) -> dict[str, str]:
+    """The folders of all steps that have code of their own, each with what its image is called."""
+    actions = [task.action for plan in plans for task in plan.tasks]
+    builds = sorted({a.build for a in actions if isinstance(a, Run | Service) and a.build})
+    names = [PurePosixPath(build).name.lower() for build in builds]
+    return {
+        build: name if names.count(name) == 1 else "-".join(PurePosixPath(build).parts).lower()
+        for build, name in zip(builds, names, strict=True)
+    }
+
+
+# --- docker --------------------------------------------------------------------------------------
+
+
+def _docker(options: DockerRuntime, project: str) -> dict[str, Any]:
+    """Arguments of Airflow's DockerOperator."""
+    workspace = _mount(options.workspace or f"windlass-{project}", _DATA, read_only=False)
+    arguments = {
+        "mounts": [workspace, *(_mount(m.source, m.target, read_only=m.read_only) for m in options.mounts)],
+        "auto_remove": options.auto_remove,
+        "force_pull": options.force_pull,
+        "network_mode": options.network,
+        "user": options.user,
+        "docker_url": options.url,
+        "docker_conn_id": options.connection,
+        "cpus": options.cpus,
+        "mem_limit": options.memory,
+    }
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def _mount(source: str, target: str, *, read_only: bool) -> dict[str, Any]:
+    kind = "bind" if source.startswith("/") else "volume"
+    return {"type": kind, "source": source, "target": target, "read_only": read_only}
+
+
+# --- kubernetes ----------------------------------------------------------------------------------
+
+
+def _pod_operator(options: KubernetesRuntime) -> dict[str, Any]:
+    """Arguments of Airflow's KubernetesPodOperator."""
+    arguments = {
+        "namespace": options.namespace,
+        "kubernetes_conn_id": options.connection,
+        "startup_timeout_seconds": round(options.startup_timeout),
+        "on_finish_action": options.on_finish,
+        "log_events_on_failure": True,
+    }
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def _pod(options: KubernetesRuntime) -> dict[str, Any]:
+    """The pod that every task starts from; the operator adds image, command and environment."""
+    volumes, mounts = [_workspace(options)], [{"name": "workspace", "mountPath": _DATA}]
+    for number, volume in enumerate(options.volumes):
+        name = f"volume-{number}"
+        volumes.append({"name": name, **_volume(volume)})
+        mount = {"name": name, "mountPath": volume.mount_path}
+        mounts.append({**mount, "readOnly": True} if volume.read_only else mount)  # type: ignore[dict-item]
+    container = {
+        "name": "base",
+        "imagePullPolicy": options.image_pull_policy,
+        "resources": options.resources.model_dump() if options.resources else None,
+        "envFrom": [
+            *({"secretRef": {"name": name}} for name in options.secrets),
+            *({"configMapRef": {"name": name}} for name in options.config_maps),
+        ],
+        "volumeMounts": mounts,
+    }
+    spec = {
+        "serviceAccountName": options.service_account,
+        "nodeSelector": options.node_selector,
+        "imagePullSecrets": [{"name": name} for name in options.image_pull_secrets],
+        "containers": [_said(container)],
+        "volumes": volumes,
+    }
+    metadata = {"labels": options.labels, "annotations": options.annotations}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": _said(metadata), "spec": _said(spec)}
+
+
+def _workspace(options: KubernetesRuntime) -> dict[str, Any]:
+    if options.workspace is None:
+        return {"name": "workspace", "emptyDir": {}}
+    return {"name": "workspace", "persistentVolumeClaim": {"claimName": options.workspace}}
+
+
+def _volume(volume: Volume) -> dict[str, Any]:
+    if volume.claim is not None:
+        return {"persistentVolumeClaim": {"claimName": volume.claim}}
+    if volume.secret_name is not None:
+        return {"secret": {"secretName": volume.secret_name}}
+    return {"configMap": {"name": volume.config_map}}
+
+
+def _said(mapping: dict[str, Any]) -> dict[str, Any]:
+    """The mapping without what nobody said."""
+    return {key: value for key, value in mapping.items() if value not in (None, [], {})}
