@@ -200,3 +200,23 @@ def test_odd_output_is_only_output(run: Run) -> None:
         "last",
     ]
     assert {(record["run"], record["task"]) for record in ours} == {(result["run"], "a")}
+
+
+def test_a_task_cleans_up_after_one_that_failed(run: Run) -> None:
+    clean = "  clean: {needs: bad, trigger_rule: all_done, run: {command: [touch, clean]}}\n"
+    tasks = "tasks:\n  bad: {run: {command: ['false']}}\n"
+    result = run(f"{tasks}{clean}")
+    assert (result["code"], statuses(result)) == (0, {"bad": "failed", "clean": "success"})
+    assert (result["root"] / "clean").exists()
+    other = "  after: {needs: bad, run: {command: [touch, after]}}\n"
+    result = run(f"{tasks}{clean}{other}")
+    assert (result["code"], statuses(result)["after"]) == (1, "upstream_failed")
+
+
+def test_no_more_tasks_of_a_pool_than_it_has_slots_run_at_once(run: Run) -> None:
+    alone = "run: {command: [sh, -c, 'mkdir busy && sleep 0.1 && rmdir busy']}"
+    tasks = "".join(f"  t{i}: {{{alone}}}\n" for i in range(3))
+    project = {"windlass.yaml": "project: p\npools: {database: 1}\n"}
+    assert (
+        run(f"defaults: {{pool: database}}\ntasks:\n{tasks}", "--parallel", "4", files=project)["code"] == 0
+    )

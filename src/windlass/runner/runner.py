@@ -135,13 +135,19 @@ class Runner:
             for task in self._schedule.ready():
                 if isinstance(task.action, Service):
                     self._start_service(task, task.action)
-                elif len(self._workers) < self.options.parallel:
+                elif len(self._workers) < self.options.parallel and self._has_slot(task):
                     self._start_task(task)
             self._check_services()
             try:
                 self._events.get(timeout=_TICK)()
             except queue.Empty:
                 continue
+
+    def _has_slot(self, task: Task) -> bool:
+        if task.pool is None:
+            return True
+        taken = sum(worker.task.pool == task.pool for worker in self._workers.values())
+        return taken < self.plan.pools[task.pool]
 
     def _start_task(self, task: Task) -> None:
         self._schedule.set(task.name, RUNNING)
@@ -327,8 +333,7 @@ class Runner:
             if record.status != state:
                 record.status = state
                 self._save(record)
-        states = {record.status for record in self._tasks.values()}
-        self._record.status = SUCCESS if states <= {SUCCESS, "skipped"} else FAILED
+        self._record.status = FAILED if self._schedule.failed else SUCCESS
         if self._stopped_by is not None:
             self._record.status = CANCELLED
         self._record.ended = now()
