@@ -37,7 +37,10 @@ refused, whatever the type it had. Types of another kind are cast by their text:
 `'1.5'` does not, nor a time of day a date. A time without a zone is taken as UTC by a column with one.
 
 From Postgres to Postgres nothing is converted but what differs: every type is the same type, and every value
-the same value, types of the server's own included (they must exist at the target).
+the same value, types of the server's own included (they must exist at the target). One thing is left out: XML within
+an array, a composite type or a domain is what Postgres itself says of it in COPY and pg_dump, without a declaration
+that says no more than version 1.0. A column of the type `xml` keeps its text as it is. (The embedded dev service is
+built without libxml and holds no XML: what is said here is tested with an installed server, where there is one.)
 
 Columns of Parquet are what DuckDB calls them; so are those of a DuckDB file. A text file has no types: those
 of CSV are inferred from the values, those of JSON from the values and what JSON says of them. A column is a

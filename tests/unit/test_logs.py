@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from windlass import logs
-from windlass.runner.lines import TaskLog, parse_line
+from windlass.runtimes.lines import TaskLog, parse_line
 
 
 @pytest.fixture

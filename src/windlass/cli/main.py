@@ -23,7 +23,7 @@ COMMANDS = {
     "compile": ("project", "Show what a pipeline compiles to."),
     "schema": ("project", "Print the JSON Schema of the files, for editors."),
     "run": ("run", "Run a pipeline on this machine."),
-    "exec": ("run", "Execute one task, as every scheduler does."),
+    "exec": ("exec", "Execute one task, as every scheduler does."),
     "copy": ("copy", "Copy a file or table to another, once."),
     "runs": ("history", "List what ran."),
     "logs": ("history", "Show the log of a run, or of one task."),

@@ -1,12 +1,8 @@
-"""`windlass run` and `windlass exec`."""
+"""`windlass run`."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +19,10 @@ from windlass.cli.options import (
     memory_option,
     parse_params,
 )
-from windlass.errors import ExitCode, RetryableError, StoppedError, UsageError, WindlassError
+from windlass.errors import ExitCode, UsageError, WindlassError
 from windlass.plan.model import Plan
 
-__all__ = ["exec_command", "run_command"]
+__all__ = ["compile_one", "run_command"]
 
 
 @click.command("run")
@@ -170,96 +166,3 @@ def _print_as_task(result: Any) -> None:
         retryable = result.exit_code == ExitCode.RETRYABLE
         error = f"run {result.run.run_id} failed: {'; '.join(failed)}"
         click.echo(json.dumps({"event": "failed", "level": "error", "error": error, "retryable": retryable}))
-
-
-# --- exec ----------------------------------------------------------------------------------------
-
-
-@click.command("exec")
-@click.argument("pipeline", shell_complete=complete_pipeline)
-@click.argument("task", shell_complete=complete_task)
-@click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="A plan that was compiled before.")
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter. Repeatable.")
-@click.option("--logical-date", metavar="DATE", help="Default: WINDLASS_LOGICAL_DATE.")
-@click.option("--force", is_flag=True, help="Append even if the same run already did, from another input.")
-@click.option(
-    "--settle", hidden=True, help="Copy nothing: say whether one of these load ids (a,b,c) committed."
-)
-@memory_option
-@click.pass_obj
-def exec_command(
-    app: App,
-    pipeline: str,
-    task: str,
-    plan_file: Path | None,
-    params: tuple[str, ...],
-    logical_date: str | None,
-    settle: str | None,
-    memory: str | None,
-    *,
-    force: bool,
-) -> int:
-    """Execute one TASK of PIPELINE in this process: what every scheduler starts.
-
-    Who it is part of comes from the environment: WINDLASS_RUN_ID, WINDLASS_LOGICAL_DATE,
-    WINDLASS_WORKSPACE, WINDLASS_CONN_<NAME>. There are no dev services here.
-    """
-    from windlass.tasks.executing import execute_task
-
-    project = app.project
-    check_memory(memory)
-    _log_to_stdout()
-    signal.signal(signal.SIGTERM, _stop)
-    if plan_file is not None:
-        from windlass.plan.codec import from_json
-
-        plan = from_json(plan_file.read_bytes())
-    else:
-        plan = compile_one(project, pipeline, parse_params(params))
-    with logs.bind(pipeline=plan.pipeline, task=task):
-        try:
-            loads = settle.split(",") if settle else ()
-            result = execute_task(
-                plan, task, project, os.environ, logical_date, memory=memory, force=force, settle=loads
-            )
-        except Exception as exc:
-            if app.debug:
-                raise
-            return _failed(exc)
-        logs.info("result", **asdict(result))
-    return int(ExitCode.SUCCESS)
-
-
-def _failed(exc: Exception) -> int:
-    """Say as an event what went wrong. A driver may put an error of its own in the place of ours."""
-    if _stopped_by:
-        exc = StoppedError(_stopped_by[0])
-    if not isinstance(exc, WindlassError):
-        raise exc
-    detail = getattr(exc, "results", None)
-    logs.error(
-        "failed",
-        error=str(exc),
-        retryable=isinstance(exc, RetryableError),
-        detail={"checks": [asdict(item) for item in detail]} if detail else None,
-    )
-    return int(exc.exit_code)
-
-
-def _log_to_stdout() -> None:
-    """Log lines on stdout: JSON for schedulers, text for people."""
-    if sys.stdout.isatty():
-        from windlass.cli.display import TerminalLog
-
-        logs.emit_to(TerminalLog().show)
-        return
-    logs.emit_to(logs.json_lines(sys.stdout))
-
-
-_stopped_by: list[int] = []
-
-
-def _stop(number: int, _frame: object) -> None:
-    signal.signal(number, signal.SIG_IGN)
-    _stopped_by.append(number)
-    raise StoppedError(number)

@@ -9,10 +9,11 @@ import json
 from collections.abc import Mapping
 
 from windlass import __version__
-from windlass.plan.codec import to_json
+from windlass.errors import FatalError, UsageError, did_you_mean
+from windlass.plan.codec import from_json, to_json
 from windlass.plan.model import Plan
 
-__all__ = ["BUNDLE_VERSION", "bundle_to_json"]
+__all__ = ["BUNDLE_VERSION", "bundle_to_json", "plan_of_bundle"]
 
 BUNDLE_VERSION = 1
 
@@ -21,7 +22,7 @@ def bundle_to_json(project: str, plans: Mapping[str, Plan], runtime: Mapping[str
     """The bundle as one JSON document, the same for the same project, pipelines in the order of their names."""
     pools: dict[str, int] = {}
     for plan in plans.values():
-        pools.update(getattr(plan, "pools", {}))
+        pools.update(plan.pools)
     document = {
         "version": BUNDLE_VERSION,
         "windlass": __version__,
@@ -31,3 +32,24 @@ def bundle_to_json(project: str, plans: Mapping[str, Plan], runtime: Mapping[str
         "pipelines": {name: json.loads(to_json(plans[name])) for name in sorted(plans)},
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def plan_of_bundle(text: str | bytes, pipeline: str) -> Plan:
+    """The plan of a pipeline, from a bundle or from what `windlass compile` writes.
+
+    Raises FatalError for what is neither, UsageError for a pipeline that the bundle does not have.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or not isinstance(plans := document.get("pipelines"), dict):
+        return from_json(text)
+    if document.get("version") != BUNDLE_VERSION:
+        raise FatalError(
+            f"the plans have version {document.get('version')}, expected {BUNDLE_VERSION}",
+            hint="write them again with: windlass export",
+        )
+    if pipeline not in plans:
+        raise UsageError(f"no pipeline {pipeline!r} among the plans", hint=did_you_mean(pipeline, plans))
+    return from_json(json.dumps(plans[pipeline]))

@@ -23,8 +23,8 @@ from windlass.runner.history import (
     TaskRun,
     now,
 )
-from windlass.runner.lines import TaskLog, parse_line
 from windlass.runtimes import Execution, Runtime, Step
+from windlass.runtimes.lines import TaskLog, parse_line
 from windlass.state_folder import RunFolder
 
 __all__ = ["TaskWorker"]

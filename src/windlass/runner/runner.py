@@ -35,11 +35,13 @@ from windlass.runner.events import Observer, SilentObserver
 from windlass.runner.history import CANCELLED, FAILED, RUNNING, SUCCESS, UP_FOR_RETRY, History, TaskRun, now
 from windlass.runner.history import Run as RunRecord
 from windlass.runner.schedule import Schedule, select
-from windlass.runner.services import ServiceWorker, port_for
+from windlass.runner.server import port_for
+from windlass.runner.services import ServiceWorker
 from windlass.runner.versions import versions
 from windlass.runtimes import Step
 from windlass.runtimes.process import ProcessRuntime
 from windlass.state_folder import StateFolder
+from windlass.tasks.command import command_step, run_environment
 from windlass.tasks.context import output_paths, render_strings
 
 __all__ = ["Options", "Result", "Runner"]
@@ -223,17 +225,17 @@ class Runner:
         command += ["--force"] if self.options.force else []
         environment = {
             **os.environ,
-            **self._common_environment(),
+            **self._run_environment(),
             **self._connections.environment(names_of(action)),
+            "WINDLASS_ATTEMPT": str(attempt),
+            "WINDLASS_PARAMS": json.dumps(self.plan.params),
         }
-        environment["WINDLASS_ATTEMPT"] = str(attempt)
         return Step(tuple(command), None, environment)
 
     def _command_step(self, action: Run | Service, extra: Mapping[str, str]) -> Step:
         action = render_strings(action, self._variables())
-        folder = self.options.project / action.build if action.build else self.options.project
-        environment = {**self._common_environment(), **self._connections.environment(action.connections)}
-        return Step(action.command, folder, {**environment, **extra, **action.env})
+        environment = {**self._run_environment(), **self._connections.environment(action.connections)}
+        return command_step(action, self.options.project, {**environment, **extra})
 
     def _trigger_step(self, action: Trigger) -> Step:
         command = [sys.executable, "-m", "windlass", "-C", str(self.options.project), "run", action.pipeline]
@@ -243,17 +245,14 @@ class Runner:
         command += ["--workspace", str(self._workspace.root), "--parent", self._record.run_id, "--as-task"]
         return Step(tuple(command), None, dict(os.environ))
 
-    def _common_environment(self) -> dict[str, str]:
-        """What every step finds, in every language and under every scheduler."""
-        return {
-            "WINDLASS_RUN_ID": self._record.run_id,
-            "WINDLASS_RUN_KEY": self._record.run_key,
-            "WINDLASS_LOGICAL_DATE": self._record.logical_date,
-            "WINDLASS_DATA_INTERVAL_START": self._record.interval_start,
-            "WINDLASS_DATA_INTERVAL_END": self._record.interval_end,
-            "WINDLASS_WORKSPACE": str(self._workspace.root),
-            "WINDLASS_SERVICES": json.dumps(self._service_addresses()),
-        }
+    def _run_environment(self) -> dict[str, str]:
+        return run_environment(
+            run_id=self._record.run_id,
+            run_key=self._record.run_key,
+            moment=self._moment,
+            workspace=self._workspace.root,
+            services=self._service_addresses(),
+        )
 
     def _variables(self) -> dict[str, object]:
         known = variables(

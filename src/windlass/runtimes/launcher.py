@@ -48,7 +48,7 @@ def main(
     if child.poll() is None:
         _end(child, getattr(signal, signal_name), float(grace))
     _signal_group(child.pid, signal.SIGKILL)
-    _end_descendants()
+    end_descendants()
     return child.returncode if child.returncode >= 0 else 128 - child.returncode
 
 
@@ -57,10 +57,18 @@ def _start(command: tuple[str, ...], user: str) -> subprocess.Popen[bytes]:
     if sys.platform == "linux":
         import ctypes
 
+        adopt_descendants()
         prctl = ctypes.CDLL(None).prctl
-        prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         options["preexec_fn"] = lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **options)
+
+
+def adopt_descendants() -> None:
+    """On Linux, become the parent of every descendant whose own parent ends."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _cannot_start(program: str, exc: Exception) -> int:
@@ -107,7 +115,7 @@ def _signal_group(group: int, number: int) -> None:
         os.killpg(group, number)
 
 
-def _end_descendants() -> None:
+def end_descendants() -> None:
     """Kill what has become our child because its parent is gone, until there is none."""
     spared: set[int] = set()
     while sys.platform == "linux" and (orphans := _children() - spared):

@@ -38,6 +38,7 @@ DEFAULT_SERVER = {host!r}
 DEFAULT_SERVER_PORT = {port}
 MASTER_PASSWORD_REQUIRED = False
 UPGRADE_CHECK_ENABLED = False
+SHOW_GRAVATAR_IMAGE = False
 ENABLE_PSQL = False
 CHECK_EMAIL_DELIVERABILITY = False
 GLOBALLY_DELIVERABLE = False
@@ -51,21 +52,25 @@ class PgAdmin:
     def __init__(self, layout: Layout, keys: Keys, port: int) -> None:
         self._folder, self._logs = layout.pgadmin, layout.logs
         self._keys, self._port = keys, port
+        self._registered: dict[str, Address] | None = None
 
     @property
     def page(self) -> str:
         return f"http://localhost:{self._port}"
 
-    def register(self, project: str, servers: Mapping[str, Address]) -> None:
+    def register(self, servers: Mapping[str, Address]) -> None:
         """Make these, and no others, its servers. Raises FatalError when its setup program fails."""
+        if servers == self._registered:
+            return
         self._configure()
         write_private(self._storage() / _PASSWORDS, "".join(map(_password_line, servers.values())))
-        listed = {str(i): self._server(project, n, a) for i, (n, a) in enumerate(servers.items(), 1)}
+        listed = {str(i): self._server(n, a) for i, (n, a) in enumerate(servers.items(), 1)}
         file = self._folder / "servers.json"
         write_private(file, json.dumps({"Servers": listed}, indent=2))
         if not (self._folder / "pgadmin4.db").exists():
             self._setup("setup-db")
         self._setup("load-servers", str(file), "--user", USER, "--replace")
+        self._registered = dict(servers)
 
     def component(self) -> Component:
         return Component(
@@ -93,11 +98,11 @@ class PgAdmin:
         )
         write_private(self._folder / "config" / "config_local.py", config)
 
-    def _server(self, project: str, name: str, address: Address) -> dict[str, object]:
+    def _server(self, name: str, address: Address) -> dict[str, object]:
         options = {key: address.options[key] for key in ("sslmode",) if key in address.options}
         return {
             "Name": name,
-            "Group": project,
+            "Group": "Servers",
             "Host": address.host,
             "Port": address.port or 5432,
             "MaintenanceDB": address.database or address.user or "postgres",
@@ -106,9 +111,10 @@ class PgAdmin:
         }
 
     def _setup(self, *command: str) -> None:
+        who = {"PGADMIN_SETUP_EMAIL": USER, "PGADMIN_SETUP_PASSWORD": self._keys.admin_password}
         done = subprocess.run(
             [sys.executable, str(self._program("setup.py")), *command],
-            env=self._environment(),
+            env={**self._environment(), **who},
             cwd=self._folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -133,8 +139,7 @@ class PgAdmin:
             k: v for k, v in os.environ.items() if not k.startswith(("PGADMIN_", "WINDLASS_CONN_", "PGPASS"))
         }
         own = {"PYTHONPATH": str(self._folder / "config"), "PYTHONUNBUFFERED": "1"}
-        who = {"PGADMIN_SETUP_EMAIL": USER, "PGADMIN_SETUP_PASSWORD": self._keys.admin_password}
-        return {**kept, **own, **who}
+        return {**kept, **own}
 
     @staticmethod
     def _program(name: str) -> Path:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from windlass.connections import Address
 from windlass.errors import FatalError, SpecError, StoppedError, WindlassError
+from windlass.runtimes.launcher import adopt_descendants, end_descendants
 from windlass.stack.addresses import Addresses, for_airflow
 from windlass.stack.airflow import Airflow
 from windlass.stack.component import Component, Started
@@ -67,6 +68,7 @@ class Supervisor:
     def run(self, ready: Callable[[Stack], None]) -> None:
         """Start everything, call `ready` once it is healthy, and follow it. Raises WindlassError when it ends."""
         with supervising(self._layout), _stopped_by_signals():
+            adopt_descendants()
             try:
                 self._start()
                 self._become("healthy")
@@ -216,7 +218,7 @@ class Supervisor:
             self._set(f"connection {name}", "healthy" if address else "missing")
         if self._pgadmin:
             servers = {n: a for n, a in self._found.items() if a and a.type == "postgres"}
-            self._pgadmin.register(files.spec.project, servers)
+            self._pgadmin.register(servers)
 
     def _tell_airflow(self, published: Published) -> None:
         declared = published.files.spec.connections
@@ -237,6 +239,7 @@ class Supervisor:
             started.stop()
         for started in self._started.values():
             started.wait()
+        end_descendants()  # what a launcher that was itself killed could not end
         self._addresses.close()
         if self._stack.failure is None:
             self._layout.state.unlink(missing_ok=True)
@@ -248,8 +251,8 @@ class Supervisor:
         part.state = state
         if seconds is not None:
             part.seconds = round(seconds, 1)
-        if name in self._started:
-            part.pid = self._started[name].pid
+        for running, started in self._started.items():
+            self._stack.part(running).pid = started.pid
         self._save()
 
     def _become(self, state: str) -> None:

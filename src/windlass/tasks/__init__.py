@@ -1,7 +1,8 @@
-"""What a task does, by its kind: `copy`, `sql`, `check` and `download`, each in a module of its own.
+"""What a task does, by its kind: `copy`, `sql`, `check`, `download` and `run`, each in a module of its own.
 
-A task runs in a process of its own (`windlass exec`), on a laptop as in a container. `run`, `service`
-and `trigger` are not here: they are commands, which a runtime starts.
+A task runs in a process of its own (`windlass exec`), on a laptop as in a container. A `run` task is a
+command besides, which the runner of a laptop starts itself. `service` and `trigger` are not here: they are
+more than one task.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windlass.errors import UsageError
-from windlass.plan.model import Check, Copy, Download, Plan, Sql, Task
+from windlass.plan.model import Check, Copy, Download, Plan, Run, Sql, Task
 from windlass.tasks.context import Context, TaskResult
 
 __all__ = ["Context", "TaskResult", "execute", "settle_task"]
@@ -35,6 +36,10 @@ def execute(plan: Plan, task: Task, context: Context) -> TaskResult:
             from windlass.tasks.download import run_download
 
             return run_download(action, context)
+        case Run():
+            from windlass.tasks.command import run_command
+
+            return run_command(action, context)
         case _:
             raise TypeError(f"a {task.kind} task is not executed, but started")
 

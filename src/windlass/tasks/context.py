@@ -14,6 +14,7 @@ from windlass.errors import FatalError
 from windlass.plan.model import Connection, Plan
 from windlass.plan.schedule import Moment
 from windlass.plan.templates import render
+from windlass.state_folder import RunFolder
 
 __all__ = ["Context", "TaskResult", "output_paths", "render_strings"]
 
@@ -44,8 +45,14 @@ class Context:
 
     workspace: Workspace
     connections: Mapping[str, Connection]
+    folder: RunFolder
+    """What the run leaves behind."""
+
     quarantine_file: Path
     scratch_folder: Path
+    environments: Path
+    """Where the environments of steps are made."""
+
     memory: int = DEFAULT_MEMORY
     force: bool = False
     load_id: str | None = None
@@ -53,6 +60,9 @@ class Context:
 
     progress: Callable[[int, int, int | None], None] = lambda _rows, _bytes, _total: None
     """Told the rows and bytes so far, and how many bytes there will be, where that is known."""
+
+    output: Callable[[str], None] = lambda _line: None
+    """Told each line that a command prints."""
 
     def rendered(self, value: T) -> T:
         """The value with every template in it rendered."""

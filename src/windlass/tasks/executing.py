@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from windlass import logs
 from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.engine import Workspace
 from windlass.errors import UsageError, did_you_mean
-from windlass.plan.model import Plan
+from windlass.plan.model import Plan, Task
 from windlass.plan.schedule import Moment, moment_of, parse_logical_date
 from windlass.plan.templates import variables
 from windlass.state_folder import StateFolder
@@ -22,7 +24,7 @@ from windlass.tasks import Context, TaskResult, execute, settle_task
 from windlass.tasks.context import output_paths, render_strings
 from windlass.units import parse_size
 
-__all__ = ["execute_task"]
+__all__ = ["context_of", "execute_task", "task_of"]
 
 _PROGRESS_EVERY = 0.5
 
@@ -42,29 +44,37 @@ def execute_task(
 
     With `settle`, copy nothing, but say what became of the attempts that had these load ids.
     """
-    names = [task.name for task in plan.tasks]
-    if name not in names:
-        raise UsageError(f"pipeline {plan.pipeline!r} has no task {name!r}", hint=did_you_mean(name, names))
-    task = plan.task(name)
-    if task.kind in ("run", "service", "trigger"):
+    task = task_of(plan, name)
+    if task.kind == "trigger":
         hint = f"run it with: windlass run {plan.pipeline} --task {name}"
-        raise UsageError(f"{name!r} is a {task.kind} task, which is a command of its own", hint=hint)
-    context = _context(plan, name, project, environ, logical_date, memory=memory, force=force)
+        raise UsageError(f"{name!r} runs another pipeline, which is more than a task", hint=hint)
+    if task.kind == "service":
+        raise UsageError(f"{name!r} is a service", hint="say --start or --stop")
+    context = context_of(plan, name, project, environ, logical_date, memory=memory, force=force)
     if settle:
         return settle_task(plan, task, context, settle)
     return execute(plan, task, context)
 
 
-def _context(
+def task_of(plan: Plan, name: str) -> Task:
+    """The task of that name. Raises UsageError."""
+    names = [task.name for task in plan.tasks]
+    if name not in names:
+        raise UsageError(f"pipeline {plan.pipeline!r} has no task {name!r}", hint=did_you_mean(name, names))
+    return plan.task(name)
+
+
+def context_of(
     plan: Plan,
     task: str,
     project: Path,
     environ: Mapping[str, str],
-    logical_date: str | None,
+    logical_date: str | None = None,
     *,
-    memory: str | None,
-    force: bool,
+    memory: str | None = None,
+    force: bool = False,
 ) -> Context:
+    """What the task finds around it. Raises UsageError for what makes no sense."""
     moment = _moment(plan, environ, logical_date)
     run_id = (
         environ.get("WINDLASS_RUN_ID") or f"exec-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
@@ -89,12 +99,15 @@ def _context(
         variables=known,
         workspace=Workspace(Path(environ.get("WINDLASS_WORKSPACE") or project), project),
         connections=plan.connections,
+        folder=state.run(run_id),
         quarantine_file=state.run(run_id).quarantine(task),
         scratch_folder=state.scratch,
+        environments=state.environments,
         memory=_bytes(memory or environ.get("WINDLASS_MEMORY")),
         force=force,
         load_id=environ.get("WINDLASS_LOAD_ID"),
         progress=_Progress(),
+        output=_print,
     )
 
 
@@ -114,6 +127,12 @@ def _bytes(memory: str | None) -> int:
         return parse_size(memory) if memory else DEFAULT_MEMORY
     except ValueError as exc:
         raise UsageError(f"{memory!r} is no size; expected one such as 512MB or 2GB") from exc
+
+
+def _print(line: str) -> None:
+    with suppress(OSError, ValueError):  # whoever stops reading stops no task
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
 
 
 class _Progress:

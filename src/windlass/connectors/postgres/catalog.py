@@ -43,7 +43,8 @@ class PgColumn:
     """Every server has this type, and means the same by it."""
 
     portable: bool
-    """Another server understands the type's binary form: it has one, and no object's number is in it."""
+    """Another server gets the same value from the type's binary form: it has one, no object's number is in it,
+    and it says everything (that of XML leaves a declaration out that says no more than version 1.0)."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = to_regclass($1)
 """
 
-_PORTABLE = """CASE WHEN t.oid < 16384 THEN t.typname !~ '^_?(reg|aclitem)' AND t.typsend <> 0
+_PORTABLE = """CASE WHEN t.oid < 16384 THEN t.typname !~ '^_?(reg|aclitem)|^xml$' AND t.typsend <> 0
        ELSE NOT EXISTS (
            WITH RECURSIVE part AS (
                SELECT t.oid AS oid

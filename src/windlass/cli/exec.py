@@ -1,0 +1,167 @@
+"""`windlass exec`: one task in this process, as every scheduler starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from windlass import logs
+from windlass.cli.main import App
+from windlass.cli.options import check_memory, complete_pipeline, complete_task, memory_option, parse_params
+from windlass.cli.run import compile_one
+from windlass.errors import ExitCode, RetryableError, StoppedError, UsageError, WindlassError
+from windlass.plan.model import Plan, Service
+
+if TYPE_CHECKING:
+    from windlass.tasks import Context, TaskResult
+
+__all__ = ["exec_command"]
+
+
+@click.command("exec")
+@click.argument("pipeline", shell_complete=complete_pipeline)
+@click.argument("task", shell_complete=complete_task)
+@click.option(
+    "--plan", "plan_file", type=click.Path(path_type=Path), help="A plan, or the plans of a whole export."
+)
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter. Repeatable.")
+@click.option("--logical-date", metavar="DATE", help="Default: WINDLASS_LOGICAL_DATE.")
+@click.option("--force", is_flag=True, help="Append even if the same run already did, from another input.")
+@click.option(
+    "--start", is_flag=True, help="Of a service: start it, wait until it is ready, leave it running."
+)
+@click.option("--stop", is_flag=True, help="Of a service: stop the one that --start left running.")
+@click.option(
+    "--settle", hidden=True, help="Copy nothing: say whether one of these load ids (a,b,c) committed."
+)
+@memory_option
+@click.pass_obj
+def exec_command(
+    app: App,
+    pipeline: str,
+    task: str,
+    plan_file: Path | None,
+    params: tuple[str, ...],
+    logical_date: str | None,
+    settle: str | None,
+    memory: str | None,
+    *,
+    force: bool,
+    start: bool,
+    stop: bool,
+) -> int:
+    """Execute one TASK of PIPELINE in this process: what every scheduler starts.
+
+    Who it is part of comes from the environment: WINDLASS_RUN_ID, WINDLASS_LOGICAL_DATE,
+    WINDLASS_WORKSPACE, WINDLASS_PARAMS, WINDLASS_CONN_<NAME>. There are no dev services here.
+    """
+    from windlass.tasks.executing import context_of, execute_task
+
+    project = app.project
+    check_memory(memory)
+    if start and stop:
+        raise UsageError("--start and --stop exclude each other")
+    _log_to_stdout()
+    signal.signal(signal.SIGTERM, _stop)
+    plan = _plan(project, pipeline, plan_file, parse_params(params))
+    with logs.bind(pipeline=plan.pipeline, task=task):
+        try:
+            if start or stop:
+                context = context_of(plan, task, project, os.environ, logical_date)
+                result = _service(plan, task, context, start=start)
+            else:
+                loads = settle.split(",") if settle else ()
+                result = execute_task(
+                    plan, task, project, os.environ, logical_date, memory=memory, force=force, settle=loads
+                )
+        except Exception as exc:
+            if app.debug:
+                raise
+            return _failed(exc)
+        logs.info("result", **asdict(result))
+    return int(ExitCode.SUCCESS)
+
+
+def _plan(project: Path, pipeline: str, file: Path | None, params: dict[str, object]) -> Plan:
+    """The plan, compiled again from the project where the run has other parameters than it."""
+    given = {**_params_of_run(), **params}
+    if file is None:
+        return compile_one(project, pipeline, given)
+    from windlass.plan.bundle import plan_of_bundle
+
+    plan = plan_of_bundle(file.read_bytes(), pipeline)
+    known = {name: (type(value), value) for name, value in plan.params.items()}
+    if all(known.get(name) == (type(value), value) for name, value in given.items()):
+        return plan
+    return compile_one(project, pipeline, given)
+
+
+def _params_of_run() -> dict[str, object]:
+    text = os.environ.get("WINDLASS_PARAMS") or "{}"
+    try:
+        params = json.loads(text)
+    except ValueError:
+        params = None
+    if not isinstance(params, dict):
+        raise UsageError("WINDLASS_PARAMS: expected a JSON object")
+    return params
+
+
+def _service(plan: Plan, name: str, context: Context, *, start: bool) -> TaskResult:
+    from windlass.runner.detached import start_detached, stop_detached
+    from windlass.tasks.executing import task_of
+
+    action = task_of(plan, name).action
+    if not isinstance(action, Service):
+        raise UsageError(f"--start and --stop are for services, and {name!r} is a {action.kind} task")
+    if start:
+        return start_detached(name, context.rendered(action), context)
+    return stop_detached(name, context)
+
+
+def _failed(exc: Exception) -> int:
+    """Say as an event what went wrong. A driver may put an error of its own in the place of ours."""
+    from windlass.tasks.command import CommandFailedError
+
+    if _stopped_by:
+        exc = StoppedError(_stopped_by[0])
+    if not isinstance(exc, WindlassError):
+        raise exc
+    if isinstance(exc, CommandFailedError):
+        if not exc.said:  # of a command nobody knows whether another try makes sense: the pipeline decides
+            logs.error("failed", error=str(exc), retryable=True)
+        return exc.code
+    detail = getattr(exc, "results", None)
+    logs.error(
+        "failed",
+        error=str(exc),
+        retryable=isinstance(exc, RetryableError),
+        detail={"checks": [asdict(item) for item in detail]} if detail else None,
+    )
+    return int(exc.exit_code)
+
+
+def _log_to_stdout() -> None:
+    """Log lines on stdout: JSON for schedulers, text for people."""
+    if sys.stdout.isatty():
+        from windlass.cli.display import TerminalLog
+
+        logs.emit_to(TerminalLog().show)
+        return
+    logs.emit_to(logs.json_lines(sys.stdout))
+
+
+_stopped_by: list[int] = []
+
+
+def _stop(number: int, _frame: object) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    _stopped_by.append(number)
+    raise StoppedError(number)

@@ -1,0 +1,213 @@
+"""Services of a scheduler: one process starts them, another stops them, and neither stays.
+
+What stays is a supervisor, forked off by the process that starts the service. It holds the lock that says
+that the service is wanted, and writes down what it prints; SIGTERM to it is the order to stop. It ends by
+itself when the starting process does not live to say that the service is ready.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, NoReturn
+
+from windlass import logs
+from windlass.errors import FatalError, WindlassError
+from windlass.plan.model import Service
+from windlass.runner.server import Server, port_for
+from windlass.runtimes import Step
+from windlass.runtimes.lines import TaskLog
+from windlass.runtimes.process import ProcessRuntime
+from windlass.state_folder import RunFolder
+from windlass.tasks.command import context_step
+from windlass.tasks.context import Context, TaskResult
+
+__all__ = ["start_detached", "stop_detached"]
+
+_POLL = 0.5
+_TAIL = 20  # lines of a service that did not start
+_READY = b"+"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The files of one service of one run."""
+
+    folder: RunFolder
+    task: str
+
+    @property
+    def wanted(self) -> Path:
+        """Locked by the supervisor: exclusively, where a launcher that ends its command shares it."""
+        return self._file("wanted")
+
+    @property
+    def turn(self) -> Path:
+        """Locked by whoever starts or stops the service."""
+        return self._file("turn")
+
+    @property
+    def supervisor(self) -> Path:
+        """Its process id."""
+        return self._file("pid")
+
+    @property
+    def log(self) -> Path:
+        return self.folder.log(self.task, 1)
+
+    def _file(self, ending: str) -> Path:
+        return self.folder.path / "services" / f"{self.task}.{ending}"
+
+
+def start_detached(task: str, action: Service, context: Context) -> TaskResult:
+    """Start the service of a run and wait until it is ready; an earlier one of the same run is stopped.
+
+    Raises WindlassError, and then it does not run.
+    """
+    place = _Place(context.folder, task)
+    with _locked(place.turn) as turn:
+        _stop(place)
+        port = port_for(action)
+        step = context_step(action, context, PORT=str(port))
+        supervisor = _Supervisor(place, action, port, context)
+        ours, theirs = socket.socketpair()
+        child = os.fork()
+        if child == 0:
+            ours.close()
+            turn.close()  # else it would keep others from starting or stopping
+            supervisor.run(step, theirs)
+        theirs.close()
+        try:
+            return TaskResult(path="service", detail=_answer(ours, place, context))
+        except BaseException:
+            os.kill(child, signal.SIGTERM)
+            os.waitpid(child, 0)
+            raise
+
+
+def stop_detached(task: str, context: Context) -> TaskResult:
+    """Stop the service of a run, and wait until all of it has ended. That there is none is fine."""
+    place = _Place(context.folder, task)
+    with _locked(place.turn):
+        was_up = _stop(place)
+    return TaskResult(path="service", detail={"was_up": was_up})
+
+
+def _answer(supervisor: socket.socket, place: _Place, context: Context) -> dict[str, object]:
+    """What the supervisor says once the service is ready. Raises FatalError when it never is."""
+    with supervisor.makefile("r", encoding="utf-8") as lines:
+        answer = json.loads(lines.readline() or "{}")
+    if "address" not in answer:
+        for line in _tail(place.log):
+            context.output(line)
+        raise FatalError(str(answer.get("error", "the process that looks after the service has ended")))
+    supervisor.sendall(_READY)
+    return {"address": answer["address"], "log": str(place.log)}
+
+
+def _tail(log: Path) -> list[str]:
+    return log.read_text(encoding="utf-8").splitlines()[-_TAIL:] if log.exists() else []
+
+
+def _stop(place: _Place) -> bool:
+    """End the service and wait for it. Returns whether it was up."""
+    if not place.wanted.exists():
+        return False
+    with place.wanted.open("r+") as file:
+        was_up = not _try_lock(file, fcntl.LOCK_EX)
+        if was_up:
+            if not _try_lock(file, fcntl.LOCK_SH):  # so it is not only a launcher that is ending the command
+                _order_to_stop(place)
+            fcntl.flock(file, fcntl.LOCK_EX)
+    place.supervisor.unlink(missing_ok=True)
+    return was_up
+
+
+def _order_to_stop(place: _Place) -> None:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        os.kill(int(place.supervisor.read_text()), signal.SIGTERM)
+
+
+def _try_lock(file: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[IO[str]]:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock
+
+
+class _Supervisor:
+    """The process that stays as long as the service is wanted."""
+
+    def __init__(self, place: _Place, action: Service, port: int, context: Context) -> None:
+        self._place = place
+        self._log = TaskLog(place.log, {"run": context.run_id, "task": place.task})
+        self._server = Server(action, port, ProcessRuntime(context.environments), self._log.write)
+        self._stopping = threading.Event()
+
+    def run(self, step: Step, starter: socket.socket) -> NoReturn:
+        """Serve until told to stop, then end this process."""
+        try:
+            self._stand_alone()
+            with _locked(self._place.wanted):
+                self._place.supervisor.write_text(str(os.getpid()))
+                self._serve(step, starter)
+        except BaseException as exc:  # noqa: BLE001 - nobody is there to catch it
+            self._log.write({"level": "error", "event": "failed", "error": repr(exc)})
+        finally:
+            os._exit(0)
+
+    def _stand_alone(self) -> None:
+        """Leave the session and the output of the process that was forked."""
+        os.setsid()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: self._stopping.set())
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):
+            os.dup2(nothing, stream)
+        logs.emit_to(self._note)
+
+    def _note(self, record: logs.Record) -> None:
+        self._log.write(record)
+
+    def _serve(self, step: Step, starter: socket.socket) -> None:
+        threading.Thread(target=self._start, args=(step, starter), daemon=True).start()
+        if self._is_wanted(starter):
+            self._stopping.wait()
+        self._server.stop()
+
+    def _start(self, step: Step, starter: socket.socket) -> None:
+        answer: dict[str, object]
+        try:
+            self._server.start(step, self._place.wanted)
+            answer = {"address": self._server.address}
+        except WindlassError as exc:
+            answer = {"error": logs.mask(str(exc))}
+        with suppress(OSError):
+            starter.sendall(f"{json.dumps(answer)}\n".encode())
+        self._server.wait()
+        self._stopping.set()
+
+    def _is_wanted(self, starter: socket.socket) -> bool:
+        """Whether the starting process lives until the service is ready."""
+        starter.settimeout(_POLL)
+        while not self._stopping.is_set():
+            with suppress(TimeoutError):
+                return starter.recv(1) == _READY
+        return False

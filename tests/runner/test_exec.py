@@ -1,0 +1,257 @@
+"""One task at a time, as a scheduler starts it: plans of an export, parameters, commands, services."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.runner.conftest import eventually, processes_with
+from tests.runner.test_services import SERVER
+from windlass.plan.bundle import bundle_to_json
+from windlass.plan.compiler import compile_project
+from windlass.spec import load_project
+
+Call = Callable[..., Any]
+Project = Callable[..., Path]
+
+
+def bundle_of(root: Path) -> Path:
+    """What an export puts beside a loader."""
+    file = root / "plans.json"
+    file.write_text(bundle_to_json("test", compile_project(load_project(root)), {"kind": "process"}))
+    return file
+
+
+def records(stdout: str) -> list[dict[str, Any]]:
+    """The JSON lines of an output."""
+    return [json.loads(line) for line in stdout.splitlines() if line.startswith("{")]
+
+
+def events(stdout: str, name: str) -> list[dict[str, Any]]:
+    return [record for record in records(stdout) if record["event"] == name]
+
+
+@pytest.fixture
+def step(windlass: Call, project: Project) -> Callable[..., Any]:
+    """Execute the `run` task `a` with this script as its command."""
+
+    def call(script: str, *, env: dict[str, str] | None = None) -> Any:
+        root = project(
+            {
+                "windlass.yaml": "project: p\nconnections: {pg: {type: postgres}}\n",
+                "pipelines/p.yaml": "pipeline: p\nparams: {n: 1}\n"
+                "tasks: {a: {run: {command: [sh, steps/a.sh, '{{ params.n }}'], connections: pg}}}\n",
+                "steps/a.sh": script,
+            }
+        )
+        address = {"WINDLASS_CONN_PG": "postgresql://me:very-secret@127.0.0.1:1/db"}
+        return windlass("-C", root, "exec", "p", "a", env={**address, **(env or {})})
+
+    return call
+
+
+# --- plans and parameters ------------------------------------------------------------------------
+
+
+def test_a_task_is_executed_from_the_plans_of_an_export(windlass: Call, project: Project) -> None:
+    text = "pipeline: {0}\ntasks: {{a: {{run: {{command: [echo, 'I am {0}']}}}}}}\n"
+    root = project({f"pipelines/{name}.yaml": text.format(name) for name in ("p", "other")})
+    plans = bundle_of(root)
+    for name in ("p", "other"):
+        (root / f"pipelines/{name}.yaml").unlink()
+        done = windlass("-C", root, "exec", name, "a", "--plan", plans)
+        assert (done.code, f"I am {name}" in done.stdout) == (0, True)
+    done = windlass("-C", root, "exec", "othr", "a", "--plan", plans)
+    assert (done.code, "did you mean 'other'?" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(("params", "shown"), [("{}", "1"), ('{"n": 1}', "1"), ('{"n": 7}', "7")])
+def test_parameters_of_the_run_take_the_place_of_those_in_the_plan(
+    params: str, shown: str, windlass: Call, project: Project
+) -> None:
+    tasks = "tasks: {a: {run: {command: [echo, 'n is {{ params.n }}']}}}\n"
+    root = project({"pipelines/p.yaml": f"pipeline: p\nparams: {{n: 1}}\n{tasks}"})
+    done = windlass("-C", root, "exec", "p", "a", "--plan", bundle_of(root), env={"WINDLASS_PARAMS": params})
+    assert (done.code, f"n is {shown}\n" in done.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(("params", "message"), [('{"m": 1}', "no parameter 'm'"), ("[", "a JSON object")])
+def test_parameters_that_make_no_sense_are_refused(params: str, message: str, step: Call) -> None:
+    done = step("echo never", env={"WINDLASS_PARAMS": params})
+    assert (done.code, message in done.stderr, "never" in done.stdout) == (2, True, False)
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+def test_what_a_command_prints_is_printed_and_its_result_is_the_result(step: Call) -> None:
+    result = '{"event": "result", "rows_read": 5, "bytes": 7, "detail": {"x": 1}}'
+    done = step(
+        f"echo hello $1; echo '{result}'; echo $WINDLASS_CONN_PG; env", env={"MY_TOKEN": "other-secret"}
+    )
+    assert done.code == 0, done.stdout
+    lines = done.stdout.splitlines()
+    assert lines[0] == "hello 1"
+    assert "postgresql://me:***@127.0.0.1:1/db" in lines
+    assert not [line for line in lines if "very-secret" in line or "other-secret" in line]
+    (told,) = events(done.stdout, "result")
+    assert (told["rows_read"], told["bytes"], told["detail"]) == (5, 7, {"x": 1})
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "error", "retryable"),
+    [
+        ("exit 7", 7, "exit code 7", True),
+        ("kill -9 $$", 137, "exit code 137 (signal 9)", True),
+        ("""echo '{"event": "failed", "error": "no", "retryable": false}'; exit 4""", 4, "no", False),
+    ],
+)
+def test_how_a_command_ends_is_how_the_task_ends(
+    script: str, code: int, error: str, retryable: bool, step: Call
+) -> None:
+    done = step(script)
+    (failed,) = events(done.stdout, "failed")
+    assert (done.code, failed["error"], failed["retryable"]) == (code, error, retryable)
+
+
+def test_a_program_that_is_not_there_is_told(windlass: Call, project: Project) -> None:
+    root = project({"pipelines/p.yaml": "pipeline: p\ntasks: {a: {run: {command: [no-such-program]}}}\n"})
+    done = windlass("-C", root, "exec", "p", "a")
+    (failed,) = events(done.stdout, "failed")
+    assert (failed["error"], failed["retryable"]) == ("there is no program 'no-such-program'", False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_command_ends_with_all_that_it_started_when_its_task_is_stopped(
+    number: signal.Signals, project: Project
+) -> None:
+    script = "trap 'echo last words; exit 1' TERM; setsid sleep 600 & sleep 600 & touch up; wait"
+    tasks = f'tasks: {{a: {{run: {{command: [bash, -c, "{script}"]}}}}}}\n'
+    root = project({"pipelines/p.yaml": f"pipeline: p\n{tasks}"})
+    task = subprocess.Popen(
+        [sys.executable, "-m", "windlass", "-C", str(root), "exec", "p", "a"],
+        env={**os.environ, "WINDLASS_RUN_ID": f"run-{number}"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    eventually((root / "up").exists)
+    task.send_signal(number)
+    stdout, _ = task.communicate()
+    if number == signal.SIGTERM:
+        assert (task.returncode, "last words" in stdout) == (143, True)
+        (failed,) = events(stdout, "failed")
+        assert failed["error"] == "stopped by SIGTERM"
+    eventually(lambda: processes_with(f"WINDLASS_RUN_ID=run-{number}") == [])
+
+
+# --- services ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def service(windlass: Call, project: Project) -> Callable[..., Any]:
+    """`windlass exec` on the service `api` of a run: call with --start or --stop."""
+    text = (
+        "pipeline: p\ntasks:\n"
+        "  api: {service: {command: [sh, -c, 'exec python3 server.py'], health: /healthz}}\n"
+        "  bad: {service: {command: [sh, -c, 'echo it is broken; exit 4']}}\n"
+        "  use: {uses: api, run: {command: [echo, '{{ services.api.url }}']}}\n"
+    )
+    root = project({"pipelines/p.yaml": text, "server.py": SERVER})
+
+    def call(option: str, task: str = "api", run: str = "r1", **env: str) -> Any:
+        options = [option] if option else []
+        return windlass("-C", root, "exec", "p", task, *options, env={"WINDLASS_RUN_ID": run, **env})
+
+    return call
+
+
+def address_of(done: Any) -> dict[str, Any]:
+    assert done.code == 0, done.stdout + done.stderr
+    (result,) = events(done.stdout, "result")
+    address: dict[str, Any] = result["detail"]["address"]
+    return address
+
+
+def answer(url: str) -> str:
+    with urllib.request.urlopen(f"{url}/x", timeout=10) as response:
+        return str(response.read().decode())
+
+
+def test_a_service_stays_up_from_start_to_stop_and_nothing_is_left(service: Call) -> None:
+    address = address_of(service("--start"))
+    try:
+        assert answer(address["url"]) == "the answer"
+        used = service("", "use", WINDLASS_SERVICES=json.dumps({"api": address}))
+        assert address["url"] in used.stdout.splitlines()
+    finally:
+        stopped = service("--stop")
+    assert events(stopped.stdout, "result")[0]["detail"] == {"was_up": True}
+    assert processes_with("WINDLASS_RUN_ID=r1") == []
+    assert events(service("--stop").stdout, "result")[0]["detail"] == {"was_up": False}
+
+
+def test_a_second_start_of_a_run_takes_the_place_of_the_first_and_other_runs_have_their_own(
+    service: Call,
+) -> None:
+    first, other = address_of(service("--start")), address_of(service("--start", run="r2"))
+    second = address_of(service("--start"))
+    try:
+        assert answer(second["url"]) == answer(other["url"]) == "the answer"
+        assert len({first["port"], second["port"], other["port"]}) == 3
+        with pytest.raises(OSError, match="refused"):
+            answer(first["url"])
+    finally:
+        service("--stop")
+        service("--stop", run="r2")
+    assert processes_with("WINDLASS_RUN_ID=r1") + processes_with("WINDLASS_RUN_ID=r2") == []
+
+
+def test_a_service_ends_with_the_process_that_looks_after_it(service: Call, tmp_path: Path) -> None:
+    address_of(service("--start"))
+    pid = next(tmp_path.rglob("api.pid")).read_text()
+    os.kill(int(pid), signal.SIGKILL)
+    assert service("--stop").code == 0
+    eventually(lambda: processes_with("WINDLASS_RUN_ID=r1") == [])
+
+
+def test_a_service_that_does_not_come_up_says_why_and_leaves_nothing(service: Call) -> None:
+    done = service("--start", "bad")
+    (failed,) = events(done.stdout, "failed")
+    assert (done.code, failed["error"]) == (1, "the service ended before it was ready, with exit code 4")
+    assert "it is broken" in done.stdout
+    assert processes_with("WINDLASS_RUN_ID=r1") == []
+
+
+def test_what_is_no_service_is_neither_started_nor_stopped(service: Call) -> None:
+    for task, option, message in (
+        ("use", "--start", "'use' is a run task"),
+        ("api", "", "say --start or --stop"),
+    ):
+        (failed,) = events(service(option, task).stdout, "failed")
+        assert message in failed["error"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_service_is_not_left_behind_by_a_start_that_is_stopped(
+    number: signal.Signals, project: Project
+) -> None:
+    text = "pipeline: p\ntasks: {api: {service: {command: [sh, -c, 'touch up; exec sleep 600']}}}\n"
+    root = project({"pipelines/p.yaml": text})
+    task = subprocess.Popen(
+        [sys.executable, "-m", "windlass", "-C", str(root), "exec", "p", "api", "--start"],
+        env={**os.environ, "WINDLASS_RUN_ID": f"start-{number}"},
+        stdout=subprocess.DEVNULL,
+    )
+    eventually((root / "up").exists)
+    task.send_signal(number)
+    task.wait()
+    eventually(lambda: processes_with(f"WINDLASS_RUN_ID=start-{number}") == [])
