@@ -32,7 +32,9 @@ def main(action: str, folder: str, *arguments: str) -> None:
         }
     else:
         dag, task, run = arguments
-        answer = (pod if action == "pod" else execute)(bag.dags[dag], task, json.loads(run))
+        answer = {"pod": pod, "execute": execute, "alert": alert}[action](
+            bag.dags[dag], task, json.loads(run)
+        )
     sys.stdout.write("\n" + json.dumps(answer, default=str))
 
 
@@ -83,13 +85,18 @@ class Ti:
 
     def __init__(self, run: dict[str, Any]) -> None:
         self.try_number, self.pushed = run.get("attempt", 1), dict[str, Any]()
-        self._pulled = run.get("xcoms", {})
+        self._pulled, self._run, self.task_id = run.get("xcoms", {}), run, run.get("last")
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = value
 
     def xcom_pull(self, task_ids: str, key: str = "return_value") -> Any:
-        return self._pulled.get(task_ids) if key == "return_value" else None
+        return self._pulled.get(task_ids if key == "return_value" else f"{task_ids}:{key}")
+
+    def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:
+        if "states" not in self._run:
+            raise RuntimeError("Airflow cannot be asked")
+        return {run_ids[0]: self._run["states"]}
 
 
 def execute(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
@@ -120,6 +127,14 @@ def pod(dag: DAG, task: str, run: dict[str, Any]) -> Any:
     operator.prepare({"dag_run": _dag_run(run), "ti": Ti(run), "params": params})
     operator._get_ti_pod_labels = lambda _context: {}  # they come from a real task instance
     return ApiClient().sanitize_for_serialization(operator.build_pod_request_obj({}, dry_run=True))
+
+
+def alert(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
+    """Do what Airflow's DAG processor does when a run has failed, `task` last."""
+    callback: Any = dag.on_failure_callback
+    ti = Ti(run | {"last": task})
+    callback({"dag_run": _dag_run(run), "run_id": run["run_id"], "ti": ti, "dag": dag})
+    return {}
 
 
 def _dag_run(run: dict[str, Any]) -> SimpleNamespace:

@@ -8,7 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -350,6 +352,72 @@ def test_a_trigger_hands_on_date_and_parameters_in_the_types_that_the_other_pipe
     by_hand = fake("next", run=MANUAL)
     assert by_hand["triggered"]["logical_date"] == "None"
     assert by_hand["triggered"]["dag_run_id"] == "windlass_triggered__everything.next__manual__1"
+
+
+# --- alerts -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def slack() -> Iterator[tuple[str, list[Any]]]:
+    """A stand-in for Slack: its address, with a secret in it, and what was posted there."""
+    posted: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/services/{CANARY}", posted
+        server.shutdown()
+
+
+def test_a_failed_run_is_told_once_with_every_task_that_failed(
+    slack: tuple[str, list[Any]], everything: Path, inside: Inside, tmp_path: Path
+) -> None:
+    address, posted = slack
+    export(everything, tmp_path / "out")
+    run = SCHEDULED | {
+        "states": {"fetch": "success", "load": "failed", "next": "failed", "publish": "upstream_failed"},
+        "xcoms": {"load:error": "no such table"},
+    }
+    done = inside(
+        "alert", tmp_path / "out", "everything", "load", json.dumps(run), env={"AIRFLOW_CONN_SLACK": address}
+    )
+    (message,) = posted
+    assert message["text"] == (
+        ":red_circle: *everything* failed (all)\n"
+        "run `scheduled__2024-05-01T02:15:00+00:00`, logical date 2024-05-01T02:15:00+00:00\n"
+        "• *load*: no such table\n"
+        "• *next*: see its log"
+    )
+    assert message["blocks"][0]["text"]["text"] == message["text"]
+    assert "alert sent to slack" in done["log"]
+
+
+def test_an_alert_is_sent_although_airflow_cannot_be_asked(
+    slack: tuple[str, list[Any]], everything: Path, inside: Inside, tmp_path: Path
+) -> None:
+    address, posted = slack
+    export(everything, tmp_path / "out")
+    env = {"AIRFLOW_CONN_SLACK": address}
+    inside("alert", tmp_path / "out", "everything", "load", json.dumps(SCHEDULED), env=env)
+    assert "• *load*: see its log" in posted[0]["text"]
+
+
+def test_an_alert_that_cannot_be_sent_shows_no_secret(
+    everything: Path, inside: Inside, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out")
+    env = {"AIRFLOW_CONN_SLACK": f"http://127.0.0.1:9/services/{CANARY}"}
+    done = inside("alert", tmp_path / "out", "everything", "load", json.dumps(SCHEDULED), env=env)
+    assert "no alert to slack: " in done["log"]
+    assert CANARY not in done["log"]
 
 
 def test_a_worker_without_windlass_is_told_what_to_install(
