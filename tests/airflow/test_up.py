@@ -5,23 +5,31 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from tests.airflow.client import Up
+from tests.airflow.conftest import free_port
+from tests.conftest import missing
 from windlass.connections import parse_address
 from windlass.connectors.postgres.session import Session
 
-COMPONENTS = {"api-server", "dag-processor", "scheduler"}
+COMPONENTS = {"api-server", "dag-processor", "scheduler", "pgadmin"}
 
 
 @pytest.fixture(scope="module")
 def up(bring_up: Callable[..., Up], example_copy: Callable[[str], Path]) -> Up:
-    """The example pg2pg, up."""
-    return bring_up(example_copy("pg2pg"))
+    """The example pg2pg, up, with pgAdmin."""
+    if find_spec("pgadmin4") is None:
+        missing("pgAdmin")
+    return bring_up(example_copy("pg2pg"), "--pgadmin", "--pgadmin-port", str(free_port()))
 
 
 @pytest.fixture
@@ -38,11 +46,12 @@ def tasks(up: Up, dag: str) -> set[str]:
 
 
 def processes_of(home: Path) -> set[int]:
-    """The processes whose command line or environment names the folder; those that have ended are left out."""
+    """The processes that name the folder in their command line or environment, or are in it."""
     found = set()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             known = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+            known += os.fsencode((folder / "cwd").readlink())  # some give themselves another name
         except OSError:
             continue
         if os.fsencode(home) in known and int(folder.name) != os.getpid():
@@ -115,6 +124,19 @@ def test_a_broken_edit_keeps_the_last_good_plan_and_says_so(up: Up, pipeline: Pa
     assert tasks(up, "pg2pg") == {"transfer_data"}
     pipeline.write_text(good)
     up.until(lambda: up.status()["problems"] is None)
+
+
+def test_pgadmin_wants_a_password_and_has_every_postgres_connection(up: Up) -> None:
+    with urllib.request.urlopen(up.status()["pgadmin"], timeout=30) as page:
+        assert page.url.partition("?")[0].endswith("/login")
+    home = up.project / ".windlass" / "up" / "pgadmin"
+    with closing(sqlite3.connect(home / "pgadmin4.db")) as database:
+        found = database.execute("select name, host, port, password from server order by name").fetchall()
+    ports = [(up.project / ".windlass" / "dev" / name / "port").read_text() for name in ("pg_x", "pg_y")]
+    assert found == [("pg_x", "127.0.0.1", int(ports[0]), None), ("pg_y", "127.0.0.1", int(ports[1]), None)]
+    [passwords] = home.glob("storage/*/passwords")
+    assert passwords.stat().st_mode & 0o777 == 0o600
+    assert len(passwords.read_text().splitlines()) == 2
 
 
 def test_connections_are_in_airflow_without_their_passwords_in_sight(up: Up) -> None:
