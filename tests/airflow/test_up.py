@@ -21,7 +21,7 @@ from tests.conftest import missing
 from windlass.connections import parse_address
 from windlass.connectors.postgres.session import Session
 
-COMPONENTS = {"api-server", "dag-processor", "scheduler", "pgadmin"}
+COMPONENTS = {"api-server", "dag-processor", "scheduler", "triggerer", "pgadmin"}
 
 
 @pytest.fixture(scope="module")

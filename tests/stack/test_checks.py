@@ -71,7 +71,7 @@ def test_what_is_wrong_with_the_project_is_said_before_anything_starts(
 ) -> None:
     if find_spec("airflow") is None:
         missing("Airflow")
-    root = project({"pipelines/p.yaml": PIPELINE.replace("command", "comand")})
+    root = project({"pipelines/p.yaml": PIPELINE.replace("command", "kommand")})
     done = windlass("-C", root, "up", "--detach")
     assert done.code == 2
     assert "did you mean 'command'?" in done.stderr
@@ -103,7 +103,7 @@ def test_too_little_memory_is_said_with_what_else_would_do() -> None:
     assert "500 MB are free" in str(little.value)
     assert "windlass run PIPELINE" in str(little.value)
     with pytest.raises(FatalError) as enough_for_one:
-        check_memory(1_600 * 10**6, pgadmin=True)
+        check_memory(1_100 * 10**6, pgadmin=True)
     assert "without --pgadmin" in str(enough_for_one.value)
 
 

@@ -62,7 +62,7 @@ def test_a_broken_edit_leaves_the_last_good_plan_in_place(project: Project, tmp_
     root = project(FILES)
     publish(root, tmp_path)
     good = plan(tmp_path)
-    (root / "pipelines" / "p.yaml").write_text(SQL.replace("connection", "conection"))
+    (root / "pipelines" / "p.yaml").write_text(SQL.replace("connection", "connektion"))
     with pytest.raises(SpecError, match="did you mean 'connection'"):
         publish(root, tmp_path)
     assert plan(tmp_path) == good
