@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.runner.conftest import eventually
+
 Run = Callable[..., dict[str, Any]]
 Call = Callable[..., Any]
 
@@ -220,3 +222,17 @@ def test_no_more_tasks_of_a_pool_than_it_has_slots_run_at_once(run: Run) -> None
     assert (
         run(f"defaults: {{pool: database}}\ntasks:\n{tasks}", "--parallel", "4", files=project)["code"] == 0
     )
+
+
+def test_a_run_that_nobody_waits_for_outlives_the_run_that_triggers_it(run: Run, windlass: Call) -> None:
+    other = "pipeline: q\ntasks: {a: {run: {command: [sh, -c, 'while ! test -e go; do sleep 0.05; done']}}}\n"
+    result = run("tasks: {t: {trigger: {pipeline: q, wait: false}}}\n", files={"pipelines/q.yaml": other})
+    root = result["root"]
+    assert (result["code"], statuses(result)) == (0, {"t": "success"})
+    (root / "go").touch()
+
+    def ended() -> bool:
+        done = windlass("-C", root, "runs", "q", "--json").json
+        return [(r["status"], r["parent"]) for r in done] == [("success", result["run"])]
+
+    eventually(ended)

@@ -39,7 +39,7 @@ from windlass.runner.server import port_for
 from windlass.runner.services import ServiceWorker
 from windlass.runner.versions import versions
 from windlass.runtimes import Step
-from windlass.runtimes.process import ProcessRuntime
+from windlass.runtimes.process import DetachedRuntime, ProcessRuntime
 from windlass.state_folder import StateFolder
 from windlass.tasks.command import command_step, run_environment
 from windlass.tasks.context import output_paths, render_strings
@@ -155,7 +155,7 @@ class Runner:
             task=task,
             record=self._tasks[task.name],
             step=lambda attempt: self._step(task, attempt),
-            runtime=self._runtime,
+            runtime=DetachedRuntime() if _is_left_alone(task) else self._runtime,
             folder=self._folder,
             history=self._history,
             observer=self._observer,
@@ -384,3 +384,8 @@ class Runner:
     def _save(self, record: TaskRun) -> None:
         self._history.save(record)
         self._observer.task_changed(record)
+
+
+def _is_left_alone(task: Task) -> bool:
+    """Whether it starts another run and does not wait for it."""
+    return isinstance(task.action, Trigger) and not task.action.wait
