@@ -32,7 +32,7 @@ docs: .venv/.dev ## build the manual into site/
 	$(RUN)/python docs/generate.py --check
 	$(RUN)/mkdocs build --strict --quiet
 
-bench: .venv/.bench ## measure against the raw limit and peers
+bench: .venv/.bench ## measure against the raw limit and peers; also: python -m benchmarks airflow
 	$(RUN)/python -m benchmarks
 
 faults: .venv/.dev ## play N loads that are killed at random moments, from SEED on

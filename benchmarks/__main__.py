@@ -3,6 +3,8 @@
 Every run is a whole process, start included. The contenders of a case run one after the other, round by
 round, so that a machine that changes its speed changes it for all; the table shows medians, and ratios to
 the limit. Times compare within one run of this program only.
+
+`python -m benchmarks airflow` measures how long Airflow takes to read many pipelines instead.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks import airflow_parse
 from benchmarks.cases import all_cases
 from benchmarks.chart import draw
 from benchmarks.data import make, reset
@@ -26,6 +29,8 @@ HERE = Path(__file__).parent
 
 def main() -> int:
     """Measure. Returns the exit code: nonzero when somebody failed to copy all rows."""
+    if sys.argv[1:2] == ["airflow"]:
+        return airflow_parse.main(sys.argv[2:])
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -5,6 +5,7 @@
   report.html          the latest report of several runs
   runs/RUN_ID/         plan.json, versions.json, logs/, quarantine/, report.html, lock
   dev/NAME/            the data of a dev service
+  up/                  what `windlass up` runs
   envs/                environments of Python and Node.js steps
   tmp/                 what a copy spills; empty when nothing runs
 """

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.runner.conftest import eventually
+
 Run = Callable[..., dict[str, Any]]
 Call = Callable[..., Any]
 
@@ -200,3 +202,37 @@ def test_odd_output_is_only_output(run: Run) -> None:
         "last",
     ]
     assert {(record["run"], record["task"]) for record in ours} == {(result["run"], "a")}
+
+
+def test_a_task_cleans_up_after_one_that_failed(run: Run) -> None:
+    clean = "  clean: {needs: bad, trigger_rule: all_done, run: {command: [touch, clean]}}\n"
+    tasks = "tasks:\n  bad: {run: {command: ['false']}}\n"
+    result = run(f"{tasks}{clean}")
+    assert (result["code"], statuses(result)) == (0, {"bad": "failed", "clean": "success"})
+    assert (result["root"] / "clean").exists()
+    other = "  after: {needs: bad, run: {command: [touch, after]}}\n"
+    result = run(f"{tasks}{clean}{other}")
+    assert (result["code"], statuses(result)["after"]) == (1, "upstream_failed")
+
+
+def test_no_more_tasks_of_a_pool_than_it_has_slots_run_at_once(run: Run) -> None:
+    alone = "run: {command: [sh, -c, 'mkdir busy && sleep 0.1 && rmdir busy']}"
+    tasks = "".join(f"  t{i}: {{{alone}}}\n" for i in range(3))
+    project = {"windlass.yaml": "project: p\npools: {database: 1}\n"}
+    assert (
+        run(f"defaults: {{pool: database}}\ntasks:\n{tasks}", "--parallel", "4", files=project)["code"] == 0
+    )
+
+
+def test_a_run_that_nobody_waits_for_outlives_the_run_that_triggers_it(run: Run, windlass: Call) -> None:
+    other = "pipeline: q\ntasks: {a: {run: {command: [sh, -c, 'while ! test -e go; do sleep 0.05; done']}}}\n"
+    result = run("tasks: {t: {trigger: {pipeline: q, wait: false}}}\n", files={"pipelines/q.yaml": other})
+    root = result["root"]
+    assert (result["code"], statuses(result)) == (0, {"t": "success"})
+    (root / "go").touch()
+
+    def ended() -> bool:
+        done = windlass("-C", root, "runs", "q", "--json").json
+        return [(r["status"], r["parent"]) for r in done] == [("success", result["run"])]
+
+    eventually(ended)

@@ -162,7 +162,7 @@ def _print_as_task(result: Any) -> None:
     record = {"event": "result", **sums, "path": "nested run", "detail": {"run_id": result.run.run_id}}
     click.echo(json.dumps(record))
     failed = [f"{task.task}: {task.error}" for task in result.tasks if task.status == "failed"]
-    if failed:
+    if failed and result.exit_code != ExitCode.SUCCESS:
         retryable = result.exit_code == ExitCode.RETRYABLE
         error = f"run {result.run.run_id} failed: {'; '.join(failed)}"
         click.echo(json.dumps({"event": "failed", "level": "error", "error": error, "retryable": retryable}))

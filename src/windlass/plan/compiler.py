@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from windlass.errors import Problem, SpecError, UsageError, did_you_mean
+from windlass.errors import Problem, SpecError, did_you_mean
 from windlass.plan import model
 from windlass.plan.actions import action_of
 from windlass.plan.assets import with_assets
 from windlass.plan.graph import Cycle, order
+from windlass.plan.params import with_overrides
 from windlass.plan.schedule import check_schedule, check_timezone
 from windlass.plan.templates import Names, TemplateError, Uses, evaluate
 from windlass.registry import databases
@@ -20,7 +20,7 @@ from windlass.spec.model import Model
 from windlass.spec.pipeline import Assets, Defaults
 from windlass.spec.pipeline import Task as SpecTask
 from windlass.spec.project import Project
-from windlass.spec.yaml import KeyPath, scalar
+from windlass.spec.yaml import KeyPath
 
 __all__ = ["Environment", "compile", "compile_project"]
 
@@ -84,32 +84,7 @@ def compile(
 
     Raises SpecError with every problem of the file, UsageError for a parameter it does not have.
     """
-    return _Compiler(file, _with_overrides(file, params), environment, params_at_run).plan()
-
-
-def _with_overrides(file: PipelineFile, params: Mapping[str, object]) -> dict[str, model.Param]:
-    declared = file.spec.params
-    for name in params:
-        if name not in declared:
-            hint = did_you_mean(name, declared)
-            raise UsageError(f"pipeline {file.spec.pipeline!r} has no parameter {name!r}", hint=hint)
-    return {name: _param(name, declared[name], params.get(name, declared[name])) for name in declared}
-
-
-def _param(name: str, default: model.Param, value: object) -> model.Param:
-    """The value of a parameter, of its default's type; text for another type means what YAML would make of it."""
-    if isinstance(value, str) and not isinstance(default, str):
-        value = scalar(value)
-    if isinstance(default, float) and type(value) is int:
-        value = float(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise UsageError(f"parameter {name!r}: expected a finite number, got {value}")
-    is_scalar = value is None or isinstance(value, str | int | float)
-    if value is None or type(value) is type(default) or (default is None and is_scalar):
-        return value  # type: ignore[return-value]  # one of the two types, or None
-    kind = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
-    expected = kind.get(type(default).__name__, "text, a number, or true or false")
-    raise UsageError(f"parameter {name!r}: expected {expected}, like its default {default!r}, got {value!r}")
+    return _Compiler(file, with_overrides(file, params), environment, params_at_run).plan()
 
 
 def _triggered(file: PipelineFile) -> frozenset[str]:

@@ -39,7 +39,7 @@ from windlass.runner.server import port_for
 from windlass.runner.services import ServiceWorker
 from windlass.runner.versions import versions
 from windlass.runtimes import Step
-from windlass.runtimes.process import ProcessRuntime
+from windlass.runtimes.process import DetachedRuntime, ProcessRuntime
 from windlass.state_folder import StateFolder
 from windlass.tasks.command import command_step, run_environment
 from windlass.tasks.context import output_paths, render_strings
@@ -135,7 +135,7 @@ class Runner:
             for task in self._schedule.ready():
                 if isinstance(task.action, Service):
                     self._start_service(task, task.action)
-                elif len(self._workers) < self.options.parallel:
+                elif len(self._workers) < self.options.parallel and self._has_slot(task):
                     self._start_task(task)
             self._check_services()
             try:
@@ -143,13 +143,19 @@ class Runner:
             except queue.Empty:
                 continue
 
+    def _has_slot(self, task: Task) -> bool:
+        if task.pool is None:
+            return True
+        taken = sum(worker.task.pool == task.pool for worker in self._workers.values())
+        return taken < self.plan.pools[task.pool]
+
     def _start_task(self, task: Task) -> None:
         self._schedule.set(task.name, RUNNING)
         worker = TaskWorker(
             task=task,
             record=self._tasks[task.name],
             step=lambda attempt: self._step(task, attempt),
-            runtime=self._runtime,
+            runtime=DetachedRuntime() if _is_left_alone(task) else self._runtime,
             folder=self._folder,
             history=self._history,
             observer=self._observer,
@@ -327,8 +333,7 @@ class Runner:
             if record.status != state:
                 record.status = state
                 self._save(record)
-        states = {record.status for record in self._tasks.values()}
-        self._record.status = SUCCESS if states <= {SUCCESS, "skipped"} else FAILED
+        self._record.status = FAILED if self._schedule.failed else SUCCESS
         if self._stopped_by is not None:
             self._record.status = CANCELLED
         self._record.ended = now()
@@ -379,3 +384,8 @@ class Runner:
     def _save(self, record: TaskRun) -> None:
         self._history.save(record)
         self._observer.task_changed(record)
+
+
+def _is_left_alone(task: Task) -> bool:
+    """Whether it starts another run and does not wait for it."""
+    return isinstance(task.action, Trigger) and not task.action.wait

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from windlass.errors import UsageError, did_you_mean
 from windlass.plan.graph import downstream
-from windlass.plan.model import Plan, Service, Task
+from windlass.plan.model import Plan, Service, Task, TriggerRule
 from windlass.runner.history import (
     CANCELLED,
     FAILED,
@@ -19,7 +19,7 @@ from windlass.runner.history import (
 
 __all__ = ["Schedule", "select"]
 
-_DONE = (SUCCESS, SKIPPED)
+_START = "start"
 _LOST = (FAILED, UPSTREAM_FAILED, CANCELLED)
 
 
@@ -47,6 +47,8 @@ class Schedule:
         self._tasks = {task.name: task for task in plan.tasks}
         self.states = {name: PENDING if name in chosen else SKIPPED for name in self._tasks}
         self.states.update(dict.fromkeys(already, SUCCESS))
+        self._counts = {*chosen, *already}
+        """The tasks that decide about others: not those that the run leaves out."""
         self._up: set[str] = set()
         self._drop_unused_services()
 
@@ -88,26 +90,43 @@ class Schedule:
     def _may_start(self, task: Task) -> bool:
         if isinstance(task.action, Service) and not self._has_user(task.name):
             return False
-        needed = all(self.states[name] in _DONE for name in task.needs)
-        return needed and all(name in self._up for name in task.uses)
+        return self._decision(task) == _START and all(name in self._up for name in task.uses)
 
     def _has_user(self, service: str) -> bool:
         """Whether a task waits for nothing but this service (and others): then it is time to start it."""
         return any(
-            service in task.uses
-            and self.states[task.name] == PENDING
-            and all(self.states[name] in _DONE for name in task.needs)
+            service in task.uses and self.states[task.name] == PENDING and self._decision(task) == _START
             for task in self._tasks.values()
         )
 
     def _give_up(self) -> None:
-        """Mark what waits for something that failed, and the services that nobody will use."""
+        """Mark what can never start, and the services that nobody will use."""
         for task in self._tasks.values():  # in the plan's order, so one pass is enough
-            if self.states[task.name] == PENDING and any(
-                self.states[n] in _LOST for n in (*task.needs, *task.uses)
-            ):
-                self.states[task.name] = UPSTREAM_FAILED
+            if self.states[task.name] == PENDING:
+                decision = self._decision(task)
+                self.states[task.name] = PENDING if decision == _START else decision
         self._drop_unused_services()
+
+    def _decision(self, task: Task) -> str:
+        """Whether a task may start, as far as others are concerned, or never will, or has to wait."""
+        services = _decide(
+            "all_success", [s for s in self._states_of(task.uses) if s not in (PENDING, RUNNING)]
+        )
+        if services != _START:
+            return services
+        return _decide(task.trigger_rule, self._states_of(task.needs))
+
+    def _states_of(self, names: Iterable[str]) -> list[str]:
+        return [self.states[name] for name in names if name in self._counts]
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run failed, as Airflow decides it: by the tasks that no other one needs. Also by a
+        service that ended by itself.
+        """
+        needed = {name for task in self._tasks.values() if task.name in self._counts for name in task.needs}
+        last = [name for name in self._tasks if name not in needed or name in self._services()]
+        return any(self.states[name] in _LOST for name in last)
 
     def _drop_unused_services(self) -> None:
         for name in self._services():
@@ -117,3 +136,26 @@ class Schedule:
 
     def _services(self) -> list[str]:
         return [name for name, task in self._tasks.items() if isinstance(task.action, Service)]
+
+
+def _decide(rule: TriggerRule, states: list[str]) -> str:
+    """What a rule says of the tasks that a task needs: start, wait, or what becomes of it instead.
+
+    As in Airflow (`TriggerRuleDep`), where a task that needs none may always start.
+    """
+    failed, skipped = sum(state in _LOST for state in states), states.count(SKIPPED)
+    succeeded = states.count(SUCCESS)
+    are_over = failed + skipped + succeeded == len(states)
+    match rule:
+        case "one_success" | "one_failed" if states:
+            if succeeded if rule == "one_success" else failed:
+                return _START
+            none_can = SKIPPED if rule == "one_failed" or skipped == len(states) else UPSTREAM_FAILED
+            return none_can if are_over else PENDING
+        case "all_success" | "none_failed" if failed:
+            return UPSTREAM_FAILED
+        case "all_success" if skipped:
+            return SKIPPED
+        case "all_failed" if succeeded or skipped:
+            return SKIPPED
+    return _START if are_over else PENDING

@@ -6,7 +6,9 @@ end of its PATH, behind the programs of the step's own environment and of the ma
 
 from __future__ import annotations
 
+import fcntl
 import os
+import secrets
 import subprocess
 import sys
 import sysconfig
@@ -19,7 +21,7 @@ from windlass.errors import FatalError
 from windlass.runtimes import Execution, Step
 from windlass.runtimes.environments import environment_for
 
-__all__ = ["ProcessRuntime", "launch", "with_own_programs"]
+__all__ = ["DetachedRuntime", "ProcessRuntime", "launch", "with_own_programs"]
 
 _GRACE = 10.0
 _LAUNCHER = Path(__file__).with_name("launcher.py")
@@ -100,6 +102,40 @@ class ProcessRuntime:
         return ProcessExecution(process)
 
 
+class DetachedExecution:
+    """A step that was started, and that nobody waits for. Implements `Execution`."""
+
+    def lines(self) -> Iterator[str]:
+        yield from ()
+
+    def stop(self) -> None:
+        """It goes on."""
+
+    def wait(self) -> int:
+        return 0
+
+
+class DetachedRuntime:
+    """Starts steps that outlive whoever starts them; what they print is beside the lock. Implements `Runtime`."""
+
+    def prepare(self, step: Step) -> Step:
+        return step
+
+    def start(self, step: Step, lock: Path) -> Execution:
+        wanted = lock.with_name(f"detached-{secrets.token_hex(4)}.lock")
+        with wanted.open("w") as held, wanted.with_suffix(".log").open("wb") as output:
+            fcntl.flock(held, fcntl.LOCK_EX)  # the launcher inherits it: it is wanted as long as it lives
+            launch(
+                step.command,
+                wanted,
+                folder=step.folder,
+                environment=step.environment,
+                output=output,
+                inherited=(held.fileno(),),
+            )
+        return DetachedExecution()
+
+
 def launch(
     command: Sequence[str],
     wanted: Path,
@@ -111,10 +147,11 @@ def launch(
     environment: Mapping[str, str] | None = None,
     output: int | IO[bytes] | None = None,
     user: tuple[int, int] | None = None,
+    inherited: tuple[int, ...] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a command under the launcher; launcher.py says what the locks `wanted` and `alive` are for.
 
-    `user` is a uid and gid to run the command as.
+    `user` is a uid and gid to run the command as; the launcher keeps the files `inherited` open.
     """
     sharing = "exclusive" if shared_by_users else "shared"
     as_user = "-" if user is None else f"{user[0]}:{user[1]}"
@@ -128,6 +165,7 @@ def launch(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=inherited,
         )
     except OSError as exc:  # above all a command or environment that is too long
         raise FatalError(f"cannot start {command[0]!r}: {exc.strerror}") from exc

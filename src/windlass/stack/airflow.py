@@ -66,6 +66,10 @@ class Airflow:
     def dag_processor(self) -> Component:
         return self._component("dag-processor", "dag-processor", job="dag_processor")
 
+    def triggerer(self) -> Component:
+        """For deferred tasks; none of ours defers, but Airflow's page calls a missing one unhealthy."""
+        return self._component("triggerer", "triggerer", "--skip-serve-logs", job="triggerer")
+
     def scheduler(self) -> Component:
         return self._component("scheduler", "scheduler", "--skip-serve-logs", job="scheduler")
 

@@ -13,7 +13,10 @@ from windlass.units import size
 __all__ = ["HOST", "available_memory", "check_memory", "check_packages", "check_port"]
 
 HOST = "127.0.0.1"
-_AIRFLOW_NEEDS, _PGADMIN_NEEDS = 1_500 * 10**6, 400 * 10**6  # measured: 1.1 GB and 0.3 GB, with one task
+_AIRFLOW_NEEDS, _PGADMIN_NEEDS = (
+    1_000 * 10**6,
+    250 * 10**6,
+)  # measured idle: 0.75 and 0.15 GB; tasks come on top
 
 
 def check_packages(*, pgadmin: bool) -> None:

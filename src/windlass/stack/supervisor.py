@@ -103,6 +103,7 @@ class Supervisor:
         self._wait_for_health("api-server")
         self._tell_airflow(published)
         self._launch(self._airflow.scheduler())
+        self._launch(self._airflow.triggerer())
         self._wait_for_health(*self._started)
         self._wait_for_dags(published)
 

@@ -13,49 +13,55 @@ from .connections import connection_environment, hidden, variable
 from .lines import ERROR
 from .run import utc
 
-__all__ = ["tell"]
+__all__ = ["Alarm"]
 
+_log = logging.getLogger(__name__)
 _LONGEST_ALERT = 2_900  # characters, of the 3,000 that Slack takes in a block
 
 
-def tell(plan: Json, context: Mapping[str, Any]) -> None:
-    """Tell the connections of `on_failure` that a run failed: once a run, in Airflow's DAG processor."""
-    text = _message(plan, context)
-    log = logging.getLogger(__name__)
-    for name in plan["on_failure"]:
+class Alarm:
+    """Tells the connections of `on_failure` that a run failed: once a run, in Airflow's DAG processor."""
+
+    def __init__(self, plan: Json) -> None:
+        self._project, self._pipeline = plan["project"], plan["pipeline"]
+        self._connections: list[str] = plan["on_failure"]
+
+    def __call__(self, context: Mapping[str, Any]) -> None:
+        for name in self._connections:
+            try:
+                address = connection_environment([name]).get(variable(name))
+                if address is None:
+                    _log.warning("no alert: Airflow has no connection %r", name)
+                    continue
+                _post(address, hidden(self._text(context))[:_LONGEST_ALERT])
+                _log.info("alert sent to %s", name)
+            except Exception as exc:  # noqa: BLE001 - it must not keep the other alerts from being sent
+                _log.error("no alert to %s: %s", name, hidden(str(exc)))
+
+    def _text(self, context: Mapping[str, Any]) -> str:
+        """What the alert says, as windlass has it on a laptop."""
+        run, run_id = context.get("dag_run"), context.get("run_id")
+        logical = utc(run.logical_date or run.run_after) if run else "unknown"
+        tasks = "\n".join(f"• *{name}*: {error}" for name, error in self._failed(context))
+        title = f":red_circle: *{self._pipeline}* failed ({self._project})"
+        return f"{title}\nrun `{run_id}`, logical date {logical}\n{tasks}"
+
+    def _failed(self, context: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """The tasks that failed, each with its error where it could still say it."""
+        ti, run_id = context.get("ti"), str(context.get("run_id"))
+        if ti is None:
+            return []
         try:
-            address = connection_environment([name]).get(variable(name))
-            if address is None:
-                log.warning("no alert: Airflow has no connection %r", name)
-                continue
-            _post(address, text)
-            log.info("alert sent to %s", name)
-        except Exception as exc:  # noqa: BLE001 - it must not keep the other alerts from being sent
-            log.error("no alert to %s: %s", name, hidden(str(exc)))
-
-
-def _message(plan: Json, context: Mapping[str, Any]) -> str:
-    """The text of the alert, as windlass has it on a laptop."""
-    run, run_id = context.get("dag_run"), context.get("run_id")
-    logical = utc(run.logical_date or run.run_after) if run else "unknown"
-    tasks = "\n".join(f"• *{name}*: {error}" for name, error in _failed_tasks(plan, context))
-    title = f":red_circle: *{plan['pipeline']}* failed ({plan['project']})"
-    return hidden(f"{title}\nrun `{run_id}`, logical date {logical}\n{tasks}")[:_LONGEST_ALERT]
-
-
-def _failed_tasks(plan: Json, context: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The tasks that failed, each with its error where it could still say it."""
-    ti, run_id = context.get("ti"), str(context.get("run_id"))
-    if ti is None:
-        return []
-    states = ti.get_task_states(dag_id=plan["pipeline"], run_ids=[run_id]).get(run_id, {})
-    failed = sorted(name for name, state in states.items() if state == "failed")
-    return [(name, _error_of(ti, name)) for name in failed]
+            states = ti.get_task_states(dag_id=self._pipeline, run_ids=[run_id]).get(run_id, {})
+            failed = sorted(name for name, state in states.items() if state == "failed")
+            return [(name, _error_of(ti, name)) for name in failed]
+        except Exception as exc:  # noqa: BLE001 - an alert that says less is better than none
+            _log.warning("cannot ask Airflow which tasks failed: %s", hidden(str(exc)))
+            return [(ti.task_id, "see its log")]
 
 
 def _error_of(ti: Any, name: str) -> str:
-    task = name.partition("[")[0]
-    error = ti.xcom_pull(task_ids=task, key=ERROR)
+    error = ti.xcom_pull(task_ids=name.partition("[")[0], key=ERROR)
     return str(error) if error else "see its log"
 
 

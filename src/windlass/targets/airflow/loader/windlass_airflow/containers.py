@@ -38,7 +38,12 @@ def container_of(operator: Any, context: Mapping[str, Any]) -> tuple[list[str], 
     action = filled(action, job, context, operator.get_template_env())
     if job["kind"] == "service":
         environment["PORT"] = str(port_of(job))
-    return list(map(str, action["command"])), {**environment, **action["env"]}
+    own = {name: _text(value) for name, value in action["env"].items()}
+    return list(map(_text, action["command"])), {**environment, **own}
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def port_of(job: Json) -> int:

@@ -40,7 +40,7 @@ class Listener:
 
     def read(self, line: str) -> tuple[int, str]:
         """The level and the text that a line has for people; no text for one that says nothing new."""
-        record = _record(line)
+        record = _record(hidden(line))
         event = record["event"]
         level = logging.getLevelNamesMapping().get(str(record.get("level", "info")).upper(), logging.INFO)
         if event == "result":

@@ -23,7 +23,7 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowFailException
 
-from .alerts import tell
+from .alerts import Alarm
 from .bundle import Json, read_bundle
 from .retries import waits
 from .runtimes import maker_of
@@ -82,7 +82,7 @@ def dag_of(plan: Json, bundle: Json, file: Path) -> DAG:
         catchup=plan.get("catchup", False),
         max_active_runs=1 if plan["concurrency"] == "forbid" else None,
         tags=plan.get("tags", ()),
-        on_failure_callback=functools.partial(tell, plan) if plan["on_failure"] else None,
+        on_failure_callback=Alarm(plan) if plan["on_failure"] else None,
     )
     Builder(plan, bundle, file, dag).build()
     # last, or each task would get a deep copy of them; a task finds those of its DAG anyway

@@ -1,0 +1,39 @@
+"""The parameters of a run: those of the pipeline, with what was given instead."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from windlass.errors import UsageError, did_you_mean
+from windlass.plan import model
+from windlass.spec.files import PipelineFile
+from windlass.spec.yaml import scalar
+
+__all__ = ["with_overrides"]
+
+
+def with_overrides(file: PipelineFile, params: Mapping[str, object]) -> dict[str, model.Param]:
+    """The parameters of a pipeline with those that a run gives. Raises UsageError for one that does not fit."""
+    declared = file.spec.params
+    for name in params:
+        if name not in declared:
+            hint = did_you_mean(name, declared)
+            raise UsageError(f"pipeline {file.spec.pipeline!r} has no parameter {name!r}", hint=hint)
+    return {name: _param(name, declared[name], params.get(name, declared[name])) for name in declared}
+
+
+def _param(name: str, default: model.Param, value: object) -> model.Param:
+    """The value of a parameter, of its default's type; text for another type means what YAML would make of it."""
+    if isinstance(value, str) and not isinstance(default, str):
+        value = scalar(value)
+    if isinstance(default, float) and type(value) is int:
+        value = float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"parameter {name!r}: expected a finite number, got {value}")
+    is_scalar = value is None or isinstance(value, str | int | float)
+    if value is None or type(value) is type(default) or (default is None and is_scalar):
+        return value  # type: ignore[return-value]  # one of the two types, or None
+    kind = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
+    expected = kind.get(type(default).__name__, "text, a number, or true or false")
+    raise UsageError(f"parameter {name!r}: expected {expected}, like its default {default!r}, got {value!r}")

@@ -1,0 +1,171 @@
+"""Looks at exported DAGs from inside an Airflow: a process of its own, since Airflow warns when imported.
+
+`python -m tests.airflow.inside describe FOLDER` and `… execute FOLDER DAG TASK RUN`, JSON on stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+import time
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.definitions.dag import DAG
+from airflow.serialization.serialized_objects import DagSerialization
+
+
+def main(action: str, folder: str, *arguments: str) -> None:
+    """Do what is asked for, and print what came of it."""
+    logging.disable(logging.INFO)
+    bag = DagBag(folder, bundle_path=Path(folder))
+    logging.disable(logging.NOTSET)
+    if action == "describe":
+        answer: object = {
+            "dags": {name: describe(dag) for name, dag in bag.dags.items()},
+            "errors": bag.import_errors,
+            "windlass": sorted(name for name in sys.modules if name.partition(".")[0] == "windlass"),
+        }
+    else:
+        dag, task, run = arguments
+        answer = {"pod": pod, "execute": execute, "kill": kill, "alert": alert}[action](
+            bag.dags[dag], task, json.loads(run)
+        )
+    sys.stdout.write("\n" + json.dumps(answer, default=str))
+
+
+def describe(dag: DAG) -> dict[str, Any]:
+    """What a user sees of a DAG, and what the scheduler does. It must also pass through Airflow's own JSON."""
+    kept = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    return {
+        "doc": dag.doc_md,
+        "tags": sorted(dag.tags),
+        "timetable": type(dag.timetable).__name__,
+        "summary": kept.timetable.summary,
+        "zone": str(getattr(dag.timetable, "timezone", "")),
+        "start": str(dag.start_date),
+        "catchup": dag.catchup,
+        "max_active_runs": dag.max_active_runs,
+        "params": {name: [param.value, param.schema["type"]] for name, param in _params(dag).items()},
+        "tells": dag.on_failure_callback is not None,
+        "groups": {name: group.label for name, group in dag.task_group_dict.items() if name},
+        "tasks": {task.task_id: _task(task) for task in dag.tasks},
+    }
+
+
+def _params(dag: DAG) -> dict[str, Any]:
+    return {name: dag.params.get_param(name) for name in dag.params}
+
+
+def _task(task: Any) -> dict[str, Any]:
+    return {
+        "operator": type(task).__name__,
+        "needs": sorted(task.upstream_task_ids),
+        "group": task.task_group.group_id if task.task_group else None,
+        "retries": task.retries,
+        "delay": task.retry_delay.total_seconds(),
+        "timeout": task.execution_timeout.total_seconds() if task.execution_timeout else None,
+        "rule": task.trigger_rule.value,
+        "pool": task.pool,
+        "doc": task.doc_md,
+        "inlets": [asset.name for asset in task.inlets],
+        "outlets": [asset.name for asset in task.outlets],
+        "is": "setup" if task.is_setup else "teardown" if task.is_teardown else "task",
+        "waits": getattr(task, "wait_for_completion", None),
+        "image": getattr(task, "image", None),
+    }
+
+
+class Ti:
+    """As much of a task instance as a task asks for."""
+
+    def __init__(self, run: dict[str, Any]) -> None:
+        self.try_number, self.pushed = run.get("attempt", 1), dict[str, Any]()
+        self._pulled, self._run, self.task_id = run.get("xcoms", {}), run, run.get("last")
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = value
+
+    def xcom_pull(self, task_ids: str, key: str = "return_value") -> Any:
+        return self._pulled.get(task_ids if key == "return_value" else f"{task_ids}:{key}")
+
+    def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:
+        if "states" not in self._run:
+            raise RuntimeError("Airflow cannot be asked")
+        return {run_ids[0]: self._run["states"]}
+
+
+def execute(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
+    """Execute one task as its worker would. What it returns, pushes and raises; its log goes to stdout."""
+    operator: Any = dag.get_task(task)
+    ti = Ti(run)
+    assets = {asset: SimpleNamespace(extra=None) for asset in operator.outlets}
+    params = {name: param.value for name, param in _params(dag).items()} | run.get("params", {})
+    context = {"dag_run": _dag_run(run), "ti": ti, "params": params, "outlet_events": assets}
+    answer: dict[str, Any] = {"raised": None, "result": None}
+    try:
+        answer["result"] = operator.execute(context)
+    except Exception as exc:  # noqa: BLE001 - it is what is asked for
+        answer["raised"] = [type(exc).__name__, str(exc)]
+        answer["triggered"] = {k: str(v) for k, v in vars(exc).items() if k in ("dag_run_id", "logical_date")}
+        with suppress(AttributeError):
+            answer["conf"] = exc.conf  # type: ignore[attr-defined]
+    extras = {asset.name: event.extra for asset, event in assets.items()}
+    return {**answer, "pushed": ti.pushed, "extras": extras}
+
+
+def kill(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
+    """Execute one task, and have it killed as Airflow does once it runs."""
+
+    def end() -> None:
+        pids = Path(run["pids"])
+        while not (pids.exists() and pids.read_text().endswith("\n")):
+            time.sleep(0.05)
+        operator: Any = dag.get_task(task)
+        operator.on_kill()
+
+    threading.Thread(target=end, daemon=True).start()
+    return execute(dag, task, run)
+
+
+def pod(dag: DAG, task: str, run: dict[str, Any]) -> Any:
+    """The manifest of the pod that a task would start."""
+    from kubernetes.client import ApiClient
+
+    operator: Any = dag.get_task(task)
+    params = {name: param.value for name, param in _params(dag).items()}
+    operator.prepare({"dag_run": _dag_run(run), "ti": Ti(run), "params": params})
+    operator._get_ti_pod_labels = lambda _context: {}  # they come from a real task instance
+    return ApiClient().sanitize_for_serialization(operator.build_pod_request_obj({}, dry_run=True))
+
+
+def alert(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
+    """Do what Airflow's DAG processor does when a run has failed, `task` last."""
+    callback: Any = dag.on_failure_callback
+    ti = Ti(run | {"last": task})
+    callback({"dag_run": _dag_run(run), "run_id": run["run_id"], "ti": ti, "dag": dag})
+    return {}
+
+
+def _dag_run(run: dict[str, Any]) -> SimpleNamespace:
+    def moment(name: str) -> datetime | None:
+        return datetime.fromisoformat(run[name]) if run.get(name) else None
+
+    return SimpleNamespace(
+        run_id=run["run_id"],
+        run_type=run["run_type"],
+        logical_date=moment("logical_date"),
+        run_after=moment("run_after"),
+        data_interval_start=moment("start"),
+        data_interval_end=moment("end"),
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,506 @@
+"""The loader, read by a real Airflow: what becomes of a plan, and what a task does. Needs no scheduler."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, missing
+from windlass.targets.airflow import export
+
+EVERYTHING = ROOT / "tests" / "targets"
+RUNTIMES = ("process", "docker", "kubernetes")
+CANARY = "s3cr3t-canary"
+SCHEDULED = {
+    "run_id": "scheduled__2024-05-01T02:15:00+00:00",
+    "run_type": "scheduled",
+    "logical_date": "2024-05-01T02:15:00+00:00",
+    "start": "2024-05-01T02:15:00+00:00",
+    "end": "2024-05-02T02:15:00+00:00",
+    "run_after": "2024-05-02T02:15:00+00:00",
+}
+MANUAL = {"run_id": "manual__1", "run_type": "manual", "run_after": "2024-05-03T10:00:00+00:00"}
+
+Inside = Callable[..., Any]
+
+
+@pytest.fixture
+def inside(tmp_path: Path) -> Inside:
+    """Ask a real Airflow about a folder of DAGs; see tests/airflow/inside.py."""
+    if find_spec("airflow") is None:
+        missing("Airflow")
+
+    def ask(*arguments: str | Path, env: dict[str, str] | None = None) -> Any:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "WINDLASS_"))}
+        environment |= {"AIRFLOW_HOME": str(tmp_path / "airflow"), "PYTHONWARNINGS": "ignore", **(env or {})}
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.airflow.inside", *map(str, arguments)],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        log, _, answer = done.stdout.rpartition("\n")
+        return json.loads(answer) | {"log": log}
+
+    return ask
+
+
+@pytest.fixture
+def everything(tmp_path: Path) -> Path:
+    """The project with everything in it."""
+    root = tmp_path / "everything"
+    (root / "pipelines").mkdir(parents=True)
+    shutil.copy(EVERYTHING / "windlass.yaml", root)
+    for name in ("everything.yaml", "follow.yaml"):
+        shutil.copy(EVERYTHING / name, root / "pipelines")
+    return root
+
+
+# --- what Airflow sees ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_every_example_becomes_dags_without_an_import_error(
+    runtime: str, inside: Inside, tmp_path: Path
+) -> None:
+    examples = sorted(path.parent for path in (ROOT / "examples").glob("*/windlass.yaml"))
+    for project in examples:
+        export(project, tmp_path / "all" / project.name, runtime)
+    found = inside("describe", tmp_path / "all")
+    assert found["errors"] == {}
+    assert found["windlass"] == []
+    assert set(found["dags"]) == {p.stem for root in examples for p in (root / "pipelines").glob("*.yaml")}
+
+
+@pytest.mark.parametrize(
+    ("runtime", "prefix"), [("process", ""), ("docker", "Docker"), ("kubernetes", "Pod")]
+)
+def test_everything_in_a_plan_arrives(
+    runtime: str, prefix: str, inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out", runtime)
+    found = inside("describe", tmp_path / "out")
+    assert found["errors"] == {}
+    dag, follow = found["dags"]["everything"], found["dags"]["follow"]
+    tasks = dag.pop("tasks")
+    assert dag == {
+        "doc": "Everything at once\n\nSee the notes in notes.md\n\n",
+        "tags": ["nightly", "sales"],
+        "timetable": "CronDataIntervalTimetable",
+        "summary": "15 4 * * *",
+        "zone": "Europe/Paris",
+        "start": "2024-01-01 00:00:00+00:00",
+        "catchup": True,
+        "max_active_runs": 1,
+        "params": {
+            "table": ["orders", ["string", "null"]],
+            "day": [5, ["integer", "null"]],
+            "rate": [0.5, ["number", "null"]],
+            "dry": [False, ["boolean", "null"]],
+            "any": [None, ["null", "string", "number", "boolean"]],
+        },
+        "tells": True,
+        "groups": {"ingest": "ingest", "ingest__raw": "raw"},
+    }
+    assert {name: task["needs"] for name, task in tasks.items()} == {
+        "fetch": [],
+        "api": [],
+        "transform": ["api", "fetch"],
+        "api__stop": ["api", "transform"],
+        "load": ["transform"],
+        "publish": ["load"],
+        "clean_up": ["load"],
+        "next": ["publish"],
+    }
+    fetch, load, clean_up = tasks["fetch"], tasks["load"], tasks["clean_up"]
+    assert fetch["operator"] == f"Windlass{prefix}Operator"
+    assert (fetch["group"], fetch["doc"], fetch["outlets"]) == (
+        "ingest__raw",
+        "Bring the file\n",
+        ["in/*.csv"],
+    )
+    assert (fetch["retries"], fetch["delay"], fetch["timeout"], fetch["pool"]) == (2, 30, 3600, "warehouse")
+    assert (load["inlets"], load["outlets"]) == (["in/*.csv"], ["x.orders"])
+    assert (clean_up["rule"], clean_up["retries"]) == ("all_done", 0)
+    assert (tasks["api"]["is"], tasks["api__stop"]["is"], load["is"]) == ("setup", "teardown", "task")
+    assert (tasks["next"]["operator"], tasks["next"]["waits"]) == ("WindlassTriggerOperator", False)
+    assert (follow["timetable"], follow["max_active_runs"]) == ("AssetTriggeredTimetable", 16)
+    if runtime != "process":
+        images = (fetch["image"], tasks["transform"]["image"], tasks["api"]["image"])
+        assert images == tuple(f"docker.io/acme/all{step}:latest" for step in ("", "-transform", "-api"))
+
+
+def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_says(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out", "kubernetes")
+    service = {"api": {"address": {"url": "http://10.1.1.1:3000", "host": "10.1.1.1", "port": 3000}}}
+    pod = inside(
+        "pod", tmp_path / "out", "everything", "transform", json.dumps(SCHEDULED | {"xcoms": service})
+    )
+    (container,) = pod["spec"]["containers"]
+    variables = {variable["name"]: variable for variable in container["env"]}
+    assert container["image"] == "docker.io/acme/all-transform:latest"
+    assert container["args"] == [
+        "python",
+        "transform.py",
+        "http://10.1.1.1:3000",
+        "in/2024-05-01.csv",
+        "orders",
+    ]
+    assert variables["DAY"]["value"] == "5"
+    assert variables["WINDLASS_WORKSPACE"]["value"] == "/data"
+    assert variables["WINDLASS_CONN_X"]["valueFrom"]["secretKeyRef"] == {
+        "name": "all-connections",
+        "key": "WINDLASS_CONN_X",
+    }
+    assert container["envFrom"] == [
+        {"secretRef": {"name": "api-keys"}},
+        {"configMapRef": {"name": "settings"}},
+    ]
+    assert container["resources"] == {
+        "requests": {"cpu": "500m", "memory": "512Mi"},
+        "limits": {"memory": "2Gi"},
+    }
+    assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/data", "/certs"]
+    assert (pod["metadata"]["namespace"], pod["spec"]["serviceAccountName"]) == ("etl", "etl")
+
+
+def test_a_task_process_builds_only_its_own_dag(inside: Inside, everything: Path, tmp_path: Path) -> None:
+    export(everything, tmp_path / "out")
+    env = {"_AIRFLOW_PARSING_CONTEXT_DAG_ID": "follow", "_AIRFLOW_PARSING_CONTEXT_TASK_ID": "verify"}
+    assert list(inside("describe", tmp_path / "out", env=env)["dags"]) == ["follow"]
+
+
+# --- plans that cannot be used ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (None, "there is no plan.json beside windlass_dags.py"),
+        ("{broken", "plan.json cannot be read"),
+        ("[]", "plan.json is not what `windlass export airflow` writes"),
+        ('{"version": 99, "pipelines": {}}', "plan.json has version 99, windlass_dags.py reads version 1"),
+    ],
+)
+def test_a_plan_that_cannot_be_used_is_an_import_error_that_says_what_to_do(
+    text: str | None, says: str, inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    *_, plan = export(everything, tmp_path / "out")
+    export(ROOT / "examples" / "taxi", tmp_path / "out" / "other")
+    plan.unlink()
+    if text is not None:
+        plan.write_text(text)
+    found = inside("describe", tmp_path / "out")
+    (error,) = found["errors"].values()
+    assert says in error
+    assert "write it again with `windlass export airflow`" in error
+    assert list(found["dags"]) == ["taxi"]
+
+
+def test_a_loader_without_its_package_says_what_to_deploy(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "dags" / "windlass_airflow")
+    (error,) = inside("describe", tmp_path / "out")["errors"].values()
+    assert "deploy the whole folder `dags`" in error
+
+
+def test_a_pipeline_that_airflow_refuses_says_so_and_harms_no_other(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    *_, plan = export(everything, tmp_path / "out")
+    bundle = json.loads(plan.read_text())
+    bundle["pipelines"]["everything"]["tags"] = ["x" * 200]
+    plan.write_text(json.dumps(bundle))
+    found = inside("describe", tmp_path / "out")
+    assert found["errors"] == {}
+    assert list(found["dags"]["everything"]["tasks"]) == ["cannot_be_a_dag"]
+    assert "tag cannot be longer" in found["dags"]["everything"]["doc"]
+    assert list(found["dags"]["follow"]["tasks"]) == ["verify"]
+
+
+# --- what a task does -------------------------------------------------------------------------------
+
+FAKE = """\
+import json, os, sys
+said = json.load(open(sys.argv[1]))
+json.dump({"argv": sys.argv[2:], "env": dict(os.environ)}, open(sys.argv[1] + ".seen", "w"))
+for line in said["lines"]:
+    print(line if isinstance(line, str) else json.dumps(line), flush=True)
+sys.exit(said["code"])
+"""
+
+
+@pytest.fixture
+def fake(everything: Path, tmp_path: Path, inside: Inside) -> Callable[..., Any]:
+    """Executes a task of the everything project, with a windlass that says what it is told to."""
+    (tmp_path / "fake.py").write_text(FAKE)
+    script = tmp_path / "script.json"
+    export(everything, tmp_path / "out", command=(sys.executable, str(tmp_path / "fake.py"), str(script)))
+
+    def run(task: str, *lines: object, code: int = 0, run: dict[str, Any] = SCHEDULED, **env: str) -> Any:
+        script.write_text(json.dumps({"lines": lines, "code": code}))
+        answer = inside("execute", tmp_path / "out", "everything", task, json.dumps(run), env=env)
+        seen = tmp_path / "script.json.seen"
+        return answer | (json.loads(seen.read_text()) if seen.exists() else {})
+
+    return run
+
+
+RESULT = {"event": "result", "rows_read": 1300, "rows_written": 1300, "bytes": 5, "path": "copy-binary"}
+
+
+def test_a_task_gives_its_numbers_to_log_xcom_and_asset(fake: Callable[..., Any]) -> None:
+    done = fake("load", "plain text", {"event": "copy", "level": "warning", "table": "orders"}, RESULT)
+    numbers = {"rows_read": 1300, "rows_written": 1300, "bytes": 5}
+    assert done["raised"] is None
+    assert done["result"] == {**numbers, "path": "copy-binary"}
+    assert done["extras"] == {"x.orders": numbers}
+    assert re.search(r"info\s*\] plain text", done["log"])
+    assert re.search(r"warning\s*\] copy table=orders", done["log"])
+    assert "done: 1,300 rows read, 1,300 written, 5 bytes (copy-binary)" in done["log"]
+
+
+def test_a_task_finds_its_run_and_the_connections_that_it_names_and_nothing_of_airflows(
+    fake: Callable[..., Any], everything: Path, tmp_path: Path
+) -> None:
+    own = f"postgres://me:{CANARY}@db:5432/sales"
+    seen = fake(
+        "load", RESULT, AIRFLOW_CONN_X=own, AIRFLOW_CONN_Y="postgres://y", AIRFLOW__CORE__FERNET_KEY="k",
+        WINDLASS_CONN_Y="postgres://y",
+    )  # fmt: skip
+    plan = str(tmp_path / "out" / "dags" / "plan.json")
+    assert seen["argv"] == ["-C", str(everything), "exec", "everything", "load", "--plan", plan]
+    found = {name: value for name, value in seen["env"].items() if name.startswith("WINDLASS_")}
+    assert json.loads(found.pop("WINDLASS_PARAMS")) == {
+        "table": "orders",
+        "day": 5,
+        "rate": 0.5,
+        "dry": False,
+        "any": None,
+    }
+    assert found == {
+        "WINDLASS_RUN_ID": SCHEDULED["run_id"],
+        "WINDLASS_RUN_KEY": SCHEDULED["logical_date"],
+        "WINDLASS_LOGICAL_DATE": SCHEDULED["logical_date"],
+        "WINDLASS_DATA_INTERVAL_START": SCHEDULED["start"],
+        "WINDLASS_DATA_INTERVAL_END": SCHEDULED["end"],
+        "WINDLASS_ATTEMPT": "1",
+        "WINDLASS_WORKSPACE": str(everything),
+        "WINDLASS_SERVICES": "{}",
+        "WINDLASS_CONN_X": own,
+    }
+    assert not [name for name in seen["env"] if name.startswith("AIRFLOW")]
+
+
+def test_a_run_by_hand_has_its_own_id_for_a_key(fake: Callable[..., Any]) -> None:
+    seen = fake("load", RESULT, run=MANUAL)["env"]
+    assert (seen["WINDLASS_RUN_KEY"], seen["WINDLASS_LOGICAL_DATE"]) == (
+        "manual__1",
+        "2024-05-03T10:00:00+00:00",
+    )
+    assert "WINDLASS_DATA_INTERVAL_START" not in seen
+
+
+def test_a_run_that_was_handed_its_date_is_the_run_of_that_date(fake: Callable[..., Any]) -> None:
+    run = SCHEDULED | {"run_type": "operator_triggered", "run_id": "windlass_handed_on__p.t__scheduled__x"}
+    seen = fake("load", RESULT, run=run)["env"]
+    assert seen["WINDLASS_RUN_KEY"] == seen["WINDLASS_LOGICAL_DATE"] == SCHEDULED["logical_date"]
+    assert "WINDLASS_DATA_INTERVAL_START" not in seen  # Airflow's ends where windlass's begins
+
+
+def test_a_secret_is_nowhere_in_what_a_task_leaves_behind(fake: Callable[..., Any]) -> None:
+    address = f"postgres://me:{CANARY}@db:5432/sales"
+    failed = {"event": "failed", "error": f"no route to {address}", "retryable": True}
+    done = fake("load", failed, code=3, AIRFLOW_CONN_X=address)
+    assert done["raised"] == ["AirflowException", "no route to ***"]
+    assert CANARY not in json.dumps([done["pushed"], done["raised"], done["argv"], done["log"]])
+
+
+@pytest.mark.parametrize(
+    ("task", "lines", "code", "raised"),
+    [
+        ("load", [{"event": "failed", "error": "gone", "retryable": True}], 3, "AirflowException"),
+        ("load", [{"event": "failed", "error": "bad key", "retryable": False}], 1, "AirflowFailException"),
+        ("load", ["Traceback"], 1, "AirflowFailException"),
+        ("load", [], 3, "AirflowException"),
+        ("load", [], -9, "AirflowException"),
+        ("transform", [], 1, "AirflowException"),
+        ("transform", [{"event": "failed", "error": "no", "retryable": False}], 1, "AirflowFailException"),
+    ],
+)
+def test_a_failure_is_retried_where_that_can_help(
+    task: str, lines: list[object], code: int, raised: str, fake: Callable[..., Any]
+) -> None:
+    done = fake(task, *lines, code=code & 255)
+    assert done["raised"][0] == raised
+    assert done["pushed"]["error"] == done["raised"][1]
+
+
+def test_a_trigger_hands_on_date_and_parameters_in_the_types_that_the_other_pipeline_has(
+    fake: Callable[..., Any],
+) -> None:
+    done = fake("next", run=SCHEDULED | {"params": {"day": 9}})
+    assert done["raised"][0] == "DagRunTriggerException"
+    assert done["conf"] == {"table": "orders", "day": 9, "n": 7}
+    assert done["triggered"] == {
+        "dag_run_id": f"windlass_handed_on__everything.next__{SCHEDULED['run_id']}",
+        "logical_date": SCHEDULED["logical_date"].replace("T", " "),
+    }
+    by_hand = fake("next", run=MANUAL)
+    assert by_hand["triggered"]["logical_date"] == "None"
+    assert by_hand["triggered"]["dag_run_id"] == "windlass_triggered__everything.next__manual__1"
+
+
+SLEEPER = """\
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+with open(sys.argv[1], "w") as seen:
+    seen.write(f"{os.getpid()} {child.pid}\\n")
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def sleeper(everything: Path, tmp_path: Path) -> Path:
+    """A windlass that does nothing, for long, and has a child that does the same. Where it writes who they are."""
+    (tmp_path / "sleeper.py").write_text(SLEEPER)
+    pids = tmp_path / "pids"
+    export(everything, tmp_path / "out", command=(sys.executable, str(tmp_path / "sleeper.py"), str(pids)))
+    return pids
+
+
+def test_a_killed_task_takes_its_whole_process_group_with_it(
+    sleeper: Path, inside: Inside, tmp_path: Path
+) -> None:
+    done = inside(
+        "kill", tmp_path / "out", "everything", "load", json.dumps({**SCHEDULED, "pids": str(sleeper)})
+    )
+    assert done["raised"] == ["AirflowException", "killed by SIGTERM"]
+    assert not any(map(_runs, sleeper.read_text().split()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
+def test_a_task_ends_when_its_worker_is_killed(sleeper: Path, tmp_path: Path) -> None:
+    arguments = ("execute", str(tmp_path / "out"), "everything", "load", json.dumps(SCHEDULED))
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow"), "PYTHONWARNINGS": "ignore"}
+    command = [sys.executable, "-m", "tests.airflow.inside", *arguments]
+    worker = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    _wait_until(lambda: sleeper.exists() and sleeper.read_text().endswith("\n"))
+    task, child = sleeper.read_text().split()
+    worker.kill()
+    worker.wait()
+    _wait_until(lambda: not _runs(task))
+    os.kill(int(child), signal.SIGKILL)  # the sleeper's own: windlass would have ended it
+
+
+def _runs(pid: str) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def _wait_until(question: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not question():
+        assert time.monotonic() < deadline, "waited for too long"
+        time.sleep(0.05)
+
+
+# --- alerts -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def slack() -> Iterator[tuple[str, list[Any]]]:
+    """A stand-in for Slack: its address, with a secret in it, and what was posted there."""
+    posted: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/services/{CANARY}", posted
+        server.shutdown()
+
+
+def test_a_failed_run_is_told_once_with_every_task_that_failed(
+    slack: tuple[str, list[Any]], everything: Path, inside: Inside, tmp_path: Path
+) -> None:
+    address, posted = slack
+    export(everything, tmp_path / "out")
+    run = SCHEDULED | {
+        "states": {"fetch": "success", "load": "failed", "next": "failed", "publish": "upstream_failed"},
+        "xcoms": {"load:error": "no such table"},
+    }
+    done = inside(
+        "alert", tmp_path / "out", "everything", "load", json.dumps(run), env={"AIRFLOW_CONN_SLACK": address}
+    )
+    (message,) = posted
+    assert message["text"] == (
+        ":red_circle: *everything* failed (all)\n"
+        "run `scheduled__2024-05-01T02:15:00+00:00`, logical date 2024-05-01T02:15:00+00:00\n"
+        "• *load*: no such table\n"
+        "• *next*: see its log"
+    )
+    assert message["blocks"][0]["text"]["text"] == message["text"]
+    assert "alert sent to slack" in done["log"]
+
+
+def test_an_alert_is_sent_although_airflow_cannot_be_asked(
+    slack: tuple[str, list[Any]], everything: Path, inside: Inside, tmp_path: Path
+) -> None:
+    address, posted = slack
+    export(everything, tmp_path / "out")
+    env = {"AIRFLOW_CONN_SLACK": address}
+    inside("alert", tmp_path / "out", "everything", "load", json.dumps(SCHEDULED), env=env)
+    assert "• *load*: see its log" in posted[0]["text"]
+
+
+def test_an_alert_that_cannot_be_sent_shows_no_secret(
+    everything: Path, inside: Inside, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out")
+    env = {"AIRFLOW_CONN_SLACK": f"http://127.0.0.1:9/services/{CANARY}"}
+    done = inside("alert", tmp_path / "out", "everything", "load", json.dumps(SCHEDULED), env=env)
+    assert "no alert to slack: " in done["log"]
+    assert CANARY not in done["log"]
+
+
+def test_a_worker_without_windlass_is_told_what_to_install(
+    everything: Path, inside: Inside, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out", command=("no-such-windlass",))
+    done = inside("execute", tmp_path / "out", "everything", "load", json.dumps(SCHEDULED))
+    assert done["raised"] == [
+        "AirflowFailException",
+        "'no-such-windlass' is not on this worker: install windlass there, or export for docker or kubernetes",
+    ]
