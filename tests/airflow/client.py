@@ -56,6 +56,11 @@ class Up:
         """Wait until the run has ended. Returns its state."""
         return str(self.until(lambda: self._ended(f"/dags/{dag}/dagRuns/{quote(run, safe='')}")))
 
+    def runs(self, dag: str) -> list[dict[str, Any]]:
+        """The runs of a DAG, the latest first."""
+        found = self.call("GET", f"/dags/{dag}/dagRuns?limit=100&order_by=-id")["dag_runs"]
+        return list(found)
+
     def tasks(self, dag: str, run: str) -> dict[str, dict[str, Any]]:
         """The task instances of a run, by their task."""
         found = self.call("GET", f"/dags/{dag}/dagRuns/{quote(run, safe='')}/taskInstances")
@@ -66,6 +71,21 @@ class Up:
         path = f"/dags/{dag}/dagRuns/{quote(run, safe='')}/taskInstances/{task}/logs/{attempt}"
         content = self.call("GET", f"{path}?full_content=true")["content"]
         return "\n".join(line if isinstance(line, str) else str(line["event"]) for line in content)
+
+    def xcom(self, dag: str, run: str, task: str) -> Any:
+        """What a task has returned."""
+        path = f"/dags/{dag}/dagRuns/{quote(run, safe='')}/taskInstances/{task}/xcomEntries/return_value"
+        return self.call("GET", f"{path}?deserialize=true")["value"]
+
+    def asset_events(self, dag: str, run: str) -> list[dict[str, Any]]:
+        """The events of assets that the tasks of a run have written."""
+        found = self.call("GET", f"/assets/events?source_dag_id={dag}&source_run_id={quote(run, safe='')}")
+        return list(found["asset_events"])
+
+    def clear(self, dag: str, run: str) -> None:
+        """Have every task of a run start again."""
+        body = {"dry_run": False, "only_failed": False, "dag_run_id": run, "reset_dag_runs": True}
+        self.call("POST", f"/dags/{dag}/clearTaskInstances", body)
 
     def until(self, question: Any) -> Any:
         """Ask until the answer is one. Fails after a while."""

@@ -58,6 +58,14 @@ class Proof:
     databases: Databases
     canary: str
 
+    def run(self, pipeline: str, conf: dict[str, object] | None = None) -> str:
+        """Trigger a pipeline, and see it succeed. Returns the id of the run."""
+        run = self.up.trigger(pipeline, conf)
+        state = self.up.wait(pipeline, run)
+        tasks = {name: task["state"] for name, task in self.up.tasks(pipeline, run).items()}
+        assert (state, set(tasks.values())) == ("success", {"success"}), (pipeline, run, tasks)
+        return run
+
 
 def make_project(folder: Path) -> str:
     """Put the project together. Returns the password of its connection `vault`, which nobody may see."""

@@ -1,0 +1,51 @@
+"""What tasks do on a real Airflow: services, parameters of a run, copies in parts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.airflow.proof import Proof
+from tests.examples.test_pg2pg import FINGERPRINT
+
+
+@pytest.mark.parametrize(("answer", "state"), [("quote.json", "success"), ("missing/quote.json", "failed")])
+def test_a_service_is_up_while_its_user_runs_and_gone_after_it(proof: Proof, answer: str, state: str) -> None:
+    run = proof.up.trigger("quotes", {"answer": answer})
+    assert proof.up.wait("quotes", run) == state
+    tasks = {name: task["state"] for name, task in proof.up.tasks("quotes", run).items()}
+    assert tasks == {"server": "success", "ask": state, "server__stop": "success"}
+    address = proof.up.xcom("quotes", run, "server")["address"]
+    assert f"asking {address['url']}/quote" in proof.up.log("quotes", run, "ask")
+    assert not has_listener(address["port"])
+    if state == "success":
+        assert json.loads((proof.up.project / answer).read_text())["path"] == "/quote"
+
+
+def has_listener(port: int) -> bool:
+    """Whether somebody listens on the port of the loopback interface."""
+    listening = f":{port:04X} 00000000:0000 0A"
+    return any(listening in line for line in Path("/proc/net/tcp").read_text().splitlines())
+
+
+def test_the_parameters_of_a_run_reach_the_copy(proof: Proof) -> None:
+    regions = "SELECT region, count(*), min(id) FROM shops_of_region GROUP BY 1"
+    proof.run("region")
+    assert proof.databases.ask("pg_y", regions) == [("north", 300, 3)]
+    proof.run("region", {"region": "south", "first": 101})
+    assert proof.databases.ask("pg_y", regions) == [("south", 266, 103)]
+
+
+def test_a_parameter_of_another_type_is_refused_before_a_run_begins(proof: Proof) -> None:
+    proof.up.unpause("region")
+    with pytest.raises(AssertionError, match=r"400 .*first"):
+        proof.up.trigger("region", {"first": "soon"})
+
+
+def test_a_copy_in_parts_is_one_task_and_has_every_row(proof: Proof) -> None:
+    run = proof.run("split")
+    assert list(proof.up.tasks("split", run)) == ["load"]
+    source = proof.databases.ask("pg_x", FINGERPRINT.format("tb_trx_src"))
+    assert proof.databases.ask("pg_y", FINGERPRINT.format("tb_trx_split")) == source
