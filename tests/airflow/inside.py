@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
+import time
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -32,7 +34,7 @@ def main(action: str, folder: str, *arguments: str) -> None:
         }
     else:
         dag, task, run = arguments
-        answer = {"pod": pod, "execute": execute, "alert": alert}[action](
+        answer = {"pod": pod, "execute": execute, "kill": kill, "alert": alert}[action](
             bag.dags[dag], task, json.loads(run)
         )
     sys.stdout.write("\n" + json.dumps(answer, default=str))
@@ -116,6 +118,20 @@ def execute(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
             answer["conf"] = exc.conf  # type: ignore[attr-defined]
     extras = {asset.name: event.extra for asset, event in assets.items()}
     return {**answer, "pushed": ti.pushed, "extras": extras}
+
+
+def kill(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
+    """Execute one task, and have it killed as Airflow does once it runs."""
+
+    def end() -> None:
+        pids = Path(run["pids"])
+        while not (pids.exists() and pids.read_text().endswith("\n")):
+            time.sleep(0.05)
+        operator: Any = dag.get_task(task)
+        operator.on_kill()
+
+    threading.Thread(target=end, daemon=True).start()
+    return execute(dag, task, run)
 
 
 def pod(dag: DAG, task: str, run: dict[str, Any]) -> Any:

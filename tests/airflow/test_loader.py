@@ -6,9 +6,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
@@ -215,6 +217,15 @@ def test_a_plan_that_cannot_be_used_is_an_import_error_that_says_what_to_do(
     assert list(found["dags"]) == ["taxi"]
 
 
+def test_a_loader_without_its_package_says_what_to_deploy(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "dags" / "windlass_airflow")
+    (error,) = inside("describe", tmp_path / "out")["errors"].values()
+    assert "deploy the whole folder `dags`" in error
+
+
 def test_a_pipeline_that_airflow_refuses_says_so_and_harms_no_other(
     inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
@@ -309,6 +320,14 @@ def test_a_run_by_hand_has_its_own_id_for_a_key(fake: Callable[..., Any]) -> Non
         "manual__1",
         "2024-05-03T10:00:00+00:00",
     )
+    assert "WINDLASS_DATA_INTERVAL_START" not in seen
+
+
+def test_a_run_that_was_handed_its_date_is_the_run_of_that_date(fake: Callable[..., Any]) -> None:
+    run = SCHEDULED | {"run_type": "operator_triggered", "run_id": "windlass_handed_on__p.t__scheduled__x"}
+    seen = fake("load", RESULT, run=run)["env"]
+    assert seen["WINDLASS_RUN_KEY"] == seen["WINDLASS_LOGICAL_DATE"] == SCHEDULED["logical_date"]
+    assert "WINDLASS_DATA_INTERVAL_START" not in seen  # Airflow's ends where windlass's begins
 
 
 def test_a_secret_is_nowhere_in_what_a_task_leaves_behind(fake: Callable[..., Any]) -> None:
@@ -352,6 +371,62 @@ def test_a_trigger_hands_on_date_and_parameters_in_the_types_that_the_other_pipe
     by_hand = fake("next", run=MANUAL)
     assert by_hand["triggered"]["logical_date"] == "None"
     assert by_hand["triggered"]["dag_run_id"] == "windlass_triggered__everything.next__manual__1"
+
+
+SLEEPER = """\
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+with open(sys.argv[1], "w") as seen:
+    seen.write(f"{os.getpid()} {child.pid}\\n")
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def sleeper(everything: Path, tmp_path: Path) -> Path:
+    """A windlass that does nothing, for long, and has a child that does the same. Where it writes who they are."""
+    (tmp_path / "sleeper.py").write_text(SLEEPER)
+    pids = tmp_path / "pids"
+    export(everything, tmp_path / "out", command=(sys.executable, str(tmp_path / "sleeper.py"), str(pids)))
+    return pids
+
+
+def test_a_killed_task_takes_its_whole_process_group_with_it(
+    sleeper: Path, inside: Inside, tmp_path: Path
+) -> None:
+    done = inside(
+        "kill", tmp_path / "out", "everything", "load", json.dumps({**SCHEDULED, "pids": str(sleeper)})
+    )
+    assert done["raised"] == ["AirflowException", "killed by SIGTERM"]
+    assert not any(map(_runs, sleeper.read_text().split()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
+def test_a_task_ends_when_its_worker_is_killed(sleeper: Path, tmp_path: Path) -> None:
+    arguments = ("execute", str(tmp_path / "out"), "everything", "load", json.dumps(SCHEDULED))
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow"), "PYTHONWARNINGS": "ignore"}
+    command = [sys.executable, "-m", "tests.airflow.inside", *arguments]
+    worker = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    _wait_until(lambda: sleeper.exists() and sleeper.read_text().endswith("\n"))
+    task, child = sleeper.read_text().split()
+    worker.kill()
+    worker.wait()
+    _wait_until(lambda: not _runs(task))
+    os.kill(int(child), signal.SIGKILL)  # the sleeper's own: windlass would have ended it
+
+
+def _runs(pid: str) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def _wait_until(question: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not question():
+        assert time.monotonic() < deadline, "waited for too long"
+        time.sleep(0.05)
 
 
 # --- alerts -----------------------------------------------------------------------------------------
