@@ -91,7 +91,7 @@ def _found_or_started(project: Path, note: Path) -> Proof:
         known = json.loads(note.read_text())
         return Proof(Up(project, known["url"], known["password"]), Databases(project), known["canary"])
     shutil.rmtree(project, ignore_errors=True)
-    canary = make_project(project)
+    databases, canary = make_project(project)
     up = Up(project, f"http://127.0.0.1:{free_port()}", "")
     try:
         _start(up)
@@ -99,7 +99,7 @@ def _found_or_started(project: Path, note: Path) -> Proof:
         up.windlass("down")
         raise
     note.write_text(json.dumps({"url": up.url, "password": up.password, "canary": canary}))
-    return Proof(up, Databases(project), canary)
+    return Proof(up, databases, canary)
 
 
 @contextmanager

@@ -67,8 +67,8 @@ class Proof:
         return run
 
 
-def make_project(folder: Path) -> str:
-    """Put the project together. Returns the password of its connection `vault`, which nobody may see."""
+def make_project(folder: Path) -> tuple[Databases, str]:
+    """Put the project together. Returns its databases and the password of its connection `vault`."""
     connections: dict[str, Any] = {}
     for source in (*(ROOT / "examples" / name for name in EXAMPLES), _OWN):
         shutil.copytree(source, folder, ignore=shutil.ignore_patterns(*_MADE), dirs_exist_ok=True)
@@ -76,16 +76,15 @@ def make_project(folder: Path) -> str:
     connections["pg_x"]["dev"]["init"].append("sql/sources.sql")
     (folder / "windlass.yaml").write_text(yaml.safe_dump({"project": "proof", "connections": connections}))
     canary = f"canary{secrets.token_hex(8)}"
-    _write_addresses(folder, canary)
-    return canary
-
-
-def _write_addresses(folder: Path, canary: str) -> None:
-    """What the project finds in its `.env`: a user for `vault`, and `nowhere`."""
     databases = Databases(folder)
+    _write_addresses(folder, databases, canary)
+    return databases, canary
+
+
+def _write_addresses(folder: Path, databases: Databases, canary: str) -> None:
+    """What the project finds in its `.env`: a user for `vault`, and `nowhere`."""
     databases.ask("pg_x", f"CREATE ROLE etl LOGIN SUPERUSER PASSWORD '{canary}'", "SELECT 1")
     server = urlsplit(databases.url("pg_x"))
-    databases.close()
     vault = f"postgresql://etl:{canary}@{server.hostname}:{server.port}{server.path}"
     lines = (f"WINDLASS_CONN_VAULT={vault}", "WINDLASS_CONN_NOWHERE=postgresql://etl@127.0.0.1:1/stock")
     (folder / ".env").write_text("\n".join(lines) + "\n")

@@ -32,7 +32,7 @@ def test_a_failing_task_is_tried_again_and_then_told_once(proof: Proof) -> None:
         proof.up.until(lambda: alerts)
     [(path, alert)] = alerts
     assert path == "/services/T0/B0/x7"
-    error = "cannot connect to postgres at 127.0.0.1:1"
+    error = "postgres at 127.0.0.1:1 refuses connections"
     assert error in proof.up.log("failing", run, "fetch", attempt=2)
     title, when, *failed = alert["text"].splitlines()
     assert title == ":red_circle: *failing* failed (proof)"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-from contextlib import closing
+from configparser import ConfigParser
 from pathlib import Path
 from urllib.parse import quote
 
 from tests.airflow.proof import Proof, gate
+from tests.faults.checker import query
 
 
 def test_a_password_is_nowhere_to_be_seen(proof: Proof) -> None:
@@ -30,7 +30,7 @@ def test_a_password_is_nowhere_to_be_seen(proof: Proof) -> None:
     ]
     assert "rendered_fields" in str(answers[0])
     assert proof.canary not in str(answers)
-    assert proof.canary not in dump(proof.up.project / ".windlass" / "up" / "airflow" / "airflow.db")
+    assert_nowhere(proof.canary, dump(airflows_database(proof.up.project)))
     assert files_with(proof.canary, proof.up.project) == [proof.up.project / ".env"]
 
 
@@ -45,10 +45,25 @@ def command_lines() -> dict[int, str]:
     return found
 
 
-def dump(database: Path) -> str:
-    """Everything that is in an SQLite database, as SQL."""
-    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
-        return "\n".join(connection.iterdump())
+def airflows_database(project: Path) -> str:
+    """The address of the database that Airflow keeps its state in."""
+    config = ConfigParser(interpolation=None)
+    config.read(project / ".windlass" / "up" / "airflow" / "airflow.cfg")
+    return config["database"]["sql_alchemy_conn"].replace("+psycopg2", "")
+
+
+def dump(url: str) -> dict[str, str]:
+    """Every table of a database, as text."""
+    names = query(
+        url, "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'public'"
+    )
+    return {name: str(query(url, f"SELECT t::text FROM {name} AS t")) for (name,) in names}
+
+
+def assert_nowhere(canary: str, tables: dict[str, str]) -> None:
+    assert "vault" in tables["public.connection"]
+    assert "secret" in tables["public.rendered_task_instance_fields"]
+    assert [name for name, text in tables.items() if canary in text] == []
 
 
 def files_with(text: str, folder: Path) -> list[Path]:

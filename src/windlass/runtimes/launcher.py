@@ -97,8 +97,17 @@ def _wait_for_lock(path: str, sharing: str, stop: threading.Event) -> None:
 
 
 def _wait_for_exit(child: subprocess.Popen[bytes], stop: threading.Event) -> None:
+    if sys.platform == "linux":
+        _reap_until(child.pid)
     child.wait()
     stop.set()
+
+
+def _reap_until(pid: int) -> None:
+    """Let adopted processes go as they end, or each would stay as a zombie, until this one has ended."""
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)) and ended.si_pid != pid:
+            os.waitpid(ended.si_pid, 0)
 
 
 def _end(child: subprocess.Popen[bytes], number: int, grace: float) -> None:

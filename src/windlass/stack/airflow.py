@@ -6,14 +6,17 @@ handed on to every task. Nothing of an Airflow that this machine may have otherw
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
 
+from windlass.connections import Address
 from windlass.runtimes.process import with_own_programs
 from windlass.stack.airflow_api import AirflowApi
 from windlass.stack.checks import HOST
@@ -27,6 +30,8 @@ _OURS = ("AIRFLOW", "_AIRFLOW", "WINDLASS_CONN_")
 _SECRETS = """\
 [core]
 fernet_key = {fernet_key}
+[database]
+sql_alchemy_conn = {database}
 [api]
 secret_key = {api_secret_key}
 [api_auth]
@@ -45,20 +50,22 @@ class Airflow:
     def page(self) -> str:
         return f"http://localhost:{self._port}"
 
-    def configure(self) -> None:
-        """Write the files that Airflow finds its secrets in."""
+    def configure(self, database: Address) -> None:
+        """Write the files that Airflow finds its secrets in, and its database."""
         home = self._layout.airflow
-        write_private(home / "airflow.cfg", _SECRETS.format(**vars(self._keys)))
+        url = replace(database, scheme="postgresql+psycopg2").uri().replace("%", "%%")
+        write_private(home / "airflow.cfg", _SECRETS.format(**vars(self._keys), database=url))
         write_private(home / "passwords.json", json.dumps({"admin": self._keys.admin_password}))
 
-    def migration(self) -> Component | None:
+    def migration(self, database: Address) -> Component | None:
         """What makes or upgrades Airflow's database; None when this version has done so."""
-        if self._migrated() == self._version():
+        noted = self._layout.airflow / "migrated"
+        if noted.exists() and noted.read_text() == self._identity(database):
             return None
         return self._component("database", "db", "migrate")
 
-    def note_migration(self) -> None:
-        (self._layout.airflow / "migrated").write_text(self._version())
+    def note_migration(self, database: Address) -> None:
+        (self._layout.airflow / "migrated").write_text(self._identity(database))
 
     def server(self) -> Component:
         return self._component("api-server", "api-server", job="metadatabase", address=self.page)
@@ -87,14 +94,10 @@ class Airflow:
             **({"is_healthy": partial(is_healthy, job)} if job else {}),
         )
 
-    def _migrated(self) -> str | None:
-        home = self._layout.airflow
-        done = home / "migrated"
-        return done.read_text() if done.exists() and (home / "airflow.db").exists() else None
-
     @staticmethod
-    def _version() -> str:
-        return version("apache-airflow")
+    def _identity(database: Address) -> str:
+        """Which database it is, for which version. One that began anew has another password."""
+        return f"{version('apache-airflow')} {hashlib.sha256(database.password.encode()).hexdigest()}"
 
     def _environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         kept = {name: value for name, value in environ.items() if not name.startswith(_OURS)}
@@ -121,7 +124,6 @@ class Airflow:
                 "min_serialized_dag_update_interval": 0,
                 "dagbag_import_error_tracebacks": True,
             },
-            "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}"},
             "logging": {"base_log_folder": home / "logs", "colored_console_log": False},
             "api": {"host": HOST, "port": self._port, "base_url": self.page, "workers": 1},
             "scheduler": {"parsing_cleanup_interval": 5},

@@ -9,6 +9,7 @@ HOME/                  .windlass/up, or what `--home` says; for its owner only
   keys.json            the secrets that were made once
   logs/                a file for each component
   airflow/             AIRFLOW_HOME
+  dev/airflow/         the Postgres that Airflow keeps its state in
   pgadmin/             what pgAdmin keeps
 """
 

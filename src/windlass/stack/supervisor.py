@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from windlass.connections import Address
+from windlass.devservices import DevServices
 from windlass.errors import FatalError, SpecError, StoppedError, WindlassError
+from windlass.plan.model import Connection
 from windlass.runtimes.launcher import adopt_descendants, end_descendants
 from windlass.stack.addresses import Addresses, for_airflow
 from windlass.stack.airflow import Airflow
@@ -55,6 +57,7 @@ class Supervisor:
         self._airflow = Airflow(self._layout, keys, options.port)
         self._pgadmin = PgAdmin(self._layout, keys, options.pgadmin_port) if options.pgadmin else None
         self._addresses = Addresses(self._layout.project)
+        self._own_services = DevServices(self._layout.home, self._layout.project)
         self._watch = Watch(self._layout.project)
         self._started: dict[str, Started] = {}
         self._found: dict[str, Address | None] = {}
@@ -87,8 +90,10 @@ class Supervisor:
     def _start(self) -> None:
         published = publish(self._layout.project, self._layout.airflow)
         self._watch.follow(published.files)
-        self._airflow.configure()
-        migration = self._airflow.migration()
+        # not SQLite: two writers at once end Airflow's scheduler there, and a backfill is such a writer
+        database = self._own_services.start("airflow", Connection(type="postgres"))
+        self._airflow.configure(database)
+        migration = self._airflow.migration(database)
         if migration:
             self._launch(migration)
         self._find_connections(published)
@@ -96,7 +101,7 @@ class Supervisor:
             self._launch(self._pgadmin.component())
         if migration:
             self._wait_for_end(migration.name)
-            self._airflow.note_migration()
+            self._airflow.note_migration(database)
         # the scheduler comes last: it may start tasks at once, and those need their connections
         self._launch(self._airflow.server())
         self._launch(self._airflow.dag_processor())
@@ -242,6 +247,7 @@ class Supervisor:
             started.wait()
         end_descendants()  # what a launcher that was itself killed could not end
         self._addresses.close()
+        self._own_services.close()
         if self._stack.failure is None:
             self._layout.state.unlink(missing_ok=True)
 
