@@ -34,7 +34,7 @@ def main(action: str, folder: str, *arguments: str) -> None:
         }
     else:
         dag, task, run = arguments
-        answer = {"pod": pod, "execute": execute, "kill": kill, "alert": alert}[action](
+        answer = {"pod": pod, "execute": execute, "kill": kill, "alert": alert, "waits": waits}[action](
             bag.dags[dag], task, json.loads(run)
         )
     sys.stdout.write("\n" + json.dumps(answer, default=str))
@@ -132,6 +132,13 @@ def kill(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
 
     threading.Thread(target=end, daemon=True).start()
     return execute(dag, task, run)
+
+
+def waits(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
+    """How long Airflow would wait after each failed attempt."""
+    policy: Any = dag.get_task(task).retry_policy
+    decisions = (policy.evaluate(ValueError("x"), number, run["max_tries"]) for number in run["attempts"])
+    return {"seconds": [decision.retry_delay.total_seconds() for decision in decisions]}
 
 
 def pod(dag: DAG, task: str, run: dict[str, Any]) -> Any:

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, missing
+from windlass.plan.model import Retry
 from windlass.targets.airflow import export
 
 EVERYTHING = ROOT / "tests" / "targets"
@@ -182,6 +183,20 @@ def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_sa
     }
     assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/data", "/certs"]
     assert (pod["metadata"]["namespace"], pod["spec"]["serviceAccountName"]) == ("etl", "etl")
+
+
+def test_waits_are_those_of_windlass_and_begin_again_when_a_task_is_cleared(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out")
+
+    def seconds(max_tries: int, *attempts: int) -> Any:
+        run = json.dumps({"max_tries": max_tries, "attempts": attempts})
+        return inside("waits", tmp_path / "out", "everything", "load", run)["seconds"]
+
+    retry = Retry(retries=2, delay=30.0, backoff=2.0)
+    assert seconds(2, 1, 2, 12) == [retry.delay_after(n) for n in (1, 2, 12)]
+    assert seconds(5, 4, 5) == [30.0, 60.0]  # Airflow counts on after three attempts, and allows two more
 
 
 def test_a_task_process_builds_only_its_own_dag(inside: Inside, everything: Path, tmp_path: Path) -> None:
