@@ -232,6 +232,18 @@ def test_a_plan_that_cannot_be_used_is_an_import_error_that_says_what_to_do(
     assert list(found["dags"]) == ["taxi"]
 
 
+def test_a_runtime_whose_provider_is_missing_is_one_import_error(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out", "docker")
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "docker.py").write_text("raise ModuleNotFoundError('docker')\n")
+    found = inside("describe", tmp_path / "out", env={"PYTHONPATH": str(tmp_path / "without")})
+    (error,) = found["errors"].values()
+    assert "runtime docker needs a package here: pip install apache-airflow-providers-docker" in error
+    assert found["dags"] == {}
+
+
 def test_a_loader_without_its_package_says_what_to_deploy(
     inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
