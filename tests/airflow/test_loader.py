@@ -149,6 +149,40 @@ def test_everything_in_a_plan_arrives(
         assert images == tuple(f"docker.io/acme/all{step}:latest" for step in ("", "-transform", "-api"))
 
 
+def test_a_container_has_what_the_project_says_and_tells_its_numbers(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out", "docker")
+    lines = [json.dumps(RESULT)[:20], json.dumps(RESULT)[20:] + "\n"]
+    run = SCHEDULED | {"lines": lines, "code": 0}
+    env = {"AIRFLOW_CONN_X": f"postgres://me:{CANARY}@db/sales"}
+    done = inside("docker", tmp_path / "out", "everything", "load", json.dumps(run), env=env)
+    container = done["container"]
+    assert done["raised"] is None
+    assert done["result"]["rows_written"] == 1300
+    assert container["image"] == "docker.io/acme/all:latest"
+    assert container["command"] == ["windlass", "exec", "everything", "load"]
+    assert container["environment"]["WINDLASS_WORKSPACE"] == "/data"
+    assert container["environment"]["WINDLASS_CONN_X"] == env["AIRFLOW_CONN_X"]
+    assert container["user"] == "1000:1000"
+    host = container["host_config"]
+    assert (host["network_mode"], host["mem_limit"]) == ("etl", 2_000_000_000)
+    assert [(m["Type"], m["Source"], m["Target"], m["ReadOnly"]) for m in host["mounts"]] == [
+        ("bind", "/srv/data", "/data", False),
+        ("bind", "/etc/certs", "/certs", True),
+    ]
+    assert done["removed"] == ["1", True]
+    assert CANARY not in done["log"]
+
+
+def test_a_container_that_fails_says_why(inside: Inside, everything: Path, tmp_path: Path) -> None:
+    export(everything, tmp_path / "out", "docker")
+    failed = {"event": "failed", "error": "no such table", "retryable": False}
+    run = SCHEDULED | {"lines": [json.dumps(failed) + "\n"], "code": 1}
+    done = inside("docker", tmp_path / "out", "everything", "load", json.dumps(run))
+    assert done["raised"] == ["AirflowFailException", "no such table"]
+
+
 def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_says(
     inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
