@@ -149,6 +149,40 @@ def test_everything_in_a_plan_arrives(
         assert images == tuple(f"docker.io/acme/all{step}:latest" for step in ("", "-transform", "-api"))
 
 
+def test_a_container_has_what_the_project_says_and_tells_its_numbers(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out", "docker")
+    lines = [json.dumps(RESULT)[:20], json.dumps(RESULT)[20:] + "\n"]
+    run = SCHEDULED | {"lines": lines, "code": 0}
+    env = {"AIRFLOW_CONN_X": f"postgres://me:{CANARY}@db/sales"}
+    done = inside("docker", tmp_path / "out", "everything", "load", json.dumps(run), env=env)
+    container = done["container"]
+    assert done["raised"] is None
+    assert done["result"]["rows_written"] == 1300
+    assert container["image"] == "docker.io/acme/all:latest"
+    assert container["command"] == ["windlass", "exec", "everything", "load"]
+    assert container["environment"]["WINDLASS_WORKSPACE"] == "/data"
+    assert container["environment"]["WINDLASS_CONN_X"] == env["AIRFLOW_CONN_X"]
+    assert container["user"] == "1000:1000"
+    host = container["host_config"]
+    assert (host["network_mode"], host["mem_limit"]) == ("etl", 2_000_000_000)
+    assert [(m["Type"], m["Source"], m["Target"], m["ReadOnly"]) for m in host["mounts"]] == [
+        ("bind", "/srv/data", "/data", False),
+        ("bind", "/etc/certs", "/certs", True),
+    ]
+    assert done["removed"] == ["1", True]
+    assert CANARY not in done["log"]
+
+
+def test_a_container_that_fails_says_why(inside: Inside, everything: Path, tmp_path: Path) -> None:
+    export(everything, tmp_path / "out", "docker")
+    failed = {"event": "failed", "error": "no such table", "retryable": False}
+    run = SCHEDULED | {"lines": [json.dumps(failed) + "\n"], "code": 1}
+    done = inside("docker", tmp_path / "out", "everything", "load", json.dumps(run))
+    assert done["raised"] == ["AirflowFailException", "no such table"]
+
+
 def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_says(
     inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
@@ -230,6 +264,18 @@ def test_a_plan_that_cannot_be_used_is_an_import_error_that_says_what_to_do(
     assert says in error
     assert "write it again with `windlass export airflow`" in error
     assert list(found["dags"]) == ["taxi"]
+
+
+def test_a_runtime_whose_provider_is_missing_is_one_import_error(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out", "docker")
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "docker.py").write_text("raise ModuleNotFoundError('docker')\n")
+    found = inside("describe", tmp_path / "out", env={"PYTHONPATH": str(tmp_path / "without")})
+    (error,) = found["errors"].values()
+    assert "runtime docker needs a package here: pip install apache-airflow-providers-docker" in error
+    assert found["dags"] == {}
 
 
 def test_a_loader_without_its_package_says_what_to_deploy(

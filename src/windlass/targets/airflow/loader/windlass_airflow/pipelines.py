@@ -41,6 +41,7 @@ def dags_of(file: Path) -> dict[str, DAG]:
     pipelines of the file down with it.
     """
     bundle = read_bundle(file)
+    maker_of(bundle["runtime"]["kind"])  # what all pipelines lack is an import error, and not one of each
     wanted = get_parsing_context().dag_id
     found = {}
     for name, plan in bundle["pipelines"].items():
