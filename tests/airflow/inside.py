@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
+import time
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -32,9 +34,14 @@ def main(action: str, folder: str, *arguments: str) -> None:
         }
     else:
         dag, task, run = arguments
-        answer = {"pod": pod, "execute": execute, "alert": alert}[action](
-            bag.dags[dag], task, json.loads(run)
-        )
+        answer = {
+            "pod": pod,
+            "execute": execute,
+            "kill": kill,
+            "alert": alert,
+            "waits": waits,
+            "docker": docker,
+        }[action](bag.dags[dag], task, json.loads(run))
     sys.stdout.write("\n" + json.dumps(answer, default=str))
 
 
@@ -116,6 +123,64 @@ def execute(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
             answer["conf"] = exc.conf  # type: ignore[attr-defined]
     extras = {asset.name: event.extra for asset, event in assets.items()}
     return {**answer, "pushed": ti.pushed, "extras": extras}
+
+
+def kill(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
+    """Execute one task, and have it killed as Airflow does once it runs."""
+
+    def end() -> None:
+        pids = Path(run["pids"])
+        while not (pids.exists() and pids.read_text().endswith("\n")):
+            time.sleep(0.05)
+        operator: Any = dag.get_task(task)
+        operator.on_kill()
+
+    threading.Thread(target=end, daemon=True).start()
+    return execute(dag, task, run)
+
+
+def waits(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
+    """How long Airflow would wait after each failed attempt."""
+    policy: Any = dag.get_task(task).retry_policy
+    decisions = (policy.evaluate(ValueError("x"), number, run["max_tries"]) for number in run["attempts"])
+    return {"seconds": [decision.retry_delay.total_seconds() for decision in decisions]}
+
+
+class Engine:
+    """As much of a Docker engine's client as a task asks for; notes what it is asked."""
+
+    def __init__(self, run: dict[str, Any]) -> None:
+        self._run, self.asked = run, dict[str, Any]()
+
+    def images(self, name: str) -> list[str]:
+        return [name]
+
+    def create_host_config(self, **options: Any) -> dict[str, Any]:
+        return {name: value for name, value in options.items() if value}
+
+    def create_container(self, **options: Any) -> dict[str, str]:
+        self.asked["container"] = {name: value for name, value in options.items() if value}
+        return {"Id": "1"}
+
+    def attach(self, **_: Any) -> list[bytes]:
+        return [line.encode() for line in self._run["lines"]]
+
+    def start(self, container: str) -> None:
+        self.asked["started"] = container
+
+    def wait(self, container: str) -> dict[str, int]:
+        return {"StatusCode": self._run["code"]}
+
+    def remove_container(self, container: str, *, force: bool = False) -> None:
+        self.asked["removed"] = [container, force]
+
+
+def docker(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
+    """Execute one task on a Docker engine that is none."""
+    operator: Any = dag.get_task(task)
+    engine = Engine(run)
+    operator.hook = SimpleNamespace(api_client=engine, client_created=True)
+    return {**execute(dag, task, run), **engine.asked}
 
 
 def pod(dag: DAG, task: str, run: dict[str, Any]) -> Any:

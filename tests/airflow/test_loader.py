@@ -6,9 +6,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
@@ -18,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, missing
+from windlass.plan.model import Retry
 from windlass.targets.airflow import export
 
 EVERYTHING = ROOT / "tests" / "targets"
@@ -146,6 +149,40 @@ def test_everything_in_a_plan_arrives(
         assert images == tuple(f"docker.io/acme/all{step}:latest" for step in ("", "-transform", "-api"))
 
 
+def test_a_container_has_what_the_project_says_and_tells_its_numbers(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out", "docker")
+    lines = [json.dumps(RESULT)[:20], json.dumps(RESULT)[20:] + "\n"]
+    run = SCHEDULED | {"lines": lines, "code": 0}
+    env = {"AIRFLOW_CONN_X": f"postgres://me:{CANARY}@db/sales"}
+    done = inside("docker", tmp_path / "out", "everything", "load", json.dumps(run), env=env)
+    container = done["container"]
+    assert done["raised"] is None
+    assert done["result"]["rows_written"] == 1300
+    assert container["image"] == "docker.io/acme/all:latest"
+    assert container["command"] == ["windlass", "exec", "everything", "load"]
+    assert container["environment"]["WINDLASS_WORKSPACE"] == "/data"
+    assert container["environment"]["WINDLASS_CONN_X"] == env["AIRFLOW_CONN_X"]
+    assert container["user"] == "1000:1000"
+    host = container["host_config"]
+    assert (host["network_mode"], host["mem_limit"]) == ("etl", 2_000_000_000)
+    assert [(m["Type"], m["Source"], m["Target"], m["ReadOnly"]) for m in host["mounts"]] == [
+        ("bind", "/srv/data", "/data", False),
+        ("bind", "/etc/certs", "/certs", True),
+    ]
+    assert done["removed"] == ["1", True]
+    assert CANARY not in done["log"]
+
+
+def test_a_container_that_fails_says_why(inside: Inside, everything: Path, tmp_path: Path) -> None:
+    export(everything, tmp_path / "out", "docker")
+    failed = {"event": "failed", "error": "no such table", "retryable": False}
+    run = SCHEDULED | {"lines": [json.dumps(failed) + "\n"], "code": 1}
+    done = inside("docker", tmp_path / "out", "everything", "load", json.dumps(run))
+    assert done["raised"] == ["AirflowFailException", "no such table"]
+
+
 def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_says(
     inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
@@ -182,6 +219,20 @@ def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_sa
     assert (pod["metadata"]["namespace"], pod["spec"]["serviceAccountName"]) == ("etl", "etl")
 
 
+def test_waits_are_those_of_windlass_and_begin_again_when_a_task_is_cleared(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out")
+
+    def seconds(max_tries: int, *attempts: int) -> Any:
+        run = json.dumps({"max_tries": max_tries, "attempts": attempts})
+        return inside("waits", tmp_path / "out", "everything", "load", run)["seconds"]
+
+    retry = Retry(retries=2, delay=30.0, backoff=2.0)
+    assert seconds(2, 1, 2, 12) == [retry.delay_after(n) for n in (1, 2, 12)]
+    assert seconds(5, 4, 5) == [30.0, 60.0]  # Airflow counts on after three attempts, and allows two more
+
+
 def test_a_task_process_builds_only_its_own_dag(inside: Inside, everything: Path, tmp_path: Path) -> None:
     export(everything, tmp_path / "out")
     env = {"_AIRFLOW_PARSING_CONTEXT_DAG_ID": "follow", "_AIRFLOW_PARSING_CONTEXT_TASK_ID": "verify"}
@@ -213,6 +264,27 @@ def test_a_plan_that_cannot_be_used_is_an_import_error_that_says_what_to_do(
     assert says in error
     assert "write it again with `windlass export airflow`" in error
     assert list(found["dags"]) == ["taxi"]
+
+
+def test_a_runtime_whose_provider_is_missing_is_one_import_error(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out", "docker")
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "docker.py").write_text("raise ModuleNotFoundError('docker')\n")
+    found = inside("describe", tmp_path / "out", env={"PYTHONPATH": str(tmp_path / "without")})
+    (error,) = found["errors"].values()
+    assert "runtime docker needs a package here: pip install apache-airflow-providers-docker" in error
+    assert found["dags"] == {}
+
+
+def test_a_loader_without_its_package_says_what_to_deploy(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "dags" / "windlass_airflow")
+    (error,) = inside("describe", tmp_path / "out")["errors"].values()
+    assert "deploy the whole folder `dags`" in error
 
 
 def test_a_pipeline_that_airflow_refuses_says_so_and_harms_no_other(
@@ -309,6 +381,14 @@ def test_a_run_by_hand_has_its_own_id_for_a_key(fake: Callable[..., Any]) -> Non
         "manual__1",
         "2024-05-03T10:00:00+00:00",
     )
+    assert "WINDLASS_DATA_INTERVAL_START" not in seen
+
+
+def test_a_run_that_was_handed_its_date_is_the_run_of_that_date(fake: Callable[..., Any]) -> None:
+    run = SCHEDULED | {"run_type": "operator_triggered", "run_id": "windlass_handed_on__p.t__scheduled__x"}
+    seen = fake("load", RESULT, run=run)["env"]
+    assert seen["WINDLASS_RUN_KEY"] == seen["WINDLASS_LOGICAL_DATE"] == SCHEDULED["logical_date"]
+    assert "WINDLASS_DATA_INTERVAL_START" not in seen  # Airflow's ends where windlass's begins
 
 
 def test_a_secret_is_nowhere_in_what_a_task_leaves_behind(fake: Callable[..., Any]) -> None:
@@ -352,6 +432,62 @@ def test_a_trigger_hands_on_date_and_parameters_in_the_types_that_the_other_pipe
     by_hand = fake("next", run=MANUAL)
     assert by_hand["triggered"]["logical_date"] == "None"
     assert by_hand["triggered"]["dag_run_id"] == "windlass_triggered__everything.next__manual__1"
+
+
+SLEEPER = """\
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+with open(sys.argv[1], "w") as seen:
+    seen.write(f"{os.getpid()} {child.pid}\\n")
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def sleeper(everything: Path, tmp_path: Path) -> Path:
+    """A windlass that does nothing, for long, and has a child that does the same. Where it writes who they are."""
+    (tmp_path / "sleeper.py").write_text(SLEEPER)
+    pids = tmp_path / "pids"
+    export(everything, tmp_path / "out", command=(sys.executable, str(tmp_path / "sleeper.py"), str(pids)))
+    return pids
+
+
+def test_a_killed_task_takes_its_whole_process_group_with_it(
+    sleeper: Path, inside: Inside, tmp_path: Path
+) -> None:
+    done = inside(
+        "kill", tmp_path / "out", "everything", "load", json.dumps({**SCHEDULED, "pids": str(sleeper)})
+    )
+    assert done["raised"] == ["AirflowException", "killed by SIGTERM"]
+    assert not any(map(_runs, sleeper.read_text().split()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
+def test_a_task_ends_when_its_worker_is_killed(sleeper: Path, tmp_path: Path) -> None:
+    arguments = ("execute", str(tmp_path / "out"), "everything", "load", json.dumps(SCHEDULED))
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow"), "PYTHONWARNINGS": "ignore"}
+    command = [sys.executable, "-m", "tests.airflow.inside", *arguments]
+    worker = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    _wait_until(lambda: sleeper.exists() and sleeper.read_text().endswith("\n"))
+    task, child = sleeper.read_text().split()
+    worker.kill()
+    worker.wait()
+    _wait_until(lambda: not _runs(task))
+    os.kill(int(child), signal.SIGKILL)  # the sleeper's own: windlass would have ended it
+
+
+def _runs(pid: str) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def _wait_until(question: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not question():
+        assert time.monotonic() < deadline, "waited for too long"
+        time.sleep(0.05)
 
 
 # --- alerts -----------------------------------------------------------------------------------------

@@ -127,6 +127,9 @@ def _moment(plan: Plan, environ: Mapping[str, str], logical_date: str | None) ->
         logical, begins, ends = (parse_logical_date(text) for text in (given, start, end))
         return Moment(logical, begins, ends, scheduled=environ.get("WINDLASS_RUN_KEY") == given)
     when = parse_logical_date(given) if given else None
+    key = environ.get("WINDLASS_RUN_KEY")
+    if when and logical_date is None and key not in (None, given):  # started by hand, at that time
+        return moment_of(plan.schedule, plan.timezone, None, when)
     return moment_of(plan.schedule, plan.timezone, when, datetime.now(UTC))
 
 

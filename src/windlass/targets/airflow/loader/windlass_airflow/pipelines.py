@@ -41,6 +41,7 @@ def dags_of(file: Path) -> dict[str, DAG]:
     pipelines of the file down with it.
     """
     bundle = read_bundle(file)
+    maker_of(bundle["runtime"]["kind"])  # what all pipelines lack is an import error, and not one of each
     wanted = get_parsing_context().dag_id
     found = {}
     for name, plan in bundle["pipelines"].items():
@@ -73,12 +74,15 @@ class Broken(BaseOperator):
 
 def dag_of(plan: Json, bundle: Json, file: Path) -> DAG:
     """The DAG of one plan."""
+    schedule = _schedule(plan)
     dag = DAG(
         dag_id=plan["pipeline"],
         description=plan["description"].partition("\n")[0] or None,
         doc_md=_markdown(plan["description"]),
-        schedule=_schedule(plan),
+        schedule=schedule,
         start_date=datetime.fromisoformat(plan["start"]) if plan["start"] else None,
+        # without a schedule nothing starts by itself; paused, it would leave a run that is triggered waiting
+        is_paused_upon_creation=False if schedule is None else None,
         catchup=plan.get("catchup", False),
         max_active_runs=1 if plan["concurrency"] == "forbid" else None,
         tags=plan.get("tags", ()),

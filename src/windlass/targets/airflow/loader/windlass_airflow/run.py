@@ -30,11 +30,10 @@ def run_environment(job: Json, context: Mapping[str, Any]) -> dict[str, str]:
         "WINDLASS_SERVICES": json.dumps(_services(job, context)),
         "WINDLASS_PARAMS": json.dumps({name: context["params"].get(name) for name in job["params"]}),
     }
-    if not _is_handed_on(run):  # of those Airflow has another interval than windlass, which works it out
-        found["WINDLASS_DATA_INTERVAL_START"] = (
-            utc(run.data_interval_start) if run.data_interval_start else logical
-        )
-        found["WINDLASS_DATA_INTERVAL_END"] = utc(run.data_interval_end) if run.data_interval_end else logical
+    # a run that was handed its date has another interval in Airflow; without one, windlass works it out
+    if run.data_interval_start is not None and not _is_handed_on(run):
+        found["WINDLASS_DATA_INTERVAL_START"] = utc(run.data_interval_start)
+        found["WINDLASS_DATA_INTERVAL_END"] = utc(run.data_interval_end)
     return found
 
 

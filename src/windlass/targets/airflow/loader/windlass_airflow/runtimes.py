@@ -28,7 +28,9 @@ class Maker(Protocol):
 
 @cache
 def maker_of(runtime: str) -> Maker:
-    """What makes the operators of a runtime. Raises PlanError when its provider is not installed."""
+    """What makes the operators of a runtime. Raises PlanError when it or its provider is not there."""
+    if runtime not in _RUNTIMES:
+        raise PlanError(f"plan.json has runtime {runtime!r}, known are {', '.join(_RUNTIMES)}")
     module, provider = _RUNTIMES[runtime]
     try:
         make: Maker = import_module(f".{module}", __package__).make
