@@ -21,7 +21,9 @@ from windlass.plan.model import Destination, Partition, Source
 
 APPEND = Destination(connection="y", table="t", mode="append")
 MERGE = Destination(connection="y", table="t", mode="merge", key=("id",))
-ROWS = "CREATE TABLE t (id int, name text); INSERT INTO t SELECT i, 'n' || i FROM generate_series(1, 1000) AS i"
+ROWS = (
+    "CREATE TABLE t (id int, name text); INSERT INTO t SELECT i, 'n' || i FROM generate_series(1, 1000) AS i"
+)
 
 
 @pytest.fixture
@@ -231,10 +233,14 @@ def test_a_merge_in_parts_changes_what_differs_and_keeps_the_rest(
     pair: tuple[Database, Database], job: Callable[..., Job]
 ) -> None:
     source, target = pair
-    target.run("CREATE TABLE t (id int PRIMARY KEY, name text); INSERT INTO t VALUES (5, 'old'), (600, 'old'), (-1, 'kept')")
+    target.run(
+        "CREATE TABLE t (id int PRIMARY KEY, name text); INSERT INTO t VALUES (5, 'old'), (600, 'old'), (-1, 'kept')"
+    )
     for _ in range(2):
         assert at_once(job(MERGE), split(job(MERGE))) == []
-    assert target.rows("SELECT * FROM t WHERE id > 0 ORDER BY id") == source.rows("SELECT * FROM t ORDER BY id")
+    assert target.rows("SELECT * FROM t WHERE id > 0 ORDER BY id") == source.rows(
+        "SELECT * FROM t ORDER BY id"
+    )
     assert target.rows("SELECT name FROM t WHERE id = -1") == [("kept",)]
 
 

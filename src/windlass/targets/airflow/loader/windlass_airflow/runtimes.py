@@ -6,8 +6,6 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Protocol
 
-from airflow.sdk import BaseOperator
-
 from .bundle import Json, PlanError
 
 __all__ = ["Maker", "maker_of"]
@@ -21,9 +19,10 @@ _RUNTIMES = {
 
 
 class Maker(Protocol):
-    """Makes the operator of a task, or of one of the two that a service has: `start` and `stop`."""
+    """Makes the operator of a task; of one of the two that a service has, `start` and `stop`; or of a copy in
+    parts that which lists them, `split`, and that which is mapped over them, `part`."""
 
-    def __call__(self, role: str, job: Json, common: dict[str, Any]) -> BaseOperator: ...
+    def __call__(self, role: str, job: Json, common: dict[str, Any]) -> Any: ...
 
 
 @cache
