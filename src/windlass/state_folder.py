@@ -44,8 +44,10 @@ class RunFolder:
     def log(self, task: str, attempt: int) -> Path:
         return self.path / "logs" / f"{task}.{attempt}.jsonl"
 
-    def quarantine(self, task: str) -> Path:
-        return self.path / "quarantine" / f"{task}.ndjson"
+    def quarantine(self, task: str, part: str = "") -> Path:
+        """Where the bad rows wait; those of a part, such as `2/4`, in a file of its own."""
+        name = f"{task}.{part.replace('/', '-of-')}" if part else task
+        return self.path / "quarantine" / f"{name}.ndjson"
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,14 @@ def main(action: str, folder: str, *arguments: str) -> None:
         }
     else:
         dag, task, run = arguments
-        answer = {"pod": pod, "execute": execute, "kill": kill, "alert": alert}[action](
-            bag.dags[dag], task, json.loads(run)
-        )
+        answer = {
+            "pod": pod,
+            "execute": execute,
+            "kill": kill,
+            "alert": alert,
+            "waits": waits,
+            "docker": docker,
+        }[action](bag.dags[dag], task, json.loads(run))
     sys.stdout.write("\n" + json.dumps(answer, default=str))
 
 
@@ -71,8 +76,9 @@ def _task(task: Any) -> dict[str, Any]:
         "retries": task.retries,
         "delay": task.retry_delay.total_seconds(),
         "timeout": task.execution_timeout.total_seconds() if task.execution_timeout else None,
-        "rule": task.trigger_rule.value,
+        "rule": str(getattr(task.trigger_rule, "value", task.trigger_rule)),
         "pool": task.pool,
+        "mapped": task.is_mapped,
         "doc": task.doc_md,
         "inlets": [asset.name for asset in task.inlets],
         "outlets": [asset.name for asset in task.outlets],
@@ -92,8 +98,9 @@ class Ti:
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = value
 
-    def xcom_pull(self, task_ids: str, key: str = "return_value") -> Any:
-        return self._pulled.get(task_ids if key == "return_value" else f"{task_ids}:{key}")
+    def xcom_pull(self, task_ids: str, key: str = "return_value", *, map_indexes: int | None = None) -> Any:
+        task = task_ids if map_indexes is None else f"{task_ids}[{map_indexes}]"
+        return self._pulled.get(task if key == "return_value" else f"{task}:{key}")
 
     def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:
         if "states" not in self._run:
@@ -103,7 +110,7 @@ class Ti:
 
 def execute(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
     """Execute one task as its worker would. What it returns, pushes and raises; its log goes to stdout."""
-    operator: Any = dag.get_task(task)
+    operator: Any = _operator(dag, task, run)
     ti = Ti(run)
     assets = {asset: SimpleNamespace(extra=None) for asset in operator.outlets}
     params = {name: param.value for name, param in _params(dag).items()} | run.get("params", {})
@@ -134,11 +141,61 @@ def kill(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
     return execute(dag, task, run)
 
 
+def waits(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
+    """How long Airflow would wait after each failed attempt."""
+    policy: Any = dag.get_task(task).retry_policy
+    decisions = (policy.evaluate(ValueError("x"), number, run["max_tries"]) for number in run["attempts"])
+    return {"seconds": [decision.retry_delay.total_seconds() for decision in decisions]}
+
+
+class Engine:
+    """As much of a Docker engine's client as a task asks for; notes what it is asked."""
+
+    def __init__(self, run: dict[str, Any]) -> None:
+        self._run, self.asked = run, dict[str, Any]()
+
+    def images(self, name: str) -> list[str]:
+        return [name]
+
+    def create_host_config(self, **options: Any) -> dict[str, Any]:
+        return {name: value for name, value in options.items() if value}
+
+    def create_container(self, **options: Any) -> dict[str, str]:
+        self.asked["container"] = {name: value for name, value in options.items() if value}
+        return {"Id": "1"}
+
+    def attach(self, **_: Any) -> list[bytes]:
+        return [line.encode() for line in self._run["lines"]]
+
+    def start(self, container: str) -> None:
+        self.asked["started"] = container
+
+    def wait(self, container: str) -> dict[str, int]:
+        return {"StatusCode": self._run["code"]}
+
+    def remove_container(self, container: str, *, force: bool = False) -> None:
+        self.asked["removed"] = [container, force]
+
+
+def docker(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
+    """Execute one task on a Docker engine that is none."""
+    operator: Any = dag.get_task(task)
+    engine = Engine(run)
+    operator.hook = SimpleNamespace(api_client=engine, client_created=True)
+    return {**execute(dag, task, run), **engine.asked}
+
+
+def _operator(dag: DAG, task: str, run: dict[str, Any]) -> Any:
+    """The operator of a task; of a mapped one, that for `part` of the run."""
+    operator: Any = dag.get_task(task)
+    return operator.unmap({"part": run["part"]}) if operator.is_mapped else operator
+
+
 def pod(dag: DAG, task: str, run: dict[str, Any]) -> Any:
     """The manifest of the pod that a task would start."""
     from kubernetes.client import ApiClient
 
-    operator: Any = dag.get_task(task)
+    operator: Any = _operator(dag, task, run)
     params = {name: param.value for name, param in _params(dag).items()}
     operator.prepare({"dag_run": _dag_run(run), "ti": Ti(run), "params": params})
     operator._get_ti_pod_labels = lambda _context: {}  # they come from a real task instance

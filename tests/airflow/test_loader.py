@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, missing
+from windlass.plan.model import Retry
 from windlass.targets.airflow import export
 
 EVERYTHING = ROOT / "tests" / "targets"
@@ -148,6 +149,94 @@ def test_everything_in_a_plan_arrives(
         assert images == tuple(f"docker.io/acme/all{step}:latest" for step in ("", "-transform", "-api"))
 
 
+def test_a_container_has_what_the_project_says_and_tells_its_numbers(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out", "docker")
+    lines = [json.dumps(RESULT)[:20], json.dumps(RESULT)[20:] + "\n"]
+    run = SCHEDULED | {"lines": lines, "code": 0}
+    env = {"AIRFLOW_CONN_X": f"postgres://me:{CANARY}@db/sales"}
+    done = inside("docker", tmp_path / "out", "everything", "load", json.dumps(run), env=env)
+    container = done["container"]
+    assert done["raised"] is None
+    assert done["result"]["rows_written"] == 1300
+    assert container["image"] == "docker.io/acme/all:latest"
+    assert container["command"] == ["windlass", "exec", "everything", "load"]
+    assert container["environment"]["WINDLASS_WORKSPACE"] == "/data"
+    assert container["environment"]["WINDLASS_CONN_X"] == env["AIRFLOW_CONN_X"]
+    assert container["user"] == "1000:1000"
+    host = container["host_config"]
+    assert (host["network_mode"], host["mem_limit"]) == ("etl", 2_000_000_000)
+    assert [(m["Type"], m["Source"], m["Target"], m["ReadOnly"]) for m in host["mounts"]] == [
+        ("bind", "/srv/data", "/data", False),
+        ("bind", "/etc/certs", "/certs", True),
+    ]
+    assert done["removed"] == ["1", True]
+    assert CANARY not in done["log"]
+
+
+def test_a_container_that_fails_says_why(inside: Inside, everything: Path, tmp_path: Path) -> None:
+    export(everything, tmp_path / "out", "docker")
+    failed = {"event": "failed", "error": "no such table", "retryable": False}
+    run = SCHEDULED | {"lines": [json.dumps(failed) + "\n"], "code": 1}
+    done = inside("docker", tmp_path / "out", "everything", "load", json.dumps(run))
+    assert done["raised"] == ["AirflowFailException", "no such table"]
+
+
+PARTED = """
+pipeline: parted
+tasks:
+  first: {sql: {connection: x, statement: SELECT 1}}
+  move:
+    needs: [first]
+    trigger_rule: all_done
+    retries: 3
+    group: load
+    copy:
+      from: {connection: x, table: orders}
+      to: {connection: y, table: orders, mode: append}
+      partition: {by: id, parts: 4}
+  last: {needs: [move], sql: {connection: y, statement: SELECT 1}}
+"""
+PARTS = [{"part": f"{i}/2", "by": "id", "from": None, "to": None} for i in (1, 2)]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_parts_of_a_copy_are_mapped_and_its_own_task_waits_for_them(
+    runtime: str, inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    (everything / "pipelines" / "parted.yaml").write_text(PARTED)
+    export(everything, tmp_path / "out", runtime)
+    found = inside("describe", tmp_path / "out")
+    assert found["errors"] == {}
+    tasks = found["dags"]["parted"]["tasks"]
+    assert {name: task["needs"] for name, task in tasks.items()} == {
+        "first": [],
+        "move__split": ["first"],
+        "move__part": ["move__split"],
+        "move": ["move__part"],
+        "last": ["move"],
+    }
+    assert [tasks[name]["mapped"] for name in ("move__split", "move__part", "move")] == [False, True, False]
+    rules = {name: task["rule"] for name, task in tasks.items() if name != "last"}
+    assert rules == {
+        "first": "all_success", "move__split": "all_done", "move__part": "all_success", "move": "all_success"
+    }  # fmt: skip
+    assert {tasks[name]["group"] for name in ("move__split", "move__part", "move")} == {"load"}
+    assert (tasks["move__part"]["retries"], tasks["move__part"]["outlets"]) == (3, [])
+    assert (tasks["move"]["inlets"], tasks["move"]["outlets"]) == (["x.orders"], ["y.orders"])
+
+
+def test_a_pod_copies_the_part_that_it_is_mapped_to(inside: Inside, everything: Path, tmp_path: Path) -> None:
+    (everything / "pipelines" / "parted.yaml").write_text(PARTED)
+    export(everything, tmp_path / "out", "kubernetes")
+    run = json.dumps(SCHEDULED | {"part": PARTS[1]})
+    pod = inside("pod", tmp_path / "out", "parted", "move__part", run)
+    assert pod["spec"]["containers"][0]["args"] == [
+        *("windlass", "exec", "parted", "move", "--part", json.dumps(PARTS[1]))
+    ]
+
+
 def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_says(
     inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
@@ -184,6 +273,20 @@ def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_sa
     assert (pod["metadata"]["namespace"], pod["spec"]["serviceAccountName"]) == ("etl", "etl")
 
 
+def test_waits_are_those_of_windlass_and_begin_again_when_a_task_is_cleared(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out")
+
+    def seconds(max_tries: int, *attempts: int) -> Any:
+        run = json.dumps({"max_tries": max_tries, "attempts": attempts})
+        return inside("waits", tmp_path / "out", "everything", "load", run)["seconds"]
+
+    retry = Retry(retries=2, delay=30.0, backoff=2.0)
+    assert seconds(2, 1, 2, 12) == [retry.delay_after(n) for n in (1, 2, 12)]
+    assert seconds(5, 4, 5) == [30.0, 60.0]  # Airflow counts on after three attempts, and allows two more
+
+
 def test_a_task_process_builds_only_its_own_dag(inside: Inside, everything: Path, tmp_path: Path) -> None:
     export(everything, tmp_path / "out")
     env = {"_AIRFLOW_PARSING_CONTEXT_DAG_ID": "follow", "_AIRFLOW_PARSING_CONTEXT_TASK_ID": "verify"}
@@ -215,6 +318,18 @@ def test_a_plan_that_cannot_be_used_is_an_import_error_that_says_what_to_do(
     assert says in error
     assert "write it again with `windlass export airflow`" in error
     assert list(found["dags"]) == ["taxi"]
+
+
+def test_a_runtime_whose_provider_is_missing_is_one_import_error(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    export(everything, tmp_path / "out", "docker")
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "docker.py").write_text("raise ModuleNotFoundError('docker')\n")
+    found = inside("describe", tmp_path / "out", env={"PYTHONPATH": str(tmp_path / "without")})
+    (error,) = found["errors"].values()
+    assert "runtime docker needs a package here: pip install apache-airflow-providers-docker" in error
+    assert found["dags"] == {}
 
 
 def test_a_loader_without_its_package_says_what_to_deploy(
@@ -257,11 +372,19 @@ def fake(everything: Path, tmp_path: Path, inside: Inside) -> Callable[..., Any]
     """Executes a task of the everything project, with a windlass that says what it is told to."""
     (tmp_path / "fake.py").write_text(FAKE)
     script = tmp_path / "script.json"
+    (everything / "pipelines" / "parted.yaml").write_text(PARTED)
     export(everything, tmp_path / "out", command=(sys.executable, str(tmp_path / "fake.py"), str(script)))
 
-    def run(task: str, *lines: object, code: int = 0, run: dict[str, Any] = SCHEDULED, **env: str) -> Any:
+    def run(
+        task: str,
+        *lines: object,
+        code: int = 0,
+        run: dict[str, Any] = SCHEDULED,
+        pipeline: str = "everything",
+        **env: str,
+    ) -> Any:
         script.write_text(json.dumps({"lines": lines, "code": code}))
-        answer = inside("execute", tmp_path / "out", "everything", task, json.dumps(run), env=env)
+        answer = inside("execute", tmp_path / "out", pipeline, task, json.dumps(run), env=env)
         seen = tmp_path / "script.json.seen"
         return answer | (json.loads(seen.read_text()) if seen.exists() else {})
 
@@ -429,6 +552,20 @@ def _wait_until(question: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def test_the_parts_of_a_copy_are_listed_copied_and_added_up(
+    everything: Path, fake: Callable[..., Any]
+) -> None:
+    listed = fake("move__split", {**RESULT, "detail": {"parts": PARTS}}, pipeline="parted")
+    assert (listed["result"], listed["argv"][-1]) == (PARTS, "--parts")
+    copied = fake("move__part", RESULT, pipeline="parted", run=SCHEDULED | {"part": PARTS[1]})
+    assert copied["argv"][-2:] == ["--part", json.dumps(PARTS[1])]
+    done = fake("move", pipeline="parted", run=SCHEDULED | {"xcoms": {"move__part": [copied["result"]] * 2}})
+    numbers = {"rows_read": 2600, "rows_written": 2600, "bytes": 10}
+    assert done["result"] == {**numbers, "path": "copy-binary"}
+    assert done["extras"] == {"y.orders": numbers}
+    assert "2 parts done: 2,600 rows read" in done["log"]
+
+
 # --- alerts -----------------------------------------------------------------------------------------
 
 
@@ -458,8 +595,14 @@ def test_a_failed_run_is_told_once_with_every_task_that_failed(
     address, posted = slack
     export(everything, tmp_path / "out")
     run = SCHEDULED | {
-        "states": {"fetch": "success", "load": "failed", "next": "failed", "publish": "upstream_failed"},
-        "xcoms": {"load:error": "no such table"},
+        "states": {
+            "fetch": "success",
+            "load": "failed",
+            "move__part_3": "failed",
+            "next": "failed",
+            "publish": "upstream_failed",
+        },
+        "xcoms": {"load:error": "no such table", "move__part[3]:error": "no such column"},
     }
     done = inside(
         "alert", tmp_path / "out", "everything", "load", json.dumps(run), env={"AIRFLOW_CONN_SLACK": address}
@@ -469,6 +612,7 @@ def test_a_failed_run_is_told_once_with_every_task_that_failed(
         ":red_circle: *everything* failed (all)\n"
         "run `scheduled__2024-05-01T02:15:00+00:00`, logical date 2024-05-01T02:15:00+00:00\n"
         "• *load*: no such table\n"
+        "• *move__part_3*: no such column\n"
         "• *next*: see its log"
     )
     assert message["blocks"][0]["text"]["text"] == message["text"]

@@ -192,7 +192,7 @@ def test_a_task_that_fails_gives_exit_code_1_and_says_how_to_go_on(project: Proj
         ("run --params-json [1] two", "expected a JSON object"),
         ("run --resume nope", "there is no run 'nope'"),
         ("exec two nope", "has no task 'nope'"),
-        ("exec two greet", "is a run task"),
+        ("exec two greet --start", "--start and --stop are for services, and 'greet' is a run task"),
         ("graph two --format png", "is not one of"),
         ("report nope", "there is no run"),
         ("connections test nope", "there is no connection 'nope'"),

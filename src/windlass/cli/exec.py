@@ -39,6 +39,10 @@ __all__ = ["exec_command"]
 )
 @click.option("--stop", is_flag=True, help="Of a service: stop the one that --start left running.")
 @click.option(
+    "--parts", is_flag=True, help="Of a copy with `partition`: copy nothing, list parts for a task each."
+)
+@click.option("--part", metavar="JSON", help="Copy only this part, one of those that --parts has listed.")
+@click.option(
     "--settle", hidden=True, help="Copy nothing: say whether one of these load ids (a,b,c) committed."
 )
 @memory_option
@@ -52,7 +56,9 @@ def exec_command(
     logical_date: str | None,
     settle: str | None,
     memory: str | None,
+    part: str | None,
     *,
+    parts: bool,
     force: bool,
     start: bool,
     stop: bool,
@@ -62,12 +68,13 @@ def exec_command(
     Who it is part of comes from the environment: WINDLASS_RUN_ID, WINDLASS_LOGICAL_DATE,
     WINDLASS_WORKSPACE, WINDLASS_PARAMS, WINDLASS_CONN_<NAME>. There are no dev services here.
     """
+    from windlass.engine.ledger import part_from_json
     from windlass.tasks.executing import context_of, execute_task
 
     project = app.project
     check_memory(memory)
-    if start and stop:
-        raise UsageError("--start and --stop exclude each other")
+    if sum((start, stop, parts, part is not None)) > 1:
+        raise UsageError("--start, --stop, --parts and --part exclude each other")
     _log_to_stdout()
     signal.signal(signal.SIGTERM, _stop)
     plan = _plan(project, pipeline, plan_file, parse_params(params))
@@ -79,7 +86,16 @@ def exec_command(
             else:
                 loads = settle.split(",") if settle else ()
                 result = execute_task(
-                    plan, task, project, os.environ, logical_date, memory=memory, force=force, settle=loads
+                    plan,
+                    task,
+                    project,
+                    os.environ,
+                    logical_date,
+                    memory=memory,
+                    force=force,
+                    settle=loads,
+                    split=parts,
+                    part=part_from_json(part) if part is not None else None,
                 )
         except Exception as exc:
             if app.debug:

@@ -45,13 +45,17 @@ def airflow_command(
 
     Airflow's machines need no windlass to show the DAGs. Where tasks are processes, the workers need it.
     """
-    from windlass.targets.airflow import export
+    from windlass.targets.airflow import export, needs_of
 
     project = app.project
     written = export(project, out or project, runtime, project_path=project_path)
+    needed = needs_of(written[-1].read_bytes())
     if as_json:
-        click.echo(json.dumps({"written": [str(file) for file in written]}))
+        click.echo(json.dumps({"written": [str(file) for file in written], "needs": needed}, indent=2))
         return 0
-    for file in written:
-        click.echo(f"wrote {file}")
+    click.echo(f"wrote {written[-1].parent} with {', '.join(needed['pipelines']) or 'no pipeline'}")
+    for name, kind in needed["connections"].items():
+        click.echo(f"  Airflow needs connection {name} ({kind})")
+    for name, slots in needed["pools"].items():
+        click.echo(f"  Airflow needs pool {name} ({slots} slots)")
     return 0

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from windlass.errors import FatalError, RetryableError, WindlassError
 
@@ -32,11 +32,14 @@ __all__ = [
     "LedgerEntry",
     "Meter",
     "MisfitError",
+    "Part",
+    "PartedDestination",
     "Reason",
     "RowFault",
     "Rows",
     "Shortcut",
     "Source",
+    "Splittable",
     "SqlResult",
     "Trust",
 ]
@@ -201,6 +204,20 @@ class Counts:
         self.__dict__.update(Counts().__dict__)
 
 
+@dataclass(frozen=True)
+class Part:
+    """The rows of a source whose column `by` is in a range: from `low` on, and below `high`.
+
+    The first part has no `low` and takes NULL, too; the last has no `high`. So every row is in exactly one
+    part, whatever arrives after the bounds were found. Without a name it is the whole source.
+    """
+
+    name: str = ""
+    by: str = ""
+    low: str | None = None
+    high: str | None = None
+
+
 class Source(Protocol):
     """Where rows come from."""
 
@@ -250,6 +267,25 @@ class Source(Protocol):
         """Whether reading once more, in another way, may get past this error."""
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Splittable(Protocol):
+    """A source that can be read in parts, each in a transaction of its own."""
+
+    def split(self, by: str, parts: int) -> list[Part]:
+        """Parts of about the same range of the column; the whole when it has no values to go by."""
+
+    def take_part(self, part: Part) -> None:
+        """Keep only the rows of that part."""
+
+
+@runtime_checkable
+class PartedDestination(Protocol):
+    """A destination into which the parts of one load can be written at the same time."""
+
+    def find(self, entry: LedgerEntry) -> LedgerEntry | None:
+        """The ledger's entry for the same load as this one, which need not be the load that was begun."""
 
 
 class RowFault(NamedTuple):

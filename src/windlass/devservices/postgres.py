@@ -81,7 +81,7 @@ def start(service: Service) -> Address:
     if has_launcher(service):
         if not initialised:
             message = f"the init files of {service.name!r} have changed while another run uses it"
-            raise RetryableError(message, hint="wait for that run to end")
+            raise RetryableError(message, hint="wait for that run to end, or stop it (`windlass down`)")
     else:
         _end_orphan(server)
         if not initialised:

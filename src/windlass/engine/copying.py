@@ -23,6 +23,7 @@ from windlass.engine.ledger import new_entry, refuse_other_input, with_counts
 from windlass.engine.outputs import outputs_of
 from windlass.engine.quarantine import Quarantine
 from windlass.engine.rows import RowStream
+from windlass.engine.splitting import refuse_other_split, take_part
 from windlass.errors import FatalError, RetryableError, WindlassError
 
 __all__ = ["copy"]
@@ -35,9 +36,11 @@ def copy(job: Job) -> CopyResult:
         entry = new_entry(job, source)
         try:
             earlier = destination.begin(entry)
-            if earlier is not None and job.copy.destination.mode == "append" and not job.force:
-                refuse_other_input(earlier, entry)
-                return _already_done(earlier)
+            if job.copy.destination.mode == "append" and not job.force:
+                if earlier is not None:
+                    refuse_other_input(earlier, entry)
+                    return _already_done(earlier)
+                refuse_other_split(job, destination, entry)
             return _load(job, source, destination, entry)
         except RetryableError as exc:
             raise destination.explain(exc) from exc
@@ -77,6 +80,7 @@ def _restrict(
     job: Job, source: Source, destination: Destination, entry: LedgerEntry, scratch: Scratch | None
 ) -> None:
     """Keep of the source only what this load is about."""
+    take_part(job, source)
     if job.copy.destination.mode == "delete_insert" and source.filters_interval:
         source.slice(str(job.copy.destination.interval), _interval(job))
     if job.copy.cursor is not None:

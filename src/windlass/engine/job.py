@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from windlass.connections import Address
-from windlass.connectors.protocol import BadRow, Counts, Meter
+from windlass.connectors.protocol import BadRow, Counts, Meter, Part
 from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.plan.model import Copy
 
@@ -79,6 +79,9 @@ class Job:
 
     input: str | None = None
     """What identifies the input, where its source's own fingerprint does not."""
+
+    part: Part | None = None
+    """What of the source this load is about, if it is a part; `identity.part` is then its name."""
 
     force: bool = False
     meter: Meter = _ignore

@@ -11,11 +11,11 @@ import json
 from dataclasses import replace
 
 from windlass import __version__
-from windlass.connectors.protocol import Counts, LedgerEntry, Source
+from windlass.connectors.protocol import Counts, LedgerEntry, Part, Source
 from windlass.engine.job import Job
-from windlass.errors import FatalError
+from windlass.errors import FatalError, UsageError
 
-__all__ = ["identified", "new_entry", "refuse_other_input", "with_counts"]
+__all__ = ["identified", "new_entry", "part_from_json", "part_to_json", "refuse_other_input", "with_counts"]
 
 
 def identified(job: Job) -> LedgerEntry:
@@ -63,12 +63,32 @@ def refuse_other_input(earlier: LedgerEntry, entry: LedgerEntry) -> None:
         )
 
 
+def part_to_json(part: Part) -> dict[str, str | None]:
+    """What a part is, as schedulers hand it on and the ledger keeps it."""
+    return {"part": part.name, "by": part.by, "from": part.low, "to": part.high}
+
+
+def part_from_json(text: str) -> Part:
+    """The part that `part_to_json` wrote. Raises UsageError."""
+    try:
+        value = json.loads(text)
+        name, by, low, high = (value[key] for key in ("part", "by", "from", "to"))
+    except (ValueError, TypeError, KeyError):
+        name = by = low = high = None
+    is_bound = all(bound is None or isinstance(bound, str) for bound in (low, high))
+    if not (isinstance(name, str) and isinstance(by, str) and is_bound):
+        raise UsageError("this is no part: expected one of those that --parts lists, as JSON")
+    return Part(name, by, low, high)
+
+
 def _digest(job: Job, source: Source) -> str:
     """What identifies the input: where it is read from, and what is taken of it."""
     copy = job.copy
-    what = {
+    what: dict[str, object] = {
         "source": job.input or source.fingerprint(),
         "select": [(column.name, column.source, column.type) for column in copy.select],
         "cursor": copy.cursor,
     }
+    if job.part is not None and job.part.name:
+        what["part"] = part_to_json(job.part)
     return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:32]

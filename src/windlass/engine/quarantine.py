@@ -103,7 +103,8 @@ class Quarantine:
 
     def _id(self, row: BadRow) -> str:
         """The same for the same row of the same load, however often it is tried."""
-        load = (self.identity.pipeline, self.identity.task, self.identity.run_key)
+        load: tuple[str, ...] = (self.identity.pipeline, self.identity.task, self.identity.run_key)
+        load += (self.identity.part,) if self.identity.part else ()
         text = repr((load, row.source, row.ordinal, row.offset, row.line, row.column, row.raw))
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 

@@ -11,6 +11,7 @@ from windlass.plan import model
 from windlass.plan.actions import action_of
 from windlass.plan.assets import with_assets
 from windlass.plan.graph import Cycle, order
+from windlass.plan.mapping import with_mapping
 from windlass.plan.params import with_overrides
 from windlass.plan.schedule import check_schedule, check_timezone
 from windlass.plan.templates import Names, TemplateError, Uses, evaluate
@@ -153,7 +154,7 @@ class _Compiler:
             pool=self._pool(name, task),
             inlets=self._assets(name, "inlets", task.inlets, uses),
             outlets=self._assets(name, "outlets", task.outlets, uses),
-            action=action,
+            action=with_mapping(action, self.connections),
         )
 
     def _group(self, name: str, task: SpecTask) -> str | None:

@@ -130,6 +130,8 @@ class QuarantineTo:
 class Partition:
     by: str = "ctid"
     parts: int = 2
+    mapped: bool = False
+    """Each part can be a load of its own, so that a scheduler makes a task of it (`plan/mapping.py`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

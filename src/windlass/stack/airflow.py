@@ -13,7 +13,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from importlib.metadata import version
 
 from windlass.connections import Address
@@ -74,15 +73,19 @@ class Airflow:
         return self._component("dag-processor", "dag-processor", job="dag_processor")
 
     def triggerer(self) -> Component:
-        """For deferred tasks; none of ours defers, but Airflow's page calls a missing one unhealthy."""
-        return self._component("triggerer", "triggerer", "--skip-serve-logs", job="triggerer")
+        """For deferred tasks; none of ours defers, but Airflow's page calls a missing one unhealthy.
+
+        On SIGTERM it waits for its own child, which the same signal has stopped already, until it is killed.
+        """
+        component = self._component("triggerer", "triggerer", "--skip-serve-logs", job="triggerer")
+        return replace(component, stop_signal="SIGKILL")
 
     def scheduler(self) -> Component:
         return self._component("scheduler", "scheduler", "--skip-serve-logs", job="scheduler")
 
-    def _component(self, name: str, *command: str, job: str | None = None, address: str = "") -> Component:
-        def is_healthy(job: str, since: datetime) -> bool:
-            return self.api.beats(job, since)
+    def _component(self, name: str, *command: str, job: str = "", address: str = "") -> Component:
+        def is_healthy(since: datetime) -> bool:
+            return not job or self.api.beats(job, since)
 
         return Component(
             name=name,
@@ -91,7 +94,7 @@ class Airflow:
             folder=self._layout.airflow,
             log=self._layout.logs / f"{name}.log",
             address=address,
-            **({"is_healthy": partial(is_healthy, job)} if job else {}),
+            is_healthy=is_healthy,
         )
 
     @staticmethod

@@ -26,6 +26,7 @@ class Component:
     folder: Path
     log: Path
     address: str = ""
+    stop_signal: str = "SIGTERM"
     is_healthy: Callable[[datetime], bool] = lambda _: True
     """Whether it answers; given when it was started, to tell its own signs of life from those of before."""
 
@@ -33,7 +34,12 @@ class Component:
         """Start it under the launcher. It ends, at the latest, when nobody holds the lock any more."""
         with self.log.open("ab") as log:
             process = launch(
-                self.command, wanted, environment=self.environment, folder=self.folder, output=log
+                self.command,
+                wanted,
+                stop_signal=self.stop_signal,
+                environment=self.environment,
+                folder=self.folder,
+                output=log,
             )
         return Started(self, process)
 

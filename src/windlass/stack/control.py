@@ -74,8 +74,8 @@ def _followed(supervisor: subprocess.Popen[bytes], layout: Layout, observer: Obs
 
 
 def _failure(stack: Stack, code: int, log: Path) -> WindlassError:
-    said = log.read_text(errors="replace").strip().splitlines()[-8:]
-    failure = WindlassError(stack.failure or "\n".join(["the supervisor ended:", *said]))
+    said = log.read_text(errors="replace").strip()
+    failure = WindlassError(stack.failure or said.removeprefix("error: ") or "the supervisor was killed")
     with suppress(ValueError):
         failure.exit_code = ExitCode(code)
     return failure

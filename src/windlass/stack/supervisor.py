@@ -81,6 +81,7 @@ class Supervisor:
                 stopped = isinstance(exc, StoppedError)
                 self._stack.failure = None if stopped else str(exc)
                 self._become("stopping" if stopped else "failed")
+                self._observer.say("stopping")
                 raise
             finally:
                 self._stop()
@@ -186,7 +187,8 @@ class Supervisor:
         except WindlassError as exc:
             self._stack.problems = str(exc)
             self._save()
-            kept = "the last good plan stays in use" if isinstance(exc, SpecError) else "not taken over"
+            broken = isinstance(exc, SpecError)
+            kept = "the last good plan stays in use" if broken else "the connections are as they were before"
             self._observer.say(f"{exc}\n{kept}", warning=True)
             return
         self._stack.problems = None

@@ -13,7 +13,7 @@ from windlass.errors import UsageError
 from windlass.plan.model import Check, Copy, Download, Plan, Run, Sql, Task
 from windlass.tasks.context import Context, TaskResult
 
-__all__ = ["Context", "TaskResult", "execute", "settle_task"]
+__all__ = ["Context", "TaskResult", "execute", "settle_task", "split_task"]
 
 
 def execute(plan: Plan, task: Task, context: Context) -> TaskResult:
@@ -46,9 +46,20 @@ def execute(plan: Plan, task: Task, context: Context) -> TaskResult:
 
 def settle_task(plan: Plan, task: Task, context: Context, loads: Sequence[str]) -> TaskResult:
     """The result of a task whose attempts, of these load ids, were killed. Raises WindlassError if there is none."""
-    action = context.rendered(task.action)
-    if not isinstance(action, Copy):
-        raise UsageError(f"{task.name!r} is a {task.kind} task, and only a copy has a ledger to ask")
     from windlass.tasks.copy import settle_copy
 
-    return settle_copy(plan, task.name, action, context, loads)
+    return settle_copy(plan, task.name, _copy_of(task, context), context, loads)
+
+
+def split_task(plan: Plan, task: Task, context: Context) -> TaskResult:
+    """The parts of a task, in the `detail` of the result. Raises WindlassError if it has none."""
+    from windlass.tasks.copy import split_copy
+
+    return split_copy(plan, task.name, _copy_of(task, context), context)
+
+
+def _copy_of(task: Task, context: Context) -> Copy:
+    action = context.rendered(task.action)
+    if not isinstance(action, Copy):
+        raise UsageError(f"{task.name!r} is a {task.kind} task, and only a copy has parts and a ledger")
+    return action

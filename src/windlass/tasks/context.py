@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from windlass.connections import Address, places, resolve
+from windlass.connectors.protocol import Part
 from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.engine import Workspace
 from windlass.errors import FatalError
@@ -55,6 +56,9 @@ class Context:
 
     memory: int = DEFAULT_MEMORY
     force: bool = False
+    part: Part | None = None
+    """What of a copy this attempt is about, if it is a part."""
+
     load_id: str | None = None
     """What whoever started this attempt calls it, to find it in the ledger afterwards."""
 

@@ -14,11 +14,14 @@ from windlass.connectors.protocol import Meter
 from windlass.connectors.temporary import TemporaryFolder
 from windlass.engine import CopyResult, Identity, Job
 from windlass.engine.copying import copy
+from windlass.engine.ledger import part_to_json
 from windlass.engine.settling import settle
+from windlass.engine.splitting import split
+from windlass.errors import UsageError
 from windlass.plan.model import Copy, Destination, Plan, QuarantineTo, SelectColumn, Source
 from windlass.tasks.context import Context, TaskResult
 
-__all__ = ["copy_result", "run_copy", "settle_copy"]
+__all__ = ["copy_result", "run_copy", "settle_copy", "split_copy"]
 
 _QUARANTINE_COLUMNS = {
     "line": "bigint",
@@ -41,7 +44,10 @@ def settle_copy(plan: Plan, task: str, action: Copy, context: Context, loads: Se
 
 
 def _job(plan: Plan, task: str, action: Copy, context: Context) -> Job:
-    identity = Identity(plan.pipeline, task, context.run_id, context.run_key)
+    part = context.part
+    identity = Identity(plan.pipeline, task, context.run_id, context.run_key, part.name if part else "")
+    if part is not None and part.name:
+        action = replace(_mapped(task, action), partition=None)
     if context.load_id:
         identity = replace(identity, load_id=context.load_id)
     job = Job(
@@ -53,12 +59,26 @@ def _job(plan: Plan, task: str, action: Copy, context: Context) -> Job:
         memory=context.memory,
         scratch_folder=context.scratch_folder,
         quarantine_file=context.quarantine_file,
+        part=part,
         force=context.force,
         meter=_meter(action, context),
     )
     if action.quarantine is not None:
         job = replace(job, deliver=lambda file: _deliver(file, job, action.quarantine))
     return job
+
+
+def split_copy(plan: Plan, task: str, action: Copy, context: Context) -> TaskResult:
+    """The parts of a copy, which are then copied by a task each. Raises WindlassError."""
+    parts = split(_job(plan, task, _mapped(task, action), context))
+    return TaskResult(detail={"parts": [part_to_json(part) for part in parts]})
+
+
+def _mapped(task: str, action: Copy) -> Copy:
+    if action.partition is None or not action.partition.mapped:
+        hint = "see `partition` in docs/guides/copying.md"
+        raise UsageError(f"the parts of {task!r} cannot be loads of their own", hint=hint)
+    return action
 
 
 def copy_result(result: CopyResult) -> TaskResult:
@@ -111,7 +131,7 @@ def _deliver(file: Path, job: Job, to: QuarantineTo | None) -> None:
             select=columns,
         )
         identity = replace(job.identity, task=f"{job.identity.task}.quarantine")
-        copy(replace(job, copy=rows, identity=identity, quarantine_file=None, deliver=None))
+        copy(replace(job, copy=rows, identity=identity, part=None, quarantine_file=None, deliver=None))
 
 
 def _without_nul(file: Path, folder: Path) -> Path:

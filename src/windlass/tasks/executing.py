@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from windlass import logs
+from windlass.connectors.protocol import Part
 from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.engine import Workspace
 from windlass.errors import UsageError, did_you_mean
@@ -20,7 +21,7 @@ from windlass.plan.model import Plan, Task
 from windlass.plan.schedule import Moment, moment_of, parse_logical_date
 from windlass.plan.templates import variables
 from windlass.state_folder import StateFolder
-from windlass.tasks import Context, TaskResult, execute, settle_task
+from windlass.tasks import Context, TaskResult, execute, settle_task, split_task
 from windlass.tasks.context import output_paths, render_strings
 from windlass.units import parse_size
 
@@ -39,10 +40,13 @@ def execute_task(
     memory: str | None = None,
     force: bool = False,
     settle: Sequence[str] = (),
+    split: bool = False,
+    part: Part | None = None,
 ) -> TaskResult:
-    """Execute the task of that name. Raises WindlassError.
+    """Execute the task of that name, or one part of it. Raises WindlassError.
 
-    With `settle`, copy nothing, but say what became of the attempts that had these load ids.
+    With `settle`, copy nothing, but say what became of the attempts that had these load ids. With `split`,
+    copy nothing, but say which parts it has.
     """
     task = task_of(plan, name)
     if task.kind == "trigger":
@@ -50,7 +54,9 @@ def execute_task(
         raise UsageError(f"{name!r} runs another pipeline, which is more than a task", hint=hint)
     if task.kind == "service":
         raise UsageError(f"{name!r} is a service", hint="say --start or --stop")
-    context = context_of(plan, name, project, environ, logical_date, memory=memory, force=force)
+    context = context_of(plan, name, project, environ, logical_date, memory=memory, force=force, part=part)
+    if split:
+        return split_task(plan, task, context)
     if settle:
         return settle_task(plan, task, context, settle)
     return execute(plan, task, context)
@@ -73,6 +79,7 @@ def context_of(
     *,
     memory: str | None = None,
     force: bool = False,
+    part: Part | None = None,
 ) -> Context:
     """What the task finds around it. Raises UsageError for what makes no sense."""
     moment = _moment(plan, environ, logical_date)
@@ -100,11 +107,12 @@ def context_of(
         workspace=Workspace(Path(environ.get("WINDLASS_WORKSPACE") or project), project),
         connections=plan.connections,
         folder=state.run(run_id),
-        quarantine_file=state.run(run_id).quarantine(task),
+        quarantine_file=state.run(run_id).quarantine(task, part.name if part else ""),
         scratch_folder=state.scratch,
         environments=state.environments,
         memory=_bytes(memory or environ.get("WINDLASS_MEMORY")),
         force=force,
+        part=part,
         load_id=environ.get("WINDLASS_LOAD_ID"),
         progress=_Progress(),
         output=_print,

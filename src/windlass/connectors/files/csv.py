@@ -28,8 +28,9 @@ from windlass.connectors.files.quoting import (
     line_end_of,
     unterminated,
 )
-from windlass.connectors.protocol import BadRow, Column, Interval, MisfitError, Reason, RowFault
-from windlass.connectors.scratch import Scratch, identifier, literal
+from windlass.connectors.files.source import FileSource
+from windlass.connectors.protocol import BadRow, Column, MisfitError, Reason, RowFault
+from windlass.connectors.scratch import Scratch, literal
 from windlass.errors import FatalError, WindlassError, did_you_mean
 from windlass.plan.model import Source
 
@@ -52,16 +53,12 @@ _REASONS = {
 }
 
 
-class CsvSource:
+class CsvSource(FileSource):
     """One or more CSV files with the same columns. Implements `Source`."""
 
-    rereadable = True
-    filters_interval = False
-
     def __init__(self, files: InputFiles, end: Source) -> None:
-        self.name = files.written
-        self.cursor: str | None = None
-        self._files, self._declared, self._null = files, end.columns, end.csv.null
+        super().__init__(files)
+        self._declared, self._null = end.columns, end.csv.null
         self._paths = list(files.paths)
         self._originals = {str(path): path for path in files.paths}
         self._origins: dict[str, Origins] = {}
@@ -72,33 +69,16 @@ class CsvSource:
         self._longest_line = _LONGEST_LINE
         self._rejects = ""
         self._bad: list[BadRow] = []
-        self._filter = ""
         self._prepared = self._line_ends_rewritten = False
         self._in_one_piece = False
         self._look: LineEndsInQuotes | None = None
         self._odd: list[Path] = []
 
-    def close(self) -> None:
-        return
-
-    def fingerprint(self) -> dict[str, object]:
-        return self._files.fingerprint()
-
-    def slice(self, column: str, interval: Interval) -> None:
-        raise FatalError("a file cannot be sliced")
-
     def advance(self, cursor: str, last: str | None, scratch: Scratch | None) -> None:
         assert scratch is not None
         self._prepare(scratch)
         self._finish_look()
-        types = {column.name: column.guess or "VARCHAR" for column in self.columns(scratch, infer=True)}
-        if cursor not in types:
-            raise FatalError(f"{self.name} has no column {cursor!r}", hint=did_you_mean(cursor, types))
-        value = f"TRY_CAST({identifier(cursor)} AS {types[cursor]})"
-        highest = scratch.value(f"SELECT CAST(max({value}) AS VARCHAR) FROM {self.relation(scratch)}")
-        self.cursor = highest or last
-        if last is not None:
-            self._filter = f" WHERE {value} > CAST({literal(last)} AS {types[cursor]})"
+        super().advance(cursor, last, scratch)
 
     def columns(self, scratch: Scratch, *, infer: bool) -> list[Column]:
         self._prepare(scratch)

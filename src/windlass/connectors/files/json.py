@@ -21,10 +21,11 @@ from windlass.connectors.files.formats import compression_of
 from windlass.connectors.files.gathering import Content, are_many_small, gather
 from windlass.connectors.files.infer import infer_types
 from windlass.connectors.files.paths import InputFiles, check_whole, open_bytes, unpack_bz2
+from windlass.connectors.files.source import FileSource
 from windlass.connectors.json_digits import MANY_DIGITS, loses_digits
-from windlass.connectors.protocol import BadRow, Column, Interval, Reason, RowFault
+from windlass.connectors.protocol import BadRow, Column, Reason, RowFault
 from windlass.connectors.scratch import Scratch, identifier, literal
-from windlass.errors import FatalError, WindlassError, did_you_mean
+from windlass.errors import FatalError, WindlassError
 
 __all__ = ["JsonSource"]
 
@@ -36,42 +37,16 @@ _LARGEST_MENDED = 64 << 20
 RECORD = '"__windlass_json"'
 
 
-class JsonSource:
+class JsonSource(FileSource):
     """One or more JSON files. Implements `Source`."""
 
-    rereadable = True
-    filters_interval = False
-
     def __init__(self, files: InputFiles) -> None:
-        self.name = files.written
-        self.cursor: str | None = None
-        self._files = files
+        super().__init__(files)
         self._paths: list[Path] | None = None
         self._digits = False
         self._layout = _layout(files)
         self._columns: list[Column] | None = None
         self._longest = min(_LARGE_RECORD, max(path.stat().st_size for path in files.paths) + _HEAD)
-        self._filter = ""
-
-    def close(self) -> None:
-        return
-
-    def fingerprint(self) -> dict[str, object]:
-        return self._files.fingerprint()
-
-    def slice(self, column: str, interval: Interval) -> None:
-        raise FatalError("a file cannot be sliced")
-
-    def advance(self, cursor: str, last: str | None, scratch: Scratch | None) -> None:
-        assert scratch is not None
-        types = {column.name: column.guess or column.type for column in self.columns(scratch, infer=True)}
-        if cursor not in types:
-            raise FatalError(f"{self.name} has no field {cursor!r}", hint=did_you_mean(cursor, types))
-        value = f"TRY_CAST({identifier(cursor)} AS {types[cursor]})"
-        highest = scratch.value(f"SELECT CAST(max({value}) AS VARCHAR) FROM {self.relation(scratch)}")
-        self.cursor = highest or last
-        if last is not None:
-            self._filter = f" WHERE {value} > CAST({literal(last)} AS {types[cursor]})"
 
     def columns(self, scratch: Scratch, *, infer: bool) -> list[Column]:
         if self._columns is None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from windlass.connectors.files.gathering import are_many_small
 from windlass.connectors.files.paths import InputFiles
-from windlass.connectors.protocol import Column, Interval
-from windlass.connectors.scratch import Scratch, identifier, literal
+from windlass.connectors.files.source import FileSource
+from windlass.connectors.protocol import Column
+from windlass.connectors.scratch import Scratch, literal
 from windlass.connectors.typed import TypedSource
-from windlass.errors import FatalError, did_you_mean
 
 __all__ = ["ParquetSource"]
 
@@ -18,38 +18,12 @@ __all__ = ["ParquetSource"]
 _AT_ONCE = 500  # files a scan: DuckDB takes the longer for each, the more there are
 
 
-class ParquetSource(TypedSource):
+class ParquetSource(TypedSource, FileSource):
     """One or more Parquet files, `name=value` folders included. Implements `Source`."""
 
-    rereadable = True
-    filters_interval = False
-
     def __init__(self, files: InputFiles) -> None:
-        self.name = files.written
-        self.cursor: str | None = None
-        self._files = files
-        self._filter = ""
+        super().__init__(files)
         self._tables: list[str] = []
-
-    def close(self) -> None:
-        return
-
-    def fingerprint(self) -> dict[str, object]:
-        return self._files.fingerprint()
-
-    def slice(self, column: str, interval: Interval) -> None:
-        raise FatalError("a file cannot be sliced")
-
-    def advance(self, cursor: str, last: str | None, scratch: Scratch | None) -> None:
-        assert scratch is not None
-        types = {column.name: column.type for column in self.columns(scratch, infer=False)}
-        if cursor not in types:
-            raise FatalError(f"{self.name} has no column {cursor!r}", hint=did_you_mean(cursor, types))
-        name = identifier(cursor)
-        highest = scratch.value(f"SELECT CAST(max({name}) AS VARCHAR) FROM {self.relation(scratch)}")
-        self.cursor = highest or last
-        if last is not None:
-            self._filter = f" WHERE {name} > CAST({literal(last)} AS {types[cursor]})"
 
     def columns(self, scratch: Scratch, *, infer: bool) -> list[Column]:
         return scratch.describe(f"SELECT * FROM {self.relation(scratch)}")

@@ -2,7 +2,8 @@
 
 How the rows land depends on what is there and on what was asked for (`land`):
 
-    the table is missing             it is made, in this transaction, and copied into
+    the table is missing             it is made, in this transaction, and copied into (a part of a load
+                                     makes it before, for all of them)
     replace                          copied into a new table that takes the old one's place (`replace.py`)
     append, delete_insert            copied into the table itself
     merge, quarantine, odd types     copied into a temporary table, and on from there (`staging.py`)
@@ -72,7 +73,7 @@ class Landing:
 
 
 class PostgresDestination:
-    """A table. Implements `Destination`."""
+    """A table. Implements `Destination` and `PartedDestination`."""
 
     takes_queries = False
     forbids_nul = True
@@ -86,18 +87,24 @@ class PostgresDestination:
         self.table: Table | None = None
         self._landing: Landing | None = None
         self._ledger: Ledger | None = None
+        self._part = ""
 
     def close(self) -> None:
         self.session.close()
 
     def begin(self, entry: LedgerEntry) -> LedgerEntry | None:
         self._require_schema()
+        self._part = entry.part
         self.table = self._find()
         if self.table is not None and self.end.mode == "replace":
             refuse_if_referenced(self.session, self.table)
         self._ledger = Ledger(self.session, self._schema, self._name, entry.part)
         self._ledger.take_over(entry)
         self.table = self._find()  # the writer before may just have made it
+        return self._ledger.find(entry)
+
+    def find(self, entry: LedgerEntry) -> LedgerEntry | None:
+        assert self._ledger is not None
         return self._ledger.find(entry)
 
     def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
@@ -173,6 +180,8 @@ class PostgresDestination:
         `as_text` says of a column whether its values arrive as text, to be cast here.
         """
         failpoints.reach("before-staging")
+        if self.table is None and self._part:
+            self._make_table_for_all_parts(columns)
         self.session.execute("BEGIN")
         landing = self._target(columns)
         self._landing = landing
@@ -227,9 +236,7 @@ class PostgresDestination:
         if landing.swap is not None:
             landing.swap.complete()
         if self.end.mode == "merge" and self.table is None:
-            keys = ", ".join(identifier(name) for name in self.end.key)
-            table = f"{identifier(landing.schema)}.{identifier(landing.table)}"
-            self.session.execute(f"ALTER TABLE {table} ADD PRIMARY KEY ({keys})")
+            self._add_primary_key()
 
     def restart(self) -> None:
         self._landing = None
@@ -240,6 +247,8 @@ class PostgresDestination:
     def commit(self, entry: LedgerEntry) -> None:
         assert self._ledger is not None
         failpoints.reach("before-ledger")
+        if self._landing is None:  # there are no rows, only the entry
+            self.session.execute("BEGIN")
         self._ledger.record(entry)
         failpoints.reach("after-ledger")
         if self._landing is not None:
@@ -326,6 +335,8 @@ class PostgresDestination:
 
     def _move_sequences(self, landing: Landing) -> None:
         """Let sequences go on past the values that were copied; a sequence is never moved back."""
+        if self._part and landing.highest:
+            self._lock_among_parts()  # looking and moving is not one step
         for column in landing.columns:
             if column.sequence is not None and (highest := landing.highest.get(column.name)) is not None:
                 self.session.execute(
@@ -366,6 +377,28 @@ class PostgresDestination:
         table = self._find()
         assert table is not None
         return Landing(self._schema, self._name, list(table.columns), fresh=True)
+
+    def _make_table_for_all_parts(self, columns: Sequence[tuple[str, str]]) -> None:
+        """Make the missing table, committed at once: the other parts of the load need it at the same time."""
+        self.session.execute("BEGIN")
+        self._lock_among_parts()
+        self.table = self._find()
+        if self.table is None:
+            self._make_table(columns)
+            if self.end.mode == "merge":
+                self._add_primary_key()
+            self.table = self._find()
+        self.session.execute("COMMIT")
+
+    def _add_primary_key(self) -> None:
+        keys = ", ".join(identifier(name) for name in self.end.key)
+        table = f"{identifier(self._schema)}.{identifier(self._name)}"
+        self.session.execute(f"ALTER TABLE {table} ADD PRIMARY KEY ({keys})")
+
+    def _lock_among_parts(self) -> None:
+        """Until the transaction ends, no other part of a load into this table gets past here."""
+        table = literal(f"{self._schema}.{self._name}")
+        self.session.execute(f"SELECT pg_advisory_xact_lock(hashtext({table}))")
 
     def _delete_interval(self, table: Table) -> None:
         assert self._interval is not None

@@ -17,14 +17,15 @@ from windlass.connectors.postgres.catalog import (
     require_table,
     without_semicolon,
 )
+from windlass.connectors.postgres.parts import condition, split
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.settled import settled_until
 from windlass.connectors.postgres.types import as_read, read_field
-from windlass.connectors.protocol import Column, Interval
+from windlass.connectors.protocol import Column, Interval, Part
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.connectors.typed import TypedSource
 from windlass.errors import FatalError, WindlassError, did_you_mean
-from windlass.plan.model import Source
+from windlass.plan.model import Partition, Source
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,7 +39,7 @@ _WAITING = 4  # how many of those may wait for the reader of the rows
 
 
 class PostgresSource(TypedSource):
-    """A table or query. Implements `Source`; the relay also uses `pg_columns` and `from_clause`."""
+    """A table or query. Implements `Source` and `Splittable`; the relay also uses `pg_columns` and `from_clause`."""
 
     rereadable = False
     filters_interval = True
@@ -111,6 +112,13 @@ class PostgresSource(TypedSource):
         name = identifier(self._column(column).name)
         start, end = (literal(moment.isoformat()) for moment in interval)
         self._conditions.append(f"{name} >= {start}::timestamptz AND {name} < {end}::timestamptz")
+
+    def split(self, by: str, parts: int) -> list[Part]:
+        partition = Partition(by=by, parts=parts)
+        return split(self.session, self.from_clause, self.pg_columns, partition)
+
+    def take_part(self, part: Part) -> None:
+        self._conditions.append(condition(self.pg_columns, part))
 
     def columns(self, scratch: Scratch, *, infer: bool) -> list[Column]:
         return [as_read(column) for column in self.pg_columns]

@@ -5,10 +5,12 @@ The loader (`windlass_dags.py`) is the same for every project; what differs is i
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from windlass.plan.bundle import bundle_to_json
 from windlass.plan.compiler import Environment, compile, compile_project
@@ -16,7 +18,7 @@ from windlass.plan.model import Plan
 from windlass.spec import ProjectFiles, load_project
 from windlass.targets.airflow.runtimes import runtime_of
 
-__all__ = ["LOADER", "PLAN", "export"]
+__all__ = ["LOADER", "PLAN", "export", "needs_of"]
 
 LOADER, PLAN = "windlass_dags.py", "plan.json"
 _SOURCE, _PACKAGE = Path(__file__).parent / "loader", "windlass_airflow"
@@ -49,6 +51,18 @@ def export(
     for name, text in texts.items():
         _write(folder / name, text)
     return [folder / name for name in texts]
+
+
+def needs_of(bundle: str | bytes) -> dict[str, Any]:
+    """What an Airflow must have for the DAGs of a bundle: connections with their types, pools with their slots."""
+    document = json.loads(bundle)
+    plans = document["pipelines"]
+    connections = {name: c["type"] for plan in plans.values() for name, c in plan["connections"].items()}
+    return {
+        "pipelines": list(plans),
+        "connections": dict(sorted(connections.items())),
+        "pools": document["pools"],
+    }
 
 
 def _modules() -> list[str]:

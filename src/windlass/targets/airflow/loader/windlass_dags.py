@@ -19,17 +19,24 @@ HERE = Path(__file__).parent
 
 
 def package() -> ModuleType:
-    """The folder beside this file as a package, by a name of its own: other projects have one, too."""
+    """The folder beside this file as a package. Other projects have one, too: its name says which code it is."""
     folder = HERE / "windlass_airflow"
-    name = f"windlass_airflow_{hashlib.sha256(str(HERE).encode()).hexdigest()[:12]}"
-    spec = spec_from_file_location(name, folder / "__init__.py", submodule_search_locations=[str(folder)])
-    if spec is None or spec.loader is None or not folder.is_dir():
+    code = [file.read_bytes() for file in sorted(folder.glob("*.py"))]
+    if not code:
         hint = "write it again with `windlass export airflow`, and deploy the whole folder `dags`"
         raise FileNotFoundError(f"{folder} is missing: {hint}")
-    for known in [known for known in sys.modules if known == name or known.startswith(f"{name}.")]:
-        del sys.modules[known]  # of an older export, in a process that reads files more than once
+    name = f"windlass_airflow_{hashlib.sha256(b''.join(code)).hexdigest()[:12]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = spec_from_file_location(name, folder / "__init__.py", submodule_search_locations=[str(folder)])
+    assert spec is not None
+    assert spec.loader is not None
     module = sys.modules[name] = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
 
 

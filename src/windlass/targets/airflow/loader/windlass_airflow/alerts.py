@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from .run import utc
 __all__ = ["Alarm"]
 
 _log = logging.getLogger(__name__)
+_MAPPED = re.compile(r"(.+__part)_(\d+)")
 _LONGEST_ALERT = 2_900  # characters, of the 3,000 that Slack takes in a block
 
 
@@ -61,7 +63,10 @@ class Alarm:
 
 
 def _error_of(ti: Any, name: str) -> str:
-    error = ti.xcom_pull(task_ids=name.partition("[")[0], key=ERROR)
+    """The error of a task; Airflow adds its number to the name of a mapped one."""
+    mapped = _MAPPED.fullmatch(name)
+    own = {"task_ids": mapped[1], "map_indexes": int(mapped[2])} if mapped else {"task_ids": name}
+    error = ti.xcom_pull(**own, key=ERROR)
     return str(error) if error else "see its log"
 
 

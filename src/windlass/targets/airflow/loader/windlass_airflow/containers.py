@@ -33,7 +33,8 @@ def container_of(operator: Any, context: Mapping[str, Any]) -> tuple[list[str], 
     job = operator.job
     environment = {**run_environment(job, context), "WINDLASS_WORKSPACE": _DATA}
     if job["kind"] not in ("run", "service"):
-        return [*job["runtime"]["command"], "exec", job["pipeline"], job["task"]], environment
+        command = [*job["runtime"]["command"], "exec", job["pipeline"], job["task"], *operator.options]
+        return command, environment
     action = {key: job["action"][key] for key in ("command", "env")}
     action = filled(action, job, context, operator.get_template_env())
     if job["kind"] == "service":

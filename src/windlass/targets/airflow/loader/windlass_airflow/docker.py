@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 import socket
 import urllib.request
+from collections.abc import Sequence
 from typing import Any
 
 from airflow.providers.docker.exceptions import DockerContainerFailedException
 from airflow.providers.docker.operators.docker import DockerOperator
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException
 
 from .bundle import Json
 from .connections import connection_environment, hidden
 from .containers import container_of, image_of, service_address, service_name, wait_until
 from .lines import Listener, finished
+from .parts import mapped
 
 __all__ = ["make"]
 
@@ -38,6 +39,7 @@ class WindlassDockerOperator(DockerOperator):
 
     template_fields = ()
     job: Json
+    options: Sequence[str] = ()
     _lines: Lines | None = None
 
     @property
@@ -113,13 +115,18 @@ def answers(address: Json, health: str | None) -> bool:
 
 
 _ROLES = {
+    "split": WindlassDockerOperator,
     "task": WindlassDockerOperator,
     "start": WindlassDockerServiceOperator,
     "stop": WindlassDockerStopOperator,
 }
 
 
-def make(role: str, job: Json, common: Json) -> BaseOperator:
+def make(role: str, job: Json, common: Json) -> Any:
     options = job["runtime"]["options"]
-    operator: BaseOperator = _ROLES[role](image=image_of(job), mount_tmp_dir=False, **options, **common)
+    arguments = {"image": image_of(job), "mount_tmp_dir": False, **options, **common}
+    if role == "part":
+        return mapped(WindlassDockerOperator, job, arguments)
+    operator = _ROLES[role](**arguments)
+    operator.options = ("--parts",) if role == "split" else ()
     return operator

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import models as k8s
 
@@ -13,6 +13,7 @@ from .bundle import Json
 from .connections import variable
 from .containers import container_of, image_of, name_of, port_of, service_address, service_name, wait_until
 from .lines import Listener, finished
+from .parts import mapped
 
 __all__ = ["make"]
 
@@ -22,9 +23,10 @@ class WindlassPodOperator(KubernetesPodOperator):
 
     template_fields = ()
     job: Json
+    options: Sequence[str] = ()
     remote_pod: Any
 
-    def execute(self, context: Any) -> None:
+    def execute(self, context: Any) -> Any:
         listener = Listener(self.log)
         self.log_formatter = lambda _container, line: listener.read(line)[1] or line
         self.prepare(context)
@@ -33,8 +35,10 @@ class WindlassPodOperator(KubernetesPodOperator):
         except AirflowException:
             finished(self, listener, self._exit_code(), context)  # says better what went wrong
             raise
-        # Airflow pushes no result of its own when its sidecar for XCom is off
-        context["ti"].xcom_push(key="return_value", value=finished(self, listener, 0, context))
+        self.do_xcom_push = (
+            True  # from here on it is what is returned, and not the sidecar that Airflow has for it
+        )
+        return finished(self, listener, 0, context)
 
     def prepare(self, context: Any) -> None:
         self.arguments, environment = container_of(self, context)
@@ -104,21 +108,26 @@ def delete(operator: Any, pod: Any) -> None:
 
 
 _ROLES = {
+    "split": WindlassPodOperator,
     "task": WindlassPodOperator,
     "start": WindlassPodServiceOperator,
     "stop": WindlassPodStopOperator,
 }
 
 
-def make(role: str, job: Json, common: Json) -> BaseOperator:
+def make(role: str, job: Json, common: Json) -> Any:
     runtime = job["runtime"]
-    operator: BaseOperator = _ROLES[role](
-        image=image_of(job),
-        name=name_of(job),
-        pod_template_dict=runtime["pod"],
-        do_xcom_push=False,
-        deferrable=False,
+    arguments = {
+        "image": image_of(job),
+        "name": name_of(job),
+        "pod_template_dict": runtime["pod"],
+        "do_xcom_push": False,
+        "deferrable": False,
         **runtime["options"],
         **common,
-    )
+    }
+    if role == "part":
+        return mapped(WindlassPodOperator, job, arguments)
+    operator = _ROLES[role](**arguments)
+    operator.options = ("--parts",) if role == "split" else ()
     return operator

@@ -16,11 +16,11 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from .bundle import Json
 from .connections import hidden
 
-__all__ = ["ERROR", "Listener", "finished"]
+__all__ = ["ERROR", "NUMBERS", "Listener", "finished", "note_assets", "numbers"]
 
 ERROR = "error"  # the XCom in which a failed task leaves its error for the alert
 _PROGRESS_EVERY = 15.0
-_NUMBERS = ("rows_read", "rows_written", "rows_quarantined", "bytes")
+NUMBERS = ("rows_read", "rows_written", "rows_quarantined", "bytes")
 _RETRYABLE = 3  # the exit code of windlass for what may work later
 
 
@@ -45,7 +45,7 @@ class Listener:
         level = logging.getLevelNamesMapping().get(str(record.get("level", "info")).upper(), logging.INFO)
         if event == "result":
             self.result = record
-            return logging.INFO, _numbers(record)
+            return logging.INFO, numbers(record)
         if event == "failed":
             self.failure = record
             return logging.ERROR, str(record.get("error"))
@@ -57,10 +57,12 @@ class Listener:
 
     def summary(self) -> Json:
         """The result as XCom has it."""
-        kept = {name: self.result[name] for name in (*_NUMBERS, "path") if self.result.get(name) is not None}
+        kept = {name: self.result[name] for name in (*NUMBERS, "path") if self.result.get(name) is not None}
         detail = self.result.get("detail") or {}
         if "address" in detail:
             kept["address"] = detail["address"]
+        if "parts" in detail:
+            kept["parts"] = detail["parts"]
         return kept
 
     def error(self, code: int) -> str:
@@ -96,14 +98,15 @@ def _readable(record: Json) -> str:
     return " ".join([str(record["event"]), *fields])
 
 
-def _numbers(result: Json) -> str:
+def numbers(result: Json) -> str:
+    """What a task did, for people."""
     words = {
         "rows_read": "rows read",
         "rows_written": "written",
         "rows_quarantined": "set aside",
         "bytes": "bytes",
     }
-    said = [f"{result[name]:,} {words[name]}" for name in _NUMBERS if isinstance(result.get(name), int)]
+    said = [f"{result[name]:,} {words[name]}" for name in NUMBERS if isinstance(result.get(name), int)]
     return "done: " + (", ".join(said) or "success") + (f" ({result['path']})" if result.get("path") else "")
 
 
@@ -113,17 +116,20 @@ def _exit_code(code: int) -> str:
     return f"exit code {code}"
 
 
-def finished(operator: Any, listener: Listener, code: int, context: Mapping[str, Any]) -> Json:
-    """Note what became of a task that has ended with that exit code. Raises for one that failed."""
+def finished(operator: Any, listener: Listener, code: int, context: Mapping[str, Any]) -> Any:
+    """What a task that has ended with that exit code leaves in XCom: its summary, or the parts that it lists.
+
+    Raises for one that failed.
+    """
     if code != 0:
         context["ti"].xcom_push(key=ERROR, value=listener.error(code))
     listener.check(operator.job["kind"], code)
     summary = listener.summary()
     note_assets(context, operator.outlets, summary)
-    return summary
+    return summary.get("parts", summary)
 
 
 def note_assets(context: Mapping[str, Any], outlets: Sequence[Asset], summary: Json) -> None:
     """Put rows and bytes on the events of the assets that the task has written."""
     for outlet in outlets:
-        context["outlet_events"][outlet].extra = {k: v for k, v in summary.items() if k in _NUMBERS}
+        context["outlet_events"][outlet].extra = {k: v for k, v in summary.items() if k in NUMBERS}

@@ -25,6 +25,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from .alerts import Alarm
 from .bundle import Json, read_bundle
+from .parts import Whole
 from .retries import waits
 from .runtimes import maker_of
 
@@ -41,6 +42,7 @@ def dags_of(file: Path) -> dict[str, DAG]:
     pipelines of the file down with it.
     """
     bundle = read_bundle(file)
+    maker_of(bundle["runtime"]["kind"])  # what all pipelines lack is an import error, and not one of each
     wanted = get_parsing_context().dag_id
     found = {}
     for name, plan in bundle["pipelines"].items():
@@ -126,6 +128,7 @@ class Builder:
         self._plan, self._bundle, self._file, self._dag = plan, bundle, file, dag
         self._operators: dict[str, Any] = {}
         self._stops: dict[str, Any] = {}
+        self._first: dict[str, Any] = {}
         self._groups: dict[str, TaskGroup] = {}
         self._make = maker_of(bundle["runtime"]["kind"])
 
@@ -134,10 +137,11 @@ class Builder:
             self._add(task)
         for task in self._plan["tasks"]:
             operator = self._operators[task["name"]]
+            first = self._first.get(task["name"], operator)
             if task["needs"]:
-                operator.set_upstream([self._operators[name] for name in task["needs"]])
+                first.set_upstream([self._operators[name] for name in task["needs"]])
             for name in task["uses"]:
-                operator.set_upstream(self._operators[name])
+                first.set_upstream(self._operators[name])
                 operator.set_downstream(self._stops[name])
 
     def _add(self, task: Json) -> None:
@@ -149,8 +153,22 @@ class Builder:
             start, stop = self._operator("start", job, common), self._operator("stop", job, stopped)
             start.is_setup = True
             self._operators[name], self._stops[name] = start, stop.as_teardown(setups=start)
+        elif (task["action"].get("partition") or {}).get("mapped"):
+            self._operators[name], self._first[name] = self._in_parts(job, common)
         else:
             self._operators[name] = self._operator("task", job, common)
+
+    def _in_parts(self, job: Json, common: Json) -> tuple[Any, Any]:
+        """The task that stands for a copy in parts, and the one that begins it."""
+        name = common["task_id"]
+        own = {key: value for key, value in common.items() if key not in ("inlets", "outlets")}
+        split = self._operator("split", job, {**own, "task_id": f"{name}__split"})
+        own |= {"task_id": f"{name}__part", "trigger_rule": "all_success", "parts": split.output}
+        part = self._make("part", job, own)
+        whole: Any = Whole(**{**common, "trigger_rule": "all_success"})
+        whole.job = job
+        whole.set_upstream(part)
+        return whole, split
 
     def _operator(self, role: str, job: Json, common: Json) -> Any:
         make = maker_of("trigger") if job["kind"] == "trigger" else self._make

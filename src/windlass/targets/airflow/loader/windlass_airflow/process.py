@@ -18,6 +18,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from .bundle import Json
 from .connections import connection_environment
 from .lines import Listener, finished
+from .parts import mapped
 from .run import run_environment
 
 __all__ = ["make"]
@@ -34,7 +35,7 @@ class WindlassOperator(BaseOperator):
     options: Sequence[str] = ()
     _process: subprocess.Popen[bytes] | None = None
 
-    def execute(self, context: Any) -> Json:
+    def execute(self, context: Any) -> Any:
         command = self._command()
         environment = {**_inherited(), **run_environment(self.job, context), **self._own_environment()}
         environment |= connection_environment(self.job["connections"])
@@ -105,8 +106,12 @@ def _inherited() -> dict[str, str]:
     }
 
 
-def make(role: str, job: Json, common: Json) -> BaseOperator:
+_OPTIONS = {"start": ("--start",), "stop": ("--stop",), "split": ("--parts",)}
+
+
+def make(role: str, job: Json, common: Json) -> Any:
+    if role == "part":
+        return mapped(WindlassOperator, job, common)
     operator = WindlassOperator(**common)
-    if role != "task":
-        operator.options = [f"--{role}"]
+    operator.options = _OPTIONS.get(role, ())
     return operator

@@ -6,8 +6,6 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Protocol
 
-from airflow.sdk import BaseOperator
-
 from .bundle import Json, PlanError
 
 __all__ = ["Maker", "maker_of"]
@@ -21,14 +19,17 @@ _RUNTIMES = {
 
 
 class Maker(Protocol):
-    """Makes the operator of a task, or of one of the two that a service has: `start` and `stop`."""
+    """Makes the operator of a task; of one of the two that a service has, `start` and `stop`; or of a copy in
+    parts that which lists them, `split`, and that which is mapped over them, `part`."""
 
-    def __call__(self, role: str, job: Json, common: dict[str, Any]) -> BaseOperator: ...
+    def __call__(self, role: str, job: Json, common: dict[str, Any]) -> Any: ...
 
 
 @cache
 def maker_of(runtime: str) -> Maker:
-    """What makes the operators of a runtime. Raises PlanError when its provider is not installed."""
+    """What makes the operators of a runtime. Raises PlanError when it or its provider is not there."""
+    if runtime not in _RUNTIMES:
+        raise PlanError(f"plan.json has runtime {runtime!r}, known are {', '.join(_RUNTIMES)}")
     module, provider = _RUNTIMES[runtime]
     try:
         make: Maker = import_module(f".{module}", __package__).make

@@ -1,0 +1,64 @@
+"""A copy in parts: one task lists them, one is mapped over them, and one stands for the copy as a whole.
+
+Whatever waits for the copy, an asset that it writes included, waits for the last of these: a mapped task would
+set them off with its first part.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import Any
+
+from airflow.sdk import BaseOperator
+
+from .bundle import Json
+from .lines import NUMBERS, note_assets, numbers
+
+__all__ = ["Whole", "mapped"]
+
+
+def mapped(operator: type[BaseOperator], job: Json, arguments: Json) -> Any:
+    """The tasks of a copy's parts, one for each that the XCom in `parts` has, by a runtime's own operator."""
+    arguments = dict(arguments)
+    parts = arguments.pop("parts")
+    named = "{{ task.part['part'] or 'all' }}"
+    return _part_of(operator).partial(job=job, map_index_template=named, **arguments).expand(part=parts)
+
+
+@functools.cache
+def _part_of(operator: type[BaseOperator]) -> Any:
+    class PartOperator(operator):  # type: ignore[misc,valid-type]
+        """Copies one part. It is told which one when it runs."""
+
+        def __init__(self, *, job: Json, part: Json, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.job, self.part = job, part
+
+        @property
+        def options(self) -> tuple[str, ...]:
+            return "--part", json.dumps(self.part)
+
+    PartOperator.__name__ = operator.__name__.replace("Operator", "PartOperator")
+    return PartOperator
+
+
+class Whole(BaseOperator):
+    """Stands for a copy whose parts are done: has its name, its numbers and its assets."""
+
+    ui_color = "#e8f0f7"
+
+    job: Json
+
+    def execute(self, context: Any) -> Json:
+        pulled = context["ti"].xcom_pull(task_ids=f"{self.task_id}__part")
+        done = pulled if isinstance(pulled, list) else [pulled]
+        summary: Json = {
+            name: sum(part.get(name, 0) for part in done)
+            for name in NUMBERS
+            if any(name in part for part in done)
+        }
+        summary |= {"path": " / ".join(sorted({part["path"] for part in done if part.get("path")}))}
+        self.log.info("%s parts %s", len(done), numbers(summary))
+        note_assets(context, self.outlets, summary)
+        return summary
