@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -44,8 +45,16 @@ def test_a_parameter_of_another_type_is_refused_before_a_run_begins(proof: Proof
         proof.up.trigger("region", {"first": "soon"})
 
 
-def test_a_copy_in_parts_is_one_task_and_has_every_row(proof: Proof) -> None:
+def test_a_copy_in_parts_is_a_task_for_each_and_has_every_row_once(proof: Proof) -> None:
     run = proof.run("split")
-    assert list(proof.up.tasks("split", run)) == ["load"]
     source = proof.databases.ask("pg_x", FINGERPRINT.format("tb_trx_src"))
+    assert proof.databases.ask("pg_y", FINGERPRINT.format("tb_trx_split")) == source
+    path = f"/dags/split/dagRuns/{quote(run, safe='')}/taskInstances/load__part/listMapped"
+    parts = proof.up.call("GET", path)["task_instances"]
+    assert sorted(part["map_index"] for part in parts) == [0, 1, 2]
+    assert {part["state"] for part in parts} == {"success"}
+    assert proof.up.xcom("split", run, "load")["rows_written"] == source[0][0] == 250_000
+
+    proof.up.clear("split", run)
+    assert proof.up.wait("split", run) == "success"
     assert proof.databases.ask("pg_y", FINGERPRINT.format("tb_trx_split")) == source
