@@ -273,7 +273,7 @@ class Incremental(Model):
 
 
 class Partition(Model):
-    """Split one copy into parts that run at once."""
+    """Split one copy into parts that run at once; with a column in `by`, on Airflow in tasks of their own."""
 
     by: str = "ctid"
     """`ctid` (the physical order of a Postgres table), or a column of numbers, dates or times."""
