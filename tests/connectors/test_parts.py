@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import Output
 from tests.connectors.conftest import Copier, Database
 from windlass import failpoints
 from windlass.connectors.protocol import Part
@@ -268,3 +272,90 @@ def test_sequences_go_on_past_the_highest_value_of_all_parts(
     assert at_once(job(), list(reversed(split(job())))) == []
     target.run("INSERT INTO t (name) VALUES ('next')")
     assert target.value("SELECT id FROM t WHERE name = 'next'") == 1001
+
+
+# --- from the command line, as a scheduler does it ---------------------------------------------------
+
+PIPELINE = """
+pipeline: p
+tasks:
+  load:
+    copy:
+      from: {connection: x, table: t}
+      to: {connection: y, table: t, mode: append}
+      partition: {by: id, parts: 4}
+      on_bad_row: quarantine
+      quarantine: {connection: y, table: bad_rows}
+  whole:
+    copy:
+      from: {connection: x, table: t}
+      to: {connection: y, table: t, mode: replace}
+      partition: {by: id, parts: 4}
+"""
+
+
+@pytest.fixture
+def exec_task(
+    pair: tuple[Database, Database], windlass: Callable[..., Output], project: Callable[..., Path]
+) -> Callable[..., Output]:
+    """Executes a task of a pipeline, in the run `r`."""
+    source, target = pair
+    root = project(
+        {
+            "windlass.yaml": "project: p\nconnections: {x: {type: postgres}, y: {type: postgres}}\n",
+            "pipelines/p.yaml": PIPELINE,
+        }
+    )
+    env = {"WINDLASS_CONN_X": source.address.uri(), "WINDLASS_CONN_Y": target.address.uri()}
+
+    def call(task: str, *options: str) -> Output:
+        return windlass("-C", root, "exec", "p", task, *options, env={**env, "WINDLASS_RUN_ID": "r"})
+
+    return call
+
+
+def test_a_scheduler_lists_the_parts_and_starts_a_task_for_each(
+    pair: tuple[Database, Database], exec_task: Callable[..., Output]
+) -> None:
+    source, target = pair
+    source.run(
+        "UPDATE t SET name = 'much too long' WHERE id IN (10, 20, 900); INSERT INTO t VALUES (20, 'much too long')"
+    )
+    target.run("CREATE TABLE t (id int, name varchar(6))")
+    listed = json.loads(exec_task("load", "--parts").stdout.splitlines()[-1])
+    assert listed["event"] == "result"
+    parts = listed["detail"]["parts"]
+    assert parts[1] == {"part": "2/4", "by": "id", "from": "251", "to": "501"}
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(lambda part: exec_task("load", "--part", json.dumps(part)), parts))
+    assert [output.code for output in done] == [0, 0, 0, 0]
+    results = [json.loads(output.stdout.splitlines()[-1]) for output in done]
+    assert [(r["rows_written"], r["rows_quarantined"]) for r in results] == [
+        (248, 3),
+        (250, 0),
+        (250, 0),
+        (249, 1),
+    ]
+    files = [Path(r["detail"]["quarantine"]).name for r in results if "quarantine" in r["detail"]]
+    assert files == ["load.1-of-4.ndjson", "load.4-of-4.ndjson"]
+    bad = target.rows("SELECT (record ->> 'id')::int FROM bad_rows ORDER BY 1")
+    assert bad == [(10,), (20,), (20,), (900,)]
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "says"),
+    [
+        ("whole", ["--parts"], "the parts of 'whole' cannot be loads of their own"),
+        ("whole", ["--part", '{"part": "1/4", "by": "id", "from": null, "to": "5"}'], "cannot be loads of their own"),
+        ("load", ["--part", "4"], "this is no part"),
+        ("load", ["--part", '{"part": "1/4", "by": "id", "from": 1, "to": 2}'], "this is no part"),
+        ("load", ["--part", '{"part": "1/4", "by": "id", "from": null, "to": "5"}'], "none of the parts of run key"),
+        ("load", ["--parts", "--part", "{}"], "exclude each other"),
+    ],
+)  # fmt: skip
+def test_what_is_no_part_is_refused(
+    task: str, options: list[str], says: str, exec_task: Callable[..., Output]
+) -> None:
+    done = exec_task(task, *options)
+    assert done.code in (1, 2)
+    assert says in done.stdout + done.stderr

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -95,27 +96,35 @@ class Quarantine:
                 row = json.loads(line)
                 yield BadRow(**{**row, "reason": Reason(row["reason"])})
 
-    def _line(self, row: BadRow) -> str:
+    def _line(self, row: BadRow, alike: Counter[bytes]) -> str:
         """Every line has every key, so that whoever loads the file gets the same columns each time."""
         who = {"run": self.identity.run_id, "pipeline": self.identity.pipeline, "task": self.identity.task}
         what = {key: value for key, value in row.__dict__.items() if key != "ordinal"}
-        return json.dumps({"id": self._id(row), **who, **what}, ensure_ascii=False, default=str) + "\n"
+        return json.dumps({"id": self._id(row, alike), **who, **what}, ensure_ascii=False, default=str) + "\n"
 
-    def _id(self, row: BadRow) -> str:
-        """The same for the same row of the same load, however often it is tried."""
+    def _id(self, row: BadRow, alike: Counter[bytes]) -> str:
+        """The same for the same row of the same load, however often it is tried.
+
+        A row of a table has no place, only its values; rows that have the same values are counted.
+        """
         load: tuple[str, ...] = (self.identity.pipeline, self.identity.task, self.identity.run_key)
         load += (self.identity.part,) if self.identity.part else ()
-        text = repr((load, row.source, row.ordinal, row.offset, row.line, row.column, row.raw))
-        return hashlib.sha256(text.encode()).hexdigest()[:24]
+        place: tuple[object, ...] = (row.source, row.ordinal, row.offset, row.line, row.column, row.raw)
+        if row.ordinal is None and row.offset is None and row.raw is None:
+            values = hashlib.sha256(repr((place, row.record)).encode()).digest()[:12]
+            alike[values] += 1
+            place += (values, alike[values])
+        return hashlib.sha256(repr((load, *place)).encode()).hexdigest()[:24]
 
     def _located(self, source: Source) -> Path:
         """The rows that were set aside, with lines and offsets, on disk."""
         self.first = []
+        alike: Counter[bytes] = Counter()
         file = self._part("located")
         with file.open("w", encoding="utf-8") as out:
             for row in source.locate(self._spooled()):
                 self.first.extend([row][: _SHOWN - len(self.first)])
-                out.write(self._line(row))
+                out.write(self._line(row, alike))
             out.flush()
             os.fsync(out.fileno())
         return file

@@ -26,11 +26,14 @@ def with_mapping(action: Action, connections: Mapping[str, Connection]) -> Actio
 
 def _is_splittable(copy: Copy, connections: Mapping[str, Connection]) -> bool:
     """Whether there are bounds that stay the same whatever arrives, and a ledger with a writer a part."""
-    ends = [connections.get(str(end.connection)) for end in (copy.source, copy.destination)]
-    both_postgres = all(end is not None and end.type == "postgres" for end in ends)
+    names = [copy.source.connection, copy.destination.connection]
+    if copy.quarantine is not None and copy.quarantine.connection is not None:
+        names.append(copy.quarantine.connection)
+    ends = [connections.get(str(name)) for name in names]
+    all_postgres = all(end is not None and end.type == "postgres" for end in ends)
     partition = copy.partition
     by_column = partition is not None and partition.by != "ctid" and partition.parts > 1
-    return both_postgres and by_column and copy.source.table is not None
+    return all_postgres and by_column and copy.source.table is not None
 
 
 def _is_complete_in_parts(copy: Copy) -> bool:
