@@ -40,7 +40,7 @@ def missing(what: str) -> NoReturn:
 
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_BROWSER_OPTIONS = (
+BROWSER_OPTIONS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -49,6 +49,11 @@ _BROWSER_OPTIONS = (
     "--disable-sync",
     "--enable-logging=stderr",
 )
+
+
+def browser_program() -> str:
+    """A real browser of this machine."""
+    return next(filter(None, map(shutil.which, _BROWSERS)), None) or missing("a browser (chromium)")
 
 
 @dataclass(frozen=True)
@@ -172,16 +177,14 @@ def browser(tmp_path: Path) -> Callable[..., str]:
 
     Whatever the browser complains of in its console fails the test.
     """
-    program = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    if program is None:
-        missing("a browser (chromium)")
+    program = browser_program()
 
     def dump(page: Path, script: str = "") -> str:
         if script:
             text = page.read_text(encoding="utf-8")
             page = page.with_name("acted.html")
             page.write_text(text.replace("</html>", f"<script>{script}</script></html>"), encoding="utf-8")
-        options = (*_BROWSER_OPTIONS, f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom")
+        options = (*BROWSER_OPTIONS, f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom")
         done = subprocess.run(
             [program, *options, page.as_uri()], capture_output=True, text=True, check=True, timeout=120
         )
