@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -91,6 +92,24 @@ def test_rows_are_there_once_though_the_copy_was_killed_in_the_middle(
     left = "SELECT relname FROM pg_class WHERE relname LIKE '%gated%' AND relkind = 'r'"
     known = {"gated", *(f"gated_{each.__name__}" for each in (windlass_itself, task_of_airflow))}
     assert {name for (name,) in proof.databases.ask("pg_y", left)} <= known
+
+
+def test_only_the_part_that_was_killed_is_copied_again(proof: Proof) -> None:
+    def attempts(state: str) -> dict[int, int]:
+        path = f"/dags/gated_parts/dagRuns/{quote(run, safe='')}/taskInstances/load__part/listMapped"
+        parts = proof.up.call("GET", path)["task_instances"]
+        return {part["map_index"]: part["try_number"] for part in parts if part["state"] == state}
+
+    with gate(proof.databases.url("pg_x")) as somebody_waits:
+        run = proof.up.trigger("gated_parts")
+        proof.up.until(lambda: somebody_waits() and len(attempts("success")) == 3)
+        [windlass] = processes_with("exec\0gated_parts\0load")
+        os.kill(windlass, signal.SIGKILL)
+        proof.up.until(lambda: not Path(f"/proc/{windlass}").exists())
+    assert proof.up.wait("gated_parts", run) == "success"
+    assert attempts("success") == {0: 1, 1: 2, 2: 1, 3: 1}
+    counted = "SELECT count(*), count(DISTINCT id), min(id), max(id), min(name), max(name) FROM in_parts"
+    assert proof.databases.ask("pg_y", counted) == [(10_000, 10_000, 1, 10_000, "row 1", "row 9999")]
 
 
 def processes_with(text: str) -> list[int]:
