@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +257,33 @@ def test_a_service_is_not_left_behind_by_a_start_that_is_stopped(
     task.send_signal(number)
     task.wait()
     eventually(lambda: processes_with(f"WINDLASS_RUN_ID=start-{number}") == [])
+
+
+def test_rows_that_were_set_aside_under_another_scheduler_are_shown_and_replayed(
+    windlass: Call, project: Project, tmp_path: Path
+) -> None:
+    copy = (
+        "pipeline: p\ntasks:\n  load:\n    copy:\n"
+        "      from: {path: in.csv, columns: {id: bigint}}\n"
+        "      to: {connection: store, table: numbers, mode: append}\n"
+        "      on_bad_row: quarantine\n"
+    )
+    root = project(
+        {
+            "windlass.yaml": "project: test\nconnections: {store: {type: sqlite}}\n",
+            "pipelines/p.yaml": copy,
+            "in.csv": "id\n1\nzwei\n",
+        }
+    )
+    store = {"WINDLASS_CONN_STORE": f"sqlite:///{tmp_path / 'store.db'}"}
+    done = windlass("-C", root, "exec", "p", "load", env={**store, "WINDLASS_RUN_ID": "manual__1"})
+    assert done.code == 0, done.stdout
+    [waiting] = windlass("-C", root, "quarantine", "show", "manual__1", "load", "--json").json
+    mended = tmp_path / "mended.ndjson"
+    mended.write_text(json.dumps({**waiting, "record": {"id": "2"}}))
+    replayed = windlass(
+        "-C", root, "quarantine", "replay", "manual__1", "load", "--file", mended, "--json", env=store
+    )
+    assert replayed.json == {"loaded": 1, "left": 0}
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection:
+        assert connection.execute("SELECT id FROM numbers ORDER BY id").fetchall() == [(1,), (2,)]

@@ -78,6 +78,7 @@ def exec_command(
     _log_to_stdout()
     signal.signal(signal.SIGTERM, _stop)
     plan = _plan(project, pipeline, plan_file, parse_params(params))
+    succeeded = False
     with logs.bind(pipeline=plan.pipeline, task=task):
         try:
             if start or stop:
@@ -97,12 +98,30 @@ def exec_command(
                     split=parts,
                     part=part_from_json(part) if part is not None else None,
                 )
+            succeeded = True
         except Exception as exc:
             if app.debug:
                 raise
             return _failed(exc)
+        finally:
+            _note_quarantine(plan, task, project, logical_date, succeeded=succeeded)
         logs.info("result", **asdict(result))
     return int(ExitCode.SUCCESS)
+
+
+def _note_quarantine(
+    plan: Plan, task: str, project: Path, logical_date: str | None, *, succeeded: bool
+) -> None:
+    """Note the run when the task has set rows aside: no runner of ours has, and those are to be replayed."""
+    from windlass.state_folder import StateFolder
+
+    run_id = os.environ.get("WINDLASS_RUN_ID")
+    if not run_id or not any(StateFolder.of(project).run(run_id).quarantine(task).parent.glob("*.ndjson")):
+        return
+    from windlass.runner.quarantine import note_run
+    from windlass.tasks.executing import context_of
+
+    note_run(project, plan, context_of(plan, task, project, os.environ, logical_date), succeeded=succeeded)
 
 
 def _plan(project: Path, pipeline: str, file: Path | None, params: dict[str, object]) -> Plan:

@@ -147,6 +147,11 @@ class History:
         hint = did_you_mean(run_id, known) or "list them with: windlass runs"
         raise UsageError(f"there is no run {run_id!r}", hint=hint)
 
+    def knows(self, run_id: str) -> bool:
+        """Whether there is a run of exactly that id."""
+        with self._connected() as connection:
+            return bool(_select(connection, Run, "WHERE run_id = ?", run_id))
+
     def runs(self, pipeline: str | None = None, limit: int = 20) -> list[Run]:
         """The latest runs, newest first."""
         where, args = ("WHERE pipeline = ?", [pipeline]) if pipeline else ("", [])

@@ -18,20 +18,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from windlass import __version__
 from windlass.connectors.temporary import TemporaryFolder
 from windlass.engine import Identity, Job, Workspace
 from windlass.engine.copying import copy
 from windlass.engine.quarantine import read_quarantine
 from windlass.errors import UsageError, did_you_mean
-from windlass.plan.codec import from_json
+from windlass.plan.codec import from_json, to_json
 from windlass.plan.model import Copy, Mode, Plan, Source
 from windlass.plan.templates import variables
 from windlass.runner.connections import Connections, names_of
-from windlass.runner.history import Run
+from windlass.runner.history import FAILED, SUCCESS, History, Run, now
 from windlass.state_folder import StateFolder
-from windlass.tasks.context import output_paths, render_strings
+from windlass.tasks.context import Context, output_paths, render_strings
 
-__all__ = ["Quarantined", "Replay", "quarantine_file", "quarantines", "replay"]
+__all__ = ["Quarantined", "Replay", "note_run", "quarantine_file", "quarantines", "replay"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,31 @@ def quarantine_file(project: Path, run_id: str, task: str) -> Path:
         known = [path.stem for path in file.parent.glob("*.ndjson")]
         raise UsageError(f"task {task!r} of {run_id} set nothing aside", hint=did_you_mean(task, known))
     return file
+
+
+def note_run(project: Path, plan: Plan, context: Context, *, succeeded: bool) -> None:
+    """Note a run that another scheduler has begun, with what a replay of its rows has to know of it."""
+    state = StateFolder.of(project)
+    history = History(state)
+    if history.knows(context.run_id):
+        return
+    state.run(context.run_id).plan.write_text(to_json(plan), encoding="utf-8")
+    start, end = context.moment.interval
+    run = Run(
+        context.run_id,
+        plan.pipeline,
+        status=SUCCESS if succeeded else FAILED,
+        run_key=context.run_key,
+        logical_date=context.moment.logical_date.isoformat(),
+        interval_start=start.isoformat(),
+        interval_end=end.isoformat(),
+        scheduled=context.moment.scheduled,
+        params=dict(plan.params),
+        started=now(),
+        ended=now(),
+        version=__version__,
+    )
+    history.save(run)
 
 
 def replay(project: Path, run: Run, task: str, mended: Path | None = None) -> Replay:
