@@ -230,7 +230,7 @@ def test_a_service_that_does_not_come_up_says_why_and_leaves_nothing(service: Ca
     (failed,) = events(done.stdout, "failed")
     assert (done.code, failed["error"]) == (1, "the service ended before it was ready, with exit code 4")
     assert "it is broken" in done.stdout
-    assert processes_with("WINDLASS_RUN_ID=r1") == []
+    eventually(lambda: processes_with("WINDLASS_RUN_ID=r1") == [])
 
 
 def test_what_is_no_service_is_neither_started_nor_stopped(service: Call) -> None:
