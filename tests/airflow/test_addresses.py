@@ -74,3 +74,6 @@ def test_what_is_secret_of_an_address_is_in_a_field_that_airflow_encrypts() -> N
         connection = for_airflow("c", parse_address(uri, "a test", kind))
         assert secret in str(connection.pop("password"))
         assert secret not in json.dumps(connection)
+    connection = for_airflow("c", parse_address("https://api.example.com/v1?key=s3cret", "a test", "http"))
+    assert "s3cret" in str(connection.pop("extra"))
+    assert "s3cret" not in json.dumps(connection)

@@ -67,7 +67,9 @@ def for_airflow(name: str, address: Address, description: str = "") -> dict[str,
         return {**connection, "conn_type": "slackwebhook", "host": host, "password": address.database}
     who = {"login": address.user or None, "password": address.password or None}
     if address.type == "http":
-        return {**connection, **who, "host": _url_without_user(address)}
+        # a query may hold a key, and Airflow encrypts `extra`, not `host`
+        query = json.dumps({"query": urlencode(address.options)}) if address.options else None
+        return {**connection, **who, "host": _url_without_user(address), "extra": query}
     where = {"host": address.host, "port": address.port, "schema": address.database or None}
     extra = json.dumps(address.options) if address.options else None
     return {**connection, **who, **where, "extra": extra}
@@ -77,5 +79,4 @@ def _url_without_user(address: Address) -> str:
     host = f"[{address.host}]" if ":" in address.host else address.host
     port = f":{address.port}" if address.port else ""
     path = f"/{address.database}" if address.database else ""
-    query = f"?{urlencode(address.options)}" if address.options else ""
-    return f"{address.scheme or 'http'}://{host}{port}{path}{query}"
+    return f"{address.scheme or 'http'}://{host}{port}{path}"

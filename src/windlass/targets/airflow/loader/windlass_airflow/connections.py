@@ -78,4 +78,6 @@ def address_of(connection: Any) -> str:
     if connection.password:
         login += f":{quote(connection.password, safe='')}"
     where = (f"{login}@" if login else "") + rest + (f":{connection.port}" if connection.port else "")
-    return f"{scheme or ('http' if kind == 'http' else 'https')}://{where}" + (f"/{path}" if path else "")
+    query = connection.extra_dejson.get("query")
+    end = (f"/{path}" if path else "") + (f"?{query}" if query else "")
+    return f"{scheme or ('http' if kind == 'http' else 'https')}://{where}{end}"
