@@ -90,8 +90,9 @@ def test_after_everything_was_killed_the_next_start_ends_what_is_left(
     run_id = windlass("-C", root, "runs", "all", "--json").json[0]["run_id"]
     launchers = [pid for pid in processes_with(str(root)) if b"launcher.py" in command_of(pid)]
     assert launchers
-    for pid in [process.pid, *launchers]:
-        os.kill(pid, signal.SIGKILL)
+    for number in (signal.SIGSTOP, signal.SIGKILL):  # at once: a launcher ends when it sees the runner gone
+        for pid in [process.pid, *launchers]:
+            os.kill(pid, number)
     process.communicate()
     assert history(windlass, root)["all"] == "failed"
     eventually(lambda: processes_with(f"WINDLASS_RUN_ID={run_id}") == [])
