@@ -16,6 +16,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from tests.conftest import missing
 from tests.connectors.conftest import Copier, Database
 from windlass.connections import Address
 from windlass.devservices.running import free_port
@@ -42,7 +43,7 @@ def server() -> Iterator[Address]:
     """A server that was built with libxml."""
     programs = _programs()
     if programs is None:
-        pytest.skip("a Postgres server beside the embedded one is missing")
+        missing("a Postgres server beside the embedded one")
     folder = Path(tempfile.mkdtemp(prefix="windlass-xml-", dir="/var/tmp"))
     user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
     if user is not None:
