@@ -14,15 +14,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from windlass import failpoints, logs
 from windlass.connections import Address
-from windlass.connectors.postgres.catalog import PgColumn, Table, default_schema, find_table, split_name
+from windlass.connectors.postgres.catalog import PgColumn, Table
 from windlass.connectors.postgres.framing import HEADER, TRAILER
+from windlass.connectors.postgres.landing import Landing, LoadedTable
 from windlass.connectors.postgres.ledger import Ledger
-from windlass.connectors.postgres.replace import Swap, refuse_if_referenced, why_in_place
+from windlass.connectors.postgres.replace import refuse_if_referenced
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.staging import Staged, Staging
 from windlass.connectors.postgres.types import as_wanted, encoder_of, storable
@@ -37,39 +37,13 @@ from windlass.connectors.protocol import (
     Shortcut,
     Source,
 )
-from windlass.connectors.scratch import Scratch, identifier, literal
+from windlass.connectors.scratch import Scratch
 from windlass.errors import FatalError, RetryableError, WindlassError
 from windlass.plan.model import Copy, Destination
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-__all__ = ["Landing", "PostgresDestination"]
+__all__ = ["PostgresDestination"]
 
 _SETTLE_PAUSE = 0.5
-
-
-@dataclass
-class Landing:
-    """Where the rows of one load arrive, and what has to happen to them there."""
-
-    schema: str
-    table: str
-    columns: list[PgColumn]
-    fresh: bool
-    """The table was made in this transaction, so its rows can be frozen."""
-
-    staging: Staging | None = None
-    swap: Swap | None = None
-    highest: dict[str, int] = field(default_factory=dict)
-    """The highest value seen of each column that a sequence feeds."""
-
-    def note_highest(self, batch: pa.RecordBatch) -> None:
-        import pyarrow.compute as pc
-
-        for i, column in enumerate(self.columns):
-            if column.sequence is not None and (value := pc.max(batch.column(i)).as_py()) is not None:
-                self.highest[column.name] = max(int(value), self.highest.get(column.name, 0))
 
 
 class PostgresDestination:
@@ -81,26 +55,28 @@ class PostgresDestination:
     def __init__(self, address: Address, end: Destination, interval: Interval | None) -> None:
         self.session = Session(address)
         self.end = end
-        self._interval = interval
-        schema, self._name = split_name(str(end.table))
-        self._schema = schema or default_schema(self.session)
-        self.table: Table | None = None
+        self.loaded = LoadedTable(self.session, end, interval)
         self._landing: Landing | None = None
         self._ledger: Ledger | None = None
         self._part = ""
+
+    @property
+    def table(self) -> Table | None:
+        """What was found of that name."""
+        return self.loaded.found
 
     def close(self) -> None:
         self.session.close()
 
     def begin(self, entry: LedgerEntry) -> LedgerEntry | None:
-        self._require_schema()
+        self.loaded.require_schema()
         self._part = entry.part
-        self.table = self._find()
+        self.loaded.find()
         if self.table is not None and self.end.mode == "replace":
             refuse_if_referenced(self.session, self.table)
-        self._ledger = Ledger(self.session, self._schema, self._name, entry.part)
+        self._ledger = self._ledger_of(entry)
         self._ledger.take_over(entry)
-        self.table = self._find()  # the writer before may just have made it
+        self.loaded.find()  # the writer before may just have made it
         return self._ledger.find(entry)
 
     def find(self, entry: LedgerEntry) -> LedgerEntry | None:
@@ -108,7 +84,7 @@ class PostgresDestination:
         return self._ledger.find(entry)
 
     def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
-        return Ledger(self.session, self._schema, self._name, entry.part).settle(entry, loads)
+        return self._ledger_of(entry).settle(entry, loads)
 
     def last_cursor(self, entry: LedgerEntry) -> str | None:
         assert self._ledger is not None
@@ -181,19 +157,17 @@ class PostgresDestination:
         """
         failpoints.reach("before-staging")
         if self.table is None and self._part:
-            self._make_table_for_all_parts(columns)
+            self.loaded.make_for_all_parts(columns)
         self.session.execute("BEGIN")
-        landing = self._target(columns)
-        self._landing = landing
+        landing = self._landing = self.loaded.prepare(columns)
         staged = [Staged(column, as_text(column)) for column in landing.columns]
         is_view = self.table is not None and self.table.kind == "v"  # which takes INSERT, but no COPY
         odd = is_view or any(column.as_text for column in staged)
-        careful = refuse is not None and self.table is not None and self._may_refuse_rows()
+        careful = refuse is not None and self.table is not None and self.loaded.may_refuse_rows()
         if odd or careful or (self.end.mode == "merge" and self.table is not None):
-            target = f"{identifier(landing.schema)}.{identifier(landing.table)}"
             if careful and landing.swap is not None:
                 landing.swap.complete()  # its unique keys have to refuse rows, too
-            landing.staging = Staging(self.session, target, staged, refuse)
+            landing.staging = Staging(self.session, landing.sql, staged, refuse)
             landing.staging.create()
         return landing
 
@@ -236,7 +210,7 @@ class PostgresDestination:
         if landing.swap is not None:
             landing.swap.complete()
         if self.end.mode == "merge" and self.table is None:
-            self._add_primary_key()
+            self.loaded.add_primary_key()
 
     def restart(self) -> None:
         self._landing = None
@@ -252,7 +226,7 @@ class PostgresDestination:
         self._ledger.record(entry)
         failpoints.reach("after-ledger")
         if self._landing is not None:
-            self._move_sequences(self._landing)
+            self.loaded.move_sequences(self._landing, among_parts=bool(self._part))
             if self._landing.swap is not None:
                 self._landing.swap.finish()
         self.session.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -275,12 +249,6 @@ class PostgresDestination:
             return self._ledger.fenced() if self._ledger.is_fenced(session) else error
         finally:
             session.close()
-
-    def highest(self, landing: Landing, column: str) -> int | None:
-        """The highest value of a column among the rows that have landed."""
-        table = f"{identifier(landing.schema)}.{identifier(landing.table)}"
-        value: int | None = self.session.value(f"SELECT max({identifier(column)}) FROM {table}")
-        return value
 
     def normal_type(self, text: str) -> str:
         """What Postgres calls a type that somebody wrote in `select`. Raises FatalError for no type."""
@@ -307,6 +275,9 @@ class PostgresDestination:
         """Whether every server has this type, and means the same by it."""
         return bool(self.session.value("SELECT to_regtype($1)::oid < 16384", kind))
 
+    def _ledger_of(self, entry: LedgerEntry) -> Ledger:
+        return Ledger(self.session, self.loaded.schema, self.loaded.name, entry.part)
+
     def _settle_lost_commit(self, ledger: Ledger, entry: LedgerEntry, lost: RetryableError) -> None:
         """The connection broke during COMMIT: only the ledger knows whether it happened."""
         logs.warning("commit_unsettled", because=lost.message)
@@ -324,7 +295,7 @@ class PostgresDestination:
                 if time.monotonic() > deadline:
                     message = (
                         f"{lost.message}; that was during COMMIT, and for {patience:g} s more the server could not be "
-                        f"asked: whether the rows are in {self._schema}.{self._name} is not known"
+                        f"asked: whether the rows are in {self.loaded.schema}.{self.loaded.name} is not known"
                     )
                     hint = "start the same run again once the server answers: it finds out, and never loads twice"
                     raise RetryableError(message, hint=hint) from lost
@@ -332,91 +303,3 @@ class PostgresDestination:
         logs.info("commit_settled", committed=committed)
         if not committed:
             raise RetryableError(f"nothing was committed: {lost.message}") from lost
-
-    def _move_sequences(self, landing: Landing) -> None:
-        """Let sequences go on past the values that were copied; a sequence is never moved back."""
-        if self._part and landing.highest:
-            self._lock_among_parts()  # looking and moving is not one step
-        for column in landing.columns:
-            if column.sequence is not None and (highest := landing.highest.get(column.name)) is not None:
-                self.session.execute(
-                    f"SELECT setval({literal(column.sequence)}, {highest}) FROM {column.sequence} "
-                    f"WHERE last_value < {highest}"
-                )
-
-    # --- looking around ---
-
-    def _find(self) -> Table | None:
-        return find_table(self.session, f"{identifier(self._schema)}.{identifier(self._name)}")
-
-    def _require_schema(self) -> None:
-        if self.session.value("SELECT to_regnamespace($1)", identifier(self._schema)) is None:
-            hint = f"make it with: CREATE SCHEMA {identifier(self._schema)}"
-            raise FatalError(f"there is no schema {self._schema!r}", hint=hint)
-
-    def _target(self, columns: Sequence[tuple[str, str]]) -> Landing:
-        if self.table is None:
-            return self._make_table(columns)
-        written = [c for name, _ in columns if (c := self.table.column(name)) is not None and not c.generated]
-        if self.end.mode == "replace":
-            why = why_in_place(self.session, self.table)
-            if why is None:
-                swap = Swap(self.session, self.table)
-                swap.create()
-                return Landing(self._schema, swap.name, written, fresh=True, swap=swap)
-            logs.info("replaced_in_place", table=self.table.sql, because=why)
-            self.session.execute(f"DELETE FROM {self.table.sql}")
-        elif self.end.mode == "delete_insert":
-            self._delete_interval(self.table)
-        return Landing(self._schema, self._name, written, fresh=False)
-
-    def _make_table(self, columns: Sequence[tuple[str, str]]) -> Landing:
-        name = f"{identifier(self._schema)}.{identifier(self._name)}"
-        made = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns)
-        self.session.execute(f"CREATE TABLE {name} ({made})")
-        table = self._find()
-        assert table is not None
-        return Landing(self._schema, self._name, list(table.columns), fresh=True)
-
-    def _make_table_for_all_parts(self, columns: Sequence[tuple[str, str]]) -> None:
-        """Make the missing table, committed at once: the other parts of the load need it at the same time."""
-        self.session.execute("BEGIN")
-        self._lock_among_parts()
-        self.table = self._find()
-        if self.table is None:
-            self._make_table(columns)
-            if self.end.mode == "merge":
-                self._add_primary_key()
-            self.table = self._find()
-        self.session.execute("COMMIT")
-
-    def _add_primary_key(self) -> None:
-        keys = ", ".join(identifier(name) for name in self.end.key)
-        table = f"{identifier(self._schema)}.{identifier(self._name)}"
-        self.session.execute(f"ALTER TABLE {table} ADD PRIMARY KEY ({keys})")
-
-    def _lock_among_parts(self) -> None:
-        """Until the transaction ends, no other part of a load into this table gets past here."""
-        table = literal(f"{self._schema}.{self._name}")
-        self.session.execute(f"SELECT pg_advisory_xact_lock(hashtext({table}))")
-
-    def _delete_interval(self, table: Table) -> None:
-        assert self._interval is not None
-        assert self.end.interval is not None
-        column, (start, end) = identifier(self.end.interval), self._interval
-        self.session.execute(
-            f"DELETE FROM {table.sql} WHERE {column} >= {literal(start.isoformat())}::timestamptz "
-            f"AND {column} < {literal(end.isoformat())}::timestamptz"
-        )
-
-    def _may_refuse_rows(self) -> bool:
-        """Whether there is a constraint or trigger beyond NOT NULL, which is checked on the way."""
-        assert self.table is not None
-        return bool(
-            self.session.value(
-                "SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = $1::int8::oid AND contype <> 'n') "
-                "OR EXISTS (SELECT FROM pg_index WHERE indrelid = $1::int8::oid AND indisunique) "
-                "OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = $1::int8::oid AND NOT tgisinternal)",
-                self.table.oid,
-            )
-        )

@@ -33,7 +33,8 @@ from windlass.connectors.scratch import identifier, literal
 from windlass.plan.model import Copy
 
 if TYPE_CHECKING:
-    from windlass.connectors.postgres.destination import Landing, PostgresDestination
+    from windlass.connectors.postgres.destination import PostgresDestination
+    from windlass.connectors.postgres.landing import Landing
 
 __all__ = ["Relay", "relay"]
 
@@ -204,7 +205,7 @@ class Relay:
             if sequence is not None:
                 highest = self.source.session.value(f"SELECT last_value FROM {sequence} WHERE is_called")
             else:
-                highest = self.destination.highest(landing, column.name)
+                highest = self.destination.loaded.highest(landing, column.name)
             if highest is not None:
                 landing.highest[column.name] = int(highest)
 
