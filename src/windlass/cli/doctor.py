@@ -89,7 +89,8 @@ def _user() -> Finding:
 
 def _project(folder: Path) -> Finding:
     from windlass.plan.compiler import compile_project
-    from windlass.spec import find_project, load_project
+    from windlass.project_folder import find_project
+    from windlass.spec import load_project
 
     try:
         root = find_project(folder.resolve())

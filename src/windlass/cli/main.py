@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -49,7 +52,7 @@ class App:
     def project(self) -> Path:
         """The project that the folder is in. Raises UsageError when there is none."""
         from windlass.errors import UsageError
-        from windlass.spec import find_project
+        from windlass.project_folder import find_project
 
         if not self.folder.is_dir():
             raise UsageError(f"-C {self.folder}: there is no such folder")
@@ -114,6 +117,7 @@ def main() -> None:
     gc.disable()  # a short command ends before there is garbage worth looking for
     try:
         code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as exc:
         exc.show()
         code = exc.exit_code
@@ -121,7 +125,16 @@ def main() -> None:
         code = 130
     except Exception as exc:
         code = _failed(exc)
-    sys.exit(code if isinstance(code, int) else 0)
+    _end(code if isinstance(code, int) else 0)
+
+
+def _end(code: int) -> NoReturn:
+    """End at once: to take the interpreter apart takes as long as a small copy, and helps nobody."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # nobody reads it any more
+            stream.flush()
+    os._exit(code)
 
 
 def _open_standard_streams() -> None:

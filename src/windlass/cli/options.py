@@ -89,7 +89,8 @@ def complete_connection(ctx: click.Context, _param: click.Parameter, incomplete:
     from click.shell_completion import CompletionItem
 
     from windlass.errors import WindlassError
-    from windlass.spec import find_project, load_project
+    from windlass.project_folder import find_project
+    from windlass.spec import load_project
 
     try:
         connections = load_project(find_project(_folder(ctx))).spec.connections
@@ -102,8 +103,8 @@ def complete_run(ctx: click.Context, _param: click.Parameter, incomplete: str) -
     from click.shell_completion import CompletionItem
 
     from windlass.errors import WindlassError
+    from windlass.project_folder import find_project
     from windlass.runner.history import History
-    from windlass.spec import find_project
     from windlass.state_folder import StateFolder
 
     try:
@@ -115,7 +116,8 @@ def complete_run(ctx: click.Context, _param: click.Parameter, incomplete: str) -
 
 def _project_files(ctx: click.Context) -> dict[str, PipelineFile]:
     from windlass.errors import WindlassError
-    from windlass.spec import find_project, load_project
+    from windlass.project_folder import find_project
+    from windlass.spec import load_project
 
     try:
         return load_project(find_project(_folder(ctx))).pipelines

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from windlass.errors import Problem, SpecError, UsageError, did_you_mean
+from windlass.project_folder import PROJECT_FILE
 from windlass.spec.model import Model
 from windlass.spec.pipeline import Pipeline
 from windlass.spec.project import Project
@@ -15,13 +16,12 @@ from windlass.spec.secrets import find_secrets, hide_secrets
 from windlass.spec.validation import to_model
 from windlass.spec.yaml import Document, KeyPath, not_utf8, read
 
-__all__ = ["PipelineFile", "ProjectFiles", "find_project", "load_pipeline", "load_project"]
+__all__ = ["PipelineFile", "ProjectFiles", "load_pipeline", "load_project"]
 
 M = TypeVar("M", bound=Model)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-PROJECT_FILE = "windlass.yaml"
 PIPELINES_FOLDER = "pipelines"
 
 
@@ -51,15 +51,6 @@ class ProjectFiles:
             hint = did_you_mean(name, self.pipelines)
             raise UsageError(f"no pipeline {name!r} in {self.root}", hint=hint)
         return self.pipelines[name]
-
-
-def find_project(start: Path) -> Path:
-    """The nearest folder, from `start` upwards, with a `windlass.yaml`. Raises UsageError."""
-    for folder in (start, *start.parents):
-        if (folder / PROJECT_FILE).is_file():
-            return folder
-    hint = "begin a project here with: windlass init"
-    raise UsageError(f"no {PROJECT_FILE} in {start} or above it", hint=hint)
 
 
 def load_project(root: Path, only: str | None = None, *, partly: bool = False) -> ProjectFiles:

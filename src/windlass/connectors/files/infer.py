@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from windlass.connectors.scratch import Scratch, identifier
+from windlass.connectors.scratch import Scratch, identifier, literal
 
 __all__ = ["infer_types"]
 
@@ -20,25 +20,24 @@ _ZONE = r"(Z|[+-]\d{2}(:?\d{2})?)"
 _NUMBER = r"-?(0|[1-9][0-9]*)?(\.[0-9]+)?([eE][+-]?[0-9]+)?"
 
 _TESTS = {
-    "BOOLEAN": "lower({x}) IN ('true', 'false', 't', 'f')",
-    "BIGINT": "CAST(TRY_CAST({x} AS BIGINT) AS VARCHAR) = {x}",
+    "BOOLEAN": "lower(value) IN ('true', 'false', 't', 'f')",
+    "BIGINT": "CAST(TRY_CAST(value AS BIGINT) AS VARCHAR) = value",
     "DOUBLE": (
-        f"regexp_full_match({{x}}, '{_NUMBER}') AND NOT isinf(TRY_CAST({{x}} AS DOUBLE)) AND (strlen({{x}}) <= 16 OR "
-        "CAST(TRY_CAST({x} AS DOUBLE) AS VARCHAR) = {x} OR "
-        "length(regexp_replace(regexp_replace({x}, '[eE].*', ''), '[^0-9]', '', 'g')) <= 15)"
+        f"regexp_full_match(value, '{_NUMBER}') AND NOT isinf(TRY_CAST(value AS DOUBLE)) AND (strlen(value) <= 16 OR "
+        "CAST(TRY_CAST(value AS DOUBLE) AS VARCHAR) = value OR "
+        "length(regexp_replace(regexp_replace(value, '[eE].*', ''), '[^0-9]', '', 'g')) <= 15)"
     ),
-    "DATE": f"regexp_full_match({{x}}, '{_DAY}') AND TRY_CAST({{x}} AS DATE) IS NOT NULL",
-    "TIMESTAMP": f"regexp_full_match({{x}}, '{_DAY}{_TIME}') AND TRY_CAST({{x}} AS TIMESTAMP) IS NOT NULL",
+    "DATE": f"regexp_full_match(value, '{_DAY}') AND TRY_CAST(value AS DATE) IS NOT NULL",
+    "TIMESTAMP": f"regexp_full_match(value, '{_DAY}{_TIME}') AND TRY_CAST(value AS TIMESTAMP) IS NOT NULL",
     "TIMESTAMP WITH TIME ZONE": (
-        f"regexp_full_match({{x}}, '{_DAY}{_TIME} ?{_ZONE}') AND TRY_CAST({{x}} AS TIMESTAMPTZ) IS NOT NULL"
+        f"regexp_full_match(value, '{_DAY}{_TIME} ?{_ZONE}') AND TRY_CAST(value AS TIMESTAMPTZ) IS NOT NULL"
     ),
-    "DECIMAL": r"regexp_full_match({x}, '-?(0|[1-9][0-9]*)(\.[0-9]+)?')",
+    "DECIMAL": r"regexp_full_match(value, '-?(0|[1-9][0-9]*)(\.[0-9]+)?')",
 }
-"""SQL that is true for a value that fits the type; the first type that all values fit is taken."""
+"""SQL that is true of a value that fits the type; the first type that all values fit is taken."""
 
 _LONGEST = 400  # characters of a number or time
 _HEAD_ROWS = 200
-_NO_VALUE = ""
 
 
 def infer_types(scratch: Scratch, rows: str, columns: Sequence[str]) -> dict[str, str | None]:
@@ -46,47 +45,52 @@ def infer_types(scratch: Scratch, rows: str, columns: Sequence[str]) -> dict[str
 
     The first rows show what a column probably is; only that is then tested on all of them.
     """
-    everything = tuple(_TESTS)
     head = f"(SELECT * FROM {rows} LIMIT {_HEAD_ROWS})"
-    probable = _first_fitting(scratch, head, dict.fromkeys(columns, everything))
-    unknown = {name: everything for name, kind in probable.items() if kind == _NO_VALUE}
-    expected = {name: (kind,) for name, kind in probable.items() if kind in everything}
-    found = {**probable, **_first_fitting(scratch, rows, {**unknown, **expected})}
-    surprising = [name for name in expected if found[name] is None]
-    found.update(_first_fitting(scratch, rows, dict.fromkeys(surprising, everything)))
+    found = _narrowest(scratch, head, columns)
+    probable = {name: kind for name, kind in found.items() if kind is not None}
+    wrong = [name for name, fits in _that_fit(scratch, rows, probable).items() if not fits]
+    without_value = [name for name in columns if name not in found]
+    found.update(_narrowest(scratch, rows, wrong + without_value))
     return {
-        name: _decimal(scratch, rows, name) if kind == "DECIMAL" else _known(kind)
-        for name, kind in found.items()
+        name: _decimal(scratch, rows, name) if kind == "DECIMAL" else kind for name, kind in found.items()
     }
 
 
-def _test(kind: str, value: str) -> str:
-    # a field may have 100 MB, and a cheap look at its size spares several dear ones at all of it
-    return f"CASE WHEN strlen({value}) <= {_LONGEST} THEN {_TESTS[kind].replace('{x}', value)} ELSE false END"
-
-
-def _known(kind: str | None) -> str | None:
-    return None if kind == _NO_VALUE else kind
-
-
-def _first_fitting(
-    scratch: Scratch, rows: str, candidates: Mapping[str, Sequence[str]]
-) -> dict[str, str | None]:
-    """For each column the first of its candidate types that all its values fit; _NO_VALUE without values."""
-    if not candidates:
+def _narrowest(scratch: Scratch, rows: str, columns: Sequence[str]) -> dict[str, str | None]:
+    """The first type that all values of a column fit; None if there is none. Without values, no entry."""
+    if not columns:
         return {}
-    counts = [
-        f"count({identifier(name)}), "
-        + ", ".join(f"count(*) FILTER ({_test(kind, identifier(name))})" for kind in kinds)
-        for name, kinds in candidates.items()
-    ]
-    numbers = iter(scratch.rows(f"SELECT {', '.join(counts)} FROM {rows}")[0])
-    found: dict[str, str | None] = {}
-    for name, kinds in candidates.items():
-        total, fits = next(numbers), [next(numbers) for _ in kinds]
-        fitting = (kind for kind, fit in zip(kinds, fits, strict=True) if fit == total)
-        found[name] = next(fitting, None) if total else _NO_VALUE
-    return found
+    tests = ", ".join(f"bool_and({_test(kind)})" for kind in _TESTS)
+    found = scratch.rows(f"SELECT name, {tests} FROM {_values(rows, columns)} GROUP BY name")
+    return {
+        name: next((kind for kind, fit in zip(_TESTS, fits, strict=True) if fit), None)
+        for name, *fits in found
+    }
+
+
+def _that_fit(scratch: Scratch, rows: str, expected: Mapping[str, str]) -> dict[str, bool]:
+    """Whether all values of each column fit the type that is expected of it."""
+    if not expected:
+        return {}
+    kinds = ", ".join(f"({literal(name)}, {literal(kind)})" for name, kind in expected.items())
+    test = " ".join(f"WHEN {literal(kind)} THEN {_test(kind)}" for kind in dict.fromkeys(expected.values()))
+    found = scratch.rows(
+        f"SELECT name, bool_and(CASE kind {test} END) FROM {_values(rows, list(expected))} "
+        f"JOIN (VALUES {kinds}) AS expected(name, kind) USING (name) GROUP BY name"
+    )
+    return dict(found)
+
+
+def _values(rows: str, columns: Sequence[str]) -> str:
+    """All values but NULL, under each other, so that a test stands in a query once for all columns."""
+    names = [identifier(name) for name in columns]
+    # a field may have 100 MB; so much of it shows that it is text
+    starts = ", ".join(f"left({name}, {_LONGEST + 1}) AS {name}" for name in names)
+    return f"(SELECT * FROM (SELECT {starts} FROM {rows}) UNPIVOT (value FOR name IN ({', '.join(names)})))"
+
+
+def _test(kind: str) -> str:
+    return f"CASE WHEN strlen(value) <= {_LONGEST} THEN coalesce({_TESTS[kind]}, false) ELSE false END"
 
 
 def _decimal(scratch: Scratch, rows: str, name: str) -> str | None:

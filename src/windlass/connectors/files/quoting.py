@@ -96,6 +96,9 @@ class LineEndsInQuotes:
 
     def _look_at(self, chunk: bytes, *, quoted: bool) -> bool:
         """Whether the chunk's end is in quotes, if its beginning is as `quoted` says."""
+        if self._quote not in chunk:
+            self.found |= quoted and (b"\n" in chunk or b"\r" in chunk)
+            return quoted
         import numpy as np
 
         data = np.frombuffer(chunk, np.uint8)

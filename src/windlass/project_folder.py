@@ -1,0 +1,20 @@
+"""Where a project is: the folder that has a `windlass.yaml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from windlass.errors import UsageError
+
+__all__ = ["PROJECT_FILE", "find_project"]
+
+PROJECT_FILE = "windlass.yaml"
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder, from `start` upwards, with a `windlass.yaml`. Raises UsageError."""
+    for folder in (start, *start.parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder
+    hint = "begin a project here with: windlass init"
+    raise UsageError(f"no {PROJECT_FILE} in {start} or above it", hint=hint)
