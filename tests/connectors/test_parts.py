@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from tests.conftest import Output
 from tests.connectors.conftest import Copier, Database
@@ -52,7 +53,7 @@ def job(copier: Copier) -> Callable[..., Job]:
 
 def load(job: Job, part: Part) -> CopyResult:
     """One part, as its task loads it."""
-    copied = replace(job.copy, partition=None)
+    copied = structs.replace(job.copy, partition=None)
     return copy(replace(job, copy=copied, part=part, identity=replace(job.identity, part=part.name)))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from windlass.plan.model import Action, Check, Copy, Destination, Download, Source, Task
 from windlass.plan.templates import pattern

@@ -9,7 +9,8 @@ could bring the same key.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from windlass.plan.model import Action, Connection, Copy
 

@@ -7,9 +7,10 @@ run-time names of `windlass.plan.templates` may occur, and connections are names
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal, TypeAlias
+
+from msgspec import Struct
 
 __all__ = [
     "PLAN_VERSION",
@@ -51,11 +52,18 @@ FileFormat: TypeAlias = Literal["csv", "json", "ndjson", "parquet"]
 Mode: TypeAlias = Literal["append", "replace", "merge", "delete_insert"]
 
 
+class Step(Struct, frozen=True, tag_field="kind", tag=str.lower):
+    """What a task does. In JSON its `kind` is the name of the class in lower case."""
+
+    @property
+    def kind(self) -> str:
+        return str(self.__struct_config__.tag)
+
+
 # --- copy: see windlass.spec.copy for what each field means ---------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
-class CsvOptions:
+class CsvOptions(Struct, frozen=True, kw_only=True):
     delimiter: str | None = None
     quote: str = '"'
     escape: str | None = None
@@ -64,25 +72,22 @@ class CsvOptions:
     null: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ParquetOptions:
+class ParquetOptions(Struct, frozen=True, kw_only=True):
     compression: str = "snappy"
     row_group_size: int = 122_880
 
 
-@dataclass(frozen=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     connection: str | None = None
     table: str | None = None
     query: str | None = None
     path: str | None = None
     format: FileFormat | None = None
     csv: CsvOptions = CsvOptions()
-    columns: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, str] = {}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Destination:
+class Destination(Struct, frozen=True, kw_only=True):
     connection: str | None = None
     table: str | None = None
     path: str | None = None
@@ -96,15 +101,13 @@ class Destination:
     max_file_size: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class SelectColumn:
+class SelectColumn(Struct, frozen=True, kw_only=True):
     name: str
     source: str
     type: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ColumnRules:
+class ColumnRules(Struct, frozen=True, kw_only=True):
     not_null: bool = False
     min: int | float | str | None = None
     max: int | float | str | None = None
@@ -113,34 +116,29 @@ class ColumnRules:
     max_length: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Validate:
-    columns: dict[str, ColumnRules] = field(default_factory=dict)
+class Validate(Struct, frozen=True, kw_only=True):
+    columns: dict[str, ColumnRules] = {}
     json_schema: JsonSchema | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class QuarantineTo:
+class QuarantineTo(Struct, frozen=True, kw_only=True):
     path: str | None = None
     connection: str | None = None
     table: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Partition:
+class Partition(Struct, frozen=True, kw_only=True):
     by: str = "ctid"
     parts: int = 2
     mapped: bool = False
     """Each part can be a load of its own, so that a scheduler makes a task of it (`plan/mapping.py`)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Copy:
-    kind: Literal["copy"] = "copy"
+class Copy(Step, frozen=True, kw_only=True):
     source: Source
     destination: Destination
     select: tuple[SelectColumn, ...] = ()
-    validate: Validate = field(default_factory=Validate)
+    validate: Validate = Validate()
     on_bad_row: Literal["fail", "quarantine"] = "fail"
     max_bad_rows: int | str | None = None
     quarantine: QuarantineTo | None = None
@@ -151,62 +149,50 @@ class Copy:
 # --- the other kinds ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sql:
-    kind: Literal["sql"] = "sql"
+class Sql(Step, frozen=True, kw_only=True):
     connection: str | None = None
     statement: str
     transaction: bool = True
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    kind: Literal["run"] = "run"
+class Run(Step, frozen=True, kw_only=True):
     build: str | None = None
     command: tuple[str, ...]
-    env: dict[str, str] = field(default_factory=dict)
+    env: dict[str, str] = {}
     connections: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Service:
-    kind: Literal["service"] = "service"
+class Service(Step, frozen=True, kw_only=True):
     build: str | None = None
     command: tuple[str, ...]
-    env: dict[str, str] = field(default_factory=dict)
+    env: dict[str, str] = {}
     connections: tuple[str, ...] = ()
     port: int | None = None
     health: str | None = None
     ready_timeout: float = 60.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Download:
-    kind: Literal["download"] = "download"
+class Download(Step, frozen=True, kw_only=True):
     url: str | None = None
     connection: str | None = None
     path: str | None = None
     to: str
     sha256: str | None = None
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = {}
 
 
-@dataclass(frozen=True, kw_only=True)
-class RowCount:
+class RowCount(Struct, frozen=True, kw_only=True):
     exactly: int | None = None
     min: int | None = None
     max: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Freshness:
+class Freshness(Struct, frozen=True, kw_only=True):
     column: str
     within: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    kind: Literal["check"] = "check"
+class Check(Step, frozen=True, kw_only=True):
     connection: str | None = None
     table: str | None = None
     query: str | None = None
@@ -214,17 +200,15 @@ class Check:
     rows: RowCount | None = None
     unique: tuple[tuple[str, ...], ...] = ()
     not_null: tuple[str, ...] = ()
-    accepted: dict[str, tuple[str | int | float | bool, ...]] = field(default_factory=dict)
+    accepted: dict[str, tuple[str | int | float | bool, ...]] = {}
     freshness: Freshness | None = None
     expressions: tuple[str, ...] = ()
     json_schema: JsonSchema | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trigger:
-    kind: Literal["trigger"] = "trigger"
+class Trigger(Step, frozen=True, kw_only=True):
     pipeline: str
-    params: dict[str, Param] = field(default_factory=dict)
+    params: dict[str, Param] = {}
     wait: bool = True
 
 
@@ -239,22 +223,19 @@ TriggerRule: TypeAlias = Literal[
 # --- the plan -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
-class DevService:
+class DevService(Struct, frozen=True, kw_only=True):
     init: tuple[str, ...] = ()
     serve: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Connection:
+class Connection(Struct, frozen=True, kw_only=True):
     """A connection that the plan names: what it is, not where."""
 
     type: str
     dev: DevService = DevService()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Retry:
+class Retry(Struct, frozen=True, kw_only=True):
     """How a task is retried. Seconds; each wait is `backoff` times the one before."""
 
     retries: int = 0
@@ -268,8 +249,7 @@ class Retry:
         return float(min(self.delay * self.backoff ** (attempt - 1), self.MAX_DELAY))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Task:
+class Task(Struct, frozen=True, kw_only=True):
     """A node of the DAG. `needs` holds what was written and what its templates imply.
 
     `inlets` and `outlets` are the assets that it reads and writes: `CONNECTION.TABLE`, or a path in the
@@ -294,8 +274,7 @@ class Task:
         return self.action.kind
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """A compiled pipeline. `tasks` are in an order in which each comes after all that it needs.
 
     `assets` are what a pipeline waits for whose schedule is data; its `schedule` is then `none`. `pools`
@@ -313,10 +292,10 @@ class Plan:
     start: datetime | None = None
     catchup: bool = False
     concurrency: Literal["forbid", "allow"] = "forbid"
-    params: dict[str, Param] = field(default_factory=dict)
+    params: dict[str, Param] = {}
     on_failure: tuple[str, ...] = ()
-    connections: dict[str, Connection] = field(default_factory=dict)
-    pools: dict[str, int] = field(default_factory=dict)
+    connections: dict[str, Connection] = {}
+    pools: dict[str, int] = {}
     tasks: tuple[Task, ...] = ()
 
     def task(self, name: str) -> Task:

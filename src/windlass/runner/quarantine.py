@@ -13,10 +13,12 @@ import json
 import os
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from windlass import __version__
 from windlass.connectors.temporary import TemporaryFolder

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec import Struct, structs
 
 from windlass.connections import Address, places, resolve
 from windlass.connectors.protocol import Part
@@ -83,7 +85,7 @@ class Context:
 
 
 def render_strings(value: T, variables: Mapping[str, object]) -> T:
-    """A copy of the value, a tree of dataclasses and containers, with every string in it rendered."""
+    """A copy of the value, a tree of structs and containers, with every string in it rendered."""
     rendered: Any = value
     if isinstance(value, str):
         rendered = render(value, variables)
@@ -93,9 +95,9 @@ def render_strings(value: T, variables: Mapping[str, object]) -> T:
         rendered = [render_strings(item, variables) for item in value]
     elif isinstance(value, dict):
         rendered = {key: render_strings(item, variables) for key, item in value.items()}
-    elif is_dataclass(value) and not isinstance(value, type):
-        changes = {f.name: render_strings(getattr(value, f.name), variables) for f in fields(value)}
-        rendered = replace(value, **changes)
+    elif isinstance(value, Struct):
+        changes = {name: render_strings(part, variables) for name, part in structs.asdict(value).items()}
+        rendered = structs.replace(value, **changes)
     return rendered  # type: ignore[no-any-return]
 
 

@@ -9,6 +9,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from windlass.connections import Address
 from windlass.connectors.protocol import Meter
 from windlass.connectors.temporary import TemporaryFolder
@@ -47,7 +49,7 @@ def _job(plan: Plan, task: str, action: Copy, context: Context) -> Job:
     part = context.part
     identity = Identity(plan.pipeline, task, context.run_id, context.run_key, part.name if part else "")
     if part is not None and part.name:
-        action = replace(_mapped(task, action), partition=None)
+        action = structs.replace(_mapped(task, action), partition=None)
     if context.load_id:
         identity = replace(identity, load_id=context.load_id)
     job = Job(

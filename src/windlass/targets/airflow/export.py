@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from windlass.plan.bundle import bundle_to_json
 from windlass.plan.compiler import Environment, compile, compile_project
