@@ -52,7 +52,8 @@ def infer_types(scratch: Scratch, rows: str, columns: Sequence[str]) -> dict[str
     without_value = [name for name in columns if name not in found]
     found.update(_narrowest(scratch, rows, wrong + without_value))
     return {
-        name: _decimal(scratch, rows, name) if kind == "DECIMAL" else kind for name, kind in found.items()
+        name: _decimal(scratch, rows, name) if found.get(name) == "DECIMAL" else found.get(name)
+        for name in columns
     }
 
 
