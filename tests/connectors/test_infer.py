@@ -67,6 +67,6 @@ def test_values_that_begin_behind_the_first_rows_count(scratch: Scratch) -> None
 
 
 def test_columns_of_any_name_are_told_apart(scratch: Scratch) -> None:
-    columns = {"name": ["1"], "value": ["x"], "kind": ["true"], "a \"b\" 'c'": ["2024-01-01"], "%s": [None]}
-    found = inferred(scratch, columns)
-    assert [found.get(name) for name in columns] == ["BIGINT", None, "BOOLEAN", "DATE", None]
+    values = {"name": "1", "value": "x", "kind": "true", "a \"b\" 'c'": "2024-01-01"}
+    found = inferred(scratch, {name: [value] for name, value in values.items()})
+    assert found == dict(zip(values, ["BIGINT", None, "BOOLEAN", "DATE"], strict=True))
