@@ -18,6 +18,8 @@ from windlass import __version__
 
 __all__ = ["App", "cli", "main"]
 
+_MUCH_GARBAGE = 100_000  # objects
+
 # name: (module, what `--help` says of it)
 COMMANDS = {
     "init": ("project", "Make a project that runs at once."),
@@ -114,7 +116,7 @@ def cli(ctx: click.Context, folder: Path, *, debug: bool) -> None:
 def main() -> None:
     """Run the command line; every expected failure becomes a message and an exit code."""
     _open_standard_streams()
-    gc.disable()  # a short command ends before there is garbage worth looking for
+    gc.set_threshold(_MUCH_GARBAGE)  # a short command ends before there is any worth looking for
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()
