@@ -175,6 +175,30 @@ def test_down_leaves_nothing_and_up_comes_back_with_what_was_there(up: Up) -> No
     assert before <= after
 
 
+def server_of(up: Up, connection: str) -> int:
+    """The process of a dev service: the only child of its launcher."""
+    lock = os.fsencode(up.project / ".windlass" / "dev" / connection / "users.lock")
+    [launcher] = [
+        pid
+        for pid in processes_of(up.project)
+        if lock in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    ]
+    return int(Path(f"/proc/{launcher}/task/{launcher}/children").read_text())
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+def test_a_dev_service_that_dies_is_started_again_with_its_data(up: Up) -> None:
+    first = server_of(up, "pg_x")
+    os.kill(first, signal.SIGKILL)
+    log = up.project / ".windlass" / "up" / "logs" / "supervisor.log"
+    up.until(lambda: "the dev service of 'pg_x' has ended; the end of its log:" in log.read_text())
+    up.until(lambda: {p["name"]: p["state"] for p in up.status()["parts"]}["connection pg_x"] == "healthy")
+    assert server_of(up, "pg_x") != first
+    run = up.trigger("pg2pg")
+    assert up.wait("pg2pg", run) == "success", up.log("pg2pg", run, "transfer_data")
+    assert up.status()["state"] == "healthy"
+
+
 def test_a_component_that_dies_takes_the_others_with_it(up: Up) -> None:
     pids = {part["name"]: part["pid"] for part in up.status()["parts"]}
     os.kill(pids["dag-processor"], signal.SIGKILL)

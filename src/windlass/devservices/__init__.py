@@ -40,6 +40,11 @@ class Service:
         """Held by the server's launcher."""
         return self.folder / "alive.lock"
 
+    @property
+    def log(self) -> Path:
+        """What the server prints, if it prints anything."""
+        return self.folder / "server.log"
+
 
 class DevServiceModule(Protocol):
     """A module of this package, as `registry` names it."""
@@ -54,6 +59,7 @@ class DevServices:
     def __init__(self, state: Path, project: Path) -> None:
         self._state, self._project = state, project
         self._held: dict[str, IO[str]] = {}
+        self._started: dict[str, Service] = {}
 
     def start(self, name: str, connection: Connection) -> Address:
         """Start the dev service of a connection. Raises WindlassError when it cannot be."""
@@ -62,13 +68,23 @@ class DevServices:
         module: DevServiceModule = registry.load(str(registry.CONNECTORS[connection.type].dev_service))
         with _starting(service):
             self._hold(service)
-            return module.start(service)
+            address = module.start(service)
+        self._started[name] = service
+        return address
+
+    def ended(self) -> list[Service]:
+        """Those whose server has ended meanwhile. To start one again is to `start` it."""
+        from windlass.devservices.running import has_launcher
+
+        servers = [service for service in self._started.values() if service.alive_lock.exists()]
+        return [service for service in servers if not has_launcher(service)]
 
     def close(self) -> None:
         """Let go of all of them."""
         for held in self._held.values():
             held.close()
         self._held.clear()
+        self._started.clear()
 
     def _hold(self, service: Service) -> None:
         """Wait for a server that is just stopping to be gone, then count as a user."""

@@ -136,7 +136,7 @@ def _make(service: Service, server: _Server) -> None:
 def _launch(service: Service, server: _Server) -> None:
     port = free_port()
     settings = [f"-c{name}={value}" for name, value in {**_SETTINGS, "port": str(port)}.items()]
-    with (service.folder / "server.log").open("wb") as log:
+    with service.log.open("wb") as log:
         launcher = launch(
             [str(server.programs / "postgres"), "-D", str(server.data), *settings],
             service.users_lock,
@@ -159,7 +159,7 @@ def _wait_until_ready(service: Service, address: Address) -> None:
             connect(address).close()
         except RetryableError as exc:
             if time.monotonic() > deadline or _has_failed(service):
-                log = (service.folder / "server.log").read_text(errors="replace").strip().splitlines()
+                log = service.log.read_text(errors="replace").strip().splitlines()
                 shown = "\n    ".join(log[-8:])
                 raise FatalError(f"the dev service of {service.name!r} did not start:\n    {shown}") from exc
             time.sleep(_POLL)
@@ -168,7 +168,7 @@ def _wait_until_ready(service: Service, address: Address) -> None:
 
 
 def _has_failed(service: Service) -> bool:
-    log = (service.folder / "server.log").read_bytes()
+    log = service.log.read_bytes()
     return b"FATAL:" in log and not has_launcher(service)
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from windlass import registry
 from windlass.connections import Address, resolve
-from windlass.devservices import DevServices
+from windlass.devservices import DevServices, Service
 from windlass.plan import model as plan
 from windlass.spec import ProjectFiles
 from windlass.spec.project import Connection
@@ -37,6 +37,10 @@ class Addresses:
                 for name, connection in declared.items()
             }
             return {name: address.result() for name, address in found.items()}
+
+    def ended(self) -> list[Service]:
+        """The dev services whose servers have ended; `find` starts them again."""
+        return self._dev_services.ended()
 
     def close(self) -> None:
         self._dev_services.close()

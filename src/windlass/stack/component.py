@@ -11,7 +11,7 @@ from pathlib import Path
 
 from windlass.runtimes.process import launch
 
-__all__ = ["Component", "Started"]
+__all__ = ["Component", "Started", "end_of"]
 
 _SHOWN = 12  # lines of a log
 
@@ -74,14 +74,6 @@ class Started:
     def is_healthy(self) -> bool:
         return self.exit_code is None and self.component.is_healthy(self.since)
 
-    def log_end(self) -> str:
-        """The last lines that it printed."""
-        try:
-            lines = self.component.log.read_text(errors="replace").rstrip().splitlines()
-        except OSError:
-            return ""
-        return "\n".join(f"    {line}" for line in lines[-_SHOWN:])
-
     def stop(self) -> None:
         """Ask it to end. Returns at once."""
         if self.exit_code is None:
@@ -89,3 +81,12 @@ class Started:
 
     def wait(self) -> int:
         return self._process.wait()
+
+
+def end_of(log: Path) -> str:
+    """The last lines of a log, to be shown below what is wrong; empty when there is none."""
+    try:
+        lines = log.read_text(errors="replace").rstrip().splitlines()
+    except OSError:
+        return ""
+    return "".join(f"\n    {line}" for line in lines[-_SHOWN:])

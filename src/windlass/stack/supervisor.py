@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from windlass.connections import Address
@@ -17,7 +18,7 @@ from windlass.plan.model import Connection
 from windlass.runtimes.launcher import adopt_descendants, end_descendants
 from windlass.stack.addresses import Addresses, for_airflow
 from windlass.stack.airflow import Airflow
-from windlass.stack.component import Component, Started
+from windlass.stack.component import Component, Started, end_of
 from windlass.stack.keys import Keys
 from windlass.stack.layout import Layout, Stack
 from windlass.stack.locks import supervising
@@ -60,6 +61,7 @@ class Supervisor:
         self._own_services = DevServices(self._layout.home, self._layout.project)
         self._watch = Watch(self._layout.project)
         self._started: dict[str, Started] = {}
+        self._published: Published
         self._found: dict[str, Address | None] = {}
         self._stack = Stack(
             pid=os.getpid(),
@@ -160,7 +162,7 @@ class Supervisor:
             self._raise_if_ended()
             if time.monotonic() > deadline:
                 started = self._started.get(name)
-                log = f"; the end of its log:\n{started.log_end()}" if started else ""
+                log = f"; the end of its log:{end_of(started.component.log)}" if started else ""
                 raise FatalError(f"{name} is not healthy after {_START_DEADLINE:.0f} s{log}")
             time.sleep(_POLL)
 
@@ -174,27 +176,44 @@ class Supervisor:
             if self._watch.has_changed():
                 self._publish_again()
             if time.monotonic() - looked > _LOOK_EVERY:
+                self._start_services_again()
                 self._look()
                 looked = time.monotonic()
 
     def _publish_again(self) -> None:
         """Take changed files over; broken ones change nothing but what people see."""
-        try:
+        with self._keeping_what_is_good():
             published = publish(self._layout.project, self._layout.airflow)
             self._watch.follow(published.files)
             self._find_connections(published)
             self._tell_airflow(published)
+            self._stack.problems = None
+            count = len(published.pipelines)
+            self._observer.say(f"the plan is up to date: {count} pipeline{'' if count == 1 else 's'}")
+
+    @contextmanager
+    def _keeping_what_is_good(self) -> Iterator[None]:
+        """Say what is wrong, and go on."""
+        try:
+            yield
         except WindlassError as exc:
             self._stack.problems = str(exc)
-            self._save()
             broken = isinstance(exc, SpecError)
             kept = "the last good plan stays in use" if broken else "the connections are as they were before"
             self._observer.say(f"{exc}\n{kept}", warning=True)
-            return
-        self._stack.problems = None
         self._save()
-        count = len(published.pipelines)
-        self._observer.say(f"the plan is up to date: {count} pipeline{'' if count == 1 else 's'}")
+
+    def _start_services_again(self) -> None:
+        """A dev service that has ended stops nobody else: its data are there, and its next server finds them."""
+        ended = self._addresses.ended()
+        for service in ended:
+            self._set(f"connection {service.name}", "ended")
+            said = f"; the end of its log:{log}" if (log := end_of(service.log)) else ""
+            self._observer.say(f"the dev service of {service.name!r} has ended{said}", warning=True)
+        if ended:
+            with self._keeping_what_is_good():
+                self._find_connections(self._published)
+                self._tell_airflow(self._published)
 
     def _look(self) -> None:
         for name, started in self._started.items():
@@ -207,6 +226,8 @@ class Supervisor:
             self._become(overall)
 
     def _raise_if_ended(self) -> None:
+        for service in self._own_services.ended():
+            raise _with_log("the database of Airflow has ended", service.log)
         for started in self._started.values():
             if started.exit_code is not None and started.component.name != "database":
                 self._set(started.component.name, "ended")
@@ -216,6 +237,7 @@ class Supervisor:
 
     def _find_connections(self, published: Published) -> None:
         """Find every connection, starting dev services, and tell pgAdmin of the servers among them."""
+        self._published = published
         files = published.files
         for name in files.spec.connections:
             if self._stack.part(f"connection {name}").state != "healthy":
@@ -275,8 +297,12 @@ class Supervisor:
 
 def _ended(started: Started) -> FatalError:
     component = started.component
-    message = f"{component.name} ended with exit code {started.exit_code}; the end of its log:"
-    return FatalError(f"{message}\n{started.log_end()}", hint=f"all of it: {component.log}")
+    message = f"{component.name} ended with exit code {started.exit_code}"
+    return _with_log(message, component.log)
+
+
+def _with_log(message: str, log: Path) -> FatalError:
+    return FatalError(f"{message}; the end of its log:{end_of(log)}", hint=f"all of it: {log}")
 
 
 @contextmanager
