@@ -78,6 +78,7 @@ def _task(task: Any) -> dict[str, Any]:
         "timeout": task.execution_timeout.total_seconds() if task.execution_timeout else None,
         "rule": str(getattr(task.trigger_rule, "value", task.trigger_rule)),
         "pool": task.pool,
+        "at_once": task.max_active_tis_per_dag,
         "mapped": task.is_mapped,
         "doc": task.doc_md,
         "inlets": [asset.name for asset in task.inlets],

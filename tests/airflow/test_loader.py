@@ -139,6 +139,7 @@ def test_everything_in_a_plan_arrives(
         ["in/*.csv"],
     )
     assert (fetch["retries"], fetch["delay"], fetch["timeout"], fetch["pool"]) == (2, 30, 3600, "warehouse")
+    assert (load["at_once"], fetch["at_once"]) == (1, None)
     assert (load["inlets"], load["outlets"]) == (["in/*.csv"], ["x.orders"])
     assert (clean_up["rule"], clean_up["retries"]) == ("all_done", 0)
     assert (tasks["api"]["is"], tasks["api__stop"]["is"], load["is"]) == ("setup", "teardown", "task")

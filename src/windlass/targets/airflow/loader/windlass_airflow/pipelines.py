@@ -156,6 +156,9 @@ class Builder:
         elif (task["action"].get("partition") or {}).get("mapped"):
             self._operators[name], self._first[name] = self._in_parts(job, common)
         else:
+            if kind == "copy" and self._plan["concurrency"] == "forbid":
+                # a backfill has several runs at once all the same, and a later load fences an earlier one
+                common["max_active_tis_per_dag"] = 1
             self._operators[name] = self._operator("task", job, common)
 
     def _in_parts(self, job: Json, common: Json) -> tuple[Any, Any]:
