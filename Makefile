@@ -11,7 +11,7 @@ export UV_COMPILE_BYTECODE := 1
 export UV_SYSTEM_CERTS := 1
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: all demo test lint docs bench faults clean
+.PHONY: all demo test up lint docs bench faults clean
 
 all: lint test docs
 
@@ -20,6 +20,9 @@ demo: .venv/.demo ## run the three example projects
 
 test: .venv/.dev ## run every test
 	$(RUN)/pytest -n $(or $(WORKERS),auto) --dist worksteal
+
+up: .venv/.up ## start Airflow with the example pg2pg in it, until Ctrl-C
+	@$(RUN)/windlass -C examples/pg2pg up --pgadmin
 
 lint: .venv/.dev ## format, lint, types, layers, spelling
 	$(RUN)/ruff format --check
@@ -60,6 +63,12 @@ clean: ## remove everything that was made
 
 .venv/.dev: .venv/bin/python pyproject.toml uv.lock
 	@$(UV) sync --quiet --frozen --inexact --group dev --group docs
+	@$(RUN)/python -m compileall -q src
+	@touch $@
+
+.venv/.up: .venv/bin/python pyproject.toml uv.lock
+	@echo "setting up .venv with Airflow (once)"
+	@$(UV) sync --quiet --frozen --inexact --no-default-groups --extra all --extra airflow --extra pgadmin
 	@$(RUN)/python -m compileall -q src
 	@touch $@
 
