@@ -52,7 +52,7 @@ FileFormat: TypeAlias = Literal["csv", "json", "ndjson", "parquet"]
 Mode: TypeAlias = Literal["append", "replace", "merge", "delete_insert"]
 
 
-class Step(Struct, frozen=True, tag_field="kind", tag=str.lower):
+class _Action(Struct, frozen=True, tag_field="kind", tag=str.lower):
     """What a task does. In JSON its `kind` is the name of the class in lower case."""
 
     @property
@@ -134,7 +134,7 @@ class Partition(Struct, frozen=True, kw_only=True):
     """Each part can be a load of its own, so that a scheduler makes a task of it (`plan/mapping.py`)."""
 
 
-class Copy(Step, frozen=True, kw_only=True):
+class Copy(_Action, frozen=True, kw_only=True):
     source: Source
     destination: Destination
     select: tuple[SelectColumn, ...] = ()
@@ -149,20 +149,20 @@ class Copy(Step, frozen=True, kw_only=True):
 # --- the other kinds ------------------------------------------------------------------------------
 
 
-class Sql(Step, frozen=True, kw_only=True):
+class Sql(_Action, frozen=True, kw_only=True):
     connection: str | None = None
     statement: str
     transaction: bool = True
 
 
-class Run(Step, frozen=True, kw_only=True):
+class Run(_Action, frozen=True, kw_only=True):
     build: str | None = None
     command: tuple[str, ...]
     env: dict[str, str] = {}
     connections: tuple[str, ...] = ()
 
 
-class Service(Step, frozen=True, kw_only=True):
+class Service(_Action, frozen=True, kw_only=True):
     build: str | None = None
     command: tuple[str, ...]
     env: dict[str, str] = {}
@@ -172,7 +172,7 @@ class Service(Step, frozen=True, kw_only=True):
     ready_timeout: float = 60.0
 
 
-class Download(Step, frozen=True, kw_only=True):
+class Download(_Action, frozen=True, kw_only=True):
     url: str | None = None
     connection: str | None = None
     path: str | None = None
@@ -192,7 +192,7 @@ class Freshness(Struct, frozen=True, kw_only=True):
     within: float
 
 
-class Check(Step, frozen=True, kw_only=True):
+class Check(_Action, frozen=True, kw_only=True):
     connection: str | None = None
     table: str | None = None
     query: str | None = None
@@ -206,7 +206,7 @@ class Check(Step, frozen=True, kw_only=True):
     json_schema: JsonSchema | None = None
 
 
-class Trigger(Step, frozen=True, kw_only=True):
+class Trigger(_Action, frozen=True, kw_only=True):
     pipeline: str
     params: dict[str, Param] = {}
     wait: bool = True
