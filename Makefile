@@ -55,24 +55,14 @@ clean: ## remove everything that was made
 	@command -v uv >/dev/null || .venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@command -v uv >/dev/null && uv venv --quiet --allow-existing --python $(PYTHON) .venv || true
 
-.venv/.demo: .venv/bin/python pyproject.toml uv.lock
-	@echo "setting up .venv (once)"
-	@$(UV) sync --quiet --frozen --inexact --no-default-groups --extra all
-	@$(RUN)/python -m compileall -q src
-	@touch $@
+# What each kind of work needs of uv.lock.
+FOR_demo := --no-default-groups --extra all
+FOR_up := --no-default-groups --extra all --extra airflow --extra pgadmin
+FOR_dev := --group dev --group docs
+FOR_bench := --group dev --group bench
 
-.venv/.dev: .venv/bin/python pyproject.toml uv.lock
-	@$(UV) sync --quiet --frozen --inexact --group dev --group docs
-	@$(RUN)/python -m compileall -q src
-	@touch $@
-
-.venv/.up: .venv/bin/python pyproject.toml uv.lock
-	@echo "setting up .venv with Airflow (once)"
-	@$(UV) sync --quiet --frozen --inexact --no-default-groups --extra all --extra airflow --extra pgadmin
-	@$(RUN)/python -m compileall -q src
-	@touch $@
-
-.venv/.bench: .venv/bin/python pyproject.toml uv.lock
-	@$(UV) sync --quiet --frozen --inexact --group dev --group bench
+.venv/.%: .venv/bin/python pyproject.toml uv.lock
+	@echo "setting up .venv for $* (once)"
+	@$(UV) sync --quiet --frozen --inexact $(FOR_$*)
 	@$(RUN)/python -m compileall -q src
 	@touch $@
