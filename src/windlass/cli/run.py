@@ -89,7 +89,7 @@ def run_command(
     PIPELINE may be left out when the project has only one.
     """
     from windlass.cli.display import display_for, print_result
-    from windlass.plan.schedule import parse_logical_date
+    from windlass.plan.schedule import parse_logical_date, tick_of
     from windlass.runner import History, Options, Runner
     from windlass.state_folder import StateFolder
 
@@ -104,10 +104,20 @@ def run_command(
             raise UsageError("--resume: the run has its logical date; leave out --logical-date")
         pipeline, values = earlier.pipeline, {**earlier.params, **values}
     plan = compile_one(project, pipeline, values)
+    moment = None
+    if (
+        logical_date is not None
+    ):  # the date of a run that triggers this one need not be a tick of this schedule
+        of_parent = parent is not None
+        moment = (
+            parse_logical_date(logical_date)
+            if of_parent
+            else tick_of(logical_date, plan.schedule, plan.timezone)
+        )
     options = Options(
         project=project,
         workspace=workspace.resolve() if workspace else None,
-        logical_date=parse_logical_date(logical_date) if logical_date else None,
+        logical_date=moment,
         only=tasks,
         start=start,
         resume=earlier,

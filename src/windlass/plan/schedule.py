@@ -9,21 +9,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfoNotFoundError
 
 from windlass.errors import UsageError
+from windlass.plan.ticks import PRESETS, Ticks, zone_of
 
-__all__ = ["Moment", "check_schedule", "check_timezone", "moment_of", "parse_logical_date"]
+__all__ = ["Moment", "check_schedule", "check_timezone", "moment_of", "parse_logical_date", "tick_of"]
 
-_PRESETS = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@quarterly": "0 0 1 */3 *",
-    "@yearly": "0 0 1 1 *",
-}
 _UNSCHEDULED = ("none", "@once")
 _RANDOM = re.compile(r"(^|[\s,])[rh]\b", re.IGNORECASE)  # croniter's `R` and `H` mean another time each time
 _ANY_TIME = datetime(2020, 1, 1, tzinfo=UTC)
@@ -45,7 +38,7 @@ class Moment:
 
 def check_schedule(schedule: str) -> str | None:
     """What is wrong with a schedule, or None."""
-    if schedule in _UNSCHEDULED or schedule in _PRESETS:
+    if schedule in _UNSCHEDULED or schedule in PRESETS:
         return None
     if not schedule.startswith("@"):
         from croniter import CroniterBadDateError, croniter
@@ -56,14 +49,14 @@ def check_schedule(schedule: str) -> str | None:
             except CroniterBadDateError:
                 return f"{schedule!r} never comes"
             return None
-    known = ", ".join((*_PRESETS, *_UNSCHEDULED))
+    known = ", ".join((*PRESETS, *_UNSCHEDULED))
     return f"{schedule!r} is no schedule; expected a cron expression of 5 fields, or one of {known}"
 
 
 def check_timezone(name: str) -> str | None:
     """What is wrong with a time zone, or None."""
     try:
-        _zone(name)
+        zone_of(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return f"unknown time zone {name!r}; expected an IANA name such as Europe/Paris"
     return None
@@ -80,24 +73,56 @@ def parse_logical_date(text: str) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def tick_of(text: str, schedule: str, zone: str) -> datetime:
+    """The logical date of the scheduled run that somebody names: a tick of the schedule, or a day that has one.
+
+    A day is one of the schedule's time zone. Raises UsageError, with the nearest ticks, for what is neither.
+    Without a regular schedule any date will do.
+    """
+    moment = parse_logical_date(text)
+    if schedule in _UNSCHEDULED:
+        return moment
+    ticks = Ticks(schedule, zone)
+    day = _day(text)
+    if day is None:
+        if ticks.has(moment):
+            return moment
+        nearest = f"{_shown(ticks.before(moment), zone)} and {_shown(ticks.after(moment), zone)}"
+        raise UsageError(
+            f"{text!r} is not a tick of {schedule!r} in {zone}", hint=f"the nearest are {nearest}"
+        )
+    found = ticks.on(day)
+    midnight = found and _wall(found[0], zone) == "00:00"
+    if len(found) == 1 or midnight:
+        return found[0]
+    begin = datetime(day.year, day.month, day.day, tzinfo=zone_of(zone)).astimezone(UTC)
+    known = found[:3] if found else [ticks.before(begin), ticks.after(begin)]
+    what = f"{schedule!r} has {len(found) or 'no'} ticks on {text} in {zone}"
+    raise UsageError(what, hint=f"say which, such as {', '.join(_shown(tick, zone) for tick in known)}")
+
+
 def moment_of(schedule: str, zone: str, logical_date: datetime | None, now: datetime) -> Moment:
     """The moment of a run: a scheduled one when `logical_date` is given, else one started by hand now."""
     when = logical_date or now
     if schedule in _UNSCHEDULED:
         return Moment(when, when, when, logical_date is not None)
+    ticks = Ticks(schedule, zone)
     if logical_date is None:
-        end = _tick(schedule, zone, now, back=True)
-        return Moment(now, _tick(schedule, zone, end, back=True), end, scheduled=False)
-    return Moment(when, when, _tick(schedule, zone, when), scheduled=True)
+        end = ticks.upto(now)
+        return Moment(now, ticks.before(end), end, scheduled=False)
+    return Moment(when, when, ticks.after(when), scheduled=True)
 
 
-def _tick(schedule: str, zone: str, when: datetime, *, back: bool = False) -> datetime:
-    from croniter import croniter
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
-    cron = croniter(_PRESETS.get(schedule, schedule), when.astimezone(_zone(zone)))
-    tick: datetime = cron.get_prev(datetime) if back else cron.get_next(datetime)
-    return tick.astimezone(UTC)
+
+def _wall(moment: datetime, zone: str) -> str:
+    return moment.astimezone(zone_of(zone)).strftime("%H:%M")
 
 
-def _zone(name: str) -> tzinfo:
-    return UTC if name == "UTC" else ZoneInfo(name)
+def _shown(moment: datetime, zone: str) -> str:
+    return moment.astimezone(zone_of(zone)).isoformat()

@@ -18,7 +18,7 @@ from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.engine import Workspace
 from windlass.errors import UsageError, did_you_mean
 from windlass.plan.model import Plan, Task
-from windlass.plan.schedule import Moment, moment_of, parse_logical_date
+from windlass.plan.schedule import Moment, moment_of, parse_logical_date, tick_of
 from windlass.plan.templates import variables
 from windlass.state_folder import StateFolder
 from windlass.tasks import Context, TaskResult, execute, settle_task, split_task
@@ -121,14 +121,17 @@ def context_of(
 
 def _moment(plan: Plan, environ: Mapping[str, str], logical_date: str | None) -> Moment:
     """The run's moment: given whole by a runner, else worked out from the logical date or the clock."""
+    if logical_date is not None:
+        tick = tick_of(logical_date, plan.schedule, plan.timezone)
+        return moment_of(plan.schedule, plan.timezone, tick, datetime.now(UTC))
     start, end = environ.get("WINDLASS_DATA_INTERVAL_START"), environ.get("WINDLASS_DATA_INTERVAL_END")
-    given = logical_date or environ.get("WINDLASS_LOGICAL_DATE")
-    if given and start and end and logical_date is None:
+    given = environ.get("WINDLASS_LOGICAL_DATE")
+    if given and start and end:
         logical, begins, ends = (parse_logical_date(text) for text in (given, start, end))
         return Moment(logical, begins, ends, scheduled=environ.get("WINDLASS_RUN_KEY") == given)
     when = parse_logical_date(given) if given else None
     key = environ.get("WINDLASS_RUN_KEY")
-    if when and logical_date is None and key not in (None, given):  # started by hand, at that time
+    if when and key not in (None, given):  # started by hand, at that time
         return moment_of(plan.schedule, plan.timezone, None, when)
     return moment_of(plan.schedule, plan.timezone, when, datetime.now(UTC))
 
