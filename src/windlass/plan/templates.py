@@ -2,8 +2,8 @@
 
 `params` is known when a pipeline is compiled, the other names only when it runs. So an expression
 that needs only `params` is replaced by its value, and the rest stays behind as a template that every
-target can express. A value that happens to contain `{{` is wrapped in `{% raw %}`: whatever string a
-plan holds, rendering it once more gives what was meant.
+target can express. A value that happens to contain `{{` becomes an expression that gives it: whatever string
+a plan holds, rendering it once more gives what was meant.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from windlass.errors import FatalError, did_you_mean
 
@@ -36,7 +36,7 @@ __all__ = [
 RUN_TIME_NAMES = ("ds", "ts", "logical_date", "data_interval_start", "data_interval_end", "run_id")
 _DATES = ("logical_date", "data_interval_start", "data_interval_end")
 _BASES = (*RUN_TIME_NAMES, "params", "services", "tasks")
-_LONG, _LARGE = 1_000_000, 1_000
+_CR = "\0r"  # stands for a carriage return while Jinja looks at a text: it would make \r\n a \n
 _SERVICE_ATTRIBUTES = ("url", "host", "port")
 _TASK_ATTRIBUTES = ("path",)
 
@@ -74,7 +74,7 @@ class Uses:
 
 def is_template(text: str) -> bool:
     """Whether rendering could change the text."""
-    return "{{" in text or "{%" in text or "{#" in text
+    return "{{" in text
 
 
 def evaluate(text: str, names: Names, uses: Uses) -> object:
@@ -85,15 +85,14 @@ def evaluate(text: str, names: Names, uses: Uses) -> object:
     """
     if not is_template(text):
         return text
-    if not _check(text, names, uses):
-        value = _single_expression(text)
-        if value is not None:
-            return _protect(_value_of(value, names.params))
-        return _protect(_render(text, {"params": names.params}))
+    from windlass.plan.sandbox import within_budget
+
+    is_open = _check(text, names, uses)
     segments = _segments(text)
-    if segments is None:
-        return text
-    return "".join(_partly(segment, is_expression, names) for segment, is_expression in segments)
+    with within_budget():
+        if not is_open and len(segments) == 1 and segments[0].is_expression:
+            return _protect(_scalar(_value_of(segments[0].text, {"params": names.params})))
+        return "".join(_partly(segment, names) for segment in segments)
 
 
 def render(text: str, known: Mapping[str, object]) -> str:
@@ -133,53 +132,22 @@ def pattern(text: str, known: Mapping[str, object]) -> str:
     """A string of a plan with a `*` for each part that takes more than the `known` names."""
     if not is_template(text):
         return text
-    segments = _segments(text)
-    if segments is None:
-        return _known_part(text, known)
-    return "".join(_known_part("{{" + part + "}}", known) if is_it else part for part, is_it in segments)
+    return "".join(_known_part(s.text, known) if s.is_expression else s.text for s in _segments(text))
 
 
-def _known_part(text: str, known: Mapping[str, object]) -> str:
+def _known_part(expression: str, known: Mapping[str, object]) -> str:
     try:
-        return _render(text, known) if _analysed(text)[0] <= known.keys() else "*"
+        is_known = _analysed(f"{{{{{expression}}}}}")[0] <= known.keys()
+        return _text(_value_of(expression, known)) if is_known else "*"
     except TemplateError:  # such as the path of a task that has none
         return "*"
 
 
 @cache
 def _environment() -> SandboxedEnvironment:
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import SandboxedEnvironment
+    from windlass.plan.sandbox import environment
 
-    class Environment(SandboxedEnvironment):
-        intercepted_binops = frozenset({"*", "**"})
-
-        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-            """What a few characters can blow up beyond memory and patience is capped."""
-            if operator == "*" and _length_of_product(left, right) > _LONG:
-                raise ValueError("the product is too long")
-            if operator == "**" and max(abs(left), abs(right)) > _LARGE:
-                raise ValueError("the power is too large")
-            return super().call_binop(context, operator, left, right)
-
-        def getattr(self, obj: Any, attribute: str) -> Any:
-            """A task named `get` is that task, not the method of a dict."""
-            if isinstance(obj, Mapping) and attribute in obj:
-                return obj[attribute]
-            return super().getattr(obj, attribute)
-
-    environment = Environment(
-        undefined=StrictUndefined, keep_trailing_newline=True, finalize=_text_or_nothing
-    )
-    environment.globals.clear()  # `range`, `lipsum` and the like are not among Airflow's names
-    return environment
-
-
-def _length_of_product(left: Any, right: Any) -> int:
-    """How long the text or list is that `*` makes; 0 for a number."""
-    if isinstance(left, str | list | tuple):
-        left, right = right, left
-    return len(right) * int(left) if isinstance(right, str | list | tuple) else 0
+    return environment()
 
 
 def _parse(text: str) -> nodes.Template:
@@ -189,15 +157,17 @@ def _parse(text: str) -> nodes.Template:
         return _environment().parse(text)
     except TemplateSyntaxError as exc:
         raise TemplateError(f"not a valid template: {exc.message}") from exc
+    except RecursionError as exc:
+        raise TemplateError("not a valid template: it is nested too deep") from exc
 
 
 def _render(text: str, known: Mapping[str, object]) -> str:
-    from jinja2 import TemplateError as JinjaError
+    """The text with its expressions evaluated; what stands between them stays as it is."""
+    from windlass.plan.sandbox import within_budget
 
-    try:
-        return _environment().from_string(text).render(known)
-    except (JinjaError, ArithmeticError, LookupError, TypeError, ValueError) as exc:
-        raise TemplateError(str(exc)) from exc
+    with within_budget():
+        parts = (_text(_value_of(s.text, known)) if s.is_expression else s.text for s in _segments(text))
+        return "".join(parts)
 
 
 def _check(text: str, names: Names, uses: Uses) -> bool:
@@ -220,12 +190,14 @@ def _analysed(text: str) -> tuple[frozenset[str], tuple[tuple[str, tuple[str, ..
     from jinja2 import meta, nodes
 
     root = _parse(text)
-    paths = tuple(_attribute_paths(root))
     try:
+        paths = tuple(_attribute_paths(root))
         undeclared = meta.find_undeclared_variables(root)
+        used = [node.name for node in root.find_all(nodes.Name)]
     except JinjaError as exc:  # an unknown filter or test
         raise TemplateError(str(exc.message)) from exc
-    used = [node.name for node in root.find_all(nodes.Name)]
+    except RecursionError as exc:
+        raise TemplateError("not a valid template: it is nested too deep") from exc
     bare = [b for b in ("services", "tasks") if used.count(b) > sum(base == b for base, _ in paths)]
     return frozenset(undeclared), paths, bare[0] if bare else None
 
@@ -284,68 +256,73 @@ def _attribute_name(node: Any) -> str | None:
     return None
 
 
+class _Segment(NamedTuple):
+    """A part of a text: an expression, without its braces, or what stands between expressions."""
+
+    text: str
+    is_expression: bool
+
+
 @lru_cache(4096)
-def _segments(text: str) -> list[tuple[str, bool]] | None:
-    """Split into plain text and `{{ }}` expressions; None when statements or `-` markers are in the way."""
-    found: list[tuple[str, bool]] = []
+def _segments(text: str) -> list[_Segment]:
+    """The text in parts. Raises TemplateError."""
+    from jinja2 import TemplateSyntaxError
+
+    found: list[_Segment] = []
     expression: list[str] | None = None
-    for _, kind, value in _environment().lex(text):
-        if kind == "variable_begin" and value == "{{":
-            expression = []
-        elif kind == "variable_end" and value == "}}" and expression is not None:
-            found.append(("".join(expression), True))
-            expression = None
-        elif expression is not None:
-            expression.append(value)
-        elif kind == "data":
-            found.append((value, False))
-        else:
-            return None
+    try:
+        for _, kind, value in _environment().lex(text.replace("\r", _CR)):
+            if kind == "variable_begin":
+                expression = []
+            elif kind == "variable_end" and expression is not None:
+                found.append(_Segment("".join(expression), is_expression=True))
+                expression = None
+            elif expression is not None:
+                expression.append(value)
+            else:
+                found.append(_Segment(value.replace(_CR, "\r"), is_expression=False))
+    except TemplateSyntaxError as exc:
+        raise TemplateError(f"not a valid template: {exc.message}") from exc
+    if expression is not None:
+        raise TemplateError("not a valid template: expected '}}' after '{{'")
     return found
 
 
-def _single_expression(text: str) -> str | None:
-    segments = _segments(text)
-    if segments is not None and len(segments) == 1 and segments[0][1]:
-        return segments[0][0]
-    return None
+def _partly(segment: _Segment, names: Names) -> str:
+    """The segment as text of a plan: an expression that needs more than `params` stays one."""
+    if not segment.is_expression:
+        return segment.text
+    if _check("{{" + segment.text + "}}", names, Uses()):
+        return "{{" + segment.text + "}}"
+    value = _text(_value_of(segment.text, {"params": names.params}))
+    return _literal(value) if any(character in value for character in "{}") else value
 
 
-def _partly(segment: str, is_expression: bool, names: Names) -> str:
-    if not is_expression:
-        return segment
-    if _check("{{" + segment + "}}", names, Uses()):
-        return "{{" + segment + "}}"
-    value = str(_text_or_nothing(_value_of(segment, names.params)))
-    return _literal(value) if any(character in value for character in "{}%#\r") else value
-
-
-def _value_of(expression: str, params: Mapping[str, object]) -> object:
+def _value_of(expression: str, known: Mapping[str, object]) -> object:
     from jinja2 import TemplateError as JinjaError
 
     try:
-        value = _compiled(expression)(params=params)
-        return value if isinstance(value, str | int | float | None) else str(value)
-    except (JinjaError, ArithmeticError, LookupError, TypeError, ValueError) as exc:
+        return _compiled(expression)(**known)
+    except (JinjaError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as exc:
         raise TemplateError(str(exc)) from exc
 
 
 @lru_cache(4096)
 def _compiled(expression: str) -> Any:
-    return _environment().compile_expression(expression, undefined_to_none=False)
+    return _environment().compile_expression(expression.replace(_CR, "\r"), undefined_to_none=False)
 
 
-def _text_or_nothing(value: object) -> object:
-    return "" if value is None else value
+def _scalar(value: object) -> object:
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 def _protect(value: object) -> object:
     """Keep text that looks like a template from being rendered a second time."""
-    if not isinstance(value, str) or not is_template(value):
-        return value
-    if "endraw" in value or "\r" in value:  # Jinja makes \r\n a \n, except in a literal
-        return _literal(value)
-    return "{% raw %}" + value + "{% endraw %}"
+    return _literal(value) if isinstance(value, str) and is_template(value) else value
 
 
 def _literal(value: str) -> str:

@@ -82,7 +82,7 @@ WRITES = "tasks: {load: {copy: {from: {path: a.csv}, to: {connection: y, table: 
         ("{copy: {from: {path: 'in/*.csv'}, to: {path: '{{ ds }}/{{ params.a }}.csv'}}}", ["in/*.csv"], ["*/o.csv"]),
         ("{copy: {from: {path: '{{ tasks.get.path }}'}, to: {path: b}}}", ["*.zip"], ["b"]),
         ("{copy: {from: {path: '{{ params.odd }}'}, to: {path: '{{ params.odd }}/{{ ts }}'}}}", ["{{x}}"], ["{{x}}/*"]),
-        ("{copy: {from: {path: a}, to: {path: '{% if ds %}a{% endif %}'}}}", ["a"], ["*"]),
+        ("{copy: {from: {path: a}, to: {path: '{{ ds if ds else 1 }}'}}}", ["a"], ["*"]),
         ("{check: {connection: x, table: t, rows: 1}}", ["x.t"], []),
         ("{check: {path: a.csv, rows: 1}}", ["a.csv"], []),
         ("{sql: {statement: x}, inlets: x.t, outlets: ['y.{{ params.a }}', y.u]}", ["x.t"], ["y.o", "y.u"]),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from windlass.errors import FatalError
 from windlass.plan.templates import Names, TemplateError, Uses, evaluate, render, variables
 
 NAMES = Names(
@@ -44,8 +45,26 @@ def meaning(text: str) -> object:
         ("{{ data_interval_end - data_interval_start }}", "1 day, 0:00:00"),
         ("{{ services.web.url }}/{{ tasks.load.path }}", "http://127.0.0.1:1/out.csv"),
         ("{{ params.items }} {{ params.items }}{{ tasks.get.path }}", "all allin.csv"),
-        ("{% if params.day > 4 %}late{% endif %}", "late"),
-        ("{% raw %}{{ ds }}{% endraw %}", "{{ ds }}"),
+        ("{{ 'late' if params.day > 4 else 'early' }}", "late"),
+        ("{{ '{{ ds }}' }}", "{{ ds }}"),
+        (
+            "a=(1 2); echo ${#a[@]} ${s%#} {% if x %} {# y #} {{ ds }}",
+            "a=(1 2); echo ${#a[@]} ${s%#} {% if x %} {# y #} 2021-10-02",
+        ),
+        ("{% for x in y %}${#", "{% for x in y %}${#"),
+        ("a\r\n{{ ds }}\r\nb\rc", "a\r\n2021-10-02\r\nb\rc"),
+        ("a  {{- ds -}}  b", "a2021-10-02b"),
+        ("{{ {'a': {'b': 1}}['a']['b'] }}", 1),
+        ("{{ '}}' }}{{ ds }}", "}}2021-10-02"),
+        (
+            "{{ '%s-%04d' % (ds, params.day) }} {{ '%s 20250101' | format(ds) }}",
+            "2021-10-02-0005 2021-10-02 20250101",
+        ),
+        ("{{ params.table | upper | replace('O', '0') | center(8) }}", " 0RDERS "),
+        (
+            "{{ ds.replace('-', '/') }} {{ ', '.join(['a', 'b']) }} {{ ['a', 'b'] | join('+') }}",
+            "2021/10/02 a, b a+b",
+        ),
         ("{{ [1, 2] }} {{ 'x' * 3 }}", "[1, 2] xxx"),
         ("no template, but } and {", "no template, but } and {"),
         ("a\n{{ params.table }}\n", "a\norders\n"),
@@ -74,6 +93,53 @@ PIECES = [
     "\\",
     "é😀",
 ]
+
+
+BOMBS = """
+('a'*999999)|wordwrap(1)|length
+5|round(-1000000000)
+'x'|center(10**9)|length
+'x'.center(10**9)|length
+'x'.ljust(1000000000)|length
+'x'.zfill(1000000000)|length
+'a\tb'.expandtabs(1000000000)|length
+('%1000000000s' % 'x')|length
+('%*s' % (1000000000, 'x'))|length
+('%.1000000000f' % 1.0)|length
+('%1000000000s'|format('x'))|length
+'{:>1000000000}'.format(1)|length
+'{:>{}}'.format(1, 1000000000)|length
+'x'|indent(10**9)|length
+('a\n'*100000)|indent(100000)|length
+('a'*1000000)|replace('a','b'*1000000)
+('a'*1000000).replace('a','b'*1000000)
+('a'*1000000)|replace('','b'*1000)
+(['a']*1000000)|join('b'*1000)
+('b'*1000).join(['a']*1000000)
+'x' * 10**6 * 9
+[1] * 10**9
+[[1] * 1000] * 10**6
+'x'|list|map('center', 10**9)|list
+(['x'] * 10000)|map('center', 100000)|join
+params.big ~ params.big
+9 ** 999999999
+(999 ** 999) ** 999
+'a'.encode()
+params.table.__init__.__globals__
+'x'.format_map(params)
+logical_date.strftime('%Y' * 1000000)
+"""
+
+
+@pytest.mark.parametrize("bomb", BOMBS.strip().split("\n"))
+def test_an_expression_that_would_take_too_much_is_refused_at_once(bomb: str) -> None:
+    names = Names({"table": "x", "big": "y" * 999_999}, frozenset(), frozenset())
+    text = "{{ " + bomb.replace("params.big ~ params.big", " ~ ".join(["params.big"] * 1000)) + " }}"
+    with pytest.raises((TemplateError, FatalError)):
+        render(str(evaluate(text, names, Uses())), {**KNOWN, "params": names.params})
+    whole = "".join(["{{ params.big }}"] * 1000)
+    with pytest.raises(TemplateError):
+        evaluate(whole, names, Uses())
 
 
 @given(st.lists(st.sampled_from(PIECES)).map("".join))
@@ -112,7 +178,7 @@ def test_what_a_template_names_is_noted() -> None:
         ("{{ logical_date.yeah }}", "logical_date has no attribute 'yeah'"),
         ("{{ ds | upp }}", "No filter named 'upp'"),
         ("{{ params.table", "not a valid template"),
-        ("{% if %}", "not a valid template"),
+        ("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "not a valid template"),
         ("{{ ''.__class__.__mro__ }}", "unsafe"),
         ("{{ params.table.__init__.__globals__ }}", "unsafe"),
         ("{{ 'x' * 10**6 * 9 }}", "too long"),

@@ -17,6 +17,15 @@ _SINGLE = re.compile(
     r"\{\{(?![-+])((?:(?!\}\}|\{\{).)*)(?<![-+])\}\}", re.DOTALL
 )  # text that is one expression
 
+_CR = "\0r"  # stands for a carriage return, of which Jinja would make a line feed; no text has a NUL
+# `{%` and `{#` are text, as shells have them: what begins a statement or a comment has a character that no text has
+_ONLY_EXPRESSIONS = {
+    "block_start_string": "\0{%",
+    "block_end_string": "%}\0",
+    "comment_start_string": "\0{#",
+    "comment_end_string": "#}\0",
+}
+
 
 def run_environment(job: Json, context: Mapping[str, Any]) -> dict[str, str]:
     """What every step finds in its environment, in every language and under every scheduler."""
@@ -67,18 +76,20 @@ def _services(job: Json, context: Mapping[str, Any]) -> Json:
 def filled(value: Any, job: Json, context: Mapping[str, Any], environment: Any) -> Any:
     """The value with every template in it filled in, with windlass's names; a single expression keeps its type."""
     known = _names(job, context)
-    jinja = environment.overlay(keep_trailing_newline=True, finalize=lambda v: "" if v is None else v)
+    jinja = environment.overlay(
+        **_ONLY_EXPRESSIONS, keep_trailing_newline=True, finalize=lambda v: "" if v is None else v
+    )
 
     def fill(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: fill(item) for key, item in value.items()}
         if isinstance(value, list):
             return [fill(item) for item in value]
-        if not isinstance(value, str) or not any(mark in value for mark in ("{{", "{%", "{#")):
+        if not isinstance(value, str) or "{{" not in value:
             return value
         if single := _SINGLE.fullmatch(value):
             return jinja.compile_expression(single[1], undefined_to_none=False)(**known)
-        return jinja.from_string(value).render(known)
+        return jinja.from_string(value.replace("\r", _CR)).render(known).replace(_CR, "\r")
 
     known["tasks"] = {name: {"path": fill(path)} for name, path in job["paths"].items()}
     return fill(value)
