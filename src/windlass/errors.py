@@ -34,6 +34,7 @@ __all__ = [
     "WindlassError",
     "did_you_mean",
     "extra",
+    "reason_of",
 ]
 
 
@@ -160,6 +161,15 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     if names and len(names) <= 12:
         return f"known: {', '.join(names)}"
     return None
+
+
+def reason_of(exc: BaseException) -> str:
+    """What an exception says went wrong, which is never nothing.
+
+    >>> reason_of(FileNotFoundError(2, "No such file or directory", "a.csv")), reason_of(TimeoutError())
+    ('No such file or directory', 'TimeoutError')
+    """
+    return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
 
 
 @contextmanager

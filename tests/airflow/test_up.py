@@ -204,7 +204,7 @@ def test_a_component_that_dies_takes_the_others_with_it(up: Up) -> None:
     os.kill(pids["dag-processor"], signal.SIGKILL)
     assert gone(up.project / ".windlass")
     log = (up.project / ".windlass" / "up" / "logs" / "supervisor.log").read_text()
-    assert "dag-processor ended with exit code 137; the end of its log:" in log
+    assert "dag-processor has ended: killed by SIGKILL; the end of its log:" in log
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")

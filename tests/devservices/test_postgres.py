@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.runner.conftest import eventually
 from windlass.devservices import DevServices
+from windlass.errors import FatalError
 from windlass.plan.model import Connection
+from windlass.processes import identity_of
 
 
 def places() -> dict[str, Path]:
@@ -35,3 +44,89 @@ def test_data_elsewhere_go_when_their_project_has_gone(tmp_path: Path) -> None:
     started(tmp_path / "new")
     assert gone not in places()
     assert kept in places()
+
+
+# --- look-alikes: a process that is not ours is never stopped --------------------------------------
+
+LOOK_ALIKE = "import time; print(flush=True); time.sleep(600)"
+
+
+@pytest.fixture
+def look_alike() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Starts a process that is no Postgres, with these arguments, in this folder."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: str, cwd: Path | None = None) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", LOOK_ALIKE, *arguments]
+        process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE)
+        started.append(process)
+        assert process.stdout is not None
+        process.stdout.readline()
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Callable[[], tuple[Path, Path]]:
+    """A service that has run, and has stopped: its own folder, and the one with its data."""
+
+    def call() -> tuple[Path, Path]:
+        services = DevServices(tmp_path, tmp_path)
+        services.start("db", Connection(type="postgres"))
+        services.close()
+        folder = tmp_path / "dev" / "db"
+        data = places().get(str(folder), folder) / "data"
+        eventually(lambda: not (data / "postmaster.pid").exists())
+        return folder, data
+
+    return call
+
+
+def start_again(root: Path) -> None:
+    services = DevServices(root, root)
+    try:
+        services.start("db", Connection(type="postgres"))
+    finally:
+        services.close()
+
+
+@pytest.mark.parametrize("argument", ["postgres", "-Dpostgres", "--username=postgres"])
+def test_a_stranger_that_has_the_number_of_an_ended_server_is_left_alone(
+    argument: str, stopped: Callable[[], tuple[Path, Path]], look_alike: Any, tmp_path: Path
+) -> None:
+    _, data = stopped()
+    stranger = look_alike(argument)
+    (data / "postmaster.pid").write_text(f"{stranger.pid}\n{data}\n")
+    start_again(tmp_path)
+    assert stranger.poll() is None
+
+
+def test_a_server_of_our_data_that_somebody_else_started_is_left_alone_and_told(
+    stopped: Callable[[], tuple[Path, Path]], look_alike: Any, tmp_path: Path
+) -> None:
+    _, data = stopped()
+    stranger = look_alike("postgres", "-D", str(data), cwd=data)
+    (data / "postmaster.pid").write_text(f"{stranger.pid}\n{data}\n")
+    with pytest.raises(FatalError, match=f"process {stranger.pid} serves .* cannot prove that it started it"):
+        start_again(tmp_path)
+    assert stranger.poll() is None
+    assert (data / "postmaster.pid").exists()
+
+
+def test_a_server_that_our_launcher_has_left_is_ended(
+    stopped: Callable[[], tuple[Path, Path]], look_alike: Any, tmp_path: Path
+) -> None:
+    folder, data = stopped()
+    left = look_alike("postgres", "-D", str(data), cwd=data)
+    (data / "postmaster.pid").write_text(f"{left.pid}\n{data}\n")
+    (folder / "alive.lock").write_text(f"{identity_of(left.pid)}\n")
+    reaper = threading.Thread(target=left.wait)
+    reaper.start()
+    (data / "postmaster.pid").chmod(0o666)
+    start_again(tmp_path)
+    reaper.join()
+    assert left.returncode == -signal.SIGINT

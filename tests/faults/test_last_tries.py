@@ -56,7 +56,7 @@ def play(case: Case, folder: Path, servers: Servers) -> None:
             assert (done.task["error"], done.task["path"]) == (None, "already-loaded"), str(done)
             scene.check(end)
         else:
-            assert "(signal 9); the ledger, when asked: nothing was committed" in done.task["error"]
+            assert "killed by SIGKILL; the ledger, when asked: nothing was committed" in done.task["error"]
         again = scene.call(*scene.resume())
         assert again.code == 0, str(again)
         scene.check(end)

@@ -20,6 +20,7 @@ from tests.runner.conftest import eventually, processes_with
 from tests.runner.test_services import SERVER
 from windlass.plan.bundle import bundle_to_json
 from windlass.plan.compiler import compile_project
+from windlass.processes import Identity
 from windlass.spec import load_project
 
 Call = Callable[..., Any]
@@ -113,7 +114,9 @@ def test_what_a_command_prints_is_printed_and_its_result_is_the_result(step: Cal
     ("script", "code", "error", "retryable"),
     [
         ("exit 7", 7, "exit code 7", True),
-        ("kill -9 $$", 137, "exit code 137 (signal 9)", True),
+        ("kill -9 $$", 137, "killed by SIGKILL", True),
+        ("exit 255", 255, "exit code 255", True),
+        ("exit 137", 137, "exit code 137", True),
         ("""echo '{"event": "failed", "error": "no", "retryable": false}'; exit 4""", 4, "no", False),
     ],
 )
@@ -176,6 +179,11 @@ def service(windlass: Call, project: Project) -> Callable[..., Any]:
     return call
 
 
+def processes_of(root: Path) -> list[int]:
+    """What runs for projects below this folder."""
+    return processes_with(f"WINDLASS_WORKSPACE={root}")
+
+
 def address_of(done: Any) -> dict[str, Any]:
     assert done.code == 0, done.stdout + done.stderr
     (result,) = events(done.stdout, "result")
@@ -188,7 +196,7 @@ def answer(url: str) -> str:
         return str(response.read().decode())
 
 
-def test_a_service_stays_up_from_start_to_stop_and_nothing_is_left(service: Call) -> None:
+def test_a_service_stays_up_from_start_to_stop_and_nothing_is_left(service: Call, tmp_path: Path) -> None:
     address = address_of(service("--start"))
     try:
         assert answer(address["url"]) == "the answer"
@@ -197,12 +205,12 @@ def test_a_service_stays_up_from_start_to_stop_and_nothing_is_left(service: Call
     finally:
         stopped = service("--stop")
     assert events(stopped.stdout, "result")[0]["detail"] == {"was_up": True}
-    assert processes_with("WINDLASS_RUN_ID=r1") == []
+    assert processes_of(tmp_path) == []
     assert events(service("--stop").stdout, "result")[0]["detail"] == {"was_up": False}
 
 
 def test_a_second_start_of_a_run_takes_the_place_of_the_first_and_other_runs_have_their_own(
-    service: Call,
+    service: Call, tmp_path: Path
 ) -> None:
     first, other = address_of(service("--start")), address_of(service("--start", run="r2"))
     second = address_of(service("--start"))
@@ -214,23 +222,24 @@ def test_a_second_start_of_a_run_takes_the_place_of_the_first_and_other_runs_hav
     finally:
         service("--stop")
         service("--stop", run="r2")
-    assert processes_with("WINDLASS_RUN_ID=r1") + processes_with("WINDLASS_RUN_ID=r2") == []
+    assert processes_of(tmp_path) == []
 
 
 def test_a_service_ends_with_the_process_that_looks_after_it(service: Call, tmp_path: Path) -> None:
     address_of(service("--start"))
-    pid = next(tmp_path.rglob("api.pid")).read_text()
-    os.kill(int(pid), signal.SIGKILL)
+    noted = Identity.parse(next(tmp_path.rglob("api.pid")).read_text())
+    assert noted is not None
+    os.kill(noted.pid, signal.SIGKILL)
     assert service("--stop").code == 0
-    eventually(lambda: processes_with("WINDLASS_RUN_ID=r1") == [])
+    eventually(lambda: processes_of(tmp_path) == [])
 
 
-def test_a_service_that_does_not_come_up_says_why_and_leaves_nothing(service: Call) -> None:
+def test_a_service_that_does_not_come_up_says_why_and_leaves_nothing(service: Call, tmp_path: Path) -> None:
     done = service("--start", "bad")
     (failed,) = events(done.stdout, "failed")
-    assert (done.code, failed["error"]) == (1, "the service ended before it was ready, with exit code 4")
+    assert (done.code, failed["error"]) == (1, "the service ended before it was ready: exit code 4")
     assert "it is broken" in done.stdout
-    eventually(lambda: processes_with("WINDLASS_RUN_ID=r1") == [])
+    eventually(lambda: processes_of(tmp_path) == [])
 
 
 def test_what_is_no_service_is_neither_started_nor_stopped(service: Call) -> None:

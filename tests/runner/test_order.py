@@ -91,7 +91,14 @@ def test_what_cannot_get_better_is_not_tried_again(run: Run) -> None:
     [
         ("exit 7", 1, "exit code 7"),
         ("exit 3", 3, "exit code 3"),
-        ("kill -9 $$", 3, "exit code 137 (signal 9)"),
+        ("kill -9 $$", 3, "killed by SIGKILL"),
+        ("kill -64 $$", 3, "killed by SIGRTMAX"),
+        ("kill -40 $$", 3, "killed by signal 40"),
+        ("exit 255", 1, "exit code 255"),  # which ssh and `sys.exit(-1)` give
+        ("exit 200", 1, "exit code 200"),
+        ("exit 143", 1, "exit code 143"),
+        ("exit 130", 1, "exit code 130"),
+        ("exit 137", 1, "exit code 137"),
     ],
 )
 def test_how_a_command_ends_is_how_its_run_ends(command: str, code: int, error: str, run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -96,6 +97,19 @@ def test_after_everything_was_killed_the_next_start_ends_what_is_left(
     process.communicate()
     assert history(windlass, root)["all"] == "failed"
     eventually(lambda: processes_with(f"WINDLASS_RUN_ID={run_id}") == [])
+
+
+def test_a_copy_of_a_project_does_not_end_what_runs_in_the_original(
+    running: tuple[Path, subprocess.Popen[bytes]], windlass: Call, tmp_path: Path
+) -> None:
+    root, process = running
+    before = processes_with(str(root))
+    shutil.copytree(root, tmp_path / "copy")
+    assert history(windlass, tmp_path / "copy")["all"] == "failed"  # nobody holds the lock of the copy
+    assert set(before) <= set(processes_with(str(root)))
+    assert history(windlass, root)["all"] == "running"
+    process.terminate()
+    process.communicate()
 
 
 def command_of(pid: int) -> bytes:

@@ -1,16 +1,77 @@
-"""The launcher: what becomes of processes that have lost their parent."""
+"""The launcher: how a command ends, and what becomes of processes that have lost their parent."""
 
 from __future__ import annotations
 
 import fcntl
+import json
+import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.runner.conftest import eventually
 from windlass.runtimes.process import launch
+
+Launch = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def launched(tmp_path: Path) -> Iterator[Launch]:
+    """Launches a shell script that is wanted as long as the test goes on."""
+    wanted = tmp_path / "wanted"
+    with wanted.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+
+        def call(*command: str, output: int | None = None) -> subprocess.Popen[bytes]:
+            return launch(command, wanted, folder=tmp_path, output=output)
+
+        yield call
+
+
+@pytest.mark.parametrize(
+    ("script", "end"),
+    [
+        ("exit 0", 0),
+        ("exit 3", 3),
+        ("exit 130", 130),
+        ("exit 143", 143),
+        ("exit 255", 255),
+        ("kill -TERM $$", -signal.SIGTERM),
+        ("kill -KILL $$", -signal.SIGKILL),
+        ("kill -SEGV $$", -signal.SIGSEGV),
+        ("kill -40 $$", -40),
+    ],
+)
+def test_the_launcher_ends_as_its_command_did(script: str, end: int, launched: Launch) -> None:
+    assert launched("sh", "-c", script).wait() == end
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code", "reason"),
+    [
+        (
+            "crlf",
+            "#!/bin/sh\r\necho hi\r\n",
+            126,
+            "its interpreter '/bin/sh\\r' is not there; save it with Unix",
+        ),
+        ("env", "#!/usr/bin/nope -x\n", 126, "its interpreter '/usr/bin/nope' is not there"),
+        ("foreign", "\x7fELF" + "\0" * 60, 126, "Exec format error"),
+        ("plain", None, 127, "there is no program './plain'"),
+    ],
+)
+def test_why_a_command_cannot_start_is_said(
+    name: str, content: str | None, code: int, reason: str, launched: Launch, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_text(content, newline="")
+        (tmp_path / name).chmod(0o755)
+    launcher = launched(f"./{name}", output=subprocess.PIPE)
+    said = json.loads(launcher.communicate()[0])
+    assert (launcher.returncode, reason in said["error"], said["retryable"]) == (code, True, False), said
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt others")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from windlass.errors import FatalError, RetryableError
+from windlass.errors import FatalError, RetryableError, reason_of
 
 __all__ = ["disk_errors"]
 
@@ -19,7 +19,7 @@ def disk_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        message = f"cannot write {target}: {exc.strerror or exc}"
+        message = f"cannot write {target}: {reason_of(exc)}"
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             raise RetryableError(message, hint="free some space and try again") from exc
         raise FatalError(message) from exc

@@ -21,6 +21,7 @@ from windlass.connections import Address
 from windlass.devservices import Service
 from windlass.devservices.running import is_running, note_port, noted_port
 from windlass.errors import FatalError
+from windlass.processes import last_words
 from windlass.runtimes.process import launch
 
 __all__ = ["start"]
@@ -52,7 +53,8 @@ def _launch(service: Service, folder: Path) -> int:
     assert process.stdout is not None
     line = process.stdout.readline().decode()
     if not line.strip().isdigit():
-        raise FatalError(f"the dev service of {service.name!r} did not start: {line.strip()}")
+        said = last_words(line + process.stdout.read().decode(errors="replace"), process.wait())
+        raise FatalError(f"the dev service of {service.name!r} did not start:{said}")
     return int(line)
 
 

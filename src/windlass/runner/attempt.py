@@ -11,6 +11,7 @@ from windlass import logs
 from windlass.errors import ExitCode, RetryableError, WindlassError
 from windlass.plan.model import Copy, Task
 from windlass.plan.model import Run as RunAction
+from windlass.processes import exit_status, how_it_ended
 from windlass.runner.events import Observer, Progress
 from windlass.runner.history import (
     CANCELLED,
@@ -29,7 +30,7 @@ from windlass.state_folder import RunFolder
 
 __all__ = ["TaskWorker"]
 
-_SIGNAL = 128  # an exit code above it: killed by the signal of the rest
+_STOPPED = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)  # of windlass; of another command they mean anything
 
 
 @dataclass
@@ -104,8 +105,8 @@ class TaskWorker:
         }
         log = TaskLog(self.folder.log(self.task.name, number), context)
         try:
-            attempt.exit_code = self._execute(self._step(number), log)
-            attempt.error = self._error(attempt.exit_code)
+            code = self._execute(self._step(number), log)
+            attempt.exit_code, attempt.error = exit_status(code), self._error(code)
             if is_last and self._was_cut_short and self._loads and not self._stop.is_set():
                 self._settle(attempt, log)
             attempt.status = SUCCESS if attempt.exit_code == 0 else FAILED
@@ -206,13 +207,13 @@ class TaskWorker:
         """What went wrong, in a line or more; also notes whether another try makes sense."""
         if code == 0:
             return None
-        was_killed = code > _SIGNAL and "error" not in self._failure
-        self._was_cut_short = self._was_cut_short or was_killed
-        may_work_later = code == ExitCode.RETRYABLE or was_killed
+        was_stopped = code < 0 or (code in _STOPPED and not isinstance(self.task.action, RunAction))
+        self._was_cut_short = self._was_cut_short or was_stopped
+        may_work_later = code == ExitCode.RETRYABLE or was_stopped
         self.record.retryable = bool(self._failure.get("retryable", may_work_later))
         if "error" in self._failure:
             return str(self._failure["error"])
-        return f"exit code {code}" + (f" (signal {code - _SIGNAL})" if code > _SIGNAL else "")
+        return how_it_ended(code)
 
     def _save(self) -> None:
         self.history.save(self.record)

@@ -22,6 +22,7 @@ from typing import IO, NoReturn
 from windlass import logs
 from windlass.errors import FatalError, WindlassError
 from windlass.plan.model import Service
+from windlass.processes import Identity, identity_of, signal_process
 from windlass.runner.server import Server, port_for
 from windlass.runtimes import Step
 from windlass.runtimes.lines import TaskLog
@@ -56,7 +57,7 @@ class _Place:
 
     @property
     def supervisor(self) -> Path:
-        """Its process id."""
+        """Which process it is."""
         return self._file("pid")
 
     @property
@@ -132,8 +133,9 @@ def _stop(place: _Place) -> bool:
 
 
 def _order_to_stop(place: _Place) -> None:
-    with suppress(FileNotFoundError, ProcessLookupError):
-        os.kill(int(place.supervisor.read_text()), signal.SIGTERM)
+    with suppress(FileNotFoundError):
+        if (supervisor := Identity.parse(place.supervisor.read_text())) is not None:
+            signal_process(supervisor, signal.SIGTERM)
 
 
 def _try_lock(file: IO[str], kind: int) -> bool:
@@ -166,7 +168,7 @@ class _Supervisor:
         try:
             self._stand_alone()
             with _locked(self._place.wanted):
-                self._place.supervisor.write_text(str(os.getpid()))
+                self._place.supervisor.write_text(str(identity_of(os.getpid())))
                 self._serve(step, starter)
         except BaseException as exc:  # noqa: BLE001 - nobody is there to catch it
             self._log.write({"level": "error", "event": "failed", "error": repr(exc)})

@@ -207,7 +207,7 @@ class History:
                 f"UPDATE task_runs SET status = '{CANCELLED}' WHERE run_id = ? AND status = '{PENDING}'",
                 (run.run_id,),
             )
-            end_orphans(run.run_id)
+            end_orphans(self._state.run(run.run_id).lock)
 
     # --- SQLite ---
 

@@ -1,8 +1,8 @@
 """Ends what a killed run left running, if its launchers were killed as well.
 
 Normally a launcher ends its command when the run's lock is released (runtimes/launcher.py). Where every
-process of windlass was killed at once, the command's own children may be left; the environment says of
-which run they are.
+process of windlass was killed at once, the command's own children may be left; the environment says by
+which lock they live: a run id alone may stand in the environment of others, such as of a copy of this project.
 """
 
 from __future__ import annotations
@@ -10,42 +10,30 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from windlass import logs
+from windlass.processes import Process
+from windlass.runtimes.process import LOCK
 
 __all__ = ["end_orphans"]
 
-_PROC = Path("/proc")
 
-
-def end_orphans(run_id: str) -> None:
-    """Kill every process of that run which nobody will end any more. On Linux only."""
+def end_orphans(lock: Path) -> None:
+    """Kill every process that lives by this lock, and that nobody will end any more. On Linux only."""
     if sys.platform != "linux":
         return
-    mark = f"WINDLASS_RUN_ID={run_id}".encode()
-    for entry in _PROC.iterdir():
-        if entry.name.isdigit() and mark in _read(entry / "environ").split(b"\0"):
-            pid = int(entry.name)
-            if pid != os.getpid() and not _has_launcher(pid):
-                logs.warning("orphan_ended", run=run_id, pid=pid)
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
+    mark = f"{LOCK}={lock}"
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with Process(int(entry.name)) as process:
+                is_left = mark in process.environment and not _has_launcher(process)
+                if is_left and process.signal(signal.SIGKILL):
+                    logs.warning("orphan_ended", run=lock.parent.name, pid=process.pid)
 
 
-def _has_launcher(pid: int) -> bool:
+def _has_launcher(process: Process) -> bool:
     """Whether the process is a launcher, or has one above it, which is just ending it in an orderly way."""
-    while pid > 1:
-        if b"launcher.py" in _read(_PROC / str(pid) / "cmdline"):
-            return True
-        fields = _read(_PROC / str(pid) / "stat").rpartition(b")")[2].split()
-        pid = int(fields[1]) if fields else 0
-    return False
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return b""
+    if any(argument.endswith("launcher.py") for argument in process.arguments):
+        return True
+    return process.parent > 1 and _has_launcher(Process(process.parent))

@@ -14,6 +14,7 @@ from windlass import logs
 from windlass.devservices.running import free_port
 from windlass.errors import FatalError
 from windlass.plan.model import Service
+from windlass.processes import how_it_ended
 from windlass.runtimes import Execution, Runtime, Step
 from windlass.runtimes.lines import parse_line
 
@@ -55,9 +56,9 @@ class Server:
         return {"url": f"http://{_HOST}:{self._port}", "host": _HOST, "port": self._port}
 
     @property
-    def exit_code(self) -> int | None:
-        """Of a service that has ended."""
-        return self._execution.wait() if self._execution else None
+    def end(self) -> str:
+        """How a service that has ended did so, in words."""
+        return how_it_ended(self._execution.wait()) if self._execution else "it was not started"
 
     @property
     def has_died(self) -> bool:
@@ -94,7 +95,7 @@ class Server:
         deadline = time.monotonic() + self._action.ready_timeout
         while not self._is_ready():
             if self._ended.is_set():
-                ended = f"the service ended before it was ready, with exit code {self.exit_code}"
+                ended = f"the service ended before it was ready: {self.end}"
                 raise FatalError(self._failure or ended)
             if self._stopping.wait(_POLL):
                 raise FatalError("the service was stopped before it was ready")

@@ -74,7 +74,7 @@ class ServiceWorker:
 
     def fail(self) -> None:
         """Note that it died."""
-        self._end(FAILED, f"the service ended by itself, with exit code {self._server.exit_code}")
+        self._end(FAILED, f"the service ended by itself: {self._server.end}")
 
     def _take(self, record: logs.Record) -> logs.Record:
         shown = self._log.write(record)

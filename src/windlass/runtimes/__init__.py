@@ -31,7 +31,7 @@ class Execution(Protocol):
         """Ask it to end, and make it, if it does not. Returns at once."""
 
     def wait(self) -> int:
-        """Its exit code, once it has ended; 128 + signal when a signal ended it."""
+        """Its exit code, once it has ended; minus the signal when a signal ended it, as `subprocess` has it."""
 
 
 class Runtime(Protocol):

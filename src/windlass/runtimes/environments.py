@@ -20,12 +20,12 @@ from pathlib import Path
 
 from windlass import logs
 from windlass.errors import FatalError, MissingExtraError
+from windlass.processes import last_words
 
 __all__ = ["Environment", "environment_for"]
 
 _PYTHON = ("python", "python3")
 _NODE = ("node", "npm", "npx")
-_TAIL = 15  # lines of an installer's output that an error shows
 
 
 @dataclass(frozen=True)
@@ -160,5 +160,5 @@ def _call(command: Sequence[str], folder: Path, variables: dict[str, str] | None
         check=False,
     )
     if result.returncode:
-        shown = "\n    ".join(result.stdout.strip().splitlines()[-_TAIL:])
-        raise FatalError(f"cannot set up the environment of {folder.name}:\n    {shown}")
+        said = last_words(result.stdout, result.returncode)
+        raise FatalError(f"cannot set up the environment of {folder.name}:{said}")

@@ -6,12 +6,16 @@ Whoever wants the command holds a lock (flock) on the file WANTED. The kernel re
 process ends, however it ends, kill -9 included; the launcher waits for the lock, and takes its release
 as the order to stop. `shared` is for a lock that one run holds exclusively, `exclusive` for one that
 several users share: then the last of them counts. The launcher itself holds the lock ALIVE while it
-lives, so others can tell that the command has somebody to stop it.
+lives, so others can tell that the command has somebody to stop it; which process that is stands in it.
 
 To stop means SIGNAL to the command's process group and, after GRACE seconds, SIGKILL. What the command
 leaves behind is killed, too: its group and, on Linux, every descendant but those that have a launcher of
-their own. There the command also dies with a launcher that is itself killed. The exit code is the
-command's, or 128 + signal; 126 or 127 and a line of JSON when it cannot be started.
+their own. There the command also dies with a launcher that is itself killed. The launcher ends as the
+command did: with its exit code, or by the signal that ended it; with 126 or 127, and a line of JSON, when
+it cannot be started.
+
+A number is another process's once the one that had it was waited for. So a group is signalled before its
+leader is waited for, and an adopted process only while a pidfd holds it.
 """
 
 from __future__ import annotations
@@ -33,23 +37,22 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # of Linux: man 2 prctl
 def main(
     wanted: str, sharing: str, alive: str, signal_name: str, grace: str, user: str, _: str, *command: str
 ) -> int:
-    stop = threading.Event()
+    stop, ended = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    if alive != "-":
-        fcntl.flock(os.open(alive, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC), fcntl.LOCK_EX)
+    lock = _locked(alive) if alive != "-" else None
     try:
         child = _start(command, user)
     except (OSError, ValueError) as exc:
         return _cannot_start(command[0], exc)
+    if lock is not None:
+        _note(lock, child.pid)
     _in_background(_wait_for_lock, wanted, sharing, stop)
-    _in_background(_wait_for_exit, child, stop)
+    _in_background(_wait_for_exit, child.pid, ended, stop)
     stop.wait()
-    if child.poll() is None:
-        _end(child, getattr(signal, signal_name), float(grace))
-    _signal_group(child.pid, signal.SIGKILL)
-    end_descendants()
-    return child.returncode if child.returncode >= 0 else 128 - child.returncode
+    _end_group(child.pid, ended, getattr(signal, signal_name), float(grace))
+    end_descendants(but=child.pid)
+    return child.wait()
 
 
 def _start(command: tuple[str, ...], user: str) -> subprocess.Popen[bytes]:
@@ -61,6 +64,25 @@ def _start(command: tuple[str, ...], user: str) -> subprocess.Popen[bytes]:
         prctl = ctypes.CDLL(None).prctl
         options["preexec_fn"] = lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **options)
+
+
+def _locked(file: str) -> int:
+    lock = os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    os.ftruncate(lock, 0)  # it told of an earlier process
+    return lock
+
+
+def _note(lock: int, pid: int) -> None:
+    """Write down which process the command is, as windlass.processes reads it."""
+    if sys.platform == "linux":
+        began = f"{_read('/proc/sys/kernel/random/boot_id').decode().strip()}:{_stat(pid)[19].decode()}"
+    else:
+        ps = ("ps", "-o", "lstart=", "-p", str(pid))
+        began = subprocess.run(
+            ps, capture_output=True, text=True, check=False, env={"LC_ALL": "C"}
+        ).stdout.strip()
+    os.write(lock, f"{pid} {began}\n".encode())
 
 
 def adopt_descendants() -> None:
@@ -75,11 +97,32 @@ def _cannot_start(program: str, exc: Exception) -> int:
     """Say so as a task does, and give the exit code that a shell would give."""
     import json
 
+    found = _found(program)
     missing = isinstance(exc, FileNotFoundError)
-    reason = f"there is no program {program!r}" if missing else f"cannot run {program!r}: {exc}"
+    if missing and found is None:
+        reason = f"there is no program {program!r}"
+    else:
+        reason = f"cannot run {program!r}: {_lacks_interpreter(str(found)) if missing else exc}"
     line = json.dumps({"event": "failed", "level": "error", "error": reason, "retryable": False})
     os.write(1, f"{line}\n".encode())
-    return 127 if missing else 126
+    return 127 if missing and found is None else 126
+
+
+def _found(program: str) -> str | None:
+    """The file that a program is, if it is there."""
+    import shutil
+
+    return shutil.which(program, os.F_OK)
+
+
+def _lacks_interpreter(file: str) -> str:
+    """Why the system finds no file although this one is there."""
+    first = _read(file).partition(b"\n")[0]
+    if not first.startswith(b"#!"):
+        return "what it needs to start is not on this machine; is it a program for another system?"
+    interpreter = first[2:].strip(b" \t").partition(b" ")[0].decode(errors="replace")
+    advice = "; save it with Unix line ends (LF)" if interpreter.endswith("\r") else ""
+    return f"its interpreter {interpreter!r} is not there{advice}"
 
 
 def _as_user(user: str) -> dict[str, Any]:
@@ -96,27 +139,35 @@ def _wait_for_lock(path: str, sharing: str, stop: threading.Event) -> None:
     time.sleep(3600)  # the lock is kept until this process has ended
 
 
-def _wait_for_exit(child: subprocess.Popen[bytes], stop: threading.Event) -> None:
+def _wait_for_exit(pid: int, ended: threading.Event, stop: threading.Event) -> None:
+    """Notice the command's end, and leave it unwaited for: so its number, and its group's, stay its own."""
     if sys.platform == "linux":
-        _reap_until(child.pid)
-    child.wait()
+        _reap_until(pid)
+    elif hasattr(os, "waitid"):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    else:  # macOS has it since Python 3.13
+        import select
+
+        end = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
+        with contextlib.suppress(ProcessLookupError):  # it has ended before
+            select.kqueue().control([end], 1)
+    ended.set()
     stop.set()
 
 
 def _reap_until(pid: int) -> None:
     """Let adopted processes go as they end, or each would stay as a zombie, until this one has ended."""
-    with contextlib.suppress(ChildProcessError):
-        while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)) and ended.si_pid != pid:
-            os.waitpid(ended.si_pid, 0)
+    while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)) and ended.si_pid != pid:
+        os.waitpid(ended.si_pid, 0)
 
 
-def _end(child: subprocess.Popen[bytes], number: int, grace: float) -> None:
-    _signal_group(child.pid, number)
-    try:
-        child.wait(grace)
-    except subprocess.TimeoutExpired:
-        _signal_group(child.pid, signal.SIGKILL)
-        child.wait()
+def _end_group(leader: int, ended: threading.Event, number: int, grace: float) -> None:
+    """End the command, politely at first, and all of its group, while its leader has yet to be waited for."""
+    if not ended.is_set():
+        _signal_group(leader, number)
+        ended.wait(grace)
+    _signal_group(leader, signal.SIGKILL)
+    ended.wait()
 
 
 def _signal_group(group: int, number: int) -> None:
@@ -124,9 +175,9 @@ def _signal_group(group: int, number: int) -> None:
         os.killpg(group, number)
 
 
-def end_descendants() -> None:
+def end_descendants(but: int = 0) -> None:
     """Kill what has become our child because its parent is gone, until there is none."""
-    spared: set[int] = set()
+    spared = {but}
     while sys.platform == "linux" and (orphans := _children() - spared):
         for pid in orphans:
             if _is_launcher(pid) or not _killed(pid):
@@ -134,21 +185,39 @@ def end_descendants() -> None:
 
 
 def _killed(pid: int) -> bool:
+    """Whether a child of ours is no more. Somebody else may have waited for it since we looked."""
     try:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        held = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    except OSError:  # an old kernel
+        return False
+    try:
+        if _parent(pid) == os.getpid():
+            signal.pidfd_send_signal(held, signal.SIGKILL)
+            os.waitid(os.P_PIDFD, held, os.WEXITED)
     except PermissionError:
         return False
     except (ProcessLookupError, ChildProcessError):
         pass
+    finally:
+        os.close(held)
     return True
 
 
 def _children() -> set[int]:
-    """The processes whose parent we are: in `stat` it stands behind the name, which may contain anything."""
     pids = [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit()]
-    fields = {pid: _read(f"/proc/{pid}/stat").rpartition(b")")[2].split() for pid in pids}
-    return {pid for pid, values in fields.items() if values and int(values[1]) == os.getpid()}
+    return {pid for pid in pids if _parent(pid) == os.getpid()}
+
+
+def _parent(pid: int) -> int:
+    fields = _stat(pid)
+    return int(fields[1]) if fields else 0
+
+
+def _stat(pid: int) -> list[bytes]:
+    """The fields of /proc/PID/stat from the third on, behind the name, which may contain anything."""
+    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
 
 
 def _is_launcher(pid: int) -> bool:
@@ -169,5 +238,18 @@ def _in_background(function: Callable[..., None], *arguments: object) -> None:
     threading.Thread(target=function, args=arguments, daemon=True).start()
 
 
+def _end_as(code: int) -> None:
+    """End as the command did, so that whoever waits for us need not guess what a code above 128 means."""
+    if code >= 0:
+        os._exit(code)
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # one core is enough
+    with contextlib.suppress(OSError, ValueError):  # nobody may say what SIGKILL does
+        signal.signal(-code, signal.SIG_DFL)
+    os.kill(os.getpid(), -code)
+    os._exit(128 - code)
+
+
 if __name__ == "__main__":
-    os._exit(main(*sys.argv[1:]))
+    _end_as(main(*sys.argv[1:]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -17,12 +18,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from windlass.errors import FatalError
+from windlass.errors import FatalError, reason_of
+from windlass.processes import Process
 from windlass.runtimes import Execution, Step
 from windlass.runtimes.environments import environment_for
 
-__all__ = ["DetachedRuntime", "ProcessRuntime", "launch", "with_own_programs"]
+__all__ = ["LOCK", "DetachedRuntime", "ProcessRuntime", "launch", "with_own_programs"]
 
+LOCK = "WINDLASS_LOCK"  # the variable that says by whose lock a step lives, and so do its descendants
 _GRACE = 10.0
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 
@@ -58,6 +61,7 @@ class ProcessExecution:
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
+        self._held = Process(process.pid)  # whoever stops it is another thread than the one that waits for it
 
     def lines(self) -> Iterator[str]:
         assert self._process.stdout is not None
@@ -66,8 +70,7 @@ class ProcessExecution:
                 yield line.decode("utf-8", "replace").rstrip("\r\n")
 
     def stop(self) -> None:
-        if self._process.poll() is None:
-            self._process.terminate()
+        self._held.signal(signal.SIGTERM)
 
     def wait(self) -> int:
         return self._process.wait()
@@ -96,7 +99,7 @@ class ProcessRuntime:
             step.command,
             lock,
             folder=step.folder,
-            environment=with_own_programs({**_inherited(os.environ), **step.environment}),
+            environment=with_own_programs({**_inherited(os.environ), **step.environment, LOCK: str(lock)}),
             output=subprocess.PIPE,
         )
         return ProcessExecution(process)
@@ -168,7 +171,7 @@ def launch(
             pass_fds=inherited,
         )
     except OSError as exc:  # above all a command or environment that is too long
-        raise FatalError(f"cannot start {command[0]!r}: {exc.strerror}") from exc
+        raise FatalError(f"cannot start {command[0]!r}: {reason_of(exc)}") from exc
 
 
 def _inherited(environ: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from windlass.errors import Problem, SpecError, UsageError, did_you_mean
+from windlass.errors import Problem, SpecError, UsageError, did_you_mean, reason_of
 from windlass.project_folder import PROJECT_FILE
 from windlass.spec.model import Model
 from windlass.spec.pipeline import Pipeline
@@ -145,7 +145,7 @@ def _include(root: Path, document: Document, path: KeyPath, name: str) -> str:
         data = file.read_bytes()
         return data.decode("utf-8-sig")
     except OSError as exc:
-        raise SpecError([document.problem(path, f"cannot read {name!r}: {exc.strerror}")]) from exc
+        raise SpecError([document.problem(path, f"cannot read {name!r}: {reason_of(exc)}")]) from exc
     except UnicodeDecodeError as exc:
         message, hint = not_utf8(data, exc)
         raise SpecError([document.problem(path, f"cannot read {name!r}: it {message}", hint=hint)]) from exc

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 import yaml as pyyaml
 from yaml import events as ev
 
-from windlass.errors import Problem, SpecError
+from windlass.errors import Problem, SpecError, reason_of
 
 __all__ = ["Document", "KeyPath", "Mark", "not_utf8", "parse", "read", "scalar"]
 
@@ -85,7 +85,7 @@ def read(file: Path, shown_as: str) -> Document:
     except FileNotFoundError as exc:
         raise SpecError([Problem(shown_as, 0, 0, "does not exist")]) from exc
     except OSError as exc:
-        raise SpecError([Problem(shown_as, 0, 0, f"cannot be read: {exc.strerror}")]) from exc
+        raise SpecError([Problem(shown_as, 0, 0, f"cannot be read: {reason_of(exc)}")]) from exc
     if len(data) > MAX_BYTES:
         message = f"is {len(data):,} bytes long, more than the {MAX_BYTES:,} allowed"
         raise SpecError([Problem(shown_as, 0, 0, message)])

@@ -7,7 +7,7 @@ import socket
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from windlass.errors import FatalError, MissingExtraError
+from windlass.errors import FatalError, MissingExtraError, reason_of
 from windlass.units import size
 
 __all__ = ["HOST", "available_memory", "check_memory", "check_packages", "check_port"]
@@ -69,6 +69,6 @@ def check_port(port: int, what: str, option: str) -> None:
             probe.bind((HOST, port))
         except OSError as exc:
             taken = exc.errno == errno.EADDRINUSE
-            why = "is taken" if taken else f"cannot be used: {exc.strerror}"
+            why = "is taken" if taken else f"cannot be used: {reason_of(exc)}"
             hint = f"choose another: windlass up {option} {port + 1}" if port < 65535 else None
             raise FatalError(f"port {port}, for {what}, {why}", hint=hint) from exc

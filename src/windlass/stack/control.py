@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from windlass.errors import ExitCode, RetryableError, WindlassError
 from windlass.plan.compiler import compile_project
+from windlass.processes import signal_process
 from windlass.spec import load_project
 from windlass.stack import checks
 from windlass.stack.layout import Layout, Stack
@@ -37,7 +37,7 @@ def preflight(options: Options) -> None:
 
 def look(layout: Layout) -> Stack | None:
     """What runs; None when nothing does."""
-    return Stack.read(layout.state) if holder(layout.supervisor_lock) is not None else None
+    return None if is_free(layout.supervisor_lock) else Stack.read(layout.state)
 
 
 def detach(arguments: Sequence[str], layout: Layout, observer: Observer) -> Stack:
@@ -85,28 +85,28 @@ def down(layout: Layout) -> bool:
     """Stop the stack and wait until nothing of it is left. Returns whether there was one. Raises RetryableError
     when something does not end.
     """
-    pid = holder(layout.supervisor_lock)
-    if pid is None and is_free(layout.lock):
+    if _is_over(layout):
         return False
-    _signal(pid, signal.SIGTERM)
-    if not _ended(layout):
-        _signal(holder(layout.supervisor_lock), signal.SIGKILL)  # its launchers do the rest
-        if not _ended(layout):
-            raise RetryableError("what ran here has not ended yet", hint="see: windlass status")
-    layout.state.unlink(missing_ok=True)
-    return True
+    for number in (signal.SIGTERM, signal.SIGKILL):  # after that its launchers do the rest
+        if _ended(layout, number):
+            layout.state.unlink(missing_ok=True)
+            return True
+    raise RetryableError("what ran here has not ended yet", hint="see: windlass status")
 
 
-def _signal(pid: int | None, number: int) -> None:
-    if pid is not None:
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)
-
-
-def _ended(layout: Layout) -> bool:
-    deadline = time.monotonic() + _PATIENCE
-    while holder(layout.supervisor_lock) is not None or not is_free(layout.lock):
+def _ended(layout: Layout, number: int) -> bool:
+    """Signal the supervisor, as soon as it has noted in its lock which process it is, and wait for the end of all."""
+    deadline, told = time.monotonic() + _PATIENCE, None
+    while not _is_over(layout):
+        supervisor = holder(layout.supervisor_lock)
+        if supervisor not in (None, told):
+            signal_process(supervisor, number)
+            told = supervisor
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL)
     return True
+
+
+def _is_over(layout: Layout) -> bool:
+    return is_free(layout.supervisor_lock) and is_free(layout.lock)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from windlass.errors import FatalError, RetryableError
+from windlass.processes import Identity, identity_of
 from windlass.stack.layout import Layout
 
 __all__ = ["holder", "is_free", "supervising"]
@@ -26,7 +27,7 @@ def supervising(layout: Layout) -> Iterator[None]:
         if not _taken(alive):
             raise FatalError("the stack is up already", hint="see: windlass status")
         alive.truncate(0)
-        alive.write(str(os.getpid()))
+        alive.write(str(identity_of(os.getpid())))
         alive.flush()
         if not _taken(held.enter_context(layout.home_lock.open("a"))):
             raise FatalError(f"{layout.home} is in use by another project that is up")
@@ -39,14 +40,9 @@ def supervising(layout: Layout) -> Iterator[None]:
         yield
 
 
-def holder(lock: Path) -> int | None:
-    """The process that holds the lock of a supervisor; None when nobody does."""
-    if not lock.exists():
-        return None
-    with lock.open("r+") as file:
-        if _taken(file):
-            return None
-        return int(file.read() or 0) or None
+def holder(lock: Path) -> Identity | None:
+    """The process that has noted itself in the lock of a supervisor; None when it has not, or there is none."""
+    return None if is_free(lock) else Identity.parse(lock.read_text())
 
 
 def is_free(lock: Path) -> bool:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from windlass.connections import Address
 from windlass.errors import FatalError, MissingExtraError
+from windlass.processes import last_words
 from windlass.stack.checks import HOST
 from windlass.stack.component import Component
 from windlass.stack.keys import Keys
@@ -125,9 +126,9 @@ class PgAdmin:
         with (self._logs / "pgadmin.log").open("a") as log:
             log.write(done.stdout + done.stderr)
         if done.returncode:
-            said = "\n".join(f"    {line}" for line in done.stderr.strip().splitlines()[-8:])
+            said = last_words(done.stdout + done.stderr, done.returncode)
             raise FatalError(
-                f"pgAdmin cannot be set up:\n{said}", hint=f"all of it: {self._logs / 'pgadmin.log'}"
+                f"pgAdmin cannot be set up:{said}", hint=f"all of it: {self._logs / 'pgadmin.log'}"
             )
 
     def _storage(self) -> Path:

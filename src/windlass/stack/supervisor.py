@@ -15,6 +15,7 @@ from windlass.connections import Address
 from windlass.devservices import DevServices
 from windlass.errors import FatalError, SpecError, StoppedError, WindlassError
 from windlass.plan.model import Connection
+from windlass.processes import how_it_ended
 from windlass.runtimes.launcher import adopt_descendants, end_descendants
 from windlass.stack.addresses import Addresses, for_airflow
 from windlass.stack.airflow import Airflow
@@ -297,7 +298,7 @@ class Supervisor:
 
 def _ended(started: Started) -> FatalError:
     component = started.component
-    message = f"{component.name} ended with exit code {started.exit_code}"
+    message = f"{component.name} has ended: {how_it_ended(started.exit_code or 0)}"
     return _with_log(message, component.log)
 
 

@@ -15,6 +15,7 @@ from windlass.connectors.temporary import TemporaryFolder
 from windlass.errors import FatalError
 from windlass.plan.model import Run, Service
 from windlass.plan.schedule import Moment
+from windlass.processes import exit_status, how_it_ended
 from windlass.runtimes import Execution, Step
 from windlass.runtimes.lines import parse_line
 from windlass.runtimes.process import ProcessRuntime
@@ -22,16 +23,15 @@ from windlass.tasks.context import Context, TaskResult
 
 __all__ = ["CommandFailedError", "command_step", "context_step", "run_command", "run_environment"]
 
-_SIGNAL = 128  # an exit code above it: killed by the signal of the rest
 _NUMBERS = ("rows_read", "rows_written", "rows_quarantined", "bytes")
 
 
 class CommandFailedError(FatalError):
-    """A command ended with an exit code that is not 0. `said` is whether it told why, as an event."""
+    """A command did not end with exit code 0. `said` is whether it told why, as an event."""
 
     def __init__(self, code: int, *, said: bool) -> None:
-        super().__init__(f"exit code {code}" + (f" (signal {code - _SIGNAL})" if code > _SIGNAL else ""))
-        self.code, self.said = code, said
+        super().__init__(how_it_ended(code))
+        self.code, self.said = exit_status(code), said
 
 
 def run_environment(

@@ -17,7 +17,7 @@ from typing import IO, cast
 
 from windlass.connectors.files.formats import compression_of, format_of
 from windlass.connectors.scratch import Scratch
-from windlass.errors import FatalError, did_you_mean, extra
+from windlass.errors import FatalError, did_you_mean, extra, reason_of
 from windlass.plan.model import FileFormat
 
 __all__ = ["InputFiles", "check_whole", "open_bytes", "unpack_bz2"]
@@ -156,4 +156,4 @@ def _check_readable(path: Path) -> None:
             if not file.read(1):
                 raise FatalError(f"{str(path)!r} is empty", hint="expected at least a header or one row")
     except OSError as exc:
-        raise FatalError(f"cannot read {str(path)!r}: {exc.strerror}") from exc
+        raise FatalError(f"cannot read {str(path)!r}: {reason_of(exc)}") from exc

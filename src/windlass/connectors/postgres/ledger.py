@@ -43,7 +43,8 @@ class Ledger:
             if self._try_to_take_over(entry):
                 return
             self._end_session_of_writer()
-        raise RetryableError(f"another writer holds {self._destination} and cannot be ended")
+        hint = f"wait for it; or let this role end it: {_MAY_END_OTHERS}"
+        raise RetryableError(f"another writer holds {self._destination} and cannot be ended", hint=hint)
 
     def find(self, entry: LedgerEntry) -> LedgerEntry | None:
         """The committed entry of the same load."""
@@ -124,12 +125,17 @@ class Ledger:
         return entry.pipeline, entry.task, entry.run_key, entry.part, self._destination
 
     def _await_end(self, session: Session, backend: str) -> None:
-        """End a session that may be at its COMMIT. Raises RetryableError while it goes on all the same."""
+        """End a session that may be at its COMMIT. Raises RetryableError while it goes on all the same.
+
+        Of another role's session the server may show no more than that its number is in use.
+        """
+        hidden = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {_NUMBER} AND backend_start IS NULL"
         ended = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {_BACKEND} = $1"
         deadline = time.monotonic() + _SESSION_END
-        while session.value(ended, backend):
+        while session.value(ended, backend) or session.value(hidden, backend):
             if time.monotonic() > deadline:
-                raise RetryableError(f"the session that loads {self._destination} is still at its COMMIT")
+                message = f"the session that loads {self._destination} may still be at its COMMIT"
+                raise RetryableError(message, hint=f"let this role see and end it: {_MAY_END_OTHERS}")
             time.sleep(_POLL)
 
     def _create(self) -> None:
@@ -210,5 +216,7 @@ _WRITERS = """
     since timestamptz NOT NULL DEFAULT now()
 """
 
+_NUMBER = "nullif(split_part($1, '@', 1), '')::int"
+_MAY_END_OTHERS = "GRANT pg_read_all_stats, pg_signal_backend TO its role"
 _BACKEND = "pid || '@' || extract(epoch FROM backend_start)"
 _OWN_BACKEND = f"(SELECT {_BACKEND} FROM pg_stat_activity WHERE pid = pg_backend_pid())"

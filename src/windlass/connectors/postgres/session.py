@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import threading
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import CancelledError
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from windlass import logs
 from windlass.connections import Address
 from windlass.connectors.postgres.silence import is_lost, keep_alive
-from windlass.errors import FatalError, RetryableError, extra
+from windlass.errors import FatalError, RetryableError, extra, reason_of
 
 if TYPE_CHECKING:
     import asyncpg
@@ -239,7 +240,10 @@ def _translated(exc: Exception, address: Address) -> FatalError | RetryableError
         return RetryableError(f"postgres at {where} refuses connections", hint=hint)
     if isinstance(exc, asyncpg.InterfaceError) and "SSL" in str(exc):
         return FatalError(f"postgres at {where}: {exc}")
-    return RetryableError(f"lost the connection to postgres at {where}: {str(exc) or type(exc).__name__}")
+    if isinstance(exc, socket.gaierror):
+        hint = f"is the name right, and is there a network? the address comes from {address.origin}"
+        return RetryableError(f"there is no host {address.host!r}: {reason_of(exc)}", hint=hint)
+    return RetryableError(f"lost the connection to postgres at {where}: {reason_of(exc)}")
 
 
 def _message(exc: asyncpg.PostgresError) -> str:

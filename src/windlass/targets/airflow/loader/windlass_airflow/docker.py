@@ -20,6 +20,8 @@ from .parts import mapped
 
 __all__ = ["make"]
 
+_LABEL = "windlass-service"
+
 
 class Lines:
     """The log of a DockerOperator, in which the lines of the container are read first."""
@@ -72,7 +74,7 @@ class WindlassDockerServiceOperator(WindlassDockerOperator):
         environment = {**self.environment, **self._private_environment}
         made = self.cli.create_container(
             self.image, self.command, name=self.container_name, environment=environment, host_config=host,
-            user=self.user,
+            user=self.user, labels={_LABEL: self.container_name},
         )  # fmt: skip
         self.cli.start(made["Id"])
         networks = self.cli.inspect_container(made["Id"])["NetworkSettings"]["Networks"].values()
@@ -98,7 +100,8 @@ class WindlassDockerStopOperator(WindlassDockerOperator):
 
 
 def remove(cli: Any, name: str | None) -> None:
-    for container in cli.containers(all=True, filters={"name": f"^/{name}$"}):
+    """Remove the container of a service; one that only has its name is somebody else's."""
+    for container in cli.containers(all=True, filters={"label": f"{_LABEL}={name}"}):
         cli.remove_container(container["Id"], force=True)
 
 

@@ -45,15 +45,19 @@ class WindlassOperator(BaseOperator):
         return finished(self, listener, code, context)
 
     def on_kill(self) -> None:
-        """End the whole group: politely, so that it leaves nothing behind, then not."""
-        if self._process is None:
+        """End the group: politely, so that it leaves nothing behind, then not.
+
+        Once it was waited for, its number may be a stranger's; what its commands left ends by their launchers.
+        """
+        if self._process is None or self._process.poll() is not None:
             return
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
+        try:
             self._process.wait(_GRACE)
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def _command(self) -> list[str]:
         job, runtime = self.job, self.job["runtime"]
