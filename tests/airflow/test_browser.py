@@ -12,6 +12,7 @@ import pytest
 
 from tests.airflow.proof import Proof
 from tests.conftest import BROWSER_OPTIONS, ROOT, browser_program, missing
+from tests.examples.expected import SALES
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, ViewportSize
@@ -93,7 +94,7 @@ def test_a_pipeline_is_triggered_and_followed_to_the_rows_that_it_moved(
 
     page.get_by_role("button", name="Show Grid").click()
     cell.click()
-    page.get_by_text("done: 250,000 rows read, 250,000 written, 0 set aside").wait_for()
+    page.get_by_text(f"done: {SALES:,} rows read, {SALES:,} written, 0 set aside").wait_for()
     page.evaluate(_WITHOUT_FOLDERS)
     picture("log", 640)
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.airflow.proof import Proof
+from tests.examples.expected import SALES
 from tests.examples.test_pg2pg import FINGERPRINT
 
 
@@ -53,7 +54,7 @@ def test_a_copy_in_parts_is_a_task_for_each_and_has_every_row_once(proof: Proof)
     parts = proof.up.call("GET", path)["task_instances"]
     assert sorted(part["map_index"] for part in parts) == [0, 1, 2]
     assert {part["state"] for part in parts} == {"success"}
-    assert proof.up.xcom("split", run, "load")["rows_written"] == source[0][0] == 250_000
+    assert proof.up.xcom("split", run, "load")["rows_written"] == source[0][0] == SALES
 
     proof.up.clear("split", run)
     assert proof.up.wait("split", run) == "success"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,12 +71,17 @@ class Linked:
 
 @pytest.fixture
 def linked(windlass: Windlass, example: Example) -> Callable[..., Linked]:
-    """Run the drugs example, over files of a test's own: the list of sources is made of their names."""
+    """Run the drugs example, over files of a test's own: the list of sources is made of their names.
 
-    def run(files: dict[str, str | bytes] | None = None) -> Linked:
+    Those of a folder `instead` take the place of the files that have their names.
+    """
+
+    def run(files: dict[str, str | bytes] | None = None, *, instead: Path | None = None) -> Linked:
         root = example("drugs")
         if files is not None:
             put_sources(root, files)
+        if instead is not None:
+            shutil.copytree(instead, root / "data", dirs_exist_ok=True)
         done = windlass("-C", root, "run", "orchestrator")
         assert done.code == 0, done.stdout + done.stderr
         data = json.loads((root / "processed_data" / "graph.json").read_text(encoding="utf-8"))

@@ -14,16 +14,20 @@ from tempfile import mkdtemp
 import pytest
 
 from tests.conftest import ROOT, missing
+from tests.examples.expected import DRUGS_NODES, DRUGS_ROWS, IN_ARTICLES, IN_JOURNALS, SALES, TRIPS
 
+_ROWS = sum(DRUGS_ROWS.values())
+_GRAPH = sum(DRUGS_NODES.values()) + len(IN_ARTICLES | IN_JOURNALS)
+_TRIP_FILE = ROOT / "examples" / "taxi" / "data" / "yellow_tripdata_2021-01.csv"
 TABLE = {
-    "pg2pg transfer_data": "success 250,000 250,000 0",
-    "orchestrator import": "success 28 28 0",
-    "orchestrator process": "success 28 72",
-    "import import_sources": "success 28 28 0",
-    "process build_graph": "success 28 72",
-    "taxi curl_task": "success 2,074,359",
-    "taxi ingest_task": "success 22,793 22,792 1",
-    "taxi check_task": "success 22,792",
+    "pg2pg transfer_data": f"success {SALES:,} {SALES:,} 0",
+    "orchestrator import": f"success {_ROWS} {_ROWS} 0",
+    "orchestrator process": f"success {_ROWS} {_GRAPH}",
+    "import import_sources": f"success {_ROWS} {_ROWS} 0",
+    "process build_graph": f"success {_ROWS} {_GRAPH}",
+    "taxi curl_task": f"success {_TRIP_FILE.stat().st_size:,}",
+    "taxi ingest_task": f"success {TRIPS + 1:,} {TRIPS:,} 1",
+    "taxi check_task": f"success {TRIPS:,}",
 }
 NOBODY = 65534
 
@@ -70,7 +74,7 @@ def test_it_runs_everything_and_says_what_to_try_next(clone: Path) -> None:
     assert '"event"' not in done.stderr
     assert (clone / "examples" / "drugs" / "processed_data" / "graph.html").exists()
     first, second = (line.strip() for line in done.stdout.splitlines()[-2:])
-    assert "22794: expected 18 fields, found 2" in run("bash", "-c", first, cwd=clone).stdout
+    assert f"{TRIPS + 2}: expected 18 fields, found 2" in run("bash", "-c", first, cwd=clone).stdout
     own = run("bash", "-c", second, cwd=clone)
     assert own.returncode == 0, own.stdout + own.stderr
     assert "success" in own.stdout

@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.examples.conftest import Example, Windlass
+from tests.examples.expected import CUT_OFF, TRIPS, ZONES
 
 Query = Callable[[Path, str, str], list[tuple[Any, ...]]]
 
@@ -36,9 +37,9 @@ def test_all_but_the_cut_off_row_load(
     download, ingest, check = run.json["tasks"]
     assert [task["status"] for task in run.json["tasks"]] == ["success"] * 3
     assert (download["path"], download["bytes"]) == ("http", FILE.stat().st_size)
-    assert (ingest["rows_read"], ingest["rows_written"], ingest["rows_quarantined"]) == (22_793, 22_792, 1)
+    assert (ingest["rows_read"], ingest["rows_written"], ingest["rows_quarantined"]) == (TRIPS + 1, TRIPS, 1)
     assert check["kind"] == "check"
-    assert len(trips) == 22_792
+    assert len(trips) == TRIPS
 
     digest = hashlib.sha256((root / "downloads" / FILE.name).read_bytes()).hexdigest()
     assert digest == hashlib.sha256(FILE.read_bytes()).hexdigest()
@@ -75,10 +76,10 @@ def test_the_cut_off_row_is_kept_with_its_reason(windlass: Windlass, example: Ex
     run_id = windlass("-C", root, "run", "taxi", "--json").json["run_id"]
     file = root / ".windlass" / "runs" / run_id / "quarantine" / "ingest_task.ndjson"
     [bad] = [json.loads(line) for line in file.read_text().splitlines()]
-    assert (bad["reason"], bad["line"], bad["raw"]) == ("ragged_row", 22_794, "1,2021-0")
+    assert (bad["reason"], bad["line"], bad["raw"]) == ("ragged_row", TRIPS + 2, CUT_OFF)
     shown = windlass("-C", root, "quarantine", "show", run_id, "ingest_task")
     assert shown.code == 0
-    assert "22794: expected 18 fields, found 2 (ragged_row)\n  1,2021-0" in shown.stdout
+    assert f"{TRIPS + 2}: expected 18 fields, found 2 (ragged_row)\n  {CUT_OFF}" in shown.stdout
 
 
 def test_a_second_run_downloads_nothing_and_loads_no_row_twice(
@@ -89,7 +90,7 @@ def test_a_second_run_downloads_nothing_and_loads_no_row_twice(
     again = windlass("-C", root, "run", "taxi", "--json")
     assert again.code == 0, again.stderr
     assert again.json["tasks"][0]["path"] == "already-there"
-    assert query(root, "warehouse", "SELECT count(*) FROM yellow_trips") == [(22_792,)]
+    assert query(root, "warehouse", "SELECT count(*) FROM yellow_trips") == [(TRIPS,)]
 
 
 def test_a_file_that_is_not_the_one_that_was_meant_is_not_loaded(
@@ -112,5 +113,5 @@ def test_another_file_needs_no_checksum(windlass: Windlass, example: Example, qu
     done = windlass("-C", root, "run", "--task", "curl_task", "--task", "ingest_task", *options)
     assert done.code == 0, done.stdout
     assert query(root, "warehouse", 'SELECT count(*), count(DISTINCT "LocationID") FROM zones') == [
-        (265, 265)
+        (ZONES, ZONES)
     ]

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from drug_graph.decisions import Decision
+from drug_graph.journals import with_most_drugs
 from drug_graph.mentions import build_graph
 from drug_graph.picture import draw
 from drug_graph.records import read_records
@@ -18,7 +19,7 @@ WORKSPACE = Path(os.environ.get("WINDLASS_WORKSPACE", "."))
 
 
 def main(bucket: str, imported: str, output: str) -> int:
-    """Write graph.json, graph.html and decisions.ndjson to the output folder. Returns the exit code."""
+    """Write the graph, its picture, what it answers and the decisions. Returns the exit code."""
     source, target = WORKSPACE / bucket / imported, WORKSPACE / bucket / output
     try:
         rows = read_tables(source)
@@ -30,9 +31,12 @@ def main(bucket: str, imported: str, output: str) -> int:
     data = json.dumps(graph, ensure_ascii=False, indent=1)
     write(target / "graph.json", data)
     write(target / "graph.html", draw(graph))
+    most = with_most_drugs(graph)
+    write(target / "top_journals.json", json.dumps(most, ensure_ascii=False, indent=1))
     write(target / "decisions.ndjson", "".join(map(line, decisions)))
     say("decisions", **Counter[str](decision.what for decision in decisions))
     say("graph", **Counter[str](node["kind"] for node in graph["nodes"]), mentions=len(graph["links"]))
+    say("journals with the most drugs", journals=list(most))
     written = len(graph["nodes"]) + len(graph["links"])
     say("result", rows_read=len(rows), rows_written=written, bytes=len(data.encode()))
     return 0

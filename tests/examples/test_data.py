@@ -1,0 +1,36 @@
+"""The data that come with the examples are ours, and say so."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+EXAMPLES = ROOT / "examples"
+
+
+@pytest.mark.parametrize("data", ["drugs/data", "taxi/data", "pg2pg/sql"])
+def test_every_file_is_listed_with_its_origin_and_licence(data: str) -> None:
+    about = (EXAMPLES / data / "README.md").read_text(encoding="utf-8")
+    assert "written for windlass" in about
+    assert "CC0 1.0" in about
+    for file in (EXAMPLES / data).iterdir():
+        assert file.name == "README.md" or f"`{file.name}`" in about
+
+
+def test_the_trips_are_what_their_generator_writes(tmp_path: Path) -> None:
+    data = EXAMPLES / "taxi" / "data"
+    shutil.copy(data / "generate.py", tmp_path)
+    subprocess.run([sys.executable, tmp_path / "generate.py"], check=True)
+    for written in tmp_path.glob("*.csv"):
+        assert written.read_bytes() == (data / written.name).read_bytes()
+    pipeline = yaml.safe_load((data.parent / "pipelines" / "taxi.yaml").read_text(encoding="utf-8"))
+    trips = (data / pipeline["params"]["file"]).read_bytes()
+    assert pipeline["params"]["sha256"] == hashlib.sha256(trips).hexdigest()
