@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from windlass.errors import Problem, SpecError, did_you_mean
 from windlass.plan import model
 from windlass.plan.actions import action_of
-from windlass.plan.assets import with_assets
+from windlass.plan.facts import with_facts
 from windlass.plan.graph import Cycle, order
 from windlass.plan.mapping import with_mapping
 from windlass.plan.params import with_overrides
 from windlass.plan.schedule import check_schedule, check_timezone
-from windlass.plan.templates import Names, TemplateError, Uses, evaluate
+from windlass.plan.templates import Names, TemplateError, Uses, evaluate, tasks_in
 from windlass.registry import databases
 from windlass.spec.files import PipelineFile, ProjectFiles
 from windlass.spec.model import Model
@@ -26,6 +26,9 @@ from windlass.spec.yaml import KeyPath
 __all__ = ["Environment", "compile", "compile_project"]
 
 M = TypeVar("M", bound=Model)
+
+_Places: TypeAlias = dict[str, KeyPath]
+"""Where in the file a name was met first."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,9 @@ class _Compiler:
     environment: Environment
     params_at_run: bool = False
     problems: list[Problem] = field(default_factory=list)
+    named: dict[str, _Places] = field(default_factory=dict)
+    """The tasks that the templates of each task name."""
+
     connections: dict[str, model.Connection] = field(default_factory=dict)
     pools: dict[str, int] = field(default_factory=dict)
 
@@ -107,6 +113,7 @@ class _Compiler:
         schedule, assets = self._when()
         on_failure = [self._connection(n, ("on_failure", i)) for i, n in enumerate(spec.on_failure)]
         tasks = {name: self._task(name, task) for name, task in spec.tasks.items()}
+        self._check_paths({name: task.output for name, task in tasks.items() if task})
         ordered = self._in_order({name: task for name, task in tasks.items() if task})
         if self.problems:
             raise SpecError(sorted(self.problems, key=lambda p: (p.file, p.line, p.column)))
@@ -125,7 +132,7 @@ class _Compiler:
             on_failure=tuple(on_failure),
             connections=dict(sorted(self.connections.items())),
             pools=dict(sorted(self.pools.items())),
-            tasks=with_assets(ordered),
+            tasks=with_facts(ordered, self.named),
         )
 
     # --- one task ---
@@ -134,6 +141,7 @@ class _Compiler:
         at: KeyPath = ("tasks", name)
         kind = task.kind
         uses = Uses()
+        self.named[name] = {}
         action_spec = self._evaluated(task.action, (*at, kind), uses)
         try:
             action = action_of(action_spec, self._evaluated_files(task, (*at, kind), uses))
@@ -152,8 +160,10 @@ class _Compiler:
             retry=_retry(task, self.file.spec.defaults),
             timeout=task.timeout if task.timeout is not None else self.file.spec.defaults.timeout,
             pool=self._pool(name, task),
+            connections=tuple(dict.fromkeys(mention.connection for mention in action.mentions())),
             inlets=self._assets(name, "inlets", task.inlets, uses),
             outlets=self._assets(name, "outlets", task.outlets, uses),
+            output=action.output(),
             action=with_mapping(action, self.connections),
         )
 
@@ -231,11 +241,16 @@ class _Compiler:
 
     def _string(self, text: str, path: KeyPath, uses: Uses) -> object:
         names = Names(self.params, self._services(), frozenset(self.file.spec.tasks), self.params_at_run)
+        found = Uses()
         try:
-            value = evaluate(text, names, uses)
+            value = evaluate(text, names, found)
         except TemplateError as exc:
             self._problem(path, str(exc), exc.hint)
             return text
+        uses.services |= found.services
+        uses.tasks |= found.tasks
+        for name in found.tasks:
+            self.named[str(path[1])].setdefault(name, path)
         keeps_type = len(path) > 3 and path[2:4] == ("trigger", "params")
         if keeps_type or isinstance(value, str):
             return value
@@ -250,6 +265,16 @@ class _Compiler:
 
     # --- names ---
 
+    def _check_paths(self, outputs: Mapping[str, str | None]) -> None:
+        """`tasks.NAME.path` is of a task that writes a file, and no file's path is made of itself."""
+        for name, places in self.named.items():
+            for other, path in places.items():
+                if other in outputs and outputs[other] is None:
+                    kind = self.file.spec.tasks[other].kind
+                    self._problem(path, f"{other!r} is a {kind} task and writes no file that has a path")
+            if name in tasks_in(outputs.get(name) or ""):
+                self._problem(places[name], f"the path of {name!r} is made of itself")
+
     def _connection(self, name: str, path: KeyPath) -> str:
         declared = self.environment.project.connections
         if name not in declared:
@@ -262,9 +287,9 @@ class _Compiler:
         return name
 
     def _check_connections(self, action: model.Action, path: KeyPath) -> None:
-        for at, name, types in _named_connections(action):
+        for name, role, at in action.mentions():
             self._connection(name, (*path, *at))
-            declared = self.connections.get(name)
+            declared, types = self.connections.get(name), _TYPES.get(role)
             if declared and types and declared.type not in types:
                 message = f"connection {name!r} is of type {declared.type}, expected {' or '.join(types)}"
                 self._problem((*path, *at), message)
@@ -323,30 +348,13 @@ class _Compiler:
             self.problems.append(problem)
 
 
-_DATABASES = databases()
-
-
-def _named_connections(action: model.Action) -> Iterable[tuple[KeyPath, str, tuple[str, ...]]]:
-    """Where an action names a connection, which, and of what type it must be (none: any)."""
-    match action:
-        case model.Copy():
-            if action.source.connection:
-                yield ("from", "connection"), action.source.connection, _DATABASES
-            if action.destination.connection:
-                yield ("to", "connection"), action.destination.connection, _DATABASES
-            if action.quarantine and action.quarantine.connection:
-                yield ("quarantine", "connection"), action.quarantine.connection, _DATABASES
-        case model.Sql() | model.Check():
-            if action.connection:
-                yield ("connection",), action.connection, _DATABASES
-        case model.Download():
-            if action.connection:
-                yield ("connection",), action.connection, ("http",)
-        case model.Run() | model.Service():
-            for i, name in enumerate(action.connections):
-                yield ("connections", i), name, ()
-        case model.Trigger():
-            return
+_TYPES = {
+    "source": databases(),
+    "destination": databases(),
+    "sql": databases(),
+    "download": ("http",),
+}
+"""The types that a connection may be of, by what an action names it for."""
 
 
 def _retry(task: SpecTask, defaults: Defaults) -> model.Retry:

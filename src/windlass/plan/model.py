@@ -7,8 +7,9 @@ run-time names of `windlass.plan.templates` may occur, and connections are names
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -25,6 +26,7 @@ __all__ = [
     "Download",
     "Freshness",
     "JsonSchema",
+    "Mention",
     "Mode",
     "Param",
     "ParquetOptions",
@@ -44,7 +46,7 @@ __all__ = [
     "Validate",
 ]
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 
 Param: TypeAlias = str | int | float | bool | None
 JsonSchema: TypeAlias = dict[str, Any]
@@ -52,12 +54,50 @@ FileFormat: TypeAlias = Literal["csv", "json", "ndjson", "parquet"]
 Mode: TypeAlias = Literal["append", "replace", "merge", "delete_insert"]
 
 
+class Mention(NamedTuple):
+    """A connection that an action names: what for, and where below the kind's key of a pipeline file."""
+
+    connection: str
+    role: Literal["source", "destination", "sql", "download", "command"]
+    at: tuple[str | int, ...]
+
+
 class _Action(Struct, frozen=True, tag_field="kind", tag=str.lower):
-    """What a task does. In JSON its `kind` is the name of the class in lower case."""
+    """What a task does, and the facts about that which others go by: an action alone knows them.
+
+    In JSON its `kind` is the name of the class in lower case.
+    """
 
     @property
     def kind(self) -> str:
         return str(self.__struct_config__.tag)
+
+    def mentions(self) -> Iterator[Mention]:
+        """The connections that it names."""
+        yield from ()
+
+    def reads(self) -> tuple[str, ...]:
+        """The assets that it reads: tables and files. A query is none."""
+        return ()
+
+    def writes(self) -> tuple[str, ...]:
+        """The assets that it writes."""
+        return ()
+
+    def output(self) -> str | None:
+        """The file that it writes: what `tasks.NAME.path` means in a template."""
+        return None
+
+
+def _mention(connection: str | None, role: Any, *at: str | int) -> Iterator[Mention]:
+    if connection is not None:
+        yield Mention(connection, role, (*at, "connection"))
+
+
+def _asset(end: Source | Destination | Check) -> tuple[str, ...]:
+    if end.path is not None:
+        return (end.path,)
+    return (f"{end.connection}.{end.table}",) if end.table is not None else ()
 
 
 # --- copy: see windlass.spec.copy for what each field means ---------------------------------------
@@ -145,6 +185,21 @@ class Copy(_Action, frozen=True, kw_only=True):
     cursor: str | None = None
     partition: Partition | None = None
 
+    def mentions(self) -> Iterator[Mention]:
+        yield from _mention(self.source.connection, "source", "from")
+        yield from _mention(self.destination.connection, "destination", "to")
+        if self.quarantine is not None:
+            yield from _mention(self.quarantine.connection, "destination", "quarantine")
+
+    def reads(self) -> tuple[str, ...]:
+        return _asset(self.source)
+
+    def writes(self) -> tuple[str, ...]:
+        return _asset(self.destination)
+
+    def output(self) -> str | None:
+        return self.destination.path
+
 
 # --- the other kinds ------------------------------------------------------------------------------
 
@@ -154,19 +209,26 @@ class Sql(_Action, frozen=True, kw_only=True):
     statement: str
     transaction: bool = True
 
+    def mentions(self) -> Iterator[Mention]:
+        return _mention(self.connection, "sql")
 
-class Run(_Action, frozen=True, kw_only=True):
+
+class _Command(_Action, frozen=True, kw_only=True):
     build: str | None = None
     command: tuple[str, ...]
     env: dict[str, str] = {}
     connections: tuple[str, ...] = ()
 
+    def mentions(self) -> Iterator[Mention]:
+        for i, name in enumerate(self.connections):
+            yield Mention(name, "command", ("connections", i))
 
-class Service(_Action, frozen=True, kw_only=True):
-    build: str | None = None
-    command: tuple[str, ...]
-    env: dict[str, str] = {}
-    connections: tuple[str, ...] = ()
+
+class Run(_Command, frozen=True, kw_only=True):
+    pass
+
+
+class Service(_Command, frozen=True, kw_only=True):
     port: int | None = None
     health: str | None = None
     ready_timeout: float = 60.0
@@ -179,6 +241,15 @@ class Download(_Action, frozen=True, kw_only=True):
     to: str
     sha256: str | None = None
     headers: dict[str, str] = {}
+
+    def mentions(self) -> Iterator[Mention]:
+        return _mention(self.connection, "download")
+
+    def writes(self) -> tuple[str, ...]:
+        return (self.to,)
+
+    def output(self) -> str | None:
+        return self.to
 
 
 class RowCount(Struct, frozen=True, kw_only=True):
@@ -204,6 +275,12 @@ class Check(_Action, frozen=True, kw_only=True):
     freshness: Freshness | None = None
     expressions: tuple[str, ...] = ()
     json_schema: JsonSchema | None = None
+
+    def mentions(self) -> Iterator[Mention]:
+        return _mention(self.connection, "sql")
+
+    def reads(self) -> tuple[str, ...]:
+        return _asset(self)
 
 
 class Trigger(_Action, frozen=True, kw_only=True):
@@ -252,8 +329,10 @@ class Retry(Struct, frozen=True, kw_only=True):
 class Task(Struct, frozen=True, kw_only=True):
     """A node of the DAG. `needs` holds what was written and what its templates imply.
 
-    `inlets` and `outlets` are the assets that it reads and writes: `CONNECTION.TABLE`, or a path in the
-    workspace in which `*` stands for what only a run can know.
+    `connections` are all that it names. `inlets` and `outlets` are the assets that it reads and writes:
+    `CONNECTION.TABLE`, or a path in the workspace in which `*` stands for what only a run can know. `output`
+    is the file that it writes, and `paths` are the outputs of the tasks that its templates name, each after
+    those that it is made of: all of them are templates.
     """
 
     name: str
@@ -265,8 +344,11 @@ class Task(Struct, frozen=True, kw_only=True):
     retry: Retry = Retry()
     timeout: float | None = None
     pool: str | None = None
+    connections: tuple[str, ...] = ()
     inlets: tuple[str, ...] = ()
     outlets: tuple[str, ...] = ()
+    output: str | None = None
+    paths: dict[str, str] = {}
     action: Action
 
     @property

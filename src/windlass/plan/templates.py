@@ -30,6 +30,7 @@ __all__ = [
     "is_template",
     "pattern",
     "render",
+    "tasks_in",
     "variables",
 ]
 
@@ -112,10 +113,14 @@ def variables(
     interval: tuple[datetime, datetime],
     params: Mapping[str, object],
     services: Mapping[str, Mapping[str, object]],
-    tasks: Mapping[str, Mapping[str, object]],
+    paths: Mapping[str, str],
 ) -> dict[str, object]:
-    """What every template of a run may use. Same names, same meaning, same format as in Airflow."""
-    return {
+    """What the templates of a task may use. Same names, same meaning, same format as in Airflow.
+
+    `paths` are templates themselves, of the task in the plan. Raises FatalError.
+    """
+    tasks: dict[str, dict[str, str]] = {}
+    known = {
         "ds": logical_date.strftime("%Y-%m-%d"),
         "ts": logical_date.isoformat(),
         "logical_date": logical_date,
@@ -126,6 +131,16 @@ def variables(
         "services": services,
         "tasks": tasks,
     }
+    for name, path in paths.items():
+        tasks[name] = {"path": render(path, known)}
+    return known
+
+
+def tasks_in(text: str) -> frozenset[str]:
+    """The tasks whose paths a template takes."""
+    if not is_template(text):
+        return frozenset()
+    return frozenset(path[0] for base, path in _analysed(text)[1] if base == "tasks")
 
 
 def pattern(text: str, known: Mapping[str, object]) -> str:

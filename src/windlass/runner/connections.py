@@ -14,7 +14,7 @@ from windlass.errors import FatalError
 from windlass.plan import model as plan
 from windlass.state_folder import StateFolder
 
-__all__ = ["Connections", "names_of"]
+__all__ = ["Connections"]
 
 
 class Connections:
@@ -54,18 +54,3 @@ class Connections:
             looked = "\n    ".join(place for place, _ in places(name, self._project))
             raise FatalError(f"connection {name!r} is not configured; looked for it in\n    {looked}")
         return self._dev_services.start(name, declared)
-
-
-def names_of(action: plan.Action) -> tuple[str, ...]:
-    """The connections that an action names."""
-    match action:
-        case plan.Copy():
-            names = [action.source.connection, action.destination.connection]
-            names.append(action.quarantine.connection if action.quarantine else None)
-        case plan.Run() | plan.Service():
-            names = list(action.connections)
-        case plan.Trigger():
-            names = []
-        case _:
-            names = [action.connection]
-    return tuple(dict.fromkeys(name for name in names if name is not None))

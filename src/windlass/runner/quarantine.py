@@ -27,12 +27,12 @@ from windlass.engine.copying import copy
 from windlass.engine.quarantine import read_quarantine
 from windlass.errors import UsageError, did_you_mean
 from windlass.plan.codec import from_json, to_json
-from windlass.plan.model import Copy, Mode, Plan, Source
+from windlass.plan.model import Copy, Mode, Plan, Source, Task
 from windlass.plan.templates import variables
-from windlass.runner.connections import Connections, names_of
+from windlass.runner.connections import Connections
 from windlass.runner.history import FAILED, SUCCESS, History, Run, now
 from windlass.state_folder import StateFolder
-from windlass.tasks.context import Context, output_paths, render_strings
+from windlass.tasks.context import Context, render_strings
 
 __all__ = ["Quarantined", "Replay", "note_run", "quarantine_file", "quarantines", "replay"]
 
@@ -135,7 +135,8 @@ def _load(project: Path, run: Run, task: str, pending: Path, file: Path) -> int:
     rows = list(read_quarantine(pending))
     state = StateFolder.of(project)
     plan = from_json(state.run(run.run_id).plan.read_bytes())
-    action = render_strings(plan.task(task).action, _variables(run, plan))
+    planned = plan.task(task)
+    action = render_strings(planned.action, _variables(run, planned))
     assert isinstance(action, Copy)
     key = hashlib.sha256(pending.read_bytes()).hexdigest()[:32]
     connections = Connections(plan.connections, project, state)
@@ -147,7 +148,7 @@ def _load(project: Path, run: Run, task: str, pending: Path, file: Path) -> int:
             identity=Identity(plan.pipeline, f"{task}.replay", run.run_id, key),
             input=key,
             workspace=Workspace(project, project),
-            addresses={name: connections.address(name) for name in names_of(action)},
+            addresses={name: connections.address(name) for name in planned.connections},
             scratch_folder=state.scratch,
             quarantine_file=pending.with_name(f"{pending.name}.left"),
         )
@@ -219,20 +220,18 @@ def _replayed(action: Copy, records: Path) -> Copy:
     )
 
 
-def _variables(run: Run, plan: Plan) -> dict[str, object]:
+def _variables(run: Run, task: Task) -> dict[str, object]:
     logical, start, end = map(
         datetime.fromisoformat, (run.logical_date, run.interval_start, run.interval_end)
     )
-    known = variables(
+    return variables(
         run_id=run.run_id,
         logical_date=logical,
         interval=(start, end),
         params=run.params,
         services={},
-        tasks={},
+        paths=task.paths,
     )
-    known["tasks"] = render_strings(output_paths(plan), known)
-    return known
 
 
 def _write(file: Path, rows: list[dict[str, Any]]) -> None:

@@ -30,7 +30,7 @@ from windlass.plan.model import Plan, Run, Service, Task, Trigger
 from windlass.plan.schedule import Moment, moment_of
 from windlass.plan.templates import variables
 from windlass.runner.attempt import TaskWorker
-from windlass.runner.connections import Connections, names_of
+from windlass.runner.connections import Connections
 from windlass.runner.events import Observer, SilentObserver
 from windlass.runner.history import CANCELLED, FAILED, RUNNING, SUCCESS, UP_FOR_RETRY, History, TaskRun, now
 from windlass.runner.history import Run as RunRecord
@@ -42,7 +42,7 @@ from windlass.runtimes import Step
 from windlass.runtimes.process import DetachedRuntime, ProcessRuntime
 from windlass.state_folder import StateFolder
 from windlass.tasks.command import command_step, run_environment
-from windlass.tasks.context import output_paths, render_strings
+from windlass.tasks.context import render_strings
 
 __all__ = ["Options", "Result", "Runner"]
 
@@ -184,7 +184,7 @@ class Runner:
         record = self._tasks[task.name]
         try:
             port = port_for(action)
-            step = self._command_step(action, {"PORT": str(port)})
+            step = self._command_step(task, action, {"PORT": str(port)})
         except WindlassError as exc:
             record.status, record.error, record.started, record.ended = FAILED, str(exc), now(), now()
             self._save(record)
@@ -222,9 +222,9 @@ class Runner:
     def _step(self, task: Task, attempt: int) -> Step:
         action = task.action
         if isinstance(action, Run | Service):
-            return self._command_step(action, {})
+            return self._command_step(task, action, {})
         if isinstance(action, Trigger):
-            return self._trigger_step(render_strings(action, self._variables()))
+            return self._trigger_step(render_strings(action, self._variables(task)))
         command = [sys.executable, "-m", "windlass", "-C", str(self.options.project), "exec"]
         command += [self.plan.pipeline, task.name, "--plan", str(self._folder.plan)]
         command += ["--memory", self.options.memory] if self.options.memory else []
@@ -232,15 +232,15 @@ class Runner:
         environment = {
             **os.environ,
             **self._run_environment(),
-            **self._connections.environment(names_of(action)),
+            **self._connections.environment(task.connections),
             "WINDLASS_ATTEMPT": str(attempt),
             "WINDLASS_PARAMS": json.dumps(self.plan.params),
         }
         return Step(tuple(command), None, environment)
 
-    def _command_step(self, action: Run | Service, extra: Mapping[str, str]) -> Step:
-        action = render_strings(action, self._variables())
-        environment = {**self._run_environment(), **self._connections.environment(action.connections)}
+    def _command_step(self, task: Task, action: Run | Service, extra: Mapping[str, str]) -> Step:
+        action = render_strings(action, self._variables(task))
+        environment = {**self._run_environment(), **self._connections.environment(task.connections)}
         return command_step(action, self.options.project, {**environment, **extra})
 
     def _trigger_step(self, action: Trigger) -> Step:
@@ -260,17 +260,15 @@ class Runner:
             services=self._service_addresses(),
         )
 
-    def _variables(self) -> dict[str, object]:
-        known = variables(
+    def _variables(self, task: Task) -> dict[str, object]:
+        return variables(
             run_id=self._record.run_id,
             logical_date=self._moment.logical_date,
             interval=self._moment.interval,
             params=self.plan.params,
             services=self._service_addresses(),
-            tasks={},
+            paths=task.paths,
         )
-        known["tasks"] = render_strings(output_paths(self.plan), known)
-        return known
 
     def _service_addresses(self) -> dict[str, dict[str, object]]:
         return {name: service.address for name, service in self._services.items()}

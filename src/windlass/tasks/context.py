@@ -14,12 +14,12 @@ from windlass.connectors.protocol import Part
 from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.engine import Workspace
 from windlass.errors import FatalError
-from windlass.plan.model import Connection, Plan
+from windlass.plan.model import Connection
 from windlass.plan.schedule import Moment
 from windlass.plan.templates import render
 from windlass.state_folder import RunFolder
 
-__all__ = ["Context", "TaskResult", "output_paths", "render_strings"]
+__all__ = ["Context", "TaskResult", "render_strings"]
 
 T = TypeVar("T")
 
@@ -99,14 +99,3 @@ def render_strings(value: T, variables: Mapping[str, object]) -> T:
         changes = {name: render_strings(part, variables) for name, part in structs.asdict(value).items()}
         rendered = structs.replace(value, **changes)
     return rendered  # type: ignore[no-any-return]
-
-
-def output_paths(plan: Plan) -> dict[str, dict[str, str]]:
-    """What `tasks.NAME.path` means: the file that each task of the pipeline writes."""
-    paths: dict[str, dict[str, str]] = {}
-    for task in plan.tasks:
-        action = task.action
-        path = getattr(action, "to", None) or getattr(getattr(action, "destination", None), "path", None)
-        if path is not None:
-            paths[task.name] = {"path": path}
-    return paths

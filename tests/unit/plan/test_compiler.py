@@ -232,7 +232,10 @@ plans = st.builds(
             timeout=st.none() | st.floats(0, 9e9),
             group=some,
             pool=some,
+            connections=st.tuples(text),
             outlets=st.tuples(text),
+            output=some,
+            paths=st.dictionaries(text, text, max_size=2),
         ),
         max_size=3,
     ).map(tuple),
@@ -261,7 +264,8 @@ def test_a_plan_survives_its_json(plan: model.Plan) -> None:
         ("[]", "this is no plan"),
         ("{}", "this is no plan"),
         ('{"version": 99}', "has version 99, expected"),
-        ('{"version": 1, "project": 5}', "this is no plan"),
+        ('{"version": 1}', "has version 1, expected"),
+        (f'{{"version": {model.PLAN_VERSION}, "project": 5}}', "this is no plan"),
     ],
 )
 def test_what_is_no_plan_is_refused(document: str, message: str) -> None:

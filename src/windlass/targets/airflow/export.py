@@ -83,8 +83,8 @@ def _with_params_left_open(plans: Mapping[str, Plan], files: ProjectFiles) -> di
     for name, plan in plans.items():
         left_open = compile(files.pipelines[name], {}, environment, params_at_run=True)
         tasks = (
-            replace(task, action=left_open.task(task.name).action) if task.kind in _FILLED_IN else task
-            for task in plan.tasks
+            replace(task, action=same.action, paths=same.paths) if task.kind in _FILLED_IN else task
+            for task, same in zip(plan.tasks, left_open.tasks, strict=True)
         )
         opened[name] = replace(plan, tasks=tuple(tasks))
     return opened

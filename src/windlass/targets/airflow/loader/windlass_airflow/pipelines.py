@@ -225,27 +225,14 @@ class Builder:
             "task": task["name"],
             "kind": action["kind"],
             "uses": task["uses"],
-            "connections": _connections_of(action),
+            "connections": task["connections"],
             "params": self._plan["params"],
             "runtime": self._bundle["runtime"],
             "file": str(self._file),
         }
         if action["kind"] in ("run", "service", "trigger"):
-            job |= {"action": action, "paths": self._paths()}
+            job |= {"action": action, "paths": task["paths"]}
         if action["kind"] == "trigger":
             triggered = self._bundle["pipelines"].get(action["pipeline"], {})
             job["expects"] = triggered.get("params", {})
         return job
-
-    def _paths(self) -> dict[str, str]:
-        """What `tasks.NAME.path` means: the file that each task of the pipeline writes."""
-        actions = {task["name"]: task["action"] for task in self._plan["tasks"]}
-        paths = {name: a.get("to") or (a.get("destination") or {}).get("path") for name, a in actions.items()}
-        return {name: path for name, path in paths.items() if path}
-
-
-def _connections_of(action: Json) -> list[str]:
-    """The connections that an action names."""
-    ends = [action.get(end) or {} for end in ("source", "destination", "quarantine")]
-    names = [action.get("connection"), *(end.get("connection") for end in ends)]
-    return list(dict.fromkeys([*filter(None, names), *action.get("connections", ())]))
