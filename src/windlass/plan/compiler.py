@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
@@ -14,7 +14,7 @@ from windlass.plan.graph import Cycle, order
 from windlass.plan.mapping import with_mapping
 from windlass.plan.params import with_overrides
 from windlass.plan.schedule import check_schedule, check_timezone
-from windlass.plan.templates import Names, TemplateError, Uses, evaluate, tasks_in
+from windlass.plan.templates import Names, TemplateError, Uses, evaluate, is_template, tasks_in
 from windlass.registry import databases
 from windlass.spec.files import PipelineFile, ProjectFiles
 from windlass.spec.model import Model
@@ -26,6 +26,8 @@ from windlass.spec.yaml import KeyPath
 __all__ = ["Environment", "compile", "compile_project"]
 
 M = TypeVar("M", bound=Model)
+
+_PATIENCE = 200_000  # names that are compared to find near ones: a few seconds
 
 _Places: TypeAlias = dict[str, KeyPath]
 """Where in the file a name was met first."""
@@ -101,12 +103,22 @@ class _Compiler:
     params: dict[str, model.Param]
     environment: Environment
     params_at_run: bool = False
-    problems: list[Problem] = field(default_factory=list)
+    problems: dict[Problem, None] = field(default_factory=dict)
+    """An ordered set: a default is looked at for each task, and its problem told once."""
+
     named: dict[str, _Places] = field(default_factory=dict)
     """The tasks that the templates of each task name."""
 
     connections: dict[str, model.Connection] = field(default_factory=dict)
     pools: dict[str, int] = field(default_factory=dict)
+    compared: int = 0
+    """How many names were compared to find near ones."""
+
+    def __post_init__(self) -> None:
+        tasks = self.file.spec.tasks
+        self.services = frozenset(name for name, task in tasks.items() if task.service)
+        self.names = Names(self.params, self.services, frozenset(tasks), self.params_at_run, self._near)
+        self.position = {name: i for i, name in enumerate(tasks)}
 
     def plan(self) -> model.Plan:
         spec = self.file.spec
@@ -180,7 +192,7 @@ class _Compiler:
         path: KeyPath = ("tasks", name, "pool") if task.pool else ("defaults", "pool")
         pools = self.environment.project.pools
         if pool is not None and pool not in pools:
-            hint = did_you_mean(pool, pools) or "declare it under `pools` in windlass.yaml"
+            hint = self._near(pool, pools) or "declare it under `pools` in windlass.yaml"
             self._problem(path, f"unknown pool {pool!r}", hint)
         elif pool is not None:
             self.pools[pool] = pools[pool]
@@ -194,26 +206,25 @@ class _Compiler:
         for i, needed in enumerate(task.needs):
             path = ("tasks", name, "needs", i)
             if needed not in tasks:
-                self._problem(path, f"needs unknown task {needed!r}", did_you_mean(needed, tasks))
+                self._problem(path, f"needs unknown task {needed!r}", self._near(needed, tasks))
             elif tasks[needed].service:
                 self._problem(path, f"{needed!r} is a service and never ends", "name it in `uses`")
-        known = {n for n in task.needs if n in tasks}
-        return tuple(n for n in tasks if n in known or (n in uses.tasks and n != name))
+        return self._in_place({*task.needs, *(uses.tasks - {name})})
 
     def _uses(self, name: str, task: SpecTask, uses: Uses) -> tuple[str, ...]:
-        tasks, services = self.file.spec.tasks, self._services()
+        tasks, services = self.file.spec.tasks, self.services
         for i, used in enumerate(task.uses):
             path = ("tasks", name, "uses", i)
             if used not in tasks:
-                self._problem(path, f"uses unknown service {used!r}", did_you_mean(used, services))
+                self._problem(path, f"uses unknown service {used!r}", self._near(used, services))
             elif used not in services:
                 hint = f"it is a {tasks[used].kind} task; name it in `needs`"
                 self._problem(path, f"uses {used!r}, which is no service", hint)
-        known = {*task.uses, *uses.services} & services
-        return tuple(n for n in tasks if n in known and n != name)
+        return self._in_place(({*task.uses, *uses.services} & services) - {name})
 
-    def _services(self) -> frozenset[str]:
-        return frozenset(name for name, task in self.file.spec.tasks.items() if task.service)
+    def _in_place(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of the names that are tasks, in the order of the file."""
+        return tuple(sorted((n for n in names if n in self.position), key=self.position.__getitem__))
 
     # --- templates ---
 
@@ -240,10 +251,11 @@ class _Compiler:
         return value
 
     def _string(self, text: str, path: KeyPath, uses: Uses) -> object:
-        names = Names(self.params, self._services(), frozenset(self.file.spec.tasks), self.params_at_run)
+        if not is_template(text):
+            return text
         found = Uses()
         try:
-            value = evaluate(text, names, found)
+            value = evaluate(text, self.names, found)
         except TemplateError as exc:
             self._problem(path, str(exc), exc.hint)
             return text
@@ -278,7 +290,7 @@ class _Compiler:
     def _connection(self, name: str, path: KeyPath) -> str:
         declared = self.environment.project.connections
         if name not in declared:
-            hint = did_you_mean(name, declared) or "declare it under `connections` in windlass.yaml"
+            hint = self._near(name, declared) or "declare it under `connections` in windlass.yaml"
             self._problem(path, f"unknown connection {name!r}", hint)
             return name
         connection = declared[name]
@@ -301,7 +313,7 @@ class _Compiler:
         if action.pipeline not in triggers:
             if not self.environment.is_whole:
                 return
-            hint = did_you_mean(action.pipeline, triggers)
+            hint = self._near(action.pipeline, triggers)
             self._problem((*path, "pipeline"), f"unknown pipeline {action.pipeline!r}", hint)
             return
         here = self.file.spec.pipeline
@@ -321,7 +333,7 @@ class _Compiler:
             path: KeyPath = ("tasks", name)
             if needed in written:
                 path = (*path, "needs", written.index(needed))
-            self._problem(path, f"the tasks need each other in a circle: {exc}")
+            self._problem(path, f"the tasks need each other in a cycle: {exc}")
             return ()
 
     def _when(self) -> tuple[str, tuple[str, ...]]:
@@ -338,14 +350,17 @@ class _Compiler:
         known = self.environment.assets
         for i, name in enumerate(assets):
             if known is not None and name not in known:
-                hint = did_you_mean(name, known)
+                hint = self._near(name, known)
                 self._problem(("schedule", "assets", i), f"no task of the project writes {name!r}", hint)
         return schedule, assets
 
     def _problem(self, path: KeyPath, message: str, hint: str | None = None) -> None:
-        problem = self.file.document.problem(path, message, hint=hint)
-        if problem not in self.problems:  # a default is looked at for each task
-            self.problems.append(problem)
+        self.problems[self.file.document.problem(path, message, hint=hint)] = None
+
+    def _near(self, word: str, known: Collection[str]) -> str | None:
+        """What may have been meant. Of thousands of names that is not looked for again and again."""
+        self.compared += len(known)
+        return did_you_mean(word, known) if self.compared <= _PATIENCE else None
 
 
 _TYPES = {

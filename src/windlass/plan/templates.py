@@ -9,7 +9,7 @@ a plan holds, rendering it once more gives what was meant.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, lru_cache
@@ -59,6 +59,9 @@ class Names:
     tasks: frozenset[str]
     params_at_run: bool = False
     """Whether params are left open too, for a scheduler that knows them only when a run begins."""
+
+    near: Callable[[str, Collection[str]], str | None] = did_you_mean
+    """Finds what may have been meant instead of an unknown name."""
 
     @property
     def at_compile_time(self) -> frozenset[str]:
@@ -190,7 +193,7 @@ def _check(text: str, names: Names, uses: Uses) -> bool:
     undeclared, paths, bare = _analysed(text)
     known = {*RUN_TIME_NAMES, "params", "services", "tasks"}
     for name in sorted(undeclared - known):
-        raise TemplateError(f"unknown template name {name!r}", did_you_mean(name, known))
+        raise TemplateError(f"unknown template name {name!r}", names.near(name, known))
     for base, path in paths:
         _check_attribute(base, path, names, uses)
     if bare:
@@ -219,17 +222,17 @@ def _analysed(text: str) -> tuple[frozenset[str], tuple[tuple[str, tuple[str, ..
 
 def _check_attribute(base: str, path: tuple[str, ...], names: Names, uses: Uses) -> None:
     if base == "params" and path[0] not in names.params:
-        raise TemplateError(f"unknown parameter {path[0]!r}", did_you_mean(path[0], names.params))
+        raise TemplateError(f"unknown parameter {path[0]!r}", names.near(path[0], names.params))
     if base in _DATES and path[0] and not hasattr(datetime, path[0]):
-        raise TemplateError(f"{base} has no attribute {path[0]!r}", did_you_mean(path[0], dir(datetime)))
+        raise TemplateError(f"{base} has no attribute {path[0]!r}", names.near(path[0], dir(datetime)))
     if base == "services":
         if path[0] not in names.services:
-            raise TemplateError(f"unknown service {path[0]!r}", did_you_mean(path[0], names.services))
+            raise TemplateError(f"unknown service {path[0]!r}", names.near(path[0], names.services))
         _check_last(path, _SERVICE_ATTRIBUTES, "a service")
         uses.services.add(path[0])
     if base == "tasks":
         if path[0] not in names.tasks:
-            raise TemplateError(f"unknown task {path[0]!r}", did_you_mean(path[0], names.tasks))
+            raise TemplateError(f"unknown task {path[0]!r}", names.near(path[0], names.tasks))
         _check_last(path, _TASK_ATTRIBUTES, "a task")
         uses.tasks.add(path[0])
 

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
@@ -157,9 +158,14 @@ def _syntax_problem(file: str, text: str, exc: pyyaml.MarkedYAMLError) -> Proble
 def _problem_at(
     file: str, text: str, line: int, column: int, message: str, hint: str | None = None
 ) -> Problem:
-    lines = text.splitlines()
+    lines = _lines(text)
     source = lines[line - 1] if 0 < line <= len(lines) else ""
     return Problem(file, line, column, message, source, hint)
+
+
+@lru_cache(1)
+def _lines(text: str) -> list[str]:
+    return text.splitlines()
 
 
 class _Builder:

@@ -133,7 +133,7 @@ def test_a_sql_file_is_a_template_too_and_is_read_when_compiled(project: Project
     assert action.statement == "SELECT '{{ ds }}' FROM orders"
 
 
-def test_pipelines_that_trigger_each_other_in_a_circle_are_refused(project: Project) -> None:
+def test_pipelines_that_trigger_each_other_in_a_cycle_are_refused(project: Project) -> None:
     files = {
         f"pipelines/{a}.yaml": f"pipeline: {a}\ntasks: {{t: {{trigger: {{pipeline: {b}}}}}}}\n"
         for a, b in ("ab", "bc", "ca")
@@ -143,14 +143,14 @@ def test_pipelines_that_trigger_each_other_in_a_circle_are_refused(project: Proj
     assert "pipelines/b.yaml:2:33: triggers itself: b → c → a → b" in str(caught.value)
 
 
-def test_a_circle_through_a_template_is_found(project: Project) -> None:
+def test_a_cycle_through_a_template_is_found(project: Project) -> None:
     root = project(
         pipeline(
             "  a: {run: {command: ['{{ tasks.b.path }}']}}\n"
             "  b: {needs: a, download: {url: 'http://x', to: b}}\n"
         )
     )
-    with pytest.raises(SpecError, match=r"in a circle: (a → b → a|b → a → b)"):
+    with pytest.raises(SpecError, match=r"in a cycle: (a → b → a|b → a → b)"):
         compiled(root, "p")
 
 
@@ -164,17 +164,17 @@ graphs = st.integers(1, 12).flatmap(
 
 
 @given(graphs)
-def test_each_task_comes_after_all_that_it_needs_or_there_is_a_circle(needs: dict[str, list[str]]) -> None:
+def test_each_task_comes_after_all_that_it_needs_or_there_is_a_cycle(needs: dict[str, list[str]]) -> None:
     try:
         names = order(needs)
     except Cycle as exc:
-        circle = exc.path
-        event("there is a circle")
+        cycle = exc.path
+        event("there is a cycle")
     else:
-        circle = []
-    assert all(after in needs[before] for before, after in pairwise(circle))
-    if circle:
-        assert circle[0] == circle[-1]
+        cycle = []
+    assert all(after in needs[before] for before, after in pairwise(cycle))
+    if cycle:
+        assert cycle[0] == cycle[-1]
         return
     assert sorted(names) == sorted(needs)
     assert all(names.index(needed) < names.index(name) for name in needs for needed in needs[name])
