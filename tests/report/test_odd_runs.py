@@ -109,7 +109,7 @@ def test_nothing_that_a_run_says_becomes_part_of_the_page(tmp_path: Path, browse
     run = recorded(tmp_path, [task], pipeline=HOSTILE)
     run.params = {HOSTILE: HOSTILE}
     History(StateFolder.of(tmp_path)).save(run)
-    action = Command(command=("true",))
+    action = Command()
     plan = Plan(
         project="p", pipeline=HOSTILE, description=HOSTILE, tasks=(Task(name=HOSTILE, action=action),)
     )

@@ -153,11 +153,11 @@ def _service(plan: Plan, name: str, context: Context, *, start: bool) -> TaskRes
     from windlass.runner.detached import start_detached, stop_detached
     from windlass.tasks.executing import task_of
 
-    action = task_of(plan, name).action
-    if not isinstance(action, Service):
-        raise UsageError(f"--start and --stop are for services, and {name!r} is a {action.kind} task")
+    task = task_of(plan, name)
+    if not isinstance(task.action, Service):
+        raise UsageError(f"--start and --stop are for services, and {name!r} is a {task.kind} task")
     if start:
-        return start_detached(name, context.rendered(action), context)
+        return start_detached(task, context)
     return stop_detached(name, context)
 
 

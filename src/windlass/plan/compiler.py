@@ -8,7 +8,7 @@ from typing import TypeAlias, TypeVar
 
 from windlass.errors import Problem, SpecError, did_you_mean
 from windlass.plan import model
-from windlass.plan.actions import action_of
+from windlass.plan.actions import action_of, unit_of
 from windlass.plan.facts import with_facts
 from windlass.plan.graph import Cycle, order
 from windlass.plan.mapping import with_mapping
@@ -177,6 +177,7 @@ class _Compiler:
             outlets=self._assets(name, "outlets", task.outlets, uses),
             output=action.output(),
             action=with_mapping(action, self.connections),
+            unit=unit_of(action_spec, self.file.spec.pipeline, name),
         )
 
     def _group(self, name: str, task: SpecTask) -> str | None:

@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
+from windlass.plan.unit import Unit
+
 __all__ = [
     "PLAN_VERSION",
     "Action",
@@ -43,6 +45,7 @@ __all__ = [
     "Task",
     "Trigger",
     "TriggerRule",
+    "Unit",
     "Validate",
 ]
 
@@ -214,9 +217,8 @@ class Sql(_Action, frozen=True, kw_only=True):
 
 
 class _Command(_Action, frozen=True, kw_only=True):
-    build: str | None = None
-    command: tuple[str, ...]
-    env: dict[str, str] = {}
+    """A command of the user's: it is in the task's unit."""
+
     connections: tuple[str, ...] = ()
 
     def mentions(self) -> Iterator[Mention]:
@@ -229,9 +231,7 @@ class Run(_Command, frozen=True, kw_only=True):
 
 
 class Service(_Command, frozen=True, kw_only=True):
-    port: int | None = None
-    health: str | None = None
-    ready_timeout: float = 60.0
+    pass
 
 
 class Download(_Action, frozen=True, kw_only=True):
@@ -332,7 +332,7 @@ class Task(Struct, frozen=True, kw_only=True):
     `connections` are all that it names. `inlets` and `outlets` are the assets that it reads and writes:
     `CONNECTION.TABLE`, or a path in the workspace in which `*` stands for what only a run can know. `output`
     is the file that it writes, and `paths` are the outputs of the tasks that its templates name, each after
-    those that it is made of: all of them are templates.
+    those that it is made of: all of them are templates. `unit` is what is started for it; a trigger has none.
     """
 
     name: str
@@ -350,6 +350,7 @@ class Task(Struct, frozen=True, kw_only=True):
     output: str | None = None
     paths: dict[str, str] = {}
     action: Action
+    unit: Unit | None = None
 
     @property
     def kind(self) -> str:

@@ -21,7 +21,7 @@ from typing import IO, NoReturn
 
 from windlass import logs
 from windlass.errors import FatalError, WindlassError
-from windlass.plan.model import Service
+from windlass.plan.model import Task, Unit
 from windlass.processes import Identity, identity_of, signal_process
 from windlass.runner.server import Server, port_for
 from windlass.runtimes import Step
@@ -68,17 +68,18 @@ class _Place:
         return self.folder.path / "services" / f"{self.task}.{ending}"
 
 
-def start_detached(task: str, action: Service, context: Context) -> TaskResult:
+def start_detached(task: Task, context: Context) -> TaskResult:
     """Start the service of a run and wait until it is ready; an earlier one of the same run is stopped.
 
     Raises WindlassError, and then it does not run.
     """
-    place = _Place(context.folder, task)
+    assert task.unit is not None
+    place, unit = _Place(context.folder, task.name), context.rendered(task.unit)
     with _locked(place.turn) as turn:
         _stop(place)
-        port = port_for(action)
-        step = context_step(action, context, PORT=str(port))
-        supervisor = _Supervisor(place, action, port, context)
+        port = port_for(unit)
+        step = context_step(task, context, PORT=str(port))
+        supervisor = _Supervisor(place, unit, port, context)
         ours, theirs = socket.socketpair()
         child = os.fork()
         if child == 0:
@@ -157,10 +158,10 @@ def _locked(file: Path) -> Iterator[IO[str]]:
 class _Supervisor:
     """The process that stays as long as the service is wanted."""
 
-    def __init__(self, place: _Place, action: Service, port: int, context: Context) -> None:
+    def __init__(self, place: _Place, unit: Unit, port: int, context: Context) -> None:
         self._place = place
         self._log = TaskLog(place.log, {"run": context.run_id, "task": place.task})
-        self._server = Server(action, port, ProcessRuntime(context.environments), self._log.write)
+        self._server = Server(unit, port, ProcessRuntime(context.environments), self._log.write)
         self._stopping = threading.Event()
 
     def run(self, step: Step, starter: socket.socket) -> NoReturn:

@@ -26,7 +26,7 @@ from windlass.alerts import Alert, send_alert
 from windlass.engine import Workspace
 from windlass.errors import ExitCode, WindlassError
 from windlass.plan.codec import to_json
-from windlass.plan.model import Plan, Run, Service, Task, Trigger
+from windlass.plan.model import Plan, Run, Service, Task, Trigger, Unit
 from windlass.plan.schedule import Moment, moment_of
 from windlass.plan.templates import variables
 from windlass.runner.attempt import TaskWorker
@@ -134,7 +134,7 @@ class Runner:
         while not self._schedule.over and self._stopped_by is None:
             for task in self._schedule.ready():
                 if isinstance(task.action, Service):
-                    self._start_service(task, task.action)
+                    self._start_service(task)
                 elif len(self._workers) < self.options.parallel and self._has_slot(task):
                     self._start_task(task)
             self._check_services()
@@ -179,19 +179,20 @@ class Runner:
             self._save(record)
         self._schedule.set(record.task, record.status)
 
-    def _start_service(self, task: Task, action: Service) -> None:
+    def _start_service(self, task: Task) -> None:
         self._schedule.set(task.name, RUNNING)
         record = self._tasks[task.name]
         try:
-            port = port_for(action)
-            step = self._command_step(task, action, {"PORT": str(port)})
+            unit = self._unit(task)
+            port = port_for(unit)
+            step = self._command_step(task, unit, {"PORT": str(port)})
         except WindlassError as exc:
             record.status, record.error, record.started, record.ended = FAILED, str(exc), now(), now()
             self._save(record)
             self._schedule.set(task.name, FAILED)
             return
         service = ServiceWorker(
-            task.name, action, port, record, step, self._runtime, self._folder, self._history, self._observer,
+            task.name, unit, port, record, step, self._runtime, self._folder, self._history, self._observer,
             self.plan.pipeline,
         )  # fmt: skip
         self._services[task.name] = service
@@ -222,7 +223,7 @@ class Runner:
     def _step(self, task: Task, attempt: int) -> Step:
         action = task.action
         if isinstance(action, Run | Service):
-            return self._command_step(task, action, {})
+            return self._command_step(task, self._unit(task), {})
         if isinstance(action, Trigger):
             return self._trigger_step(render_strings(action, self._variables(task)))
         command = [sys.executable, "-m", "windlass", "-C", str(self.options.project), "exec"]
@@ -238,10 +239,13 @@ class Runner:
         }
         return Step(tuple(command), None, environment)
 
-    def _command_step(self, task: Task, action: Run | Service, extra: Mapping[str, str]) -> Step:
-        action = render_strings(action, self._variables(task))
+    def _unit(self, task: Task) -> Unit:
+        assert task.unit is not None
+        return render_strings(task.unit, self._variables(task))
+
+    def _command_step(self, task: Task, unit: Unit, extra: Mapping[str, str]) -> Step:
         environment = {**self._run_environment(), **self._connections.environment(task.connections)}
-        return command_step(action, self.options.project, {**environment, **extra})
+        return command_step(unit, self.options.project, {**environment, **extra})
 
     def _trigger_step(self, action: Trigger) -> Step:
         command = [sys.executable, "-m", "windlass", "-C", str(self.options.project), "run", action.pipeline]

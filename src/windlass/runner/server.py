@@ -13,7 +13,7 @@ from pathlib import Path
 from windlass import logs
 from windlass.devservices.running import free_port
 from windlass.errors import FatalError
-from windlass.plan.model import Service
+from windlass.plan.model import Unit
 from windlass.processes import how_it_ended
 from windlass.runtimes import Execution, Runtime, Step
 from windlass.runtimes.lines import parse_line
@@ -24,27 +24,27 @@ _POLL = 0.1
 _HOST = "127.0.0.1"
 
 
-def port_for(action: Service) -> int:
+def port_for(unit: Unit) -> int:
     """The port that a service shall listen on. Raises FatalError when the one that it wants is taken."""
-    if action.port is None:
+    if unit.port is None:
         return free_port()
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((_HOST, action.port))
+            probe.bind((_HOST, unit.port))
         except OSError as exc:
             hint = "stop what listens there; or leave `port` out, and let the service listen on $PORT"
-            raise FatalError(f"port {action.port} is taken", hint=hint) from exc
-    return action.port
+            raise FatalError(f"port {unit.port} is taken", hint=hint) from exc
+    return unit.port
 
 
 class Server:
     """One service. `take` is told every record that it prints, and returns it as it may be shown."""
 
     def __init__(
-        self, action: Service, port: int, runtime: Runtime, take: Callable[[logs.Record], logs.Record]
+        self, unit: Unit, port: int, runtime: Runtime, take: Callable[[logs.Record], logs.Record]
     ) -> None:
-        self._action, self._port, self._runtime, self._take = action, port, runtime, take
+        self._unit, self._port, self._runtime, self._take = unit, port, runtime, take
         self._execution: Execution | None = None
         self._failure: str | None = None
         self._stopping = threading.Event()
@@ -92,7 +92,7 @@ class Server:
         self._ended.set()
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + self._action.ready_timeout
+        deadline = time.monotonic() + self._unit.ready_timeout
         while not self._is_ready():
             if self._ended.is_set():
                 ended = f"the service ended before it was ready: {self.end}"
@@ -101,15 +101,15 @@ class Server:
                 raise FatalError("the service was stopped before it was ready")
             if time.monotonic() > deadline:
                 self.stop()
-                what = self._action.health or f"port {self._port}"
-                raise FatalError(f"the service was not ready after {self._action.ready_timeout:g} s ({what})")
+                what = self._unit.health or f"port {self._port}"
+                raise FatalError(f"the service was not ready after {self._unit.ready_timeout:g} s ({what})")
 
     def _is_ready(self) -> bool:
         try:
-            if self._action.health is None:
+            if self._unit.health is None:
                 with socket.create_connection((_HOST, self._port), timeout=1):
                     return True
-            url = f"{self.address['url']}/{self._action.health.lstrip('/')}"
+            url = f"{self.address['url']}/{self._unit.health.lstrip('/')}"
             with urllib.request.urlopen(url, timeout=5) as response:
                 return bool(200 <= response.status < 300)
         except (OSError, urllib.error.URLError):

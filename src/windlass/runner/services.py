@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from windlass import logs
 from windlass.errors import WindlassError
-from windlass.plan.model import Service
+from windlass.plan.model import Unit
 from windlass.runner.events import Observer
 from windlass.runner.history import CANCELLED, FAILED, RUNNING, SUCCESS, Attempt, History, TaskRun, now
 from windlass.runner.server import Server
@@ -22,7 +22,7 @@ class ServiceWorker:
     """Runs one service until it is told to stop."""
 
     name: str
-    action: Service
+    unit: Unit
     port: int
     record: TaskRun
     step: Step
@@ -33,7 +33,7 @@ class ServiceWorker:
     pipeline: str
 
     def __post_init__(self) -> None:
-        self._server = Server(self.action, self.port, self.runtime, self._take)
+        self._server = Server(self.unit, self.port, self.runtime, self._take)
 
     @property
     def address(self) -> dict[str, object]:

@@ -13,7 +13,7 @@ from windlass import logs
 from windlass.connections import variable
 from windlass.connectors.temporary import TemporaryFolder
 from windlass.errors import FatalError
-from windlass.plan.model import Run, Service
+from windlass.plan.model import Task, Unit
 from windlass.plan.schedule import Moment
 from windlass.processes import exit_status, how_it_ended
 from windlass.runtimes import Execution, Step
@@ -49,13 +49,14 @@ def run_environment(
     }
 
 
-def command_step(action: Run | Service, project: Path, environment: Mapping[str, str]) -> Step:
-    """The step of a rendered action: its command, in its folder, with its own environment on top."""
-    return Step(action.command, project / (action.build or ""), {**environment, **action.env})
+def command_step(unit: Unit, project: Path, environment: Mapping[str, str]) -> Step:
+    """The step of a rendered unit: its command, in its folder, with its own environment on top."""
+    return Step(unit.command, project / (unit.build or ""), {**environment, **unit.env})
 
 
-def context_step(action: Run | Service, context: Context, **extra: str) -> Step:
-    """The step of a rendered action in a process that executes one task."""
+def context_step(task: Task, context: Context, **extra: str) -> Step:
+    """The step of a task in a process that executes one."""
+    assert task.unit is not None
     environment = run_environment(
         run_id=context.run_id,
         run_key=context.run_key,
@@ -63,14 +64,15 @@ def context_step(action: Run | Service, context: Context, **extra: str) -> Step:
         workspace=context.workspace.root,
         services=context.variables["services"],
     )
-    connections = {variable(name): context.address(name).uri() for name in action.connections}
-    return command_step(action, context.workspace.project, {**environment, **connections, **extra})
+    connections = {variable(name): context.address(name).uri() for name in task.connections}
+    unit = context.rendered(task.unit)
+    return command_step(unit, context.workspace.project, {**environment, **connections, **extra})
 
 
-def run_command(action: Run, context: Context) -> TaskResult:
+def run_command(task: Task, context: Context) -> TaskResult:
     """Run the command to its end; what it prints is printed. Raises CommandFailedError for its exit code."""
     runtime = ProcessRuntime(context.environments)
-    step = runtime.prepare(context_step(action, context))
+    step = runtime.prepare(context_step(task, context))
     with TemporaryFolder(context.scratch_folder) as folder, _held(folder / "wanted") as lock:
         follower = _Follower(context, runtime.start(step, lock))
         code = follower.wait()

@@ -29,8 +29,8 @@ def plan_of(*edges: str, services: tuple[str, ...] = (), description: str = "") 
             needs[target].append(source)
         elif arrow:
             uses.setdefault(target, []).append(source)
-    run = Run(command=("true",))
-    service = Service(command=("true",), port=80)
+    run = Run()
+    service = Service()
     return Plan(
         project="p",
         pipeline="p",

@@ -189,10 +189,8 @@ scalars = text | st.integers() | st.booleans() | st.floats(allow_nan=False, allo
 some = st.none() | text
 actions = st.one_of(
     st.builds(model.Sql, connection=some, statement=text),
-    st.builds(
-        model.Run, command=st.tuples(text, text), env=st.dictionaries(text, text, max_size=2), build=some
-    ),
-    st.builds(model.Service, command=st.tuples(text), port=st.none() | st.integers(1, 65535), health=some),
+    st.builds(model.Run, connections=st.tuples(text, text)),
+    st.builds(model.Service, connections=st.tuples(text)),
     st.builds(model.Download, url=some, to=text, headers=st.dictionaries(text, text, max_size=2)),
     st.builds(model.Trigger, pipeline=text, params=st.dictionaries(text, st.none() | scalars, max_size=3)),
     st.builds(
@@ -213,6 +211,15 @@ actions = st.one_of(
             ),
         ),
     ),
+)
+units = st.builds(
+    model.Unit,
+    own=st.booleans(),
+    build=some,
+    command=st.tuples(text, text),
+    env=st.dictionaries(text, text, max_size=2),
+    port=st.none() | st.integers(1, 65535),
+    health=some,
 )
 plans = st.builds(
     model.Plan,
@@ -236,6 +243,7 @@ plans = st.builds(
             outlets=st.tuples(text),
             output=some,
             paths=st.dictionaries(text, text, max_size=2),
+            unit=st.none() | units,
         ),
         max_size=3,
     ).map(tuple),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from msgspec import Struct, structs
 
 from windlass.errors import SpecError
 from windlass.plan import model
+from windlass.plan.codec import to_json
 from windlass.plan.compiler import Environment, compile, compile_project
 from windlass.plan.templates import variables
 from windlass.spec import load_project
@@ -129,3 +132,50 @@ def test_the_path_of_a_task_that_writes_no_file_is_refused(project: Project) -> 
 def test_a_path_that_is_made_of_itself_is_refused(project: Project) -> None:
     tasks = "  a: {copy: {from: {path: a.csv}, to: {path: '{{ tasks.a.path }}.gz'}}}\n"
     assert "p.yaml:3:46: the path of 'a' is made of itself" in problems(project(pipeline(tasks)))
+
+
+# --- units ---------------------------------------------------------------------------------------
+
+
+def test_every_task_but_a_trigger_is_a_unit(project: Project) -> None:
+    other = {"pipelines/p2.yaml": "pipeline: p2\ntasks: {a: {run: {command: [date]}}}\n"}
+    plan = compile_project(load_project(project(pipeline(EVERY_KIND) | other)))["p"]
+    for task in plan.tasks:
+        if task.kind in ("run", "service", "trigger"):
+            assert task.unit is None or not task.unit.own
+        else:
+            assert task.unit == model.Unit(own=True, command=("windlass", "exec", "p", task.name))
+    assert [task.name for task in plan.tasks if task.unit is None] == ["trigger"]
+
+
+def test_the_unit_of_a_command_is_what_was_written(project: Project) -> None:
+    tasks = (
+        "  a: {run: {build: steps/a, command: [python, 'a.py', '{{ params.n }}'], env: {DAY: '{{ ds }}'}}}\n"
+        "  b: {service: {command: serve, port: 3000, health: /ok, ready_timeout: 5s}}\n"
+    )
+    plan = compile_project(load_project(project(pipeline(tasks, "params: {n: 7}\n"))))["p"]
+    assert plan.task("a").unit == model.Unit(
+        build="steps/a", command=("python", "a.py", "7"), env={"DAY": "{{ ds }}"}
+    )
+    assert plan.task("b").unit == model.Unit(command=("serve",), port=3000, health="/ok", ready_timeout=5.0)
+
+
+def test_no_host_is_in_a_plan(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither its folders, nor its interpreter, nor its environment, nor an address."""
+    monkeypatch.setenv("WINDLASS_CONN_X", "postgresql://me:canary@db/x")
+    root = project(
+        pipeline(EVERY_KIND.replace("pipeline: p2", "pipeline: p3"))
+        | {"pipelines/p3.yaml": "pipeline: p3\ntasks: {a: {run: {command: [date]}}}\n"}
+    )
+    for plan in compile_project(load_project(root)).values():
+        text = to_json(plan)
+        for host in (
+            str(root),
+            sys.prefix,
+            sys.executable,
+            "127.0.0.1",
+            "localhost",
+            "canary",
+            gethostname(),
+        ):
+            assert host not in text

@@ -7,7 +7,7 @@ import pytest
 from windlass.plan import model
 from windlass.runner.schedule import Schedule
 
-ACTION = model.Run(command=("date",))
+ACTION = model.Run()
 
 
 def schedule_of(rule: str, chosen: str = "abtu") -> Schedule:

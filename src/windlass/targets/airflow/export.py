@@ -83,7 +83,9 @@ def _with_params_left_open(plans: Mapping[str, Plan], files: ProjectFiles) -> di
     for name, plan in plans.items():
         left_open = compile(files.pipelines[name], {}, environment, params_at_run=True)
         tasks = (
-            replace(task, action=same.action, paths=same.paths) if task.kind in _FILLED_IN else task
+            replace(task, action=same.action, unit=same.unit, paths=same.paths)
+            if task.kind in _FILLED_IN
+            else task
             for task, same in zip(plan.tasks, left_open.tasks, strict=True)
         )
         opened[name] = replace(plan, tasks=tuple(tasks))

@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["Json", "PlanError", "read_bundle"]
 
-VERSION = 1
+VERSION = 2
 
 Json = dict[str, Any]
 

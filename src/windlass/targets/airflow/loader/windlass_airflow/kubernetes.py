@@ -65,7 +65,7 @@ class WindlassPodServiceOperator(WindlassPodOperator):
         namespace, name = pod.metadata.namespace, pod.metadata.name
         delete(self, pod)
         self.client.create_namespaced_pod(namespace, pod)
-        seconds = self.job["action"]["ready_timeout"]
+        seconds = self.job["unit"]["ready_timeout"]
 
         def is_ready() -> bool:
             self.remote_pod = self.client.read_namespaced_pod(name, namespace)
@@ -92,7 +92,7 @@ class WindlassPodStopOperator(WindlassPodOperator):
 def service_pod(operator: Any, context: Any) -> Any:
     pod = operator.build_pod_request_obj(context)
     pod.metadata.labels["windlass-service"] = service_name(operator.job, context)
-    port, health = port_of(operator.job), operator.job["action"]["health"]
+    port, health = port_of(operator.job), operator.job["unit"]["health"]
     probe = k8s.V1Probe(period_seconds=1, failure_threshold=3600)
     if health is None:
         probe.tcp_socket = k8s.V1TCPSocketAction(port=port)

@@ -227,12 +227,12 @@ class Builder:
             "uses": task["uses"],
             "connections": task["connections"],
             "params": self._plan["params"],
+            "paths": task["paths"],
+            "unit": task["unit"],
             "runtime": self._bundle["runtime"],
             "file": str(self._file),
         }
-        if action["kind"] in ("run", "service", "trigger"):
-            job |= {"action": action, "paths": task["paths"]}
         if action["kind"] == "trigger":
             triggered = self._bundle["pipelines"].get(action["pipeline"], {})
-            job["expects"] = triggered.get("params", {})
+            job |= {"action": action, "expects": triggered.get("params", {})}
         return job
