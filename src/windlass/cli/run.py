@@ -21,6 +21,7 @@ from windlass.cli.options import (
 )
 from windlass.errors import ExitCode, UsageError, WindlassError
 from windlass.plan.model import Plan
+from windlass.status import Status
 
 __all__ = ["compile_one", "run_command"]
 
@@ -171,7 +172,7 @@ def _print_as_task(result: Any) -> None:
     }
     record = {"event": "result", **sums, "path": "nested run", "detail": {"run_id": result.run.run_id}}
     click.echo(json.dumps(record))
-    failed = [f"{task.task}: {task.error}" for task in result.tasks if task.status == "failed"]
+    failed = [f"{task.task}: {task.error}" for task in result.tasks if task.status == Status.FAILED]
     if failed and result.exit_code != ExitCode.SUCCESS:
         retryable = result.exit_code == ExitCode.RETRYABLE
         error = f"run {result.run.run_id} failed: {'; '.join(failed)}"

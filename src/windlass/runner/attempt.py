@@ -13,20 +13,11 @@ from windlass.plan.model import Copy, Task
 from windlass.plan.model import Run as RunAction
 from windlass.processes import exit_status, how_it_ended
 from windlass.runner.events import Observer, Progress
-from windlass.runner.history import (
-    CANCELLED,
-    FAILED,
-    RUNNING,
-    SUCCESS,
-    UP_FOR_RETRY,
-    Attempt,
-    History,
-    TaskRun,
-    now,
-)
+from windlass.runner.history import Attempt, History, TaskRun, now
 from windlass.runtimes import Execution, Runtime, Step
 from windlass.runtimes.lines import TaskLog, parse_line
 from windlass.state_folder import RunFolder
+from windlass.status import Status
 
 __all__ = ["TaskWorker"]
 
@@ -59,18 +50,18 @@ class TaskWorker:
     def run(self) -> TaskRun:
         """Try until the task succeeds, or may not be tried again. Never raises for what the task does."""
         record = self.record
-        record.status, record.started, record.ended, record.error = RUNNING, now(), None, None
+        record.status, record.started, record.ended, record.error = Status.RUNNING, now(), None, None
         tries_left = self.task.retry.retries + 1
         while tries_left > 0 and not self._stop.is_set():
             tries_left -= 1
             record.attempts += 1
             attempt = self._attempt(record.attempts, is_last=tries_left == 0)
             record.status, record.error = attempt.status, attempt.error
-            if attempt.status != FAILED or not self._may_try_again(attempt) or tries_left == 0:
+            if attempt.status != Status.FAILED or not self._may_try_again(attempt) or tries_left == 0:
                 break
             self._wait(record.attempts)
-        if self._stop.is_set() and record.status != SUCCESS:
-            record.status = CANCELLED
+        if self._stop.is_set() and record.status != Status.SUCCESS:
+            record.status = Status.CANCELLED
         record.ended = now()
         self._save()
         return record
@@ -88,7 +79,7 @@ class TaskWorker:
 
     def _wait(self, attempt: int) -> None:
         delay = self.task.retry.delay_after(attempt)
-        self.record.status = UP_FOR_RETRY
+        self.record.status = Status.UP_FOR_RETRY
         self._save()
         logs.info("retry", task=self.task.name, attempt=attempt, seconds=delay, because=self.record.error)
         self._stop.wait(delay)
@@ -109,15 +100,15 @@ class TaskWorker:
             attempt.exit_code, attempt.error = exit_status(code), self._error(code)
             if is_last and self._was_cut_short and self._loads and not self._stop.is_set():
                 self._settle(attempt, log)
-            attempt.status = SUCCESS if attempt.exit_code == 0 else FAILED
+            attempt.status = Status.SUCCESS if attempt.exit_code == 0 else Status.FAILED
         except WindlassError as exc:
-            attempt.status, attempt.error = FAILED, logs.mask(str(exc))
+            attempt.status, attempt.error = Status.FAILED, logs.mask(str(exc))
             self.record.retryable = isinstance(exc, RetryableError)
             self._show(log, {"level": "error", "event": "failed", "error": str(exc)})
         finally:
             log.close()
-        if self._stop.is_set() and attempt.status == FAILED:
-            attempt.status = CANCELLED
+        if self._stop.is_set() and attempt.status == Status.FAILED:
+            attempt.status = Status.CANCELLED
         attempt.ended = now()
         self.history.save(attempt)
         return attempt

@@ -19,14 +19,12 @@ from typing import IO, Any
 from windlass.errors import FatalError, RetryableError, UsageError, did_you_mean
 from windlass.runner.orphans import end_orphans
 from windlass.state_folder import StateFolder
+from windlass.status import Status
 
 __all__ = ["Attempt", "History", "Run", "TaskRun", "now"]
 
 _BUSY_SECONDS = 30.0
 _VERSION = 1
-
-RUNNING, SUCCESS, FAILED, CANCELLED = "running", "success", "failed", "cancelled"
-SKIPPED, UPSTREAM_FAILED, PENDING, UP_FOR_RETRY = "skipped", "upstream_failed", "pending", "up_for_retry"
 
 
 @dataclass
@@ -35,7 +33,7 @@ class Run:
 
     run_id: str
     pipeline: str
-    status: str = RUNNING
+    status: Status = Status.RUNNING
     run_key: str = ""
     logical_date: str = ""
     interval_start: str = ""
@@ -57,7 +55,7 @@ class TaskRun:
     run_id: str
     task: str
     kind: str
-    status: str = PENDING
+    status: Status = Status.PENDING
     attempts: int = 0
     started: str | None = None
     ended: str | None = None
@@ -84,7 +82,7 @@ class Attempt:
     run_id: str
     task: str
     number: int
-    status: str = RUNNING
+    status: Status = Status.RUNNING
     started: str = ""
     ended: str | None = None
     exit_code: int | None = None
@@ -184,27 +182,27 @@ class History:
     def _running(self, connection: sqlite3.Connection, pipeline: str) -> list[Run]:
         """The runs of a pipeline that are going on; those that were killed are marked on the way."""
         self._mark_killed(connection)
-        return _select(connection, Run, "WHERE pipeline = ? AND status = 'running'", pipeline)
+        return _select(connection, Run, "WHERE pipeline = ? AND status = ?", pipeline, Status.RUNNING)
 
     def _mark_killed(self, connection: sqlite3.Connection) -> None:
-        for run in _select(connection, Run, "WHERE status = 'running'"):
+        for run in _select(connection, Run, "WHERE status = ?", Status.RUNNING):
             if _is_held(self._state.run(run.run_id).lock):
                 continue
             died = now()
             ended = connection.execute(
-                "UPDATE runs SET status = 'failed', ended = ? WHERE run_id = ? AND status = 'running'",
-                (died, run.run_id),
+                "UPDATE runs SET status = ?, ended = ? WHERE run_id = ? AND status = ?",
+                (Status.FAILED, died, run.run_id, Status.RUNNING),
             )
             if ended.rowcount == 0:  # it came to its end between our two looks
                 continue
             for table in ("task_runs", "attempts"):
                 connection.execute(
-                    f"UPDATE {table} SET status = 'failed', ended = ?, error = 'windlass was killed' "
-                    f"WHERE run_id = ? AND status IN ('running', '{UP_FOR_RETRY}')",
+                    f"UPDATE {table} SET status = '{Status.FAILED}', ended = ?, error = 'windlass was killed' "
+                    f"WHERE run_id = ? AND status IN ('{Status.RUNNING}', '{Status.UP_FOR_RETRY}')",
                     (died, run.run_id),
                 )
             connection.execute(
-                f"UPDATE task_runs SET status = '{CANCELLED}' WHERE run_id = ? AND status = '{PENDING}'",
+                f"UPDATE task_runs SET status = '{Status.CANCELLED}' WHERE run_id = ? AND status = '{Status.PENDING}'",
                 (run.run_id,),
             )
             end_orphans(self._state.run(run.run_id).lock)
@@ -266,6 +264,7 @@ def _select(connection: sqlite3.Connection, record: type[Any], rest: str, *args:
     found = []
     for row in connection.execute(f"SELECT {', '.join(names)} FROM {table} {rest}", args):
         values = dict(row)
+        values["status"] = Status(values["status"])
         for name in ("params", "detail"):
             if name in values:
                 values[name] = json.loads(values[name])

@@ -30,8 +30,9 @@ from windlass.plan.codec import from_json, to_json
 from windlass.plan.model import Copy, Mode, Plan, Source, Task
 from windlass.plan.templates import variables
 from windlass.runner.connections import Connections
-from windlass.runner.history import FAILED, SUCCESS, History, Run, now
+from windlass.runner.history import History, Run, now
 from windlass.state_folder import StateFolder
+from windlass.status import Status
 from windlass.tasks.context import Context, render_strings
 
 __all__ = ["Quarantined", "Replay", "note_run", "quarantine_file", "quarantines", "replay"]
@@ -92,7 +93,7 @@ def note_run(project: Path, plan: Plan, context: Context, *, succeeded: bool) ->
     run = Run(
         context.run_id,
         plan.pipeline,
-        status=SUCCESS if succeeded else FAILED,
+        status=Status.SUCCESS if succeeded else Status.FAILED,
         run_key=context.run_key,
         logical_date=context.moment.logical_date.isoformat(),
         interval_start=start.isoformat(),

@@ -32,7 +32,7 @@ from windlass.plan.templates import variables
 from windlass.runner.attempt import TaskWorker
 from windlass.runner.connections import Connections
 from windlass.runner.events import Observer, SilentObserver
-from windlass.runner.history import CANCELLED, FAILED, RUNNING, SUCCESS, UP_FOR_RETRY, History, TaskRun, now
+from windlass.runner.history import History, TaskRun, now
 from windlass.runner.history import Run as RunRecord
 from windlass.runner.schedule import Schedule, select
 from windlass.runner.server import port_for
@@ -41,6 +41,7 @@ from windlass.runner.versions import versions
 from windlass.runtimes import Step
 from windlass.runtimes.process import DetachedRuntime, ProcessRuntime
 from windlass.state_folder import StateFolder
+from windlass.status import Status
 from windlass.tasks.command import command_step, run_environment
 from windlass.tasks.context import render_strings
 
@@ -81,8 +82,8 @@ class Result:
     def exit_code(self) -> ExitCode:
         if self.stopped_by is not None:
             return ExitCode.TERMINATED if self.stopped_by == signal.SIGTERM else ExitCode.INTERRUPTED
-        failed = [task for task in self.tasks if task.status == FAILED]
-        if self.run.status == SUCCESS:
+        failed = [task for task in self.tasks if task.status == Status.FAILED]
+        if self.run.status == Status.SUCCESS:
             return ExitCode.SUCCESS
         if failed and all(task.retryable for task in failed):
             return ExitCode.RETRYABLE
@@ -150,7 +151,7 @@ class Runner:
         return taken < self.plan.pools[task.pool]
 
     def _start_task(self, task: Task) -> None:
-        self._schedule.set(task.name, RUNNING)
+        self._schedule.set(task.name, Status.RUNNING)
         worker = TaskWorker(
             task=task,
             record=self._tasks[task.name],
@@ -174,22 +175,22 @@ class Runner:
 
     def _task_ended(self, record: TaskRun) -> None:
         del self._workers[record.task]
-        if record.status in (RUNNING, UP_FOR_RETRY):
-            record.status, record.error, record.ended = FAILED, "windlass failed at this task", now()
+        if record.status in (Status.RUNNING, Status.UP_FOR_RETRY):
+            record.status, record.error, record.ended = Status.FAILED, "windlass failed at this task", now()
             self._save(record)
         self._schedule.set(record.task, record.status)
 
     def _start_service(self, task: Task) -> None:
-        self._schedule.set(task.name, RUNNING)
+        self._schedule.set(task.name, Status.RUNNING)
         record = self._tasks[task.name]
         try:
             unit = self._unit(task)
             port = port_for(unit)
             step = self._command_step(task, unit, {"PORT": str(port)})
         except WindlassError as exc:
-            record.status, record.error, record.started, record.ended = FAILED, str(exc), now(), now()
+            record.status, record.error, record.started, record.ended = Status.FAILED, str(exc), now(), now()
             self._save(record)
-            self._schedule.set(task.name, FAILED)
+            self._schedule.set(task.name, Status.FAILED)
             return
         service = ServiceWorker(
             task.name, unit, port, record, step, self._runtime, self._folder, self._history, self._observer,
@@ -214,9 +215,9 @@ class Runner:
             self._services[name].stop()
             self._schedule.set(name, self._services[name].record.status)
         for name, service in self._services.items():
-            if service.record.status == RUNNING and service.has_died:
+            if service.record.status == Status.RUNNING and service.has_died:
                 service.fail()
-                self._schedule.set(name, FAILED)
+                self._schedule.set(name, Status.FAILED)
 
     # --- what a task is, as a step ---
 
@@ -291,7 +292,7 @@ class Runner:
     def _new_record(self) -> RunRecord:
         if self.options.resume is not None:
             record = self.options.resume
-            record.status, record.ended = RUNNING, None
+            record.status, record.ended = Status.RUNNING, None
             return record
         started = datetime.now(UTC)
         run_id = f"{self.plan.pipeline}-{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
@@ -320,34 +321,36 @@ class Runner:
             for task in self.plan.tasks
         }
         already = [
-            name for name, record in records.items() if record.status == SUCCESS and record.kind != "service"
+            name
+            for name, record in records.items()
+            if record.status == Status.SUCCESS and record.kind != "service"
         ]
         for name, record in records.items():
             if name not in already:
-                record.status = "pending" if name in chosen else "skipped"
+                record.status = Status.PENDING if name in chosen else Status.SKIPPED
         return records, already
 
     def _finish(self) -> Result:
         for name, record in self._tasks.items():
             state = self._schedule.states[name]
-            if self._stopped_by is not None and state == "pending":
-                state = CANCELLED
+            if self._stopped_by is not None and state == Status.PENDING:
+                state = Status.CANCELLED
             if record.status != state:
                 record.status = state
                 self._save(record)
-        self._record.status = FAILED if self._schedule.failed else SUCCESS
+        self._record.status = Status.FAILED if self._schedule.failed else Status.SUCCESS
         if self._stopped_by is not None:
-            self._record.status = CANCELLED
+            self._record.status = Status.CANCELLED
         self._record.ended = now()
         self._history.save(self._record)
         result = Result(self._record, list(self._tasks.values()), self._stopped_by)
-        if self._record.status == FAILED and self.options.parent is None:
+        if self._record.status == Status.FAILED and self.options.parent is None:
             self._alert(result)
         self._observer.run_ended(result.run, result.tasks)
         return result
 
     def _alert(self, result: Result) -> None:
-        failed = tuple((task.task, task.error or "") for task in result.tasks if task.status == FAILED)
+        failed = tuple((task.task, task.error or "") for task in result.tasks if task.status == Status.FAILED)
         alert = Alert(
             self.plan.project, self.plan.pipeline, result.run.run_id, result.run.logical_date, failed
         )
@@ -361,7 +364,7 @@ class Runner:
         while self._workers:
             self._events.get()()
         for name, service in self._services.items():
-            if service.record.status == RUNNING:
+            if service.record.status == Status.RUNNING:
                 service.cancel() if self._stopped_by is not None else service.stop()
                 self._schedule.set(name, service.record.status)
 

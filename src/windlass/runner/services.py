@@ -8,11 +8,12 @@ from windlass import logs
 from windlass.errors import WindlassError
 from windlass.plan.model import Unit
 from windlass.runner.events import Observer
-from windlass.runner.history import CANCELLED, FAILED, RUNNING, SUCCESS, Attempt, History, TaskRun, now
+from windlass.runner.history import Attempt, History, TaskRun, now
 from windlass.runner.server import Server
 from windlass.runtimes import Runtime, Step
 from windlass.runtimes.lines import TaskLog
 from windlass.state_folder import RunFolder
+from windlass.status import Status
 
 __all__ = ["ServiceWorker"]
 
@@ -48,7 +49,7 @@ class ServiceWorker:
     def start(self) -> bool:
         """Start it and wait until it is ready. Returns whether it is."""
         record = self.record
-        record.status, record.started, record.attempts = RUNNING, now(), record.attempts + 1
+        record.status, record.started, record.attempts = Status.RUNNING, now(), record.attempts + 1
         self._attempt = Attempt(record.run_id, self.name, record.attempts, started=now())
         self._save()
         context = {"run": record.run_id, "pipeline": self.pipeline, "task": self.name}
@@ -56,7 +57,7 @@ class ServiceWorker:
         try:
             self._server.start(self.step, self.folder.lock)
         except WindlassError as exc:
-            self._end(FAILED, logs.mask(str(exc)))
+            self._end(Status.FAILED, logs.mask(str(exc)))
             return False
         logs.info("service_ready", task=self.name, url=self.address["url"])
         return True
@@ -64,24 +65,24 @@ class ServiceWorker:
     def stop(self) -> None:
         """Stop it, and wait until it has ended."""
         self._server.stop()
-        if self.record.status == RUNNING:
-            self._end(SUCCESS, None)
+        if self.record.status == Status.RUNNING:
+            self._end(Status.SUCCESS, None)
 
     def cancel(self) -> None:
         """Stop it because the run is stopped."""
         self.stop()
-        self._end(CANCELLED, None)
+        self._end(Status.CANCELLED, None)
 
     def fail(self) -> None:
         """Note that it died."""
-        self._end(FAILED, f"the service ended by itself: {self._server.end}")
+        self._end(Status.FAILED, f"the service ended by itself: {self._server.end}")
 
     def _take(self, record: logs.Record) -> logs.Record:
         shown = self._log.write(record)
         self.observer.log(shown)
         return shown
 
-    def _end(self, status: str, error: str | None) -> None:
+    def _end(self, status: Status, error: str | None) -> None:
         self.record.status, self.record.error, self.record.ended = status, error, now()
         self._attempt.status, self._attempt.error, self._attempt.ended = status, error, now()
         self._save()

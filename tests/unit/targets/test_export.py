@@ -31,7 +31,11 @@ def test_an_export_is_the_loader_and_the_plans_of_all_pipelines(project: Project
     assert written[-2:] == [dags / "windlass_dags.py", dags / "plan.json"]
     assert {file.parent for file in written[:-2]} == {dags / "windlass_airflow"}
     bundle = json.loads((dags / "plan.json").read_text())
-    assert (bundle["version"], bundle["project"], list(bundle["pipelines"])) == (BUNDLE_VERSION, "test", ["p", "q"])
+    assert (bundle["version"], bundle["project"], list(bundle["pipelines"])) == (
+        BUNDLE_VERSION,
+        "test",
+        ["p", "q"],
+    )
     assert bundle["runtime"]["project"] == str(root)
     plans = {name: from_json(json.dumps(plan)) for name, plan in bundle["pipelines"].items()}
     assert plans == compile_project(load_project(root))
