@@ -59,6 +59,13 @@ __all__ = ["compile_one", "run_command"]
     type=click.Path(path_type=Path, file_okay=False),
     help="Where files go. Default: the project.",
 )
+@click.option(
+    "--runtime",
+    default="process",
+    show_default=True,
+    metavar="NAME",
+    help="What executes the tasks. More than processes come with packages.",
+)
 @click.option("--force", is_flag=True, help="Append even if the same run already did, from another input.")
 @click.option("--params-json", hidden=True, help="Parameters as a JSON object.")
 @click.option("--parent", hidden=True, help="The run whose trigger this is.")
@@ -77,6 +84,7 @@ def run_command(
     parallel: int | None,
     workspace: Path | None,
     memory: str | None,
+    runtime: str,
     params_json: str | None,
     parent: str | None,
     *,
@@ -91,7 +99,7 @@ def run_command(
     """
     from windlass.cli.display import display_for, print_result
     from windlass.plan.schedule import parse_logical_date, tick_of
-    from windlass.runner import History, Options, Runner
+    from windlass.runner import History, Runner, RunOptions, here
     from windlass.state_folder import StateFolder
 
     project = app.project
@@ -106,18 +114,17 @@ def run_command(
         pipeline, values = earlier.pipeline, {**earlier.params, **values}
     plan = compile_one(project, pipeline, values)
     moment = None
-    if (
-        logical_date is not None
-    ):  # the date of a run that triggers this one need not be a tick of this schedule
-        of_parent = parent is not None
+    if logical_date is not None:
+        # the date of a run that triggers this one need not be a tick of this schedule
+        by_parent = parent is not None
         moment = (
             parse_logical_date(logical_date)
-            if of_parent
+            if by_parent
             else tick_of(logical_date, plan.schedule, plan.timezone)
         )
-    options = Options(
-        project=project,
-        workspace=workspace.resolve() if workspace else None,
+    folder = workspace.resolve() if workspace else None
+    world = here(plan, project, workspace=folder, runtime=runtime, memory=memory)
+    options = RunOptions(
         logical_date=moment,
         only=tasks,
         start=start,
@@ -128,7 +135,7 @@ def run_command(
         **({"parallel": parallel} if parallel else {}),
     )
     with display_for(quiet=as_task) as display:
-        result = Runner(plan, options, display).run()
+        result = Runner(plan, world, options, display).run()
     if as_task:
         _print_as_task(result)
     else:

@@ -14,11 +14,11 @@ from windlass.errors import FatalError
 from windlass.plan import model as plan
 from windlass.state_folder import StateFolder
 
-__all__ = ["Connections"]
+__all__ = ["FoundConnections"]
 
 
-class Connections:
-    """Resolves each connection once; starts a dev service when a task first needs it."""
+class FoundConnections:
+    """Resolves each connection once; starts a dev service when a task first needs it. Implements `Connections`."""
 
     def __init__(self, declared: dict[str, plan.Connection], project: Path, state: StateFolder) -> None:
         self._declared, self._project = declared, project

@@ -6,17 +6,16 @@ its process lives, so a run that is `running` in the database but has no holder 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import IO, Any
 
 from windlass.errors import FatalError, RetryableError, UsageError, did_you_mean
+from windlass.locks import has_owner, try_to_take
 from windlass.runner.orphans import end_orphans
 from windlass.state_folder import StateFolder
 from windlass.status import Status
@@ -108,7 +107,9 @@ class History:
 
         With `alone`, raises UsageError when the pipeline already runs.
         """
-        lock = _acquire(self._state.run(run.run_id).lock)
+        lock = try_to_take(self._state.run(run.run_id).lock)
+        if lock is None:
+            raise RetryableError(f"the run {run.run_id} is still going")
         with self._transaction() as connection:
             for other in self._running(connection, run.pipeline):
                 if other.run_id != run.run_id and alone:
@@ -186,7 +187,7 @@ class History:
 
     def _mark_killed(self, connection: sqlite3.Connection) -> None:
         for run in _select(connection, Run, "WHERE status = ?", Status.RUNNING):
-            if _is_held(self._state.run(run.run_id).lock):
+            if has_owner(self._state.run(run.run_id).lock):
                 continue
             died = now()
             ended = connection.execute(
@@ -273,25 +274,3 @@ def _select(connection: sqlite3.Connection, record: type[Any], rest: str, *args:
                 values[name] = bool(values[name])
         found.append(record(**values))
     return found
-
-
-def _acquire(lock: Path) -> IO[str]:
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    file = lock.open("a")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as exc:
-        file.close()
-        raise RetryableError(f"the run {lock.parent.name} is still going") from exc
-    return file
-
-
-def _is_held(lock: Path) -> bool:
-    try:
-        with lock.open("r") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        pass
-    return False

@@ -29,7 +29,7 @@ from windlass.errors import UsageError, did_you_mean
 from windlass.plan.codec import from_json, to_json
 from windlass.plan.model import Copy, Mode, Plan, Source, Task
 from windlass.plan.templates import variables
-from windlass.runner.connections import Connections
+from windlass.runner.connections import FoundConnections
 from windlass.runner.history import History, Run, now
 from windlass.state_folder import StateFolder
 from windlass.status import Status
@@ -140,7 +140,7 @@ def _load(project: Path, run: Run, task: str, pending: Path, file: Path) -> int:
     action = render_strings(planned.action, _variables(run, planned))
     assert isinstance(action, Copy)
     key = hashlib.sha256(pending.read_bytes()).hexdigest()[:32]
-    connections = Connections(plan.connections, project, state)
+    connections = FoundConnections(plan.connections, project, state)
     with closing(connections), TemporaryFolder(state.scratch) as folder:
         records = folder / "records.ndjson"
         records.write_text("".join(f"{_record(row)}\n" for row in rows), encoding="utf-8")

@@ -17,6 +17,7 @@ from windlass.errors import FatalError
 from windlass.plan.model import Connection
 from windlass.plan.schedule import Moment
 from windlass.plan.templates import render
+from windlass.runtimes import Site
 from windlass.state_folder import RunFolder
 
 __all__ = ["Context", "TaskResult", "render_strings"]
@@ -69,6 +70,15 @@ class Context:
 
     output: Callable[[str], None] = lambda _line: None
     """Told each line that a command prints."""
+
+    def site(self, wanted: Path) -> Site:
+        """This machine, for a unit that lives as long as that lock is held."""
+        return Site(
+            project=self.workspace.project,
+            workspace=self.workspace.root,
+            environments=self.environments,
+            wanted=wanted,
+        )
 
     def rendered(self, value: T) -> T:
         """The value with every template in it rendered."""
