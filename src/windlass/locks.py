@@ -42,17 +42,17 @@ def locked(file: Path, *, shared: bool = False) -> Iterator[IO[str]]:
 
 def has_owner(file: Path) -> bool:
     """Whether somebody holds the lock alone. Several may ask at the same time."""
-    return _is_refused(file, fcntl.LOCK_SH)
+    return _is_refused(file, "r", fcntl.LOCK_SH)
 
 
 def has_users(file: Path) -> bool:
     """Whether anybody holds the lock, alone or with others. Who asks at the same time counts, too."""
-    return _is_refused(file, fcntl.LOCK_EX)
+    return _is_refused(file, "r+", fcntl.LOCK_EX)
 
 
-def _is_refused(file: Path, kind: int) -> bool:
+def _is_refused(file: Path, mode: str, kind: int) -> bool:
     try:
-        with file.open("r+") as lock:
+        with file.open(mode) as lock:
             return not _flock(lock, kind | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
+
+from windlass.errors import reason_of
 
 __all__ = ["LOOPBACK", "free_port", "why_not_free"]
 
@@ -27,5 +28,5 @@ def why_not_free(port: int) -> str | None:
         except OSError as exc:
             if exc.errno == errno.EADDRINUSE:
                 return "is taken"
-            return f"cannot be used: {os.strerror(exc.errno or 0)}"
+            return f"cannot be used: {reason_of(exc)}"
     return None

@@ -19,8 +19,8 @@ import pytest
 from tests.conftest import missing
 from tests.connectors.conftest import Copier, Database
 from windlass.connections import Address
-from windlass.devservices.running import free_port
 from windlass.plan.model import Destination, Mode, SelectColumn, Source
+from windlass.ports import free_port
 
 VALUES = (
     "<a/>",

@@ -7,15 +7,13 @@ when nobody holds it any more. So nothing is left running, whatever happens to a
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
 from windlass import registry
 from windlass.connections import Address
+from windlass.locks import locked, take
 from windlass.plan.model import Connection
 
 __all__ = ["DevServices", "Service"]
@@ -66,7 +64,7 @@ class DevServices:
         service = Service(name, connection, self._state / "dev" / name, self._project)
         service.folder.mkdir(parents=True, exist_ok=True)
         module: DevServiceModule = registry.load(str(registry.CONNECTORS[connection.type].dev_service))
-        with _starting(service):
+        with locked(service.folder / "starting.lock"):
             self._hold(service)
             address = module.start(service)
         self._started[name] = service
@@ -89,13 +87,4 @@ class DevServices:
     def _hold(self, service: Service) -> None:
         """Wait for a server that is just stopping to be gone, then count as a user."""
         if service.name not in self._held:
-            lock = service.users_lock.open("a")
-            fcntl.flock(lock, fcntl.LOCK_SH)
-            self._held[service.name] = lock
-
-
-@contextmanager
-def _starting(service: Service) -> Iterator[None]:
-    with (service.folder / "starting.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+            self._held[service.name] = take(service.users_lock, shared=True)

@@ -13,9 +13,11 @@ from typing import Protocol
 
 from windlass.locks import locked
 from windlass.plan.model import Trigger
+from windlass.processes.environment import own_command
+from windlass.processes.launch import LOCK, launch
 from windlass.runner.history import Run
 from windlass.runtimes import Execution
-from windlass.runtimes.process import LOCK, ProcessExecution, launch, own_command
+from windlass.runtimes.process import ProcessExecution
 
 __all__ = ["NestedRuns", "Pipelines"]
 

@@ -16,7 +16,7 @@ from windlass.devservices import DevServices
 from windlass.errors import FatalError, SpecError, StoppedError, WindlassError
 from windlass.plan.model import Connection
 from windlass.processes import how_it_ended
-from windlass.runtimes.launcher import adopt_descendants, end_descendants
+from windlass.processes.launcher import adopt_descendants, end_descendants
 from windlass.stack.addresses import Addresses, for_airflow
 from windlass.stack.airflow import Airflow
 from windlass.stack.component import Component, Started, end_of
