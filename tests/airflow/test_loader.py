@@ -184,6 +184,34 @@ def test_a_container_that_fails_says_why(inside: Inside, everything: Path, tmp_p
     assert done["raised"] == ["AirflowFailException", "no such table"]
 
 
+STOPPED = json.dumps({"event": "failed", "error": "stopped by SIGTERM", "retryable": False})
+GIVEN_UP = json.dumps({"event": "failed", "error": "no such table", "retryable": False})
+DEEP = '{"event": "a", "x": ' + "[" * 5000 + "]" * 5000 + "}"
+ENDS: list[tuple[str, int, list[str], str | None]] = [
+    ("copy", 0, [DEEP, '{"event": "\\ud800"}'], None),
+    ("copy", 1, [GIVEN_UP], "AirflowFailException: no such table"),
+    ("copy", 1, [], "AirflowFailException: exit code 1"),
+    ("copy", 3, [], "AirflowException: exit code 3"),
+    # an eviction, a node that is drained, `docker stop`: whatever the task says of it, it is tried again
+    ("copy", 143, [STOPPED], "AirflowException: stopped by SIGTERM"),
+    ("copy", 130, [], "AirflowException: exit code 130"),
+    ("copy", 137, [], "AirflowException: exit code 137"),
+    ("copy", -9, [], "AirflowException: killed by SIGKILL"),
+    ("copy", -40, [], "AirflowException: killed by signal 40"),
+    ("copy", 255, [], "AirflowFailException: exit code 255"),
+    # of a command nobody knows whether another try makes sense, unless it says so
+    ("run", 255, [], "AirflowException: exit code 255"),
+    ("run", 143, [GIVEN_UP], "AirflowFailException: no such table"),
+    ("run", -15, [], "AirflowException: killed by SIGTERM"),
+]
+
+
+def test_which_ends_of_a_task_are_tried_again(inside: Inside, everything: Path, tmp_path: Path) -> None:
+    export(everything, tmp_path / "out", "process")
+    run = json.dumps({"ends": [case[:3] for case in ENDS]})
+    assert inside("ends", tmp_path / "out", "everything", "load", run) == [case[3] for case in ENDS]
+
+
 PARTED = """
 pipeline: parted
 tasks:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import threading
 import time
@@ -24,7 +23,7 @@ from windlass.connections import Address, parse_address
 from windlass.connectors.protocol import Meter
 from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.engine import CopyResult, Identity, Job, Workspace
-from windlass.errors import StoppedError, UsageError
+from windlass.errors import UsageError
 from windlass.plan.model import (
     Copy,
     CsvOptions,
@@ -147,7 +146,6 @@ def copy_command(
         quarantine_file=_quarantine_file(app.folder, from_end, quarantine) if set_aside else None,
         memory=check_memory(memory) or DEFAULT_MEMORY,
     )
-    signal.signal(signal.SIGTERM, _stop)
     begun = time.monotonic()
     with _shown() as meter:
         result = copy(replace(job, meter=meter))
@@ -288,8 +286,3 @@ def _print(source: str, destination: str, result: CopyResult, seconds: float, *,
         click.echo(f"{number(counts.quarantined)} bad rows set aside in {result.quarantine}, such as")
         for row in result.bad_rows[:3]:
             click.echo(f"  {row}")
-
-
-def _stop(signum: int, _frame: object) -> None:
-    signal.signal(signum, signal.SIG_IGN)
-    raise StoppedError(signum)

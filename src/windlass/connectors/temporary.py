@@ -6,6 +6,7 @@ ends. So a folder without a holder is a leftover.
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import shutil
@@ -14,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from windlass import logs
+from windlass.stopping import stop_later
 
 __all__ = ["TemporaryFolder", "remove_leftovers"]
 
@@ -26,7 +28,10 @@ class TemporaryFolder:
     def __init__(self, base: Path | None = None) -> None:
         base = _place(base)
         base.mkdir(parents=True, exist_ok=True)
-        self.path, self._lock = _make(base)
+        with stop_later():
+            self.path, lock = _make(base)
+            self._lock: int | None = lock
+            atexit.register(self.remove)  # a request to stop may come before anybody else would, or meanwhile
 
     def __enter__(self) -> Path:
         return self.path
@@ -37,7 +42,11 @@ class TemporaryFolder:
     def remove(self) -> None:
         """Remove it with all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
-        os.close(self._lock)
+        with stop_later():
+            if self._lock is not None:
+                os.close(self._lock)
+            self._lock = None
+            atexit.unregister(self.remove)
 
 
 def _place(base: Path | None) -> Path:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import traceback
 import uuid
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from windlass import logs
-from windlass.errors import ExitCode, RetryableError, WindlassError
+from windlass.errors import DefectError, ExitCode, RetryableError, as_error
 from windlass.plan.model import Copy, Task
 from windlass.plan.model import Run as RunAction
 from windlass.processes import exit_status, how_it_ended
@@ -22,7 +24,11 @@ from windlass.status import Status
 
 __all__ = ["TaskWorker"]
 
-_STOPPED = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)  # of windlass; of another command they mean anything
+_STOPPED = (
+    ExitCode.HUNG_UP,
+    ExitCode.INTERRUPTED,
+    ExitCode.TERMINATED,
+)  # of windlass; of another command they mean anything
 
 
 @dataclass
@@ -100,14 +106,18 @@ class TaskWorker:
             if is_last and self._was_cut_short and self._loads and not self._stop.is_set():
                 self._settle(attempt, log)
             attempt.status = Status.SUCCESS if attempt.exit_code == 0 else Status.FAILED
-        except WindlassError as exc:
-            attempt.status, attempt.error = Status.FAILED, logs.mask(str(exc))
-            self.record.retryable = isinstance(exc, RetryableError)
-            self._show(log, {"level": "error", "event": "failed", "error": str(exc)})
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the task has failed, and its log says why
+            error = as_error(exc)
+            attempt.status, attempt.error = Status.FAILED, logs.mask(str(error))
+            self.record.retryable = isinstance(error, RetryableError)
+            if isinstance(error, DefectError):
+                text = "".join(traceback.format_exception(exc))
+                self._show(log, {"level": "debug", "event": "traceback", "text": text})
+            self._show(log, {"level": "error", "event": "failed", "error": str(error)})
         finally:
             log.close()
         if self._stop.is_set() and attempt.status == Status.FAILED:
-            attempt.status = Status.CANCELLED
+            attempt.status, attempt.error = Status.CANCELLED, "stopped with its run"
         attempt.ended = self._now()
         self.history.save(attempt)
         return attempt
@@ -149,6 +159,10 @@ class TaskWorker:
             for line in execution.lines():
                 self._take(line, log)
             code = execution.wait()
+        except BaseException:
+            execution.stop()  # nobody follows it any more
+            execution.wait()
+            raise
         finally:
             cancel()
             self._execution = None
@@ -184,7 +198,7 @@ class TaskWorker:
     def _note_result(self) -> None:
         for name in ("rows_read", "rows_written", "rows_quarantined", "bytes"):
             value = self._result.get(name)
-            setattr(self.record, name, value if isinstance(value, int) else None)
+            setattr(self.record, name, value if _is_number(value) else None)
         path, detail = self._result.get("path"), self._result.get("detail") or self._failure.get("detail")
         self.record.path = str(path) if path is not None else None
         self.record.detail = detail if isinstance(detail, dict) else {}
@@ -209,5 +223,10 @@ class TaskWorker:
         self.observer.task_changed(self.record)
 
 
+def _is_number(value: object) -> TypeGuard[int]:
+    """Whether it is a number that SQLite can keep."""
+    return isinstance(value, int) and abs(value) < 1 << 63
+
+
 def _int(value: object) -> int:
-    return value if isinstance(value, int) else 0
+    return value if _is_number(value) else 0

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from windlass import logs
-from windlass.errors import FatalError, WindlassError
+from windlass.errors import FatalError, as_error
 from windlass.locks import has_owner, has_users, locked, take
 from windlass.plan.model import Task, Unit
 from windlass.processes import Identity, identity_of, signal_process
@@ -183,8 +183,8 @@ class _Supervisor:
         try:
             self._server.start(self._started)
             answer = {"address": self._endpoint.names()}
-        except WindlassError as exc:
-            answer = {"error": logs.mask(str(exc))}
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the process that waits is told
+            answer = {"error": logs.mask(str(as_error(exc)))}
         with suppress(OSError):
             starter.sendall(f"{json.dumps(answer)}\n".encode())
         self._server.wait()

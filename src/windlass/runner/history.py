@@ -24,6 +24,7 @@ __all__ = ["Attempt", "History", "Run", "TaskRun", "now"]
 
 _BUSY_SECONDS = 30.0
 _VERSION = 1
+_FULL_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
 
 
 @dataclass
@@ -220,7 +221,10 @@ class History:
             finally:
                 connection.close()
         except sqlite3.Error as exc:
-            raise FatalError(f"cannot use {self._state.database}: {exc}") from exc
+            message = f"cannot use {self._state.database}: {exc}"
+            if exc.sqlite_errorcode in _FULL_DISK:
+                raise RetryableError(message, hint="free some space and try again") from exc
+            raise FatalError(message) from exc
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

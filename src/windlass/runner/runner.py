@@ -10,16 +10,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import traceback
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import FrameType
 
 from windlass import logs
 from windlass.alerts import Alert
-from windlass.errors import ExitCode, WindlassError
+from windlass.errors import ExitCode, RetryableError, WindlassError, as_error
 from windlass.plan.codec import to_json
 from windlass.plan.model import Plan, Service, Task
 from windlass.runner.attempt import TaskWorker
@@ -32,6 +29,7 @@ from windlass.runner.services import ServiceWorker
 from windlass.runner.starter import Starter
 from windlass.runner.world import World
 from windlass.status import Status
+from windlass.stopping import tell_when_asked
 
 __all__ = ["Result", "RunOptions", "Runner"]
 
@@ -69,7 +67,7 @@ class Result:
     @property
     def exit_code(self) -> ExitCode:
         if self.stopped_by is not None:
-            return ExitCode.TERMINATED if self.stopped_by == signal.SIGTERM else ExitCode.INTERRUPTED
+            return ExitCode(128 + self.stopped_by)
         failed = [task for task in self.tasks if task.status == Status.FAILED]
         if self.run.status == Status.SUCCESS:
             return ExitCode.SUCCESS
@@ -103,7 +101,7 @@ class Runner:
         self._folder = self._world.state.run(begun.run.run_id)
         alone = self.plan.concurrency == "forbid"
         lock = self._world.history.begin(begun.run, list(begun.tasks.values()), alone=alone)
-        with lock, self._signals_stop_it(), logs.bind(run=begun.run.run_id, pipeline=self.plan.pipeline):
+        with lock, tell_when_asked(self.stop), logs.bind(run=begun.run.run_id, pipeline=self.plan.pipeline):
             self._folder.plan.write_text(to_json(self.plan), encoding="utf-8")
             self._folder.versions.write_text(json.dumps(self._world.versions(), indent=2), encoding="utf-8")
             self._observer.run_started(self._record, self.plan)
@@ -116,8 +114,10 @@ class Runner:
             return self._finish()
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """Let the run end as that signal would. From any thread, and from a signal handler."""
-        self._stopped_by = number
+        """Let the run end as that signal would; a second one does not hurry it. From any thread, and from a signal
+        handler.
+        """
+        self._stopped_by = self._stopped_by or number
         self._world.loop.tell(lambda: None)
 
     # --- the loop ---
@@ -155,18 +155,18 @@ class Runner:
         self._workers[task.name] = worker
 
         def work() -> None:
-            try:
-                with logs.bind(run=self._record.run_id, pipeline=self.plan.pipeline, task=task.name):
+            with logs.bind(run=self._record.run_id, pipeline=self.plan.pipeline, task=task.name):
+                try:
                     worker.run()
-            finally:  # even after a defect of our own: the run must come to its end
-                self._world.loop.tell(lambda: self._task_ended(worker.record))
+                except Exception as exc:  # noqa: BLE001 - whatever it is, the run must come to its end
+                    self._note_defect(worker.record, exc)
+            self._world.loop.tell(lambda: self._task_ended(worker.record))
 
         self._world.loop.work(task.name, work)
 
     def _task_ended(self, record: TaskRun) -> None:
         del self._workers[record.task]
-        if not record.status.is_over:
-            self._fail(record, "windlass failed at this task")
+        self._save(record)
         self._schedule.set(record.task, record.status)
 
     # --- services ---
@@ -200,8 +200,9 @@ class Runner:
             is_up = False
             try:
                 is_up = service.start()
-            finally:
-                self._world.loop.tell(lambda: self._service_started(service, is_up=is_up))
+            except Exception as exc:  # noqa: BLE001 - as above
+                self._note_defect(record, exc)
+            self._world.loop.tell(lambda: self._service_started(service, is_up=is_up))
 
         self._starting.add(task.name)
         self._world.loop.work(task.name, work)
@@ -211,6 +212,7 @@ class Runner:
         if is_up:
             self._schedule.is_up(service.name)
         else:
+            self._save(service.record)
             self._schedule.set(service.name, service.record.status)
 
     def _check_services(self) -> None:
@@ -277,22 +279,12 @@ class Runner:
                 service.cancel() if self._stopped_by is not None else service.stop()
                 self._schedule.set(name, service.record.status)
 
-    @contextmanager
-    def _signals_stop_it(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM end the loop; a second Ctrl-C does not hurry it."""
-
-        def stop(number: int, _frame: FrameType | None) -> None:
-            self.stop(number)
-
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def _note_defect(self, record: TaskRun, exc: Exception) -> None:
+        """A task, or what looks after it, has failed in a way that nobody has foreseen."""
+        error = as_error(exc)
+        logs.debug("traceback", task=record.task, text="".join(traceback.format_exception(exc)))
+        record.status, record.error, record.ended = Status.FAILED, logs.mask(str(error)), self._now()
+        record.retryable = isinstance(error, RetryableError)
 
     def _fail(self, record: TaskRun, error: str) -> None:
         record.status, record.error, record.ended = Status.FAILED, error, self._now()

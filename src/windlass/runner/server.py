@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from windlass import logs
-from windlass.errors import FatalError
+from windlass.errors import FatalError, as_error
 from windlass.plan.unit import Unit
 from windlass.processes import how_it_ended
 from windlass.runner.clock import Clock, SystemClock
@@ -42,7 +42,9 @@ class Server:
     @property
     def end(self) -> str:
         """How a service that has ended did so, in words."""
-        return how_it_ended(self._execution.wait()) if self._execution else "it was not started"
+        if self._failure is not None or self._execution is None:
+            return self._failure or "it was not started"
+        return how_it_ended(self._execution.wait())
 
     @property
     def was_stopped(self) -> bool:
@@ -54,12 +56,16 @@ class Server:
         return self._ended.is_set() and not self._stopping.is_set()
 
     def start(self, start: Callable[[], Execution]) -> None:
-        """Start it and wait until it is ready. Raises WindlassError."""
+        """Start it and wait until it is ready. Raises whatever keeps it from that, and then it does not run."""
         self._execution = start()
         if self._stopping.is_set():
             self._execution.stop()
         threading.Thread(target=self._follow, args=(self._execution,), daemon=True).start()
-        self._wait_until_ready()
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self._give_up()
+            raise
 
     def order_to_stop(self) -> None:
         """Have it stopped, even if it is only being started. Returns at once."""
@@ -88,8 +94,11 @@ class Server:
                 record = self.take(parse_line(line))
                 if record["event"] == "failed":
                     self._failure = str(record.get("error"))
-            execution.wait()
+        except Exception as exc:  # noqa: BLE001 - nobody follows it any more, so it must not go on
+            self._failure = str(as_error(exc))
+            execution.stop()
         finally:
+            execution.wait()
             self._ended.set()
             self.ended()
 
@@ -97,11 +106,9 @@ class Server:
         deadline = self.clock.now() + timedelta(seconds=self.unit.ready_timeout)
         while not self.network.is_ready(self.endpoint, self.unit.health):
             if self._ended.is_set():
-                ended = f"the service ended before it was ready: {self.end}"
-                raise FatalError(self._failure or ended)
+                raise FatalError(self._failure or f"the service ended before it was ready: {self.end}")
             if self.clock.wait(self._stopping, _POLL):
                 raise FatalError("the service was stopped before it was ready")
             if self.clock.now() > deadline:
-                self._give_up()
                 what = self.unit.health or f"port {self.endpoint.port}"
                 raise FatalError(f"the service was not ready after {self.unit.ready_timeout:g} s ({what})")

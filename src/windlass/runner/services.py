@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from windlass import logs
-from windlass.errors import WindlassError
+from windlass.errors import as_error
 from windlass.plan.unit import Unit
 from windlass.runner.clock import timestamp
 from windlass.runner.events import Observer
@@ -61,16 +61,13 @@ class ServiceWorker:
         self._log = TaskLog(self.folder.log(self.name, record.attempts), context)
         try:
             self._server.start(lambda: self.start_unit(record.attempts))
-        except WindlassError as exc:
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the run must come to its end
             if self._server.was_stopped:
                 self._server.wait()
                 self._end(self._stopped, None)
             else:
-                self._end(Status.FAILED, logs.mask(str(exc)))
+                self._end(Status.FAILED, logs.mask(str(as_error(exc))))
             return False
-        except BaseException:  # a defect of our own: the run must come to its end
-            self._end(Status.FAILED, "windlass failed at this service")
-            raise
         logs.info("service_ready", task=self.name, url=self.endpoint.url)
         return True
 

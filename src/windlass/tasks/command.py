@@ -76,6 +76,7 @@ class _Follower:
         self._context, self._execution = context, execution
         self._result: logs.Record = {}
         self.failure: logs.Record = {}
+        self._defect: BaseException | None = None
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
@@ -89,6 +90,8 @@ class _Follower:
             raise
         finally:
             code = self._execution.wait()
+        if self._defect is not None:
+            raise self._defect
         return code
 
     def task_result(self) -> TaskResult:
@@ -101,6 +104,13 @@ class _Follower:
         )
 
     def _follow(self) -> None:
+        try:
+            self._take_lines()
+        except BaseException as exc:  # noqa: BLE001 - it is raised where somebody waits
+            self._defect = exc
+            self._execution.stop()
+
+    def _take_lines(self) -> None:
         for line in self._execution.lines():
             record = parse_line(line)
             if record["event"] == "result":
