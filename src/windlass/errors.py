@@ -36,6 +36,7 @@ __all__ = [
     "as_error",
     "did_you_mean",
     "extra",
+    "near_word",
     "reason_of",
 ]
 
@@ -169,12 +170,19 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     "did you mean 'table'?"
     """
     names = sorted(set(known))
-    near = get_close_matches(word, names, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {near[0]!r}?"
     if names and len(names) <= 12:
-        return f"known: {', '.join(names)}"
-    return None
+        return near_word(word, names) or f"known: {', '.join(names)}"
+    return near_word(word, names)
+
+
+def near_word(word: str, known: Iterable[str]) -> str | None:
+    """Name the nearest known word, for a message that lists them all, or of more than anybody would read.
+
+    >>> near_word("@dayly", ["@daily", "@hourly"])
+    "did you mean '@daily'?"
+    """
+    near = get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)
+    return f"did you mean {near[0]!r}?" if near else None
 
 
 def reason_of(exc: BaseException) -> str:

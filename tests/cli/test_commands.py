@@ -185,7 +185,7 @@ def test_a_task_that_fails_gives_exit_code_1_and_says_how_to_go_on(project: Proj
         ("run two --param names=x", "did you mean 'name'?"),
         ("run two --param name", "expected NAME=VALUE"),
         ("run two --param times=many", "expected a whole number"),
-        ("run two --logical-date soon", "is no date"),
+        ("run two --logical-date soon", "is not a valid date"),
         ("run two --memory lots", "expected a size such as 512MB"),
         ("run two --parallel 0", "not in the range"),
         ("run two --frob", "No such option"),

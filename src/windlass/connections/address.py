@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from windlass import logs
-from windlass.errors import FatalError
+from windlass.errors import FatalError, did_you_mean
 
 __all__ = ["Address", "parse_address"]
 
@@ -22,6 +22,11 @@ _TYPES = {
     "slackwebhook": "slack",
     "slack": "slack",
 }
+
+
+class _UnknownTypeError(Exception):
+    def __init__(self, word: str) -> None:
+        self.word = word
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,12 @@ def parse_address(text: str, origin: str, expected: str | None = None) -> Addres
     """
     try:
         address = _from_json(text) if text.lstrip().startswith("{") else _from_uri(text)
+    except _UnknownTypeError as exc:
+        known = did_you_mean(exc.word, _TYPES) or f"known: {', '.join(_TYPES)}"
+        hint = f"{known}; a package of a connector may add others"
+        raise FatalError(
+            f"the connection in {origin} is of an unknown type, {exc.word!r}", hint=hint
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         hint = "expected a URI such as postgresql://user:password@host:5432/database, or Airflow's JSON"
         raise FatalError(f"the connection in {origin} cannot be read", hint=hint) from None
@@ -82,7 +93,9 @@ def _as_written(text: str) -> str | None:
 
 def _from_uri(text: str) -> Address:
     parts = urlsplit(text.strip())
-    kind = _TYPES[parts.scheme.lower().replace("-", "").split("+")[0]]
+    if "://" not in text:  # what stands before a mere colon may be anything, also a secret
+        raise ValueError(text)
+    kind = _type_of(parts.scheme.split("+")[0])
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     if kind in ("sqlite", "duckdb"):
         # sqlite:///relative.db and sqlite:////absolute.db, as SQLAlchemy has it
@@ -99,13 +112,21 @@ def _from_uri(text: str) -> Address:
     )
 
 
+def _type_of(word: str) -> str:
+    """The type that a scheme, or Airflow's `conn_type`, stands for. Raises _UnknownTypeError."""
+    kind = _TYPES.get(word.lower().replace("_", "").replace("-", ""))
+    if kind is None:
+        raise _UnknownTypeError(word)
+    return kind
+
+
 def _from_json(text: str) -> Address:
     """Airflow's JSON form: https://airflow.apache.org/docs/apache-airflow/stable/howto/connection.html"""
     data = json.loads(text)
     extra = data.get("extra") or {}
     if isinstance(extra, str):
         extra = json.loads(extra)
-    kind = _TYPES[data["conn_type"].lower().replace("_", "").replace("-", "")]
+    kind = _type_of(data["conn_type"])
     scheme = {"http": data.get("schema") or "http"}.get(kind, "")
     database = data.get("host") if kind in ("sqlite", "duckdb") else data.get("schema")
     return Address(

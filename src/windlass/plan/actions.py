@@ -133,5 +133,5 @@ def _json_schema(file: str | None, included: dict[str, str]) -> plan.JsonSchema 
     except ValueError as exc:
         raise ValueError(f"{file!r} is not JSON: {exc}") from exc
     if not isinstance(schema, dict):
-        raise ValueError(f"{file!r} is no JSON Schema: expected an object")  # noqa: TRY004 - the file, not the call
+        raise ValueError(f"{file!r} is not a JSON Schema: expected an object")  # noqa: TRY004 - the file, not the call
     return schema

@@ -220,7 +220,7 @@ class _Compiler:
                 self._problem(path, f"uses unknown service {used!r}", self._near(used, services))
             elif used not in services:
                 hint = f"it is a {tasks[used].kind} task; name it in `needs`"
-                self._problem(path, f"uses {used!r}, which is no service", hint)
+                self._problem(path, f"uses {used!r}, which is not a service", hint)
         return self._in_place(({*task.uses, *uses.services} & services) - {name})
 
     def _in_place(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -347,7 +347,7 @@ class _Compiler:
             ("timezone", check_timezone(self.file.spec.timezone)),
         ):
             if wrong:
-                self._problem((key,), wrong)
+                self._problem((key,), *wrong)
         known = self.environment.assets
         for i, name in enumerate(assets):
             if known is not None and name not in known:

@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from windlass.errors import FatalError, did_you_mean
+from windlass.errors import FatalError, did_you_mean, near_word
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -213,11 +213,23 @@ def _analysed(text: str) -> tuple[frozenset[str], tuple[tuple[str, tuple[str, ..
         undeclared = meta.find_undeclared_variables(root)
         used = [node.name for node in root.find_all(nodes.Name)]
     except JinjaError as exc:  # an unknown filter or test
-        raise TemplateError(str(exc.message)) from exc
+        raise TemplateError(str(exc.message), _near_filter(root)) from exc
     except RecursionError as exc:
         raise TemplateError("not a valid template: it is nested too deep") from exc
     bare = [b for b in ("services", "tasks") if used.count(b) > sum(base == b for base, _ in paths)]
     return frozenset(undeclared), paths, bare[0] if bare else None
+
+
+def _near_filter(root: nodes.Template) -> str | None:
+    """What may have been meant by the filter, or test, that there is not."""
+    from jinja2 import nodes
+
+    jinja = _environment()
+    for kind, known in ((nodes.Filter, jinja.filters), (nodes.Test, jinja.tests)):
+        for node in root.find_all(kind):
+            if node.name not in known:
+                return near_word(node.name, known)
+    return None
 
 
 def _check_attribute(base: str, path: tuple[str, ...], names: Names, uses: Uses) -> None:
@@ -240,7 +252,8 @@ def _check_attribute(base: str, path: tuple[str, ...], names: Names, uses: Uses)
 def _check_last(path: tuple[str, ...], known: tuple[str, ...], owner: str) -> None:
     if len(path) < 2 or path[1] not in known:
         got = f", not {path[1]!r}" if len(path) > 1 else ""
-        raise TemplateError(f"{owner} has {', '.join(known)}{got}")
+        hint = near_word(path[1], known) if got else None
+        raise TemplateError(f"{owner} has {', '.join(known)}{got}", hint)
 
 
 def _attribute_paths(root: nodes.Template) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -8,7 +8,7 @@ from contextvars import copy_context
 from pathlib import Path
 
 from windlass import registry
-from windlass.connections import Address, places, resolve, variable
+from windlass.connections import ORIGIN, Address, places, resolve, variable
 from windlass.devservices import DevServices
 from windlass.errors import FatalError
 from windlass.plan import model as plan
@@ -27,13 +27,16 @@ class FoundConnections:
         self._locks = {name: threading.Lock() for name in declared}
 
     def environment(self, names: tuple[str, ...]) -> dict[str, str]:
-        """`WINDLASS_CONN_<NAME>` for each of the connections. Raises WindlassError for one that is nowhere.
+        """`WINDLASS_CONN_<NAME>` for each of the connections, and where that was found. Raises WindlassError for
+        one that is nowhere.
 
         Dev services start at the same time.
         """
         with ThreadPoolExecutor(max_workers=len(names) or 1) as pool:
             found = {name: pool.submit(copy_context().run, self.address, name) for name in names}
-            return {variable(name): address.result().uri() for name, address in found.items()}
+            addresses = {name: address.result() for name, address in found.items()}
+        origins = {variable(name, ORIGIN): address.origin for name, address in addresses.items()}
+        return {variable(name): address.uri() for name, address in addresses.items()} | origins
 
     def address(self, name: str) -> Address:
         """Where the connection is."""

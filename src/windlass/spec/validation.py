@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from windlass.errors import Problem, SpecError, did_you_mean
+from windlass.errors import Problem, SpecError, did_you_mean, near_word
 from windlass.spec.model import Model
 from windlass.spec.yaml import Document, KeyPath
 
@@ -63,8 +63,7 @@ def _problem(model: type[Model], document: Document, error: ErrorDetails) -> Pro
         expected = str(error.get("ctx", {}).get("expected", ""))
         got = error["input"]
         known = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
-        near = did_you_mean(got, known) if isinstance(got, str) else None
-        hint = near if near and near.startswith("did") else None
+        hint = near_word(got, known) if isinstance(got, str) else None
         return document.problem(path, f"{name}: expected {expected}, got {_describe(got)}", hint=hint)
     if kind in _KINDS_OF_VALUE:
         message = f"{name}: expected {_KINDS_OF_VALUE[kind]}, got {_describe(error['input'])}"

@@ -261,7 +261,7 @@ class _Builder:
         if name == "float" and type(value) is int:
             return float(value)
         if type(value).__name__ != {"null": "NoneType"}.get(name, name):
-            self._problems.append(self._problem(event, f"{event.value!r} is no !!{name}"))
+            self._problems.append(self._problem(event, f"{event.value!r} is not a valid !!{name}"))
         return value
 
     def _alias(self, event: ev.AliasEvent) -> object:

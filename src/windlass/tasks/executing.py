@@ -138,7 +138,7 @@ def _bytes(memory: str | None) -> int:
     try:
         return parse_size(memory) if memory else DEFAULT_MEMORY
     except ValueError as exc:
-        raise UsageError(f"{memory!r} is no size; expected one such as 512MB or 2GB") from exc
+        raise UsageError(f"{memory!r} is not a valid size; expected one such as 512MB or 2GB") from exc
 
 
 def _print(line: str) -> None:

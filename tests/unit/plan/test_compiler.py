@@ -268,12 +268,12 @@ def test_a_plan_survives_its_json(plan: model.Plan) -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ("", "this is no plan"),
-        ("[]", "this is no plan"),
-        ("{}", "this is no plan"),
+        ("", "this is not a plan"),
+        ("[]", "this is not a plan"),
+        ("{}", "this is not a plan"),
         ('{"version": 99}', "has version 99, expected"),
         ('{"version": 1}', "has version 1, expected"),
-        (f'{{"version": {model.PLAN_VERSION}, "project": 5}}', "this is no plan"),
+        (f'{{"version": {model.PLAN_VERSION}, "project": 5}}', "this is not a plan"),
     ],
 )
 def test_what_is_no_plan_is_refused(document: str, message: str) -> None:
