@@ -37,6 +37,7 @@ __all__ = [
     "did_you_mean",
     "extra",
     "near_word",
+    "nearest",
     "reason_of",
 ]
 
@@ -181,8 +182,13 @@ def near_word(word: str, known: Iterable[str]) -> str | None:
     >>> near_word("@dayly", ["@daily", "@hourly"])
     "did you mean '@daily'?"
     """
-    near = get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}?" if near else None
+    near = nearest(word, known)
+    return f"did you mean {near!r}?" if near is not None else None
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that may have been meant."""
+    return next(iter(get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)), None)
 
 
 def reason_of(exc: BaseException) -> str:

@@ -121,7 +121,7 @@ def test_validate_as_json_lists_every_problem(project: Project, windlass: Call) 
     root = project({"pipelines/p.yaml": "pipeline: p\ntask: 1\ntasks: {a: {run: {command: x}, need: b}}\n"})
     done = windlass("-C", root, "validate", "--json")
     assert (done.code, done.stderr, done.json["valid"]) == (2, "", False)
-    assert [(p["line"], p["column"]) for p in done.json["problems"]] == [(2, 1), (3, 32)]
+    assert [(p["line"], p["column"]) for p in done.json["problems"]] == [(2, 1), (3, 32), (3, 38)]
     assert done.json["problems"][0]["hint"] == "did you mean 'tasks'?"
 
 

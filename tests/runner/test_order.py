@@ -106,6 +106,13 @@ def test_how_a_command_ends_is_how_its_run_ends(command: str, code: int, error: 
     assert (result["code"], result["tasks"]["a"]["error"]) == (code, error)
 
 
+def test_what_keeps_a_triggered_run_from_beginning_is_the_error_of_its_task(run: Run) -> None:
+    files = {"pipelines/other.yaml": "pipeline: other\n"}
+    result = run("tasks: {gone: {trigger: {pipeline: other}}}\n", files=files)
+    assert result["code"] == 1
+    assert "pipelines/other.yaml:1:1: the file needs the key 'tasks'" in result["tasks"]["gone"]["error"]
+
+
 ODD = """\
 import sys
 print('{"event": "a", "x": ' + "[" * 20000 + "]" * 20000 + "}")

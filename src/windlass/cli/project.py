@@ -47,7 +47,7 @@ def validate_command(app: App, *, as_json: bool) -> int:
     from windlass.spec import load_project
 
     try:
-        plans = compile_project(load_project(app.project, partly=True))
+        plans = compile_project(load_project(app.project))
     except SpecError as exc:
         if not as_json:
             click.echo(f"{exc}\n\n{_count(len(exc.problems), 'problem')}", err=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,29 @@ from windlass.cli.options import (
     memory_option,
     parse_params,
 )
-from windlass.errors import ExitCode, UsageError, WindlassError
+from windlass.errors import ExitCode, RetryableError, UsageError, WindlassError
 from windlass.plan.model import Plan
 from windlass.status import Status
 
 __all__ = ["compile_one", "run_command"]
+
+
+def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
+    """The runner of a run that triggers another is told what keeps that from beginning."""
+
+    @wraps(run)
+    def told(app: App, *, as_task: bool, **options: Any) -> int:
+        try:
+            return run(app, as_task=as_task, **options)
+        except WindlassError as exc:
+            if not as_task:
+                raise
+            retryable = isinstance(exc, RetryableError)
+            record = {"event": "failed", "level": "error", "error": str(exc), "retryable": retryable}
+            click.echo(json.dumps(logs.masked(record)))
+            return int(exc.exit_code)
+
+    return told
 
 
 @click.command("run")
@@ -73,6 +93,7 @@ __all__ = ["compile_one", "run_command"]
 @memory_option
 @json_option
 @click.pass_obj
+@_told_as_task
 def run_command(
     app: App,
     pipeline: str | None,
@@ -161,6 +182,7 @@ def compile_one(project: Path, pipeline: str | None, params: dict[str, object]) 
 
     files = load_project(project, only=pipeline)
     if pipeline is None:
+        files.checked()
         if len(files.pipelines) != 1:
             names = ", ".join(files.pipelines) or "none"
             raise UsageError("which pipeline?", hint=f"the project has: {names}")

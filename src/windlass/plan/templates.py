@@ -9,7 +9,7 @@ a plan holds, rendering it once more gives what was meant.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, lru_cache
@@ -43,11 +43,13 @@ _TASK_ATTRIBUTES = ("path",)
 
 
 class TemplateError(Exception):
-    """A template that cannot be evaluated; the message says why, `hint` what may have been meant."""
+    """A template that cannot be evaluated; the message says why, `hint` what may have been meant, `others` what
+    else is wrong with it.
+    """
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    def __init__(self, message: str, hint: str | None = None, others: Sequence[TemplateError] = ()) -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint, self.others = hint, tuple(others)
 
 
 @dataclass(frozen=True)
@@ -189,15 +191,22 @@ def _render(text: str, known: Mapping[str, object]) -> str:
 
 
 def _check(text: str, names: Names, uses: Uses) -> bool:
-    """Whether the template needs run-time names. Raises TemplateError for a name that nobody has."""
+    """Whether the template needs run-time names. Raises TemplateError for the names that nobody has."""
     undeclared, paths, bare = _analysed(text)
     known = {*RUN_TIME_NAMES, "params", "services", "tasks"}
-    for name in sorted(undeclared - known):
-        raise TemplateError(f"unknown template name {name!r}", names.near(name, known))
+    wrong = [
+        TemplateError(f"unknown template name {name!r}", names.near(name, known))
+        for name in sorted(undeclared - known)
+    ]
     for base, path in paths:
-        _check_attribute(base, path, names, uses)
+        try:
+            _check_attribute(base, path, names, uses)
+        except TemplateError as exc:
+            wrong.append(exc)
     if bare:
-        raise TemplateError(f"{bare!r} needs a name and an attribute, such as {bare}.NAME.path")
+        wrong.append(TemplateError(f"{bare!r} needs a name and an attribute, such as {bare}.NAME.path"))
+    if wrong:
+        raise TemplateError(str(wrong[0]), wrong[0].hint, wrong[1:])
     return bool(undeclared - names.at_compile_time)
 
 

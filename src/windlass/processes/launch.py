@@ -48,5 +48,5 @@ def launch(
             start_new_session=True,
             pass_fds=inherited,
         )
-    except OSError as exc:  # above all a command or environment that is too long
+    except (OSError, ValueError) as exc:  # above all a command or environment that is too long
         raise FatalError(f"cannot start {command[0]!r}: {reason_of(exc)}") from exc

@@ -9,7 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from windlass.spec.copy import Copy
-from windlass.spec.fields import Duration, Name, OneOrMany, Sha256
+from windlass.spec.fields import Duration, Header, Name, OneOrMany, Sha256, Variable
 from windlass.spec.model import Model, refuse
 
 __all__ = [
@@ -57,7 +57,7 @@ class Command(Model):
     command: OneOrMany[str] = Field(min_length=1)
     """The command and its arguments. Runs in the `build` folder, without a shell."""
 
-    env: dict[str, str] = Field(default_factory=dict)
+    env: dict[Variable, str] = Field(default_factory=dict)
     """Environment variables; no secrets."""
 
     connections: OneOrMany[Name] = []
@@ -99,7 +99,7 @@ class Download(Model):
     sha256: Sha256 | None = None
     """The SHA-256 of the whole file, in hexadecimal. Not checked where a template makes it empty."""
 
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: dict[Header, str] = Field(default_factory=dict)
     """Request headers; no secrets."""
 
     @model_validator(mode="after")

@@ -1,20 +1,17 @@
-"""From a parsed document to a model, or to every problem in it at its place in the file."""
+"""What is wrong with a document, in words, where its model says so in pydantic's."""
 
 from __future__ import annotations
 
 import types
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from windlass.errors import Problem, SpecError, did_you_mean, near_word
+from windlass.errors import Problem, did_you_mean, near_word, nearest
 from windlass.spec.model import Model
 from windlass.spec.yaml import Document, KeyPath
 
-__all__ = ["to_model"]
-
-M = TypeVar("M", bound=Model)
+__all__ = ["keys_at", "near_key", "path_of", "problem_of"]
 
 _KINDS_OF_VALUE = {
     "string_type": "text",
@@ -33,28 +30,19 @@ _LIMITS = {  # what pydantic calls it: how we say it, and where the limit is
 }
 
 
-def to_model(model: type[M], document: Document) -> M:
-    """Build the model. Raises SpecError with one Problem for each thing that is wrong."""
-    if not isinstance(document.value, dict):
-        raise SpecError([document.problem((), "expected a mapping at the top of the file")])
-    try:
-        return model.model_validate(document.value)
-    except ValidationError as exc:
-        problems = {_path(error): _problem(model, document, error) for error in reversed(exc.errors())}
-        raise SpecError(sorted(problems.values(), key=lambda p: (p.line, p.column))) from exc
-
-
-def _path(error: ErrorDetails) -> KeyPath:
+def path_of(error: ErrorDetails) -> KeyPath:
+    """Where the error is, in the document."""
     return tuple(part for part in error["loc"] if part not in ("[key]", "[text]", "[mapping]"))
 
 
-def _problem(model: type[Model], document: Document, error: ErrorDetails) -> Problem:
-    path, kind = _path(error), error["type"]
+def problem_of(model: type[Model], document: Document, error: ErrorDetails) -> Problem:
+    """What the error says, and what to do about it."""
+    path, kind = path_of(error), error["type"]
     name = _name(path, document)
     where = f" in {_dotted(path[:-1])}" if len(path) > 1 else ""
     if kind == "extra_forbidden":
         name = str(path[-1])
-        hint = did_you_mean(name, _keys_at(model, path[:-1]))
+        hint = did_you_mean(name, keys_at(model, path[:-1]))
         return document.problem(path, f"unknown key {name!r}{where}", hint=hint, at_key=True)
     if kind == "missing":
         message = f"{_dotted(path[:-1]) or 'the file'} needs the key {str(path[-1])!r}"
@@ -89,7 +77,12 @@ def _name(path: KeyPath, document: Document) -> str:
     return f"{path[-1]}{places}" if path else ""
 
 
-def _keys_at(model: type[Model], path: KeyPath) -> list[str]:
+def near_key(model: type[Model], path: KeyPath) -> str | None:
+    """The key that may have been meant by the last of the path."""
+    return nearest(str(path[-1]), keys_at(model, path[:-1]))
+
+
+def keys_at(model: type[Model], path: KeyPath) -> list[str]:
     """The keys that the model at the end of `path` knows, by walking the annotations."""
     annotation: Any = model
     for part in path:

@@ -87,7 +87,7 @@ def test_a_parameter_takes_the_type_of_its_default(
         pipeline(
             "  a: {trigger: {pipeline: q, params: {v: '{{ params.v }}'}}}\n", f"params: {{v: {default}}}\n"
         )
-        | {"pipelines/q.yaml": "pipeline: q\ntasks: {a: {run: {command: [date]}}}\n"}
+        | {"pipelines/q.yaml": "pipeline: q\nparams: {v: null}\ntasks: {a: {run: {command: [date]}}}\n"}
     )
     action = compiled(root, "p", v=given).task("a").action
     assert isinstance(action, model.Trigger)
@@ -100,7 +100,7 @@ def test_a_parameter_takes_the_type_of_its_default(
         ("5", "five", "expected a whole number, like its default 5, got 'five'"),
         ("5", "5.5", "expected a whole number"),
         ("5", True, "expected a whole number"),
-        ("true", "yes", "expected true or false, like its default True, got 'yes'"),
+        ("true", "yes", "expected true or false, like its default true, got 'yes'"),
         ("true", 1, "expected true or false"),
         ("1.5", "x", "expected a number"),
         ("1.5", ".nan", "expected a finite number"),
@@ -138,9 +138,59 @@ def test_pipelines_that_trigger_each_other_in_a_cycle_are_refused(project: Proje
         f"pipelines/{a}.yaml": f"pipeline: {a}\ntasks: {{t: {{trigger: {{pipeline: {b}}}}}}}\n"
         for a, b in ("ab", "bc", "ca")
     }
+    root = project(files)
     with pytest.raises(SpecError) as caught:
-        compile_project(load_project(project(files)))
-    assert "pipelines/b.yaml:2:33: triggers itself: b → c → a → b" in str(caught.value)
+        compile_project(load_project(root))
+    assert [str(p).splitlines()[0] for p in caught.value.problems] == [
+        "pipelines/a.yaml:2:33: triggers itself: a → b → c → a"  # and not once more for each of them
+    ]
+    with pytest.raises(SpecError, match=r"pipelines/b\.yaml:2:33: triggers itself: b → c → a → b"):
+        compiled(root, "b")
+
+
+def test_every_cycle_is_told(project: Project) -> None:
+    tasks = "".join(
+        f"  {a}: {{needs: {b}, run: {{command: [date]}}}}\n" for a, b in ("ab", "ba", "xx", "pq", "qp")
+    )
+    with pytest.raises(SpecError) as caught:
+        compiled(project(pipeline(tasks)), "p")
+    assert [problem.line for problem in caught.value.problems] == [3, 5, 6]
+
+
+CHILD = {
+    "pipelines/q.yaml": "pipeline: q\nparams: {n: 9, s: text, b: true, any: null}\ntasks: {a: {run: {command: [date]}}}\n"
+}
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ("{n: 5, s: x, b: false, any: 1}", None),
+        ("{n: '5', s: '{{ ds }}'}", None),
+        ("{n: '{{ ds }}'}", None),  # known only when it runs
+        ("{nope: 1}", "4:39: pipeline 'q' has no parameter 'nope'"),
+        (
+            "{n: abc}",
+            "4:42: pipeline 'q', parameter 'n': expected a whole number, like its default 9, got 'abc'",
+        ),
+        ("{n: 1.5}", "4:42: pipeline 'q', parameter 'n': expected a whole number"),
+        ("{s: 5}", "4:42: pipeline 'q', parameter 's': expected text, like its default 'text', got 5"),
+        ("{s: '{{ params.n }}'}", "4:42: pipeline 'q', parameter 's': expected text"),
+        ("{b: 1}", "4:42: pipeline 'q', parameter 'b': expected true or false"),
+    ],
+)
+def test_what_a_trigger_gives_is_checked_against_the_other_pipeline(
+    params: str, message: str | None, project: Project
+) -> None:
+    text = f"  a: {{trigger: {{pipeline: q, params: {params}}}}}\n"
+    root = project(pipeline(text, "params: {n: 3}\n") | CHILD)
+    if message is None:
+        compiled(root, "p")
+        return
+    with pytest.raises(SpecError) as caught:
+        compiled(root, "p")
+    [problem] = caught.value.problems
+    assert str(problem).startswith(f"pipelines/p.yaml:{message}")
 
 
 def test_a_cycle_through_a_template_is_found(project: Project) -> None:

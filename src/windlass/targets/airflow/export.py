@@ -40,7 +40,7 @@ def export(
     that is not absolute begins at the folder of the loader. Raises SpecError with every problem of the
     project, and then nothing is written.
     """
-    files = load_project(project, partly=True)
+    files = load_project(project)
     plans = _with_params_left_open(compile_project(files), files)
     folder_there = project_path or str(project.resolve())
     how = runtime_of(runtime, files.spec, plans.values(), command, folder_there)
