@@ -341,7 +341,7 @@ def test_a_defect_of_windlass_ends_its_task_and_not_the_run(world: Make) -> None
     w = world({"a": Does(refuses=defect), "api": Does(refuses=defect)})
     result = w.run(plan_of(task("a"), task("b"), service("api"), task("c", uses=("api",))))
     assert statuses(result) == {"a": "failed", "b": "success", "api": "failed", "c": "upstream_failed"}
-    assert [text.splitlines()[0] for text in errors(result).values()] == ["RuntimeError: a defect"] * 2
+    assert [str(text).splitlines()[0] for text in errors(result).values()] == ["RuntimeError: a defect"] * 2
 
 
 # --- what is around a run -------------------------------------------------------------------------
