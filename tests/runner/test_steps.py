@@ -137,3 +137,14 @@ def test_a_trigger_with_a_parameter_of_another_type_says_so(run: Run) -> None:
     assert result["code"] == 1
     [error] = [task["error"] for task in result["tasks"].values() if task["kind"] == "trigger"]
     assert "parameter 'times': expected a whole number" in error
+
+
+def test_what_installs_packages_has_none_of_our_secrets(run: Run) -> None:
+    package = '{"name": "n", "version": "1.0.0", "scripts": {"postinstall": "echo found $(env | grep -c can[a]ry); exit 1"}}'
+    result = run(
+        "tasks: {a: {run: {build: steps/n, command: [node, main.js]}}}\n",
+        files={"steps/n/package.json": package, "steps/n/main.js": ""},
+        env={"WINDLASS_CONN_PROD": "postgresql://u:canary-of-ours@10.0.0.1/db", "MY_TOKEN": "canary-of-ours"},
+    )
+    assert "cannot set up the environment of n" in result["tasks"]["a"]["error"]
+    assert "found 0" in result["stderr"]

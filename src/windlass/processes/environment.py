@@ -8,23 +8,44 @@ import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["inherited", "own_command", "with_own_programs"]
+__all__ = ["inherited", "installing", "own_command", "with_own_programs"]
 
 _NAMES = {
     *("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "SYSTEMROOT", "TERM", "TMPDIR", "TZ", "USER"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
 }
-_PREFIXES = ("PIP_", "UV_")
-_SUFFIXES = ("_CA_CERTS", "_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "_CERT")
+_SUFFIXES = ("_CA_CERTS", "_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_INSTALLERS = ("PIP_", "UV_", "NPM_CONFIG_", "npm_config_")
+_SECRETS = ("TOKEN", "PASSWORD", "USERNAME", "SECRET", "AUTH", "KEY")
+_CREDENTIALS = {
+    "NETRC",
+    "NODE_AUTH_TOKEN",
+    "NPM_TOKEN",
+    "SSH_AUTH_SOCK",
+}  # how an installer gets at private packages
+_PUBLISHING = ("UV_PUBLISH_", "TWINE_")
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:
-    """The part of our environment that a step gets: none of our secrets, but what makes a network work."""
-    return {
-        name: value
-        for name, value in environ.items()
-        if name in _NAMES or name.startswith(_PREFIXES) or name.endswith(_SUFFIXES)
-    }
+    """The part of our environment that what we start gets: what makes a network work, and where an installer
+    finds packages. Neither our secrets nor a connection: a command that needs one is given it by name.
+    """
+    return {name: value for name, value in environ.items() if _is_harmless(name)}
+
+
+def installing(environ: Mapping[str, str]) -> dict[str, str]:
+    """What an installer gets: the same, and how it gets at private packages."""
+    return {name: value for name, value in environ.items() if _is_harmless(name) or _is_of_installers(name)}
+
+
+def _is_harmless(name: str) -> bool:
+    if name.startswith(_INSTALLERS):
+        return not name.upper().endswith(_SECRETS)
+    return name in _NAMES or name.endswith(_SUFFIXES)
+
+
+def _is_of_installers(name: str) -> bool:
+    return name in _CREDENTIALS or (name.startswith(_INSTALLERS) and not name.startswith(_PUBLISHING))
 
 
 def with_own_programs(environment: dict[str, str]) -> dict[str, str]:

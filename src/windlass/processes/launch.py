@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from windlass.errors import FatalError, reason_of
+from windlass.processes.environment import inherited
 
 __all__ = ["LOCK", "launch"]
 
@@ -28,11 +30,12 @@ def launch(
     environment: Mapping[str, str] | None = None,
     output: int | IO[bytes] | None = None,
     user: tuple[int, int] | None = None,
-    inherited: tuple[int, ...] = (),
+    kept_open: tuple[int, ...] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a command under the launcher; launcher.py says what the locks `wanted` and `alive` are for.
 
-    `user` is a uid and gid to run the command as; the launcher keeps the files `inherited` open.
+    Without an `environment` it gets what any program needs of ours. `user` is a uid and gid to run the command
+    as; the launcher keeps the files `kept_open` open.
     """
     sharing = "exclusive" if shared_by_users else "shared"
     as_user = "-" if user is None else f"{user[0]}:{user[1]}"
@@ -41,12 +44,12 @@ def launch(
         return subprocess.Popen(
             [sys.executable, "-I", "-S", str(_LAUNCHER), *options, *command],
             cwd=folder,
-            env=dict(environment) if environment is not None else None,
+            env=dict(environment) if environment is not None else inherited(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            pass_fds=inherited,
+            pass_fds=kept_open,
         )
     except (OSError, ValueError) as exc:  # above all a command or environment that is too long
         raise FatalError(f"cannot start {command[0]!r}: {reason_of(exc)}") from exc

@@ -55,7 +55,7 @@ def _left_alone(command: Sequence[str], lock: Path) -> Execution:
     wanted = lock.with_name(f"detached-{secrets.token_hex(4)}.lock")
     with locked(wanted) as held, wanted.with_suffix(".log").open("wb") as output:
         # the launcher inherits the lock: it is wanted as long as it lives
-        launch(command, wanted, environment=os.environ, output=output, inherited=(held.fileno(),))
+        launch(command, wanted, environment=os.environ, output=output, kept_open=(held.fileno(),))
     return _LeftAlone()
 
 

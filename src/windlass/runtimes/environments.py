@@ -21,6 +21,7 @@ from windlass import logs
 from windlass.errors import FatalError, MissingExtraError
 from windlass.locks import locked
 from windlass.processes import last_words
+from windlass.processes.environment import installing
 
 __all__ = ["StepEnvironment", "environment_for"]
 
@@ -151,7 +152,7 @@ def _call(command: Sequence[str], folder: Path, variables: dict[str, str] | None
     result = subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, **(variables or {})},
+        env={**installing(os.environ), **(variables or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
