@@ -192,8 +192,10 @@ def commands_page() -> str:
         assert command is not None
         lines += [f"## windlass {name}\n", "```text", _help(command, f"windlass {name}"), "```\n"]
         if isinstance(command, click.Group):
-            for sub in command.commands.values():
-                title = f"windlass {name} {sub.name}"
+            for sub_name in command.commands or command.list_commands(context):
+                sub = command.get_command(context, sub_name)
+                assert sub is not None
+                title = f"windlass {name} {sub_name}"
                 lines += [f"### {title}\n", "```text", _help(sub, title), "```\n"]
     return "\n".join(lines).rstrip() + "\n"
 

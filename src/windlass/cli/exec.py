@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from dataclasses import asdict
@@ -14,7 +13,7 @@ import click
 from windlass import logs
 from windlass.cli.main import App, say
 from windlass.cli.options import check_memory, complete_pipeline, complete_task, memory_option, parse_params
-from windlass.cli.run import compile_one
+from windlass.cli.planned import plan_to_execute
 from windlass.errors import DefectError, ExitCode, RetryableError, UsageError, as_error
 from windlass.plan.model import Plan, Service
 from windlass.stopping import StoppedError, in_place_of
@@ -79,7 +78,7 @@ def exec_command(
             check_memory(memory)
             if sum((start, stop, parts, part is not None)) > 1:
                 raise UsageError("--start, --stop, --parts and --part exclude each other")
-            plan = _plan(project, pipeline, plan_file, parse_params(params))
+            plan = plan_to_execute(project, pipeline, task, plan_file, parse_params(params))
             if start or stop:
                 context = context_of(plan, task, project, os.environ, logical_date)
                 result = _service(plan, task, context, start=start)
@@ -120,31 +119,6 @@ def _note_quarantine(
     from windlass.tasks.executing import context_of
 
     note_run(project, plan, context_of(plan, task, project, os.environ, logical_date), succeeded=succeeded)
-
-
-def _plan(project: Path, pipeline: str, file: Path | None, params: dict[str, object]) -> Plan:
-    """The plan, compiled again from the project where the run has other parameters than it."""
-    given = {**_params_of_run(), **params}
-    if file is None:
-        return compile_one(project, pipeline, given)
-    from windlass.plan.bundle import plan_of_bundle
-
-    plan = plan_of_bundle(file.read_bytes(), pipeline)
-    known = {name: (type(value), value) for name, value in plan.params.items()}
-    if all(known.get(name) == (type(value), value) for name, value in given.items()):
-        return plan
-    return compile_one(project, pipeline, given)
-
-
-def _params_of_run() -> dict[str, object]:
-    text = os.environ.get("WINDLASS_PARAMS") or "{}"
-    try:
-        params = json.loads(text)
-    except ValueError:
-        params = None
-    if not isinstance(params, dict):
-        raise UsageError("WINDLASS_PARAMS: expected a JSON object")
-    return params
 
 
 def _service(plan: Plan, name: str, context: Context, *, start: bool) -> TaskResult:

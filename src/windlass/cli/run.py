@@ -21,11 +21,11 @@ from windlass.cli.options import (
     memory_option,
     parse_params,
 )
+from windlass.cli.planned import compile_one
 from windlass.errors import ExitCode, RetryableError, UsageError, WindlassError
-from windlass.plan.model import Plan
 from windlass.status import Status
 
-__all__ = ["compile_one", "run_command"]
+__all__ = ["run_command"]
 
 
 def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
@@ -173,24 +173,6 @@ def _report(project: Path, run_id: str) -> Path | None:
     except WindlassError as exc:
         logs.warning("no_report", error=str(exc))
         return None
-
-
-def compile_one(project: Path, pipeline: str | None, params: dict[str, object]) -> Plan:
-    """Compile one pipeline of a project, with its parameters. Raises SpecError or UsageError."""
-    from windlass.plan.compiler import Environment, compile
-    from windlass.spec import load_project
-
-    files = load_project(project, only=pipeline)
-    if pipeline is None:
-        files.checked()
-        if len(files.pipelines) != 1:
-            names = ", ".join(files.pipelines) or "none"
-            raise UsageError("which pipeline?", hint=f"the project has: {names}")
-        pipeline = next(iter(files.pipelines))
-    file = files.pipeline(pipeline)
-    if any(task.trigger for task in file.spec.tasks.values()) or not isinstance(file.spec.schedule, str):
-        files = load_project(project)  # a trigger or asset is checked against the other pipelines
-    return compile(file, params, Environment.of(files))
 
 
 def _print_as_task(result: Any) -> None:

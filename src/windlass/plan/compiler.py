@@ -95,7 +95,7 @@ def _with_assets(files: ProjectFiles, environment: Environment) -> Environment:
     assets, doubtful = set[str](), set[str]()
     for file in files.pipelines.values():
         compiler = _Compiler(file, file.spec.params, environment)
-        tasks = with_facts(compiler.ordered(), compiler.named)
+        tasks = with_facts(compiler.ordered(), compiler.named, compiler.params)
         assets.update(outlet for task in tasks for outlet in task.outlets)
         if file.problems or compiler.problems:
             doubtful.update(_texts(file.whole or file.document.value))
@@ -129,10 +129,12 @@ def compile(
     Raises SpecError with every problem of the file, and of the project file, UsageError for a parameter that it
     does not have.
     """
+    spec = file.spec
+    known = {name: value for name, value in params.items() if not file.lacks("params", name)}
     try:
-        values = with_overrides(file, params)
+        values = with_overrides(spec.pipeline, spec.params, known)
     except UsageError:
-        values = file.spec.params
+        values = spec.params
         _Compiler(file, values, environment).plan()  # what is wrong with the file comes first
         raise
     return _Compiler(file, values, environment, params_at_run).plan()
@@ -196,10 +198,11 @@ class _Compiler:
             catchup=spec.catchup,
             concurrency=spec.concurrency,
             params=self.params,
+            params_open=self.params_at_run,
             on_failure=tuple(on_failure),
             connections=dict(sorted(self.connections.items())),
             pools=dict(sorted(self.pools.items())),
-            tasks=with_facts(ordered, self.named),
+            tasks=with_facts(ordered, self.named, self.params),
         )
 
     # --- one task ---

@@ -15,18 +15,19 @@ from windlass.plan.templates import pattern, tasks_in
 __all__ = ["with_facts"]
 
 
-def with_facts(tasks: Iterable[Task], named: Mapping[str, Collection[str]]) -> tuple[Task, ...]:
+def with_facts(
+    tasks: Iterable[Task], named: Mapping[str, Collection[str]], params: Mapping[str, object]
+) -> tuple[Task, ...]:
     """The tasks with all of their assets, and with the paths of the tasks that their templates have `named`.
 
     The assets are those that were written down, and those that the actions name. Each task comes after all
     that it needs, so what its templates may name is known.
     """
-    outputs = _Outputs()
+    outputs = _Outputs(params)
     found: list[Task] = []
     for task in tasks:
-        known = {"tasks": outputs.patterns}
-        inlets = [pattern(name, known) for name in (*task.action.reads(), *task.inlets)]
-        outlets = [pattern(name, known) for name in (*task.action.writes(), *task.outlets)]
+        inlets = [pattern(name, outputs.known) for name in (*task.action.reads(), *task.inlets)]
+        outlets = [pattern(name, outputs.known) for name in (*task.action.writes(), *task.outlets)]
         facts = {"inlets": tuple(dict.fromkeys(inlets)), "outlets": tuple(dict.fromkeys(outlets))}
         found.append(replace(task, **facts, paths=outputs.paths(named[task.name])))
         outputs.add(task)
@@ -36,13 +37,16 @@ def with_facts(tasks: Iterable[Task], named: Mapping[str, Collection[str]]) -> t
 class _Outputs:
     """The files that tasks write, each added after those that its path is made of."""
 
-    def __init__(self) -> None:
-        self.patterns: dict[str, dict[str, str]] = {}
+    def __init__(self, params: Mapping[str, object]) -> None:
+        self._patterns: dict[str, dict[str, str]] = {}
+        self.known = {"tasks": self._patterns, "params": params}
+        """What the names of assets may be made of; the parameters are those that a run has by default."""
+
         self._paths: dict[str, dict[str, str]] = {}
 
     def add(self, task: Task) -> None:
         if task.output is not None:
-            self.patterns[task.name] = {"path": pattern(task.output, {"tasks": self.patterns})}
+            self._patterns[task.name] = {"path": pattern(task.output, self.known)}
             self._paths[task.name] = {**self.paths(tasks_in(task.output)), task.name: task.output}
 
     def paths(self, tasks: Iterable[str]) -> dict[str, str]:

@@ -361,7 +361,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     """A compiled pipeline. `tasks` are in an order in which each comes after all that it needs.
 
     `assets` are what a pipeline waits for whose schedule is data; its `schedule` is then `none`. `pools`
-    has the slots of the pools that its tasks name.
+    has the slots of the pools that its tasks name. With `params_open` the templates still name the
+    parameters, so that a run may have others than `params`.
     """
 
     version: int = PLAN_VERSION
@@ -376,6 +377,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     catchup: bool = False
     concurrency: Literal["forbid", "allow"] = "forbid"
     params: dict[str, Param] = {}
+    params_open: bool = False
     on_failure: tuple[str, ...] = ()
     connections: dict[str, Connection] = {}
     pools: dict[str, int] = {}

@@ -31,3 +31,5 @@ class Unit(Struct, frozen=True, kw_only=True):
 
     health: str | None = None
     ready_timeout: float = 60.0
+    digest: str | None = None
+    """Of the plan of its task, where an export found that too long to travel whole (`plan/travel.py`)."""

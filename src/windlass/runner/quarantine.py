@@ -26,12 +26,13 @@ from windlass.engine import Identity, Job, Workspace
 from windlass.engine.copying import copy
 from windlass.engine.quarantine import read_quarantine
 from windlass.errors import UsageError, did_you_mean
+from windlass.locks import locked
 from windlass.plan.codec import from_json, to_json
 from windlass.plan.model import Copy, Mode, Plan, Source, Task
 from windlass.plan.templates import variables
 from windlass.runner.connections import FoundConnections
 from windlass.runner.history import History, Run, now
-from windlass.state_folder import StateFolder
+from windlass.state_folder import RunFolder, StateFolder
 from windlass.status import Status
 from windlass.tasks.context import Context, render_strings
 
@@ -86,9 +87,9 @@ def note_run(project: Path, plan: Plan, context: Context, *, succeeded: bool) ->
     """Note a run that another scheduler has begun, with what a replay of its rows has to know of it."""
     state = StateFolder.of(project)
     history = History(state)
+    _note_plan(state.run(context.run_id), plan)
     if history.knows(context.run_id):
         return
-    state.run(context.run_id).plan.write_text(to_json(plan), encoding="utf-8")
     start, end = context.moment.interval
     run = Run(
         context.run_id,
@@ -105,6 +106,21 @@ def note_run(project: Path, plan: Plan, context: Context, *, succeeded: bool) ->
         version=__version__,
     )
     history.save(run)
+
+
+def _note_plan(run: RunFolder, plan: Plan) -> None:
+    """Note the plan of a run. One that travelled with a task has that alone, and joins those of other tasks."""
+    with locked(run.path / "plan.lock"):
+        if run.plan.exists():
+            noted = from_json(run.plan.read_bytes())
+            known = {task.name for task in noted.tasks}
+            new = tuple(task for task in plan.tasks if task.name not in known)
+            if not new:
+                return
+            plan = replace(
+                noted, tasks=noted.tasks + new, connections={**noted.connections, **plan.connections}
+            )
+        _put(run.plan, to_json(plan))
 
 
 def replay(project: Path, run: Run, task: str, mended: Path | None = None) -> Replay:
@@ -236,8 +252,11 @@ def _variables(run: Run, task: Task) -> dict[str, object]:
 
 
 def _write(file: Path, rows: list[dict[str, Any]]) -> None:
+    _put(file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def _put(file: Path, text: str) -> None:
     temporary = file.with_name(f".{file.name}.tmp")
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     with temporary.open("w", encoding="utf-8") as out:
         out.write(text)
         out.flush()

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from windlass.plan.model import Plan, Task, Trigger
 from windlass.plan.schedule import Moment
 from windlass.plan.templates import variables
+from windlass.plan.travel import VARIABLE, pack
 from windlass.plan.unit import Unit
 from windlass.runner.history import Run
 from windlass.runner.network import Endpoint
@@ -56,6 +57,7 @@ class Starter:
             return self.world.pipelines.start(trigger, self.run, self.folder.lock)
         unit, environment = self.unit(task), self._environment(task, number)
         if unit.own:
+            environment[VARIABLE] = pack(self.plan, task.name)
             unit = replace(unit, command=(*unit.command, *self.options, *options))
         if load is not None:
             environment["WINDLASS_LOAD_ID"] = load

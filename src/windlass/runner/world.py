@@ -73,7 +73,13 @@ def here(
 
     def runtime_of(run: RunFolder) -> Runtime:
         return factory(
-            Site(project=project, workspace=folder, environments=state.environments, wanted=run.lock)
+            Site(
+                project=project,
+                workspace=folder,
+                environments=state.environments,
+                plan=run.plan,
+                wanted=run.lock,
+            )
         )
 
     return World(

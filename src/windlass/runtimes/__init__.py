@@ -24,6 +24,9 @@ class Site:
     environments: Path
     """Where the environments of Python and Node.js steps are made."""
 
+    plan: Path | None = None
+    """The whole plan of the run, for a task whose plan is too long for its environment."""
+
     wanted: Path
     """A lock that is held as long as somebody wants what was started: no unit outlives it."""
 

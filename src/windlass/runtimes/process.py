@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from windlass.errors import FatalError
+from windlass.plan.travel import VARIABLE, is_digest
 from windlass.plan.unit import Unit
 from windlass.processes import Process
 from windlass.processes.environment import inherited, own_command, with_own_programs
@@ -66,6 +67,8 @@ class ProcessRuntime:
         given = {**environment, "WINDLASS_WORKSPACE": str(self._site.workspace), **unit.env}
         if unit.own:
             command = (*own_command(self._site.project), *unit.command[1:])
+            if is_digest(given.get(VARIABLE, "")) and self._site.plan is not None:
+                command = (*command, "--plan", str(self._site.plan))
             return self._launched(command, {**os.environ, **given}, None)
         folder, command, variables = self._folder(unit), unit.command, dict[str, str]()
         own = self._environments.get((folder, command[0]))

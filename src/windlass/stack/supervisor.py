@@ -256,7 +256,7 @@ class Supervisor:
         found = {name: address for name, address in self._found.items() if address}
         connections = [for_airflow(n, address, declared[n].description) for n, address in found.items()]
         self._airflow.api.put_connections(connections)
-        self._airflow.api.put_pools(published.pools)
+        self._airflow.api.put_pools(published.needs.pools)
 
     # --- stopping ---
 

@@ -9,11 +9,11 @@ from types import FrameType
 
 import pytest
 
+from tests.targets.exported import export_to_airflow
 from windlass.errors import SpecError
 from windlass.plan import compiler
 from windlass.plan.compiler import compile_project
 from windlass.spec import ProjectFiles, load_project
-from windlass.targets.airflow.export import export
 
 Project = Callable[..., Path]
 
@@ -92,9 +92,9 @@ def test_compiling_takes_steps_in_proportion_to_the_tasks(
 def test_exporting_takes_steps_in_proportion_to_the_tasks(project: Project, tmp_path: Path) -> None:
     few = files_of(project, "chain", _FEW).root
     many = files_of(project, "chain", _FEW * _FACTOR).root
-    export(few, tmp_path)  # what only the first one takes: imports
-    steps = calls_of(lambda: export(few, tmp_path))
-    assert calls_of(lambda: export(many, tmp_path)) < steps * _FACTOR * _TOLERANCE
+    export_to_airflow(few, tmp_path)  # what only the first one takes: imports
+    steps = calls_of(lambda: export_to_airflow(few, tmp_path))
+    assert calls_of(lambda: export_to_airflow(many, tmp_path)) < steps * _FACTOR * _TOLERANCE
 
 
 def test_a_long_cycle_is_told_in_a_line_that_can_be_read(project: Project) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowException
 
-from .bundle import Json
+from .bundle import Json, packed
 from .run import filled, run_environment
 
 __all__ = ["container_of", "image_of", "name_of", "port_of", "service_address", "service_name", "wait_until"]
@@ -32,6 +32,7 @@ def container_of(operator: Any, context: Mapping[str, Any]) -> tuple[list[str], 
     job, unit = operator.job, operator.job["unit"]
     environment = {**run_environment(job, context), "WINDLASS_WORKSPACE": job["runtime"]["workspace"]}
     if unit["own"]:
+        environment["WINDLASS_PLAN"] = packed(*job["plan"])
         return [*unit["command"], *operator.options], environment
     said = {key: unit[key] for key in ("command", "env")}
     said = filled(said, job, context, operator.get_template_env())

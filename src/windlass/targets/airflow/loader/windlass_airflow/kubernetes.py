@@ -41,8 +41,9 @@ class WindlassPodOperator(KubernetesPodOperator):
         return finished(self, listener, 0, context)
 
     def prepare(self, context: Any) -> None:
-        self.arguments, environment = container_of(self, context)
-        self.env_vars = [k8s.V1EnvVar(name, value) for name, value in environment.items()]
+        command, environment = container_of(self, context)
+        self.arguments = [literal(argument) for argument in command]
+        self.env_vars = [k8s.V1EnvVar(name, literal(value)) for name, value in environment.items()]
         secret = self.job["runtime"]["connections_secret"]
         for own in map(variable, self.job["connections"]):
             key = k8s.V1SecretKeySelector(name=secret, key=own)
@@ -87,6 +88,11 @@ class WindlassPodStopOperator(WindlassPodOperator):
     def execute(self, context: Any) -> None:
         self.prepare(context)
         delete(self, service_pod(self, context))
+
+
+def literal(text: str) -> str:
+    """What Kubernetes makes the text of: it fills in `$(NAME)`, and takes `$$` for a `$`."""
+    return text.replace("$", "$$")
 
 
 def service_pod(operator: Any, context: Any) -> Any:

@@ -24,7 +24,7 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowFailException
 
 from .alerts import Alarm
-from .bundle import Json, read_bundle
+from .bundle import Json, head_of, read_bundle
 from .parts import Whole
 from .retries import waits
 from .runtimes import maker_of
@@ -130,6 +130,7 @@ class Builder:
         self._stops: dict[str, Any] = {}
         self._first: dict[str, Any] = {}
         self._groups: dict[str, TaskGroup] = {}
+        self._head = head_of(plan)
         self._make = maker_of(bundle["runtime"]["kind"])
 
     def build(self) -> None:
@@ -229,6 +230,7 @@ class Builder:
             "params": self._plan["params"],
             "paths": task["paths"],
             "unit": task["unit"],
+            "plan": (self._head, task),
             "runtime": self._bundle["runtime"],
             "file": str(self._file),
         }

@@ -11,13 +11,11 @@ from windlass.plan.unit import WORKSPACE
 from windlass.spec.project import Project
 from windlass.spec.runtimes import DockerRuntime, KubernetesRuntime, Volume
 
-__all__ = ["RUNTIMES", "runtime_of"]
-
-RUNTIMES = ("process", "docker", "kubernetes")
+__all__ = ["runtime_of"]
 
 
 def runtime_of(
-    kind: str, project: Project, plans: Iterable[Plan], command: Sequence[str], folder: str
+    kind: str, project: Project, plans: Iterable[Plan], *, command: Sequence[str], folder: str
 ) -> dict[str, Any]:
     """The `runtime` of a bundle. `folder` is where a worker has the project; containers have it in their image."""
     runtime: dict[str, Any] = {"kind": kind}
