@@ -91,7 +91,7 @@ def test_the_loader_hands_on_the_same(plan: Plan) -> None:
     [
         ("nonsense!", "WINDLASS_PLAN does not hold a plan"),
         (base64.b64encode(b"nonsense").decode(), "WINDLASS_PLAN does not hold a plan"),
-        (base64.b64encode(zlib.compress(b"[]")).decode(), "WINDLASS_PLAN: this is no plan"),
+        (base64.b64encode(zlib.compress(b"[]")).decode(), "WINDLASS_PLAN: this is not a plan"),
         (
             base64.b64encode(zlib.compress(b'{"version": 99}')).decode(),
             "WINDLASS_PLAN: the plan has version 99",
