@@ -18,7 +18,7 @@ from windlass import logs
 from windlass.alerts import Alert
 from windlass.errors import ExitCode, RetryableError, WindlassError, as_error
 from windlass.plan.codec import to_json
-from windlass.plan.model import Plan, Service, Task
+from windlass.plan.model import Plan, Task
 from windlass.runner.attempt import TaskWorker
 from windlass.runner.beginning import Beginning, begin_again, begin_anew
 from windlass.runner.clock import timestamp
@@ -125,20 +125,21 @@ class Runner:
     def _loop(self) -> None:
         while self._stopped_by is None:
             self._check_services()
-            for task in self._schedule.ready():
-                if isinstance(task.action, Service):
-                    self._start_service(task)
-                elif len(self._workers) < self.options.parallel and self._has_slot(task):
-                    self._start_task(task)
+            while service := self._schedule.next_service():
+                self._start_service(service)
+            while len(self._workers) < self.options.parallel and (
+                task := self._schedule.next_task(self._has_slot)
+            ):
+                self._start_task(task)
             if self._schedule.over:
                 return
             self._world.loop.next()()
 
-    def _has_slot(self, task: Task) -> bool:
-        if task.pool is None:
+    def _has_slot(self, pool: str | None) -> bool:
+        if pool is None:
             return True
-        taken = sum(worker.task.pool == task.pool for worker in self._workers.values())
-        return taken < self.plan.pools[task.pool]
+        taken = sum(worker.task.pool == pool for worker in self._workers.values())
+        return taken < self.plan.pools[pool]
 
     def _start_task(self, task: Task) -> None:
         self._schedule.set(task.name, Status.RUNNING)
@@ -245,8 +246,6 @@ class Runner:
     def _finish(self) -> Result:
         for name, record in self._tasks.items():
             state = self._schedule.states[name]
-            if self._stopped_by is not None and state == Status.PENDING:
-                state = Status.CANCELLED
             if record.status != state:
                 record.status = state
                 self._save(record)
@@ -268,6 +267,8 @@ class Runner:
 
     def _stop_everything(self) -> None:
         """Stop what still runs, and wait for it."""
+        if self._stopped_by is not None:
+            self._schedule.cancel()
         for worker in list(self._workers.values()):
             worker.stop()
         for name in self._starting:

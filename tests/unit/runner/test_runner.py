@@ -279,7 +279,7 @@ def test_a_service_that_dies_fails_the_run_and_what_would_use_it(world: Make) ->
 def test_a_service_whose_port_is_taken_or_that_cannot_be_started_fails(world: Make) -> None:
     w = world({"gone": Does(refuses=FatalError("there is no folder"))})
     w.network.taken = frozenset({"api"})
-    tasks = (service("api", port=80), service("gone"), task("use", uses=("api", "gone")))
+    tasks = (service("api", port=80), service("gone"), task("a", uses=("api",)), task("b", uses=("gone",)))
     assert errors(w.run(plan_of(*tasks))) == {"api": "port 80 is taken", "gone": "there is no folder"}
 
 
