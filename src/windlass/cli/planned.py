@@ -19,7 +19,7 @@ def compile_one(
     project: Path, pipeline: str | None, params: Mapping[str, object], *, params_at_run: bool = False
 ) -> Plan:
     """Compile one pipeline of a project, with its parameters. Raises SpecError or UsageError."""
-    from windlass.plan.compiler import Environment, compile
+    from windlass.plan.compiler import Scope, compile
     from windlass.spec import load_project
 
     files = load_project(project, only=pipeline)
@@ -32,7 +32,7 @@ def compile_one(
     file = files.pipeline(pipeline)
     if any(task.trigger for task in file.spec.tasks.values()) or not isinstance(file.spec.schedule, str):
         files = load_project(project)  # a trigger or asset is checked against the other pipelines
-    return compile(file, params, Environment.of(files), params_at_run=params_at_run)
+    return compile(file, params, Scope.of(files), params_at_run=params_at_run)
 
 
 def plan_to_execute(

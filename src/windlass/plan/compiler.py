@@ -23,7 +23,7 @@ from windlass.spec.pipeline import Task as SpecTask
 from windlass.spec.project import Project
 from windlass.spec.yaml import KeyPath
 
-__all__ = ["Environment", "compile", "compile_project"]
+__all__ = ["Scope", "compile", "compile_project"]
 
 M = TypeVar("M", bound=Model)
 
@@ -35,7 +35,7 @@ _Places: TypeAlias = dict[str, KeyPath]
 
 
 @dataclass(frozen=True)
-class Environment:
+class Scope:
     """What a pipeline finds around it in its project. `triggers` maps a pipeline to those it triggers."""
 
     project: Project
@@ -62,7 +62,7 @@ class Environment:
     """Whether all pipelines are compiled, so that what concerns several of them is told once."""
 
     @classmethod
-    def of(cls, files: ProjectFiles) -> Environment:
+    def of(cls, files: ProjectFiles) -> Scope:
         triggers = {name: _triggered(file) for name, file in files.pipelines.items()}
         found = cls(
             files.spec,
@@ -78,12 +78,12 @@ class Environment:
 
 def compile_project(files: ProjectFiles) -> dict[str, model.Plan]:
     """Compile every pipeline with its default parameters. Raises SpecError with the problems of all."""
-    environment = replace(Environment.of(files), all_at_once=True)
+    scope = replace(Scope.of(files), all_at_once=True)
     problems = dict.fromkeys(files.problems)
     plans: dict[str, model.Plan] = {}
     for name, file in files.pipelines.items():
         try:
-            plans[name] = compile(file, {}, environment)
+            plans[name] = compile(file, {}, scope)
         except SpecError as exc:
             problems.update(dict.fromkeys(exc.problems))
     if problems:
@@ -91,15 +91,15 @@ def compile_project(files: ProjectFiles) -> dict[str, model.Plan]:
     return plans
 
 
-def _with_assets(files: ProjectFiles, environment: Environment) -> Environment:
+def _with_assets(files: ProjectFiles, scope: Scope) -> Scope:
     assets, doubtful = set[str](), set[str]()
     for file in files.pipelines.values():
-        compiler = _Compiler(file, file.spec.params, environment)
+        compiler = _Compiler(file, file.spec.params, scope)
         tasks = with_facts(compiler.ordered(), compiler.named, compiler.params)
         assets.update(outlet for task in tasks for outlet in task.outlets)
         if file.problems or compiler.problems:
             doubtful.update(_texts(file.whole or file.document.value))
-    return replace(environment, assets=frozenset(assets), doubtful=frozenset(doubtful))
+    return replace(scope, assets=frozenset(assets), doubtful=frozenset(doubtful))
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -118,7 +118,7 @@ def _texts(value: object) -> Iterator[str]:
 def compile(
     file: PipelineFile,
     params: Mapping[str, object],
-    environment: Environment,
+    scope: Scope,
     *,
     params_at_run: bool = False,
 ) -> model.Plan:
@@ -135,9 +135,9 @@ def compile(
         values = with_overrides(spec.pipeline, spec.params, known)
     except UsageError:
         values = spec.params
-        _Compiler(file, values, environment).plan()  # what is wrong with the file comes first
+        _Compiler(file, values, scope).plan()  # what is wrong with the file comes first
         raise
-    return _Compiler(file, values, environment, params_at_run).plan()
+    return _Compiler(file, values, scope, params_at_run).plan()
 
 
 def _is_unsure(file: PipelineFile) -> bool:
@@ -153,7 +153,7 @@ def _triggered(file: PipelineFile) -> frozenset[str]:
 class _Compiler:
     file: PipelineFile
     params: dict[str, model.Param]
-    environment: Environment
+    scope: Scope
     params_at_run: bool = False
     problems: dict[Problem, None] = field(default_factory=dict)
     """An ordered set: a default is looked at for each task, and its problem told once."""
@@ -183,11 +183,11 @@ class _Compiler:
         schedule, assets = self._when()
         on_failure = [self._connection(n, ("on_failure", i)) for i, n in enumerate(spec.on_failure)]
         ordered = self.ordered()
-        problems = (*self.environment.problems, *self.problems)
+        problems = (*self.scope.problems, *self.problems)
         if problems or self.file.problems:
             raise self.file.refused(problems)
         return model.Plan(
-            project=self.environment.project.project,
+            project=self.scope.project.project,
             pipeline=spec.pipeline,
             description=spec.description,
             tags=tuple(spec.tags),
@@ -249,8 +249,8 @@ class _Compiler:
             return None
         pool = task.pool or self.file.spec.defaults.pool
         path: KeyPath = ("tasks", name, "pool") if task.pool else ("defaults", "pool")
-        pools = self.environment.project.pools
-        if pool is not None and self.environment.lacks("pools", pool):
+        pools = self.scope.project.pools
+        if pool is not None and self.scope.lacks("pools", pool):
             return pool
         if pool is not None and pool not in pools:
             hint = self._near(pool, pools) or "declare it under `pools` in windlass.yaml"
@@ -360,8 +360,8 @@ class _Compiler:
                 self._problem(places[name], f"the path of {name!r} is made of itself")
 
     def _connection(self, name: str, path: KeyPath) -> str:
-        declared = self.environment.project.connections
-        if self.environment.lacks("connections", name):
+        declared = self.scope.project.connections
+        if self.scope.lacks("connections", name):
             return name
         if name not in declared:
             hint = self._near(name, declared) or "declare it under `connections` in windlass.yaml"
@@ -383,19 +383,19 @@ class _Compiler:
     def _check_trigger(self, action: model.Action, path: KeyPath) -> None:
         if not isinstance(action, model.Trigger):
             return
-        triggers = self.environment.triggers
+        triggers = self.scope.triggers
         if action.pipeline not in triggers:
-            if not self.environment.is_whole:
+            if not self.scope.is_whole:
                 return
             hint = self._near(action.pipeline, triggers)
             self._problem((*path, "pipeline"), f"unknown pipeline {action.pipeline!r}", hint)
             return
         here = self.file.spec.pipeline
         chain = _chain(triggers, action.pipeline, here)
-        if chain and (here == min(chain) or not self.environment.all_at_once):
+        if chain and (here == min(chain) or not self.scope.all_at_once):
             self._problem((*path, "pipeline"), f"triggers itself: {' → '.join((here, *chain))}")
-        if action.pipeline in self.environment.params:
-            self._check_given(action, self.environment.params[action.pipeline], (*path, "params"))
+        if action.pipeline in self.scope.params:
+            self._check_given(action, self.scope.params[action.pipeline], (*path, "params"))
 
     def _check_given(
         self, trigger: model.Trigger, declared: Mapping[str, model.Param], path: KeyPath
@@ -444,9 +444,9 @@ class _Compiler:
         if self.file.spec.catchup and self.file.spec.start is None and not self.file.lacks("start"):
             message = "`catchup` makes up for what was missed since `start`, which is not there"
             self._problem(("catchup",), message, "say with `start` since when")
-        known = self.environment.assets
+        known = self.scope.assets
         for i, name in enumerate(assets):
-            doubtful = {name, name.partition(".")[2]} & self.environment.doubtful
+            doubtful = {name, name.partition(".")[2]} & self.scope.doubtful
             if known is not None and name not in known and not doubtful:
                 hint = self._near(name, known)
                 self._problem(("schedule", "assets", i), f"no task of the project writes {name!r}", hint)

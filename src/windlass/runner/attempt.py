@@ -10,8 +10,7 @@ from typing import TypeGuard
 
 from windlass import logs
 from windlass.errors import DefectError, ExitCode, RetryableError, as_error
-from windlass.plan.model import Copy, Task
-from windlass.plan.model import Run as RunAction
+from windlass.plan.model import Copy, RunCommand, Task
 from windlass.processes import exit_status, how_it_ended
 from windlass.runner.events import Progress
 from windlass.runner.history import Attempt, TaskRun
@@ -79,7 +78,7 @@ class TaskWorker:
 
     def _may_try_again(self, attempt: Attempt) -> bool:
         """Whether another try makes sense. Of a command that ran nobody knows, so the pipeline decides."""
-        ran = isinstance(self.task.action, RunAction) and attempt.exit_code is not None
+        ran = isinstance(self.task.action, RunCommand) and attempt.exit_code is not None
         return self.record.retryable or (ran and self._failure.get("retryable") is not False)
 
     def _wait(self, attempt: int) -> None:
@@ -195,7 +194,7 @@ class TaskWorker:
         """What went wrong, in a line or more; also notes whether another try makes sense."""
         if code == 0:
             return None
-        was_stopped = code < 0 or (code in _STOPPED and not isinstance(self.task.action, RunAction))
+        was_stopped = code < 0 or (code in _STOPPED and not isinstance(self.task.action, RunCommand))
         self._was_cut_short = self._was_cut_short or was_stopped
         may_work_later = code == ExitCode.RETRYABLE or was_stopped
         self.record.retryable = bool(self._failure.get("retryable", may_work_later))

@@ -17,7 +17,7 @@ from windlass.spec import load_project
 from windlass.stack import checks
 from windlass.stack.layout import Layout, Stack
 from windlass.stack.locks import holder, is_free
-from windlass.stack.supervisor import Observer, Options
+from windlass.stack.supervisor import Observer, StackOptions
 
 __all__ = ["detach", "down", "look", "preflight"]
 
@@ -25,7 +25,7 @@ _POLL = 0.2
 _PATIENCE = 60.0  # the scheduler's grace, then that of the others, and some
 
 
-def preflight(options: Options) -> None:
+def preflight(options: StackOptions) -> None:
     """Whatever would stop the stack from starting. Raises WindlassError."""
     checks.check_packages(pgadmin=options.pgadmin)
     compile_project(load_project(options.layout.project))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from windlass.errors import FatalError, SpecError, UsageError
 from windlass.plan import model
 from windlass.plan.codec import from_json, to_json
-from windlass.plan.compiler import Environment, compile, compile_project
+from windlass.plan.compiler import Scope, compile, compile_project
 from windlass.plan.graph import Cycle, downstream, order, upstream
 from windlass.spec import load_project
 
@@ -29,7 +29,7 @@ connections: {x: {type: postgres}, y: {type: postgres, dev: {init: [a.sql, b.sql
 
 def compiled(root: Path, name: str, **params: object) -> model.Plan:
     files = load_project(root)
-    return compile(files.pipeline(name), params, Environment.of(files))
+    return compile(files.pipeline(name), params, Scope.of(files))
 
 
 def pipeline(tasks: str, head: str = "") -> dict[str, str]:
@@ -239,7 +239,7 @@ scalars = text | st.integers() | st.booleans() | st.floats(allow_nan=False, allo
 some = st.none() | text
 actions = st.one_of(
     st.builds(model.Sql, connection=some, statement=text),
-    st.builds(model.Run, connections=st.tuples(text, text)),
+    st.builds(model.RunCommand, connections=st.tuples(text, text)),
     st.builds(model.Service, connections=st.tuples(text)),
     st.builds(model.Download, url=some, to=text, headers=st.dictionaries(text, text, max_size=2)),
     st.builds(model.Trigger, pipeline=text, params=st.dictionaries(text, st.none() | scalars, max_size=3)),

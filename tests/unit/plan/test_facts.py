@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 from windlass.errors import SpecError
 from windlass.plan import model
 from windlass.plan.codec import to_json
-from windlass.plan.compiler import Environment, compile, compile_project
+from windlass.plan.compiler import Scope, compile, compile_project
 from windlass.plan.templates import variables
 from windlass.spec import load_project
 
@@ -117,7 +117,7 @@ def test_a_task_has_the_paths_that_its_templates_name_and_what_those_are_made_of
 
 def test_the_paths_of_a_task_whose_parameters_come_with_the_run_are_open_too(project: Project) -> None:
     files = load_project(project(pipeline(CHAIN, "params: {folder: in}\n")))
-    plan = compile(files.pipeline("p"), {}, Environment.of(files), params_at_run=True)
+    plan = compile(files.pipeline("p"), {}, Scope.of(files), params_at_run=True)
     assert plan.task("last").paths["raw"] == "{{ params.folder }}/{{ ds }}.csv"
 
 

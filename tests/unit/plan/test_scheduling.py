@@ -9,7 +9,7 @@ import pytest
 
 from windlass.errors import SpecError
 from windlass.plan import model
-from windlass.plan.compiler import Environment, compile, compile_project
+from windlass.plan.compiler import Scope, compile, compile_project
 from windlass.spec import load_project
 
 Project = Callable[..., Path]
@@ -151,7 +151,7 @@ def test_assets_are_known_when_one_pipeline_is_compiled(project: Project) -> Non
         )
     )
     with pytest.raises(SpecError, match=r"no task of the project writes 'y\.u'"):
-        compile(files.pipeline("q"), {}, Environment.of(files))
+        compile(files.pipeline("q"), {}, Scope.of(files))
 
 
 def test_catchup_needs_a_start(project: Project) -> None:

@@ -13,7 +13,7 @@ from windlass.plan import model
 from windlass.runner.schedule import Schedule
 from windlass.status import Status
 
-ACTION = model.Run()
+ACTION = model.RunCommand()
 
 
 def schedule_of(rule: str, chosen: str = "abtu") -> Schedule:
