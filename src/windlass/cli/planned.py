@@ -58,12 +58,12 @@ def plan_to_execute(
 
 
 def _handed_over(project: Path, pipeline: str, task: str, file: Path | None) -> Plan | None:
-    from windlass.plan.travel import VARIABLE, is_digest, unpack
-
     if file is not None:
         from windlass.plan.bundle import plan_of_bundle
 
         return plan_of_bundle(file.read_bytes(), pipeline)
+    from windlass.plan.travel import VARIABLE, is_digest, unpack
+
     text = os.environ.get(VARIABLE)
     if not text:
         return None

@@ -8,7 +8,6 @@ executes the task compiles the project again, and compares.
 from __future__ import annotations
 
 import base64
-import hashlib
 import zlib
 
 import msgspec
@@ -53,6 +52,8 @@ def pack(plan: Plan, task: str) -> str:
 
 def digest_of(plan: Plan, task: str) -> str:
     """The same for the same plan of the task, of the same version of windlass."""
+    import hashlib  # which takes longer than the rest, and is seldom needed where a task starts
+
     return _DIGEST + hashlib.sha256(msgspec.json.encode(alone(plan, task))).hexdigest()
 
 
