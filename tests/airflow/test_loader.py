@@ -237,7 +237,8 @@ def test_a_plan_that_is_too_long_is_read_from_a_file_or_compared_by_its_digest(
     script.write_text(json.dumps({"lines": [RESULT], "code": 0}))
     command = shlex.join((sys.executable, str(tmp_path / "fake.py"), str(script)))
     *_, plans = export_to_airflow(everything, tmp_path / "out", runtime, command=command)
-    digest = pack(compiled(load_project(everything)).open_plans["long"], "a")
+    plan = compiled(load_project(everything)).open_plans["long"]
+    digest = pack(plan, plan.task("a"))
     assert digest.startswith("sha256:")
     run = SCHEDULED | {"lines": [json.dumps(RESULT) + "\n"], "code": 0}
     done = inside(

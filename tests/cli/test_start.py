@@ -72,5 +72,9 @@ def test_a_task_starts_without_what_only_checks_files(how: str, project: Callabl
     plan = compiled(load_project(root)).open_plans["p"]
     (root / "plan.json").write_text(to_json(plan))
     options = ["--plan", str(root / "plan.json")] if how == "a file" else []
-    env = {"WINDLASS_PLAN": pack(plan, "a"), "WINDLASS_PARAMS": '{"n": 2}'} if how != "a file" else {}
+    env = (
+        {"WINDLASS_PLAN": pack(plan, plan.task("a")), "WINDLASS_PARAMS": '{"n": 2}'}
+        if how != "a file"
+        else {}
+    )
     assert imported_by(root, "exec", "p", "a", *options, env=env) & (HEAVY | NOT_FOR_A_TASK) == set()

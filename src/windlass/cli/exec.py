@@ -64,8 +64,9 @@ def exec_command(
 ) -> int:
     """Execute one TASK of PIPELINE in this process: what every scheduler starts.
 
-    Who it is part of comes from the environment: WINDLASS_RUN_ID, WINDLASS_LOGICAL_DATE,
-    WINDLASS_WORKSPACE, WINDLASS_PARAMS, WINDLASS_CONN_<NAME>. There are no dev services here.
+    Its plan and who it is part of come from the environment: WINDLASS_PLAN, WINDLASS_RUN_ID,
+    WINDLASS_LOGICAL_DATE, WINDLASS_WORKSPACE, WINDLASS_PARAMS, WINDLASS_CONN_<NAME>. Without a plan the
+    project is compiled. There are no dev services here.
     """
     from windlass.engine.ledger import part_from_json
     from windlass.tasks.executing import context_of, execute_task

@@ -82,8 +82,7 @@ def _of_digest(project: Path, pipeline: str, task: str, digest: str) -> Plan:
     from windlass.tasks.executing import task_of
 
     plan = compile_one(project, pipeline, {}, params_at_run=True)
-    task_of(plan, task)
-    if digest_of(plan, task) == digest:
+    if digest_of(plan, task_of(plan, task)) == digest:
         return plan
     raise FatalError(
         f"the project here has another plan of {pipeline} {task} than the one that was exported",
