@@ -19,7 +19,7 @@ demo: .venv/.demo ## run the three example projects
 	@$(RUN)/python examples/demo.py
 
 test: .venv/.dev ## run every test
-	$(RUN)/pytest -n $(or $(WORKERS),auto) --dist worksteal
+	$(RUN)/pytest -n $(or $(WORKERS),auto)
 
 up: .venv/.up ## start Airflow with the example pg2pg in it, until Ctrl-C
 	@$(RUN)/windlass -C examples/pg2pg up --pgadmin
