@@ -295,7 +295,7 @@ def test_a_service_stays_up_from_start_to_stop_and_nothing_is_left(service: Call
     finally:
         stopped = service("--stop")
     assert events(stopped.stdout, "result")[0]["detail"] == {"was_up": True}
-    assert processes_of(tmp_path) == []
+    eventually(lambda: processes_of(tmp_path) == [])
     assert events(service("--stop").stdout, "result")[0]["detail"] == {"was_up": False}
 
 
@@ -312,7 +312,7 @@ def test_a_second_start_of_a_run_takes_the_place_of_the_first_and_other_runs_hav
     finally:
         service("--stop")
         service("--stop", run="r2")
-    assert processes_of(tmp_path) == []
+    eventually(lambda: processes_of(tmp_path) == [])
 
 
 def test_a_service_ends_with_the_process_that_looks_after_it(service: Call, tmp_path: Path) -> None:

@@ -47,6 +47,10 @@ _STYLES: dict[str, str] = {
 }
 _LEVELS = {"debug": "dim", "info": "default", "warning": "yellow", "error": "red"}
 _CONTEXT = ("time", "level", "run", "pipeline", "task", "attempt", "event")
+_FOR_RUNNERS = (
+    "retryable",
+    "detail",
+)  # what a record tells the runner besides; the result shows it to people
 
 
 @contextmanager
@@ -103,7 +107,7 @@ class TerminalLog:
         else:
             line.append(str(record.get("event", "")), style=f"bold {style}" if style != "default" else "bold")
             for key, value in record.items():
-                if key not in _CONTEXT and value not in (None, {}, []):
+                if key not in (*_CONTEXT, *_FOR_RUNNERS) and value not in (None, {}, []):
                     line.append(f" {key}=", style="dim")
                     line.append(_short(value), style=style)
         self.console.print(line, soft_wrap=True)
@@ -111,6 +115,7 @@ class TerminalLog:
 
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    text = text.partition("\n")[0]  # the result has the rest
     return text if len(text) <= 300 else text[:297] + "…"
 
 
