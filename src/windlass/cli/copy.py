@@ -25,6 +25,7 @@ from windlass.connectors.protocol import Meter
 from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.engine import CopyResult, Identity, Job, Workspace
 from windlass.errors import StoppedError, UsageError
+from windlass.files import is_stream
 from windlass.plan.model import (
     Copy,
     CsvOptions,
@@ -36,9 +37,11 @@ from windlass.plan.model import (
     Source,
 )
 from windlass.units import duration, number, size
+from windlass.workspace import local_path, scheme_of
 
 __all__ = ["copy_command"]
 
+_STANDARD = "-"
 _FORMATS = ("csv", "json", "ndjson", "parquet")
 
 
@@ -109,7 +112,7 @@ def copy_command(
 ) -> int:
     """Copy FROM to TO, in one transaction.
 
-    Each is a file, a folder, a pattern, or a table of a database:
+    Each is a file, a folder, a pattern, - (standard input or output), or a table of a database:
 
     \b
       windlass copy orders.csv orders.parquet
@@ -151,7 +154,8 @@ def copy_command(
     begun = time.monotonic()
     with _shown() as meter:
         result = copy(replace(job, meter=meter))
-    _print(source, destination, result, time.monotonic() - begun, as_json=as_json)
+    said = _summary(source, destination, result, time.monotonic() - begun, as_json=as_json)
+    click.echo(said, err=to_end.path is not None and _is_standard_output(job.workspace.to_write(to_end.path)))
     return 0
 
 
@@ -160,7 +164,11 @@ def copy_command(
 
 def _source(text: str, kind: FileFormat | None, csv: CsvOptions) -> tuple[Source, Address | None]:
     if not _is_database(text):
-        return Source(path=text, format=kind, csv=csv), None
+        if text == _STANDARD and kind is None:
+            raise UsageError(
+                "standard input has no name that tells its format", hint="say it: --from-format csv"
+            )
+        return Source(path="/dev/stdin" if text == _STANDARD else text, format=kind, csv=csv), None
     address, options = _address(text)
     table, query = options.get("table"), options.get("query")
     if (table is None) == (query is None):
@@ -176,7 +184,12 @@ def _destination(
     if mode == "merge" and not key:
         raise UsageError("--mode merge needs --key, a column that identifies a row")
     if not _is_database(text):
-        return Destination(path=text, format=kind, mode=mode, key=key), None
+        if text == _STANDARD and kind is None:
+            raise UsageError(
+                "standard output has no name that tells its format", hint="say it: --to-format csv"
+            )
+        path = "/dev/stdout" if text == _STANDARD else text
+        return Destination(path=path, format=kind, mode=mode, key=key), None
     address, options = _address(text)
     if "table" not in options:
         raise UsageError(f"{address}: which table?", hint="end the address with ?table=NAME")
@@ -184,14 +197,17 @@ def _destination(
 
 
 def _is_database(text: str) -> bool:
-    scheme, colon, _ = text.partition("://")
-    return bool(colon) and scheme.split("+")[0] not in ("file", "http", "https", "s3", "gs")
+    """Whether it is an address rather than a path. Raises UsageError for an address of neither."""
+    scheme = scheme_of(text)
+    if scheme in ("http", "https"):
+        local_path(text)  # it says what to do
+    return scheme not in (None, "file")
 
 
 def _address(text: str) -> tuple[Address, dict[str, str]]:
     if urlsplit(text).scheme.split("+")[0] not in ("postgresql", "postgres", "sqlite", "sqlite3", "duckdb"):
         known = "expected a file, or an address that begins with postgresql://, sqlite:/// or duckdb:///"
-        raise UsageError(f"{text.partition(':')[0]}:// is no address to copy from or to", hint=known)
+        raise UsageError(f"{scheme_of(text)}:// is not supported", hint=known)
     return parse_address(text, "the command line"), dict(parse_qsl(urlsplit(text).query))
 
 
@@ -260,7 +276,15 @@ def _fields(record: logs.Record) -> str:
     return " ".join(f"{k}={v}" for k, v in record.items() if k not in ("time", "level", "event"))
 
 
-def _print(source: str, destination: str, result: CopyResult, seconds: float, *, as_json: bool) -> None:
+def _is_standard_output(path: Path) -> bool:
+    """Whether the rows went where else the summary goes."""
+    try:
+        return is_stream(path) and os.path.samestat(path.stat(), os.fstat(1))
+    except OSError:
+        return False
+
+
+def _summary(source: str, destination: str, result: CopyResult, seconds: float, *, as_json: bool) -> str:
     counts = result.counts
     if as_json:
         document = {
@@ -275,19 +299,16 @@ def _print(source: str, destination: str, result: CopyResult, seconds: float, *,
             "seconds": round(seconds, 3),
             "quarantine": result.quarantine,
         }
-        click.echo(json.dumps(document, indent=2))
-        return
+        return json.dumps(document, indent=2)
     merged = ""
     if counts.inserted is not None:
         merged = f" ({number(counts.inserted)} new, {number(counts.updated)} changed, {number(counts.unchanged)} the same)"
-    click.echo(
-        f"{number(counts.written)} rows{merged}, {size(counts.bytes)} in {duration(seconds)}: "
-        f"{logs.mask(source)} → {logs.mask(destination)}  [path: {result.path}]"
-    )
+    moved = f"{number(counts.written)} rows{merged}, {size(counts.bytes)} in {duration(seconds)}"
+    lines = [f"{moved}: {logs.mask(source)} → {logs.mask(destination)}  [path: {result.path}]"]
     if result.quarantine:
-        click.echo(f"{number(counts.quarantined)} bad rows set aside in {result.quarantine}, such as")
-        for row in result.bad_rows[:3]:
-            click.echo(f"  {row}")
+        lines.append(f"{number(counts.quarantined)} bad rows set aside in {result.quarantine}, such as")
+        lines += [f"  {row}" for row in result.bad_rows[:3]]
+    return "\n".join(lines)
 
 
 def _stop(signum: int, _frame: object) -> None:

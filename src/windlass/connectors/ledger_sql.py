@@ -10,8 +10,8 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from windlass.connectors.protocol import LedgerEntry
 from windlass.errors import FencedError
+from windlass.ledger import LedgerEntry
 
 __all__ = ["SqlLedger"]
 

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from windlass.errors import FatalError, RetryableError, WindlassError
+from windlass.ledger import LedgerEntry
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,7 +31,6 @@ __all__ = [
     "Database",
     "Destination",
     "Interval",
-    "LedgerEntry",
     "Meter",
     "MisfitError",
     "Part",
@@ -165,28 +166,6 @@ class BadRowError(FatalError):
         self.rows = tuple(rows)
 
 
-@dataclass(frozen=True)
-class LedgerEntry:
-    """A row of `_windlass_loads`: one load that was committed, in the data's own transaction.
-
-    (pipeline, task, run_key, part) identify it; `digest` says of what input, and `load_id` which of the
-    starts of this load it was.
-    """
-
-    pipeline: str
-    task: str
-    run_key: str
-    part: str = ""
-    digest: str = ""
-    rows_read: int = 0
-    rows_written: int = 0
-    rows_quarantined: int = 0
-    cursor: str | None = None
-    version: str = ""
-    committed_at: str = ""
-    load_id: str = ""
-
-
 @dataclass
 class Counts:
     """What a load did. `inserted`, `updated` and `unchanged` are of a merge."""
@@ -232,6 +211,9 @@ class Source(Protocol):
 
     cursor: str | None
     """After `advance`: the highest value of the cursor that is read, to go on from the next time."""
+
+    def occupied(self) -> Iterable[str]:
+        """The files of this machine that it reads, without links."""
 
     def fingerprint(self) -> dict[str, object]:
         """What identifies the input, for the ledger's digest."""
@@ -342,6 +324,9 @@ class Destination(Protocol):
 
     forbids_nul: bool
     """Whether text with a NUL character cannot be stored."""
+
+    def occupied(self) -> Path | None:
+        """The file of this machine that it writes, or the folder, without links."""
 
     def begin(self, entry: LedgerEntry) -> LedgerEntry | None:
         """Take the destination over from any earlier writer. Returns the ledger's entry for the same

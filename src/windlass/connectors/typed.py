@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from windlass.connectors.protocol import BadRow, RowFault
 from windlass.connectors.scratch import Scratch
@@ -15,6 +15,9 @@ class TypedSource:
     """The part of `Source` that is about broken rows, for sources that have none."""
 
     name: str
+
+    def occupied(self) -> Iterable[str]:
+        return ()
 
     def faults(self) -> Sequence[RowFault]:
         return ()

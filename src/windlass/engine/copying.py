@@ -14,17 +14,19 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from datetime import datetime
 
 from windlass import logs
-from windlass.connectors.protocol import Counts, Destination, LedgerEntry, Source
+from windlass.connectors.protocol import Counts, Destination, Source
 from windlass.connectors.scratch import Scratch
-from windlass.connectors.temporary import TemporaryFolder, remove_leftovers
 from windlass.engine.ends import open_destination, open_source
 from windlass.engine.job import CopyResult, Job
 from windlass.engine.ledger import new_entry, refuse_other_input, with_counts
 from windlass.engine.outputs import outputs_of
+from windlass.engine.overlap import refuse_overlap
 from windlass.engine.quarantine import Quarantine
 from windlass.engine.rows import RowStream
 from windlass.engine.splitting import refuse_other_split, take_part
 from windlass.errors import FatalError, RetryableError, WindlassError
+from windlass.ledger import LedgerEntry
+from windlass.temporary import TemporaryFolder, remove_leftovers
 
 __all__ = ["copy"]
 
@@ -33,6 +35,7 @@ def copy(job: Job) -> CopyResult:
     """Do the copy. Raises WindlassError; then nothing was committed, and nothing is left behind."""
     remove_leftovers(job.scratch_folder)
     with closing(open_source(job)) as source, closing(open_destination(job)) as destination:
+        refuse_overlap(job, source, destination)
         entry = new_entry(job, source)
         try:
             earlier = destination.begin(entry)

@@ -15,7 +15,7 @@ def open_source(job: Job) -> Source:
     if end.connection is None:
         from windlass.connectors.files import open_source as open_files
 
-        return open_files(end, job.workspace.to_read(str(end.path)))
+        return open_files(end, job.workspace, job.scratch_folder)
     address = job.addresses[end.connection]
     connector = registry.load(str(registry.CONNECTORS[address.type].database))
     source: Source = connector.open_source(address, end)
@@ -28,7 +28,7 @@ def open_destination(job: Job) -> Destination:
     if end.connection is None:
         from windlass.connectors.files import open_destination as open_files
 
-        return open_files(end, job.workspace.to_write(str(end.path)))
+        return open_files(end, job.workspace)
     address = job.addresses[end.connection]
     connector = registry.load(str(registry.CONNECTORS[address.type].database))
     destination: Destination = connector.open_destination(address, end, job.interval)

@@ -8,11 +8,9 @@ before the copy commits, so that a committed load has its bad rows on disk.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -20,13 +18,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from windlass.connectors.disk import disk_errors
 from windlass.connectors.protocol import BadRow, BadRowError, Reason, Source
 from windlass.engine.job import Identity
+from windlass.errors import FatalError
+from windlass.files import disk_errors, is_stream, put, require_file_place, resolved
 
-__all__ = ["Quarantine", "read_quarantine"]
+__all__ = ["Quarantine", "put_quarantine", "read_quarantine", "require_quarantine_place"]
 
 _SHOWN = 20
+_LONGEST_HEAD = 64 << 20  # of a line: a row may be large
 
 
 @dataclass
@@ -63,11 +63,12 @@ class Quarantine:
             share = f"{self.count} of {rows_read} rows are bad, more than {self.limit} (`max_bad_rows`)"
             raise self._refusal(source, share)
         if self._spool is None:
-            self.file.unlink(missing_ok=True)
+            if is_quarantine(self.file):  # of an earlier start
+                self.file.unlink()
             return None
         with disk_errors(self.file):
             self._spool.close()
-            self._put(self._located(source))
+            put_quarantine(self._located(source), self.file)
             self._part("spool").unlink()
         return self.file
 
@@ -129,19 +130,38 @@ class Quarantine:
             os.fsync(out.fileno())
         return file
 
-    def _put(self, finished: Path) -> None:
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            finished.replace(self.file)
-        except OSError as exc:
-            if exc.errno != errno.EXDEV:
-                raise
-            beside = self.file.with_name(f".{self.file.name}.tmp")  # the place is on another disk
-            shutil.copyfile(finished, beside)
-            beside.replace(self.file)
-
     def _part(self, name: str) -> Path:
         return self.folder / f"quarantine.{name}"
+
+
+def require_quarantine_place(file: Path) -> None:
+    """Raise FatalError where a quarantine file would take the place of anything but an earlier one."""
+    if is_stream(file):
+        return
+    require_file_place(resolved(file))
+    if file.exists() and file.stat().st_size and not is_quarantine(file):
+        hint = "name another file for the rows in quarantine"
+        raise FatalError(f"{file} is there already, and is not a quarantine file", hint=hint)
+
+
+def put_quarantine(finished: Path, file: Path) -> None:
+    """Put a finished quarantine file into its place. Raises FatalError where something else is."""
+    require_quarantine_place(file)
+    with disk_errors(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        put(finished, file)
+
+
+def is_quarantine(file: Path) -> bool:
+    """Whether a regular file is there that windlass wrote as a quarantine."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as lines:
+        try:
+            first = json.loads(lines.readline(_LONGEST_HEAD))
+        except ValueError:
+            return False
+    return isinstance(first, dict) and {"id", "run", "pipeline", "task", "reason"} <= first.keys()
 
 
 def read_quarantine(file: Path) -> Iterator[dict[str, object]]:

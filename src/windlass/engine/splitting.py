@@ -12,11 +12,12 @@ from contextlib import closing
 from dataclasses import replace
 
 from windlass import logs
-from windlass.connectors.protocol import Destination, LedgerEntry, Part, PartedDestination, Source, Splittable
+from windlass.connectors.protocol import Destination, Part, PartedDestination, Source, Splittable
 from windlass.engine.ends import open_destination, open_source
 from windlass.engine.job import Job
 from windlass.engine.ledger import new_entry, part_from_json, part_to_json, refuse_other_input
 from windlass.errors import FatalError, RetryableError
+from windlass.ledger import LedgerEntry
 
 __all__ = ["refuse_other_split", "split", "take_part"]
 

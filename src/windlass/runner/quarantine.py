@@ -21,7 +21,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from windlass import __version__
-from windlass.connectors.temporary import TemporaryFolder
 from windlass.engine import Identity, Job, Workspace
 from windlass.engine.copying import copy
 from windlass.engine.quarantine import read_quarantine
@@ -33,6 +32,7 @@ from windlass.runner.connections import Connections, names_of
 from windlass.runner.history import FAILED, SUCCESS, History, Run, now
 from windlass.state_folder import StateFolder
 from windlass.tasks.context import Context, output_paths, render_strings
+from windlass.temporary import TemporaryFolder
 
 __all__ = ["Quarantined", "Replay", "note_run", "quarantine_file", "quarantines", "replay"]
 

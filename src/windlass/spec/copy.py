@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from windlass.spec.fields import BadRows, Name, OneOrMany, Size
+from windlass.spec.fields import BadRows, FilePath, Name, OneOrMany, Size
 from windlass.spec.model import Model, refuse
 
 __all__ = [
@@ -82,7 +82,7 @@ class Endpoint(Model):
     table: str | None = None
     """The table, as `name` or `schema.name`."""
 
-    path: str | None = None
+    path: FilePath | None = None
     """A file or folder, relative to the workspace."""
 
     format: FileFormat | None = None
@@ -249,7 +249,7 @@ class Validate(Model):
 class QuarantineTo(Model):
     """Where the bad rows wait. Default: beside the state of the run."""
 
-    path: str | None = None
+    path: FilePath | None = None
     """An NDJSON file, relative to the workspace."""
 
     connection: Name | None = None

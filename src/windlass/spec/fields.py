@@ -17,9 +17,22 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from windlass.errors import FatalError
 from windlass.units import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
+from windlass.workspace import local_path
 
-__all__ = ["BadRows", "Duration", "Group", "Name", "OneOrMany", "Sha256", "Size", "Start", "Tag"]
+__all__ = [
+    "BadRows",
+    "Duration",
+    "FilePath",
+    "Group",
+    "Name",
+    "OneOrMany",
+    "Sha256",
+    "Size",
+    "Start",
+    "Tag",
+]
 
 T = TypeVar("T")
 
@@ -96,6 +109,19 @@ def _sha256(value: str) -> str:
     return value
 
 
+def _file_path(value: str) -> str:
+    written, template, _ = value.partition("{{")
+    if written == "-" and not template:
+        raise PydanticCustomError(
+            "path", "`-` is standard output only for `windlass copy`; a file of that name is ./-"
+        )
+    try:
+        local_path(written)
+    except FatalError as exc:
+        raise PydanticCustomError("path", "{why}", {"why": exc.message}) from None
+    return value
+
+
 def _list(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
@@ -156,6 +182,9 @@ Sha256: TypeAlias = Annotated[
     str, AfterValidator(_sha256), WithJsonSchema({"type": "string", "pattern": _SHA256_PATTERN})
 ]
 """A SHA-256 in hexadecimal, or a template that gives one."""
+
+FilePath: TypeAlias = Annotated[str, AfterValidator(_file_path), WithJsonSchema({"type": "string"})]
+"""The path of a file: relative to the workspace, absolute, or `file:///…`."""
 
 OneOrMany: TypeAlias = Annotated[list[T], BeforeValidator(_list), _OrOneItem()]
 """A list that may also be written as its only value."""

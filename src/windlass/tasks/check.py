@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -70,8 +70,8 @@ def _subject(action: Check, context: Context) -> Iterator[tuple[Database, str]]:
     from windlass.connectors.scratch import Scratch
     from windlass.plan.model import Source
 
-    with Scratch(context.memory, context.scratch_folder) as scratch:
-        source = open_source(Source(path=action.path), context.workspace.to_read(action.path))
+    source = open_source(Source(path=action.path), context.workspace, context.scratch_folder)
+    with closing(source), Scratch(context.memory, context.scratch_folder) as scratch:
         columns = source.columns(scratch, infer=True)
         values = ", ".join(
             f"TRY_CAST({identifier(c.name)} AS {c.guess or c.type}) AS {identifier(c.name)}" for c in columns

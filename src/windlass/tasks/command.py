@@ -11,7 +11,6 @@ from pathlib import Path
 
 from windlass import logs
 from windlass.connections import variable
-from windlass.connectors.temporary import TemporaryFolder
 from windlass.errors import FatalError
 from windlass.plan.model import Run, Service
 from windlass.plan.schedule import Moment
@@ -20,6 +19,7 @@ from windlass.runtimes import Execution, Step
 from windlass.runtimes.lines import parse_line
 from windlass.runtimes.process import ProcessRuntime
 from windlass.tasks.context import Context, TaskResult
+from windlass.temporary import TemporaryFolder
 
 __all__ = ["CommandFailedError", "command_step", "context_step", "run_command", "run_environment"]
 

@@ -17,15 +17,15 @@ from windlass.connectors.protocol import (
     Column,
     Counts,
     Interval,
-    LedgerEntry,
     Meter,
     Reason,
     Rows,
     Shortcut,
     Source,
 )
-from windlass.connectors.scratch import Scratch, duckdb_errors, identifier, literal
+from windlass.connectors.scratch import Scratch, duckdb_errors, file_literal, identifier, literal
 from windlass.errors import RetryableError, WindlassError
+from windlass.ledger import LedgerEntry
 from windlass.plan import model as plan
 
 __all__ = ["DuckdbDestination"]
@@ -47,6 +47,9 @@ class DuckdbDestination:
 
     def close(self) -> None:
         return  # the scratch database detaches the file, and so undoes what was not committed
+
+    def occupied(self) -> Path:
+        return self._file.resolve()
 
     def begin(self, entry: LedgerEntry) -> LedgerEntry | None:
         with self._opened_ledger() as self._ledger:
@@ -114,7 +117,7 @@ class DuckdbDestination:
             scratch.output_rows(f"COPY ({numbered}) TO {literal(str(file))} (FORMAT parquet)")[0][0]
         )
         counts.bytes = file.stat().st_size
-        staged = f"read_parquet({literal(str(file))})"
+        staged = f"read_parquet({file_literal(file)})"
         self._begin(scratch, scratch.output_rows)
         staged = self._without_refused(rows, staged, counts)
         if self._end.mode == "merge" and self._exists:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from windlass.connections import Address
@@ -30,6 +31,9 @@ class DuckdbSource(TypedSource):
 
     def close(self) -> None:
         return
+
+    def occupied(self) -> Iterable[str]:
+        return (str(self._file.resolve()),)
 
     def fingerprint(self) -> dict[str, object]:
         return {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from windlass.connectors.files.paths import InputFiles
 from windlass.connectors.protocol import Destination, Source
+from windlass.workspace import Workspace
 
 if TYPE_CHECKING:
     from windlass.plan import model as plan
@@ -14,9 +15,12 @@ if TYPE_CHECKING:
 __all__ = ["open_destination", "open_source"]
 
 
-def open_source(end: plan.Source, path: Path) -> Source:
-    """Open files for reading. `path` is a file, a folder or a pattern. Raises FatalError for none."""
-    files = InputFiles(str(end.path), path, end.format)
+def open_source(end: plan.Source, workspace: Workspace, scratch: Path | None = None) -> Source:
+    """Open a file, a folder's, or a pattern's for reading. Raises FatalError for none.
+
+    `scratch` is the folder for what can be read only once.
+    """
+    files = InputFiles(str(end.path), workspace, end.format, scratch)
     if files.format == "csv":
         from windlass.connectors.files.csv import CsvSource
 
@@ -30,8 +34,8 @@ def open_source(end: plan.Source, path: Path) -> Source:
     return JsonSource(files)
 
 
-def open_destination(end: plan.Destination, path: Path) -> Destination:
+def open_destination(end: plan.Destination, workspace: Workspace) -> Destination:
     """Open a file, or a folder when the path ends in a slash, for writing."""
     from windlass.connectors.files.destination import FileDestination
 
-    return FileDestination(end, path)
+    return FileDestination(end, workspace)

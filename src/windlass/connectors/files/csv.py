@@ -30,7 +30,7 @@ from windlass.connectors.files.quoting import (
 )
 from windlass.connectors.files.source import FileSource
 from windlass.connectors.protocol import BadRow, Column, MisfitError, Reason, RowFault
-from windlass.connectors.scratch import Scratch, literal
+from windlass.connectors.scratch import Scratch, file_literal, literal
 from windlass.errors import FatalError, WindlassError, did_you_mean
 from windlass.plan.model import Source
 
@@ -122,7 +122,7 @@ class CsvSource(FileSource):
             "hive_partitioning": "false",
             "parallel": literal(not self._in_one_piece),
         }
-        paths = ", ".join(literal(str(path)) for path in self._paths)
+        paths = ", ".join(file_literal(path) for path in self._paths)
         arguments = ", ".join(f"{key} = {value}" for key, value in settings.items())
         base = f"read_csv([{paths}], {arguments})"
         return f"(SELECT * FROM {base}{self._filter})" if self._filter else base

@@ -7,33 +7,34 @@ that stay.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from windlass import failpoints
-from windlass.connectors.disk import disk_errors
 from windlass.connectors.files.formats import format_of
 from windlass.connectors.files.kept import KeptRows, with_values_that_stay
-from windlass.connectors.files.manifest import Manifest, sync
 from windlass.connectors.files.writing import FileWriter, Run, compression_for
 from windlass.connectors.protocol import (
     BadRow,
     Column,
     Counts,
-    LedgerEntry,
     Meter,
     Reason,
     Rows,
     Shortcut,
     Source,
 )
-from windlass.connectors.scratch import Scratch, identifier, literal
+from windlass.connectors.scratch import Scratch, file_literal, identifier, literal
 from windlass.errors import FatalError, RetryableError, WindlassError
+from windlass.files import disk_errors
+from windlass.ledger import LedgerEntry
 from windlass.plan import model as plan
+from windlass.storage import place_of
+from windlass.storage.stream import Stream
+from windlass.workspace import Workspace
 
 __all__ = ["FileDestination"]
 
@@ -54,34 +55,39 @@ class FileDestination:
 
     forbids_nul = False
 
-    def __init__(self, end: plan.Destination, path: Path) -> None:
-        self._end, self._path = end, path
+    def __init__(self, end: plan.Destination, workspace: Workspace) -> None:
+        self._end, self._workspace = end, workspace
         self._is_folder = str(end.path).endswith("/")
+        self._place = place_of(
+            workspace.to_write(str(end.path)),
+            folder=self._is_folder,
+            adding=end.mode != "replace",
+            protected=(workspace.root, workspace.project),
+        )
         self._kind = end.format or ("parquet" if self._is_folder else format_of(str(end.path)))
         self._check_possible()
         self._writer = FileWriter(end, self._kind, compression_for(str(end.path)))
-        self._manifest = Manifest(path, folder=self._is_folder)
-        self._temporary = path
-        self._load = ""
+        self._opened = ExitStack()
+        self._name = ""
         self.takes_queries = end.mode != "merge"
 
     def close(self) -> None:
-        self._manifest.leave(self._temporary)
+        self._opened.close()
+
+    def occupied(self) -> Path | None:
+        return self._place.path
 
     def begin(self, entry: LedgerEntry) -> LedgerEntry | None:
         failpoints.reach("before-staging")
-        key = repr((entry.pipeline, entry.task, entry.run_key, entry.part))
-        self._load = hashlib.sha256(key.encode()).hexdigest()[:12]
-        with disk_errors(self._path):
-            self._temporary = self._manifest.take_over(entry.load_id)
-        return self._manifest.find(entry)
+        self._staged = self._opened.enter_context(self._place.begin(entry))
+        self._name = f"part-{entry.load_id}-" if self._end.mode == "append" else "part-"
+        return self._place.find(entry)
 
     def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
-        with disk_errors(self._path):
-            return self._manifest.settle(entry, loads)
+        return self._place.settle(entry, loads)
 
     def last_cursor(self, entry: LedgerEntry) -> str | None:
-        return self._manifest.last_cursor(entry)
+        return self._place.last_cursor(entry)
 
     def shortcut(self, source: Source, copy: plan.Copy) -> Shortcut | None:
         return None
@@ -117,18 +123,14 @@ class FileDestination:
                 self._merge(rows, query, counts, scratch, meter)
             else:
                 self._write(query, scratch.output_rows, counts, scratch, meter)
-            counts.bytes = _size(self._temporary)
+            counts.bytes = _size(self._staged.path)
         meter(counts.written, 0)
 
     def restart(self) -> None:
-        self._manifest.discard(self._temporary)
+        self._staged.discard()
 
     def commit(self, entry: LedgerEntry) -> None:
-        with disk_errors(self._path):
-            for file in (self._temporary, *self._temporary.rglob("*")):
-                if file.is_file():
-                    sync(file)
-            self._manifest.commit(self._temporary, entry)
+        self._staged.commit(entry)
 
     def explain(self, error: RetryableError) -> WindlassError:
         return error
@@ -141,7 +143,7 @@ class FileDestination:
         try:
             yield
         except (WindlassError, FileNotFoundError):
-            self._manifest.require_writer(self._temporary)
+            self._staged.require_writer()
             raise
 
     def _write(self, query: str, run: Run, counts: Counts, scratch: Scratch, meter: Meter) -> None:
@@ -150,26 +152,16 @@ class FileDestination:
         elif self._keeps_rows:
             staged = self._stage(query, run, counts, scratch)
             both = f"{self._kept.query(scratch)} UNION ALL BY NAME SELECT * FROM {staged}"
-            self._writer.write_file(self._temporary, both, scratch.rows, meter)
+            self._writer.write_file(self._staged.path, both, scratch.rows, meter)
             self._kept.check(scratch)
         else:
-            counts.written = self._writer.write_file(self._temporary, query, run, meter)
-        counts.bytes = _size(self._temporary)
+            counts.written = self._writer.write_file(self._staged.path, query, run, meter)
+        counts.bytes = _size(self._staged.path)
 
     def _write_folder(self, query: str, run: Run, meter: Meter) -> int:
-        self._temporary.mkdir()
-        name = "part-"
-        if self._end.mode == "append":
-            name = f"part-{self._load}-"
-            self._link_files_that_stay(but_not=name)
-        return self._writer.write_folder(self._temporary, query, run, meter, name=name)
-
-    def _link_files_that_stay(self, *, but_not: str) -> None:
-        for file in sorted(self._path.rglob("*")) if self._path.exists() else ():
-            if file.is_file() and file.name[0] != "." and not file.name.startswith(but_not):
-                place = self._temporary / file.relative_to(self._path)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.hardlink_to(file)
+        with disk_errors(self._staged.path):
+            self._staged.path.mkdir()
+        return self._writer.write_folder(self._staged.path, query, run, meter, name=self._name)
 
     def _merge(self, rows: Rows, query: str, counts: Counts, scratch: Scratch, meter: Meter) -> None:
         """The rows whose key is new are added, the others take the place of those with the same key."""
@@ -190,7 +182,7 @@ class FileDestination:
         both = (
             f"SELECT * FROM {old} ANTI JOIN {staged} USING ({key}) UNION ALL BY NAME SELECT * FROM {staged}"
         )
-        self._writer.write_file(self._temporary, both, scratch.rows, meter)
+        self._writer.write_file(self._staged.path, both, scratch.rows, meter)
         if self._keeps_rows:
             self._kept.check(scratch)
 
@@ -212,27 +204,27 @@ class FileDestination:
 
     def _stage(self, query: str, run: Run, counts: Counts, scratch: Scratch) -> str:
         """Put the new rows into a file of the scratch folder. Returns what to write after FROM for them."""
-        file = literal(str(scratch.folder / f"{scratch.new_name()}.parquet"))
+        file = scratch.folder / f"{scratch.new_name()}.parquet"
         numbered = f"SELECT *, row_number() OVER () - 1 AS __windlass_row FROM ({query})"
-        counts.written = int(run(f"COPY ({numbered}) TO {file} (FORMAT parquet)")[0][0])
+        counts.written = int(run(f"COPY ({numbered}) TO {literal(str(file))} (FORMAT parquet)")[0][0])
         if self._end.mode == "merge":
-            return f"read_parquet({file})"
-        return f"(SELECT * EXCLUDE (__windlass_row) FROM read_parquet({file}))"
+            return f"read_parquet({file_literal(file)})"
+        return f"(SELECT * EXCLUDE (__windlass_row) FROM read_parquet({file_literal(file)}))"
 
     # --- details ---
 
     @property
     def _keeps_rows(self) -> bool:
-        return not self._is_folder and self._end.mode in ("append", "merge") and self._path.exists()
+        return not self._is_folder and self._end.mode in ("append", "merge") and self._place.path.exists()
 
     @cached_property
     def _kept(self) -> KeptRows:
-        return KeptRows(self._end, self._kind, self._path)
+        return KeptRows(self._end, self._kind, self._workspace)
 
     def _check_possible(self) -> None:
         path, mode = str(self._end.path), self._end.mode
-        if not self._is_folder and self._path.is_dir():
-            raise FatalError(f"{path!r} is a folder", hint="end it with / to write files into it")
+        if isinstance(self._place, Stream) and mode != "replace":
+            raise FatalError(f"{path!r} keeps nothing, so only `mode: replace` can write there")
         if mode == "delete_insert" or (self._is_folder and mode == "merge"):
             raise FatalError(
                 f"{path!r} cannot be written with `mode: {mode}`", hint="use `replace` or `append`"

@@ -24,7 +24,7 @@ from windlass.connectors.files.paths import InputFiles, check_whole, open_bytes,
 from windlass.connectors.files.source import FileSource
 from windlass.connectors.json_digits import MANY_DIGITS, loses_digits
 from windlass.connectors.protocol import BadRow, Column, Reason, RowFault
-from windlass.connectors.scratch import Scratch, identifier, literal
+from windlass.connectors.scratch import Scratch, file_literal, identifier, literal
 from windlass.errors import FatalError, WindlassError
 
 __all__ = ["JsonSource"]
@@ -183,7 +183,7 @@ class JsonSource(FileSource):
             raise self._malformed() or exc from exc
 
     def _records(self) -> str:
-        paths = ", ".join(literal(str(path)) for path in self._paths or ())
+        paths = ", ".join(file_literal(path) for path in self._paths or ())
         if self._layout == "array, comma":
             # DuckDB's reader of arrays wants a value behind every comma; its parser of JSON does not
             return f"(SELECT unnest(CAST(ltrim(content, chr(65279)) AS JSON[])) AS json FROM read_text([{paths}]))"

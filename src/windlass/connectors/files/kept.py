@@ -7,12 +7,12 @@ row that the reader would not understand, or would understand otherwise, is refu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from windlass.connectors.protocol import Column, Source
 from windlass.connectors.scratch import Scratch, identifier
 from windlass.errors import FatalError
 from windlass.plan import model as plan
+from windlass.workspace import Workspace
 
 __all__ = ["KeptRows", "with_values_that_stay"]
 
@@ -20,10 +20,11 @@ __all__ = ["KeptRows", "with_values_that_stay"]
 class KeptRows:
     """The rows that are in a destination's file."""
 
-    def __init__(self, end: plan.Destination, kind: plan.FileFormat, path: Path) -> None:
+    def __init__(self, end: plan.Destination, kind: plan.FileFormat, workspace: Workspace) -> None:
         from windlass.connectors.files import open_source
 
-        self._source: Source = open_source(plan.Source(path=end.path, format=kind, csv=end.csv), path)
+        old = plan.Source(path=end.path, format=kind, csv=end.csv)
+        self._source: Source = open_source(old, workspace)
         self._name = str(end.path)
         self._is_json = kind in ("json", "ndjson")
         self._columns: list[Column] | None = None

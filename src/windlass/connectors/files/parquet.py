@@ -9,7 +9,7 @@ from windlass.connectors.files.gathering import are_many_small
 from windlass.connectors.files.paths import InputFiles
 from windlass.connectors.files.source import FileSource
 from windlass.connectors.protocol import Column
-from windlass.connectors.scratch import Scratch, literal
+from windlass.connectors.scratch import Scratch, file_literal, literal
 from windlass.connectors.typed import TypedSource
 
 __all__ = ["ParquetSource"]
@@ -36,7 +36,7 @@ class ParquetSource(TypedSource, FileSource):
         return f"(SELECT * FROM {base}{self._filter})" if self._filter else base
 
     def _read(self, paths: Sequence[Path]) -> str:
-        files = ", ".join(literal(str(path)) for path in paths)
+        files = ", ".join(file_literal(path) for path in paths)
         partitioned = literal(any("=" in path.parent.name for path in paths))
         return f"read_parquet([{files}], union_by_name = true, hive_partitioning = {partitioned})"
 

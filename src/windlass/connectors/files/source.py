@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from windlass.connectors.files.paths import InputFiles
 from windlass.connectors.protocol import Column, Interval
 from windlass.connectors.scratch import Scratch, identifier, literal
@@ -23,7 +25,10 @@ class FileSource:
         self._filter = ""
 
     def close(self) -> None:
-        return
+        self._files.close()
+
+    def occupied(self) -> Iterable[str]:
+        return self._files.occupied()
 
     def fingerprint(self) -> dict[str, object]:
         return self._files.fingerprint()

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from windlass import failpoints
-from windlass.connectors.disk import disk_errors
 from windlass.connectors.files.formats import compression_of
-from windlass.connectors.files.manifest import fresh_part
 from windlass.connectors.protocol import Meter
-from windlass.connectors.scratch import identifier, literal
+from windlass.connectors.scratch import file_literal, identifier, literal
 from windlass.errors import FatalError
+from windlass.files import disk_errors
 from windlass.plan import model as plan
 
 __all__ = ["FileWriter", "Run", "compression_for"]
@@ -24,6 +23,7 @@ Run: TypeAlias = Callable[[str], list[tuple[Any, ...]]]
 """Runs SQL in the scratch database."""
 
 _POLL = 0.2
+_FRESH = ".new"  # where the files of a folder are written, before they get their names
 _ENDINGS = {"csv": ".csv", "json": ".json", "ndjson": ".ndjson", "parquet": ".parquet"}
 
 
@@ -40,7 +40,7 @@ class FileWriter:
 
     def write_folder(self, folder: Path, query: str, run: Run, meter: Meter, *, name: str) -> int:
         """Write files named `<name>00000.parquet` and so on into a folder, and below it into `column=value`."""
-        fresh = fresh_part(folder)
+        fresh = folder / _FRESH
         extra = []
         if self._end.partition_by:
             extra.append(f"PARTITION_BY ({', '.join(map(identifier, self._end.partition_by))})")
@@ -65,7 +65,7 @@ class FileWriter:
         written = int(run(f"COPY ({query}) TO {literal(str(target))} ({options})")[0][0])
         failpoints.reach("mid-copy")
         if self._kind == "parquet" and target.is_file():
-            sql = f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({literal(str(target))})"
+            sql = f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({file_literal(target)})"
             stored = run(sql)[0][0]
             if stored != written:
                 raise FatalError(f"{target} has {stored} rows, and {written} were written to it")

@@ -31,7 +31,6 @@ from windlass.connectors.protocol import (
     Column,
     Counts,
     Interval,
-    LedgerEntry,
     Meter,
     Rows,
     Shortcut,
@@ -39,6 +38,7 @@ from windlass.connectors.protocol import (
 )
 from windlass.connectors.scratch import Scratch
 from windlass.errors import FatalError, RetryableError, WindlassError
+from windlass.ledger import LedgerEntry
 from windlass.plan.model import Copy, Destination
 
 __all__ = ["PostgresDestination"]
@@ -67,6 +67,9 @@ class PostgresDestination:
 
     def close(self) -> None:
         self.session.close()
+
+    def occupied(self) -> None:
+        return None
 
     def begin(self, entry: LedgerEntry) -> LedgerEntry | None:
         self.loaded.require_schema()

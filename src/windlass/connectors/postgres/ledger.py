@@ -14,9 +14,9 @@ from collections.abc import Sequence
 
 from windlass import failpoints, logs
 from windlass.connectors.postgres.session import Session, lock_timed_out
-from windlass.connectors.protocol import LedgerEntry
 from windlass.connectors.scratch import identifier, literal
 from windlass.errors import FencedError, RetryableError
+from windlass.ledger import LedgerEntry
 
 __all__ = ["Ledger"]
 

@@ -11,6 +11,7 @@ import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from windlass import failpoints
@@ -22,7 +23,6 @@ from windlass.connectors.protocol import (
     Column,
     Counts,
     Interval,
-    LedgerEntry,
     Meter,
     Reason,
     Rows,
@@ -36,6 +36,7 @@ from windlass.plan import model as plan
 
 if TYPE_CHECKING:
     import pyarrow as pa
+from windlass.ledger import LedgerEntry
 
 __all__ = ["SqliteDestination"]
 
@@ -77,6 +78,7 @@ class SqliteDestination:
     def __init__(self, address: Address, end: plan.Destination, interval: Interval | None) -> None:
         self._end, self._interval = end, interval
         self._table = identifier(str(end.table))
+        self._file = Path(address.database).resolve()
         self._connection = connect_file(address)
         self._rows: Rows | None = None
         self._ledger = SqlLedger(self._run, str(end.table), "main.")
@@ -87,6 +89,9 @@ class SqliteDestination:
 
     def close(self) -> None:
         self._connection.close()
+
+    def occupied(self) -> Path:
+        return self._file
 
     def begin(self, entry: LedgerEntry) -> LedgerEntry | None:
         self._run("BEGIN IMMEDIATE")

@@ -7,7 +7,7 @@ declared type, and a value that does not fit makes its row a bad one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,9 @@ class SqliteSource(TypedSource):
 
     def close(self) -> None:
         self._connection.close()
+
+    def occupied(self) -> Iterable[str]:
+        return (str(self._file.resolve()),)
 
     def fingerprint(self) -> dict[str, object]:
         return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from windlass.connectors.temporary import TemporaryFolder, remove_leftovers
+from windlass.temporary import TemporaryFolder, remove_leftovers
 
 
 def test_a_folder_is_gone_after_its_use(tmp_path: Path) -> None:

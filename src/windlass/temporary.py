@@ -26,7 +26,8 @@ class TemporaryFolder:
     def __init__(self, base: Path | None = None) -> None:
         base = _place(base)
         base.mkdir(parents=True, exist_ok=True)
-        self.path, self._lock = _make(base)
+        self.path, lock = _make(base)
+        self._lock: int | None = lock
 
     def __enter__(self) -> Path:
         return self.path
@@ -35,9 +36,11 @@ class TemporaryFolder:
         self.remove()
 
     def remove(self) -> None:
-        """Remove it with all that is in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        os.close(self._lock)
+        """Remove it with all that is in it; it may be gone already."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            shutil.rmtree(self.path, ignore_errors=True)
+            os.close(lock)
 
 
 def _place(base: Path | None) -> Path:
