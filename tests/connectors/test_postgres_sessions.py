@@ -13,8 +13,8 @@ from windlass.connections import Address
 from windlass.connectors.postgres import ledger
 from windlass.connectors.postgres.ledger import Ledger
 from windlass.connectors.postgres.session import Session
-from windlass.connectors.protocol import LedgerEntry
 from windlass.errors import RetryableError
+from windlass.ledger import LedgerEntry
 
 Role = Callable[[], Session]
 

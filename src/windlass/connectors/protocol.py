@@ -66,6 +66,10 @@ class Column:
     pattern: str | None = None
     """Of a destination that takes text for something else: what the text must match as a whole."""
 
+    carries: Literal["", "number", "other"] = ""
+    """What text stands for where the column has another type that only text can carry: a number of any size,
+    or something that has no order here."""
+
     finite: bool = False
     """Of a destination: dates and times, or numbers, cannot be infinite (nor NaN)."""
 

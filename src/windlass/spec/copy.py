@@ -215,16 +215,16 @@ Select: TypeAlias = Annotated[
 
 
 class ColumnRules(Model):
-    """What every value of a column must satisfy. A NULL satisfies all but `not_null`."""
+    """What every value of a column, as the destination gets it, must satisfy. A NULL satisfies all but `not_null`."""
 
     not_null: bool = False
     """No NULL."""
 
     min: int | float | str | None = None
-    """At least this: a number, or a date or time as text."""
+    """At least this: a number; a date or time in ISO 8601, which is UTC without a zone; or text, by its code points."""
 
     max: int | float | str | None = None
-    """At most this."""
+    """At most this, likewise."""
 
     accepted: list[str | int | float | bool] | None = None
     """One of these."""
@@ -233,7 +233,7 @@ class ColumnRules(Model):
     """Text that contains a match of this regular expression (RE2 syntax)."""
 
     max_length: int | None = Field(default=None, ge=0)
-    """Text of at most so many characters."""
+    """Text of at most so many characters (Unicode code points)."""
 
 
 class Validate(Model):

@@ -9,10 +9,10 @@ UTC, so a time without a zone is taken as UTC.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from windlass.connectors.postgres.catalog import PgColumn
-from windlass.connectors.protocol import Reason
+from windlass.connectors.protocol import Column, Reason
+from windlass.connectors.rules import Family, Kind, Rule, decimal_kind, kind_of, rules_for
 from windlass.connectors.scratch import literal
 from windlass.plan.model import ColumnRules
 
@@ -84,21 +84,78 @@ def is_too_large(value: str, target: str) -> bool:
     return len(number[1]) > int(limits[1]) - int(limits[2])
 
 
-def rule_faults(value: str, kind: str, rules: ColumnRules) -> Iterator[Fault]:
-    """The faults of a value that breaks a rule of `validate`."""
-    if rules.not_null:
-        yield f"{value} IS NULL", Reason.IS_NULL, "is NULL"
-    if rules.min is not None:
-        yield f"{value} < {literal(rules.min)}::{kind}", Reason.BELOW_MINIMUM, f"is less than {rules.min!r}"
-    if rules.max is not None:
-        yield f"{value} > {literal(rules.max)}::{kind}", Reason.ABOVE_MAXIMUM, f"is more than {rules.max!r}"
-    if rules.accepted is not None:
-        accepted = ", ".join(f"{literal(v)}::{kind}" for v in rules.accepted)
-        test = f"{value} NOT IN ({accepted})" if accepted else f"{value} IS NOT NULL"
-        yield test, Reason.NOT_ACCEPTED, "is none of the accepted values"
-    if rules.pattern is not None:
-        test = f"{value}::text !~ {literal(rules.pattern)}"
-        yield test, Reason.PATTERN_MISMATCH, f"does not match {rules.pattern!r}"
-    if rules.max_length is not None:
-        test = f"length({value}::text) > {rules.max_length}"
-        yield test, Reason.TOO_LONG, f"is longer than {rules.max_length} characters"
+def rule_faults(
+    value: str, kind: str, rules: ColumnRules, column: str, *, is_utf8: bool
+) -> list[Fault] | None:
+    """The faults of a value of that type, as `format_type` writes it, that breaks a rule of `validate`.
+
+    None where Postgres would say something else than the scratch database: it has other regular expressions,
+    and other text for most types.
+    """
+    known = _kind_of(kind)
+    if known is None:
+        return [] if rules == ColumnRules() else None
+    faults: list[Fault] = []
+    for rule in rules_for(rules, column, known):
+        test = _rule_test(rule, value, known, kind)
+        if test is None or (known.family is Family.TEXT and rule.test in _BY_CHARACTERS and not is_utf8):
+            return None
+        faults.append((test, rule.reason, rule.message))
+    return faults
+
+
+def _rule_test(rule: Rule, value: str, known: Kind, kind: str) -> str | None:
+    if rule.test == "null":
+        return f"{value} IS NULL"
+    if rule.test == "any":
+        return f"{value} IS NOT NULL"
+    kind = kind if known.family is Family.DECIMAL else _unlimited(kind)
+    operands = [f"{literal(operand)}::{kind}" for operand in rule.operands]
+    if known.family is Family.TEXT:  # by code points, which in UTF-8 is by bytes
+        value, operands = f'({value})::text COLLATE "C"', [literal(operand) for operand in rule.operands]
+    match rule.test:
+        case "below":
+            return f"{value} < {operands[0]}"
+        case "above":
+            return f"{value} > {operands[0]}"
+        case "other":
+            return f"{value} NOT IN ({', '.join(operands)})"
+        case "longer" if known.family is Family.TEXT:
+            return f"length({value}) > {rule.operands[0]}"
+        case _:
+            return None
+
+
+def _kind_of(kind: str) -> Kind | None:
+    """The kind of a type of Postgres; None for one whose values the scratch database may see otherwise."""
+    if (found := re.fullmatch(r"numeric\((\d+),(\d+)\)", kind)) is not None:
+        return decimal_kind(int(found[1]), int(found[2]))
+    name = _unlimited(kind)
+    if name == "numeric":
+        return Kind(Family.NUMBER)
+    return kind_of(Column("", _DUCKDB_TYPES[name])) if name in _DUCKDB_TYPES else None
+
+
+def _unlimited(kind: str) -> str:
+    """`timestamp without time zone` for `timestamp(3) without time zone`."""
+    return re.sub(r"\(\d+\)", "", kind)
+
+
+_BY_CHARACTERS = ("below", "above", "longer")
+_DUCKDB_TYPES = {
+    "smallint": "SMALLINT",
+    "integer": "INTEGER",
+    "bigint": "BIGINT",
+    "real": "FLOAT",
+    "double precision": "DOUBLE",
+    "text": "VARCHAR",
+    "character varying": "VARCHAR",
+    "character": "VARCHAR",
+    "name": "VARCHAR",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "time without time zone": "TIME",
+    "timestamp without time zone": "TIMESTAMP",
+    "timestamp with time zone": "TIMESTAMP WITH TIME ZONE",
+    "uuid": "UUID",
+}

@@ -62,7 +62,12 @@ def relay(source: Source, destination: PostgresDestination, copy: Copy) -> Short
     columns = {column.name: column for column in source.pg_columns}
     target = [as_wanted(c) for c in destination.table.columns] if destination.table else None
     matches = match_columns(copy, list(columns), target)
-    transfers = [_transfer(match, columns[match.source], destination) for match in matches]
+    transfers: list[Transfer] = []
+    for match in matches:
+        transfer = _transfer(match, columns[match.source], source, destination)
+        if transfer is None:
+            return None
+        transfers.append(transfer)
     converts = any(t.faults for t in transfers)
     return (
         None
@@ -71,7 +76,10 @@ def relay(source: Source, destination: PostgresDestination, copy: Copy) -> Short
     )
 
 
-def _transfer(match: Match, column: PgColumn, destination: PostgresDestination) -> Transfer:
+def _transfer(
+    match: Match, column: PgColumn, source: PostgresSource, destination: PostgresDestination
+) -> Transfer | None:
+    """How a column goes over; None if the relay cannot do what is asked for."""
     kind, name = column.type, identifier(column.name)
     if match.type is not None:
         kind = destination.normal_type(match.type)
@@ -83,8 +91,10 @@ def _transfer(match: Match, column: PgColumn, destination: PostgresDestination) 
         destination.require_type(kind)
     as_text = kind != column.type and not destination.is_built_in(kind)
     value, fault = convert(name, column, "text" if as_text else kind)
-    faults = ((fault,) if fault else ()) + tuple(rule_faults(name, column.type, match.rules))
-    return Transfer(column, match.name, kind, value, faults, as_text)
+    broken = rule_faults(value, kind, match.rules, match.name, is_utf8=source.session.is_utf8)
+    if broken is None:
+        return None
+    return Transfer(column, match.name, kind, value, ((fault,) if fault else ()) + tuple(broken), as_text)
 
 
 @dataclass
