@@ -15,7 +15,7 @@ import click
 
 from windlass.cli.main import COMMANDS, cli
 from windlass.errors import ExitCode
-from windlass.registry import CONNECTORS
+from windlass.registry import all_connectors
 from windlass.spec import copy, kinds, pipeline, project, runtimes
 from windlass.spec.model import Model
 from windlass.spec.schema import documentation
@@ -171,12 +171,16 @@ def _cell(text: str) -> str:
 
 
 def _connection_types() -> Iterator[str]:
-    yield "| type | tables | dev service | alerts |"
-    yield "|---|---|---|---|"
-    for name, connector in CONNECTORS.items():
+    yield "| type | address | `from` | `to` | SQL | alerts | dev service |"
+    yield "|---|---|---|---|---|---|---|"
+    for connector in all_connectors():
+        if connector.form is None:
+            continue
+        parts = (connector.source, connector.destination, connector.sql, connector.alert)
+        can = " | ".join("yes" if part else "" for part in parts)
         keys = ", ".join(f"`{key}`" for key in connector.dev_keys)
         dev = f"yes ({keys})" if connector.dev_service and keys else "yes" if connector.dev_service else ""
-        yield f"| `{name}` | {'yes' if connector.database else ''} | {dev} | {'yes' if connector.alert else ''} |"
+        yield f"| `{connector.type}` | `{connector.example}` | {can} | {dev} |"
 
 
 # --- commands ------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from windlass import registry
 from windlass.errors import FatalError
 
 __all__ = ["Workspace", "local_path", "scheme_of"]
@@ -63,9 +64,12 @@ def local_path(path: str) -> str:
 
 
 def _what_else(scheme: str) -> str:
-    if scheme in ("http", "https"):
+    connector = registry.by_scheme(scheme)
+    if connector is None:
+        return f", and {scheme}:// is not supported"
+    if connector.form == "url":
         return "; to read it, fetch it first with a `download` task"
-    return f", and {scheme}:// is not supported"
+    return f"; declare a connection of type {connector.type} for it"
 
 
 def _matching(root: Path, pattern: str) -> Iterator[Path]:

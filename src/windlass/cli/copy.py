@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import click
 
-from windlass import logs
+from windlass import logs, registry
 from windlass.cli.main import App
 from windlass.cli.options import check_memory, json_option, memory_option
 from windlass.connections import Address, parse_address
@@ -36,6 +36,7 @@ from windlass.plan.model import (
     SelectColumn,
     Source,
 )
+from windlass.plan.roles import Role, misfit
 from windlass.units import duration, number, size
 from windlass.workspace import local_path, scheme_of
 
@@ -169,7 +170,7 @@ def _source(text: str, kind: FileFormat | None, csv: CsvOptions) -> tuple[Source
                 "standard input has no name that tells its format", hint="say it: --from-format csv"
             )
         return Source(path="/dev/stdin" if text == _STANDARD else text, format=kind, csv=csv), None
-    address, options = _address(text)
+    address, options = _address(text, "source")
     table, query = options.get("table"), options.get("query")
     if (table is None) == (query is None):
         raise UsageError(
@@ -190,25 +191,33 @@ def _destination(
             )
         path = "/dev/stdout" if text == _STANDARD else text
         return Destination(path=path, format=kind, mode=mode, key=key), None
-    address, options = _address(text)
+    address, options = _address(text, "destination")
     if "table" not in options:
         raise UsageError(f"{address}: which table?", hint="end the address with ?table=NAME")
     return Destination(connection="to", table=options["table"], mode=mode, key=key), address
 
 
 def _is_database(text: str) -> bool:
-    """Whether it is an address rather than a path. Raises UsageError for an address of neither."""
+    """Whether it is an address rather than a path."""
     scheme = scheme_of(text)
-    if scheme in ("http", "https"):
-        local_path(text)  # it says what to do
-    return scheme not in (None, "file")
+    found = registry.by_scheme(scheme) if scheme else None
+    return scheme is not None and (found is None or found.form is not None)
 
 
-def _address(text: str) -> tuple[Address, dict[str, str]]:
-    if urlsplit(text).scheme.split("+")[0] not in ("postgresql", "postgres", "sqlite", "sqlite3", "duckdb"):
-        known = "expected a file, or an address that begins with postgresql://, sqlite:/// or duckdb:///"
-        raise UsageError(f"{scheme_of(text)}:// is not supported", hint=known)
+def _address(text: str, role: Role) -> tuple[Address, dict[str, str]]:
+    scheme = str(scheme_of(text))
+    connector = registry.by_scheme(scheme)
+    wrong = misfit(connector.type, role) if connector is not None else None
+    if connector is None or (wrong is not None and connector.form != "url"):
+        raise UsageError(f"{scheme}:// {wrong[0] if wrong else 'is not supported'}", hint=_known(role))
+    if wrong is not None:
+        local_path(text)  # it says what to do instead
     return parse_address(text, "the command line"), dict(parse_qsl(urlsplit(text).query))
+
+
+def _known(role: Role) -> str:
+    fit = [c for c in registry.all_connectors() if c.form is not None and misfit(c.type, role) is None]
+    return f"expected a file, or an address such as {', '.join(connector.example for connector in fit)}"
 
 
 def _column(text: str) -> SelectColumn:

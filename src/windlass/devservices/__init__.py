@@ -8,11 +8,11 @@ when nobody holds it any more. So nothing is left running, whatever happens to a
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, TypeAlias
 
 from windlass import registry
 from windlass.connections import Address
@@ -46,11 +46,8 @@ class Service:
         return self.folder / "server.log"
 
 
-class DevServiceModule(Protocol):
-    """A module of this package, as `registry` names it."""
-
-    def start(self, service: Service) -> Address:
-        """Start it, or find it running, initialised; nobody else starts it meanwhile."""
+Start: TypeAlias = Callable[[Service], Address]
+"""Starts a service, or finds it running, initialised; nobody else starts it meanwhile."""
 
 
 class DevServices:
@@ -65,10 +62,10 @@ class DevServices:
         """Start the dev service of a connection. Raises WindlassError when it cannot be."""
         service = Service(name, connection, self._state / "dev" / name, self._project)
         service.folder.mkdir(parents=True, exist_ok=True)
-        module: DevServiceModule = registry.load(str(registry.CONNECTORS[connection.type].dev_service))
+        start: Start = registry.load(str(registry.require(connection.type).dev_service))
         with _starting(service):
             self._hold(service)
-            address = module.start(service)
+            address = start(service)
         self._started[name] = service
         return address
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Protocol
 
 from windlass import logs
-from windlass.connectors.protocol import Database
 from windlass.devservices import Service
 from windlass.errors import FatalError, did_you_mean
 
 __all__ = ["digest_of", "is_initialised", "mark_initialised", "run_init_files"]
+
+
+class RunsScripts(Protocol):
+    """What is asked of a database that is initialised."""
+
+    def execute(self, script: str, *, transaction: bool = True) -> object:
+        """Run one or more statements. Raises FatalError with the place in the script."""
 
 
 def digest_of(service: Service) -> str:
@@ -31,7 +38,7 @@ def mark_initialised(service: Service) -> None:
     (service.folder / "initialised").write_text(digest_of(service))
 
 
-def run_init_files(service: Service, database: Database) -> None:
+def run_init_files(service: Service, database: RunsScripts) -> None:
     """Run every init file. Raises FatalError that names the file and its line."""
     for name, file in zip(service.connection.dev.init, _files(service), strict=True):
         try:

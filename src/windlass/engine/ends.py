@@ -13,12 +13,11 @@ def open_source(job: Job) -> Source:
     """Connect to the source. Raises WindlassError when that is not possible."""
     end = job.copy.source
     if end.connection is None:
-        from windlass.connectors.files import open_source as open_files
+        from windlass.connectors.files.opening import open_source as open_files
 
         return open_files(end, job.workspace, job.scratch_folder)
     address = job.addresses[end.connection]
-    connector = registry.load(str(registry.CONNECTORS[address.type].database))
-    source: Source = connector.open_source(address, end)
+    source: Source = registry.load(str(registry.require(address.type).source))(address, end)
     return source
 
 
@@ -26,10 +25,10 @@ def open_destination(job: Job) -> Destination:
     """Connect to the destination. Raises WindlassError when that is not possible."""
     end = job.copy.destination
     if end.connection is None:
-        from windlass.connectors.files import open_destination as open_files
+        from windlass.connectors.files.opening import open_destination as open_files
 
         return open_files(end, job.workspace)
     address = job.addresses[end.connection]
-    connector = registry.load(str(registry.CONNECTORS[address.type].database))
-    destination: Destination = connector.open_destination(address, end, job.interval)
+    open_it = registry.load(str(registry.require(address.type).destination))
+    destination: Destination = open_it(address, end, job.interval)
     return destination

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from windlass import registry
 from windlass.errors import Problem, SpecError, did_you_mean
 from windlass.plan import model
 from windlass.plan.actions import action_of
@@ -13,9 +14,9 @@ from windlass.plan.assets import with_assets
 from windlass.plan.graph import Cycle, order
 from windlass.plan.mapping import with_mapping
 from windlass.plan.params import with_overrides
+from windlass.plan.roles import Role, misfit
 from windlass.plan.schedule import check_schedule, check_timezone
 from windlass.plan.templates import Names, TemplateError, Uses, evaluate
-from windlass.registry import databases
 from windlass.spec.files import PipelineFile, ProjectFiles
 from windlass.spec.model import Model
 from windlass.spec.pipeline import Assets, Defaults
@@ -105,7 +106,7 @@ class _Compiler:
     def plan(self) -> model.Plan:
         spec = self.file.spec
         schedule, assets = self._when()
-        on_failure = [self._connection(n, ("on_failure", i)) for i, n in enumerate(spec.on_failure)]
+        on_failure = [self._alert(n, ("on_failure", i)) for i, n in enumerate(spec.on_failure)]
         tasks = {name: self._task(name, task) for name, task in spec.tasks.items()}
         ordered = self._in_order({name: task for name, task in tasks.items() if task})
         if self.problems:
@@ -258,16 +259,25 @@ class _Compiler:
             return name
         connection = declared[name]
         dev = model.DevService(init=tuple(connection.dev.init), serve=connection.dev.serve)
-        self.connections[name] = model.Connection(type=connection.type, dev=dev)
+        form = registry.require(connection.type).form
+        self.connections[name] = model.Connection(type=connection.type, form=str(form), dev=dev)
+        return name
+
+    def _alert(self, name: str, path: KeyPath) -> str:
+        self._connection(name, path)
+        self._check_role(name, "alert", path)
         return name
 
     def _check_connections(self, action: model.Action, path: KeyPath) -> None:
-        for at, name, types in _named_connections(action):
+        for at, name, role in _named_connections(action):
             self._connection(name, (*path, *at))
-            declared = self.connections.get(name)
-            if declared and types and declared.type not in types:
-                message = f"connection {name!r} is of type {declared.type}, expected {' or '.join(types)}"
-                self._problem((*path, *at), message)
+            self._check_role(name, role, (*path, *at))
+
+    def _check_role(self, name: str, role: Role, path: KeyPath) -> None:
+        declared = self.connections.get(name)
+        wrong = misfit(declared.type, role) if declared else None
+        if wrong is not None:
+            self._problem(path, f"connection {name!r} {wrong[0]}", wrong[1])
 
     def _check_trigger(self, action: model.Action, path: KeyPath) -> None:
         if not isinstance(action, model.Trigger):
@@ -323,28 +333,25 @@ class _Compiler:
             self.problems.append(problem)
 
 
-_DATABASES = databases()
-
-
-def _named_connections(action: model.Action) -> Iterable[tuple[KeyPath, str, tuple[str, ...]]]:
-    """Where an action names a connection, which, and of what type it must be (none: any)."""
+def _named_connections(action: model.Action) -> Iterable[tuple[KeyPath, str, Role]]:
+    """Where an action names a connection, which, and what for."""
     match action:
         case model.Copy():
             if action.source.connection:
-                yield ("from", "connection"), action.source.connection, _DATABASES
+                yield ("from", "connection"), action.source.connection, "source"
             if action.destination.connection:
-                yield ("to", "connection"), action.destination.connection, _DATABASES
+                yield ("to", "connection"), action.destination.connection, "destination"
             if action.quarantine and action.quarantine.connection:
-                yield ("quarantine", "connection"), action.quarantine.connection, _DATABASES
+                yield ("quarantine", "connection"), action.quarantine.connection, "destination"
         case model.Sql() | model.Check():
             if action.connection:
-                yield ("connection",), action.connection, _DATABASES
+                yield ("connection",), action.connection, "sql"
         case model.Download():
             if action.connection:
-                yield ("connection",), action.connection, ("http",)
+                yield ("connection",), action.connection, "download"
         case model.Run() | model.Service():
             for i, name in enumerate(action.connections):
-                yield ("connections", i), name, ()
+                yield ("connections", i), name, "command"
         case model.Trigger():
             return
 

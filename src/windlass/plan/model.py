@@ -229,9 +229,10 @@ class DevService(Struct, frozen=True, kw_only=True):
 
 
 class Connection(Struct, frozen=True, kw_only=True):
-    """A connection that the plan names: what it is, not where."""
+    """A connection that the plan names: what it is, not where. `form` is what its address is made of."""
 
     type: str
+    form: str = "server"
     dev: DevService = DevService()
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
-from windlass.registry import CONNECTORS
+from windlass import registry
 from windlass.spec.fields import Name, OneOrMany
 from windlass.spec.model import Model, refuse
 from windlass.spec.runtimes import Runtimes
@@ -16,9 +17,19 @@ __all__ = ["Connection", "DevService", "Images", "Project"]
 
 
 def _known_type(value: str) -> str:
-    if value not in CONNECTORS:
-        raise PydanticCustomError("literal_error", "{expected}", {"expected": ", ".join(CONNECTORS)})
+    connector = registry.find(value)
+    if connector is None or connector.form is None:
+        raise PydanticCustomError("literal_error", "{expected}", {"expected": ", ".join(registry.types())})
     return value
+
+
+class _OneOfTheTypes:
+    """Makes the JSON Schema of a type of connections."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"enum": registry.types()}
 
 
 class DevService(Model):
@@ -34,7 +45,7 @@ class DevService(Model):
 class Connection(Model):
     """A named endpoint. Its address and secrets are found at run time, never written here."""
 
-    type: Annotated[str, AfterValidator(_known_type), WithJsonSchema({"enum": list(CONNECTORS)})]
+    type: Annotated[str, AfterValidator(_known_type), _OneOfTheTypes()]
     """What is at the other end."""
 
     description: str = ""
@@ -45,7 +56,7 @@ class Connection(Model):
 
     @model_validator(mode="after")
     def _dev_service_fits(self) -> Self:
-        for key in self.dev.model_fields_set - set(CONNECTORS[self.type].dev_keys):
+        for key in self.dev.model_fields_set - set(registry.require(self.type).dev_keys):
             raise refuse(f"the dev service of a {self.type} connection has no `{key}`")
         return self
 

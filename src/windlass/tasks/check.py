@@ -66,7 +66,7 @@ def _subject(action: Check, context: Context) -> Iterator[tuple[Database, str]]:
             yield database, f"{rows} AS checked"
         return
     from windlass.connectors.duckdb.database import DuckdbDatabase
-    from windlass.connectors.files import open_source
+    from windlass.connectors.files.opening import open_source
     from windlass.connectors.scratch import Scratch
     from windlass.plan.model import Source
 

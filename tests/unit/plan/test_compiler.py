@@ -47,7 +47,7 @@ def test_what_a_template_names_is_needed_or_used_without_saying(project: Project
     plan = compiled(root, "p")
     assert [task.name for task in plan.tasks] == ["api", "first", "last"]
     assert (plan.task("last").needs, plan.task("last").uses) == (("first",), ("api",))
-    assert plan.connections == {"web": model.Connection(type="http")}
+    assert plan.connections == {"web": model.Connection(type="http", form="url")}
 
 
 def test_defaults_hold_for_each_task_that_does_not_say_otherwise(project: Project) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from windlass import failpoints
+from windlass import failpoints, registry
 from windlass.connectors.files.formats import format_of
 from windlass.connectors.files.kept import KeptRows, with_values_that_stay
 from windlass.connectors.files.writing import FileWriter, Run, compression_for
@@ -106,7 +106,7 @@ class FileDestination:
         return replace(column, type=kind, finite=finite, rounds_json=self._kind in ("json", "ndjson"))
 
     def path(self, *, query: bool) -> str:
-        return "duckdb" if query else "arrow → duckdb"
+        return registry.SCRATCH if query else f"arrow → {registry.SCRATCH}"
 
     def write_query(
         self, query: str, columns: Sequence[Column], counts: Counts, scratch: Scratch, meter: Meter

@@ -21,7 +21,7 @@ class KeptRows:
     """The rows that are in a destination's file."""
 
     def __init__(self, end: plan.Destination, kind: plan.FileFormat, workspace: Workspace) -> None:
-        from windlass.connectors.files import open_source
+        from windlass.connectors.files.opening import open_source
 
         old = plan.Source(path=end.path, format=kind, csv=end.csv)
         self._source: Source = open_source(old, workspace)

@@ -225,7 +225,9 @@ class Builder:
             "task": task["name"],
             "kind": action["kind"],
             "uses": task["uses"],
-            "connections": _connections_of(action),
+            "connections": {
+                name: self._plan["connections"][name]["form"] for name in _connections_of(action)
+            },
             "params": self._plan["params"],
             "runtime": self._bundle["runtime"],
             "file": str(self._file),

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from windlass import logs
 from windlass.connections import Address
-from windlass.connectors.postgres import connect
+from windlass.connectors.postgres.opening import connect
 from windlass.devservices import Service
 from windlass.devservices.initialised import is_initialised, mark_initialised, run_init_files
 from windlass.devservices.running import free_port, has_launcher, note_port, noted_port

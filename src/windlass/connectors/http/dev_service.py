@@ -1,6 +1,6 @@
 """The dev service of an HTTP API that serves files: Python's own server over a folder of the project.
 
-It runs as a process of its own (`python -m windlass.devservices.http FOLDER`), prints its port, and
+It runs as a process of its own (`python -m windlass.connectors.http.dev_service FOLDER`), prints its port, and
 understands byte ranges, so that downloads from it can be resumed.
 """
 
@@ -46,7 +46,7 @@ def start(service: Service) -> Address:
 
 
 def _launch(service: Service, folder: Path) -> int:
-    command = (sys.executable, "-m", "windlass.devservices.http", str(folder))
+    command = (sys.executable, "-m", "windlass.connectors.http.dev_service", str(folder))
     process = launch(
         command, service.users_lock, shared_by_users=True, alive=service.alive_lock, output=subprocess.PIPE
     )
