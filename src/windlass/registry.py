@@ -77,10 +77,10 @@ class Connector:
     """The packages that it needs."""
 
     source: str | None = None
-    """`open(address, options, job) -> Source`: it can be read."""
+    """`open(end) -> Source`: it can be read."""
 
     destination: str | None = None
-    """`open(address, options, job) -> Destination`: it can be written."""
+    """`open(end) -> Destination`: it can be written."""
 
     sql: str | None = None
     """`connect(address) -> Database`: it runs SQL."""
@@ -91,8 +91,8 @@ class Connector:
     dev_service: str | None = None
     """`start(service) -> Address`: a throw-away stand-in."""
 
-    dev_keys: tuple[str, ...] = ()
-    """The keys of `dev:` that make sense."""
+    options: str | None = None
+    """The module of the models of its own keys: `Source` in `from:`, `Destination` in `to:`, `DevService` in `dev:`."""
 
     loads_in_parts: bool = False
     """The parts of one copy between two of them may be loads of their own, at the same time."""

@@ -97,7 +97,7 @@ def test_a_percent_sign_is_no_wildcard_in_the_name_of_a_run(hello: Path, windlas
 def test_compile_prints_the_plan(hello: Path, windlass: Call) -> None:
     plan = windlass("-C", hello, "compile", "hello", "--param", "file=x.csv", "--json").json
     assert plan["pipeline"] == "hello"
-    assert plan["tasks"][0]["action"]["source"]["path"] == "x.csv"
+    assert plan["tasks"][0]["action"]["source"]["options"] == {"path": "x.csv"}
 
 
 def test_a_compiled_plan_is_what_exec_executes(hello: Path, windlass: Call, tmp_path: Path) -> None:

@@ -47,3 +47,22 @@ def test_a_command_that_only_looks_imports_no_driver(command: str, hello: Path) 
 
 def test_help_imports_next_to_nothing(tmp_path: Path) -> None:
     assert imported_by(tmp_path, "--help") & (HEAVY | NOT_FOR_HELP) == set()
+
+
+NOT_FOR_TASKS = {"pydantic", "yaml", "asyncpg", "asyncio", "rich"}
+
+
+def test_a_task_imports_nothing_that_only_reads_files(hello: Path) -> None:
+    """`windlass exec` of a copy reads its plan: no YAML, no validation of files, no look at what is installed."""
+    pipeline = "pipeline: p\ntasks: {t: {copy: {from: {path: a.csv}, to: {path: b.ndjson}}}}\n"
+    (hello / "pipelines" / "p.yaml").write_text(pipeline)
+    (hello / "a.csv").write_text("a\n1\n")
+    plan = subprocess.run(
+        [sys.executable, "-m", "windlass", "compile", "p", "--json"],
+        cwd=hello,
+        capture_output=True,
+        check=True,
+    )
+    (hello / "plan.json").write_bytes(plan.stdout)
+    assert imported_by(hello, "exec", "p", "t", "--plan", "plan.json") & NOT_FOR_TASKS == set()
+    assert (hello / "b.ndjson").read_text() == '{"a":1}\n'

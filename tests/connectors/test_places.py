@@ -16,11 +16,13 @@ import duckdb
 import pytest
 
 from tests.connectors.conftest import Copier
+from tests.copies import destination_of, source_of
+from windlass.connectors.files.options import FileFormat
 from windlass.engine import Workspace
 from windlass.engine.copying import copy
 from windlass.engine.settling import settle
 from windlass.errors import FatalError, RetryableError
-from windlass.plan.model import Destination, FileFormat, Mode, QuarantineTo, Source
+from windlass.plan.model import Mode, QuarantineTo
 from windlass.storage import folder as folder_place
 
 Tree = dict[str, tuple[int, str]]
@@ -77,7 +79,7 @@ def test_a_folder_with_anything_that_windlass_did_not_write_is_not_replaced(
     FOREIGN[what](home / "out")
     before = tree(home)
     with pytest.raises(FatalError, match=r"out/ has 1 file that windlass did not write"):
-        copier(Source(path="in.csv"), Destination(path="out/"))
+        copier(source_of(path="in.csv"), destination_of(path="out/"))
     assert tree(home) == before
 
 
@@ -88,7 +90,7 @@ def test_adding_to_a_folder_keeps_what_is_there(copier: Copier, home: Path, what
     (home / "out" / "empty").mkdir()
     before = tree(home / "out")
     for _ in range(2):
-        copier(Source(path="in.csv"), Destination(path="out/", mode="append"))
+        copier(source_of(path="in.csv"), destination_of(path="out/", mode="append"))
         after = tree(home / "out")
         assert {name: after.get(name) for name in before} == before
     assert rows(home, "out/part-*-*.parquet") == [1, 1, 2, 2]
@@ -99,18 +101,18 @@ def test_a_folder_of_windlass_is_replaced_until_somebody_puts_something_into_it(
 ) -> None:
     (home / "two.csv").write_text("id,country\n1,x\n2,y\n")
     for _ in range(2):
-        copier(Source(path="two.csv"), Destination(path="out/", partition_by=("country",)))
+        copier(source_of(path="two.csv"), destination_of(path="out/", partition_by=("country",)))
         assert {name for name, (_, content) in tree(home / "out").items() if content} == {
             ".windlass-manifest.json",
             "country=x/part-00000.parquet",
             "country=y/part-00001.parquet",
         }
-        copier(Source(path="in.csv"), Destination(path="out/"))
+        copier(source_of(path="in.csv"), destination_of(path="out/"))
         assert rows(home) == [1, 2]
         assert set(tree(home / "out")) == {".windlass-manifest.json", "part-00000.parquet"}
     (home / "out" / "notes.md").write_text("mine")
     with pytest.raises(FatalError, match=r"1 file that windlass did not write: notes\.md"):
-        copier(Source(path="in.csv"), Destination(path="out/"))
+        copier(source_of(path="in.csv"), destination_of(path="out/"))
     assert (home / "out" / "notes.md").read_text() == "mine"
 
 
@@ -125,7 +127,7 @@ def test_the_workspace_and_what_it_is_in_are_no_places_for_rows(
     before = tree(home)
     written = f"{home}/someone/" if path == "~" else path
     with pytest.raises(FatalError, match=r"exchanged as a whole|cannot write"):
-        copier(Source(path="in.csv"), Destination(path=written, mode=mode))
+        copier(source_of(path="in.csv"), destination_of(path=written, mode=mode))
     assert tree(home) == before
 
 
@@ -141,7 +143,7 @@ def test_a_folder_that_has_the_source_in_it_is_no_place_for_its_rows(
         source = "folder/in.csv"
     before = tree(home)
     with pytest.raises(FatalError, match=r"data/in\.csv is in it"):
-        copier(Source(path=source), Destination(path="data/", mode=mode))
+        copier(source_of(path=source), destination_of(path="data/", mode=mode))
     assert tree(home) == before
 
 
@@ -156,14 +158,14 @@ def test_bad_rows_never_go_where_an_end_is(copier: Copier, home: Path) -> None:
     ):
         with pytest.raises(FatalError, match=r"cannot take its bad rows|is in it|is not a quarantine file"):
             copier(
-                Source(path="in.csv"),
-                Destination(path=destination),
+                source_of(path="in.csv"),
+                destination_of(path=destination),
                 on_bad_row="quarantine",
                 quarantine=QuarantineTo(path=path),
             )
         assert tree(home) == before
     job = replace(
-        copier.job(Source(path="in.csv"), Destination(path="out.csv"), "one", on_bad_row="quarantine"),
+        copier.job(source_of(path="in.csv"), destination_of(path="out.csv"), "one", on_bad_row="quarantine"),
         quarantine_file=home / "notes.txt",
     )
     with pytest.raises(FatalError, match="is not a quarantine file"):
@@ -172,10 +174,10 @@ def test_bad_rows_never_go_where_an_end_is(copier: Copier, home: Path) -> None:
 
 
 def test_a_database_file_is_not_replaced_by_its_own_rows(copier: Copier, home: Path) -> None:
-    copier(Source(path="in.csv"), Destination(connection="sqlite", table="t"))
+    copier(source_of(path="in.csv"), destination_of(connection="sqlite", table="t"))
     before = tree(home)
     with pytest.raises(FatalError, match="is the database that the rows come from"):
-        copier(Source(connection="sqlite", table="t"), Destination(path="file.db", format="csv"))
+        copier(source_of(connection="sqlite", table="t"), destination_of(path="file.db", format="csv"))
     assert tree(home) == before
 
 
@@ -190,10 +192,10 @@ def test_a_link_is_written_through(copier: Copier, home: Path, mode: Mode) -> No
     (home / "two.csv").symlink_to("one.csv")
     (home / "new.csv").symlink_to("real/not-yet.csv")
     (home / "folder").symlink_to("real/rows")
-    copier(Source(path="in.csv"), Destination(path="two.csv", mode=mode))
-    copier(Source(path="in.csv"), Destination(path="new.csv", mode=mode))
+    copier(source_of(path="in.csv"), destination_of(path="two.csv", mode=mode))
+    copier(source_of(path="in.csv"), destination_of(path="new.csv", mode=mode))
     for _ in range(2):
-        copier(Source(path="in.csv"), Destination(path="folder/", mode=mode))
+        copier(source_of(path="in.csv"), destination_of(path="folder/", mode=mode))
     old = "" if mode == "replace" else "0\n"
     assert (home / "real" / "file.csv").read_text() == f"id\n{old}1\n2\n"
     assert (home / "real" / "not-yet.csv").read_text() == "id\n1\n2\n"
@@ -211,7 +213,7 @@ def test_links_that_lead_in_a_circle_are_said(copier: Copier, home: Path) -> Non
     (home / "a.csv").symlink_to("b.csv")
     (home / "b.csv").symlink_to("a.csv")
     with pytest.raises(FatalError, match="too many levels of symbolic links"):
-        copier(Source(path="in.csv"), Destination(path="a.csv"))
+        copier(source_of(path="in.csv"), destination_of(path="a.csv"))
 
 
 @pytest.mark.parametrize("kind", ["csv", "json", "ndjson", "parquet"])
@@ -220,20 +222,22 @@ def test_a_fifo_gets_the_rows_and_stays_one(copier: Copier, home: Path, kind: Fi
     got: list[bytes] = []
     reader = threading.Thread(target=lambda: got.append((home / "pipe").read_bytes()), daemon=True)
     reader.start()
-    copier(Source(path="in.csv"), Destination(path="pipe", format=kind))
+    copier(source_of(path="in.csv"), destination_of(path="pipe", format=kind))
     reader.join(60)
-    copier(Source(path="in.csv"), Destination(path="file", format=kind))
+    copier(source_of(path="in.csv"), destination_of(path="file", format=kind))
     assert got == [(home / "file").read_bytes()]
     assert (home / "pipe").is_fifo()
 
 
 def test_a_device_gets_the_rows_and_stays_one(copier: Copier, home: Path) -> None:
     before = Path("/dev/null").stat()
-    assert copier(Source(path="in.csv"), Destination(path="/dev/null", format="csv")).counts.written == 2
+    assert (
+        copier(source_of(path="in.csv"), destination_of(path="/dev/null", format="csv")).counts.written == 2
+    )
     after = Path("/dev/null").stat()
     assert (before.st_mode, before.st_rdev) == (after.st_mode, after.st_rdev)
     with pytest.raises(FatalError, match="keeps nothing"):
-        copier(Source(path="in.csv"), Destination(path="/dev/null", format="csv", mode="append"))
+        copier(source_of(path="in.csv"), destination_of(path="/dev/null", format="csv", mode="append"))
 
 
 def test_a_fifo_gets_nothing_of_a_copy_that_fails(copier: Copier, home: Path) -> None:
@@ -241,7 +245,7 @@ def test_a_fifo_gets_nothing_of_a_copy_that_fails(copier: Copier, home: Path) ->
     os.mkfifo(home / "pipe")
     reader = os.open(home / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     with pytest.raises(FatalError, match="bad rows"):
-        copier(Source(path="bad.csv"), Destination(path="pipe", format="csv"))
+        copier(source_of(path="bad.csv"), destination_of(path="pipe", format="csv"))
     assert os.read(reader, 100) == b""
     os.close(reader)
 
@@ -252,7 +256,7 @@ def test_a_socket_is_not_replaced(copier: Copier, home: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(home / "s.csv"))
         with pytest.raises(FatalError, match="is a socket"):
-            copier(Source(path="in.csv"), Destination(path="s.csv"))
+            copier(source_of(path="in.csv"), destination_of(path="s.csv"))
         assert (home / "s.csv").is_socket()
 
 
@@ -260,14 +264,14 @@ def test_a_socket_is_not_replaced(copier: Copier, home: Path) -> None:
 def test_a_fifo_is_read_once_and_its_content_identifies_it(
     copier: Copier, home: Path, kind: FileFormat
 ) -> None:
-    copier(Source(path="in.csv"), Destination(path="data", format=kind))
+    copier(source_of(path="in.csv"), destination_of(path="data", format=kind))
     os.mkfifo(home / "pipe")
 
     def load(content: bytes) -> int:
         writer = threading.Thread(target=lambda: (home / "pipe").write_bytes(content), daemon=True)
         writer.start()
         result = copier(
-            Source(path="pipe", format=kind), Destination(path="out.csv", mode="append"), run_key="one"
+            source_of(path="pipe", format=kind), destination_of(path="out.csv", mode="append"), run_key="one"
         )
         writer.join(60)
         return 0 if result.skipped else result.counts.written
@@ -283,7 +287,7 @@ def test_a_fifo_in_a_folder_is_not_waited_for(copier: Copier, home: Path) -> Non
     (home / "in").mkdir()
     os.mkfifo(home / "in" / "a.csv")
     with pytest.raises(FatalError, match=r"a\.csv' is not a regular file"):
-        copier(Source(path="in/"), Destination(path="out.csv"))
+        copier(source_of(path="in/"), destination_of(path="out.csv"))
 
 
 # --- names ----------------------------------------------------------------------------------------
@@ -310,18 +314,18 @@ def test_a_name_is_never_taken_for_a_pattern(copier: Copier, home: Path, name: s
         (home / parent).mkdir()
         (home / parent / "dataa.csv").write_text("id\n7\n")
     path = f"{parent}{name}"
-    destination = Destination(path=path, mode="append", format="csv")
+    destination = destination_of(path=path, mode="append", format="csv")
     for _ in range(2):
-        copier(Source(path="in.csv"), destination)
+        copier(source_of(path="in.csv"), destination)
     assert (home / path).read_text() == "id\n1\n2\n1\n2\n"
-    copier(Source(path=path, format="csv"), Destination(path="back.csv"))
+    copier(source_of(path=path, format="csv"), destination_of(path="back.csv"))
     assert (home / "back.csv").read_text() == "id\n1\n2\n1\n2\n"
     for kind in ("parquet", "ndjson"):
-        copier(Source(path="in.csv"), Destination(path=f"{path}.{kind}", mode="append"))
-        copier(Source(path=f"{path}.{kind}"), Destination(path="back.csv"))
+        copier(source_of(path="in.csv"), destination_of(path=f"{path}.{kind}", mode="append"))
+        copier(source_of(path=f"{path}.{kind}"), destination_of(path="back.csv"))
         assert (home / "back.csv").read_text() == "id\n1\n2\n"
-    copier(Source(path="in.csv"), Destination(path=f"{path}.d/", mode="append"))
-    copier(Source(path=f"{path}.d/"), Destination(path="back.csv"))
+    copier(source_of(path="in.csv"), destination_of(path=f"{path}.d/", mode="append"))
+    copier(source_of(path=f"{path}.d/"), destination_of(path="back.csv"))
     assert (home / "back.csv").read_text() == "id\n1\n2\n"
     assert [file.name for file in (home / parent).iterdir() if "windlass-tmp" in file.name] == []
 
@@ -332,18 +336,18 @@ def test_a_pattern_is_of_the_path_and_not_of_the_project(home: Path) -> None:
     (project / "in" / "a.csv").write_text("id\n1\n")
     (project / "in" / "b.csv").write_text("id\n2\n")
     copier = Copier(project)
-    copier(Source(path="in/*.csv"), Destination(path="out.csv"))
+    copier(source_of(path="in/*.csv"), destination_of(path="out.csv"))
     assert (project / "out.csv").read_text() == "id\n1\n2\n"
 
 
 @pytest.mark.parametrize("ending", ["data[a].csv", "data*.csv", "out[a]/"])
 def test_an_earlier_writer_is_fenced_whatever_the_name(copier: Copier, home: Path, ending: str) -> None:
     """The later one commits; the earlier one, which was slow, must not."""
-    job = copier.job(Source(path="in.csv"), Destination(path=ending, mode="append"), "early")
+    job = copier.job(source_of(path="in.csv"), destination_of(path=ending, mode="append"), "early")
 
     def overtake(_rows: int, _bytes: int) -> None:
         if not late:
-            late.append(copier(Source(path="in.csv"), job.copy.destination, run_key="late").counts.written)
+            late.append(copier(source_of(path="in.csv"), job.copy.destination, run_key="late").counts.written)
 
     late: list[int] = []
     with pytest.raises(FatalError, match="a later writer took"):
@@ -364,11 +368,11 @@ def test_a_path_elsewhere_is_refused_and_nothing_is_made_here(
     before = tree(home)
     for source, destination in ((scheme, "out.csv"), ("in.csv", scheme), ("in.csv", f"{scheme}/")):
         with pytest.raises(FatalError, match="is not on this machine"):
-            copier(Source(path=source, format="csv"), Destination(path=destination, format="csv"))
+            copier(source_of(path=source, format="csv"), destination_of(path=destination, format="csv"))
     with pytest.raises(FatalError, match="is not on this machine"):
         copier(
-            Source(path="in.csv"),
-            Destination(path="out.csv"),
+            source_of(path="in.csv"),
+            destination_of(path="out.csv"),
             on_bad_row="quarantine",
             quarantine=QuarantineTo(path=scheme),
         )
@@ -376,7 +380,7 @@ def test_a_path_elsewhere_is_refused_and_nothing_is_made_here(
 
 
 def test_a_file_address_is_a_path(copier: Copier, home: Path) -> None:
-    copier(Source(path=f"file://{home}/in.csv"), Destination(path=f"file:{home}/o%20ut.csv"))
+    copier(source_of(path=f"file://{home}/in.csv"), destination_of(path=f"file:{home}/o%20ut.csv"))
     assert (home / "o ut.csv").read_text() == "id\n1\n2\n"
 
 
@@ -386,7 +390,7 @@ def test_a_file_address_is_a_path(copier: Copier, home: Path) -> None:
 def test_what_arrives_in_the_moment_of_the_exchange_is_not_lost(
     copier: Copier, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copier(Source(path="in.csv"), Destination(path="out/"))
+    copier(source_of(path="in.csv"), destination_of(path="out/"))
     really = folder_place._exchanged
 
     def exchange(one: Path, other: Path) -> bool:
@@ -396,7 +400,7 @@ def test_what_arrives_in_the_moment_of_the_exchange_is_not_lost(
         return really(one, other)
 
     monkeypatch.setattr(folder_place, "_exchanged", exchange)
-    copier(Source(path="in.csv"), Destination(path="out/"))
+    copier(source_of(path="in.csv"), destination_of(path="out/"))
     assert (home / "out" / "late.txt").read_text() == "late"
     assert (home / "out" / "part-00000.parquet.1").read_text() == "late, too"
     assert (home / "out" / "sub").is_dir()
@@ -405,7 +409,7 @@ def test_what_arrives_in_the_moment_of_the_exchange_is_not_lost(
 
 def test_a_file_that_somebody_else_changes_meanwhile_is_not_replaced(copier: Copier, home: Path) -> None:
     (home / "out.csv").write_text("id\n0\n")
-    job = copier.job(Source(path="in.csv"), Destination(path="out.csv", mode="append"), "one")
+    job = copier.job(source_of(path="in.csv"), destination_of(path="out.csv", mode="append"), "one")
 
     def meddle(_rows: int, _bytes: int) -> None:
         (home / "out.csv").write_text("id\n0\n9\n")
@@ -418,7 +422,7 @@ def test_a_file_that_somebody_else_changes_meanwhile_is_not_replaced(copier: Cop
 def test_a_file_keeps_its_mode(copier: Copier, home: Path) -> None:
     (home / "out.csv").write_text("id\n")
     (home / "out.csv").chmod(0o600)
-    copier(Source(path="in.csv"), Destination(path="out.csv"))
+    copier(source_of(path="in.csv"), destination_of(path="out.csv"))
     assert (home / "out.csv").stat().st_mode & 0o777 == 0o600
 
 
@@ -433,7 +437,7 @@ home, mode, whole = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "whole"
 if not whole:
     folder._exchanged = lambda one, other: False
 copy(Job(
-    copy=Copy(source=Source(path="in.csv"), destination=Destination(path="out/", mode=mode)),
+    copy=Copy(source=Source(options={"path": "in.csv"}), destination=Destination(options={"path": "out/", "mode": mode})),
     identity=Identity("test", "copy", "run", "run", load_id="killed"),
     workspace=Workspace(home, home),
 ))
@@ -448,7 +452,7 @@ def test_a_kill_leaves_the_old_state_or_the_new_one_and_what_is_not_ours(
     copier: Copier, home: Path, place: str, mode: Mode, exchange: str
 ) -> None:
     (home / "old.csv").write_text("id\n8\n9\n")
-    copier(Source(path="old.csv"), Destination(path="out/"))
+    copier(source_of(path="old.csv"), destination_of(path="out/"))
     if mode == "append":
         (home / "out" / "notes").write_text("mine")
     done = subprocess.run(
@@ -460,7 +464,7 @@ def test_a_kill_leaves_the_old_state_or_the_new_one_and_what_is_not_ours(
     new = [1, 2] if mode == "replace" else [1, 2, 8, 9]
     if place != "mid-exchange":
         assert rows(home) in ([8, 9], new)
-    job = copier.job(Source(path="in.csv"), Destination(path="out/", mode=mode), "run")
+    job = copier.job(source_of(path="in.csv"), destination_of(path="out/", mode=mode), "run")
     committed = place in ("mid-rename", "after-commit")
     if committed:
         assert settle(job, ["killed"]).counts.written == 2
@@ -475,16 +479,16 @@ def test_a_kill_leaves_the_old_state_or_the_new_one_and_what_is_not_ours(
 
 
 def test_a_ledger_of_files_never_forgets(copier: Copier, home: Path) -> None:
-    destination = Destination(path="all.csv", mode="append")
-    copier(Source(path="in.csv"), destination, run_key="first")
+    destination = destination_of(path="all.csv", mode="append")
+    copier(source_of(path="in.csv"), destination, run_key="first")
     file = home / ".all.csv.windlass.json"
     first, rest = file.read_text().split("\n", 2)[1:]
     others = ",\n".join(first.replace('"first"', f'"{i}"') for i in range(3000))
     file.write_text('{"loads": [\n' + f"{first},\n{others}\n" + rest.removeprefix(",\n"))
-    assert copier(Source(path="in.csv"), destination, run_key="2999").skipped
-    assert not copier(Source(path="in.csv"), destination, run_key="new").skipped
-    assert copier(Source(path="in.csv"), destination, run_key="first").skipped
-    assert copier(Source(path="in.csv"), destination, run_key="0").skipped
+    assert copier(source_of(path="in.csv"), destination, run_key="2999").skipped
+    assert not copier(source_of(path="in.csv"), destination, run_key="new").skipped
+    assert copier(source_of(path="in.csv"), destination, run_key="first").skipped
+    assert copier(source_of(path="in.csv"), destination, run_key="0").skipped
     assert (home / "all.csv").read_text() == "id\n1\n2\n1\n2\n"
 
 

@@ -10,9 +10,10 @@ import asyncpg
 import pytest
 
 from tests.connectors.conftest import Copier, Database
-from windlass.plan.model import Destination, Source
+from tests.copies import destination_of, source_of
+from windlass.plan.model import Source
 
-END = Destination(connection="y", table="t", mode="append")
+END = destination_of(connection="y", table="t", mode="append")
 COLUMNS = "id serial PRIMARY KEY, at timestamptz DEFAULT clock_timestamp()"
 
 
@@ -25,7 +26,7 @@ def pair(make_postgres: Callable[[str], Database], copier: Copier) -> tuple[Data
 
 @pytest.mark.parametrize("cursor", ["id", "at"])
 @pytest.mark.parametrize(
-    "from_", [Source(connection="x", table="t"), Source(connection="x", query="SELECT * FROM t")]
+    "from_", [source_of(connection="x", table="t"), source_of(connection="x", query="SELECT * FROM t")]
 )
 def test_a_row_whose_transaction_was_open_is_read_the_next_time(
     pair: tuple[Database, Database],

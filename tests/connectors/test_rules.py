@@ -18,8 +18,9 @@ import duckdb
 import pytest
 
 from tests.connectors.conftest import Copier, Database
+from tests.copies import destination_of, source_of
 from windlass.errors import FatalError
-from windlass.plan.model import ColumnRules, Destination, Source, Validate
+from windlass.plan.model import ColumnRules, Destination, Validate
 
 Good = Callable[[Any], bool]
 
@@ -238,24 +239,29 @@ def _ends(case: Case, folder: Path, postgres: Database) -> Any:
     postgres.run(f"CREATE TABLE source {table}; INSERT INTO source VALUES {rows}; {targets}")
     lines = "".join(json.dumps({"id": i, "v": text}) + "\n" for i, text in enumerate(case.values))
     (folder / "in.ndjson").write_text(lines, encoding="utf-8")
-    from_postgres = Source(connection="pg", table="source")
+    from_postgres = source_of(connection="pg", table="source")
     scratch: dict[str, Any] = {"json_schema": {}}  # which nothing but the scratch database can look at
-    yield "postgres → postgres", from_postgres, Destination(connection="pg", table="target_0"), {}
-    yield "postgres → new table", from_postgres, Destination(connection="pg", table="made"), {}
-    yield "through scratch", from_postgres, Destination(connection="pg", table="target_1"), scratch
-    yield "ndjson → postgres", Source(path="in.ndjson"), Destination(connection="pg", table="target_2"), {}
+    yield "postgres → postgres", from_postgres, destination_of(connection="pg", table="target_0"), {}
+    yield "postgres → new table", from_postgres, destination_of(connection="pg", table="made"), {}
+    yield "through scratch", from_postgres, destination_of(connection="pg", table="target_1"), scratch
+    yield (
+        "ndjson → postgres",
+        source_of(path="in.ndjson"),
+        destination_of(connection="pg", table="target_2"),
+        {},
+    )
     if case.duckdb:
         with duckdb.connect(folder / "file.duckdb") as file:
             file.execute(f"CREATE OR REPLACE TABLE target (id int, v {case.duckdb})")
-        to_duckdb = Destination(connection="duckdb", table="target")
+        to_duckdb = destination_of(connection="duckdb", table="target")
         yield "postgres → duckdb", from_postgres, to_duckdb, {}
-        yield "ndjson → duckdb", Source(path="in.ndjson"), to_duckdb, {}
-        from_duckdb = Source(connection="duckdb", query="SELECT id, v FROM everything")
+        yield "ndjson → duckdb", source_of(path="in.ndjson"), to_duckdb, {}
+        from_duckdb = source_of(connection="duckdb", query="SELECT id, v FROM everything")
         with duckdb.connect(folder / "file.duckdb") as file:
             file.execute(f"CREATE OR REPLACE TABLE everything (id int, v {case.duckdb})")
             file.executemany("INSERT INTO everything VALUES (?, ?)", list(enumerate(case.values)))
-        yield "duckdb → postgres", from_duckdb, Destination(connection="pg", table="target_3"), {}
-        yield "duckdb → parquet", from_duckdb, Destination(path="out.parquet"), {}
+        yield "duckdb → postgres", from_duckdb, destination_of(connection="pg", table="target_3"), {}
+        yield "duckdb → parquet", from_duckdb, destination_of(path="out.parquet"), {}
 
 
 def _loaded(destination: Destination, copier: Copier, postgres: Database) -> list[Any]:
@@ -277,8 +283,8 @@ def test_a_rule_is_about_the_value_that_the_destination_gets(copier: Copier, pos
     postgres.run("CREATE TABLE s (v text); INSERT INTO s VALUES ('9'), ('10'); CREATE TABLE t (v int)")
     validate = Validate(columns={"v": rule(min=10)})
     result = copier(
-        Source(connection="pg", table="s"),
-        Destination(connection="pg", table="t"),
+        source_of(connection="pg", table="s"),
+        destination_of(connection="pg", table="t"),
         validate=validate,
         on_bad_row="quarantine",
     )
@@ -310,8 +316,8 @@ def test_a_rule_that_makes_no_sense_for_the_column_is_refused(
     options: dict[str, Any] = {"json_schema": {}} if through_scratch else {}
     with pytest.raises(FatalError, match="cannot be checked: 'v' is") as refusal:
         copier(
-            Source(connection="pg", table="s"),
-            Destination(connection="pg", table="t"),
+            source_of(connection="pg", table="s"),
+            destination_of(connection="pg", table="t"),
             validate=Validate(columns={"v": rules}, **options),
         )
     assert expected in str(refusal.value)

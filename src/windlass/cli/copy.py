@@ -12,15 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, cast
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any, Literal, cast
 
 import click
 
-from windlass import logs, registry
+from windlass import logs
+from windlass.cli.copy_ends import destination_of, source_of
 from windlass.cli.main import App
 from windlass.cli.options import check_memory, json_option, memory_option
-from windlass.connections import Address, parse_address
 from windlass.connectors.protocol import Meter
 from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.engine import CopyResult, Identity, Job, Workspace
@@ -28,21 +27,14 @@ from windlass.errors import StoppedError, UsageError
 from windlass.files import is_stream
 from windlass.plan.model import (
     Copy,
-    CsvOptions,
-    Destination,
-    FileFormat,
-    Mode,
     Partition,
     SelectColumn,
     Source,
 )
-from windlass.plan.roles import Role, misfit
 from windlass.units import duration, number, size
-from windlass.workspace import local_path, scheme_of
 
 __all__ = ["copy_command"]
 
-_STANDARD = "-"
 _FORMATS = ("csv", "json", "ndjson", "parquet")
 
 
@@ -83,7 +75,7 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
 @click.option("--from-format", type=click.Choice(_FORMATS), help="The format of FROM. Default: by its name.")
 @click.option("--to-format", type=click.Choice(_FORMATS), help="The format of TO. Default: by its name.")
 @click.option("--delimiter", metavar="CHAR", help="Of a CSV that is read.")
-@click.option("--encoding", metavar="NAME", default="utf-8", help="Of a CSV that is read. Default: utf-8.")
+@click.option("--encoding", metavar="NAME", help="Of a CSV that is read. Default: utf-8.")
 @click.option("--no-header", is_flag=True, help="The CSV that is read has no header.")
 @click.option(
     "--parts", type=click.IntRange(1, 64), default=1, help="Read a Postgres table in so many parts at once."
@@ -104,7 +96,7 @@ def copy_command(
     from_format: str | None,
     to_format: str | None,
     delimiter: str | None,
-    encoding: str,
+    encoding: str | None,
     parts: int,
     memory: str | None,
     *,
@@ -130,11 +122,12 @@ def copy_command(
         raise UsageError("--quarantine needs --on-bad-row quarantine")
     if delimiter is not None and len(delimiter) != 1:
         raise UsageError(f"--delimiter {delimiter!r}: expected one character")
-    csv = CsvOptions(delimiter=delimiter, encoding=encoding, header=not no_header)
-    from_end, from_address = _source(source, cast("FileFormat | None", from_format), csv)
-    to_end, to_address = _destination(
-        destination, cast("FileFormat | None", to_format), cast("Mode", mode), key
-    )
+    if mode == "merge" and not key:
+        raise UsageError("--mode merge needs --key, a column that identifies a row")
+    csv = _of_files(from_format, delimiter=delimiter, encoding=encoding, header=False if no_header else None)
+    from_end, from_address = source_of(source, csv)
+    common = {"mode": mode, **({"key": list(key)} if key else {})}
+    to_end, to_address = destination_of(destination, _of_files(to_format), common)
     run_id = f"copy-{os.urandom(6).hex()}"
     job = Job(
         copy=Copy(
@@ -160,64 +153,13 @@ def copy_command(
     return 0
 
 
-# --- the two ends --------------------------------------------------------------------------------
+# --- what is asked for --------------------------------------------------------------------------
 
 
-def _source(text: str, kind: FileFormat | None, csv: CsvOptions) -> tuple[Source, Address | None]:
-    if not _is_database(text):
-        if text == _STANDARD and kind is None:
-            raise UsageError(
-                "standard input has no name that tells its format", hint="say it: --from-format csv"
-            )
-        return Source(path="/dev/stdin" if text == _STANDARD else text, format=kind, csv=csv), None
-    address, options = _address(text, "source")
-    table, query = options.get("table"), options.get("query")
-    if (table is None) == (query is None):
-        raise UsageError(
-            f"{address}: which rows?", hint="end the address with ?table=NAME or ?query=SELECT …"
-        )
-    return Source(connection="from", table=table, query=query), address
-
-
-def _destination(
-    text: str, kind: FileFormat | None, mode: Mode, key: tuple[str, ...]
-) -> tuple[Destination, Address | None]:
-    if mode == "merge" and not key:
-        raise UsageError("--mode merge needs --key, a column that identifies a row")
-    if not _is_database(text):
-        if text == _STANDARD and kind is None:
-            raise UsageError(
-                "standard output has no name that tells its format", hint="say it: --to-format csv"
-            )
-        path = "/dev/stdout" if text == _STANDARD else text
-        return Destination(path=path, format=kind, mode=mode, key=key), None
-    address, options = _address(text, "destination")
-    if "table" not in options:
-        raise UsageError(f"{address}: which table?", hint="end the address with ?table=NAME")
-    return Destination(connection="to", table=options["table"], mode=mode, key=key), address
-
-
-def _is_database(text: str) -> bool:
-    """Whether it is an address rather than a path."""
-    scheme = scheme_of(text)
-    found = registry.by_scheme(scheme) if scheme else None
-    return scheme is not None and (found is None or found.form is not None)
-
-
-def _address(text: str, role: Role) -> tuple[Address, dict[str, str]]:
-    scheme = str(scheme_of(text))
-    connector = registry.by_scheme(scheme)
-    wrong = misfit(connector.type, role) if connector is not None else None
-    if connector is None or (wrong is not None and connector.form != "url"):
-        raise UsageError(f"{scheme}:// {wrong[0] if wrong else 'is not supported'}", hint=_known(role))
-    if wrong is not None:
-        local_path(text)  # it says what to do instead
-    return parse_address(text, "the command line"), dict(parse_qsl(urlsplit(text).query))
-
-
-def _known(role: Role) -> str:
-    fit = [c for c in registry.all_connectors() if c.form is not None and misfit(c.type, role) is None]
-    return f"expected a file, or an address such as {', '.join(connector.example for connector in fit)}"
+def _of_files(kind: str | None, **csv: Any) -> dict[str, Any]:
+    """The options of a file that were given."""
+    written = {name: value for name, value in csv.items() if value is not None}
+    return {**({"format": kind} if kind else {}), **({"csv": written} if written else {})}
 
 
 def _column(text: str) -> SelectColumn:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from windlass.connectors.ends import Interval
 from windlass.errors import FatalError, RetryableError, WindlassError
 from windlass.ledger import LedgerEntry
 
@@ -46,9 +46,6 @@ __all__ = [
 ]
 
 Trust: TypeAlias = Literal["declared", "known", "sampled"]
-
-Interval: TypeAlias = tuple[datetime, datetime]
-"""A half-open span of time: the first moment in it, and the first one past it."""
 
 Meter: TypeAlias = Callable[[int, int], None]
 """Told the rows and bytes moved since it was last called."""

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO, Any, TypeAlias
 
 from windlass import registry
 from windlass.connections import Address
+from windlass.options import read_options
 from windlass.plan.model import Connection
 
-__all__ = ["DevServices", "Service"]
+__all__ = ["DevServices", "Service", "can_stand_in", "files_of"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,10 @@ class Service:
     """What a dev service is asked to be: its connection, its folder, and the project that it serves."""
 
     name: str
-    connection: Connection
+    type: str
+    options: Any
+    """What `dev:` says, as the connector's own model has it."""
+
     folder: Path
     project: Path
 
@@ -60,7 +64,8 @@ class DevServices:
 
     def start(self, name: str, connection: Connection) -> Address:
         """Start the dev service of a connection. Raises WindlassError when it cannot be."""
-        service = Service(name, connection, self._state / "dev" / name, self._project)
+        options = options_of(connection)
+        service = Service(name, connection.type, options, self._state / "dev" / name, self._project)
         service.folder.mkdir(parents=True, exist_ok=True)
         start: Start = registry.load(str(registry.require(connection.type).dev_service))
         with _starting(service):
@@ -89,6 +94,26 @@ class DevServices:
             lock = service.users_lock.open("a")
             fcntl.flock(lock, fcntl.LOCK_SH)
             self._held[service.name] = lock
+
+
+def options_of(connection: Connection) -> Any:
+    """What `dev:` says of a connection. Raises FatalError for what its connector does not take."""
+    module = registry.load(str(registry.require(connection.type).options))
+    return read_options(module.DevService, connection.dev)
+
+
+def files_of(connection: Connection) -> tuple[str, ...]:
+    """The files of the project that a connection's dev service is made from."""
+    if registry.require(connection.type).dev_service is None:
+        return ()
+    files: tuple[str, ...] = options_of(connection).files()
+    return files
+
+
+def can_stand_in(connection: Connection) -> bool:
+    """Whether there is a dev service for the connection, and it has what it needs."""
+    has_one = registry.require(connection.type).dev_service is not None
+    return has_one and options_of(connection).lacks() is None
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def mark_initialised(service: Service) -> None:
 
 def run_init_files(service: Service, database: RunsScripts) -> None:
     """Run every init file. Raises FatalError that names the file and its line."""
-    for name, file in zip(service.connection.dev.init, _files(service), strict=True):
+    for name, file in zip(service.options.init, _files(service), strict=True):
         try:
             database.execute(file.read_text(encoding="utf-8"), transaction=False)
         except FatalError as exc:
@@ -49,8 +49,8 @@ def run_init_files(service: Service, database: RunsScripts) -> None:
 
 
 def _files(service: Service) -> list[Path]:
-    files = [service.project / name for name in service.connection.dev.init]
-    for name, file in zip(service.connection.dev.init, files, strict=True):
+    files = [service.project / name for name in service.options.init]
+    for name, file in zip(service.options.init, files, strict=True):
         if not file.is_file():
             beside = (
                 [str(p.relative_to(service.project)) for p in file.parent.glob("*")]

@@ -1,34 +1,60 @@
-"""Opens the two ends of a copy: a database through its connector, anything with a path as files."""
+"""Opens the two ends of a copy, each by its connector."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any, TypeVar
+
 from windlass import registry
+from windlass.connectors.ends import ConnectedEnd, End
 from windlass.connectors.protocol import Destination, Source
 from windlass.engine.job import Job
+from windlass.options import Options, read_options
+from windlass.plan import model as plan
+from windlass.workspace import Workspace
 
-__all__ = ["open_destination", "open_source"]
+__all__ = ["open_destination", "open_files", "open_source"]
+
+O = TypeVar("O", bound=Options)
 
 
 def open_source(job: Job) -> Source:
     """Connect to the source. Raises WindlassError when that is not possible."""
-    end = job.copy.source
-    if end.connection is None:
-        from windlass.connectors.files.opening import open_source as open_files
+    connector = registry.require(_type(job, job.copy.source))
+    model = registry.load(str(connector.options)).Source
+    source: Source = registry.load(str(connector.source))(_end(job, job.copy.source, model))
+    return source
 
-        return open_files(end, job.workspace, job.scratch_folder)
-    address = job.addresses[end.connection]
-    source: Source = registry.load(str(registry.require(address.type).source))(address, end)
+
+def open_files(path: str, workspace: Workspace, scratch_folder: Path | None) -> Source:
+    """Open the files of a path, as they are, for reading. Raises WindlassError when that is not possible."""
+    connector = registry.require(registry.FILES)
+    options = read_options(registry.load(str(connector.options)).Source, {"path": path})
+    end = End(options=options, workspace=workspace, scratch_folder=scratch_folder)
+    source: Source = registry.load(str(connector.source))(end)
     return source
 
 
 def open_destination(job: Job) -> Destination:
     """Connect to the destination. Raises WindlassError when that is not possible."""
-    end = job.copy.destination
-    if end.connection is None:
-        from windlass.connectors.files.opening import open_destination as open_files
-
-        return open_files(end, job.workspace)
-    address = job.addresses[end.connection]
-    open_it = registry.load(str(registry.require(address.type).destination))
-    destination: Destination = open_it(address, end, job.interval)
+    connector = registry.require(_type(job, job.copy.destination))
+    model = registry.load(str(connector.options)).Destination
+    opened = registry.load(str(connector.destination))(_end(job, job.copy.destination, model))
+    destination: Destination = opened
     return destination
+
+
+def _type(job: Job, end: plan.Source | plan.Destination) -> str:
+    return end.type if end.connection is None else job.addresses[end.connection].type
+
+
+def _end(job: Job, end: plan.Source | plan.Destination, model: type[O]) -> End[O]:
+    common: dict[str, Any] = {
+        "options": read_options(model, end.options),
+        "workspace": job.workspace,
+        "scratch_folder": job.scratch_folder,
+        "interval": job.interval,
+    }
+    if end.connection is None:
+        return End(**common)
+    return ConnectedEnd(**common, connection=end.connection, address=job.addresses[end.connection])

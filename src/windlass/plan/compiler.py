@@ -17,6 +17,7 @@ from windlass.plan.params import with_overrides
 from windlass.plan.roles import Role, misfit
 from windlass.plan.schedule import check_schedule, check_timezone
 from windlass.plan.templates import Names, TemplateError, Uses, evaluate
+from windlass.spec.ends import CopyEnd
 from windlass.spec.files import PipelineFile, ProjectFiles
 from windlass.spec.model import Model
 from windlass.spec.pipeline import Assets, Defaults
@@ -224,6 +225,8 @@ class _Compiler:
             return self._string(value, path, uses)
         if isinstance(value, Model):
             return self._evaluated(value, path, uses)
+        if isinstance(value, CopyEnd):
+            return replace(value, options=self._value(value.options, path, uses))  # type: ignore[arg-type]
         if isinstance(value, dict):
             return {k: self._value(v, (*path, k), uses) for k, v in value.items()}
         if isinstance(value, list):
@@ -258,9 +261,8 @@ class _Compiler:
             self._problem(path, f"unknown connection {name!r}", hint)
             return name
         connection = declared[name]
-        dev = model.DevService(init=tuple(connection.dev.init), serve=connection.dev.serve)
         form = registry.require(connection.type).form
-        self.connections[name] = model.Connection(type=connection.type, form=str(form), dev=dev)
+        self.connections[name] = model.Connection(type=connection.type, form=str(form), dev=connection.dev)
         return name
 
     def _alert(self, name: str, path: KeyPath) -> str:

@@ -8,9 +8,11 @@ run-time names of `windlass.plan.templates` may occur, and connections are names
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias, cast
 
 from msgspec import Struct
+
+from windlass.registry import FILES
 
 __all__ = [
     "PLAN_VERSION",
@@ -19,15 +21,12 @@ __all__ = [
     "ColumnRules",
     "Connection",
     "Copy",
-    "CsvOptions",
     "Destination",
-    "DevService",
     "Download",
     "Freshness",
     "JsonSchema",
     "Mode",
     "Param",
-    "ParquetOptions",
     "Partition",
     "Plan",
     "QuarantineTo",
@@ -44,11 +43,10 @@ __all__ = [
     "Validate",
 ]
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 
 Param: TypeAlias = str | int | float | bool | None
 JsonSchema: TypeAlias = dict[str, Any]
-FileFormat: TypeAlias = Literal["csv", "json", "ndjson", "parquet"]
 Mode: TypeAlias = Literal["append", "replace", "merge", "delete_insert"]
 
 
@@ -63,42 +61,53 @@ class _Action(Struct, frozen=True, tag_field="kind", tag=str.lower):
 # --- copy: see windlass.spec.copy for what each field means ---------------------------------------
 
 
-class CsvOptions(Struct, frozen=True, kw_only=True):
-    delimiter: str | None = None
-    quote: str = '"'
-    escape: str | None = None
-    header: bool = True
-    encoding: str = "utf-8"
-    null: str = ""
-
-
-class ParquetOptions(Struct, frozen=True, kw_only=True):
-    compression: str = "snappy"
-    row_group_size: int = 122_880
-
-
 class Source(Struct, frozen=True, kw_only=True):
+    """Where rows come from: a connection, or files, and what the connector of that type takes."""
+
     connection: str | None = None
-    table: str | None = None
-    query: str | None = None
-    path: str | None = None
-    format: FileFormat | None = None
-    csv: CsvOptions = CsvOptions()
-    columns: dict[str, str] = {}
+    type: str = FILES
+    options: dict[str, Any] = {}
+
+    @property
+    def path(self) -> str | None:
+        """Of files."""
+        return self.options["path"] if self.connection is None else None
+
+    @property
+    def table(self) -> str | None:
+        return self.options.get("table")
 
 
 class Destination(Struct, frozen=True, kw_only=True):
+    """Where rows go, likewise."""
+
     connection: str | None = None
-    table: str | None = None
-    path: str | None = None
-    format: FileFormat | None = None
-    csv: CsvOptions = CsvOptions()
-    mode: Mode = "replace"
-    key: tuple[str, ...] = ()
-    interval: str | None = None
-    parquet: ParquetOptions = ParquetOptions()
-    partition_by: tuple[str, ...] = ()
-    max_file_size: int | None = None
+    type: str = FILES
+    options: dict[str, Any] = {}
+
+    @property
+    def path(self) -> str | None:
+        """Of files."""
+        return self.options["path"] if self.connection is None else None
+
+    @property
+    def table(self) -> str | None:
+        return self.options.get("table")
+
+    @property
+    def mode(self) -> Mode:
+        """What happens to the rows already there."""
+        return cast("Mode", self.options.get("mode", "replace"))
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that identify a row in a merge."""
+        return tuple(self.options.get("key", ()))
+
+    @property
+    def interval(self) -> str | None:
+        """The column whose rows in the data interval are replaced."""
+        return self.options.get("interval")
 
 
 class SelectColumn(Struct, frozen=True, kw_only=True):
@@ -223,17 +232,12 @@ TriggerRule: TypeAlias = Literal[
 # --- the plan -------------------------------------------------------------------------------------
 
 
-class DevService(Struct, frozen=True, kw_only=True):
-    init: tuple[str, ...] = ()
-    serve: str | None = None
-
-
 class Connection(Struct, frozen=True, kw_only=True):
     """A connection that the plan names: what it is, not where. `form` is what its address is made of."""
 
     type: str
     form: str = "server"
-    dev: DevService = DevService()
+    dev: dict[str, Any] = {}
 
 
 class Retry(Struct, frozen=True, kw_only=True):

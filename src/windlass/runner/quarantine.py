@@ -26,7 +26,7 @@ from windlass.engine.copying import copy
 from windlass.engine.quarantine import read_quarantine
 from windlass.errors import UsageError, did_you_mean
 from windlass.plan.codec import from_json, to_json
-from windlass.plan.model import Copy, Mode, Plan, Source
+from windlass.plan.model import Copy, Plan, Source
 from windlass.plan.templates import variables
 from windlass.runner.connections import Connections, names_of
 from windlass.runner.history import FAILED, SUCCESS, History, Run, now
@@ -206,11 +206,12 @@ def _from_json(raw: str) -> str | None:
 def _replayed(action: Copy, records: Path) -> Copy:
     """The copy that set the rows aside, from the mended records, adding to what is there."""
     destination = action.destination
-    mode: Mode = "merge" if destination.mode == "merge" else "append"
+    options = {name: value for name, value in destination.options.items() if name != "interval"}
+    options["mode"] = "merge" if destination.mode == "merge" else "append"
     return replace(
         action,
-        source=Source(path=str(records), format="ndjson"),
-        destination=replace(destination, mode=mode, interval=None),
+        source=Source(options={"path": str(records), "format": "ndjson"}),
+        destination=replace(destination, options=options),
         on_bad_row="quarantine",
         max_bad_rows=None,
         quarantine=None,

@@ -17,19 +17,12 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from windlass.errors import FatalError
-from windlass.units import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
-from windlass.workspace import local_path
-
 __all__ = [
     "BadRows",
-    "Duration",
-    "FilePath",
     "Group",
     "Name",
     "OneOrMany",
     "Sha256",
-    "Size",
     "Start",
     "Tag",
 ]
@@ -40,28 +33,6 @@ _NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$"
 _GROUP_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*$"
 _BAD_ROWS_PATTERN = r"^\d+(\.\d+)?%$"
 _SHA256_PATTERN = r"^[0-9a-fA-F]{64}$|\{\{"
-
-
-def _size(value: object) -> int:
-    if isinstance(value, str):
-        try:
-            return parse_size(value)
-        except ValueError:
-            pass
-    raise PydanticCustomError(
-        "size", "expected a size such as 512MB or 1.5GB, got {got}", {"got": repr(value)}
-    )
-
-
-def _duration(value: object) -> float:
-    if isinstance(value, str):
-        try:
-            return parse_duration(value)
-        except ValueError:
-            pass
-    raise PydanticCustomError(
-        "duration", "expected a duration such as 30s, 5m or 1h30m, got {got}", {"got": repr(value)}
-    )
 
 
 def _name(value: str) -> str:
@@ -109,19 +80,6 @@ def _sha256(value: str) -> str:
     return value
 
 
-def _file_path(value: str) -> str:
-    written, template, _ = value.partition("{{")
-    if written == "-" and not template:
-        raise PydanticCustomError(
-            "path", "`-` is standard output only for `windlass copy`; a file of that name is ./-"
-        )
-    try:
-        local_path(written)
-    except FatalError as exc:
-        raise PydanticCustomError("path", "{why}", {"why": exc.message}) from None
-    return value
-
-
 def _list(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
@@ -135,20 +93,6 @@ class _OrOneItem:
         array = handler(schema)
         return {"anyOf": [array, array["items"]]}
 
-
-Duration: TypeAlias = Annotated[
-    float,
-    BeforeValidator(_duration),
-    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["30s", "1h30m"]}),
-]
-"""Seconds, written as `30s`, `5m`, `1h30m`, `250ms` or `2d`."""
-
-Size: TypeAlias = Annotated[
-    int,
-    BeforeValidator(_size),
-    WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN, "examples": ["512MB"]}),
-]
-"""Bytes, written as `512MB` or `1.5GB`; powers of ten."""
 
 Name: TypeAlias = Annotated[
     str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": _NAME_PATTERN})
@@ -182,9 +126,6 @@ Sha256: TypeAlias = Annotated[
     str, AfterValidator(_sha256), WithJsonSchema({"type": "string", "pattern": _SHA256_PATTERN})
 ]
 """A SHA-256 in hexadecimal, or a template that gives one."""
-
-FilePath: TypeAlias = Annotated[str, AfterValidator(_file_path), WithJsonSchema({"type": "string"})]
-"""The path of a file: relative to the workspace, absolute, or `file:///…`."""
 
 OneOrMany: TypeAlias = Annotated[list[T], BeforeValidator(_list), _OrOneItem()]
 """A list that may also be written as its only value."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -62,9 +62,10 @@ def load_project(root: Path, only: str | None = None, *, partly: bool = False) -
     """
     problems: list[Problem] = []
     project = _attempt(problems, _load, root, root / PROJECT_FILE, Project)
+    types = {name: c.type for name, c in project[0].connections.items()} if project is not None else {}
     pipelines: dict[str, PipelineFile] = {}
     for file in _pipeline_files(root, only):
-        loaded = _attempt(problems, load_pipeline, root, file)
+        loaded = _attempt(problems, load_pipeline, root, file, types)
         if loaded is None:
             continue
         name = loaded.spec.pipeline
@@ -79,9 +80,12 @@ def load_project(root: Path, only: str | None = None, *, partly: bool = False) -
     return ProjectFiles(root, project[0], project[1], pipelines, tuple(problems))
 
 
-def load_pipeline(root: Path, file: Path) -> PipelineFile:
-    """Read one pipeline file and the files that it names. Raises SpecError with every problem."""
-    spec, document = _load(root, file, Pipeline)
+def load_pipeline(root: Path, file: Path, types: Mapping[str, str]) -> PipelineFile:
+    """Read one pipeline file and the files that it names. `types` are those of the project's connections.
+
+    Raises SpecError with every problem.
+    """
+    spec, document = _load(root, file, Pipeline, types)
     included: dict[str, str] = {}
     problems: list[Problem] = []
     for path, name in _named_files(spec):
@@ -93,7 +97,9 @@ def load_pipeline(root: Path, file: Path) -> PipelineFile:
     return PipelineFile(spec, document, included)
 
 
-def _load(root: Path, file: Path, model: type[M]) -> tuple[M, Document]:
+def _load(
+    root: Path, file: Path, model: type[M], types: Mapping[str, str] | None = None
+) -> tuple[M, Document]:
     shown_as = str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
     try:
         document = read(file, shown_as)
@@ -101,7 +107,7 @@ def _load(root: Path, file: Path, model: type[M]) -> tuple[M, Document]:
         raise SpecError(hide_secrets(exc.problems)) from None
     problems = find_secrets(document)
     try:
-        loaded = to_model(model, document)
+        loaded = to_model(model, document, types)
     except SpecError as exc:
         problems = sorted((*exc.problems, *problems), key=lambda p: (p.line, p.column))
     else:

@@ -8,8 +8,9 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchem
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from windlass.options import Duration, FilePath
 from windlass.spec.copy import Copy
-from windlass.spec.fields import Duration, FilePath, Name, OneOrMany, Sha256
+from windlass.spec.fields import Name, OneOrMany, Sha256
 from windlass.spec.model import Model, refuse
 
 __all__ = [

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler, TypeAdapter, ValidationInfo, field_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from windlass import registry
+from windlass.spec.ends import models_of, options_model, plain
 from windlass.spec.fields import Name, OneOrMany
 from windlass.spec.model import Model, refuse
 from windlass.spec.runtimes import Runtimes
 
-__all__ = ["Connection", "DevService", "Images", "Project"]
+__all__ = ["Connection", "Images", "Project"]
 
 
 def _known_type(value: str) -> str:
@@ -32,14 +33,13 @@ class _OneOfTheTypes:
         return {"enum": registry.types()}
 
 
-class DevService(Model):
-    """The throw-away server that stands in for a connection which is not configured."""
+class _DevKeys:
+    """Makes the JSON Schema of `dev`: what one of the types takes."""
 
-    init: OneOrMany[str] = []
-    """SQL files, relative to the project, run once in this order when the dev service is new."""
-
-    serve: str | None = None
-    """For `http`: the folder, relative to the project, whose files are served."""
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [TypeAdapter(model).json_schema() for model in models_of("DevService")]}
 
 
 class Connection(Model):
@@ -51,14 +51,19 @@ class Connection(Model):
     description: str = ""
     """What it is for; shown by `windlass connections`."""
 
-    dev: DevService = DevService()
-    """How to set up the dev service that stands in for it."""
+    dev: Annotated[dict[str, Any], _DevKeys()] = Field(default_factory=dict)
+    """How to set up the dev service that stands in for it: what its type takes."""
 
-    @model_validator(mode="after")
-    def _dev_service_fits(self) -> Self:
-        for key in self.dev.model_fields_set - set(registry.require(self.type).dev_keys):
-            raise refuse(f"the dev service of a {self.type} connection has no `{key}`")
-        return self
+    @field_validator("dev", mode="plain")
+    @classmethod
+    def _read_by_its_type(cls, value: Any, info: ValidationInfo) -> dict[str, Any]:
+        kind = info.data.get("type")
+        model = options_model(kind, "DevService") if kind is not None else None
+        if model is not None:
+            return plain(model, value)
+        if kind is not None and value:
+            raise refuse(f"a {kind} connection has no dev service")
+        return {}
 
 
 class Images(Model):

@@ -7,11 +7,9 @@ each time that windlass starts.
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
 from typing import Any, Literal
 
+from windlass import options
 from windlass.spec.model import Model
 from windlass.spec.pipeline import Pipeline
 from windlass.spec.project import Project
@@ -43,28 +41,15 @@ def _close(schema: object) -> None:
         schema |= {"propertyNames": {"pattern": pattern}, "additionalProperties": values}
 
 
-def documentation(model: type[Model]) -> dict[str, str]:
-    """What each key of a model means: key to docstring, inherited keys included."""
+def documentation(model: type[Any]) -> dict[str, str]:
+    """What each key of a model, or of options, means: key to docstring, inherited keys included."""
+    if issubclass(model, options.Options):
+        return options.documentation(model)
     texts: dict[str, str] = {}
     for cls in reversed(model.__mro__):
         if issubclass(cls, Model) and cls is not Model:
-            texts.update(_attribute_docstrings(cls))
+            texts.update(options.attribute_docstrings(cls))
     return {field.alias or name: texts[name] for name, field in model.model_fields.items()}
-
-
-def _attribute_docstrings(cls: type) -> dict[str, str]:
-    """The string literals that follow annotated attributes in the source of a class."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
-    assert isinstance(body, ast.ClassDef)
-    return {
-        attribute.target.id: inspect.cleandoc(doc.value.value)
-        for attribute, doc in zip(body.body, body.body[1:], strict=False)
-        if isinstance(attribute, ast.AnnAssign)
-        and isinstance(attribute.target, ast.Name)
-        and isinstance(doc, ast.Expr)
-        and isinstance(doc.value, ast.Constant)
-        and isinstance(doc.value.value, str)
-    }
 
 
 def _all_models(cls: type[Model]) -> list[type[Model]]:

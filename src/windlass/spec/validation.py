@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import types
+import types as kinds_of_types
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import ValidationError
@@ -33,12 +34,15 @@ _LIMITS = {  # what pydantic calls it: how we say it, and where the limit is
 }
 
 
-def to_model(model: type[M], document: Document) -> M:
-    """Build the model. Raises SpecError with one Problem for each thing that is wrong."""
+def to_model(model: type[M], document: Document, types: Mapping[str, str] | None = None) -> M:
+    """Build the model. Raises SpecError with one Problem for each thing that is wrong.
+
+    `types` are those of the project's connections, which say what the ends of a copy take.
+    """
     if not isinstance(document.value, dict):
         raise SpecError([document.problem((), "expected a mapping at the top of the file")])
     try:
-        return model.model_validate(document.value)
+        return model.model_validate(document.value, context=types)
     except ValidationError as exc:
         problems = {_path(error): _problem(model, document, error) for error in reversed(exc.errors())}
         raise SpecError(sorted(problems.values(), key=lambda p: (p.line, p.column))) from exc
@@ -52,9 +56,9 @@ def _problem(model: type[Model], document: Document, error: ErrorDetails) -> Pro
     path, kind = _path(error), error["type"]
     name = _name(path, document)
     where = f" in {_dotted(path[:-1])}" if len(path) > 1 else ""
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "unknown_key"):
         name = str(path[-1])
-        hint = did_you_mean(name, _keys_at(model, path[:-1]))
+        hint = did_you_mean(name, error.get("ctx", {}).get("known") or _keys_at(model, path[:-1]))
         return document.problem(path, f"unknown key {name!r}{where}", hint=hint, at_key=True)
     if kind == "missing":
         message = f"{_dotted(path[:-1]) or 'the file'} needs the key {str(path[-1])!r}"
@@ -113,7 +117,7 @@ def _options(annotation: Any) -> list[Any]:
     """The members of a union, with `Annotated` taken off; a single type is its own only member."""
     if get_origin(annotation) is Annotated:
         return _options(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, types.UnionType):
+    if get_origin(annotation) in (Union, kinds_of_types.UnionType):
         return [inner for member in get_args(annotation) for inner in _options(member)]
     return [annotation]
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from windlass import registry
 from windlass.connections import Address, resolve
-from windlass.devservices import DevServices, Service
+from windlass.devservices import DevServices, Service, can_stand_in
 from windlass.plan import model as plan
 from windlass.spec import ProjectFiles
 from windlass.spec.project import Connection
@@ -49,12 +49,8 @@ class Addresses:
         address = resolve(name, declared.type, project)
         if address is not None:
             return address
-        connector = registry.require(declared.type)
-        nothing_to_serve = "serve" in connector.dev_keys and declared.dev.serve is None
-        if connector.dev_service is None or nothing_to_serve:
-            return None
-        dev = plan.DevService(init=tuple(declared.dev.init), serve=declared.dev.serve)
-        return self._dev_services.start(name, plan.Connection(type=declared.type, dev=dev))
+        connection = plan.Connection(type=declared.type, dev=declared.dev)
+        return self._dev_services.start(name, connection) if can_stand_in(connection) else None
 
 
 def for_airflow(name: str, address: Address, description: str = "") -> dict[str, object]:

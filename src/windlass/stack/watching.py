@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from windlass.devservices import files_of
+from windlass.plan.model import Connection
 from windlass.spec import ProjectFiles, load_project
 from windlass.targets.airflow import export
 
@@ -28,7 +30,8 @@ class Watch:
     def follow(self, files: ProjectFiles) -> None:
         """From now on also look at the files that the pipelines name."""
         named = {name for file in files.pipelines.values() for name in file.included}
-        named |= {name for connection in files.spec.connections.values() for name in connection.dev.init}
+        for declared in files.spec.connections.values():
+            named |= set(files_of(Connection(type=declared.type, dev=declared.dev)))
         new = {self._project / name for name in named} - self._included
         self._included |= new
         self._seen |= _stats(new)

@@ -66,11 +66,10 @@ def _subject(action: Check, context: Context) -> Iterator[tuple[Database, str]]:
             yield database, f"{rows} AS checked"
         return
     from windlass.connectors.duckdb.database import DuckdbDatabase
-    from windlass.connectors.files.opening import open_source
     from windlass.connectors.scratch import Scratch
-    from windlass.plan.model import Source
+    from windlass.engine.ends import open_files
 
-    source = open_source(Source(path=action.path), context.workspace, context.scratch_folder)
+    source = open_files(action.path, context.workspace, context.scratch_folder)
     with closing(source), Scratch(context.memory, context.scratch_folder) as scratch:
         columns = source.columns(scratch, infer=True)
         values = ", ".join(

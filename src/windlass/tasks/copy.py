@@ -128,8 +128,10 @@ def _deliver(file: Path, job: Job, to: QuarantineTo | None) -> None:
     columns = tuple(SelectColumn(name=n, source=n, type=t) for n, t in _QUARANTINE_COLUMNS.items())
     with TemporaryFolder(job.scratch_folder) as folder:
         rows = Copy(
-            source=Source(path=str(_without_nul(file, folder)), format="ndjson"),
-            destination=Destination(connection=to.connection, table=to.table, mode="merge", key=("id",)),
+            source=Source(options={"path": str(_without_nul(file, folder)), "format": "ndjson"}),
+            destination=Destination(
+                connection=to.connection, options={"table": to.table, "mode": "merge", "key": ["id"]}
+            ),
             select=columns,
         )
         identity = replace(job.identity, task=f"{job.identity.task}.quarantine")

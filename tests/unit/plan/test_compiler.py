@@ -187,6 +187,11 @@ def test_each_task_comes_after_all_that_it_needs_or_there_is_a_circle(needs: dic
 text = st.text(max_size=8)
 scalars = text | st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
 some = st.none() | text
+options = st.dictionaries(
+    text,
+    st.none() | scalars | st.lists(text, max_size=2) | st.dictionaries(text, scalars, max_size=2),
+    max_size=3,
+)
 actions = st.one_of(
     st.builds(model.Sql, connection=some, statement=text),
     st.builds(
@@ -203,8 +208,8 @@ actions = st.one_of(
     ),
     st.builds(
         model.Copy,
-        source=st.builds(model.Source, connection=some, table=some, path=some),
-        destination=st.builds(model.Destination, path=some, key=st.tuples(text)),
+        source=st.builds(model.Source, connection=some, type=text, options=options),
+        destination=st.builds(model.Destination, connection=some, options=options),
         max_bad_rows=st.none() | st.integers(0) | st.just("1%"),
         validate=st.builds(
             model.Validate,
@@ -261,7 +266,7 @@ def test_a_plan_survives_its_json(plan: model.Plan) -> None:
         ("[]", "this is no plan"),
         ("{}", "this is no plan"),
         ('{"version": 99}', "has version 99, expected"),
-        ('{"version": 1, "project": 5}', "this is no plan"),
+        ('{"version": 2, "project": 5}', "this is no plan"),
     ],
 )
 def test_what_is_no_plan_is_refused(document: str, message: str) -> None:

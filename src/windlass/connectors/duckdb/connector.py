@@ -15,5 +15,5 @@ CONNECTOR = Connector(
     destination="windlass.connectors.duckdb.opening:open_destination",
     sql="windlass.connectors.duckdb.opening:connect",
     dev_service="windlass.connectors.duckdb.dev_service:start",
-    dev_keys=("init",),
+    options="windlass.connectors.sql.options",
 )

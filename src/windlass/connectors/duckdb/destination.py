@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from windlass import failpoints
-from windlass.connections import Address
 from windlass.connectors.duckdb.database import open_file
+from windlass.connectors.ends import ConnectedEnd
 from windlass.connectors.ledger_sql import SqlLedger
+from windlass.connectors.options import TableDestination
 from windlass.connectors.protocol import (
     BadRow,
     Column,
     Counts,
-    Interval,
     Meter,
     Reason,
     Rows,
@@ -26,7 +26,7 @@ from windlass.connectors.protocol import (
 from windlass.connectors.scratch import Scratch, duckdb_errors, file_literal, identifier, literal
 from windlass.errors import RetryableError, WindlassError
 from windlass.ledger import LedgerEntry
-from windlass.plan import model as plan
+from windlass.plan.model import Copy
 
 __all__ = ["DuckdbDestination"]
 
@@ -36,14 +36,14 @@ class DuckdbDestination:
 
     forbids_nul = False
 
-    def __init__(self, address: Address, end: plan.Destination, interval: Interval | None) -> None:
-        self._file, self._end, self._interval = Path(address.database), end, interval
-        self._name = str(end.table)
+    def __init__(self, end: ConnectedEnd[TableDestination]) -> None:
+        self._file, self._options, self._interval = Path(end.address.database), end.options, end.interval
+        self._name = end.options.table
         self._scratch: Scratch | None = None
         self._table = ""
         self._ledger: SqlLedger | None = None
         self._run: Callable[[str], list[tuple[Any, ...]]] | None = None
-        self.takes_queries = end.mode != "merge"
+        self.takes_queries = end.options.mode != "merge"
 
     def close(self) -> None:
         return  # the scratch database detaches the file, and so undoes what was not committed
@@ -80,7 +80,7 @@ class DuckdbDestination:
     def last_cursor(self, entry: LedgerEntry) -> str | None:
         return self._cursor
 
-    def shortcut(self, source: Source, copy: plan.Copy) -> Shortcut | None:
+    def shortcut(self, source: Source, copy: Copy) -> Shortcut | None:
         return None
 
     def columns(self, scratch: Scratch) -> list[Column] | None:
@@ -120,12 +120,12 @@ class DuckdbDestination:
         staged = f"read_parquet({file_literal(file)})"
         self._begin(scratch, scratch.output_rows)
         staged = self._without_refused(rows, staged, counts)
-        if self._end.mode == "merge" and self._exists:
+        if self._options.mode == "merge" and self._exists:
             self._merge(staged, rows.columns, counts)
         else:
             names = ", ".join(identifier(column.name) for column in rows.columns)
             self._insert(f"SELECT {names} FROM {staged}", rows.columns, counts)
-            if self._end.mode == "merge":
+            if self._options.mode == "merge":
                 counts.inserted, counts.updated, counts.unchanged = counts.written, 0, 0
         meter(counts.written, counts.bytes)
 
@@ -168,12 +168,16 @@ class DuckdbDestination:
     def _insert(self, query: str, columns: Sequence[Column], counts: Counts) -> None:
         assert self._run is not None
         if not self._exists:
-            key = f", PRIMARY KEY ({', '.join(map(identifier, self._end.key))})" if self._end.key else ""
+            key = (
+                f", PRIMARY KEY ({', '.join(map(identifier, self._options.key))})"
+                if self._options.key
+                else ""
+            )
             made = ", ".join(f"{identifier(column.name)} {column.type}" for column in columns)
             self._run(f"CREATE TABLE {self._table} ({made}{key})")
-        elif self._end.mode == "replace":
+        elif self._options.mode == "replace":
             self._run(f"DELETE FROM {self._table}")
-        elif self._end.mode == "delete_insert":
+        elif self._options.mode == "delete_insert":
             self._delete_interval()
         counts.written = int(self._run(f"INSERT INTO {self._table} BY NAME {query}")[0][0])
         failpoints.reach("mid-copy")
@@ -181,7 +185,7 @@ class DuckdbDestination:
     def _delete_interval(self) -> None:
         assert self._interval is not None
         assert self._run is not None
-        column, (start, end) = identifier(str(self._end.interval)), self._interval
+        column, (start, end) = identifier(str(self._options.interval)), self._interval
         self._run(
             f"DELETE FROM {self._table} WHERE {column} >= CAST({literal(start.isoformat())} AS TIMESTAMPTZ) "
             f"AND {column} < CAST({literal(end.isoformat())} AS TIMESTAMPTZ)"
@@ -189,7 +193,7 @@ class DuckdbDestination:
 
     def _merge(self, staged: str, columns: Sequence[Column], counts: Counts) -> None:
         assert self._run is not None
-        key = self._end.key
+        key = self._options.key
         on = " AND ".join(f"d.{identifier(name)} = s.{identifier(name)}" for name in key)
         others = [column.name for column in columns if column.name not in key]
         names = ", ".join(identifier(column.name) for column in columns)
@@ -231,8 +235,8 @@ class DuckdbDestination:
 
     def _refusals(self, staged: str) -> list[tuple[str, Reason, str]]:
         """SQL that is true for a staged row `s` that the table would refuse, why, and what to say."""
-        if self._end.mode == "merge":
-            return self._bad_keys(self._end.key, staged, "the key")
+        if self._options.mode == "merge":
+            return self._bad_keys(self._options.key, staged, "the key")
         assert self._run is not None
         constraints = self._run(
             "SELECT constraint_type, constraint_column_names, expression FROM duckdb_constraints() "
@@ -264,7 +268,7 @@ class DuckdbDestination:
         shown = f"the unique key ({', '.join(key)}) is taken"
         earlier = f"EXISTS (SELECT 1 FROM {staged} AS o WHERE {same} AND o.__windlass_row < s.__windlass_row)"
         tests = [(earlier, Reason.UNIQUE_VIOLATION, f"{shown} by an earlier row")]
-        if self._end.mode == "append":
+        if self._options.mode == "append":
             tests.append(
                 (f"EXISTS (SELECT 1 FROM {self._table} AS o WHERE {same})", Reason.UNIQUE_VIOLATION, shown)
             )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from windlass.connections import Address
+from windlass.connectors.ends import ConnectedEnd
+from windlass.connectors.options import TableSource, name_of
 from windlass.connectors.protocol import Column, Interval
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.connectors.typed import TypedSource
 from windlass.errors import FatalError, did_you_mean
-from windlass.plan.model import Source
 
 __all__ = ["DuckdbSource"]
 
@@ -21,13 +21,13 @@ class DuckdbSource(TypedSource):
     rereadable = True
     filters_interval = True
 
-    def __init__(self, address: Address, end: Source) -> None:
-        self.name = f"{end.connection}.{end.table}" if end.table else f"{end.connection}: query"
+    def __init__(self, end: ConnectedEnd[TableSource]) -> None:
+        self.name = name_of(end)
         self.cursor: str | None = None
-        self._end, self._file = end, Path(address.database)
+        self._options, self._file = end.options, Path(end.address.database)
         self._conditions: list[str] = []
         if not self._file.is_file():
-            raise FatalError(f"there is no DuckDB file {self._file}", hint=f"see {address.origin}")
+            raise FatalError(f"there is no DuckDB file {self._file}", hint=f"see {end.address.origin}")
 
     def close(self) -> None:
         return
@@ -39,8 +39,8 @@ class DuckdbSource(TypedSource):
         return {
             "type": "duckdb",
             "file": str(self._file.absolute()),
-            "table": self._end.table,
-            "query": self._end.query,
+            "table": self._options.table,
+            "query": self._options.query,
         }
 
     def advance(self, cursor: str, last: str | None, scratch: Scratch | None) -> None:
@@ -65,12 +65,12 @@ class DuckdbSource(TypedSource):
 
     def relation(self, scratch: Scratch) -> str:
         database = scratch.attach(self._file, writable=False)
-        if self._end.table is not None:
+        if self._options.table is not None:
             self._require_table(scratch, database)
-            base = f"{database}.{_qualified(self._end.table)}"
+            base = f"{database}.{_qualified(self._options.table)}"
         else:
             scratch.rows(f"SET search_path = '{database},memory'")
-            base = f"({str(self._end.query).rstrip().rstrip(';')}\n)"
+            base = f"({str(self._options.query).rstrip().rstrip(';')}\n)"
         where = " AND ".join(self._conditions)
         return f"(SELECT * FROM {base} WHERE {where})" if where else base
 
@@ -82,10 +82,10 @@ class DuckdbSource(TypedSource):
 
     def _require_table(self, scratch: Scratch, database: str) -> None:
         names = [row[0] for row in scratch.rows(_TABLES, [database])]
-        table = str(self._end.table).replace('"', "").removeprefix("main.")
+        table = str(self._options.table).replace('"', "").removeprefix("main.")
         if table not in names:
             hint = did_you_mean(table, names) or "the database has no tables"
-            raise FatalError(f"{self.name}: there is no table {self._end.table!r}", hint=hint)
+            raise FatalError(f"{self.name}: there is no table {self._options.table!r}", hint=hint)
 
 
 def _qualified(table: str) -> str:

@@ -12,4 +12,5 @@ CONNECTOR = Connector(
     packages=("duckdb", "pyarrow", "numpy"),
     source="windlass.connectors.files.opening:open_source",
     destination="windlass.connectors.files.opening:open_destination",
+    options="windlass.connectors.files.options",
 )

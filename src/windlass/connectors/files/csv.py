@@ -20,6 +20,7 @@ from windlass.connectors.files.csv_rewriting import from_first_record, to_one_li
 from windlass.connectors.files.gathering import Content, Origins, are_many_small, gather
 from windlass.connectors.files.infer import infer_types
 from windlass.connectors.files.locate import RecordLocator, line_numbers
+from windlass.connectors.files.options import Source
 from windlass.connectors.files.paths import InputFiles, open_bytes, unpack_bz2
 from windlass.connectors.files.quoting import (
     LineEndsInQuotes,
@@ -32,7 +33,6 @@ from windlass.connectors.files.source import FileSource
 from windlass.connectors.protocol import BadRow, Column, MisfitError, Reason, RowFault
 from windlass.connectors.scratch import Scratch, file_literal, literal
 from windlass.errors import FatalError, WindlassError, did_you_mean
-from windlass.plan.model import Source
 
 __all__ = ["CsvSource"]
 
@@ -56,13 +56,13 @@ _REASONS = {
 class CsvSource(FileSource):
     """One or more CSV files with the same columns. Implements `Source`."""
 
-    def __init__(self, files: InputFiles, end: Source) -> None:
+    def __init__(self, files: InputFiles, options: Source) -> None:
         super().__init__(files)
-        self._declared, self._null = end.columns, end.csv.null
+        self._declared, self._null = options.columns, options.csv.null
         self._paths = list(files.paths)
         self._originals = {str(path): path for path in files.paths}
         self._origins: dict[str, Origins] = {}
-        self._dialect = Dialect.of(files.paths[0], end.csv)
+        self._dialect = Dialect.of(files.paths[0], options.csv)
         self._header, blank_lines = read_header(files.paths[0], self._dialect)
         self._blank_lines = {blank_lines}
         self._sample_only = files.size() > _WHOLE

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from windlass.connectors.files.options import Csv
 from windlass.connectors.files.paths import open_bytes
 from windlass.errors import FatalError
-from windlass.plan.model import CsvOptions
 
 __all__ = ["Dialect", "Header", "not_utf8", "read_header"]
 
@@ -32,7 +32,7 @@ class Dialect:
     header: bool
 
     @classmethod
-    def of(cls, path: Path, options: CsvOptions) -> Dialect:
+    def of(cls, path: Path, options: Csv) -> Dialect:
         """Raises FatalError for an encoding that does not exist."""
         encoding = _encoding_of(path, options.encoding)
         delimiter = options.delimiter or _delimiter_of(path, encoding)

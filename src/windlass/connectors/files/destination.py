@@ -14,8 +14,10 @@ from functools import cached_property
 from pathlib import Path
 
 from windlass import failpoints, registry
+from windlass.connectors.ends import End
 from windlass.connectors.files.formats import format_of
 from windlass.connectors.files.kept import KeptRows, with_values_that_stay
+from windlass.connectors.files.options import Destination
 from windlass.connectors.files.writing import FileWriter, Run, compression_for
 from windlass.connectors.protocol import (
     BadRow,
@@ -31,10 +33,9 @@ from windlass.connectors.scratch import Scratch, file_literal, identifier, liter
 from windlass.errors import FatalError, RetryableError, WindlassError
 from windlass.files import disk_errors
 from windlass.ledger import LedgerEntry
-from windlass.plan import model as plan
+from windlass.plan.model import Copy
 from windlass.storage import place_of
 from windlass.storage.stream import Stream
-from windlass.workspace import Workspace
 
 __all__ = ["FileDestination"]
 
@@ -55,21 +56,21 @@ class FileDestination:
 
     forbids_nul = False
 
-    def __init__(self, end: plan.Destination, workspace: Workspace) -> None:
-        self._end, self._workspace = end, workspace
-        self._is_folder = str(end.path).endswith("/")
+    def __init__(self, end: End[Destination]) -> None:
+        self._end, self._options = end, end.options
+        self._is_folder, path = end.options.is_folder, end.options.path
         self._place = place_of(
-            workspace.to_write(str(end.path)),
+            end.workspace.to_write(path),
             folder=self._is_folder,
-            adding=end.mode != "replace",
-            protected=(workspace.root, workspace.project),
+            adding=end.options.mode != "replace",
+            protected=(end.workspace.root, end.workspace.project),
         )
-        self._kind = end.format or ("parquet" if self._is_folder else format_of(str(end.path)))
+        self._kind = end.options.format or ("parquet" if self._is_folder else format_of(path))
         self._check_possible()
-        self._writer = FileWriter(end, self._kind, compression_for(str(end.path)))
+        self._writer = FileWriter(end.options, self._kind, compression_for(path))
         self._opened = ExitStack()
         self._name = ""
-        self.takes_queries = end.mode != "merge"
+        self.takes_queries = end.options.mode != "merge"
 
     def close(self) -> None:
         self._opened.close()
@@ -80,7 +81,7 @@ class FileDestination:
     def begin(self, entry: LedgerEntry) -> LedgerEntry | None:
         failpoints.reach("before-staging")
         self._staged = self._opened.enter_context(self._place.begin(entry))
-        self._name = f"part-{entry.load_id}-" if self._end.mode == "append" else "part-"
+        self._name = f"part-{entry.load_id}-" if self._options.mode == "append" else "part-"
         return self._place.find(entry)
 
     def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
@@ -89,7 +90,7 @@ class FileDestination:
     def last_cursor(self, entry: LedgerEntry) -> str | None:
         return self._place.last_cursor(entry)
 
-    def shortcut(self, source: Source, copy: plan.Copy) -> Shortcut | None:
+    def shortcut(self, source: Source, copy: Copy) -> Shortcut | None:
         return None
 
     def columns(self, scratch: Scratch) -> list[Column] | None:
@@ -119,7 +120,7 @@ class FileDestination:
     def write(self, rows: Rows, counts: Counts, scratch: Scratch, meter: Meter) -> None:
         query = scratch.reader(rows.batches(), rows.columns)
         with self._overtaken_or_not():
-            if self._end.mode == "merge":
+            if self._options.mode == "merge":
                 self._merge(rows, query, counts, scratch, meter)
             else:
                 self._write(query, scratch.output_rows, counts, scratch, meter)
@@ -168,7 +169,7 @@ class FileDestination:
         staged = self._stage(query, scratch.output_rows, counts, scratch)
         staged = self._without_bad_keys(rows, staged, counts, scratch)
         names = ", ".join(identifier(column.name) for column in rows.columns)
-        key = ", ".join(map(identifier, self._end.key))
+        key = ", ".join(map(identifier, self._options.key))
         old = f"(SELECT * FROM {staged} LIMIT 0)"
         if self._keeps_rows:
             old = f"({self._kept.query(scratch)})"
@@ -178,7 +179,9 @@ class FileDestination:
         counts.updated, counts.inserted = known - counts.unchanged, counts.written - known
         if self._keeps_rows:
             brought = [column.name for column in rows.columns]
-            staged = with_values_that_stay(staged, old, self._end.key, brought, self._kept.columns(scratch))
+            staged = with_values_that_stay(
+                staged, old, self._options.key, brought, self._kept.columns(scratch)
+            )
         both = (
             f"SELECT * FROM {old} ANTI JOIN {staged} USING ({key}) UNION ALL BY NAME SELECT * FROM {staged}"
         )
@@ -188,8 +191,8 @@ class FileDestination:
 
     def _without_bad_keys(self, rows: Rows, staged: str, counts: Counts, scratch: Scratch) -> str:
         """Set rows aside whose key is NULL or occurs more than once: which of them should win?"""
-        key = ", ".join(map(identifier, self._end.key))
-        null = " OR ".join(f"{identifier(name)} IS NULL" for name in self._end.key)
+        key = ", ".join(map(identifier, self._options.key))
+        null = " OR ".join(f"{identifier(name)} IS NULL" for name in self._options.key)
         bad = scratch.new_name()
         record = ", ".join(f"{identifier(c.name)} := {identifier(c.name)}" for c in rows.columns)
         scratch.rows(
@@ -198,7 +201,7 @@ class FileDestination:
             f"WHERE {null} OR __windlass_count > 1"
         )
         for number, is_null, record in scratch.rows(f"SELECT * FROM {bad} ORDER BY 1"):
-            rows.refuse(_bad_key(self._end.key, record, is_null=is_null), number)
+            rows.refuse(_bad_key(self._options.key, record, is_null=is_null), number)
             counts.written -= 1
         return f"(SELECT * EXCLUDE (__windlass_row) FROM {staged} ANTI JOIN {bad} USING (__windlass_row))"
 
@@ -207,7 +210,7 @@ class FileDestination:
         file = scratch.folder / f"{scratch.new_name()}.parquet"
         numbered = f"SELECT *, row_number() OVER () - 1 AS __windlass_row FROM ({query})"
         counts.written = int(run(f"COPY ({numbered}) TO {literal(str(file))} (FORMAT parquet)")[0][0])
-        if self._end.mode == "merge":
+        if self._options.mode == "merge":
             return f"read_parquet({file_literal(file)})"
         return f"(SELECT * EXCLUDE (__windlass_row) FROM read_parquet({file_literal(file)}))"
 
@@ -215,21 +218,17 @@ class FileDestination:
 
     @property
     def _keeps_rows(self) -> bool:
-        return not self._is_folder and self._end.mode in ("append", "merge") and self._place.path.exists()
+        return not self._is_folder and self._options.mode in ("append", "merge") and self._place.path.exists()
 
     @cached_property
     def _kept(self) -> KeptRows:
-        return KeptRows(self._end, self._kind, self._workspace)
+        return KeptRows(self._end, self._kind)
 
     def _check_possible(self) -> None:
-        path, mode = str(self._end.path), self._end.mode
+        path, mode = self._options.path, self._options.mode
         if isinstance(self._place, Stream) and mode != "replace":
             raise FatalError(f"{path!r} keeps nothing, so only `mode: replace` can write there")
-        if mode == "delete_insert" or (self._is_folder and mode == "merge"):
-            raise FatalError(
-                f"{path!r} cannot be written with `mode: {mode}`", hint="use `replace` or `append`"
-            )
-        if self._end.csv.encoding.lower().replace("_", "-") not in ("utf-8", "utf8"):
+        if self._options.csv.encoding.lower().replace("_", "-") not in ("utf-8", "utf8"):
             raise FatalError("CSV is written in UTF-8 only", hint="leave `encoding` out")
 
 

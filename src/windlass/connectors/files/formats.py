@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from windlass.connectors.files.options import FileFormat
 from windlass.errors import FatalError
-from windlass.plan.model import FileFormat
 
 __all__ = ["COMPRESSIONS", "compression_ending", "compression_of", "format_of"]
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from windlass.connectors.ends import End
+from windlass.connectors.files import options
 from windlass.connectors.protocol import Column, Source
 from windlass.connectors.scratch import Scratch, identifier
 from windlass.errors import FatalError
-from windlass.plan import model as plan
-from windlass.workspace import Workspace
 
 __all__ = ["KeptRows", "with_values_that_stay"]
 
@@ -20,12 +20,12 @@ __all__ = ["KeptRows", "with_values_that_stay"]
 class KeptRows:
     """The rows that are in a destination's file."""
 
-    def __init__(self, end: plan.Destination, kind: plan.FileFormat, workspace: Workspace) -> None:
+    def __init__(self, end: End[options.Destination], kind: options.FileFormat) -> None:
         from windlass.connectors.files.opening import open_source
 
-        old = plan.Source(path=end.path, format=kind, csv=end.csv)
-        self._source: Source = open_source(old, workspace)
-        self._name = str(end.path)
+        old = options.Source(path=end.options.path, format=kind, csv=end.options.csv)
+        self._source: Source = open_source(End(options=old, workspace=end.workspace))
+        self._name = end.options.path
         self._is_json = kind in ("json", "ndjson")
         self._columns: list[Column] | None = None
 

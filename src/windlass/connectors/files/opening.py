@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
+from windlass.connectors.ends import End
+from windlass.connectors.files import options
 from windlass.connectors.files.paths import InputFiles
 from windlass.connectors.protocol import Destination, Source
-from windlass.workspace import Workspace
-
-if TYPE_CHECKING:
-    from windlass.plan import model as plan
 
 __all__ = ["open_destination", "open_source"]
 
 
-def open_source(end: plan.Source, workspace: Workspace, scratch: Path | None = None) -> Source:
-    """Open a file, a folder's, or a pattern's for reading. Raises FatalError for none.
-
-    `scratch` is the folder for what can be read only once.
-    """
-    files = InputFiles(str(end.path), workspace, end.format, scratch)
+def open_source(end: End[options.Source]) -> Source:
+    """Open a file, a folder's, or a pattern's for reading. Raises FatalError for none."""
+    files = InputFiles(end.options.path, end.workspace, end.options.format, end.scratch_folder)
     if files.format == "csv":
         from windlass.connectors.files.csv import CsvSource
 
-        return CsvSource(files, end)
+        return CsvSource(files, end.options)
     if files.format == "parquet":
         from windlass.connectors.files.parquet import ParquetSource
 
@@ -34,8 +26,8 @@ def open_source(end: plan.Source, workspace: Workspace, scratch: Path | None = N
     return JsonSource(files)
 
 
-def open_destination(end: plan.Destination, workspace: Workspace) -> Destination:
+def open_destination(end: End[options.Destination]) -> Destination:
     """Open a file, or a folder when the path ends in a slash, for writing."""
     from windlass.connectors.files.destination import FileDestination
 
-    return FileDestination(end, workspace)
+    return FileDestination(end)

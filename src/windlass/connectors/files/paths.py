@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import IO, cast
 
 from windlass.connectors.files.formats import compression_ending, compression_of, format_of
+from windlass.connectors.files.options import FileFormat
 from windlass.connectors.scratch import Scratch
 from windlass.errors import FatalError, did_you_mean, extra
 from windlass.files import disk_errors, is_stream
-from windlass.plan.model import FileFormat
 from windlass.temporary import TemporaryFolder
 from windlass.workspace import Workspace
 

@@ -11,11 +11,11 @@ from typing import Any, TypeAlias
 
 from windlass import failpoints
 from windlass.connectors.files.formats import compression_of
+from windlass.connectors.files.options import Destination, FileFormat
 from windlass.connectors.protocol import Meter
 from windlass.connectors.scratch import file_literal, identifier, literal
 from windlass.errors import FatalError
 from windlass.files import disk_errors
-from windlass.plan import model as plan
 
 __all__ = ["FileWriter", "Run", "compression_for"]
 
@@ -30,8 +30,8 @@ _ENDINGS = {"csv": ".csv", "json": ".json", "ndjson": ".ndjson", "parquet": ".pa
 class FileWriter:
     """Writes what a SELECT returns, in the format that one destination has."""
 
-    def __init__(self, end: plan.Destination, kind: plan.FileFormat, compression: str | None) -> None:
-        self._end, self._kind, self._compression = end, kind, compression
+    def __init__(self, options: Destination, kind: FileFormat, compression: str | None) -> None:
+        self._options, self._kind, self._compression = options, kind, compression
 
     def write_file(self, file: Path, query: str, run: Run, meter: Meter) -> int:
         """Write one file. Returns the number of rows."""
@@ -42,10 +42,10 @@ class FileWriter:
         """Write files named `<name>00000.parquet` and so on into a folder, and below it into `column=value`."""
         fresh = folder / _FRESH
         extra = []
-        if self._end.partition_by:
-            extra.append(f"PARTITION_BY ({', '.join(map(identifier, self._end.partition_by))})")
-        if self._end.max_file_size:
-            extra.append(f"FILE_SIZE_BYTES {self._end.max_file_size}")
+        if self._options.partition_by:
+            extra.append(f"PARTITION_BY ({', '.join(map(identifier, self._options.partition_by))})")
+        if self._options.max_file_size:
+            extra.append(f"FILE_SIZE_BYTES {self._options.max_file_size}")
         with disk_errors(folder), _watched(fresh, meter):
             target = fresh
             if not extra:
@@ -61,7 +61,7 @@ class FileWriter:
         return written
 
     def _copy(self, target: Path, query: str, run: Run, extra: Sequence[str]) -> int:
-        options = ", ".join([*self._options(), *extra])
+        options = ", ".join([*self._settings(), *extra])
         written = int(run(f"COPY ({query}) TO {literal(str(target))} ({options})")[0][0])
         failpoints.reach("mid-copy")
         if self._kind == "parquet" and target.is_file():
@@ -71,17 +71,19 @@ class FileWriter:
                 raise FatalError(f"{target} has {stored} rows, and {written} were written to it")
         return written
 
-    def _options(self) -> Iterator[str]:
+    def _settings(self) -> Iterator[str]:
         if self._kind == "parquet":
-            codec = {"none": "uncompressed"}.get(self._end.parquet.compression, self._end.parquet.compression)
+            codec = {"none": "uncompressed"}.get(
+                self._options.parquet.compression, self._options.parquet.compression
+            )
             yield "FORMAT parquet"
             yield f"COMPRESSION {codec}"
-            yield f"ROW_GROUP_SIZE {self._end.parquet.row_group_size}"
+            yield f"ROW_GROUP_SIZE {self._options.parquet.row_group_size}"
             return
         if self._compression is not None:
             yield f"COMPRESSION {self._compression}"
         if self._kind == "csv":
-            csv = self._end.csv
+            csv = self._options.csv
             yield "FORMAT csv"
             yield f"HEADER {literal(csv.header)}"
             yield f"DELIMITER {literal(csv.delimiter or self._delimiter)}"
@@ -94,7 +96,7 @@ class FileWriter:
 
     @property
     def _delimiter(self) -> str:
-        return "\t" if ".tsv" in str(self._end.path) else ","
+        return "\t" if ".tsv" in self._options.path else ","
 
     @property
     def _ending(self) -> str:

@@ -10,5 +10,5 @@ CONNECTOR = Connector(
     schemes=("http", "https"),
     example="https://host/path",
     dev_service="windlass.connectors.http.dev_service:start",
-    dev_keys=("serve",),
+    options="windlass.connectors.http.options",
 )

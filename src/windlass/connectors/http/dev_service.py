@@ -29,7 +29,7 @@ __all__ = ["start"]
 
 def start(service: Service) -> Address:
     """The address of the server; started unless it runs already. Raises FatalError without `serve`."""
-    serve = service.connection.dev.serve
+    serve = service.options.serve
     if serve is None:
         hint = f"say which files to serve (`dev: {{serve: folder}}`), or set WINDLASS_CONN_{service.name.upper()}"
         raise FatalError(

@@ -16,5 +16,5 @@ CONNECTOR = Connector(
     sql="windlass.connectors.postgres.opening:connect",
     dev_service="windlass.connectors.postgres.dev_service:start",
     loads_in_parts=True,
-    dev_keys=("init",),
+    options="windlass.connectors.sql.options",
 )

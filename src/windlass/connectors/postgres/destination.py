@@ -17,7 +17,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from windlass import failpoints, logs
-from windlass.connections import Address
+from windlass.connectors.ends import ConnectedEnd
+from windlass.connectors.options import TableDestination
 from windlass.connectors.postgres.catalog import PgColumn, Table
 from windlass.connectors.postgres.framing import HEADER, TRAILER
 from windlass.connectors.postgres.landing import Landing, LoadedTable
@@ -30,7 +31,6 @@ from windlass.connectors.protocol import (
     BadRow,
     Column,
     Counts,
-    Interval,
     Meter,
     Rows,
     Shortcut,
@@ -39,7 +39,7 @@ from windlass.connectors.protocol import (
 from windlass.connectors.scratch import Scratch
 from windlass.errors import FatalError, RetryableError, WindlassError
 from windlass.ledger import LedgerEntry
-from windlass.plan.model import Copy, Destination
+from windlass.plan.model import Copy
 
 __all__ = ["PostgresDestination"]
 
@@ -52,10 +52,10 @@ class PostgresDestination:
     takes_queries = False
     forbids_nul = True
 
-    def __init__(self, address: Address, end: Destination, interval: Interval | None) -> None:
-        self.session = Session(address)
-        self.end = end
-        self.loaded = LoadedTable(self.session, end, interval)
+    def __init__(self, end: ConnectedEnd[TableDestination]) -> None:
+        self.session = Session(end.address)
+        self.options = end.options
+        self.loaded = LoadedTable(self.session, end.options, end.interval)
         self._landing: Landing | None = None
         self._ledger: Ledger | None = None
         self._part = ""
@@ -75,7 +75,7 @@ class PostgresDestination:
         self.loaded.require_schema()
         self._part = entry.part
         self.loaded.find()
-        if self.table is not None and self.end.mode == "replace":
+        if self.table is not None and self.options.mode == "replace":
             refuse_if_referenced(self.session, self.table)
         self._ledger = self._ledger_of(entry)
         self._ledger.take_over(entry)
@@ -167,7 +167,7 @@ class PostgresDestination:
         is_view = self.table is not None and self.table.kind == "v"  # which takes INSERT, but no COPY
         odd = is_view or any(column.as_text for column in staged)
         careful = refuse is not None and self.table is not None and self.loaded.may_refuse_rows()
-        if odd or careful or (self.end.mode == "merge" and self.table is not None):
+        if odd or careful or (self.options.mode == "merge" and self.table is not None):
             if careful and landing.swap is not None:
                 landing.swap.complete()  # its unique keys have to refuse rows, too
             landing.staging = Staging(self.session, landing.sql, staged, refuse)
@@ -204,15 +204,15 @@ class PostgresDestination:
         assert landing is not None
         counts.written = self._copied
         if landing.staging is not None:
-            if self.end.mode == "merge" and self.table is not None:
-                landing.staging.merge(self.end.key, counts)
+            if self.options.mode == "merge" and self.table is not None:
+                landing.staging.merge(self.options.key, counts)
             else:
                 counts.written = landing.staging.insert()
-        elif self.end.mode == "merge":
+        elif self.options.mode == "merge":
             counts.inserted, counts.updated, counts.unchanged = self._copied, 0, 0
         if landing.swap is not None:
             landing.swap.complete()
-        if self.end.mode == "merge" and self.table is None:
+        if self.options.mode == "merge" and self.table is None:
             self.loaded.add_primary_key()
 
     def restart(self) -> None:

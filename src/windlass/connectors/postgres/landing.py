@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from windlass import logs
+from windlass.connectors.ends import Interval
+from windlass.connectors.options import TableDestination
 from windlass.connectors.postgres.catalog import PgColumn, Table, default_schema, find_table, split_name
 from windlass.connectors.postgres.replace import Swap, why_in_place
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.staging import Staging
-from windlass.connectors.protocol import Interval
 from windlass.connectors.scratch import identifier, literal
 from windlass.errors import FatalError
-from windlass.plan.model import Destination
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,9 +52,9 @@ class Landing:
 class LoadedTable:
     """The table that a load is for. `found` is None until it is there."""
 
-    def __init__(self, session: Session, end: Destination, interval: Interval | None) -> None:
-        self._session, self._end, self._interval = session, end, interval
-        schema, self.name = split_name(str(end.table))
+    def __init__(self, session: Session, options: TableDestination, interval: Interval | None) -> None:
+        self._session, self._options, self._interval = session, options, interval
+        schema, self.name = split_name(options.table)
         self.schema = schema or default_schema(session)
         self.found: Table | None = None
 
@@ -77,7 +77,7 @@ class LoadedTable:
         if self.found is None:
             return Landing(self.schema, self.name, list(self._make(columns).columns), fresh=True)
         written = [c for name, _ in columns if (c := self.found.column(name)) is not None and not c.generated]
-        if self._end.mode == "replace":
+        if self._options.mode == "replace":
             why = why_in_place(self._session, self.found)
             if why is None:
                 swap = Swap(self._session, self.found)
@@ -85,7 +85,7 @@ class LoadedTable:
                 return Landing(self.schema, swap.name, written, fresh=True, swap=swap)
             logs.info("replaced_in_place", table=self.found.sql, because=why)
             self._session.execute(f"DELETE FROM {self.found.sql}")
-        elif self._end.mode == "delete_insert":
+        elif self._options.mode == "delete_insert":
             self._delete_interval(self.found)
         return Landing(self.schema, self.name, written, fresh=False)
 
@@ -96,13 +96,13 @@ class LoadedTable:
         self.find()
         if self.found is None:
             self._make(columns)
-            if self._end.mode == "merge":
+            if self._options.mode == "merge":
                 self.add_primary_key()
             self.find()
         self._session.execute("COMMIT")
 
     def add_primary_key(self) -> None:
-        keys = ", ".join(identifier(name) for name in self._end.key)
+        keys = ", ".join(identifier(name) for name in self._options.key)
         self._session.execute(f"ALTER TABLE {self.sql} ADD PRIMARY KEY ({keys})")
 
     def may_refuse_rows(self) -> bool:
@@ -126,8 +126,8 @@ class LoadedTable:
 
     def _delete_interval(self, table: Table) -> None:
         assert self._interval is not None
-        assert self._end.interval is not None
-        column, (start, end) = identifier(self._end.interval), self._interval
+        assert self._options.interval is not None
+        column, (start, end) = identifier(self._options.interval), self._interval
         self._session.execute(
             f"DELETE FROM {table.sql} WHERE {column} >= {literal(start.isoformat())}::timestamptz "
             f"AND {column} < {literal(end.isoformat())}::timestamptz"

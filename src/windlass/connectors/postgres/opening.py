@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from windlass.connections import Address
-from windlass.connectors.protocol import Database, Destination, Interval, Source
-
-if TYPE_CHECKING:
-    from windlass.plan import model as plan
+from windlass.connectors.ends import ConnectedEnd
+from windlass.connectors.options import TableDestination, TableSource
+from windlass.connectors.protocol import Database, Destination, Source
 
 __all__ = ["connect", "open_destination", "open_source"]
 
@@ -20,15 +17,15 @@ def connect(address: Address) -> Database:
     return PostgresDatabase(address)
 
 
-def open_source(address: Address, end: plan.Source) -> Source:
+def open_source(end: ConnectedEnd[TableSource]) -> Source:
     """Open a table or query for reading."""
     from windlass.connectors.postgres.source import PostgresSource
 
-    return PostgresSource(address, end)
+    return PostgresSource(end)
 
 
-def open_destination(address: Address, end: plan.Destination, interval: Interval | None) -> Destination:
-    """Open a table for writing; `interval` is the run's, for `delete_insert`."""
+def open_destination(end: ConnectedEnd[TableDestination]) -> Destination:
+    """Open a table for writing."""
     from windlass.connectors.postgres.destination import PostgresDestination
 
-    return PostgresDestination(address, end, interval)
+    return PostgresDestination(end)

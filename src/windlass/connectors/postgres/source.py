@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from windlass import logs
-from windlass.connections import Address
+from windlass.connectors.ends import ConnectedEnd
+from windlass.connectors.options import TableSource, name_of
 from windlass.connectors.postgres.catalog import (
     PgColumn,
     Table,
@@ -25,7 +26,7 @@ from windlass.connectors.protocol import Column, Interval, Part
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.connectors.typed import TypedSource
 from windlass.errors import FatalError, WindlassError, did_you_mean
-from windlass.plan.model import Partition, Source
+from windlass.plan.model import Partition
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,10 +45,10 @@ class PostgresSource(TypedSource):
     rereadable = False
     filters_interval = True
 
-    def __init__(self, address: Address, end: Source) -> None:
-        self.end = end
-        self.name = f"{end.connection}.{end.table}" if end.table else f"{end.connection}: query"
-        self.session = Session(address)
+    def __init__(self, end: ConnectedEnd[TableSource]) -> None:
+        self.options = end.options
+        self.name = name_of(end)
+        self.session = Session(end.address)
         self.cursor: str | None = None
         self.failure: WindlassError | None = None
         self._conditions: list[str] = []
@@ -59,11 +60,11 @@ class PostgresSource(TypedSource):
     @cached_property
     def pg_columns(self) -> tuple[PgColumn, ...]:
         """The columns as Postgres knows them."""
-        return self.table.columns if self.table else columns_of_query(self.session, str(self.end.query))
+        return self.table.columns if self.table else columns_of_query(self.session, str(self.options.query))
 
     @cached_property
     def table(self) -> Table | None:
-        return require_table(self.session, self.end.table, self.name) if self.end.table else None
+        return require_table(self.session, self.options.table, self.name) if self.options.table else None
 
     @property
     def from_clause(self) -> str:
@@ -71,7 +72,7 @@ class PostgresSource(TypedSource):
         base = (
             self.table.sql
             if self.table
-            else f"({without_semicolon(str(self.end.query))}\n) AS windlass_query"
+            else f"({without_semicolon(str(self.options.query))}\n) AS windlass_query"
         )
         where = " AND ".join(self._conditions)
         return f"(SELECT * FROM {base} WHERE {where}) AS windlass_part" if where else base
@@ -89,8 +90,8 @@ class PostgresSource(TypedSource):
         return {
             "type": "postgres",
             "server": f"{address.host}:{address.port}/{address.database}",
-            "table": self.end.table,
-            "query": self.end.query,
+            "table": self.options.table,
+            "query": self.options.query,
         }
 
     def advance(self, cursor: str, last: str | None, scratch: Scratch | None) -> None:

@@ -15,5 +15,5 @@ CONNECTOR = Connector(
     destination="windlass.connectors.sqlite.opening:open_destination",
     sql="windlass.connectors.sqlite.opening:connect",
     dev_service="windlass.connectors.sqlite.dev_service:start",
-    dev_keys=("init",),
+    options="windlass.connectors.sql.options",
 )

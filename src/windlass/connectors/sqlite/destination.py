@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from windlass import failpoints
-from windlass.connections import Address
+from windlass.connectors.ends import ConnectedEnd
 from windlass.connectors.halving import insert_by_halves
 from windlass.connectors.ledger_sql import SqlLedger
+from windlass.connectors.options import TableDestination
 from windlass.connectors.protocol import (
     BadRow,
     Column,
     Counts,
-    Interval,
     Meter,
     Reason,
     Rows,
@@ -32,7 +32,7 @@ from windlass.connectors.protocol import (
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.connectors.sqlite.database import connect_file, declared_type, sqlite_errors, table_columns
 from windlass.errors import FatalError, RetryableError, WindlassError
-from windlass.plan import model as plan
+from windlass.plan.model import Copy
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,13 +75,13 @@ class SqliteDestination:
     takes_queries = False
     forbids_nul = False
 
-    def __init__(self, address: Address, end: plan.Destination, interval: Interval | None) -> None:
-        self._end, self._interval = end, interval
-        self._table = identifier(str(end.table))
-        self._file = Path(address.database).resolve()
-        self._connection = connect_file(address)
+    def __init__(self, end: ConnectedEnd[TableDestination]) -> None:
+        self._options, self._interval = end.options, end.interval
+        self._table = identifier(end.options.table)
+        self._file = Path(end.address.database).resolve()
+        self._connection = connect_file(end.address)
         self._rows: Rows | None = None
-        self._ledger = SqlLedger(self._run, str(end.table), "main.")
+        self._ledger = SqlLedger(self._run, end.options.table, "main.")
         self._names: list[str] = []
         self._definitions: list[str] = []
         with sqlite_errors(self._connection):
@@ -110,11 +110,11 @@ class SqliteDestination:
     def last_cursor(self, entry: LedgerEntry) -> str | None:
         return self._ledger.last_cursor(entry)
 
-    def shortcut(self, source: Source, copy: plan.Copy) -> Shortcut | None:
+    def shortcut(self, source: Source, copy: Copy) -> Shortcut | None:
         return None
 
     def columns(self, scratch: Scratch) -> list[Column] | None:
-        found = table_columns(self._connection, str(self._end.table))
+        found = table_columns(self._connection, self._options.table)
         return [_as_wanted(column) for column in found] or None
 
     def storable(self, column: Column) -> Column:
@@ -131,7 +131,7 @@ class SqliteDestination:
         failpoints.reach("before-staging")
         self._rows = rows
         self._names = [column.name for column in rows.columns]
-        existing = {row["name"]: row["type"] for row in table_columns(self._connection, str(self._end.table))}
+        existing = {row["name"]: row["type"] for row in table_columns(self._connection, self._options.table)}
         self._definitions = [f"{identifier(c.name)} {existing.get(c.name, c.native)}" for c in rows.columns]
         self._run(f"ATTACH {literal(str(scratch.folder / f'{scratch.new_name()}.db'))} AS windlass_stage")
         self._run("PRAGMA windlass_stage.journal_mode = OFF")
@@ -175,15 +175,19 @@ class SqliteDestination:
     def _settle(self, counts: Counts) -> None:
         """Bring the gathered rows over, in the transaction that `commit` ends."""
         self._run("BEGIN IMMEDIATE")
-        made = not table_columns(self._connection, str(self._end.table))
+        made = not table_columns(self._connection, self._options.table)
         if made:
-            key = f", PRIMARY KEY ({', '.join(map(identifier, self._end.key))})" if self._end.key else ""
+            key = (
+                f", PRIMARY KEY ({', '.join(map(identifier, self._options.key))})"
+                if self._options.key
+                else ""
+            )
             self._run(f"CREATE TABLE main.{self._table} ({', '.join(self._definitions)}{key})")
-        if self._end.mode == "replace":
+        if self._options.mode == "replace":
             self._run(f"DELETE FROM main.{self._table}")
-        elif self._end.mode == "delete_insert":
+        elif self._options.mode == "delete_insert":
             self._delete_interval()
-        if self._end.mode == "merge":
+        if self._options.mode == "merge":
             self._merge(counts)
         else:
             counts.written = self._insert_all()
@@ -220,7 +224,7 @@ class SqliteDestination:
 
     def _merge(self, counts: Counts) -> None:
         self._set_bad_keys_aside()
-        key = self._end.key
+        key = self._options.key
         on = " AND ".join(f"d.{identifier(name)} = s.{identifier(name)}" for name in key)
         others = [name for name in self._names if name not in key]
         total = self._run(f"SELECT count(*) FROM {_STAGE}")[0][0]
@@ -239,23 +243,25 @@ class SqliteDestination:
 
     def _set_bad_keys_aside(self) -> None:
         """Rows whose key is NULL or occurs more than once: which of them should win?"""
-        key = ", ".join(map(identifier, self._end.key))
-        null = " OR ".join(f"{identifier(name)} IS NULL" for name in self._end.key)
+        key = ", ".join(map(identifier, self._options.key))
+        null = " OR ".join(f"{identifier(name)} IS NULL" for name in self._options.key)
         bad = self._run(
             f"SELECT windlass_row, {null} FROM (SELECT *, count(*) OVER (PARTITION BY {key}) AS n FROM {_STAGE}) "
             f"WHERE {null} OR n > 1 ORDER BY 1"
         )
         for number, is_null in bad:
             record = self._record(number)
-            shown = ", ".join(f"{name}={record[name]!r}" for name in self._end.key)
+            shown = ", ".join(f"{name}={record[name]!r}" for name in self._options.key)
             row = BadRow(
                 Reason.DUPLICATE_KEY,
                 f"the key occurs more than once ({shown})",
-                self._end.key[0],
+                self._options.key[0],
                 record=record,
             )
             if is_null:
-                row = BadRow(Reason.IS_NULL, f"the key is NULL ({shown})", self._end.key[0], record=record)
+                row = BadRow(
+                    Reason.IS_NULL, f"the key is NULL ({shown})", self._options.key[0], record=record
+                )
             assert self._rows is not None
             self._rows.refuse(row, number - 1)
             self._run(f"DELETE FROM {_STAGE} WHERE windlass_row = {number}")
@@ -263,7 +269,7 @@ class SqliteDestination:
     def _delete_interval(self) -> None:
         assert self._interval is not None
         start, end = (literal(moment.strftime("%Y-%m-%d %H:%M:%S")) for moment in self._interval)
-        moment = f"strftime('%Y-%m-%d %H:%M:%S', {identifier(str(self._end.interval))})"
+        moment = f"strftime('%Y-%m-%d %H:%M:%S', {identifier(str(self._options.interval))})"
         self._run(f"DELETE FROM main.{self._table} WHERE {moment} >= {start} AND {moment} < {end}")
 
     # --- small things ---

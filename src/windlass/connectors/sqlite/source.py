@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from windlass.connections import Address
+from windlass.connectors.ends import ConnectedEnd
+from windlass.connectors.options import TableSource, name_of
 from windlass.connectors.protocol import Column, Interval
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.connectors.sqlite.database import (
@@ -23,7 +24,6 @@ from windlass.connectors.sqlite.database import (
 )
 from windlass.connectors.typed import TypedSource
 from windlass.errors import FatalError, did_you_mean
-from windlass.plan.model import Source
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,16 +45,16 @@ class SqliteSource(TypedSource):
     rereadable = False
     filters_interval = True
 
-    def __init__(self, address: Address, end: Source) -> None:
-        self.name = f"{end.connection}.{end.table}" if end.table else f"{end.connection}: query"
+    def __init__(self, end: ConnectedEnd[TableSource]) -> None:
+        self.name, table = name_of(end), end.options.table
         self.cursor: str | None = None
-        self._end, self._file = end, Path(address.database)
-        self._connection = connect_file(address)
+        self._options, self._file = end.options, Path(end.address.database)
+        self._connection = connect_file(end.address)
         self._conditions: list[str] = []
         with sqlite_errors(self._connection):
-            if end.table is not None and not table_columns(self._connection, end.table):
-                hint = did_you_mean(end.table, tables(self._connection)) or "the database has no tables"
-                raise FatalError(f"{self.name}: there is no table {end.table!r}", hint=hint)
+            if table is not None and not table_columns(self._connection, table):
+                hint = did_you_mean(table, tables(self._connection)) or "the database has no tables"
+                raise FatalError(f"{self.name}: there is no table {table!r}", hint=hint)
             self._connection.execute("BEGIN")  # one snapshot for all that follows
 
     def close(self) -> None:
@@ -67,8 +67,8 @@ class SqliteSource(TypedSource):
         return {
             "type": "sqlite",
             "file": str(self._file.absolute()),
-            "table": self._end.table,
-            "query": self._end.query,
+            "table": self._options.table,
+            "query": self._options.query,
         }
 
     def advance(self, cursor: str, last: str | None, scratch: Scratch | None) -> None:
@@ -103,10 +103,10 @@ class SqliteSource(TypedSource):
     # --- reading ---
 
     def _from(self) -> str:
-        if self._end.table is not None:
-            base = identifier(self._end.table)
+        if self._options.table is not None:
+            base = identifier(self._options.table)
         else:
-            base = f"({str(self._end.query).rstrip().rstrip(';')}\n)"
+            base = f"({str(self._options.query).rstrip().rstrip(';')}\n)"
         where = " AND ".join(self._conditions)
         return f"(SELECT * FROM {base} WHERE {where})" if where else base
 
@@ -152,9 +152,9 @@ class SqliteSource(TypedSource):
             return self._connection.execute(other).fetchone() is None
 
     def _declared(self) -> dict[str, str]:
-        if self._end.table is None:
+        if self._options.table is None:
             return {}
-        rows = table_columns(self._connection, self._end.table)
+        rows = table_columns(self._connection, self._options.table)
         return {row["name"]: declared_type(row["type"]) for row in rows}
 
     def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

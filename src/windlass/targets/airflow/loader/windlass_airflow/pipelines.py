@@ -241,9 +241,15 @@ class Builder:
 
     def _paths(self) -> dict[str, str]:
         """What `tasks.NAME.path` means: the file that each task of the pipeline writes."""
-        actions = {task["name"]: task["action"] for task in self._plan["tasks"]}
-        paths = {name: a.get("to") or (a.get("destination") or {}).get("path") for name, a in actions.items()}
+        paths = {task["name"]: _output(task["action"]) for task in self._plan["tasks"]}
         return {name: path for name, path in paths.items() if path}
+
+
+def _output(action: Json) -> str | None:
+    """The file that an action writes."""
+    end = action.get("destination") or {"connection": ""}
+    path: str | None = end["options"].get("path") if end["connection"] is None else action.get("to")
+    return path
 
 
 def _connections_of(action: Json) -> list[str]:
