@@ -96,6 +96,16 @@ def test_a_key_that_occurs_twice_or_is_null_never_merges(kit: Kit, to: str, on_b
         assert kit.rows(to) == [*OLD, NEW[1]]
 
 
+@pytest.mark.parametrize("to", ENDS)
+def test_a_merge_is_refused_where_a_key_has_several_rows(kit: Kit, to: str) -> None:
+    twice = [OLD[0], (OLD[0][0], *OLD[1][1:]), OLD[2]]
+    kit.copier(kit.source("ndjson", twice), kit.destination(to))
+    with pytest.raises(FatalError, match=r"several rows with the same key \(id\)"):
+        kit.copier(kit.source("ndjson", [OLD[0]]), kit.destination(to, "merge"))
+    assert sorted(kit.rows(to)) == sorted(twice)
+    assert kit.copier(kit.source("ndjson", NEW), kit.destination(to, "merge")).counts.inserted == 1
+
+
 JUNE = (datetime(2020, 6, 1, tzinfo=UTC), datetime(2020, 7, 1, tzinfo=UTC))
 
 

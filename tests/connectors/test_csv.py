@@ -196,7 +196,9 @@ def quoted(lines: int) -> bytes:
 def test_line_ends_in_quotes_are_no_rows_wherever_buffers_end(
     copier: Copier, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("windlass.connectors.files.quoting._AT_ONCE", 6 << 20)  # what is late is found late
+    monkeypatch.setattr(
+        "windlass.connectors.files.reading.quoting._AT_ONCE", 6 << 20
+    )  # what is late is found late
     (copier.folder / "in.csv").write_bytes(content)
     copier(source_of(path="in.csv"), destination_of(path="out.csv"))
     csv.field_size_limit(1 << 30)

@@ -17,7 +17,7 @@ from tests.conftest import Output
 from tests.connectors.conftest import Copier, Database
 from tests.copies import destination_of, source_of
 from windlass import failpoints
-from windlass.connectors.protocol import Part
+from windlass.connectors.source import Part
 from windlass.engine import CopyResult, Job
 from windlass.engine.copying import copy
 from windlass.engine.quarantine import read_quarantine

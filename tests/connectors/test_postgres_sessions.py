@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 
 from windlass.connections import Address
-from windlass.connectors.postgres import ledger
-from windlass.connectors.postgres.ledger import Ledger
 from windlass.connectors.postgres.session import Session
+from windlass.connectors.postgres.writing import ledger
+from windlass.connectors.postgres.writing.ledger import Ledger
 from windlass.errors import RetryableError
 from windlass.ledger import LedgerEntry
 

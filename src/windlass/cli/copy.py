@@ -20,7 +20,7 @@ from windlass import logs
 from windlass.cli.copy_ends import destination_of, source_of
 from windlass.cli.main import App
 from windlass.cli.options import check_memory, json_option, memory_option
-from windlass.connectors.protocol import Meter
+from windlass.connectors.rows import Meter
 from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.engine import CopyResult, Identity, Job, Workspace
 from windlass.errors import StoppedError, UsageError

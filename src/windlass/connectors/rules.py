@@ -16,7 +16,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-from windlass.connectors.protocol import Column, Reason
+from windlass.connectors.rows import Column, Reason
 from windlass.connectors.scratch import literal
 from windlass.errors import FatalError
 from windlass.plan.model import ColumnRules

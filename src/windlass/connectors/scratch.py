@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from windlass.connectors.protocol import Column
+from windlass.connectors.rows import Column
 from windlass.errors import FatalError, RetryableError, WindlassError, extra
 from windlass.temporary import TemporaryFolder
 
@@ -124,6 +124,12 @@ class Scratch:
         """Make an Arrow stream readable, once, under the name that is returned."""
         name = self.new_name()
         self.connection.register(name, reader)
+        return name
+
+    def register_table(self, table: pa.Table) -> str:
+        """Make an Arrow table readable, under the name that is returned."""
+        name = self.new_name()
+        self.connection.register(name, table)
         return name
 
     def reader(self, batches: Iterator[pa.RecordBatch], columns: Sequence[Column]) -> str:

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from windlass import registry
+from windlass.connectors.destination import Destination, Load, Shortcut
 from windlass.connectors.ends import ConnectedEnd, End
-from windlass.connectors.protocol import Destination, Source
+from windlass.connectors.source import Reading, Source
 from windlass.engine.job import Job
 from windlass.options import Options, read_options
 from windlass.plan import model as plan
 from windlass.workspace import Workspace
 
-__all__ = ["open_destination", "open_files", "open_source"]
+__all__ = ["open_destination", "open_files", "open_source", "shortcut_between"]
 
 O = TypeVar("O", bound=Options)
 
@@ -42,6 +43,14 @@ def open_destination(job: Job) -> Destination:
     opened = registry.load(str(connector.destination))(_end(job, job.copy.destination, model))
     destination: Destination = opened
     return destination
+
+
+def shortcut_between(job: Job, source: Source, load: Load, reading: Reading) -> Shortcut | None:
+    """A shorter path between the two, if the source's connector knows one and all its conditions hold."""
+    shortcuts = registry.require(_type(job, job.copy.source)).shortcuts
+    known = shortcuts.get(_type(job, job.copy.destination))
+    found: Shortcut | None = registry.load(known)(source, load, reading, job.copy) if known else None
+    return found
 
 
 def _type(job: Job, end: plan.Source | plan.Destination) -> str:

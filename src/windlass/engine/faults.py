@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from windlass.connectors.ends import Interval
 from windlass.connectors.json_digits import has_nan, loses_digits
-from windlass.connectors.protocol import Column, Interval, Reason, RowFault, Trust
+from windlass.connectors.rows import Column, Reason, RowFault, Trust
 from windlass.connectors.rules import duckdb_test, kind_of, rules_for
 from windlass.connectors.scratch import identifier, literal
+from windlass.connectors.source import IntervalOf
 from windlass.engine.casts import Cast, cast
 from windlass.plan.model import ColumnRules
 
@@ -69,7 +71,7 @@ def all_faults(
     outputs: Sequence[Output],
     *,
     forbids_nul: bool,
-    interval: tuple[str, Interval] | None,
+    interval: IntervalOf | None,
 ) -> list[Fault]:
     """Every fault that a row can have, in the order in which they are looked for.
 
@@ -78,8 +80,8 @@ def all_faults(
     faults = [Fault(fault.test, fault.reason, fault.message) for fault in rows]
     for i, output in enumerate(outputs):
         faults.extend(_of_column(output, f"__windlass_v{i}", forbids_nul))
-        if interval is not None and output.target.name == interval[0]:
-            faults.append(_outside(output, f"__windlass_v{i}", interval[1]))
+        if interval is not None and output.target.name == interval.column:
+            faults.append(_outside(output, f"__windlass_v{i}", interval.interval))
     return faults
 
 

@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from windlass.connections import Address
-from windlass.connectors.protocol import BadRow, Counts, Meter, Part
+from windlass.connectors.rows import BadRow, Counts, Meter
 from windlass.connectors.scratch import DEFAULT_MEMORY
+from windlass.connectors.source import Part
 from windlass.plan.model import Copy
 from windlass.workspace import Workspace
 
@@ -65,6 +66,7 @@ class CopyResult:
 
     path: str
     counts: Counts
+    cursor: str | None = None
     skipped: bool = False
     quarantine: str | None = None
     bad_rows: list[BadRow] = field(default_factory=list)

@@ -11,7 +11,8 @@ import json
 from dataclasses import replace
 
 from windlass import __version__
-from windlass.connectors.protocol import Counts, Part, Source
+from windlass.connectors.rows import Counts
+from windlass.connectors.source import Part, Source
 from windlass.engine.job import Job
 from windlass.errors import FatalError, UsageError
 from windlass.ledger import LedgerEntry

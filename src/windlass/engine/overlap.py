@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from windlass.connectors.protocol import Destination, Source
+from windlass.connectors.destination import Destination
+from windlass.connectors.source import Source
 from windlass.engine.job import Job
 from windlass.engine.quarantine import require_quarantine_place
 from windlass.errors import FatalError

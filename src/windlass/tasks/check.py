@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from windlass.connectors.protocol import Database
+from windlass.connectors.database import Database
 from windlass.connectors.scratch import identifier, literal
+from windlass.connectors.source import Reading
 from windlass.errors import FatalError
 from windlass.plan.model import Check, Freshness, JsonSchema, RowCount
 from windlass.tasks.context import Context, TaskResult
@@ -71,13 +72,14 @@ def _subject(action: Check, context: Context) -> Iterator[tuple[Database, str]]:
 
     source = open_files(action.path, context.workspace, context.scratch_folder)
     with closing(source), Scratch(context.memory, context.scratch_folder) as scratch:
-        columns = source.columns(scratch, infer=True)
+        relation = source.open(Reading(), scratch)
         values = ", ".join(
-            f"TRY_CAST({identifier(c.name)} AS {c.guess or c.type}) AS {identifier(c.name)}" for c in columns
+            f"TRY_CAST({identifier(c.name)} AS {c.guess or c.type}) AS {identifier(c.name)}"
+            for c in relation.columns()
         )
         yield (
             DuckdbDatabase.over(scratch.connection),
-            f"(SELECT {values} FROM {source.relation(scratch)}) AS checked",
+            f"(SELECT {values} FROM {relation.sql()}) AS checked",
         )
 
 

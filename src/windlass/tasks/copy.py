@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import structs
 
 from windlass.connections import Address
-from windlass.connectors.protocol import Meter
+from windlass.connectors.rows import Meter
 from windlass.engine import CopyResult, Identity, Job
 from windlass.engine.copying import copy
 from windlass.engine.ledger import part_to_json

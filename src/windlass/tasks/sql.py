@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 
 from windlass import registry
 from windlass.connections import Address
-from windlass.connectors.protocol import Database
+from windlass.connectors.database import Database
 from windlass.plan.model import Sql
 from windlass.tasks.context import Context, TaskResult
 

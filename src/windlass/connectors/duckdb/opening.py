@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from windlass.connections import Address
+from windlass.connectors.database import Database
+from windlass.connectors.destination import Destination
 from windlass.connectors.ends import ConnectedEnd
 from windlass.connectors.options import TableDestination, TableSource
-from windlass.connectors.protocol import Database, Destination, Source
+from windlass.connectors.source import Source
 
 __all__ = ["connect", "open_destination", "open_source"]
 

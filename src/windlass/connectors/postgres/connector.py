@@ -16,5 +16,6 @@ CONNECTOR = Connector(
     sql="windlass.connectors.postgres.opening:connect",
     dev_service="windlass.connectors.postgres.dev_service:start",
     loads_in_parts=True,
+    shortcuts={"postgres": "windlass.connectors.postgres.relay.relay:relay"},
     options="windlass.connectors.sql.options",
 )

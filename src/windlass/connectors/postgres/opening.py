@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from windlass.connections import Address
+from windlass.connectors.database import Database
+from windlass.connectors.destination import Destination
 from windlass.connectors.ends import ConnectedEnd
 from windlass.connectors.options import TableDestination, TableSource
-from windlass.connectors.protocol import Database, Destination, Source
+from windlass.connectors.source import Source
 
 __all__ = ["connect", "open_destination", "open_source"]
 
@@ -19,13 +21,13 @@ def connect(address: Address) -> Database:
 
 def open_source(end: ConnectedEnd[TableSource]) -> Source:
     """Open a table or query for reading."""
-    from windlass.connectors.postgres.source import PostgresSource
+    from windlass.connectors.postgres.reading.source import PostgresSource
 
     return PostgresSource(end)
 
 
 def open_destination(end: ConnectedEnd[TableDestination]) -> Destination:
     """Open a table for writing."""
-    from windlass.connectors.postgres.destination import PostgresDestination
+    from windlass.connectors.postgres.writing.destination import PostgresDestination
 
     return PostgresDestination(end)

@@ -9,11 +9,11 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from windlass.connectors.postgres.catalog import PgColumn
-from windlass.connectors.protocol import Column
+from windlass.connectors.rows import Column
 from windlass.connectors.scratch import identifier, literal
 
 if TYPE_CHECKING:
-    from windlass.connectors.postgres.decode import Field
+    from windlass.connectors.postgres.wire.decode import Field
 
 __all__ = ["as_read", "as_wanted", "encoder_of", "new_type", "read_field", "storable"]
 
@@ -93,7 +93,7 @@ def as_read(column: PgColumn) -> Column:
 
 def read_field(column: PgColumn) -> Field:
     """How the column travels to Arrow: as text where Arrow has no such type."""
-    from windlass.connectors.postgres.decode import WIDTHS, Field
+    from windlass.connectors.postgres.wire.decode import WIDTHS, Field
 
     name = identifier(column.name)
     if column.type.endswith("[]"):

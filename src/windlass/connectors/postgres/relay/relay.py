@@ -20,21 +20,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from windlass import failpoints
+from windlass.connectors.destination import Aside, Load, Shortcut
 from windlass.connectors.matching import Match, match_columns
 from windlass.connectors.postgres.catalog import PgColumn
-from windlass.connectors.postgres.conversion import Fault, convert, is_too_large, rule_faults
-from windlass.connectors.postgres.framing import HEADER, TRAILER
-from windlass.connectors.postgres.parts import conditions
+from windlass.connectors.postgres.reading.parts import conditions
+from windlass.connectors.postgres.reading.source import PostgresSource, Selected
+from windlass.connectors.postgres.relay.conversion import Fault, convert, is_too_large, rule_faults
 from windlass.connectors.postgres.session import Session, postgres_errors
-from windlass.connectors.postgres.source import PostgresSource
 from windlass.connectors.postgres.types import as_wanted
-from windlass.connectors.protocol import Aside, BadRow, Counts, Meter, Reason, Shortcut, Source
+from windlass.connectors.postgres.wire.framing import HEADER, TRAILER
+from windlass.connectors.postgres.writing.destination import PostgresLoad
+from windlass.connectors.rows import BadRow, Counts, Meter, Reason
 from windlass.connectors.scratch import identifier, literal
+from windlass.connectors.source import Reading, Source
 from windlass.plan.model import Copy
 
 if TYPE_CHECKING:
-    from windlass.connectors.postgres.destination import PostgresDestination
-    from windlass.connectors.postgres.landing import Landing
+    from windlass.connectors.postgres.writing.landing import Landing
 
 __all__ = ["Relay", "relay"]
 
@@ -55,41 +57,37 @@ class Transfer:
     """The source may not know the type: the value is sent as text, and the target casts it."""
 
 
-def relay(source: Source, destination: PostgresDestination, copy: Copy) -> Shortcut | None:
-    """The relay, if the source is Postgres, too, and can do what is asked for."""
-    if not isinstance(source, PostgresSource) or copy.validate.json_schema is not None:
+def relay(source: Source, load: Load, reading: Reading, copy: Copy) -> Shortcut | None:
+    """The relay, if it can do what is asked for."""
+    if copy.validate.json_schema is not None:
         return None
-    columns = {column.name: column for column in source.pg_columns}
-    target = [as_wanted(c) for c in destination.table.columns] if destination.table else None
-    matches = match_columns(copy, list(columns), target)
+    assert isinstance(source, PostgresSource)
+    assert isinstance(load, PostgresLoad)
+    columns = {column.name: column for column in source.columns}
+    target = [as_wanted(c) for c in load.table.columns] if load.table else None
     transfers: list[Transfer] = []
-    for match in matches:
-        transfer = _transfer(match, columns[match.source], source, destination)
+    for match in match_columns(copy, list(columns), target):
+        transfer = _transfer(match, columns[match.source], source, load)
         if transfer is None:
             return None
         transfers.append(transfer)
-    converts = any(t.faults for t in transfers)
-    return (
-        None
-        if converts and source.session.version < _INPUT_IS_VALID
-        else Relay(source, destination, copy, transfers)
-    )
+    if any(t.faults for t in transfers) and source.session.version < _INPUT_IS_VALID:
+        return None
+    return Relay(Selected(source, reading), load, copy, transfers)
 
 
-def _transfer(
-    match: Match, column: PgColumn, source: PostgresSource, destination: PostgresDestination
-) -> Transfer | None:
+def _transfer(match: Match, column: PgColumn, source: PostgresSource, load: PostgresLoad) -> Transfer | None:
     """How a column goes over; None if the relay cannot do what is asked for."""
     kind, name = column.type, identifier(column.name)
     if match.type is not None:
-        kind = destination.normal_type(match.type)
-    if destination.table is not None:
-        existing = destination.table.column(match.name)
+        kind = load.normal_type(match.type)
+    if load.table is not None:
+        existing = load.table.column(match.name)
         assert existing is not None
         kind = existing.type
     elif column.type_kind != "b":
-        destination.require_type(kind)
-    as_text = kind != column.type and not destination.is_built_in(kind)
+        load.require_type(kind)
+    as_text = kind != column.type and not load.is_built_in(kind)
     value, fault = convert(name, column, "text" if as_text else kind)
     broken = rule_faults(value, kind, match.rules, match.name, is_utf8=source.session.is_utf8)
     if broken is None:
@@ -101,19 +99,24 @@ def _transfer(
 class Relay:
     """One relayed copy. Implements `Shortcut`."""
 
-    source: PostgresSource
-    destination: PostgresDestination
+    selected: Selected
+    load: PostgresLoad
     copy: Copy
     transfers: list[Transfer]
 
     @property
-    def name(self) -> str:
+    def way(self) -> str:
         parts = self.copy.partition.parts if self.copy.partition else 1
         return "copy-binary" if parts == 1 else f"copy-binary in {parts} parts"
 
+    @property
+    def cursor(self) -> str | None:
+        return self.selected.cursor
+
     def run(self, counts: Counts, aside: Aside, meter: Meter) -> None:
         def refuse(row: BadRow, _position: int) -> None:
-            aside.add([row], self.source)
+            row.source = self.selected.source.name
+            aside.add([row])
 
         cast_there = {transfer.name for transfer in self.transfers if transfer.as_text}
 
@@ -121,13 +124,13 @@ class Relay:
             judged_there = not (aside.fail or column.built_in)
             return not column.portable or judged_there or column.name in cast_there
 
-        landing = self.destination.land(
+        landing = self.load.land(
             [(t.name, t.type) for t in self.transfers], None if aside.fail else refuse, as_text
         )
         pipe = Pipe(meter)
         counts.read = self._copy([(column.name, as_text(column)) for column in landing.columns], pipe)
         counts.bytes = pipe.bytes
-        self.destination.place(counts)
+        self.load.place(counts)
         counts.read += self._set_bad_rows_aside(aside)
         self._note_sequences(landing)
 
@@ -136,12 +139,12 @@ class Relay:
 
         Returns the count of the source's server.
         """
-        self.source.begin_snapshot()
+        self.selected.begin_snapshot()
         queries = self._queries(order)
-        sessions = [self.source.session]
+        sessions = [self.selected.session]
         try:
             sessions += [self._session_with_same_snapshot() for _ in queries[1:]]
-            return self.destination.session.run(self._transfer(sessions, queries, pipe))
+            return self.load.session.run(self._transfer(sessions, queries, pipe))
         finally:
             for session in sessions[1:]:
                 session.close()
@@ -149,7 +152,7 @@ class Relay:
     async def _transfer(self, sessions: list[Session], queries: list[str], pipe: Pipe) -> int:
         reading = asyncio.create_task(pipe.fill(sessions, queries))
         try:
-            await self.destination.copy_in_rows(pipe.rows())
+            await self.load.copy_in_rows(pipe.rows())
             return await reading
         finally:
             reading.cancel()
@@ -166,18 +169,20 @@ class Relay:
         partition = self.copy.partition
         parts = ["true"]
         if partition is not None:
-            session, table = self.source.session, self.source.table
-            parts = conditions(session, self.source.from_clause, table, self.source.pg_columns, partition)
+            session, table = self.selected.session, self.selected.source.table
+            parts = conditions(
+                session, self.selected.from_clause, table, self.selected.source.columns, partition
+            )
         return [
-            f"SELECT {values} FROM {self.source.from_clause} WHERE ({part}) AND {where}" for part in parts
+            f"SELECT {values} FROM {self.selected.from_clause} WHERE ({part}) AND {where}" for part in parts
         ]
 
     def _bad(self) -> list[str]:
         return [f"({test})" for transfer in self.transfers for test, _, _ in transfer.faults]
 
     def _session_with_same_snapshot(self) -> Session:
-        snapshot = self.source.session.value("SELECT pg_export_snapshot()")
-        session = Session(self.source.session.address)
+        snapshot = self.selected.session.value("SELECT pg_export_snapshot()")
+        session = Session(self.selected.session.address)
         session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         session.execute(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
         return session
@@ -189,12 +194,12 @@ class Relay:
         cases = " ".join(f"WHEN {test} THEN {number}" for number, test in enumerate(self._bad()))
         sql = (
             "SELECT record, fault FROM (SELECT to_jsonb(r)::text AS record, "
-            f"CASE {cases} END AS fault FROM (SELECT * FROM {self.source.from_clause}) AS r) AS f "
+            f"CASE {cases} END AS fault FROM (SELECT * FROM {self.selected.from_clause}) AS r) AS f "
             "WHERE fault IS NOT NULL"
         )
         count = 0
-        for rows in self.source.session.batches(sql):
-            aside.add([self._bad_row(row["record"], *faults[row["fault"]]) for row in rows], self.source)
+        for rows in self.selected.session.batches(sql):
+            aside.add([self._bad_row(row["record"], *faults[row["fault"]]) for row in rows])
             count += len(rows)
         return count
 
@@ -203,7 +208,9 @@ class Relay:
         value = None if values[column] is None else str(values[column])
         if reason is Reason.TYPE_MISMATCH and value is not None and is_too_large(value, transfer.type):
             reason = Reason.OUT_OF_RANGE
-        return BadRow(reason, f"column {column!r}: {value!r} {what}", column, value, record=values)
+        message = f"column {column!r}: {value!r} {what}"
+        name = self.selected.source.name
+        return BadRow(reason, message, column, value, record=values, source=name)
 
     def _note_sequences(self, landing: Landing) -> None:
         """The target's sequences go on where the source's are; without one there, past the highest value."""
@@ -213,9 +220,9 @@ class Relay:
                 continue
             sequence = by_name[column.name].sequence
             if sequence is not None:
-                highest = self.source.session.value(f"SELECT last_value FROM {sequence} WHERE is_called")
+                highest = self.selected.session.value(f"SELECT last_value FROM {sequence} WHERE is_called")
             else:
-                highest = self.destination.loaded.highest(landing, column.name)
+                highest = self.load.loaded.highest(landing, column.name)
             if highest is not None:
                 landing.highest[column.name] = int(highest)
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from windlass.connectors.postgres.encode import EPOCH_DAYS, EPOCH_US, groups_of_equal, items
-from windlass.connectors.postgres.framing import HEADER, TRAILER
+from windlass.connectors.postgres.wire.encode import EPOCH_DAYS, EPOCH_US, groups_of_equal, items
+from windlass.connectors.postgres.wire.framing import HEADER, TRAILER
 from windlass.errors import FatalError
 
 if TYPE_CHECKING:

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from windlass.connectors.halving import insert_by_halves
 from windlass.connectors.postgres.catalog import PgColumn
 from windlass.connectors.postgres.session import Session, integrity_error
-from windlass.connectors.protocol import BadRow, BadRowError, Counts, Reason
+from windlass.connectors.rows import BadRow, BadRowError, Counts, Reason
 from windlass.connectors.scratch import identifier
+from windlass.connectors.sql.halving import insert_by_halves
+from windlass.connectors.sql.merging import bad_key, key_not_unique
 from windlass.errors import WindlassError
 
 __all__ = ["Staged", "Staging"]
@@ -33,6 +34,17 @@ _REASONS = {
     "22003": Reason.OUT_OF_RANGE,
     "22021": Reason.WRONG_ENCODING,
 }
+
+
+_IS_UNIQUE = """
+SELECT EXISTS (
+    SELECT FROM pg_index i
+    WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+      AND NOT EXISTS (
+          SELECT FROM unnest(i.indkey::int2[]) WITH ORDINALITY k (number, place)
+          JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+          WHERE k.place <= i.indnkeyatts AND a.attname <> ALL ($2::text[])))
+"""
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,7 @@ class Staging:
         names = [c.column.name for c in self.columns]
         others = [name for name in names if name not in key]
         on = " AND ".join(f"d.{identifier(name)} = s.{identifier(name)}" for name in key)
+        self._require_unique_key(key, on)
         total = self.session.value(f"SELECT count(*) FROM {NAME}")
         update = "SELECT 1 WHERE false"
         if others:
@@ -106,6 +119,15 @@ class Staging:
         counts.unchanged = total - counts.updated - counts.inserted
         counts.written = total
 
+    def _require_unique_key(self, key: Sequence[str], on: str) -> None:
+        """Raise FatalError when a row that arrives would have to change several."""
+        if self.session.value(_IS_UNIQUE, self.target, list(key)):
+            return
+        rows = f"SELECT ctid::text AS windlass_row, {self._cast_list()} FROM {NAME}"
+        twice = f"SELECT true FROM {self.target} d JOIN ({rows}) s ON {on} GROUP BY s.windlass_row HAVING count(*) > 1"
+        if self.session.value(f"{twice} LIMIT 1"):
+            raise key_not_unique(key)
+
     def _check_key(self, key: Sequence[str]) -> None:
         """Set rows aside whose key is NULL or occurs more than once: which of them should win?"""
         names = ", ".join(identifier(name) for name in key)
@@ -118,13 +140,7 @@ class Staging:
         for row in rows:
             record = json.loads(row["record"])
             record = {c.column.name: record[c.column.name] for c in self.columns}
-            shown = ", ".join(f"{name}={record[name]!r}" for name in key)
-            if row["is_null"]:
-                bad = BadRow(Reason.IS_NULL, f"the key is NULL ({shown})", key[0], record=record)
-            else:
-                bad = BadRow(
-                    Reason.DUPLICATE_KEY, f"the key occurs more than once ({shown})", key[0], record=record
-                )
+            bad = bad_key(key, record, is_null=row["is_null"])
             self._set_aside(bad, row["ctid"])
         if rows:
             self.session.execute(

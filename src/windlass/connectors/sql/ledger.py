@@ -1,6 +1,6 @@
 """The ledger of the databases that live in a file: `_windlass_loads` and `_windlass_writers` in plain SQL.
 
-See `connectors/postgres/ledger.py` for what they are for; a file needs no sessions to be ended.
+See `connectors/postgres/writing/ledger.py` for what they are for; a file needs no sessions to be ended.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from windlass.errors import FencedError
-from windlass.ledger import LedgerEntry
+from windlass.ledger import LedgerEntry, fenced
 
 __all__ = ["SqlLedger"]
 
@@ -60,7 +59,7 @@ class SqlLedger:
     def find(self, entry: LedgerEntry) -> LedgerEntry | None:
         """The committed entry of the same load."""
         where = " AND ".join(f"{name} = ?" for name in _KEY)
-        key = (entry.pipeline, entry.task, entry.run_key, entry.part, self._destination)
+        key = (*entry.key, self._destination)
         rows = self._execute(f"SELECT {', '.join(_NAMES)} FROM {self._loads} WHERE {where}", key)
         return LedgerEntry(*rows[0]) if rows else None
 
@@ -76,10 +75,7 @@ class SqlLedger:
     def record(self, entry: LedgerEntry) -> None:
         """Write the entry within the data's transaction. Raises FencedError when another took over."""
         if self._current() != self._number:
-            raise FencedError(
-                f"a later writer took {self._destination} over, so this one may no longer commit",
-                hint="nothing of this load was committed; the later one decides what is there",
-            )
+            raise fenced(self._destination)
         values = {name: getattr(entry, name) for name in _NAMES}
         values["committed_at"] = datetime.now(UTC).isoformat()
         marks = ", ".join("?" * (len(_NAMES) + 1))

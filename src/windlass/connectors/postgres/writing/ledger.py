@@ -16,7 +16,7 @@ from windlass import failpoints, logs
 from windlass.connectors.postgres.session import Session, lock_timed_out
 from windlass.connectors.scratch import identifier, literal
 from windlass.errors import FencedError, RetryableError
-from windlass.ledger import LedgerEntry
+from windlass.ledger import LedgerEntry, fenced
 
 __all__ = ["Ledger"]
 
@@ -116,13 +116,10 @@ class Ledger:
 
     def fenced(self) -> FencedError:
         """The error of a writer that was overtaken."""
-        return FencedError(
-            f"a later writer took {self._destination} over, so this one may no longer commit",
-            hint="nothing of this load was committed; the later one decides what is there",
-        )
+        return fenced(self._destination)
 
     def _key(self, entry: LedgerEntry) -> tuple[str, ...]:
-        return entry.pipeline, entry.task, entry.run_key, entry.part, self._destination
+        return (*entry.key, self._destination)
 
     def _await_end(self, session: Session, backend: str) -> None:
         """End a session that may be at its COMMIT. Raises RetryableError while it goes on all the same.

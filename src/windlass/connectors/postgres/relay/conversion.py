@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from windlass.connectors.postgres.catalog import PgColumn
-from windlass.connectors.protocol import Column, Reason
+from windlass.connectors.rows import Column, Reason
 from windlass.connectors.rules import Family, Kind, Rule, decimal_kind, kind_of, rules_for
 from windlass.connectors.scratch import literal
 from windlass.plan.model import ColumnRules

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from windlass import failpoints
-from windlass.connectors.files.formats import compression_of
 from windlass.connectors.files.options import Destination, FileFormat
-from windlass.connectors.protocol import Meter
+from windlass.connectors.rows import Meter
 from windlass.connectors.scratch import file_literal, identifier, literal
 from windlass.errors import FatalError
 from windlass.files import disk_errors
 
-__all__ = ["FileWriter", "Run", "compression_for"]
+__all__ = ["FileWriter", "Run"]
 
 Run: TypeAlias = Callable[[str], list[tuple[Any, ...]]]
 """Runs SQL in the scratch database."""
@@ -124,11 +123,3 @@ def _watched(target: Path, meter: Meter) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
-
-
-def compression_for(path: str) -> str | None:
-    """The compression to write with, by the path's ending. Raises FatalError for one that cannot be written."""
-    kind = compression_of(path)
-    if kind == "bz2":
-        raise FatalError("bz2 files can be read, but not written", hint="use .gz or .zst")
-    return kind

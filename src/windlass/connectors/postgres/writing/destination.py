@@ -14,89 +14,100 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 from windlass import failpoints, logs
+from windlass.connectors.destination import BaseDestination, Traits
 from windlass.connectors.ends import ConnectedEnd
 from windlass.connectors.options import TableDestination
 from windlass.connectors.postgres.catalog import PgColumn, Table
-from windlass.connectors.postgres.framing import HEADER, TRAILER
-from windlass.connectors.postgres.landing import Landing, LoadedTable
-from windlass.connectors.postgres.ledger import Ledger
-from windlass.connectors.postgres.replace import refuse_if_referenced
 from windlass.connectors.postgres.session import Session
-from windlass.connectors.postgres.staging import Staged, Staging
 from windlass.connectors.postgres.types import as_wanted, encoder_of, storable
-from windlass.connectors.protocol import (
-    BadRow,
-    Column,
-    Counts,
-    Meter,
-    Rows,
-    Shortcut,
-    Source,
-)
+from windlass.connectors.postgres.wire.framing import HEADER, TRAILER
+from windlass.connectors.postgres.writing.landing import Landing, LoadedTable
+from windlass.connectors.postgres.writing.ledger import Ledger
+from windlass.connectors.postgres.writing.replace import refuse_if_referenced
+from windlass.connectors.postgres.writing.staging import Staged, Staging
+from windlass.connectors.rows import BadRow, Column, Counts, Meter, Rows
 from windlass.connectors.scratch import Scratch
 from windlass.errors import FatalError, RetryableError, WindlassError
 from windlass.ledger import LedgerEntry
-from windlass.plan.model import Copy
 
-__all__ = ["PostgresDestination"]
+__all__ = ["PostgresDestination", "PostgresLoad"]
 
 _SETTLE_PAUSE = 0.5
 
 
-class PostgresDestination:
-    """A table. Implements `Destination` and `PartedDestination`."""
+class PostgresDestination(BaseDestination):
+    """A table. Implements `Destination`."""
 
-    takes_queries = False
-    forbids_nul = True
+    traits = Traits(way="arrow → copy-binary", stores_nul=False)
 
     def __init__(self, end: ConnectedEnd[TableDestination]) -> None:
         self.session = Session(end.address)
         self.options = end.options
         self.loaded = LoadedTable(self.session, end.options, end.interval)
-        self._landing: Landing | None = None
         self._ledger: Ledger | None = None
-        self._part = ""
+
+    def close(self) -> None:
+        self.session.close()
+
+    def begin(self, entry: LedgerEntry) -> PostgresLoad:
+        self.loaded.require_schema()
+        self.loaded.find()
+        if self.loaded.found is not None and self.options.mode == "replace":
+            refuse_if_referenced(self.session, self.loaded.found)
+        self._ledger = self._ledger_of(entry)
+        self._ledger.take_over(entry)
+        self.loaded.find()  # the writer before may just have made it
+        return PostgresLoad(self, self._ledger, entry)
+
+    def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
+        return self._ledger_of(entry).settle(entry, loads)
+
+    def explain(self, error: RetryableError) -> WindlassError:
+        """A lost connection may be the doing of a later writer; then trying again would be wrong."""
+        if self._ledger is None:
+            return error
+        try:
+            session = Session(self.session.address)
+        except WindlassError:
+            return error
+        try:
+            return self._ledger.fenced() if self._ledger.is_fenced(session) else error
+        finally:
+            session.close()
+
+    def _ledger_of(self, entry: LedgerEntry) -> Ledger:
+        return Ledger(self.session, self.loaded.schema, self.loaded.name, entry.part)
+
+
+class PostgresLoad:
+    """One load. Implements `Load` and `PartedLoad`; the relay also uses `land`, `copy_in_rows` and `place`."""
+
+    def __init__(self, destination: PostgresDestination, ledger: Ledger, entry: LedgerEntry) -> None:
+        self.session, self.options, self.loaded = (
+            destination.session,
+            destination.options,
+            destination.loaded,
+        )
+        self.earlier, self.last_cursor = ledger.find(entry), ledger.last_cursor(entry)
+        self._ledger, self._part = ledger, entry.part
+        self._landing: Landing | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.session.close()
 
     @property
     def table(self) -> Table | None:
         """What was found of that name."""
         return self.loaded.found
 
-    def close(self) -> None:
-        self.session.close()
-
-    def occupied(self) -> None:
-        return None
-
-    def begin(self, entry: LedgerEntry) -> LedgerEntry | None:
-        self.loaded.require_schema()
-        self._part = entry.part
-        self.loaded.find()
-        if self.table is not None and self.options.mode == "replace":
-            refuse_if_referenced(self.session, self.table)
-        self._ledger = self._ledger_of(entry)
-        self._ledger.take_over(entry)
-        self.loaded.find()  # the writer before may just have made it
-        return self._ledger.find(entry)
-
     def find(self, entry: LedgerEntry) -> LedgerEntry | None:
-        assert self._ledger is not None
         return self._ledger.find(entry)
-
-    def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
-        return self._ledger_of(entry).settle(entry, loads)
-
-    def last_cursor(self, entry: LedgerEntry) -> str | None:
-        assert self._ledger is not None
-        return self._ledger.last_cursor(entry)
-
-    def shortcut(self, source: Source, copy: Copy) -> Shortcut | None:
-        from windlass.connectors.postgres.relay import relay
-
-        return relay(source, self, copy)
 
     def columns(self, scratch: Scratch) -> list[Column] | None:
         return None if self.table is None else [as_wanted(column) for column in self.table.columns]
@@ -104,13 +115,10 @@ class PostgresDestination:
     def storable(self, column: Column) -> Column:
         return storable(column)
 
-    def path(self, *, query: bool) -> str:
-        return "arrow → copy-binary"
-
     # --- rows ---
 
     def write(self, rows: Rows, counts: Counts, scratch: Scratch, meter: Meter) -> None:
-        from windlass.connectors.postgres.encode import ENCODERS, encode
+        from windlass.connectors.postgres.wire.encode import ENCODERS, encode
 
         new = [(column.name, column.native) for column in rows.columns]
         careful = rows.sets_aside
@@ -143,9 +151,6 @@ class PostgresDestination:
 
         self.session.run(self.copy_in_rows(stream()))
         self.place(counts)
-
-    def write_query(self, *_: object) -> None:
-        raise FatalError("a table of Postgres is no part of the scratch database")
 
     def land(
         self,
@@ -222,7 +227,6 @@ class PostgresDestination:
     # --- the end of the transaction ---
 
     def commit(self, entry: LedgerEntry) -> None:
-        assert self._ledger is not None
         failpoints.reach("before-ledger")
         if self._landing is None:  # there are no rows, only the entry
             self.session.execute("BEGIN")
@@ -239,19 +243,6 @@ class PostgresDestination:
         except RetryableError as exc:
             self._settle_lost_commit(self._ledger, entry, exc)
         failpoints.reach("after-commit")
-
-    def explain(self, error: RetryableError) -> WindlassError:
-        """A lost connection may be the doing of a later writer; then trying again would be wrong."""
-        if self._ledger is None:
-            return error
-        try:
-            session = Session(self.session.address)
-        except WindlassError:
-            return error
-        try:
-            return self._ledger.fenced() if self._ledger.is_fenced(session) else error
-        finally:
-            session.close()
 
     def normal_type(self, text: str) -> str:
         """What Postgres calls a type that somebody wrote in `select`. Raises FatalError for no type."""
@@ -277,9 +268,6 @@ class PostgresDestination:
     def is_built_in(self, kind: str) -> bool:
         """Whether every server has this type, and means the same by it."""
         return bool(self.session.value("SELECT to_regtype($1)::oid < 16384", kind))
-
-    def _ledger_of(self, entry: LedgerEntry) -> Ledger:
-        return Ledger(self.session, self.loaded.schema, self.loaded.name, entry.part)
 
     def _settle_lost_commit(self, ledger: Ledger, entry: LedgerEntry, lost: RetryableError) -> None:
         """The connection broke during COMMIT: only the ledger knows whether it happened."""

@@ -18,16 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from windlass.connectors.files.formats import compression_of
-from windlass.connectors.files.gathering import Content, are_many_small, gather
-from windlass.connectors.files.infer import infer_types
 from windlass.connectors.files.paths import InputFiles, check_whole, open_bytes, unpack_bz2
-from windlass.connectors.files.source import FileSource
+from windlass.connectors.files.reading.gathering import Content, are_many_small, gather
+from windlass.connectors.files.reading.infer import infer_types
+from windlass.connectors.files.reading.source import FileRelation
 from windlass.connectors.json_digits import MANY_DIGITS, loses_digits
-from windlass.connectors.protocol import BadRow, Column, Reason, RowFault
+from windlass.connectors.rows import BadRow, Column, Reason, RowFault
 from windlass.connectors.scratch import Scratch, file_literal, identifier, literal
+from windlass.connectors.source import Reading, Relation
 from windlass.errors import FatalError, WindlassError
 
-__all__ = ["JsonSource"]
+__all__ = ["JsonRelation"]
 
 _NOT_ONLY_TEXT = "values of several types, or numbers that only text holds"
 _LARGE_RECORD, _LARGEST_RECORD = 16 << 20, 128 << 20
@@ -37,25 +38,19 @@ _LARGEST_MENDED = 64 << 20
 RECORD = '"__windlass_json"'
 
 
-class JsonSource(FileSource):
-    """One or more JSON files. Implements `Source`."""
+class JsonRelation(FileRelation):
+    """One or more JSON files."""
 
-    def __init__(self, files: InputFiles) -> None:
-        super().__init__(files)
+    def __init__(self, files: InputFiles, reading: Reading, scratch: Scratch) -> None:
+        super().__init__(files, reading, scratch)
         self._paths: list[Path] | None = None
         self._digits = False
         self._layout = _layout(files)
-        self._columns: list[Column] | None = None
         self._longest = min(_LARGE_RECORD, max(path.stat().st_size for path in files.paths) + _HEAD)
 
-    def columns(self, scratch: Scratch, *, infer: bool) -> list[Column]:
-        if self._columns is None:
-            self._columns = self._find_columns(scratch)
-        return self._columns
-
-    def relation(self, scratch: Scratch) -> str:
-        fields = "".join(f", {_extract(column)}" for column in self.columns(scratch, infer=True))
-        return f"(SELECT * FROM (SELECT json AS {RECORD}{fields} FROM {self._records()}){self._filter})"
+    def rows(self) -> str:
+        fields = "".join(f", {_extract(column)}" for column in self._columns or ())
+        return f"(SELECT json AS {RECORD}{fields} FROM {self._records()})"
 
     def faults(self) -> Sequence[RowFault]:
         names = f"json_keys({RECORD})"
@@ -78,9 +73,6 @@ class JsonSource(FileSource):
     def record(self) -> str | None:
         return f"CAST({RECORD} AS VARCHAR)"  # as JSON it would lose digits
 
-    def rejected(self, scratch: Scratch) -> list[BadRow]:
-        return []
-
     def locate(self, rows: Iterator[BadRow]) -> Iterator[BadRow]:
         lines = _Lines(self._files.paths) if self._layout == "newline_delimited" else None
         for row in rows:
@@ -92,45 +84,47 @@ class JsonSource(FileSource):
                     _explain(row, raw)
             yield row
 
-    def recover(self, error: WindlassError, scratch: Scratch) -> bool:
+    def recover(self, error: WindlassError) -> Relation | None:
         if _is_malformed(error):
             raise self._malformed() or error
         if "maximum_object_size" in error.message and self._longest < _LARGEST_RECORD:
             self._longest = _LARGEST_RECORD
-            return True
-        return False
+            return self
+        return None
 
     # --- columns ---
 
-    def _find_columns(self, scratch: Scratch) -> list[Column]:
-        self._prepare(scratch)
-        names = [row[0] for row in self._rows(scratch, _NAMES)]
+    def found_columns(self) -> list[Column]:
+        self._prepare()
+        names = [row[0] for row in self._looked_up(_NAMES)]
         if self._layout == "array" and not all(map(_is_whole, self._files.paths)):
             raise self._malformed() or FatalError(f"{self.name} is no JSON array")
         self._check_names(names)
-        self._digits = scratch.value(
+        self._digits = self._scratch.value(
             f"SELECT bool_or(regexp_matches(json, {MANY_DIGITS})) FROM {self._records()}"
         )
         kinds = ", ".join(f"list_distinct(list(json_type(json, {_path(name)})))" for name in names)
-        row = scratch.rows(f"SELECT {kinds} FROM {self._records()} WHERE json_type(json) = 'OBJECT'")[0]
+        row = self._scratch.rows(f"SELECT {kinds} FROM {self._records()} WHERE json_type(json) = 'OBJECT'")[0]
         columns = [
             _column(name, {kind for kind in found or () if kind})
             for name, found in zip(names, row, strict=True)
         ]
         numbers = [column.name for column in columns if column.guess == "number"]
         texts = ", ".join(_extract(column) for column in columns if column.guess == "number")
-        types = infer_types(scratch, f"(SELECT {texts} FROM {self._records()})", numbers)
+        types = infer_types(self._scratch, f"(SELECT {texts} FROM {self._records()})", numbers)
         return [_narrowed(column, types) for column in columns]
 
-    def _prepare(self, scratch: Scratch) -> None:
+    def _prepare(self) -> None:
         """Bring files that DuckDB cannot read as they are, or only slowly, into shape."""
         if are_many_small(self._files.paths, self._files.size()):
-            self._paths = self._gathered(scratch)
+            self._paths = self._gathered()
         else:
             check_whole(self._files.paths)
-            self._paths = [_without_mark(path, scratch) for path in unpack_bz2(self._files.paths, scratch)]
+            self._paths = [
+                _without_mark(path, self._scratch) for path in unpack_bz2(self._files.paths, self._scratch)
+            ]
 
-    def _gathered(self, scratch: Scratch) -> list[Path]:
+    def _gathered(self) -> list[Path]:
         """Small files put together; what is not NDJSON is parsed, so that one cannot run into the next."""
         in_lines = self._layout == "newline_delimited"
 
@@ -144,7 +138,7 @@ class JsonSource(FileSource):
                 raise self._malformed() or FatalError(f"{self._files.name(path)} is no JSON") from exc
 
         def new_file() -> Path:
-            return scratch.folder / f"{scratch.new_name()}.json"
+            return self._scratch.folder / f"{self._scratch.new_name()}.json"
 
         gathered = gather(self._files.paths, new_file, content_of, header=lambda _: b"")
         self._layout = "newline_delimited" if in_lines else "unstructured"
@@ -171,15 +165,15 @@ class JsonSource(FileSource):
                 )
         return FatalError(f"{self.name} has no records with fields", hint="expected at least one JSON object")
 
-    def _rows(self, scratch: Scratch, sql: str) -> list[tuple[Any, ...]]:
+    def _looked_up(self, sql: str) -> list[tuple[Any, ...]]:
         try:
-            return scratch.rows(sql.format(records=self._records()))
+            return self._scratch.rows(sql.format(records=self._records()))
         except FatalError as exc:
             if not _is_malformed(exc):
                 raise
             if self._layout == "array" and any(map(_ends_in_comma, self._files.paths)):
                 self._layout = "array, comma"
-                return self._rows(scratch, sql)
+                return self._looked_up(sql)
             raise self._malformed() or exc from exc
 
     def _records(self) -> str:

@@ -18,7 +18,7 @@ from typing import IO
 
 from windlass.connectors.files.formats import compression_of
 from windlass.connectors.files.paths import open_bytes
-from windlass.connectors.protocol import MisfitError
+from windlass.connectors.rows import MisfitError
 
 __all__ = ["LineEndsInQuotes", "Records", "first_record_end", "line_end_of", "unterminated"]
 

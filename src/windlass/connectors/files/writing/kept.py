@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from windlass.connectors.ends import End
 from windlass.connectors.files import options
-from windlass.connectors.protocol import Column, Source
+from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch, identifier
+from windlass.connectors.source import Reading
 from windlass.errors import FatalError
 
 __all__ = ["KeptRows", "with_values_that_stay"]
@@ -20,34 +21,28 @@ __all__ = ["KeptRows", "with_values_that_stay"]
 class KeptRows:
     """The rows that are in a destination's file."""
 
-    def __init__(self, end: End[options.Destination], kind: options.FileFormat) -> None:
+    def __init__(self, end: End[options.Destination], kind: options.FileFormat, scratch: Scratch) -> None:
         from windlass.connectors.files.opening import open_source
 
         old = options.Source(path=end.options.path, format=kind, csv=end.options.csv)
-        self._source: Source = open_source(End(options=old, workspace=end.workspace))
-        self._name = end.options.path
+        self._name, self._scratch = end.options.path, scratch
         self._is_json = kind in ("json", "ndjson")
-        self._columns: list[Column] | None = None
+        source = open_source(End(options=old, workspace=end.workspace))
+        self._relation = source.open(Reading(target=None if self._is_json else ()), scratch)
+        self.columns = [self._column(column) for column in self._relation.columns()]
+        self._check_rows()
 
-    def columns(self, scratch: Scratch) -> list[Column]:
-        """The columns; those of CSV are text, so that nothing is written in another way."""
-        if self._columns is None:
-            found = self._source.columns(scratch, infer=self._is_json)
-            self._columns = [self._column(column) for column in found]
-            self._check_rows(scratch)
-        return self._columns
-
-    def query(self, scratch: Scratch) -> str:
-        """A SELECT of the rows."""
+    def query(self) -> str:
+        """A SELECT of the rows. Those of CSV are text, so that nothing is written in another way."""
         values = ", ".join(
             f"CAST({identifier(column.name)} AS {column.type}) AS {identifier(column.name)}"
-            for column in self.columns(scratch)
+            for column in self.columns
         )
-        return f"SELECT {values} FROM {self._source.relation(scratch)}"
+        return f"SELECT {values} FROM {self._relation.sql()}"
 
-    def check(self, scratch: Scratch) -> None:
+    def check(self) -> None:
         """Raise FatalError when the reader left a row out, once a query was read to its end."""
-        rejected = self._source.rejected(scratch)
+        rejected = self._relation.rejected()
         if rejected:
             raise self._refusal(str(rejected[0]))
 
@@ -58,16 +53,15 @@ class KeptRows:
             raise self._refusal(f"{column.name!r} has {column.native}")
         return Column(column.name, column.guess or column.type)
 
-    def _check_rows(self, scratch: Scratch) -> None:
-        for test, _, message in self._source.faults():
-            sql = f"SELECT count(*) FROM {self._source.relation(scratch)} WHERE {test}"
-            if scratch.value(sql):
+    def _check_rows(self) -> None:
+        for test, _, message in self._relation.faults():
+            if self._scratch.value(f"SELECT count(*) FROM {self._relation.sql()} WHERE {test}"):
                 raise self._refusal(message)
 
     def _refusal(self, what: str) -> FatalError:
         return FatalError(
             f"{self._name} cannot be written anew with all its rows as they are: {what}",
-            hint="mend the file, or use `mode: replace`",
+            hint="fix the file, or use `mode: replace`",
         )
 
 

@@ -15,26 +15,27 @@ from pathlib import Path
 from typing import IO, Any
 
 from windlass import logs
-from windlass.connectors.files.csv_header import Dialect, not_utf8, read_header
-from windlass.connectors.files.csv_rewriting import from_first_record, to_one_line_end, to_utf8
-from windlass.connectors.files.gathering import Content, Origins, are_many_small, gather
-from windlass.connectors.files.infer import infer_types
-from windlass.connectors.files.locate import RecordLocator, line_numbers
 from windlass.connectors.files.options import Source
 from windlass.connectors.files.paths import InputFiles, open_bytes, unpack_bz2
-from windlass.connectors.files.quoting import (
+from windlass.connectors.files.reading.csv_header import Dialect, not_utf8, read_header
+from windlass.connectors.files.reading.csv_rewriting import from_first_record, to_one_line_end, to_utf8
+from windlass.connectors.files.reading.gathering import Content, Origins, are_many_small, gather
+from windlass.connectors.files.reading.infer import infer_types
+from windlass.connectors.files.reading.locate import RecordLocator, line_numbers
+from windlass.connectors.files.reading.quoting import (
     LineEndsInQuotes,
     Records,
     first_record_end,
     line_end_of,
     unterminated,
 )
-from windlass.connectors.files.source import FileSource
-from windlass.connectors.protocol import BadRow, Column, MisfitError, Reason, RowFault
+from windlass.connectors.files.reading.source import FileRelation
+from windlass.connectors.rows import BadRow, Column, MisfitError, Reason
 from windlass.connectors.scratch import Scratch, file_literal, literal
+from windlass.connectors.source import Reading, Relation
 from windlass.errors import FatalError, WindlassError, did_you_mean
 
-__all__ = ["CsvSource"]
+__all__ = ["CsvRelation"]
 
 _WHOLE = 64 << 20  # files up to this size are looked at whole to infer types; of larger ones, a sample
 _SAMPLE_ROWS = 20_000
@@ -53,11 +54,11 @@ _REASONS = {
 }
 
 
-class CsvSource(FileSource):
-    """One or more CSV files with the same columns. Implements `Source`."""
+class CsvRelation(FileRelation):
+    """One or more CSV files with the same columns."""
 
-    def __init__(self, files: InputFiles, options: Source) -> None:
-        super().__init__(files)
+    def __init__(self, files: InputFiles, options: Source, reading: Reading, scratch: Scratch) -> None:
+        super().__init__(files, reading, scratch)
         self._declared, self._null = options.columns, options.csv.null
         self._paths = list(files.paths)
         self._originals = {str(path): path for path in files.paths}
@@ -74,35 +75,31 @@ class CsvSource(FileSource):
         self._look: LineEndsInQuotes | None = None
         self._odd: list[Path] = []
 
-    def advance(self, cursor: str, last: str | None, scratch: Scratch | None) -> None:
-        assert scratch is not None
-        self._prepare(scratch)
-        self._finish_look()
-        super().advance(cursor, last, scratch)
-
-    def columns(self, scratch: Scratch, *, infer: bool) -> list[Column]:
-        self._prepare(scratch)
+    def found_columns(self) -> list[Column]:
+        self._prepare()
         for name in self._declared:
             if name not in self._header:
                 hint = did_you_mean(name, self._header)
                 raise FatalError(f"`columns` names {name!r}, which {self.name} does not have", hint=hint)
         guesses: dict[str, str | None] = {}
-        if infer:
+        if self._reading.infer or self._reading.cursor is not None:
             limit = f" LIMIT {_SAMPLE_ROWS}" if self._sample_only else ""
             free = [name for name in self._header if name not in self._declared]
-            guesses = infer_types(scratch, f"(SELECT * FROM {self.relation(scratch)}{limit})", free)
+            guesses = infer_types(self._scratch, f"(SELECT * FROM {self.rows()}{limit})", free)
             if self._look is not None and self._look.found:  # meanwhile; what comes later makes us begin anew
                 self._look, self._in_one_piece = None, True
-        return [self._column(name, guesses.get(name), scratch) for name in self._header]
+        if self._reading.cursor is not None:
+            self._finish_look()
+        return [self._column(name, guesses.get(name)) for name in self._header]
 
-    def _column(self, name: str, guess: str | None, scratch: Scratch) -> Column:
+    def _column(self, name: str, guess: str | None) -> Column:
         if name in self._declared:
-            kind = scratch.normal_type(self._declared[name])
+            kind = self._scratch.normal_type(self._declared[name])
             return Column(name, "VARCHAR", guess=kind, trust="declared")
         return Column(name, "VARCHAR", guess=guess, trust="sampled" if self._sample_only else "known")
 
-    def relation(self, scratch: Scratch) -> str:
-        self._rejects = scratch.new_name()
+    def rows(self) -> str:
+        self._rejects = self._scratch.new_name()
         dialect = self._dialect
         columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self._header)
         settings = {
@@ -124,20 +121,13 @@ class CsvSource(FileSource):
         }
         paths = ", ".join(file_literal(path) for path in self._paths)
         arguments = ", ".join(f"{key} = {value}" for key, value in settings.items())
-        base = f"read_csv([{paths}], {arguments})"
-        return f"(SELECT * FROM {base}{self._filter})" if self._filter else base
-
-    def faults(self) -> Sequence[RowFault]:
-        return ()
-
-    def record(self) -> str | None:
-        return None
+        return f"read_csv([{paths}], {arguments})"
 
     # --- bad rows ---
 
-    def rejected(self, scratch: Scratch) -> list[BadRow]:
+    def rejected(self) -> list[BadRow]:
         self._finish_look()
-        errors = scratch.rows(
+        errors = self._scratch.rows(
             "SELECT s.file_path, e.line_byte_position, first(e.error_type ORDER BY e.error_type = 'CAST'), "
             "first(e.csv_line), first(e.error_message ORDER BY e.error_type = 'CAST'), "
             "bool_or(e.error_type = 'LINE SIZE OVER MAXIMUM') "
@@ -238,7 +228,14 @@ class CsvSource(FileSource):
             row.source = row.source or self.name
             yield row
 
-    def recover(self, error: WindlassError, scratch: Scratch) -> bool:
+    def recover(self, error: WindlassError) -> Relation | None:
+        if self._reads_otherwise(error):
+            self.begin_again()
+            return self
+        return None
+
+    def _reads_otherwise(self, error: WindlassError) -> bool:
+        """Whether there is another way to read that may get past this error; then it is taken."""
         if isinstance(error, MisfitError):
             if "line is longer" in error.message:
                 self._longest_line = _LONGER_LINE
@@ -253,32 +250,32 @@ class CsvSource(FileSource):
         if _MIXED_LINE_ENDS in error.message and not self._line_ends_rewritten:
             self._line_ends_rewritten = True
             change = partial(to_one_line_end, quote=self._dialect.quote.encode())
-            self._rewrite(scratch, change, "its line ends are of several kinds")
+            self._rewrite(change, "its line ends are of several kinds")
             return True
         return False
 
     # --- preparing ---
 
-    def _prepare(self, scratch: Scratch) -> None:
+    def _prepare(self) -> None:
         """Bring files that DuckDB cannot read as they are into UTF-8, and check that all have the same columns."""
         if self._prepared:
             return
         self._prepared = True
         if are_many_small(self._paths, self._files.size()) and self._dialect.is_utf8:
-            self._gather(scratch)
+            self._gather()
         for path in self._paths[1:]:
             if str(path) not in self._origins:
                 self._check_header(path)
         if self._dialect.header and len(self._blank_lines) > 1:
-            self._rewrite(scratch, from_first_record, "it begins with blank lines, and others do not")
+            self._rewrite(from_first_record, "it begins with blank lines, and others do not")
             self._blank_lines = {0}
-        unpacked = unpack_bz2(self._paths, scratch)
+        unpacked = unpack_bz2(self._paths, self._scratch)
         for copy, path in zip(unpacked, self._paths, strict=True):
             self._originals[str(copy)] = self._originals[str(path)]
         self._paths = unpacked
         if not self._dialect.is_utf8:
             change = partial(to_utf8, encoding=self._dialect.encoding)
-            self._rewrite(scratch, change, f"it is in {self._dialect.encoding}")
+            self._rewrite(change, f"it is in {self._dialect.encoding}")
         self._look = LineEndsInQuotes(self._paths, self._dialect.quote)
         if self._look.begin():
             self._look, self._in_one_piece = None, True
@@ -293,7 +290,7 @@ class CsvSource(FileSource):
                 hint="copy files with different columns one by one",
             )
 
-    def _gather(self, scratch: Scratch) -> None:
+    def _gather(self) -> None:
         """Put small files together, under the header of the first."""
         quote, header = self._dialect.quote.encode(), self._dialect.header
         with open_bytes(self._paths[0]) as file:
@@ -314,16 +311,14 @@ class CsvSource(FileSource):
 
         gathered = gather(
             self._paths,
-            lambda: scratch.folder / f"{scratch.new_name()}.csv",
+            lambda: self._scratch.folder / f"{self._scratch.new_name()}.csv",
             content_of,
             header=lambda kind: first.rstrip(b"\r\n") + kind if header else b"",
         )
         self._paths, self._origins = gathered.paths, gathered.origins
         self._originals.update((path, Path(path)) for path in gathered.origins)
 
-    def _rewrite(
-        self, scratch: Scratch, change: Callable[[IO[bytes], IO[bytes]], None], because: str
-    ) -> None:
+    def _rewrite(self, change: Callable[[IO[bytes], IO[bytes]], None], because: str) -> None:
         """Read changed copies of the files instead, from the scratch folder."""
         logs.info("file_rewritten", file=self.name, because=because)
         rewritten = []
@@ -331,7 +326,7 @@ class CsvSource(FileSource):
             if str(path) in self._origins:  # it is in shape
                 rewritten.append(path)
                 continue
-            copy = scratch.folder / f"{scratch.new_name()}.csv"
+            copy = self._scratch.folder / f"{self._scratch.new_name()}.csv"
             try:
                 with open_bytes(path) as source, copy.open("wb") as target:
                     change(source, target)

@@ -10,9 +10,9 @@ from windlass import logs
 from windlass.connectors.ends import Interval
 from windlass.connectors.options import TableDestination
 from windlass.connectors.postgres.catalog import PgColumn, Table, default_schema, find_table, split_name
-from windlass.connectors.postgres.replace import Swap, why_in_place
 from windlass.connectors.postgres.session import Session
-from windlass.connectors.postgres.staging import Staging
+from windlass.connectors.postgres.writing.replace import Swap, why_in_place
+from windlass.connectors.postgres.writing.staging import Staging
 from windlass.connectors.scratch import identifier, literal
 from windlass.errors import FatalError
 

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from windlass import failpoints
-from windlass.connectors.postgres import replace_sql
 from windlass.connectors.postgres.catalog import Table
 from windlass.connectors.postgres.session import Session, lock_timed_out
+from windlass.connectors.postgres.writing import replace_sql
 from windlass.connectors.scratch import identifier, literal
 from windlass.errors import FatalError, RetryableError
 

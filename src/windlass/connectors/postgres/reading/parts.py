@@ -9,8 +9,8 @@ import itertools
 
 from windlass.connectors.postgres.catalog import PgColumn, Table
 from windlass.connectors.postgres.session import Session
-from windlass.connectors.protocol import Part
 from windlass.connectors.scratch import identifier, literal
+from windlass.connectors.source import Part
 from windlass.errors import FatalError
 from windlass.plan.model import Partition
 
