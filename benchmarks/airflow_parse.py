@@ -18,7 +18,8 @@ from pathlib import Path
 
 import yaml
 
-from windlass.targets.airflow import export
+from windlass.targets.airflow.target import LOADER, TARGET
+from windlass.targets.exporting import export
 
 __all__ = ["main"]
 
@@ -107,8 +108,8 @@ def _windlass(folder: Path, pipelines: int) -> Path:
             "tasks": tasks,
         }
         (folder / "pipelines" / f"p{number}.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
-    *_, loader, _plan = export(folder, folder)
-    return loader
+    export(TARGET, folder, folder)
+    return folder / LOADER
 
 
 def _dag_factory(folder: Path, pipelines: int) -> Path:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from windlass.devservices.running import free_port
+from windlass.ports import free_port
 
 __all__ = ["Server", "running"]
 

@@ -90,8 +90,9 @@ EXIT_CODES = {
     ExitCode.FAILED: "A task failed, or a check did; trying again changes nothing.",
     ExitCode.USAGE: "The command line or a file does not make sense. Nothing was run.",
     ExitCode.RETRYABLE: "It may work later: a server is away, a disk is full, another run is going on.",
-    ExitCode.INTERRUPTED: "Stopped by Ctrl-C. What was running was stopped and recorded as cancelled.",
-    ExitCode.TERMINATED: "Stopped by SIGTERM, likewise.",
+    ExitCode.HUNG_UP: "Stopped because its terminal closed (SIGHUP): whatever ran was stopped, and a run is recorded as cancelled.",
+    ExitCode.INTERRUPTED: "Stopped by Ctrl-C, likewise.",
+    ExitCode.TERMINATED: "Stopped by SIGTERM, likewise: an eviction, `docker stop`, a machine that shuts down.",
 }
 
 
@@ -221,8 +222,10 @@ def commands_page() -> str:
         assert command is not None
         lines += [f"## windlass {name}\n", "```text", _help(command, f"windlass {name}"), "```\n"]
         if isinstance(command, click.Group):
-            for sub in command.commands.values():
-                title = f"windlass {name} {sub.name}"
+            for sub_name in command.commands or command.list_commands(context):
+                sub = command.get_command(context, sub_name)
+                assert sub is not None
+                title = f"windlass {name} {sub_name}"
                 lines += [f"### {title}\n", "```text", _help(sub, title), "```\n"]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -237,7 +240,10 @@ def exit_codes_page() -> str:
     rows = [f"| {int(code)} | {text} |" for code, text in EXIT_CODES.items()]
     lines = [NOTICE, "# Exit codes\n", "| code | meaning |", "|---|---|", *rows]
     lines.append(
-        "\nA task that a scheduler starts with `windlass exec` ends with the same codes; 3 is the one to retry."
+        "\nA task that a scheduler starts with `windlass exec` ends with the same codes: 3 is one to retry, and so is one"
+        " above 128, which\nnobody but the scheduler can have meant. A `run` task ends with the exit code of its command;"
+        " where a signal ended that, with\n128 + the signal, and its `failed` event says by which. Every command can be"
+        " stopped at any moment, with one line that says so."
     )
     return "\n".join(lines) + "\n"
 

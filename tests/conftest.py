@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from windlass.connections import Address
 from windlass.connectors.postgres.session import Session
@@ -22,6 +23,9 @@ from windlass.devservices import DevServices
 from windlass.plan.model import Connection
 
 ROOT = Path(__file__).parents[1]
+
+settings.register_profile("windlass", deadline=None)  # no test depends on a clock's speed
+settings.load_profile("windlass")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

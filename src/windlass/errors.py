@@ -7,14 +7,15 @@
     │   ├── MissingExtraError   a driver is not installed
     │   └── FencedError         a later writer took the destination over
     ├── RetryableError    3   the same command may work later (a server is away, a disk is full)
-    └── StoppedError  130/143 somebody asked windlass to stop
+    └── DefectError       1   windlass itself is at fault
 
+That somebody asked windlass to stop is no error: see stopping.py.
 The first line of an error says where and what; `hint` says what to do next.
 """
 
 from __future__ import annotations
 
-import signal
+import errno
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from difflib import get_close_matches
 from enum import IntEnum
 
 __all__ = [
+    "DefectError",
     "ExitCode",
     "FatalError",
     "FencedError",
@@ -29,11 +31,13 @@ __all__ = [
     "Problem",
     "RetryableError",
     "SpecError",
-    "StoppedError",
     "UsageError",
     "WindlassError",
+    "as_error",
     "did_you_mean",
     "extra",
+    "near_word",
+    "nearest",
     "reason_of",
 ]
 
@@ -49,6 +53,7 @@ class ExitCode(IntEnum):
     FAILED = 1
     USAGE = 2
     RETRYABLE = 3
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -97,12 +102,12 @@ class MissingExtraError(FatalError):
         )
 
 
-class StoppedError(WindlassError):
-    """Somebody asked windlass to stop, by Ctrl-C or SIGTERM."""
+class DefectError(WindlassError):
+    """Windlass itself is at fault."""
 
-    def __init__(self, signum: int = signal.SIGINT) -> None:
-        super().__init__(f"stopped by {signal.Signals(signum).name}")
-        self.exit_code = ExitCode.TERMINATED if signum == signal.SIGTERM else ExitCode.INTERRUPTED
+    def __init__(self, exc: BaseException) -> None:
+        hint = "this is a defect of windlass; its traceback is in the log of the task, and --debug shows it"
+        super().__init__(f"{type(exc).__name__}: {exc}", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +153,17 @@ class SpecError(WindlassError):
         super().__init__("\n".join(map(str, problems)))
 
 
+def as_error(exc: BaseException) -> WindlassError:
+    """Whatever was raised, as one of ours: what the operating system refused, else a defect."""
+    if isinstance(exc, WindlassError):
+        return exc
+    if not isinstance(exc, OSError) or exc.errno is None:
+        return DefectError(exc)
+    may_work_later = exc.errno in (errno.ENOSPC, errno.EDQUOT)
+    what = f"{exc.filename}: " if exc.filename is not None else ""
+    return (RetryableError if may_work_later else FatalError)(f"{what}{reason_of(exc)}")
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Name the nearest known word, or list them all when there are few and none is near.
 
@@ -155,12 +171,24 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     "did you mean 'table'?"
     """
     names = sorted(set(known))
-    near = get_close_matches(word, names, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {near[0]!r}?"
     if names and len(names) <= 12:
-        return f"known: {', '.join(names)}"
-    return None
+        return near_word(word, names) or f"known: {', '.join(names)}"
+    return near_word(word, names)
+
+
+def near_word(word: str, known: Iterable[str]) -> str | None:
+    """Name the nearest known word, for a message that lists them all, or of more than anybody would read.
+
+    >>> near_word("@dayly", ["@daily", "@hourly"])
+    "did you mean '@daily'?"
+    """
+    near = nearest(word, known)
+    return f"did you mean {near!r}?" if near is not None else None
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that may have been meant."""
+    return next(iter(get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)), None)
 
 
 def reason_of(exc: BaseException) -> str:

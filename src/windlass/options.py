@@ -11,9 +11,6 @@ methods that pydantic itself calls, and nowhere else.
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
 from collections.abc import Callable, Mapping
 from typing import (
     TYPE_CHECKING,
@@ -29,6 +26,7 @@ from typing import (
 import msgspec
 from msgspec import Struct, StructMeta
 
+from windlass.attribute_docs import attribute_docs
 from windlass.errors import FatalError
 from windlass.units import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
 from windlass.workspace import local_path
@@ -46,7 +44,6 @@ __all__ = [
     "OneOrMany",
     "Options",
     "Size",
-    "attribute_docstrings",
     "documentation",
     "read_options",
 ]
@@ -80,7 +77,7 @@ class Options(Struct, metaclass=_AllByKeyword, frozen=True, forbid_unknown_field
         names = {field.encode_name: field.name for field in known}
 
         def unknown(_: object) -> object:
-            raise PydanticCustomError("unknown_key", "unknown key", {"known": sorted(names)})
+            raise PydanticCustomError("extra_forbidden", "unknown key", {"known": sorted(names)})
 
         def make(values: dict[str, Any]) -> Options:
             made = cls(**{names[key]: value for key, value in values.items()})
@@ -136,24 +133,9 @@ def documentation(model: type[Options]) -> dict[str, str]:
     texts: dict[str, str] = {}
     for cls in model.__mro__:
         if issubclass(cls, Options) and cls is not Options:
-            texts = {**texts, **{k: text for k, text in attribute_docstrings(cls).items() if k not in texts}}
+            texts = {**texts, **{k: text for k, text in attribute_docs(cls).items() if k not in texts}}
     names = {field.name: field.encode_name for field in msgspec.structs.fields(model)}
     return {names[name]: text for name, text in texts.items() if name in names}
-
-
-def attribute_docstrings(cls: type) -> dict[str, str]:
-    """The string literals that follow annotated attributes in the source of a class."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
-    assert isinstance(body, ast.ClassDef)
-    return {
-        attribute.target.id: inspect.cleandoc(doc.value.value)
-        for attribute, doc in zip(body.body, body.body[1:], strict=False)
-        if isinstance(attribute, ast.AnnAssign)
-        and isinstance(attribute.target, ast.Name)
-        and isinstance(doc, ast.Expr)
-        and isinstance(doc.value, ast.Constant)
-        and isinstance(doc.value.value, str)
-    }
 
 
 def _defaults(cls: type[Options]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ ends. So a folder without a holder is a leftover.
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import shutil
@@ -14,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from windlass import logs
+from windlass.stopping import stop_later
 
 __all__ = ["TemporaryFolder", "remove_leftovers"]
 
@@ -26,8 +28,10 @@ class TemporaryFolder:
     def __init__(self, base: Path | None = None) -> None:
         base = _place(base)
         base.mkdir(parents=True, exist_ok=True)
-        self.path, lock = _make(base)
-        self._lock: int | None = lock
+        with stop_later():
+            self.path, lock = _make(base)
+            self._lock: int | None = lock
+            atexit.register(self.remove)  # a request to stop may come before anybody else would, or meanwhile
 
     def __enter__(self) -> Path:
         return self.path
@@ -36,11 +40,13 @@ class TemporaryFolder:
         self.remove()
 
     def remove(self) -> None:
-        """Remove it with all that is in it; it may be gone already."""
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            shutil.rmtree(self.path, ignore_errors=True)
-            os.close(lock)
+        """Remove it with all that is in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        with stop_later():
+            if self._lock is not None:
+                os.close(self._lock)
+            self._lock = None
+            atexit.unregister(self.remove)
 
 
 def _place(base: Path | None) -> Path:

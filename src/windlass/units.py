@@ -17,22 +17,25 @@ __all__ = [
 DURATION_PATTERN = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
 SIZE_PATTERN = r"^\d+(\.\d+)?\s*(B|KB|MB|GB|TB)$"
 
+_LONGEST = 3650 * 86400.0  # seconds: what every clock and scheduler can still wait for
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def parse_duration(text: str) -> float:
-    """Seconds in a duration such as `30s`, `1h30m` or `250ms`. Raises ValueError.
+    """Seconds in a duration such as `30s`, `1h30m` or `250ms`, of ten years at most. Raises ValueError.
 
     >>> parse_duration("1h30m"), parse_duration("250ms")
     (5400.0, 0.25)
     """
     if not re.fullmatch(DURATION_PATTERN, text):
         raise ValueError(text)
-    return float(
-        sum(float(n) * _SECONDS[unit] for n, unit in re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text))
-    )
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
+    seconds = float(sum(float(n) * _SECONDS[unit] for n, unit in parts))
+    if seconds > _LONGEST:
+        raise ValueError(text)
+    return seconds
 
 
 def parse_size(text: str) -> int:

@@ -41,6 +41,7 @@ def main(action: str, folder: str, *arguments: str) -> None:
             "alert": alert,
             "waits": waits,
             "docker": docker,
+            "ends": ends,
         }[action](bag.dags[dag], task, json.loads(run))
     sys.stdout.write("\n" + json.dumps(answer, default=str))
 
@@ -147,6 +148,23 @@ def waits(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
     policy: Any = dag.get_task(task).retry_policy
     decisions = (policy.evaluate(ValueError("x"), number, run["max_tries"]) for number in run["attempts"])
     return {"seconds": [decision.retry_delay.total_seconds() for decision in decisions]}
+
+
+def ends(_dag: DAG, _task: str, run: dict[str, Any]) -> list[str | None]:
+    """What Airflow is told of tasks that print these lines, and end so: nothing, or which exception."""
+    from windlass.targets.airflow.loader.windlass_airflow.lines import Listener
+
+    told: list[str | None] = []
+    for kind, code, lines in run["ends"]:
+        listener = Listener(logging.getLogger(__name__))
+        try:
+            for line in lines:
+                listener.take(line)
+            listener.check(kind, code)
+            told.append(None)
+        except Exception as exc:  # noqa: BLE001 - it is what is asked for
+            told.append(f"{type(exc).__name__}: {exc}")
+    return told
 
 
 class Engine:

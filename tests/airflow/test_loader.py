@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import random
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -20,8 +23,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, missing
+from tests.targets.exported import export_to_airflow
 from windlass.plan.model import Retry
-from windlass.targets.airflow import export
+from windlass.plan.travel import pack, unpack
+from windlass.spec import load_project
+from windlass.targets.exporting import compiled
 
 EVERYTHING = ROOT / "tests" / "targets"
 RUNTIMES = ("process", "docker", "kubernetes")
@@ -84,7 +90,7 @@ def test_every_example_becomes_dags_without_an_import_error(
 ) -> None:
     examples = sorted(path.parent for path in (ROOT / "examples").glob("*/windlass.yaml"))
     for project in examples:
-        export(project, tmp_path / "all" / project.name, runtime)
+        export_to_airflow(project, tmp_path / "all" / project.name, runtime)
     found = inside("describe", tmp_path / "all")
     assert found["errors"] == {}
     assert found["windlass"] == []
@@ -97,7 +103,7 @@ def test_every_example_becomes_dags_without_an_import_error(
 def test_everything_in_a_plan_arrives(
     runtime: str, prefix: str, inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
-    export(everything, tmp_path / "out", runtime)
+    export_to_airflow(everything, tmp_path / "out", runtime)
     found = inside("describe", tmp_path / "out")
     assert found["errors"] == {}
     dag, follow = found["dags"]["everything"], found["dags"]["follow"]
@@ -153,7 +159,7 @@ def test_everything_in_a_plan_arrives(
 def test_a_container_has_what_the_project_says_and_tells_its_numbers(
     inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
-    export(everything, tmp_path / "out", "docker")
+    export_to_airflow(everything, tmp_path / "out", "docker")
     lines = [json.dumps(RESULT)[:20], json.dumps(RESULT)[20:] + "\n"]
     run = SCHEDULED | {"lines": lines, "code": 0}
     env = {"AIRFLOW_CONN_X": f"postgres://me:{CANARY}@db/sales"}
@@ -163,6 +169,8 @@ def test_a_container_has_what_the_project_says_and_tells_its_numbers(
     assert done["result"]["rows_written"] == 1300
     assert container["image"] == "docker.io/acme/all:latest"
     assert container["command"] == ["windlass", "exec", "everything", "load"]
+    plan = compiled(load_project(everything)).open_plans["everything"]
+    assert unpack(container["environment"]["WINDLASS_PLAN"]).tasks == (plan.task("load"),)
     assert container["environment"]["WINDLASS_WORKSPACE"] == "/data"
     assert container["environment"]["WINDLASS_CONN_X"] == env["AIRFLOW_CONN_X"]
     assert container["user"] == "1000:1000"
@@ -177,11 +185,89 @@ def test_a_container_has_what_the_project_says_and_tells_its_numbers(
 
 
 def test_a_container_that_fails_says_why(inside: Inside, everything: Path, tmp_path: Path) -> None:
-    export(everything, tmp_path / "out", "docker")
+    export_to_airflow(everything, tmp_path / "out", "docker")
     failed = {"event": "failed", "error": "no such table", "retryable": False}
     run = SCHEDULED | {"lines": [json.dumps(failed) + "\n"], "code": 1}
     done = inside("docker", tmp_path / "out", "everything", "load", json.dumps(run))
     assert done["raised"] == ["AirflowFailException", "no such table"]
+
+
+STOPPED = json.dumps({"event": "failed", "error": "stopped by SIGTERM", "retryable": False})
+GIVEN_UP = json.dumps({"event": "failed", "error": "no such table", "retryable": False})
+DEEP = '{"event": "a", "x": ' + "[" * 5000 + "]" * 5000 + "}"
+ENDS: list[tuple[str, int, list[str], str | None]] = [
+    ("copy", 0, [DEEP, '{"event": "\\ud800"}'], None),
+    ("copy", 1, [GIVEN_UP], "AirflowFailException: no such table"),
+    ("copy", 1, [], "AirflowFailException: exit code 1"),
+    ("copy", 3, [], "AirflowException: exit code 3"),
+    # an eviction, a node that is drained, `docker stop`: whatever the task says of it, it is tried again
+    ("copy", 143, [STOPPED], "AirflowException: stopped by SIGTERM"),
+    ("copy", 130, [], "AirflowException: exit code 130"),
+    ("copy", 137, [], "AirflowException: exit code 137"),
+    ("copy", -9, [], "AirflowException: killed by SIGKILL"),
+    ("copy", -40, [], "AirflowException: killed by signal 40"),
+    ("copy", 255, [], "AirflowFailException: exit code 255"),
+    # of a command nobody knows whether another try makes sense, unless it says so
+    ("run", 255, [], "AirflowException: exit code 255"),
+    ("run", 143, [GIVEN_UP], "AirflowFailException: no such table"),
+    ("run", -15, [], "AirflowException: killed by SIGTERM"),
+]
+
+
+def test_which_ends_of_a_task_are_tried_again(inside: Inside, everything: Path, tmp_path: Path) -> None:
+    export_to_airflow(everything, tmp_path / "out", "process")
+    run = json.dumps({"ends": [case[:3] for case in ENDS]})
+    assert inside("ends", tmp_path / "out", "everything", "load", run) == [case[3] for case in ENDS]
+
+
+LONG = """
+pipeline: long
+tasks: {a: {sql: {connection: x, file: long.sql}}}
+"""
+
+
+@pytest.mark.parametrize("runtime", ["process", "docker"])
+def test_a_plan_that_is_too_long_is_read_from_a_file_or_compared_by_its_digest(
+    runtime: str, inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    (everything / "pipelines" / "long.yaml").write_text(LONG)
+    (everything / "long.sql").write_text(base64.b64encode(random.Random(1).randbytes(100_000)).decode())
+    (tmp_path / "fake.py").write_text(FAKE)
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps({"lines": [RESULT], "code": 0}))
+    command = shlex.join((sys.executable, str(tmp_path / "fake.py"), str(script)))
+    *_, plans = export_to_airflow(everything, tmp_path / "out", runtime, command=command)
+    digest = pack(compiled(load_project(everything)).open_plans["long"], "a")
+    assert digest.startswith("sha256:")
+    run = SCHEDULED | {"lines": [json.dumps(RESULT) + "\n"], "code": 0}
+    done = inside(
+        "execute" if runtime == "process" else "docker", tmp_path / "out", "long", "a", json.dumps(run)
+    )
+    if runtime == "docker":
+        assert done["container"]["environment"]["WINDLASS_PLAN"] == digest
+        return
+    seen = json.loads(Path(f"{script}.seen").read_text())
+    assert seen["argv"][-2:] == ["--plan", str(plans)]
+    assert seen["env"]["WINDLASS_PLAN"] == digest
+
+
+DOLLARS = """
+pipeline: dollars
+tasks:
+  a: {run: {command: [sh, -c, "echo $(date) $(WINDLASS_RUN_ID) $HOME $$"], env: {A: "$(A)"}}}
+"""
+
+
+def test_kubernetes_takes_nothing_of_a_command_for_a_variable_of_its_own(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    (everything / "pipelines" / "dollars.yaml").write_text(DOLLARS)
+    export_to_airflow(everything, tmp_path / "out", "kubernetes")
+    pod = inside("pod", tmp_path / "out", "dollars", "a", json.dumps(SCHEDULED))
+    (container,) = pod["spec"]["containers"]
+    # https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#Container: $$ becomes $
+    assert container["args"][-1] == "echo $$(date) $$(WINDLASS_RUN_ID) $$HOME $$$$"
+    assert {v["name"]: v.get("value") for v in container["env"]}["A"] == "$$(A)"
 
 
 PARTED = """
@@ -207,7 +293,7 @@ def test_the_parts_of_a_copy_are_mapped_and_its_own_task_waits_for_them(
     runtime: str, inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
     (everything / "pipelines" / "parted.yaml").write_text(PARTED)
-    export(everything, tmp_path / "out", runtime)
+    export_to_airflow(everything, tmp_path / "out", runtime)
     found = inside("describe", tmp_path / "out")
     assert found["errors"] == {}
     tasks = found["dags"]["parted"]["tasks"]
@@ -230,7 +316,7 @@ def test_the_parts_of_a_copy_are_mapped_and_its_own_task_waits_for_them(
 
 def test_a_pod_copies_the_part_that_it_is_mapped_to(inside: Inside, everything: Path, tmp_path: Path) -> None:
     (everything / "pipelines" / "parted.yaml").write_text(PARTED)
-    export(everything, tmp_path / "out", "kubernetes")
+    export_to_airflow(everything, tmp_path / "out", "kubernetes")
     run = json.dumps(SCHEDULED | {"part": PARTS[1]})
     pod = inside("pod", tmp_path / "out", "parted", "move__part", run)
     assert pod["spec"]["containers"][0]["args"] == [
@@ -241,7 +327,7 @@ def test_a_pod_copies_the_part_that_it_is_mapped_to(inside: Inside, everything: 
 def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_says(
     inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
-    export(everything, tmp_path / "out", "kubernetes")
+    export_to_airflow(everything, tmp_path / "out", "kubernetes")
     service = {"api": {"address": {"url": "http://10.1.1.1:3000", "host": "10.1.1.1", "port": 3000}}}
     pod = inside(
         "pod", tmp_path / "out", "everything", "transform", json.dumps(SCHEDULED | {"xcoms": service})
@@ -277,7 +363,7 @@ def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_sa
 def test_waits_are_those_of_windlass_and_begin_again_when_a_task_is_cleared(
     inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
-    export(everything, tmp_path / "out")
+    export_to_airflow(everything, tmp_path / "out")
 
     def seconds(max_tries: int, *attempts: int) -> Any:
         run = json.dumps({"max_tries": max_tries, "attempts": attempts})
@@ -289,7 +375,7 @@ def test_waits_are_those_of_windlass_and_begin_again_when_a_task_is_cleared(
 
 
 def test_a_task_process_builds_only_its_own_dag(inside: Inside, everything: Path, tmp_path: Path) -> None:
-    export(everything, tmp_path / "out")
+    export_to_airflow(everything, tmp_path / "out")
     env = {"_AIRFLOW_PARSING_CONTEXT_DAG_ID": "follow", "_AIRFLOW_PARSING_CONTEXT_TASK_ID": "verify"}
     assert list(inside("describe", tmp_path / "out", env=env)["dags"]) == ["follow"]
 
@@ -303,14 +389,14 @@ def test_a_task_process_builds_only_its_own_dag(inside: Inside, everything: Path
         (None, "there is no plan.json beside windlass_dags.py"),
         ("{broken", "plan.json cannot be read"),
         ("[]", "plan.json is not what `windlass export airflow` writes"),
-        ('{"version": 99, "pipelines": {}}', "plan.json has version 99, windlass_dags.py reads version 1"),
+        ('{"version": 99, "pipelines": {}}', "plan.json has version 99, windlass_dags.py reads version 2"),
     ],
 )
 def test_a_plan_that_cannot_be_used_is_an_import_error_that_says_what_to_do(
     text: str | None, says: str, inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
-    *_, plan = export(everything, tmp_path / "out")
-    export(ROOT / "examples" / "taxi", tmp_path / "out" / "other")
+    *_, plan = export_to_airflow(everything, tmp_path / "out")
+    export_to_airflow(ROOT / "examples" / "taxi", tmp_path / "out" / "other")
     plan.unlink()
     if text is not None:
         plan.write_text(text)
@@ -324,7 +410,7 @@ def test_a_plan_that_cannot_be_used_is_an_import_error_that_says_what_to_do(
 def test_a_runtime_whose_provider_is_missing_is_one_import_error(
     inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
-    export(everything, tmp_path / "out", "docker")
+    export_to_airflow(everything, tmp_path / "out", "docker")
     (tmp_path / "without").mkdir()
     (tmp_path / "without" / "docker.py").write_text("raise ModuleNotFoundError('docker')\n")
     found = inside("describe", tmp_path / "out", env={"PYTHONPATH": str(tmp_path / "without")})
@@ -336,7 +422,7 @@ def test_a_runtime_whose_provider_is_missing_is_one_import_error(
 def test_a_loader_without_its_package_says_what_to_deploy(
     inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
-    export(everything, tmp_path / "out")
+    export_to_airflow(everything, tmp_path / "out")
     shutil.rmtree(tmp_path / "out" / "dags" / "windlass_airflow")
     (error,) = inside("describe", tmp_path / "out")["errors"].values()
     assert "deploy the whole folder `dags`" in error
@@ -345,7 +431,7 @@ def test_a_loader_without_its_package_says_what_to_deploy(
 def test_a_pipeline_that_airflow_refuses_says_so_and_harms_no_other(
     inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
-    *_, plan = export(everything, tmp_path / "out")
+    *_, plan = export_to_airflow(everything, tmp_path / "out")
     bundle = json.loads(plan.read_text())
     bundle["pipelines"]["everything"]["tags"] = ["x" * 200]
     plan.write_text(json.dumps(bundle))
@@ -374,7 +460,11 @@ def fake(everything: Path, tmp_path: Path, inside: Inside) -> Callable[..., Any]
     (tmp_path / "fake.py").write_text(FAKE)
     script = tmp_path / "script.json"
     (everything / "pipelines" / "parted.yaml").write_text(PARTED)
-    export(everything, tmp_path / "out", command=(sys.executable, str(tmp_path / "fake.py"), str(script)))
+    export_to_airflow(
+        everything,
+        tmp_path / "out",
+        command=shlex.join((sys.executable, str(tmp_path / "fake.py"), str(script))),
+    )
 
     def run(
         task: str,
@@ -414,9 +504,10 @@ def test_a_task_finds_its_run_and_the_connections_that_it_names_and_nothing_of_a
         "load", RESULT, AIRFLOW_CONN_X=own, AIRFLOW_CONN_Y="postgres://y", AIRFLOW__CORE__FERNET_KEY="k",
         WINDLASS_CONN_Y="postgres://y",
     )  # fmt: skip
-    plan = str(tmp_path / "out" / "dags" / "plan.json")
-    assert seen["argv"] == ["-C", str(everything), "exec", "everything", "load", "--plan", plan]
+    assert seen["argv"] == ["-C", str(everything), "exec", "everything", "load"]
     found = {name: value for name, value in seen["env"].items() if name.startswith("WINDLASS_")}
+    plan = compiled(load_project(everything)).open_plans["everything"]
+    assert unpack(found.pop("WINDLASS_PLAN")).tasks == (plan.task("load"),)
     assert json.loads(found.pop("WINDLASS_PARAMS")) == {
         "table": "orders",
         "day": 5,
@@ -511,7 +602,11 @@ def sleeper(everything: Path, tmp_path: Path) -> Path:
     """A windlass that does nothing, for long, and has a child that does the same. Where it writes who they are."""
     (tmp_path / "sleeper.py").write_text(SLEEPER)
     pids = tmp_path / "pids"
-    export(everything, tmp_path / "out", command=(sys.executable, str(tmp_path / "sleeper.py"), str(pids)))
+    export_to_airflow(
+        everything,
+        tmp_path / "out",
+        command=shlex.join((sys.executable, str(tmp_path / "sleeper.py"), str(pids))),
+    )
     return pids
 
 
@@ -594,7 +689,7 @@ def test_a_failed_run_is_told_once_with_every_task_that_failed(
     slack: tuple[str, list[Any]], everything: Path, inside: Inside, tmp_path: Path
 ) -> None:
     address, posted = slack
-    export(everything, tmp_path / "out")
+    export_to_airflow(everything, tmp_path / "out")
     run = SCHEDULED | {
         "states": {
             "fetch": "success",
@@ -624,7 +719,7 @@ def test_an_alert_is_sent_although_airflow_cannot_be_asked(
     slack: tuple[str, list[Any]], everything: Path, inside: Inside, tmp_path: Path
 ) -> None:
     address, posted = slack
-    export(everything, tmp_path / "out")
+    export_to_airflow(everything, tmp_path / "out")
     env = {"AIRFLOW_CONN_SLACK": address}
     inside("alert", tmp_path / "out", "everything", "load", json.dumps(SCHEDULED), env=env)
     assert "• *load*: see its log" in posted[0]["text"]
@@ -633,7 +728,7 @@ def test_an_alert_is_sent_although_airflow_cannot_be_asked(
 def test_an_alert_that_cannot_be_sent_shows_no_secret(
     everything: Path, inside: Inside, tmp_path: Path
 ) -> None:
-    export(everything, tmp_path / "out")
+    export_to_airflow(everything, tmp_path / "out")
     env = {"AIRFLOW_CONN_SLACK": f"http://127.0.0.1:9/services/{CANARY}"}
     done = inside("alert", tmp_path / "out", "everything", "load", json.dumps(SCHEDULED), env=env)
     assert "no alert to slack: " in done["log"]
@@ -643,7 +738,7 @@ def test_an_alert_that_cannot_be_sent_shows_no_secret(
 def test_a_worker_without_windlass_is_told_what_to_install(
     everything: Path, inside: Inside, tmp_path: Path
 ) -> None:
-    export(everything, tmp_path / "out", command=("no-such-windlass",))
+    export_to_airflow(everything, tmp_path / "out", command="no-such-windlass")
     done = inside("execute", tmp_path / "out", "everything", "load", json.dumps(SCHEDULED))
     assert done["raised"] == [
         "AirflowFailException",

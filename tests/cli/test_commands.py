@@ -121,7 +121,7 @@ def test_validate_as_json_lists_every_problem(project: Project, windlass: Call) 
     root = project({"pipelines/p.yaml": "pipeline: p\ntask: 1\ntasks: {a: {run: {command: x}, need: b}}\n"})
     done = windlass("-C", root, "validate", "--json")
     assert (done.code, done.stderr, done.json["valid"]) == (2, "", False)
-    assert [(p["line"], p["column"]) for p in done.json["problems"]] == [(2, 1), (3, 32)]
+    assert [(p["line"], p["column"]) for p in done.json["problems"]] == [(2, 1), (3, 32), (3, 38)]
     assert done.json["problems"][0]["hint"] == "did you mean 'tasks'?"
 
 
@@ -185,7 +185,7 @@ def test_a_task_that_fails_gives_exit_code_1_and_says_how_to_go_on(project: Proj
         ("run two --param names=x", "did you mean 'name'?"),
         ("run two --param name", "expected NAME=VALUE"),
         ("run two --param times=many", "expected a whole number"),
-        ("run two --logical-date soon", "is no date"),
+        ("run two --logical-date soon", "is not a valid date"),
         ("run two --memory lots", "expected a size such as 512MB"),
         ("run two --parallel 0", "not in the range"),
         ("run two --frob", "No such option"),

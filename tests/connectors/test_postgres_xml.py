@@ -20,8 +20,8 @@ from tests.conftest import missing
 from tests.connectors.conftest import Copier, Database
 from tests.copies import destination_of, source_of
 from windlass.connections import Address
-from windlass.devservices.running import free_port
 from windlass.plan.model import Mode, SelectColumn
+from windlass.ports import free_port
 
 VALUES = (
     "<a/>",

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.runner.conftest import eventually
+from windlass.connectors.postgres.session import Session
 from windlass.devservices import DevServices
 from windlass.errors import FatalError
 from windlass.plan.model import Connection
@@ -44,6 +45,22 @@ def test_data_elsewhere_go_when_their_project_has_gone(tmp_path: Path) -> None:
     started(tmp_path / "new")
     assert gone not in places()
     assert kept in places()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the environment of a process")
+def test_a_server_gets_none_of_our_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WINDLASS_CONN_PROD", "postgresql://u:canary-of-ours@10.0.0.1/db")
+    services = DevServices(tmp_path, tmp_path)
+    address = services.start("db", Connection(type="postgres"))
+    session = Session(address)
+    try:
+        session.execute("CREATE TABLE found (line text); COPY found FROM PROGRAM 'env'")
+        lines = [str(row[0]) for row in session.fetch("SELECT line FROM found")]
+    finally:
+        session.close()
+        services.close()
+    assert any(line.startswith("PATH=") for line in lines)
+    assert not [line for line in lines if "canary" in line or "WINDLASS" in line]
 
 
 # --- look-alikes: a process that is not ours is never stopped --------------------------------------

@@ -21,6 +21,7 @@ from windlass.plan.model import Run as Command
 from windlass.report import write_report
 from windlass.runner.history import Attempt, History, Run, TaskRun
 from windlass.state_folder import RunFolder, StateFolder
+from windlass.status import Status
 
 Windlass = Callable[..., Output]
 Browser = Callable[..., str]
@@ -78,7 +79,9 @@ def test_a_run_that_was_stopped_says_so(
     assert states(document) == {"one": "cancelled", "two": "cancelled"}
 
 
-def recorded(project: Path, tasks: Sequence[TaskRun], status: str = "failed", pipeline: str = "odd") -> Run:
+def recorded(
+    project: Path, tasks: Sequence[TaskRun], status: Status = Status.FAILED, pipeline: str = "odd"
+) -> Run:
     """A run with these tasks, each tried once, in the history of a project."""
     history = History(StateFolder.of(project))
     run = Run("odd-1", pipeline, status, logical_date=BEGAN, started=BEGAN, ended=ENDED, version="0")
@@ -93,7 +96,7 @@ def folder_of(project: Path) -> RunFolder:
 
 
 def test_a_run_without_tasks_has_a_report(tmp_path: Path, browser: Browser) -> None:
-    run = recorded(tmp_path, [], "success")
+    run = recorded(tmp_path, [], Status.SUCCESS)
     folder_of(tmp_path).plan.write_text(to_json(Plan(project="p", pipeline="odd")))
     document = browser(write_report(tmp_path, [run.run_id]))
     assert text_of(document).startswith("odd: success")
@@ -105,11 +108,11 @@ def test_nothing_that_a_run_says_becomes_part_of_the_page(tmp_path: Path, browse
         "checks": [{"check": HOSTILE, "passed": False, "found": HOSTILE, "samples": [{HOSTILE: HOSTILE}]}],
         "bad_rows": [{"source": HOSTILE, "reason": HOSTILE, "message": HOSTILE, "raw": HOSTILE}],
     }
-    task = TaskRun("odd-1", HOSTILE, "copy", "failed", 1, BEGAN, ENDED, error=HOSTILE, detail=detail)
+    task = TaskRun("odd-1", HOSTILE, "copy", Status.FAILED, 1, BEGAN, ENDED, error=HOSTILE, detail=detail)
     run = recorded(tmp_path, [task], pipeline=HOSTILE)
     run.params = {HOSTILE: HOSTILE}
     History(StateFolder.of(tmp_path)).save(run)
-    action = Command(command=("true",))
+    action = Command()
     plan = Plan(
         project="p", pipeline=HOSTILE, description=HOSTILE, tasks=(Task(name=HOSTILE, action=action),)
     )
@@ -123,7 +126,7 @@ def test_nothing_that_a_run_says_becomes_part_of_the_page(tmp_path: Path, browse
 
 
 def test_a_log_of_any_kind_and_size_is_shown_by_its_end(tmp_path: Path, browser: Browser) -> None:
-    run = recorded(tmp_path, [TaskRun("odd-1", "talks", "run", "failed", 1, BEGAN, ENDED)])
+    run = recorded(tmp_path, [TaskRun("odd-1", "talks", "run", Status.FAILED, 1, BEGAN, ENDED)])
     log = folder_of(tmp_path).log("talks", 1)
     log.parent.mkdir(parents=True)
     lines = [json.dumps({"event": "output", "message": f"line {n} " + "x" * 2000}) for n in range(5000)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -18,10 +20,13 @@ import pytest
 
 from tests.runner.conftest import eventually, processes_with
 from tests.runner.test_services import SERVER
+from windlass.plan import model
 from windlass.plan.bundle import bundle_to_json
 from windlass.plan.compiler import compile_project
+from windlass.plan.travel import LONGEST, pack
 from windlass.processes import Identity
 from windlass.spec import load_project
+from windlass.targets.exporting import compiled
 
 Call = Callable[..., Any]
 Project = Callable[..., Path]
@@ -74,7 +79,7 @@ def test_a_task_is_executed_from_the_plans_of_an_export(windlass: Call, project:
         done = windlass("-C", root, "exec", name, "a", "--plan", plans)
         assert (done.code, f"I am {name}" in done.stdout) == (0, True)
     done = windlass("-C", root, "exec", "othr", "a", "--plan", plans)
-    assert (done.code, "did you mean 'other'?" in done.stderr) == (2, True)
+    assert (done.code, "did you mean 'other'?" in done.stdout) == (2, True)
 
 
 @pytest.mark.parametrize(("params", "shown"), [("{}", "1"), ('{"n": 1}', "1"), ('{"n": 7}', "7")])
@@ -90,7 +95,92 @@ def test_parameters_of_the_run_take_the_place_of_those_in_the_plan(
 @pytest.mark.parametrize(("params", "message"), [('{"m": 1}', "no parameter 'm'"), ("[", "a JSON object")])
 def test_parameters_that_make_no_sense_are_refused(params: str, message: str, step: Call) -> None:
     done = step("echo never", env={"WINDLASS_PARAMS": params})
-    assert (done.code, message in done.stderr, "never" in done.stdout) == (2, True, False)
+    (failed,) = events(done.stdout, "failed")
+    assert (done.code, message in failed["error"], failed["retryable"], done.stderr) == (2, True, False, "")
+
+
+# --- plans that travel ---------------------------------------------------------------------------
+
+GREETS = """\
+pipeline: p
+params: {n: 1}
+tasks:
+  a: {run: {command: [echo, 'n is {{ params.n }}']}}
+  long: {sql: {file: long.sql}}
+"""
+
+
+def long_statement() -> str:
+    """A statement whose plan is too long for a variable, however it is compressed."""
+    return f"SELECT '{base64.b64encode(random.Random(1).randbytes(100_000)).decode()}'"
+
+
+@pytest.fixture
+def travelling(project: Project) -> tuple[Path, model.Plan]:
+    """A project, and the plan that an export of it has."""
+    root = project({"pipelines/p.yaml": GREETS, "long.sql": long_statement()})
+    return root, compiled(load_project(root)).open_plans["p"]
+
+
+@pytest.mark.parametrize(("params", "shown"), [("{}", "1"), ('{"n": 7}', "7"), ('{"n": "8"}', "8")])
+def test_a_container_executes_the_plan_that_came_with_it_whatever_its_files_say(
+    params: str, shown: str, windlass: Call, travelling: tuple[Path, model.Plan]
+) -> None:
+    root, plan = travelling
+    (root / "pipelines/p.yaml").write_text("pipeline: p\ntasks: {a: {run: {command: [echo, other]}}}\n")
+    env = {"WINDLASS_PLAN": pack(plan, "a"), "WINDLASS_PARAMS": params}
+    done = windlass("-C", root, "exec", "p", "a", env=env)
+    assert (done.code, f"n is {shown}\n" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "params", "says"),
+    [
+        (("p", "long"), "{}", "WINDLASS_PLAN has the plan of p a, not of p long"),
+        (("q", "a"), "{}", "WINDLASS_PLAN has the plan of p a, not of q a"),
+        (("p", "a"), '{"m": 1}', "has no parameter 'm'"),
+        (("p", "a"), '{"n": "x"}', "expected a whole number"),
+    ],
+)
+def test_a_plan_that_came_along_is_for_its_task_and_its_parameters_alone(
+    arguments: tuple[str, str], params: str, says: str, windlass: Call, travelling: tuple[Path, model.Plan]
+) -> None:
+    root, plan = travelling
+    env = {"WINDLASS_PLAN": pack(plan, "a"), "WINDLASS_PARAMS": params}
+    done = windlass("-C", root, "exec", *arguments, env=env)
+    assert (done.code, says in done.stdout) == (2, True), done.stdout
+
+
+def test_of_a_plan_that_is_too_long_the_project_must_have_the_same(
+    windlass: Call, travelling: tuple[Path, model.Plan]
+) -> None:
+    root, plan = travelling
+    env = {"WINDLASS_PLAN": pack(plan, "long")}
+    assert env["WINDLASS_PLAN"].startswith("sha256:")
+    assert windlass("-C", root, "exec", "p", "long", env=env).code == 0
+    (root / "long.sql").write_text(long_statement() + " AS changed")
+    done = windlass("-C", root, "exec", "p", "long", env=env)
+    assert done.code == 1
+    assert "the project here has another plan of p long than the one that was exported" in done.stdout
+    assert "build the image from the files that were exported" in done.stdout
+
+
+def test_a_run_has_tasks_whose_plans_are_too_long_to_travel(
+    windlass: Call, travelling: tuple[Path, model.Plan]
+) -> None:
+    root, _ = travelling
+    done = windlass("-C", root, "run", "p", "--json")
+    assert {task["status"] for task in done.json["tasks"]} == {"success"}, done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems limit the environment as a whole")
+def test_a_variable_takes_a_plan_of_the_greatest_length_and_no_longer_one() -> None:
+    def started(length: int) -> int:
+        return subprocess.run(["true"], env={"WINDLASS_PLAN": "x" * length}, check=False).returncode
+
+    assert started(LONGEST) == 0
+    with pytest.raises(OSError, match="Argument list too long"):
+        started(LONGEST + 1)
 
 
 # --- commands ------------------------------------------------------------------------------------

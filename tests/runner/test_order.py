@@ -106,6 +106,50 @@ def test_how_a_command_ends_is_how_its_run_ends(command: str, code: int, error: 
     assert (result["code"], result["tasks"]["a"]["error"]) == (code, error)
 
 
+def test_what_keeps_a_triggered_run_from_beginning_is_the_error_of_its_task(run: Run) -> None:
+    files = {"pipelines/other.yaml": "pipeline: other\n"}
+    result = run("tasks: {gone: {trigger: {pipeline: other}}}\n", files=files)
+    assert result["code"] == 1
+    assert "pipelines/other.yaml:1:1: the file needs the key 'tasks'" in result["tasks"]["gone"]["error"]
+
+
+ODD = """\
+import sys
+print('{"event": "a", "x": ' + "[" * 20000 + "]" * 20000 + "}")
+print('{"event": "a", "x": "' + chr(92) + 'ud800"}')
+print('{"event": "progress", "rows": "many", "bytes": 1e400, "total": -1}')
+print('{"event": "a", "level": {}, "time": []}')
+sys.stdout.buffer.write(bytes(range(256)) + bytes([10]))
+print('{"event": "result", "rows_read": 99999999999999999999999, "bytes": true, "detail": 7}')
+print("done")
+"""
+
+
+def test_nothing_that_a_task_prints_makes_it_fail(
+    run: Run, windlass: Call, project: Callable[..., Path]
+) -> None:
+    tasks = "tasks: {a: {run: {command: [python3, odd.py]}}}\n"
+    result = run(tasks, files={"odd.py": ODD})
+    assert (result["code"], result["tasks"]["a"]["rows_read"]) == (0, None)
+    assert {"done"} <= {record.get("message") for record in result["log"]}
+    done = windlass("-C", result["root"], "exec", "p", "a")
+    assert (done.code, "done" in done.stdout.splitlines(), done.stderr) == (0, True, "")
+
+
+def test_a_defect_of_ours_in_a_task_says_what_it_is(run: Run, tmp_path: Path) -> None:
+    tasks = "tasks: {a: {retries: 3, copy: {from: {path: in.csv}, to: {path: out.csv}}}}\n"
+    broken = "def __getattr__(name): raise ZeroDivisionError('what nobody has foreseen')\n"
+    files = {"in.csv": "id\n1\n", "broken/duckdb.py": broken}
+    result = run(tasks, files=files, env={"PYTHONPATH": str(tmp_path / "project/broken")})
+    task = result["tasks"]["a"]
+    assert (result["code"], task["attempts"]) == (1, 1)
+    assert task["error"].startswith(
+        "ZeroDivisionError: what nobody has foreseen\n  this is a defect of windlass"
+    )
+    [traceback] = [record for record in result["log"] if record["event"] == "traceback"]
+    assert (traceback["level"], "Traceback" in traceback["text"]) == ("debug", True)
+
+
 def test_a_task_that_takes_too_long_is_stopped_with_all_that_it_started(run: Run) -> None:
     command = "(sleep 60; touch late) & setsid sleep 60 & wait"
     result = run(f'tasks: {{a: {{timeout: 200ms, run: {{command: [bash, -c, "{command}"]}}}}}}\n')

@@ -145,6 +145,14 @@ def test_a_configured_connection_is_used_instead_of_a_dev_service(run: Run, data
     assert "already exists" in run(text, files=PROJECT, env=configured)["tasks"]["a"]["error"]
 
 
+def test_a_task_names_the_place_where_its_run_found_a_connection(run: Run) -> None:
+    text = "tasks: {a: {sql: {connection: pg, statement: SELECT 1}}}\n"
+    address = "WINDLASS_CONN_PG=postgresql://me@127.0.0.1:1/db\n"
+    result = run(text, files={**PROJECT, ".env": address})
+    where = result["root"] / ".env"
+    assert f"the address comes from WINDLASS_CONN_PG in {where}" in result["tasks"]["a"]["error"]
+
+
 def test_a_configuration_that_cannot_be_read_is_an_error_and_no_dev_service(run: Run) -> None:
     result = run(COUNT % 2, files=PROJECT, env={"WINDLASS_CONN_PG": "very-secret"})
     assert result["code"] == 1

@@ -132,7 +132,19 @@ def test_a_triggered_run_that_fails_fails_the_task(run: Run) -> None:
 
 
 def test_a_trigger_with_a_parameter_of_another_type_says_so(run: Run) -> None:
-    text = TRIGGER.replace("{{ params.n }}", "many") % "you"
+    text = TRIGGER.replace("{{ params.n }}", "{{ ds }}") % "you"  # known only when it runs
     result = run(text, files={"pipelines/child.yaml": CHILD})
     assert result["code"] == 1
-    assert "parameter 'times': expected a whole number" in result["stderr"]
+    [error] = [task["error"] for task in result["tasks"].values() if task["kind"] == "trigger"]
+    assert "parameter 'times': expected a whole number" in error
+
+
+def test_what_installs_packages_has_none_of_our_secrets(run: Run) -> None:
+    package = '{"name": "n", "version": "1.0.0", "scripts": {"postinstall": "echo found $(env | grep -c can[a]ry); exit 1"}}'
+    result = run(
+        "tasks: {a: {run: {build: steps/n, command: [node, main.js]}}}\n",
+        files={"steps/n/package.json": package, "steps/n/main.js": ""},
+        env={"WINDLASS_CONN_PROD": "postgresql://u:canary-of-ours@10.0.0.1/db", "MY_TOKEN": "canary-of-ours"},
+    )
+    assert "cannot set up the environment of n" in result["tasks"]["a"]["error"]
+    assert "found 0" in result["stderr"]

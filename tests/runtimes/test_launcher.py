@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.runner.conftest import eventually
-from windlass.runtimes.process import launch
+from windlass.processes.launch import launch
 
 Launch = Callable[..., "subprocess.Popen[bytes]"]
 

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from windlass import processes
-from windlass.processes import Identity, Process, identity_of, last_words, signal_process
-from windlass.runtimes.process import launch
+from windlass.processes import Identity, Process, identity, identity_of, last_words, signal_process
+from windlass.processes.launch import launch
 
 SLEEP = [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)", "an argument"]
 
@@ -32,7 +31,7 @@ def _system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     if request.param == "ps":
         if not (shutil.which("ps") and shutil.which("lsof")):
             pytest.skip("there is no ps or lsof")
-        monkeypatch.setattr(processes, "_has_proc", lambda: False)
+        monkeypatch.setattr(identity, "_has_proc", lambda: False)
     elif sys.platform != "linux":
         pytest.skip("there is no /proc")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from windlass.targets.airflow import export
+from tests.targets.exported import export_to_airflow
 
 HERE = Path(__file__).parent
 
@@ -22,5 +22,5 @@ def test_the_plan_of_a_project_with_everything_in_it(
     shutil.copy(HERE / "windlass.yaml", root)
     for name in ("everything.yaml", "follow.yaml"):
         shutil.copy(HERE / name, root / "pipelines")
-    *_, plan = export(root, tmp_path / "out", runtime, project_path="..")
+    *_, plan = export_to_airflow(root, tmp_path / "out", runtime, project_path="..")
     golden(plan.read_text(encoding="utf-8"), HERE / "golden" / f"{runtime}.json")

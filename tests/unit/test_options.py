@@ -88,11 +88,11 @@ GOOD: list[tuple[dict[str, Any], Example]] = [
 ]  # fmt: skip
 BAD: list[tuple[dict[str, Any], list[tuple[tuple[str | int, ...], str]]]] = [
     ({}, [(("name",), "missing")]),
-    ({"name": 5, "nam": 1}, [(("name",), "string_type"), (("nam",), "unknown_key")]),
+    ({"name": 5, "nam": 1}, [(("name",), "string_type"), (("nam",), "extra_forbidden")]),
     ({"name": "n", "mode": "c", "count": 0}, [(("mode",), "literal_error"), (("count",), "greater_than_equal")]),
     ({"name": "n", "count": True, "wait": "soon", "size": 5}, [(("wait",), "value"), (("size",), "value"), (("count",), "int_type")]),
     ({"name": "n", "tags": [1], "steps": {}}, [(("tags", 0), "string_type"), (("steps",), "list_type")]),
-    ({"name": "n", "inner": {"mark": "ab", "mrk": 1}}, [(("inner", "mark"), "value"), (("inner", "mrk"), "unknown_key")]),
+    ({"name": "n", "inner": {"mark": "ab", "mrk": 1}}, [(("inner", "mark"), "value"), (("inner", "mrk"), "extra_forbidden")]),
     ({"name": "n", "texts": {"a": 1}, "file": "s3://b"}, [(("file",), "value"), (("texts", "a"), "string_type")]),
     ({"name": "n", "tags": ["t"]}, [((), "refused")]),
 ]  # fmt: skip
@@ -125,7 +125,7 @@ def test_every_problem_is_told_with_its_place(
         )
 
 
-def test_an_unknown_key_comes_with_the_known_ones() -> None:
+def test_an_extra_forbidden_comes_with_the_known_ones() -> None:
     with pytest.raises(ValidationError) as caught:
         TypeAdapter(Inner).validate_python({"mrk": 1})
     assert caught.value.errors()[0]["ctx"] == {"known": ["mark"]}

@@ -71,7 +71,7 @@ def _connections(app: App) -> list[_Connection]:
     from windlass.connections import resolve
     from windlass.spec import load_project
 
-    files = load_project(app.project)
+    files = load_project(app.project).checked()
     found: list[_Connection] = []
     for name, connection in files.spec.connections.items():
         address = resolve(name, connection.type, files.root)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import threading
 import time
@@ -23,7 +22,7 @@ from windlass.cli.options import check_memory, json_option, memory_option
 from windlass.connectors.rows import Meter
 from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.engine import CopyResult, Identity, Job, Workspace
-from windlass.errors import StoppedError, UsageError
+from windlass.errors import UsageError
 from windlass.files import is_stream
 from windlass.plan.model import (
     Copy,
@@ -144,7 +143,6 @@ def copy_command(
         quarantine_file=_quarantine_file(app.folder, from_end, quarantine) if set_aside else None,
         memory=check_memory(memory) or DEFAULT_MEMORY,
     )
-    signal.signal(signal.SIGTERM, _stop)
     begun = time.monotonic()
     with _shown() as meter:
         result = copy(replace(job, meter=meter))
@@ -260,8 +258,3 @@ def _summary(source: str, destination: str, result: CopyResult, seconds: float, 
         lines.append(f"{number(counts.quarantined)} bad rows set aside in {result.quarantine}, such as")
         lines += [f"  {row}" for row in result.bad_rows[:3]]
     return "\n".join(lines)
-
-
-def _stop(signum: int, _frame: object) -> None:
-    signal.signal(signum, signal.SIG_IGN)
-    raise StoppedError(signum)

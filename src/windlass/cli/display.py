@@ -16,6 +16,7 @@ from windlass import logs
 from windlass.plan.model import Plan
 from windlass.runner.events import Observer, Progress, SilentObserver
 from windlass.runner.history import Run, TaskRun
+from windlass.status import Status
 from windlass.units import duration, number, size
 
 if TYPE_CHECKING:
@@ -34,15 +35,15 @@ __all__ = [
     "task_document",
 ]
 
-_STYLES = {
-    "success": "green",
-    "failed": "bold red",
-    "upstream_failed": "red",
-    "cancelled": "yellow",
-    "skipped": "dim",
-    "running": "cyan",
-    "up_for_retry": "yellow",
-    "pending": "dim",
+_STYLES: dict[str, str] = {
+    Status.SUCCESS: "green",
+    Status.FAILED: "bold red",
+    Status.UPSTREAM_FAILED: "red",
+    Status.CANCELLED: "yellow",
+    Status.SKIPPED: "dim",
+    Status.RUNNING: "cyan",
+    Status.UP_FOR_RETRY: "yellow",
+    Status.PENDING: "dim",
 }
 _LEVELS = {"debug": "dim", "info": "default", "warning": "yellow", "error": "red"}
 _CONTEXT = ("time", "level", "run", "pipeline", "task", "attempt", "event")
@@ -146,14 +147,14 @@ class _TerminalDisplay:
 
     def task_changed(self, task: TaskRun) -> None:
         with self._lock:
-            if task.status == "pending":
+            if task.status == Status.PENDING:
                 return
             if task.task not in self._ids:
                 self._ids[task.task] = self._bars.add_task(
                     task.task, total=None, status="", style="dim", moved=""
                 )
             style = _STYLES.get(task.status, "default")
-            done = task.status not in ("running", "up_for_retry")
+            done = task.status not in (Status.RUNNING, Status.UP_FOR_RETRY)
             moved = _moved(task.rows_written, task.bytes) if done else ""
             fields: dict[str, Any] = {"status": task.status, "style": style, "moved": moved}
             self._bars.update(
@@ -238,7 +239,7 @@ def print_result(result: Result, report: Path | None, *, as_json: bool) -> None:
         ("pipeline", "task", "status", "read", "written", "quarantined", "bytes", "seconds", "path"), rows
     )
     for task in result.tasks:
-        if task.error and task.status in ("failed", "cancelled"):
+        if task.error and task.status in (Status.FAILED, Status.CANCELLED):
             click.echo(f"\n{click.style(task.task, bold=True)}: {task.error}")
         for row in task.detail.get("bad_rows", ())[:3]:
             line = f":{row['line']}" if row.get("line") else ""
@@ -248,7 +249,7 @@ def print_result(result: Result, report: Path | None, *, as_json: bool) -> None:
     click.echo(f"\n{result.run.run_id}: {_styled(result.run.status)} in {duration(seconds_of(result.run))}")
     if report is not None:
         click.echo(f"report: {report}")
-    if result.run.status != "success":
+    if result.run.status != Status.SUCCESS:
         click.echo(f"again, only what did not succeed: windlass run --resume {result.run.run_id}")
 
 

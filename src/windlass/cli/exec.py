@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -13,11 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from windlass import logs
-from windlass.cli.main import App
+from windlass.cli.main import App, say
 from windlass.cli.options import check_memory, complete_pipeline, complete_task, memory_option, parse_params
-from windlass.cli.run import compile_one
-from windlass.errors import ExitCode, RetryableError, StoppedError, UsageError, WindlassError
+from windlass.cli.planned import plan_to_execute
+from windlass.errors import DefectError, ExitCode, RetryableError, UsageError, as_error
 from windlass.plan.model import Plan, Service
+from windlass.stopping import StoppedError, in_place_of
 
 if TYPE_CHECKING:
     from windlass.tasks import Context, TaskResult
@@ -71,16 +70,15 @@ def exec_command(
     from windlass.engine.ledger import part_from_json
     from windlass.tasks.executing import context_of, execute_task
 
-    project = app.project
-    check_memory(memory)
-    if sum((start, stop, parts, part is not None)) > 1:
-        raise UsageError("--start, --stop, --parts and --part exclude each other")
     _log_to_stdout()
-    signal.signal(signal.SIGTERM, _stop)
-    plan = _plan(project, pipeline, plan_file, parse_params(params))
-    succeeded = False
-    with logs.bind(pipeline=plan.pipeline, task=task):
+    plan, succeeded = None, False
+    with logs.bind(pipeline=pipeline, task=task):
         try:
+            project = app.project
+            check_memory(memory)
+            if sum((start, stop, parts, part is not None)) > 1:
+                raise UsageError("--start, --stop, --parts and --part exclude each other")
+            plan = plan_to_execute(project, pipeline, task, plan_file, parse_params(params))
             if start or stop:
                 context = context_of(plan, task, project, os.environ, logical_date)
                 result = _service(plan, task, context, start=start)
@@ -99,12 +97,11 @@ def exec_command(
                     part=part_from_json(part) if part is not None else None,
                 )
             succeeded = True
-        except Exception as exc:
-            if app.debug:
-                raise
-            return _failed(exc)
+        except (Exception, StoppedError) as exc:  # noqa: BLE001 - whatever it is, whoever started us is told
+            return _failed(in_place_of(exc), debug=app.debug)
         finally:
-            _note_quarantine(plan, task, project, logical_date, succeeded=succeeded)
+            if plan is not None:
+                _note_quarantine(plan, task, project, logical_date, succeeded=succeeded)
         logs.info("result", **asdict(result))
     return int(ExitCode.SUCCESS)
 
@@ -124,51 +121,32 @@ def _note_quarantine(
     note_run(project, plan, context_of(plan, task, project, os.environ, logical_date), succeeded=succeeded)
 
 
-def _plan(project: Path, pipeline: str, file: Path | None, params: dict[str, object]) -> Plan:
-    """The plan, compiled again from the project where the run has other parameters than it."""
-    given = {**_params_of_run(), **params}
-    if file is None:
-        return compile_one(project, pipeline, given)
-    from windlass.plan.bundle import plan_of_bundle
-
-    plan = plan_of_bundle(file.read_bytes(), pipeline)
-    known = {name: (type(value), value) for name, value in plan.params.items()}
-    if all(known.get(name) == (type(value), value) for name, value in given.items()):
-        return plan
-    return compile_one(project, pipeline, given)
-
-
-def _params_of_run() -> dict[str, object]:
-    text = os.environ.get("WINDLASS_PARAMS") or "{}"
-    try:
-        params = json.loads(text)
-    except ValueError:
-        params = None
-    if not isinstance(params, dict):
-        raise UsageError("WINDLASS_PARAMS: expected a JSON object")
-    return params
-
-
 def _service(plan: Plan, name: str, context: Context, *, start: bool) -> TaskResult:
     from windlass.runner.detached import start_detached, stop_detached
     from windlass.tasks.executing import task_of
 
-    action = task_of(plan, name).action
-    if not isinstance(action, Service):
-        raise UsageError(f"--start and --stop are for services, and {name!r} is a {action.kind} task")
+    task = task_of(plan, name)
+    if not isinstance(task.action, Service):
+        raise UsageError(f"--start and --stop are for services, and {name!r} is a {task.kind} task")
     if start:
-        return start_detached(name, context.rendered(action), context)
+        return start_detached(task, context)
     return stop_detached(name, context)
 
 
-def _failed(exc: Exception) -> int:
-    """Say as an event what went wrong. A driver may put an error of its own in the place of ours."""
+def _failed(exc: BaseException, *, debug: bool) -> int:
+    """Say as an event what went wrong; the traceback where it was asked for, or where we are to blame."""
     from windlass.tasks.command import CommandFailedError
 
-    if _stopped_by:
-        exc = StoppedError(_stopped_by[0])
-    if not isinstance(exc, WindlassError):
-        raise exc
+    if sys.stdout.isatty():
+        return say(exc)
+    if isinstance(exc, StoppedError):  # whoever wanted the task to end does not try again; others shall
+        logs.error("failed", error=str(exc), retryable=True)
+        return exc.exit_code
+    error = as_error(exc)
+    if debug or isinstance(error, DefectError):
+        import traceback
+
+        logs.debug("traceback", text="".join(traceback.format_exception(exc)))
     if isinstance(exc, CommandFailedError):
         if not exc.said:  # of a command nobody knows whether another try makes sense: the pipeline decides
             logs.error("failed", error=str(exc), retryable=True)
@@ -176,11 +154,11 @@ def _failed(exc: Exception) -> int:
     detail = getattr(exc, "results", None)
     logs.error(
         "failed",
-        error=str(exc),
-        retryable=isinstance(exc, RetryableError),
+        error=str(error),
+        retryable=isinstance(error, RetryableError),
         detail={"checks": [asdict(item) for item in detail]} if detail else None,
     )
-    return int(exc.exit_code)
+    return int(error.exit_code)
 
 
 def _log_to_stdout() -> None:
@@ -191,12 +169,3 @@ def _log_to_stdout() -> None:
         logs.emit_to(TerminalLog().show)
         return
     logs.emit_to(logs.json_lines(sys.stdout))
-
-
-_stopped_by: list[int] = []
-
-
-def _stop(number: int, _frame: object) -> None:
-    signal.signal(number, signal.SIG_IGN)
-    _stopped_by.append(number)
-    raise StoppedError(number)

@@ -1,61 +1,73 @@
-"""`windlass export`: the pipelines of a project, for a scheduler."""
+"""`windlass export`: the pipelines of a project, for a scheduler. Each target is a command."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from windlass.cli.main import App
 from windlass.cli.options import json_option
 
+if TYPE_CHECKING:
+    from windlass.targets import Target
+    from windlass.targets.exporting import Exported
+
 __all__ = ["export_command"]
 
 
-@click.group("export")
+class TargetGroup(click.Group):
+    """A group with a command for each target; its options are those that the target declares."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from windlass.targets.table import TARGETS
+
+        return TARGETS.names()
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        from windlass.targets.table import TARGETS
+
+        return _command(cmd_name, TARGETS.load(cmd_name))
+
+
+@click.group("export", cls=TargetGroup)
 def export_command() -> None:
     """Write what a scheduler needs to run the pipelines of the project."""
 
 
-@export_command.command("airflow")
-@click.option(
-    "--runtime",
-    type=click.Choice(["process", "docker", "kubernetes"]),
-    default="process",
-    show_default=True,
-    help="What executes a task: a process on the worker, a container, a pod.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The folder in which `dags` is written. Default: the project's.",
-)
-@click.option(
-    "--project-path",
-    metavar="PATH",
-    help="Where the project's folder is on the workers; a relative path begins at the loader. Default: where it is here.",
-)
-@json_option
-@click.pass_obj
-def airflow_command(
-    app: App, runtime: str, out: Path | None, project_path: str | None, *, as_json: bool
-) -> int:
-    """Write a loader and a plan: every pipeline of the project as an Airflow DAG.
+def _command(name: str, target: Target) -> click.Command:
+    from windlass.cli.fields import options_of
 
-    Airflow's machines need no windlass to show the DAGs. Where tasks are processes, the workers need it.
-    """
-    from windlass.targets.airflow import export, needs_of
+    @click.pass_obj
+    def export_to(app: App, /, out: Path | None, *, as_json: bool, **given: Any) -> int:
+        from windlass.targets.exporting import export
 
-    project = app.project
-    written = export(project, out or project, runtime, project_path=project_path)
-    needed = needs_of(written[-1].read_bytes())
-    if as_json:
-        click.echo(json.dumps({"written": [str(file) for file in written], "needs": needed}, indent=2))
+        exported = export(target, app.project, out or app.project, target.options(**given))
+        _say(target, exported, as_json=as_json)
         return 0
-    click.echo(f"wrote {written[-1].parent} with {', '.join(needed['pipelines']) or 'no pipeline'}")
-    for name, kind in needed["connections"].items():
-        click.echo(f"  Airflow needs connection {name} ({kind})")
-    for name, slots in needed["pools"].items():
-        click.echo(f"  Airflow needs pool {name} ({slots} slots)")
-    return 0
+
+    command = click.command(name, help=target.__doc__)(json_option(export_to))
+    out = click.Option(
+        ["--out"],
+        type=click.Path(path_type=Path, file_okay=False),
+        help="The folder below which the files are written. Default: the project's.",
+    )
+    command.params = [*options_of(target.options), out, *command.params]
+    return command
+
+
+def _say(target: Target, exported: Exported, *, as_json: bool) -> None:
+    written, needs = exported.written, exported.needs
+    if as_json:
+        needed = {"pipelines": needs.pipelines, "connections": needs.connections, "pools": needs.pools}
+        click.echo(json.dumps({"written": [str(file) for file in written], "needs": needed}, indent=2))
+        return
+    folder = os.path.commonpath([file.parent for file in written]) if written else "nothing"
+    click.echo(f"wrote {folder} with {', '.join(needs.pipelines) or 'no pipeline'}")
+    for name, kind in needs.connections.items():
+        click.echo(f"  {target.title} needs connection {name} ({kind})")
+    for name, slots in needs.pools.items():
+        click.echo(f"  {target.title} needs pool {name} ({slots} slots)")

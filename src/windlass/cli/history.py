@@ -12,6 +12,7 @@ import click
 
 from windlass.cli.main import App
 from windlass.cli.options import complete_pipeline, complete_run, complete_task, json_option
+from windlass.status import Status
 
 if TYPE_CHECKING:
     from windlass.runner.history import History, Run
@@ -61,7 +62,7 @@ def _row(history: History, run: Run) -> tuple[str, ...]:
     from windlass.cli.display import seconds_of
 
     tasks = history.tasks(run.run_id)
-    done = sum(task.status == "success" for task in tasks)
+    done = sum(task.status == Status.SUCCESS for task in tasks)
     seconds = f"{seconds_of(run):.1f}" if run.ended else ""
     return (
         run.run_id,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import errno
 import gc
 import os
 import sys
@@ -15,8 +14,9 @@ from typing import NoReturn
 import click
 
 from windlass import __version__
+from windlass.stopping import StoppedError, ignore_requests, in_place_of
 
-__all__ = ["App", "cli", "main"]
+__all__ = ["App", "cli", "end", "main", "say"]
 
 _MUCH_GARBAGE = 100_000  # objects
 
@@ -106,32 +106,28 @@ class LazyGroup(click.Group):
 def cli(ctx: click.Context, folder: Path, *, debug: bool) -> None:
     """One pipeline file; any language inside, any scheduler outside.
 
-    Exit codes: 0 success, 1 a task failed, 2 usage or invalid files, 3 may work later, 130 and 143 stopped.
+    Exit codes: 0 success, 1 a task failed, 2 usage or invalid files, 3 may work later, above 128 stopped.
     """
     if os.environ.get("NO_COLOR"):  # https://no-color.org
         ctx.color = False
     ctx.obj = App(folder, debug=debug)
 
 
-def main() -> None:
-    """Run the command line; every expected failure becomes a message and an exit code."""
+def main() -> NoReturn:
+    """Run the command line, and end the process; every failure becomes a message and an exit code."""
     _open_standard_streams()
     gc.set_threshold(_MUCH_GARBAGE)  # a short command ends before there is any worth looking for
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()
-    except click.ClickException as exc:
-        exc.show()
-        code = exc.exit_code
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        code = 130
-    except Exception as exc:
-        code = _failed(exc)
-    _end(code if isinstance(code, int) else 0)
+    except BaseException as exc:
+        code = say(in_place_of(exc))
+    end(code if isinstance(code, int) else 0)
 
 
-def _end(code: int) -> NoReturn:
+def end(code: int) -> NoReturn:
     """End at once: to take the interpreter apart takes as long as a small copy, and helps nobody."""
+    ignore_requests()
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):  # nobody reads it any more
@@ -150,28 +146,26 @@ def _open_standard_streams() -> None:
             setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", closefd=False))
 
 
-def _failed(exc: Exception) -> int:
-    from windlass.errors import WindlassError
+def say(exc: BaseException) -> int:
+    """Say what ended the command. Returns its exit code."""
+    if isinstance(exc, StoppedError):
+        click.echo(str(exc), err=True)
+        return exc.exit_code
+    if isinstance(exc, SystemExit):  # of click, when nobody reads our output any more
+        return exc.code if isinstance(exc.code, int) else 1
+    if isinstance(exc, click.ClickException):
+        exc.show()
+        return exc.exit_code
+    from windlass.errors import as_error
     from windlass.logs import mask
 
     if "--debug" in sys.argv:
-        raise exc
-    if isinstance(exc, WindlassError):
-        colour = False if os.environ.get("NO_COLOR") else None
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {mask(str(exc))}", err=True, color=colour)
-        return int(exc.exit_code)
-    if isinstance(exc, OSError) and exc.errno is not None:
-        return _refused(exc)
-    click.echo(f"error: {type(exc).__name__}: {mask(str(exc))}", err=True)
-    click.echo("  this is a defect of windlass; --debug shows where", err=True)
-    return 1
+        import traceback
 
-
-def _refused(exc: OSError) -> int:
-    """Say what the operating system refused: a file, a folder, or to take our output."""
-    from windlass.errors import ExitCode
-
-    what = f"{exc.filename}: " if exc.filename is not None else ""
-    click.echo(f"error: {what}{exc.strerror}", err=True)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left of our output cannot be written either
-    return int(ExitCode.RETRYABLE if exc.errno in (errno.ENOSPC, errno.EDQUOT) else ExitCode.FAILED)
+        click.echo(mask("".join(traceback.format_exception(exc))), err=True, nl=False)
+    error = as_error(exc)
+    colour = False if os.environ.get("NO_COLOR") else None
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {mask(str(error))}", err=True, color=colour)
+    if isinstance(exc, OSError):  # what is left of our output may be what cannot be written
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return int(error.exit_code)

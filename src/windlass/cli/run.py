@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,29 @@ from windlass.cli.options import (
     memory_option,
     parse_params,
 )
-from windlass.errors import ExitCode, UsageError, WindlassError
-from windlass.plan.model import Plan
+from windlass.cli.planned import compile_one
+from windlass.errors import ExitCode, RetryableError, UsageError, WindlassError
+from windlass.status import Status
 
-__all__ = ["compile_one", "run_command"]
+__all__ = ["run_command"]
+
+
+def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
+    """The runner of a run that triggers another is told what keeps that from beginning."""
+
+    @wraps(run)
+    def told(app: App, *, as_task: bool, **options: Any) -> int:
+        try:
+            return run(app, as_task=as_task, **options)
+        except WindlassError as exc:
+            if not as_task:
+                raise
+            retryable = isinstance(exc, RetryableError)
+            record = {"event": "failed", "level": "error", "error": str(exc), "retryable": retryable}
+            click.echo(json.dumps(logs.masked(record)))
+            return int(exc.exit_code)
+
+    return told
 
 
 @click.command("run")
@@ -58,6 +79,13 @@ __all__ = ["compile_one", "run_command"]
     type=click.Path(path_type=Path, file_okay=False),
     help="Where files go. Default: the project.",
 )
+@click.option(
+    "--runtime",
+    default="process",
+    show_default=True,
+    metavar="NAME",
+    help="What executes the tasks. More than processes come with packages.",
+)
 @click.option("--force", is_flag=True, help="Append even if the same run already did, from another input.")
 @click.option("--params-json", hidden=True, help="Parameters as a JSON object.")
 @click.option("--parent", hidden=True, help="The run whose trigger this is.")
@@ -65,6 +93,7 @@ __all__ = ["compile_one", "run_command"]
 @memory_option
 @json_option
 @click.pass_obj
+@_told_as_task
 def run_command(
     app: App,
     pipeline: str | None,
@@ -76,6 +105,7 @@ def run_command(
     parallel: int | None,
     workspace: Path | None,
     memory: str | None,
+    runtime: str,
     params_json: str | None,
     parent: str | None,
     *,
@@ -90,7 +120,7 @@ def run_command(
     """
     from windlass.cli.display import display_for, print_result
     from windlass.plan.schedule import parse_logical_date, tick_of
-    from windlass.runner import History, Options, Runner
+    from windlass.runner import History, Runner, RunOptions, here
     from windlass.state_folder import StateFolder
 
     project = app.project
@@ -105,18 +135,17 @@ def run_command(
         pipeline, values = earlier.pipeline, {**earlier.params, **values}
     plan = compile_one(project, pipeline, values)
     moment = None
-    if (
-        logical_date is not None
-    ):  # the date of a run that triggers this one need not be a tick of this schedule
-        of_parent = parent is not None
+    if logical_date is not None:
+        # the date of a run that triggers this one need not be a tick of this schedule
+        by_parent = parent is not None
         moment = (
             parse_logical_date(logical_date)
-            if of_parent
+            if by_parent
             else tick_of(logical_date, plan.schedule, plan.timezone)
         )
-    options = Options(
-        project=project,
-        workspace=workspace.resolve() if workspace else None,
+    folder = workspace.resolve() if workspace else None
+    world = here(plan, project, workspace=folder, runtime=runtime, memory=memory)
+    options = RunOptions(
         logical_date=moment,
         only=tasks,
         start=start,
@@ -127,7 +156,7 @@ def run_command(
         **({"parallel": parallel} if parallel else {}),
     )
     with display_for(quiet=as_task) as display:
-        result = Runner(plan, options, display).run()
+        result = Runner(plan, world, options, display).run()
     if as_task:
         _print_as_task(result)
     else:
@@ -146,23 +175,6 @@ def _report(project: Path, run_id: str) -> Path | None:
         return None
 
 
-def compile_one(project: Path, pipeline: str | None, params: dict[str, object]) -> Plan:
-    """Compile one pipeline of a project, with its parameters. Raises SpecError or UsageError."""
-    from windlass.plan.compiler import Environment, compile
-    from windlass.spec import load_project
-
-    files = load_project(project, only=pipeline)
-    if pipeline is None:
-        if len(files.pipelines) != 1:
-            names = ", ".join(files.pipelines) or "none"
-            raise UsageError("which pipeline?", hint=f"the project has: {names}")
-        pipeline = next(iter(files.pipelines))
-    file = files.pipeline(pipeline)
-    if any(task.trigger for task in file.spec.tasks.values()) or not isinstance(file.spec.schedule, str):
-        files = load_project(project)  # a trigger or asset is checked against the other pipelines
-    return compile(file, params, Environment.of(files))
-
-
 def _print_as_task(result: Any) -> None:
     """The result of a triggered run, for the runner of the run that triggered it."""
     sums = {
@@ -171,7 +183,7 @@ def _print_as_task(result: Any) -> None:
     }
     record = {"event": "result", **sums, "path": "nested run", "detail": {"run_id": result.run.run_id}}
     click.echo(json.dumps(record))
-    failed = [f"{task.task}: {task.error}" for task in result.tasks if task.status == "failed"]
+    failed = [f"{task.task}: {task.error}" for task in result.tasks if task.status == Status.FAILED]
     if failed and result.exit_code != ExitCode.SUCCESS:
         retryable = result.exit_code == ExitCode.RETRYABLE
         error = f"run {result.run.run_id} failed: {'; '.join(failed)}"

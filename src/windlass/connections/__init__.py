@@ -1,6 +1,6 @@
 """Where connections are: their addresses, and the places where those are looked for."""
 
 from windlass.connections.address import Address, parse_address
-from windlass.connections.resolve import places, resolve, variable
+from windlass.connections.resolve import ORIGIN, places, resolve, variable
 
-__all__ = ["Address", "parse_address", "places", "resolve", "variable"]
+__all__ = ["ORIGIN", "Address", "parse_address", "places", "resolve", "variable"]

@@ -7,9 +7,14 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from windlass import logs, registry
-from windlass.errors import FatalError
+from windlass.errors import FatalError, did_you_mean
 
 __all__ = ["Address", "parse_address"]
+
+
+class _UnknownTypeError(Exception):
+    def __init__(self, word: str) -> None:
+        self.word = word
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,13 @@ def parse_address(text: str, origin: str, expected: str | None = None) -> Addres
     wanted = registry.require(expected) if expected else None
     try:
         address = _from_json(text, wanted) if text.lstrip().startswith("{") else _from_uri(text, wanted)
+    except _UnknownTypeError as exc:
+        schemes = [s for c in registry.all_connectors() if c.form is not None for s in c.schemes]
+        known = did_you_mean(exc.word, schemes) or f"known: {', '.join(schemes)}"
+        hint = f"{known}; a package of a connector may add others"
+        raise FatalError(
+            f"the connection in {origin} is of an unknown type, {exc.word!r}", hint=hint
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         example = (wanted.example if wanted else None) or "postgresql://user:password@host:5432/database"
         hint = f"expected a URI such as {example}, or Airflow's JSON"
@@ -75,21 +87,24 @@ def _as_written(text: str) -> str | None:
     return None if text.lstrip().startswith("{") else urlsplit(text.strip()).password
 
 
-def _connector(scheme: str, wanted: registry.Connector | None) -> registry.Connector:
-    """Whose the address is. Raises KeyError for a scheme that nobody knows."""
+def _connector(word: str, wanted: registry.Connector | None) -> registry.Connector:
+    """Whose the address is, by its scheme or by Airflow's `conn_type`. Raises _UnknownTypeError."""
+    scheme = word.lower().replace("_", "").replace("-", "")
     if wanted is not None and wanted.form == "secret_url" and scheme in ("http", "https"):
         return wanted
     if wanted is not None and scheme.partition("+")[0] in wanted.schemes:
         return wanted
     found = registry.by_scheme(scheme)
     if found is None or found.form is None:
-        raise KeyError(scheme)
+        raise _UnknownTypeError(word.partition("+")[0])
     return found
 
 
 def _from_uri(text: str, wanted: registry.Connector | None) -> Address:
     parts = urlsplit(text.strip())
-    connector = _connector(parts.scheme.lower().replace("-", ""), wanted)
+    if "://" not in text:  # what stands before a mere colon may be anything, also a secret
+        raise ValueError(text)
+    connector = _connector(parts.scheme, wanted)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     if connector.form == "file":
         # sqlite:///relative.db and sqlite:////absolute.db, as SQLAlchemy has it
@@ -112,7 +127,7 @@ def _from_json(text: str, wanted: registry.Connector | None) -> Address:
     extra = data.get("extra") or {}
     if isinstance(extra, str):
         extra = json.loads(extra)
-    connector = _connector(data["conn_type"].lower().replace("_", "").replace("-", ""), wanted)
+    connector = _connector(data["conn_type"], wanted)
     is_url = connector.form == "url"
     database = data.get("host") if connector.form == "file" else data.get("schema")
     return Address(

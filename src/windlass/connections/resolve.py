@@ -9,7 +9,10 @@ from pathlib import Path
 from windlass.connections.address import Address, parse_address
 from windlass.errors import FatalError, reason_of
 
-__all__ = ["places", "read_env_file", "resolve", "variable"]
+__all__ = ["ORIGIN", "places", "read_env_file", "resolve", "variable"]
+
+ORIGIN = "WINDLASS_ORIGIN_"
+"""Begins the variable that says where the address in `WINDLASS_CONN_<NAME>` was found, where a runner hands it on."""
 
 
 def variable(name: str, prefix: str = "WINDLASS_CONN_") -> str:
@@ -35,7 +38,7 @@ def places(
     own, airflow = variable(name), variable(name, "AIRFLOW_CONN_")
     env_file, secret = project / ".env", Path("/run/secrets") / name
     return [
-        (f"the environment variable {own}", lambda: environ.get(own)),
+        (environ.get(variable(name, ORIGIN)) or f"the environment variable {own}", lambda: environ.get(own)),
         (f"the environment variable {airflow}", lambda: environ.get(airflow)),
         (f"{own} in {env_file}", lambda: read_env_file(env_file).get(own)),
         (f"{airflow} in {env_file}", lambda: read_env_file(env_file).get(airflow)),

@@ -7,15 +7,14 @@ when nobody holds it any more. So nothing is left running, whatever happens to a
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from windlass import registry
 from windlass.connections import Address
+from windlass.locks import locked, take
 from windlass.options import read_options
 from windlass.plan.model import Connection
 
@@ -68,7 +67,7 @@ class DevServices:
         service = Service(name, connection.type, options, self._state / "dev" / name, self._project)
         service.folder.mkdir(parents=True, exist_ok=True)
         start: Start = registry.load(str(registry.require(connection.type).dev_service))
-        with _starting(service):
+        with locked(service.folder / "starting.lock"):
             self._hold(service)
             address = start(service)
         self._started[name] = service
@@ -91,9 +90,7 @@ class DevServices:
     def _hold(self, service: Service) -> None:
         """Wait for a server that is just stopping to be gone, then count as a user."""
         if service.name not in self._held:
-            lock = service.users_lock.open("a")
-            fcntl.flock(lock, fcntl.LOCK_SH)
-            self._held[service.name] = lock
+            self._held[service.name] = take(service.users_lock, shared=True)
 
 
 def options_of(connection: Connection) -> Any:
@@ -114,10 +111,3 @@ def can_stand_in(connection: Connection) -> bool:
     """Whether there is a dev service for the connection, and it has what it needs."""
     has_one = registry.require(connection.type).dev_service is not None
     return has_one and options_of(connection).lacks() is None
-
-
-@contextmanager
-def _starting(service: Service) -> Iterator[None]:
-    with (service.folder / "starting.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

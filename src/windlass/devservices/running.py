@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import socket
 
 from windlass.devservices import Service
+from windlass.locks import has_owner
+from windlass.ports import LOOPBACK
 
-__all__ = ["free_port", "has_launcher", "is_running", "note_port", "noted_port"]
+__all__ = ["has_launcher", "is_running", "note_port", "noted_port"]
 
 
 def has_launcher(service: Service) -> bool:
     """Whether somebody is there who will stop the server."""
-    with service.alive_lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    return has_owner(service.alive_lock)
 
 
 def is_running(service: Service) -> bool:
@@ -25,7 +21,7 @@ def is_running(service: Service) -> bool:
     if not has_launcher(service):
         return False
     try:
-        with socket.create_connection(("127.0.0.1", noted_port(service)), timeout=1):
+        with socket.create_connection((LOOPBACK, noted_port(service)), timeout=1):
             return True
     except (OSError, ValueError):
         return False
@@ -38,10 +34,3 @@ def note_port(service: Service, port: int) -> None:
 def noted_port(service: Service) -> int:
     """The port that was noted last. Raises OSError or ValueError when none was."""
     return int((service.folder / "port").read_text())
-
-
-def free_port() -> int:
-    """A port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

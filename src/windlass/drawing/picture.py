@@ -8,18 +8,19 @@ from html import escape
 from windlass.drawing.edges import edges_of, layers_of
 from windlass.drawing.layout import Box, Layout, Line, Point, place
 from windlass.plan.model import Plan, Service, Task
+from windlass.status import Status
 
 __all__ = ["STATE_ICONS", "svg"]
 
-STATE_ICONS = {
-    "success": "✓",
-    "failed": "✕",
-    "upstream_failed": "↯",
-    "running": "▶",
-    "up_for_retry": "↻",
-    "cancelled": "■",
-    "skipped": "»",
-    "pending": "○",
+STATE_ICONS: dict[str, str] = {
+    Status.SUCCESS: "✓",
+    Status.FAILED: "✕",
+    Status.UPSTREAM_FAILED: "↯",
+    Status.RUNNING: "▶",
+    Status.UP_FOR_RETRY: "↻",
+    Status.CANCELLED: "■",
+    Status.SKIPPED: "»",
+    Status.PENDING: "○",
 }
 
 _HEIGHT, _MARGIN = 46.0, 12.0
@@ -49,14 +50,16 @@ STATES
 """.replace("STATES", "\n".join(f".wl-dag .{state}{{color:var(--{state})}}" for state in STATE_ICONS))
 
 
-def svg(plan: Plan, states: Mapping[str, str] | None = None, link: Callable[[str], str] | None = None) -> str:
+def svg(
+    plan: Plan, states: Mapping[str, Status] | None = None, link: Callable[[str], str] | None = None
+) -> str:
     """The picture. `states` are task states by name; `link` makes the address that a task leads to."""
     layout = place(layers_of(plan), edges_of(plan), {t.name: _width(t, states) for t in plan.tasks}, _HEIGHT)
     tasks = {task.name: task for task in plan.tasks}
     parts = [_opening(plan, layout, role="group" if link else "img")]
     parts += [_line(line) for line in layout.lines]
     for box in layout.boxes:
-        drawn = _box(box, tasks[box.task], None if states is None else states.get(box.task, "pending"))
+        drawn = _box(box, tasks[box.task], None if states is None else states.get(box.task, Status.PENDING))
         parts.append(f'<a href="{_text(link(box.task))}">{drawn}</a>' if link else drawn)
     return "\n".join([*parts, "</svg>"])
 
@@ -96,7 +99,7 @@ def _box(box: Box, task: Task, state: str | None) -> str:
     return "".join([*parts, "</g>"])
 
 
-def _width(task: Task, states: Mapping[str, str] | None) -> float:
+def _width(task: Task, states: Mapping[str, Status] | None) -> float:
     """How wide a box must be for what stands in it, in a fixed-width font."""
     below = task.kind if states is None else f"{task.kind}   {_said(states.get(task.name, 'pending'))}"
     name = min(len(task.name), _LONGEST) * _NAME_CHAR

@@ -1,4 +1,4 @@
-"""From the kinds of the spec to the actions of the plan: what was written becomes what will be done."""
+"""From the kinds of the spec to the actions and units of the plan: what was written becomes what will be done."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from windlass.spec import copy as spec_copy
 from windlass.spec import kinds
 from windlass.spec.ends import CopyEnd
 
-__all__ = ["action_of"]
+__all__ = ["action_of", "unit_of"]
 
 
 def action_of(kind: kinds.Kind, included: dict[str, str]) -> plan.Action:
@@ -26,28 +26,35 @@ def action_of(kind: kinds.Kind, included: dict[str, str]) -> plan.Action:
             statement = kind.statement if kind.statement is not None else included[str(kind.file)]
             return plan.Sql(connection=kind.connection, statement=statement, transaction=kind.transaction)
         case kinds.Run():
-            return plan.Run(
-                build=kind.build,
-                command=tuple(kind.command),
-                env=kind.env,
-                connections=tuple(kind.connections),
-            )
+            return plan.Run(connections=tuple(kind.connections))
         case kinds.Service():
-            return plan.Service(
-                build=kind.build,
-                command=tuple(kind.command),
-                env=kind.env,
-                connections=tuple(kind.connections),
-                port=kind.port,
-                health=kind.health,
-                ready_timeout=kind.ready_timeout,
-            )
+            return plan.Service(connections=tuple(kind.connections))
         case kinds.Download():
             return plan.Download(**kind.model_dump())
         case kinds.Check():
             return _check(kind, included)
         case kinds.Trigger():
             return plan.Trigger(pipeline=kind.pipeline, params=kind.params, wait=kind.wait)
+
+
+def unit_of(kind: kinds.Kind, pipeline: str, task: str) -> plan.Unit | None:
+    """What is started for a task of that kind; None for one that starts another pipeline."""
+    match kind:
+        case kinds.Service():
+            return plan.Unit(
+                build=kind.build,
+                command=tuple(kind.command),
+                env=kind.env,
+                port=kind.port,
+                health=kind.health,
+                ready_timeout=kind.ready_timeout,
+            )
+        case kinds.Run():
+            return plan.Unit(build=kind.build, command=tuple(kind.command), env=kind.env)
+        case kinds.Trigger():
+            return None
+        case _:
+            return plan.Unit(own=True, command=("windlass", "exec", pipeline, task))
 
 
 def _copy(kind: spec_copy.Copy, included: dict[str, str]) -> plan.Copy:
@@ -104,5 +111,5 @@ def _json_schema(file: str | None, included: dict[str, str]) -> plan.JsonSchema 
     except ValueError as exc:
         raise ValueError(f"{file!r} is not JSON: {exc}") from exc
     if not isinstance(schema, dict):
-        raise ValueError(f"{file!r} is no JSON Schema: expected an object")  # noqa: TRY004 - the file, not the call
+        raise ValueError(f"{file!r} is not a JSON Schema: expected an object")  # noqa: TRY004 - the file, not the call
     return schema

@@ -15,7 +15,7 @@ from windlass.plan.model import Plan
 
 __all__ = ["BUNDLE_VERSION", "bundle_to_json", "plan_of_bundle"]
 
-BUNDLE_VERSION = 1
+BUNDLE_VERSION = 2
 
 
 def bundle_to_json(project: str, plans: Mapping[str, Plan], runtime: Mapping[str, object]) -> str:

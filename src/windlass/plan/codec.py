@@ -24,11 +24,11 @@ def from_json(text: str | bytes) -> Plan:
     try:
         version = msgspec.json.decode(text, type=_Versioned).version
     except msgspec.DecodeError as exc:
-        raise FatalError("this is no plan: expected the JSON that `windlass compile` writes") from exc
+        raise FatalError("this is not a plan: expected the JSON that `windlass compile` writes") from exc
     if version != PLAN_VERSION:
         hint = "compile it again with: windlass compile"
         raise FatalError(f"the plan has version {version}, expected {PLAN_VERSION}", hint=hint)
     try:
         return msgspec.json.decode(text, type=Plan)
     except msgspec.ValidationError as exc:
-        raise FatalError(f"this is no plan: {exc}") from exc
+        raise FatalError(f"this is not a plan: {exc}") from exc

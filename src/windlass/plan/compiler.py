@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from windlass import registry
-from windlass.errors import Problem, SpecError, did_you_mean
+from windlass.errors import Problem, SpecError, UsageError, did_you_mean
 from windlass.plan import model
-from windlass.plan.actions import action_of
-from windlass.plan.assets import with_assets
+from windlass.plan.actions import action_of, unit_of
+from windlass.plan.facts import with_facts
 from windlass.plan.graph import Cycle, order
 from windlass.plan.mapping import with_mapping
-from windlass.plan.params import with_overrides
+from windlass.plan.params import param, with_overrides
 from windlass.plan.roles import Role, misfit
 from windlass.plan.schedule import check_schedule, check_timezone
-from windlass.plan.templates import Names, TemplateError, Uses, evaluate
+from windlass.plan.templates import Names, TemplateError, Uses, evaluate, is_template, tasks_in
 from windlass.spec.ends import CopyEnd
 from windlass.spec.files import PipelineFile, ProjectFiles
 from windlass.spec.model import Model
-from windlass.spec.pipeline import Assets, Defaults
+from windlass.spec.pipeline import KINDS, Assets, Defaults
 from windlass.spec.pipeline import Task as SpecTask
 from windlass.spec.project import Project
 from windlass.spec.yaml import KeyPath
@@ -29,6 +29,12 @@ __all__ = ["Environment", "compile", "compile_project"]
 
 M = TypeVar("M", bound=Model)
 
+_CYCLES = 20  # so many are told
+_PATIENCE = 200_000  # names that are compared to find near ones: a few seconds
+
+_Places: TypeAlias = dict[str, KeyPath]
+"""Where in the file a name was met first."""
+
 
 @dataclass(frozen=True)
 class Environment:
@@ -36,42 +42,79 @@ class Environment:
 
     project: Project
     triggers: Mapping[str, frozenset[str]]
+    params: Mapping[str, Mapping[str, model.Param]] = field(default_factory=dict)
+    """The parameters of each pipeline, as far as they make sense."""
+
     is_whole: bool = True
     """Whether all pipelines of the project are known; else nothing can be said of an unknown one."""
 
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the project file."""
+
+    lacks: Callable[..., bool] = lambda *_: False
+    """Whether nothing can be said of what stands there in the project file, because that is wrong."""
+
     assets: frozenset[str] | None = None
-    """What the tasks of the project write; None when that is not known, or nobody asks."""
+    """What the tasks of the project write; None when nobody asks, or it cannot be known."""
+
+    doubtful: frozenset[str] = frozenset()
+    """All that stands in tasks that are wrong: it may be what they write."""
+
+    all_at_once: bool = False
+    """Whether all pipelines are compiled, so that what concerns several of them is told once."""
 
     @classmethod
     def of(cls, files: ProjectFiles) -> Environment:
         triggers = {name: _triggered(file) for name, file in files.pipelines.items()}
-        found = cls(files.spec, triggers, is_whole=not files.problems)
+        found = cls(
+            files.spec,
+            triggers | dict.fromkeys(files.unread, frozenset()),
+            {name: file.spec.params for name, file in files.pipelines.items() if not _is_unsure(file)},
+            is_whole=files.is_whole,
+            problems=tuple(p for p in files.problems if p.file == files.document.file),
+            lacks=files.lacks,
+        )
         asked = any(isinstance(file.spec.schedule, Assets) for file in files.pipelines.values())
-        return replace(found, assets=_written(files, found)) if asked and found.is_whole else found
+        return _with_assets(files, found) if asked and not files.unread else found
 
 
 def compile_project(files: ProjectFiles) -> dict[str, model.Plan]:
     """Compile every pipeline with its default parameters. Raises SpecError with the problems of all."""
-    environment = Environment.of(files)
-    problems = list(files.problems)
+    environment = replace(Environment.of(files), all_at_once=True)
+    problems = dict.fromkeys(files.problems)
     plans: dict[str, model.Plan] = {}
     for name, file in files.pipelines.items():
         try:
             plans[name] = compile(file, {}, environment)
         except SpecError as exc:
-            problems.extend(exc.problems)
+            problems.update(dict.fromkeys(exc.problems))
     if problems:
         raise SpecError(sorted(problems, key=lambda p: p.file))
     return plans
 
 
-def _written(files: ProjectFiles, environment: Environment) -> frozenset[str] | None:
-    """The outlets of all tasks; None when a pipeline has problems, which are told elsewhere."""
-    try:
-        plans = [compile(file, {}, environment) for file in files.pipelines.values()]
-    except SpecError:
-        return None
-    return frozenset(name for plan in plans for task in plan.tasks for name in task.outlets)
+def _with_assets(files: ProjectFiles, environment: Environment) -> Environment:
+    assets, doubtful = set[str](), set[str]()
+    for file in files.pipelines.values():
+        compiler = _Compiler(file, file.spec.params, environment)
+        tasks = with_facts(compiler.ordered(), compiler.named, compiler.params)
+        assets.update(outlet for task in tasks for outlet in task.outlets)
+        if file.problems or compiler.problems:
+            doubtful.update(_texts(file.whole or file.document.value))
+    return replace(environment, assets=frozenset(assets), doubtful=frozenset(doubtful))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts in the tasks of a file."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            if key != "schedule":  # which asks for assets, and writes none
+                yield from _texts(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
 
 
 def compile(
@@ -85,9 +128,23 @@ def compile(
 
     With `params_at_run` the templates that need parameters stay templates, whatever `params` says.
 
-    Raises SpecError with every problem of the file, UsageError for a parameter it does not have.
+    Raises SpecError with every problem of the file, and of the project file, UsageError for a parameter that it
+    does not have.
     """
-    return _Compiler(file, with_overrides(file, params), environment, params_at_run).plan()
+    spec = file.spec
+    known = {name: value for name, value in params.items() if not file.lacks("params", name)}
+    try:
+        values = with_overrides(spec.pipeline, spec.params, known)
+    except UsageError:
+        values = spec.params
+        _Compiler(file, values, environment).plan()  # what is wrong with the file comes first
+        raise
+    return _Compiler(file, values, environment, params_at_run).plan()
+
+
+def _is_unsure(file: PipelineFile) -> bool:
+    """Whether not all of its parameters are known."""
+    return any(path[:1] == ("params",) for path in file.gone)
 
 
 def _triggered(file: PipelineFile) -> frozenset[str]:
@@ -100,18 +157,37 @@ class _Compiler:
     params: dict[str, model.Param]
     environment: Environment
     params_at_run: bool = False
-    problems: list[Problem] = field(default_factory=list)
+    problems: dict[Problem, None] = field(default_factory=dict)
+    """An ordered set: a default is looked at for each task, and its problem told once."""
+
+    named: dict[str, _Places] = field(default_factory=dict)
+    """The tasks that the templates of each task name."""
+
     connections: dict[str, model.Connection] = field(default_factory=dict)
     pools: dict[str, int] = field(default_factory=dict)
+    compared: int = 0
+    """How many names were compared to find near ones."""
+
+    def __post_init__(self) -> None:
+        tasks = self.file.spec.tasks
+        self.services = frozenset(name for name, task in tasks.items() if task.service)
+        self.names = Names(self.params, self.services, frozenset(tasks), self.params_at_run, self._near)
+        self.position = {name: i for i, name in enumerate(tasks)}
+
+    def ordered(self) -> tuple[model.Task, ...]:
+        """The tasks that make sense, in their order."""
+        tasks = {name: self._task(name, task) for name, task in self.file.spec.tasks.items()}
+        self._check_paths({name: task.output for name, task in tasks.items() if task})
+        return self._in_order({name: task for name, task in tasks.items() if task})
 
     def plan(self) -> model.Plan:
         spec = self.file.spec
         schedule, assets = self._when()
-        on_failure = [self._alert(n, ("on_failure", i)) for i, n in enumerate(spec.on_failure)]
-        tasks = {name: self._task(name, task) for name, task in spec.tasks.items()}
-        ordered = self._in_order({name: task for name, task in tasks.items() if task})
-        if self.problems:
-            raise SpecError(sorted(self.problems, key=lambda p: (p.file, p.line, p.column)))
+        on_failure = [self._connection(n, "alert", ("on_failure", i)) for i, n in enumerate(spec.on_failure)]
+        ordered = self.ordered()
+        problems = (*self.environment.problems, *self.problems)
+        if problems or self.file.problems:
+            raise self.file.refused(problems)
         return model.Plan(
             project=self.environment.project.project,
             pipeline=spec.pipeline,
@@ -124,10 +200,11 @@ class _Compiler:
             catchup=spec.catchup,
             concurrency=spec.concurrency,
             params=self.params,
+            params_open=self.params_at_run,
             on_failure=tuple(on_failure),
             connections=dict(sorted(self.connections.items())),
             pools=dict(sorted(self.pools.items())),
-            tasks=with_assets(ordered),
+            tasks=with_facts(ordered, self.named, self.params),
         )
 
     # --- one task ---
@@ -136,6 +213,7 @@ class _Compiler:
         at: KeyPath = ("tasks", name)
         kind = task.kind
         uses = Uses()
+        self.named[name] = {}
         action_spec = self._evaluated(task.action, (*at, kind), uses)
         try:
             action = action_of(action_spec, self._evaluated_files(task, (*at, kind), uses))
@@ -154,9 +232,12 @@ class _Compiler:
             retry=_retry(task, self.file.spec.defaults),
             timeout=task.timeout if task.timeout is not None else self.file.spec.defaults.timeout,
             pool=self._pool(name, task),
+            connections=tuple(dict.fromkeys(mention.connection for mention in action.mentions())),
             inlets=self._assets(name, "inlets", task.inlets, uses),
             outlets=self._assets(name, "outlets", task.outlets, uses),
+            output=action.output(),
             action=with_mapping(action, self.connections),
+            unit=unit_of(action_spec, self.file.spec.pipeline, name),
         )
 
     def _group(self, name: str, task: SpecTask) -> str | None:
@@ -171,8 +252,10 @@ class _Compiler:
         pool = task.pool or self.file.spec.defaults.pool
         path: KeyPath = ("tasks", name, "pool") if task.pool else ("defaults", "pool")
         pools = self.environment.project.pools
+        if pool is not None and self.environment.lacks("pools", pool):
+            return pool
         if pool is not None and pool not in pools:
-            hint = did_you_mean(pool, pools) or "declare it under `pools` in windlass.yaml"
+            hint = self._near(pool, pools) or "declare it under `pools` in windlass.yaml"
             self._problem(path, f"unknown pool {pool!r}", hint)
         elif pool is not None:
             self.pools[pool] = pools[pool]
@@ -186,26 +269,25 @@ class _Compiler:
         for i, needed in enumerate(task.needs):
             path = ("tasks", name, "needs", i)
             if needed not in tasks:
-                self._problem(path, f"needs unknown task {needed!r}", did_you_mean(needed, tasks))
+                self._problem(path, f"needs unknown task {needed!r}", self._near(needed, tasks))
             elif tasks[needed].service:
                 self._problem(path, f"{needed!r} is a service and never ends", "name it in `uses`")
-        known = {n for n in task.needs if n in tasks}
-        return tuple(n for n in tasks if n in known or (n in uses.tasks and n != name))
+        return self._in_place({*task.needs, *(uses.tasks - {name})})
 
     def _uses(self, name: str, task: SpecTask, uses: Uses) -> tuple[str, ...]:
-        tasks, services = self.file.spec.tasks, self._services()
+        tasks, services = self.file.spec.tasks, self.services
         for i, used in enumerate(task.uses):
             path = ("tasks", name, "uses", i)
             if used not in tasks:
-                self._problem(path, f"uses unknown service {used!r}", did_you_mean(used, services))
+                self._problem(path, f"uses unknown service {used!r}", self._near(used, services))
             elif used not in services:
                 hint = f"it is a {tasks[used].kind} task; name it in `needs`"
-                self._problem(path, f"uses {used!r}, which is no service", hint)
-        known = {*task.uses, *uses.services} & services
-        return tuple(n for n in tasks if n in known and n != name)
+                self._problem(path, f"uses {used!r}, which is not a service", hint)
+        return self._in_place(({*task.uses, *uses.services} & services) - {name})
 
-    def _services(self) -> frozenset[str]:
-        return frozenset(name for name, task in self.file.spec.tasks.items() if task.service)
+    def _in_place(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of the names that are tasks, in the order of the file."""
+        return tuple(sorted((n for n in names if n in self.position), key=self.position.__getitem__))
 
     # --- templates ---
 
@@ -234,16 +316,32 @@ class _Compiler:
         return value
 
     def _string(self, text: str, path: KeyPath, uses: Uses) -> object:
-        names = Names(self.params, self._services(), frozenset(self.file.spec.tasks), self.params_at_run)
-        try:
-            value = evaluate(text, names, uses)
-        except TemplateError as exc:
-            self._problem(path, str(exc), exc.hint)
+        if not is_template(text):
             return text
+        found = Uses()
+        try:
+            value = evaluate(text, self.names, found)
+        except TemplateError as exc:
+            for wrong in () if self._is_doubtful(text) else (exc, *exc.others):
+                self._problem(path, str(wrong), wrong.hint)
+            return text.replace("{", "")  # nobody shall take it for a template again
+        uses.services |= found.services
+        uses.tasks |= found.tasks
+        for name in found.tasks:
+            self.named[str(path[1])].setdefault(name, path)
         keeps_type = len(path) > 3 and path[2:4] == ("trigger", "params")
         if keeps_type or isinstance(value, str):
             return value
         return "" if value is None else str(value)
+
+    def _is_doubtful(self, text: str) -> bool:
+        """Whether a template may only be wrong because a parameter is, whose problem is known."""
+        if not self.file.problems or not isinstance(self.file.whole, dict):
+            return False
+        written = self.file.whole.get("params")
+        if not isinstance(written, dict):
+            return self.file.lacks("params") and "params" in text
+        return any(self.file.lacks("params", name) and name in text for name in written)
 
     def _evaluated_files(self, task: SpecTask, path: KeyPath, uses: Uses) -> dict[str, str]:
         """The files the task names; SQL files are templates too."""
@@ -254,32 +352,34 @@ class _Compiler:
 
     # --- names ---
 
-    def _connection(self, name: str, path: KeyPath) -> str:
+    def _check_paths(self, outputs: Mapping[str, str | None]) -> None:
+        """`tasks.NAME.path` is of a task that writes a file, and no file's path is made of itself."""
+        for name, places in self.named.items():
+            for other, path in places.items():
+                is_known = not any(self.file.lacks("tasks", other, kind) for kind in KINDS)
+                if other in outputs and outputs[other] is None and is_known:
+                    kind = self.file.spec.tasks[other].kind
+                    self._problem(path, f"{other!r} is a {kind} task and writes no file that has a path")
+            if name in tasks_in(outputs.get(name) or ""):
+                self._problem(places[name], f"the path of {name!r} is made of itself")
+
+    def _connection(self, name: str, role: Role, path: KeyPath) -> str:
         declared = self.environment.project.connections
+        if self.environment.lacks("connections", name):
+            return name
         if name not in declared:
-            hint = did_you_mean(name, declared) or "declare it under `connections` in windlass.yaml"
+            hint = self._near(name, declared) or "declare it under `connections` in windlass.yaml"
             self._problem(path, f"unknown connection {name!r}", hint)
             return name
-        connection = declared[name]
-        form = registry.require(connection.type).form
-        self.connections[name] = model.Connection(type=connection.type, form=str(form), dev=connection.dev)
-        return name
-
-    def _alert(self, name: str, path: KeyPath) -> str:
-        self._connection(name, path)
-        self._check_role(name, "alert", path)
+        kind, dev = declared[name].type, declared[name].dev
+        self.connections[name] = model.Connection(type=kind, form=str(registry.require(kind).form), dev=dev)
+        if (wrong := misfit(kind, role)) is not None:
+            self._problem(path, f"connection {name!r} {wrong[0]}", wrong[1])
         return name
 
     def _check_connections(self, action: model.Action, path: KeyPath) -> None:
-        for at, name, role in _named_connections(action):
-            self._connection(name, (*path, *at))
-            self._check_role(name, role, (*path, *at))
-
-    def _check_role(self, name: str, role: Role, path: KeyPath) -> None:
-        declared = self.connections.get(name)
-        wrong = misfit(declared.type, role) if declared else None
-        if wrong is not None:
-            self._problem(path, f"connection {name!r} {wrong[0]}", wrong[1])
+        for name, role, at in action.mentions():
+            self._connection(name, role, (*path, *at))
 
     def _check_trigger(self, action: model.Action, path: KeyPath) -> None:
         if not isinstance(action, model.Trigger):
@@ -288,74 +388,80 @@ class _Compiler:
         if action.pipeline not in triggers:
             if not self.environment.is_whole:
                 return
-            hint = did_you_mean(action.pipeline, triggers)
+            hint = self._near(action.pipeline, triggers)
             self._problem((*path, "pipeline"), f"unknown pipeline {action.pipeline!r}", hint)
             return
         here = self.file.spec.pipeline
         chain = _chain(triggers, action.pipeline, here)
-        if chain:
+        if chain and (here == min(chain) or not self.environment.all_at_once):
             self._problem((*path, "pipeline"), f"triggers itself: {' → '.join((here, *chain))}")
+        if action.pipeline in self.environment.params:
+            self._check_given(action, self.environment.params[action.pipeline], (*path, "params"))
+
+    def _check_given(
+        self, trigger: model.Trigger, declared: Mapping[str, model.Param], path: KeyPath
+    ) -> None:
+        """Whether the other pipeline has these parameters, and takes these values."""
+        whose = f"pipeline {trigger.pipeline!r}"
+        for name, value in trigger.params.items():
+            if name not in declared:
+                hint = self._near(name, declared)
+                self._problem((*path, name), f"{whose} has no parameter {name!r}", hint, at_key=True)
+            elif not (isinstance(value, str) and is_template(value)):
+                try:
+                    param(name, declared[name], value)
+                except UsageError as exc:
+                    self._problem((*path, name), f"{whose}, {exc}")
 
     # --- the whole ---
 
     def _in_order(self, tasks: dict[str, model.Task]) -> tuple[model.Task, ...]:
         needs = {n: [b for b in (*t.needs, *t.uses) if b in tasks] for n, t in tasks.items()}
-        try:
-            return tuple(tasks[name] for name in order(needs))
-        except Cycle as exc:
-            name, needed = exc.path[0], exc.path[1]
-            written = self.file.spec.tasks[name].needs
-            path: KeyPath = ("tasks", name)
-            if needed in written:
-                path = (*path, "needs", written.index(needed))
-            self._problem(path, f"the tasks need each other in a circle: {exc}")
-            return ()
+        for _ in range(_CYCLES):
+            try:
+                return tuple(tasks[name] for name in order(needs))
+            except Cycle as exc:
+                self._tell_of_cycle(exc)
+                needs[exc.path[0]].remove(exc.path[1])  # there may be others
+        return ()
+
+    def _tell_of_cycle(self, cycle: Cycle) -> None:
+        name, needed = cycle.path[0], cycle.path[1]
+        written = self.file.spec.tasks[name].needs
+        path: KeyPath = ("tasks", name)
+        if needed in written:
+            path = (*path, "needs", written.index(needed))
+        self._problem(path, f"the tasks need each other in a cycle: {cycle}")
 
     def _when(self) -> tuple[str, tuple[str, ...]]:
         """The schedule by time, and the one by data."""
         written = self.file.spec.schedule
         schedule = written if isinstance(written, str) else "none"
         assets = () if isinstance(written, str) else tuple(written.assets)
-        for key, wrong in (
-            ("schedule", check_schedule(schedule)),
-            ("timezone", check_timezone(self.file.spec.timezone)),
-        ):
-            if wrong:
-                self._problem((key,), wrong)
+        if wrong := check_schedule(schedule):
+            self._problem(("schedule",), *wrong)
+        if wrong := check_timezone(self.file.spec.timezone):
+            self._problem(("timezone",), *wrong)
+        if self.file.spec.catchup and self.file.spec.start is None and not self.file.lacks("start"):
+            message = "`catchup` makes up for what was missed since `start`, which is not there"
+            self._problem(("catchup",), message, "say with `start` since when")
         known = self.environment.assets
         for i, name in enumerate(assets):
-            if known is not None and name not in known:
-                hint = did_you_mean(name, known)
+            doubtful = {name, name.partition(".")[2]} & self.environment.doubtful
+            if known is not None and name not in known and not doubtful:
+                hint = self._near(name, known)
                 self._problem(("schedule", "assets", i), f"no task of the project writes {name!r}", hint)
         return schedule, assets
 
-    def _problem(self, path: KeyPath, message: str, hint: str | None = None) -> None:
-        problem = self.file.document.problem(path, message, hint=hint)
-        if problem not in self.problems:  # a default is looked at for each task
-            self.problems.append(problem)
-
-
-def _named_connections(action: model.Action) -> Iterable[tuple[KeyPath, str, Role]]:
-    """Where an action names a connection, which, and what for."""
-    match action:
-        case model.Copy():
-            if action.source.connection:
-                yield ("from", "connection"), action.source.connection, "source"
-            if action.destination.connection:
-                yield ("to", "connection"), action.destination.connection, "destination"
-            if action.quarantine and action.quarantine.connection:
-                yield ("quarantine", "connection"), action.quarantine.connection, "destination"
-        case model.Sql() | model.Check():
-            if action.connection:
-                yield ("connection",), action.connection, "sql"
-        case model.Download():
-            if action.connection:
-                yield ("connection",), action.connection, "download"
-        case model.Run() | model.Service():
-            for i, name in enumerate(action.connections):
-                yield ("connections", i), name, "command"
-        case model.Trigger():
+    def _problem(self, path: KeyPath, message: str, hint: str | None = None, *, at_key: bool = False) -> None:
+        if self.file.lacks(*path):  # it is only a stand-in, and the problem with what stood there is known
             return
+        self.problems[self.file.document.problem(path, message, hint=hint, at_key=at_key)] = None
+
+    def _near(self, word: str, known: Collection[str]) -> str | None:
+        """What may have been meant. Of thousands of names that is not looked for again and again."""
+        self.compared += len(known)
+        return did_you_mean(word, known) if self.compared <= _PATIENCE else None
 
 
 def _retry(task: SpecTask, defaults: Defaults) -> model.Retry:

@@ -7,12 +7,16 @@ from graphlib import CycleError, TopologicalSorter
 
 __all__ = ["Cycle", "downstream", "order", "upstream"]
 
+_SHOWN = 6  # tasks at either end of a long cycle
+
 
 class Cycle(Exception):  # noqa: N818 - a finding, turned into a Problem by whoever knows the file
-    """Tasks that need each other in a circle: `path` starts and ends with the same task."""
+    """Tasks that need each other in a cycle: `path` starts and ends with the same task."""
 
     def __init__(self, path: list[str]) -> None:
-        super().__init__(" → ".join(path))
+        left_out = len(path) - 2 * _SHOWN
+        shown = [*path[:_SHOWN], f"{left_out:,} more", *path[-_SHOWN:]] if left_out > 1 else path
+        super().__init__(" → ".join(shown))
         self.path = path
 
 

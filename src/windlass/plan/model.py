@@ -7,11 +7,14 @@ run-time names of `windlass.plan.templates` may occur, and connections are names
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, ClassVar, Literal, TypeAlias, cast
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, cast
 
 from msgspec import Struct
 
+from windlass.plan.roles import Role
+from windlass.plan.unit import Unit
 from windlass.registry import FILES
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "Download",
     "Freshness",
     "JsonSchema",
+    "Mention",
     "Mode",
     "Param",
     "Partition",
@@ -40,6 +44,7 @@ __all__ = [
     "Task",
     "Trigger",
     "TriggerRule",
+    "Unit",
     "Validate",
 ]
 
@@ -50,12 +55,50 @@ JsonSchema: TypeAlias = dict[str, Any]
 Mode: TypeAlias = Literal["append", "replace", "merge", "delete_insert"]
 
 
+class Mention(NamedTuple):
+    """A connection that an action names: what for, and where below the kind's key of a pipeline file."""
+
+    connection: str
+    role: Role
+    at: tuple[str | int, ...]
+
+
 class _Action(Struct, frozen=True, tag_field="kind", tag=str.lower):
-    """What a task does. In JSON its `kind` is the name of the class in lower case."""
+    """What a task does, and the facts about that which others go by: an action alone knows them.
+
+    In JSON its `kind` is the name of the class in lower case.
+    """
 
     @property
     def kind(self) -> str:
         return str(self.__struct_config__.tag)
+
+    def mentions(self) -> Iterator[Mention]:
+        """The connections that it names."""
+        yield from ()
+
+    def reads(self) -> tuple[str, ...]:
+        """The assets that it reads: tables and files. A query is none."""
+        return ()
+
+    def writes(self) -> tuple[str, ...]:
+        """The assets that it writes."""
+        return ()
+
+    def output(self) -> str | None:
+        """The file that it writes: what `tasks.NAME.path` means in a template."""
+        return None
+
+
+def _mention(connection: str | None, role: Role, *at: str | int) -> Iterator[Mention]:
+    if connection is not None:
+        yield Mention(connection, role, (*at, "connection"))
+
+
+def _asset(end: Source | Destination | Check) -> tuple[str, ...]:
+    if end.path is not None:
+        return (end.path,)
+    return (f"{end.connection}.{end.table}",) if end.table is not None else ()
 
 
 # --- copy: see windlass.spec.copy for what each field means ---------------------------------------
@@ -154,6 +197,21 @@ class Copy(_Action, frozen=True, kw_only=True):
     cursor: str | None = None
     partition: Partition | None = None
 
+    def mentions(self) -> Iterator[Mention]:
+        yield from _mention(self.source.connection, "source", "from")
+        yield from _mention(self.destination.connection, "destination", "to")
+        if self.quarantine is not None:
+            yield from _mention(self.quarantine.connection, "destination", "quarantine")
+
+    def reads(self) -> tuple[str, ...]:
+        return _asset(self.source)
+
+    def writes(self) -> tuple[str, ...]:
+        return _asset(self.destination)
+
+    def output(self) -> str | None:
+        return self.destination.path
+
 
 # --- the other kinds ------------------------------------------------------------------------------
 
@@ -163,22 +221,26 @@ class Sql(_Action, frozen=True, kw_only=True):
     statement: str
     transaction: bool = True
 
+    def mentions(self) -> Iterator[Mention]:
+        return _mention(self.connection, "sql")
 
-class Run(_Action, frozen=True, kw_only=True):
-    build: str | None = None
-    command: tuple[str, ...]
-    env: dict[str, str] = {}
+
+class _Command(_Action, frozen=True, kw_only=True):
+    """A command of the user's: it is in the task's unit."""
+
     connections: tuple[str, ...] = ()
 
+    def mentions(self) -> Iterator[Mention]:
+        for i, name in enumerate(self.connections):
+            yield Mention(name, "command", ("connections", i))
 
-class Service(_Action, frozen=True, kw_only=True):
-    build: str | None = None
-    command: tuple[str, ...]
-    env: dict[str, str] = {}
-    connections: tuple[str, ...] = ()
-    port: int | None = None
-    health: str | None = None
-    ready_timeout: float = 60.0
+
+class Run(_Command, frozen=True, kw_only=True):
+    pass
+
+
+class Service(_Command, frozen=True, kw_only=True):
+    pass
 
 
 class Download(_Action, frozen=True, kw_only=True):
@@ -188,6 +250,15 @@ class Download(_Action, frozen=True, kw_only=True):
     to: str
     sha256: str | None = None
     headers: dict[str, str] = {}
+
+    def mentions(self) -> Iterator[Mention]:
+        return _mention(self.connection, "download")
+
+    def writes(self) -> tuple[str, ...]:
+        return (self.to,)
+
+    def output(self) -> str | None:
+        return self.to
 
 
 class RowCount(Struct, frozen=True, kw_only=True):
@@ -213,6 +284,12 @@ class Check(_Action, frozen=True, kw_only=True):
     freshness: Freshness | None = None
     expressions: tuple[str, ...] = ()
     json_schema: JsonSchema | None = None
+
+    def mentions(self) -> Iterator[Mention]:
+        return _mention(self.connection, "sql")
+
+    def reads(self) -> tuple[str, ...]:
+        return _asset(self)
 
 
 class Trigger(_Action, frozen=True, kw_only=True):
@@ -257,8 +334,10 @@ class Retry(Struct, frozen=True, kw_only=True):
 class Task(Struct, frozen=True, kw_only=True):
     """A node of the DAG. `needs` holds what was written and what its templates imply.
 
-    `inlets` and `outlets` are the assets that it reads and writes: `CONNECTION.TABLE`, or a path in the
-    workspace in which `*` stands for what only a run can know.
+    `connections` are all that it names. `inlets` and `outlets` are the assets that it reads and writes:
+    `CONNECTION.TABLE`, or a path in the workspace in which `*` stands for what only a run can know. `output`
+    is the file that it writes, and `paths` are the outputs of the tasks that its templates name, each after
+    those that it is made of: all of them are templates. `unit` is what is started for it; a trigger has none.
     """
 
     name: str
@@ -270,9 +349,13 @@ class Task(Struct, frozen=True, kw_only=True):
     retry: Retry = Retry()
     timeout: float | None = None
     pool: str | None = None
+    connections: tuple[str, ...] = ()
     inlets: tuple[str, ...] = ()
     outlets: tuple[str, ...] = ()
+    output: str | None = None
+    paths: dict[str, str] = {}
     action: Action
+    unit: Unit | None = None
 
     @property
     def kind(self) -> str:
@@ -283,7 +366,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     """A compiled pipeline. `tasks` are in an order in which each comes after all that it needs.
 
     `assets` are what a pipeline waits for whose schedule is data; its `schedule` is then `none`. `pools`
-    has the slots of the pools that its tasks name.
+    has the slots of the pools that its tasks name. With `params_open` the templates still name the
+    parameters, so that a run may have others than `params`.
     """
 
     version: int = PLAN_VERSION
@@ -298,6 +382,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     catchup: bool = False
     concurrency: Literal["forbid", "allow"] = "forbid"
     params: dict[str, Param] = {}
+    params_open: bool = False
     on_failure: tuple[str, ...] = ()
     connections: dict[str, Connection] = {}
     pools: dict[str, int] = {}

@@ -6,26 +6,27 @@ import math
 from collections.abc import Mapping
 
 from windlass.errors import UsageError, did_you_mean
-from windlass.plan import model
-from windlass.spec.files import PipelineFile
-from windlass.spec.yaml import scalar
+from windlass.plan.model import Param
 
-__all__ = ["with_overrides"]
+__all__ = ["param", "with_overrides"]
 
 
-def with_overrides(file: PipelineFile, params: Mapping[str, object]) -> dict[str, model.Param]:
+def with_overrides(
+    pipeline: str, declared: Mapping[str, Param], params: Mapping[str, object]
+) -> dict[str, Param]:
     """The parameters of a pipeline with those that a run gives. Raises UsageError for one that does not fit."""
-    declared = file.spec.params
     for name in params:
         if name not in declared:
             hint = did_you_mean(name, declared)
-            raise UsageError(f"pipeline {file.spec.pipeline!r} has no parameter {name!r}", hint=hint)
-    return {name: _param(name, declared[name], params.get(name, declared[name])) for name in declared}
+            raise UsageError(f"pipeline {pipeline!r} has no parameter {name!r}", hint=hint)
+    return {name: param(name, declared[name], params.get(name, declared[name])) for name in declared}
 
 
-def _param(name: str, default: model.Param, value: object) -> model.Param:
+def param(name: str, default: Param, value: object) -> Param:
     """The value of a parameter, of its default's type; text for another type means what YAML would make of it."""
     if isinstance(value, str) and not isinstance(default, str):
+        from windlass.spec.yaml import scalar  # which who only executes a plan seldom needs
+
         value = scalar(value)
     if isinstance(default, float) and type(value) is int:
         value = float(value)
@@ -36,4 +37,11 @@ def _param(name: str, default: model.Param, value: object) -> model.Param:
         return value  # type: ignore[return-value]  # one of the two types, or None
     kind = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
     expected = kind.get(type(default).__name__, "text, a number, or true or false")
-    raise UsageError(f"parameter {name!r}: expected {expected}, like its default {default!r}, got {value!r}")
+    raise UsageError(
+        f"parameter {name!r}: expected {expected}, like its default {_said(default)}, got {_said(value)}"
+    )
+
+
+def _said(value: object) -> str:
+    """The value as a file has it."""
+    return str(value).lower() if isinstance(value, bool) else "null" if value is None else repr(value)

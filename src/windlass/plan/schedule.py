@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfoNotFoundError
+from zoneinfo import ZoneInfoNotFoundError, available_timezones
 
-from windlass.errors import UsageError
+from windlass.errors import UsageError, near_word
 from windlass.plan.ticks import PRESETS, Ticks, zone_of
 
 __all__ = ["Moment", "check_schedule", "check_timezone", "moment_of", "parse_logical_date", "tick_of"]
@@ -36,8 +36,8 @@ class Moment:
         return self.interval_start, self.interval_end
 
 
-def check_schedule(schedule: str) -> str | None:
-    """What is wrong with a schedule, or None."""
+def check_schedule(schedule: str) -> tuple[str, str | None] | None:
+    """What is wrong with a schedule, and what may have been meant; None when nothing is."""
     if schedule in _UNSCHEDULED or schedule in PRESETS:
         return None
     if not schedule.startswith("@"):
@@ -47,18 +47,20 @@ def check_schedule(schedule: str) -> str | None:
             try:
                 croniter(schedule, _ANY_TIME).get_next()
             except CroniterBadDateError:
-                return f"{schedule!r} never comes"
+                return f"{schedule!r} never comes", None
             return None
-    known = ", ".join((*PRESETS, *_UNSCHEDULED))
-    return f"{schedule!r} is no schedule; expected a cron expression of 5 fields, or one of {known}"
+    known = (*PRESETS, *_UNSCHEDULED)
+    message = f"{schedule!r} is not a valid schedule; expected a cron expression of 5 fields, or one of {', '.join(known)}"
+    return message, near_word(schedule, known)
 
 
-def check_timezone(name: str) -> str | None:
-    """What is wrong with a time zone, or None."""
+def check_timezone(name: str) -> tuple[str, str | None] | None:
+    """What is wrong with a time zone, and what may have been meant; None when nothing is."""
     try:
         zone_of(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return f"unknown time zone {name!r}; expected an IANA name such as Europe/Paris"
+        message = f"unknown time zone {name!r}; expected an IANA name such as Europe/Paris"
+        return message, near_word(name, available_timezones())
     return None
 
 
@@ -68,7 +70,7 @@ def parse_logical_date(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError as exc:
         raise UsageError(
-            f"{text!r} is no date; expected one such as 2021-10-02 or 2021-10-02T06:00:00Z"
+            f"{text!r} is not a valid date; expected one such as 2021-10-02 or 2021-10-02T06:00:00Z"
         ) from exc
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 

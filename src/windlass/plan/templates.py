@@ -9,13 +9,13 @@ a plan holds, rendering it once more gives what was meant.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from windlass.errors import FatalError, did_you_mean
+from windlass.errors import FatalError, did_you_mean, near_word
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -30,6 +30,7 @@ __all__ = [
     "is_template",
     "pattern",
     "render",
+    "tasks_in",
     "variables",
 ]
 
@@ -42,11 +43,13 @@ _TASK_ATTRIBUTES = ("path",)
 
 
 class TemplateError(Exception):
-    """A template that cannot be evaluated; the message says why, `hint` what may have been meant."""
+    """A template that cannot be evaluated; the message says why, `hint` what may have been meant, `others` what
+    else is wrong with it.
+    """
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    def __init__(self, message: str, hint: str | None = None, others: Sequence[TemplateError] = ()) -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint, self.others = hint, tuple(others)
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,9 @@ class Names:
     tasks: frozenset[str]
     params_at_run: bool = False
     """Whether params are left open too, for a scheduler that knows them only when a run begins."""
+
+    near: Callable[[str, Collection[str]], str | None] = did_you_mean
+    """Finds what may have been meant instead of an unknown name."""
 
     @property
     def at_compile_time(self) -> frozenset[str]:
@@ -112,10 +118,14 @@ def variables(
     interval: tuple[datetime, datetime],
     params: Mapping[str, object],
     services: Mapping[str, Mapping[str, object]],
-    tasks: Mapping[str, Mapping[str, object]],
+    paths: Mapping[str, str],
 ) -> dict[str, object]:
-    """What every template of a run may use. Same names, same meaning, same format as in Airflow."""
-    return {
+    """What the templates of a task may use. Same names, same meaning, same format as in Airflow.
+
+    `paths` are templates themselves, of the task in the plan. Raises FatalError.
+    """
+    tasks: dict[str, dict[str, str]] = {}
+    known = {
         "ds": logical_date.strftime("%Y-%m-%d"),
         "ts": logical_date.isoformat(),
         "logical_date": logical_date,
@@ -126,6 +136,16 @@ def variables(
         "services": services,
         "tasks": tasks,
     }
+    for name, path in paths.items():
+        tasks[name] = {"path": render(path, known)}
+    return known
+
+
+def tasks_in(text: str) -> frozenset[str]:
+    """The tasks whose paths a template takes."""
+    if not is_template(text):
+        return frozenset()
+    return frozenset(path[0] for base, path in _analysed(text)[1] if base == "tasks")
 
 
 def pattern(text: str, known: Mapping[str, object]) -> str:
@@ -171,15 +191,22 @@ def _render(text: str, known: Mapping[str, object]) -> str:
 
 
 def _check(text: str, names: Names, uses: Uses) -> bool:
-    """Whether the template needs run-time names. Raises TemplateError for a name that nobody has."""
+    """Whether the template needs run-time names. Raises TemplateError for the names that nobody has."""
     undeclared, paths, bare = _analysed(text)
     known = {*RUN_TIME_NAMES, "params", "services", "tasks"}
-    for name in sorted(undeclared - known):
-        raise TemplateError(f"unknown template name {name!r}", did_you_mean(name, known))
+    wrong = [
+        TemplateError(f"unknown template name {name!r}", names.near(name, known))
+        for name in sorted(undeclared - known)
+    ]
     for base, path in paths:
-        _check_attribute(base, path, names, uses)
+        try:
+            _check_attribute(base, path, names, uses)
+        except TemplateError as exc:
+            wrong.append(exc)
     if bare:
-        raise TemplateError(f"{bare!r} needs a name and an attribute, such as {bare}.NAME.path")
+        wrong.append(TemplateError(f"{bare!r} needs a name and an attribute, such as {bare}.NAME.path"))
+    if wrong:
+        raise TemplateError(str(wrong[0]), wrong[0].hint, wrong[1:])
     return bool(undeclared - names.at_compile_time)
 
 
@@ -195,26 +222,38 @@ def _analysed(text: str) -> tuple[frozenset[str], tuple[tuple[str, tuple[str, ..
         undeclared = meta.find_undeclared_variables(root)
         used = [node.name for node in root.find_all(nodes.Name)]
     except JinjaError as exc:  # an unknown filter or test
-        raise TemplateError(str(exc.message)) from exc
+        raise TemplateError(str(exc.message), _near_filter(root)) from exc
     except RecursionError as exc:
         raise TemplateError("not a valid template: it is nested too deep") from exc
     bare = [b for b in ("services", "tasks") if used.count(b) > sum(base == b for base, _ in paths)]
     return frozenset(undeclared), paths, bare[0] if bare else None
 
 
+def _near_filter(root: nodes.Template) -> str | None:
+    """What may have been meant by the filter, or test, that there is not."""
+    from jinja2 import nodes
+
+    jinja = _environment()
+    for kind, known in ((nodes.Filter, jinja.filters), (nodes.Test, jinja.tests)):
+        for node in root.find_all(kind):
+            if node.name not in known:
+                return near_word(node.name, known)
+    return None
+
+
 def _check_attribute(base: str, path: tuple[str, ...], names: Names, uses: Uses) -> None:
     if base == "params" and path[0] not in names.params:
-        raise TemplateError(f"unknown parameter {path[0]!r}", did_you_mean(path[0], names.params))
+        raise TemplateError(f"unknown parameter {path[0]!r}", names.near(path[0], names.params))
     if base in _DATES and path[0] and not hasattr(datetime, path[0]):
-        raise TemplateError(f"{base} has no attribute {path[0]!r}", did_you_mean(path[0], dir(datetime)))
+        raise TemplateError(f"{base} has no attribute {path[0]!r}", names.near(path[0], dir(datetime)))
     if base == "services":
         if path[0] not in names.services:
-            raise TemplateError(f"unknown service {path[0]!r}", did_you_mean(path[0], names.services))
+            raise TemplateError(f"unknown service {path[0]!r}", names.near(path[0], names.services))
         _check_last(path, _SERVICE_ATTRIBUTES, "a service")
         uses.services.add(path[0])
     if base == "tasks":
         if path[0] not in names.tasks:
-            raise TemplateError(f"unknown task {path[0]!r}", did_you_mean(path[0], names.tasks))
+            raise TemplateError(f"unknown task {path[0]!r}", names.near(path[0], names.tasks))
         _check_last(path, _TASK_ATTRIBUTES, "a task")
         uses.tasks.add(path[0])
 
@@ -222,7 +261,8 @@ def _check_attribute(base: str, path: tuple[str, ...], names: Names, uses: Uses)
 def _check_last(path: tuple[str, ...], known: tuple[str, ...], owner: str) -> None:
     if len(path) < 2 or path[1] not in known:
         got = f", not {path[1]!r}" if len(path) > 1 else ""
-        raise TemplateError(f"{owner} has {', '.join(known)}{got}")
+        hint = near_word(path[1], known) if got else None
+        raise TemplateError(f"{owner} has {', '.join(known)}{got}", hint)
 
 
 def _attribute_paths(root: nodes.Template) -> Iterator[tuple[str, tuple[str, ...]]]:

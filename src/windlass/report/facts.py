@@ -22,8 +22,9 @@ from windlass.report.clipping import clipped_value
 from windlass.report.log_end import LogEnd, log_end, servers_in
 from windlass.report.set_aside import SetAside, set_aside
 from windlass.report.timeline import Span
-from windlass.runner.history import CANCELLED, FAILED, SUCCESS, Attempt, History, Run, TaskRun
+from windlass.runner.history import Attempt, History, Run, TaskRun
 from windlass.state_folder import RunFolder, StateFolder
+from windlass.status import Status
 
 __all__ = ["AttemptFacts", "CheckFacts", "RunFacts", "TaskFacts", "collect"]
 
@@ -88,7 +89,7 @@ class TaskFacts:
     def adds_up(self) -> bool | None:
         """Whether every row that a copy read was written or set aside; None where that is not asked."""
         record = self.record
-        if self.task is None or not isinstance(self.task.action, Copy) or record.status != SUCCESS:
+        if self.task is None or not isinstance(self.task.action, Copy) or record.status != Status.SUCCESS:
             return None
         if record.rows_read is None or record.detail.get("already_loaded"):
             return None
@@ -111,11 +112,11 @@ class RunFacts:
 
     @cached_property
     def failed(self) -> tuple[TaskFacts, ...]:
-        return tuple(task for task in self.tasks if task.record.status == FAILED)
+        return tuple(task for task in self.tasks if task.record.status == Status.FAILED)
 
     @cached_property
     def succeeded(self) -> int:
-        return sum(task.record.status == SUCCESS for task in self.tasks)
+        return sum(task.record.status == Status.SUCCESS for task in self.tasks)
 
     def total(self, name: str) -> int | None:
         """The sum of a number over the tasks; None when no task has it."""
@@ -199,7 +200,7 @@ def _attempt_facts(
     began, until = run
     ended = _moment(attempt.ended) if attempt.ended else until
     start = max((_moment(attempt.started) - began).total_seconds(), 0.0)
-    lines = _LINES_OF_A_FAILURE if attempt.status in (FAILED, CANCELLED) else _LINES
+    lines = _LINES_OF_A_FAILURE if attempt.status in (Status.FAILED, Status.CANCELLED) else _LINES
     return AttemptFacts(
         record=attempt,
         span=Span(start, max((ended - began).total_seconds(), start)),

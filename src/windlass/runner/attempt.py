@@ -1,36 +1,34 @@
-"""One task run: its attempts, each a step in a runtime, with timeout, retries and a log."""
+"""One task run: its attempts, each with timeout and a log, and the waits between them."""
 
 from __future__ import annotations
 
 import threading
+import traceback
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from windlass import logs
-from windlass.errors import ExitCode, RetryableError, WindlassError
+from windlass.errors import DefectError, ExitCode, RetryableError, as_error
 from windlass.plan.model import Copy, Task
 from windlass.plan.model import Run as RunAction
 from windlass.processes import exit_status, how_it_ended
+from windlass.runner.clock import Clock, timestamp
 from windlass.runner.events import Observer, Progress
-from windlass.runner.history import (
-    CANCELLED,
-    FAILED,
-    RUNNING,
-    SUCCESS,
-    UP_FOR_RETRY,
-    Attempt,
-    History,
-    TaskRun,
-    now,
-)
-from windlass.runtimes import Execution, Runtime, Step
+from windlass.runner.history import Attempt, History, TaskRun
+from windlass.runner.starter import Start
+from windlass.runtimes import Execution
 from windlass.runtimes.lines import TaskLog, parse_line
 from windlass.state_folder import RunFolder
+from windlass.status import Status
 
 __all__ = ["TaskWorker"]
 
-_STOPPED = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)  # of windlass; of another command they mean anything
+_STOPPED = (
+    ExitCode.HUNG_UP,
+    ExitCode.INTERRUPTED,
+    ExitCode.TERMINATED,
+)  # of windlass; of another command they mean anything
 
 
 @dataclass
@@ -39,13 +37,11 @@ class TaskWorker:
 
     task: Task
     record: TaskRun
-    step: Callable[[int], Step]
-    """What to execute at an attempt of that number, counted from 1. May raise WindlassError."""
-
-    runtime: Runtime
+    start: Start
     folder: RunFolder
     history: History
     observer: Observer
+    clock: Clock
     pipeline: str
     _loads: list[str] = field(default_factory=list)
     """What the ledger calls the attempts of a copy."""
@@ -59,19 +55,19 @@ class TaskWorker:
     def run(self) -> TaskRun:
         """Try until the task succeeds, or may not be tried again. Never raises for what the task does."""
         record = self.record
-        record.status, record.started, record.ended, record.error = RUNNING, now(), None, None
+        record.status, record.started, record.ended, record.error = Status.RUNNING, self._now(), None, None
         tries_left = self.task.retry.retries + 1
         while tries_left > 0 and not self._stop.is_set():
             tries_left -= 1
             record.attempts += 1
             attempt = self._attempt(record.attempts, is_last=tries_left == 0)
             record.status, record.error = attempt.status, attempt.error
-            if attempt.status != FAILED or not self._may_try_again(attempt) or tries_left == 0:
+            if attempt.status != Status.FAILED or not self._may_try_again(attempt) or tries_left == 0:
                 break
             self._wait(record.attempts)
-        if self._stop.is_set() and record.status != SUCCESS:
-            record.status = CANCELLED
-        record.ended = now()
+        if self._stop.is_set() and record.status != Status.SUCCESS:
+            record.status = Status.CANCELLED
+        record.ended = self._now()
         self._save()
         return record
 
@@ -88,13 +84,13 @@ class TaskWorker:
 
     def _wait(self, attempt: int) -> None:
         delay = self.task.retry.delay_after(attempt)
-        self.record.status = UP_FOR_RETRY
+        self.record.status = Status.UP_FOR_RETRY
         self._save()
         logs.info("retry", task=self.task.name, attempt=attempt, seconds=delay, because=self.record.error)
-        self._stop.wait(delay)
+        self.clock.wait(self._stop, delay)
 
     def _attempt(self, number: int, *, is_last: bool) -> Attempt:
-        attempt = Attempt(self.record.run_id, self.task.name, number, started=now())
+        attempt = Attempt(self.record.run_id, self.task.name, number, started=self._now())
         self.history.save(attempt)
         self._save()
         context = {
@@ -105,36 +101,39 @@ class TaskWorker:
         }
         log = TaskLog(self.folder.log(self.task.name, number), context)
         try:
-            code = self._execute(self._step(number), log)
+            code = self._execute(self._started(number), log)
             attempt.exit_code, attempt.error = exit_status(code), self._error(code)
             if is_last and self._was_cut_short and self._loads and not self._stop.is_set():
                 self._settle(attempt, log)
-            attempt.status = SUCCESS if attempt.exit_code == 0 else FAILED
-        except WindlassError as exc:
-            attempt.status, attempt.error = FAILED, logs.mask(str(exc))
-            self.record.retryable = isinstance(exc, RetryableError)
-            self._show(log, {"level": "error", "event": "failed", "error": str(exc)})
+            attempt.status = Status.SUCCESS if attempt.exit_code == 0 else Status.FAILED
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the task has failed, and its log says why
+            error = as_error(exc)
+            attempt.status, attempt.error = Status.FAILED, logs.mask(str(error))
+            self.record.retryable = isinstance(error, RetryableError)
+            if isinstance(error, DefectError):
+                text = "".join(traceback.format_exception(exc))
+                self._show(log, {"level": "debug", "event": "traceback", "text": text})
+            self._show(log, {"level": "error", "event": "failed", "error": str(error)})
         finally:
             log.close()
-        if self._stop.is_set() and attempt.status == FAILED:
-            attempt.status = CANCELLED
-        attempt.ended = now()
+        if self._stop.is_set() and attempt.status == Status.FAILED:
+            attempt.status, attempt.error = Status.CANCELLED, "stopped with its run"
+        attempt.ended = self._now()
         self.history.save(attempt)
         return attempt
 
-    def _step(self, number: int) -> Step:
-        """The step of an attempt; for a copy with an id that its entry in the ledger will have."""
-        step = self.step(number)
+    def _started(self, number: int) -> Execution:
+        """Start an attempt; one of a copy with an id that its entry in the ledger will have."""
         if not isinstance(self.task.action, Copy):
-            return step
+            return self.start(number)
         self._loads.append(str(uuid.uuid4()))
-        return replace(step, environment={**step.environment, "WINDLASS_LOAD_ID": self._loads[-1]})
+        return self.start(number, load=self._loads[-1])
 
     def _settle(self, attempt: Attempt, log: TaskLog) -> None:
         """Ask the ledger what a copy came to that could not tell any more, and must not be tried again."""
-        step, error, retryable = self.step(attempt.number), attempt.error, self.record.retryable
-        command = (*step.command, "--settle", ",".join(self._loads))
-        code = self._execute(replace(step, command=command), log)
+        error, retryable = attempt.error, self.record.retryable
+        asked = self.start(attempt.number, options=("--settle", ",".join(self._loads)))
+        code = self._execute(asked, log)
         if code == 0:
             logs.info("settled", task=self.task.name, committed=True, because=error)
             attempt.exit_code, attempt.error = 0, None
@@ -142,10 +141,9 @@ class TaskWorker:
         attempt.error = f"{error}; the ledger, when asked: {self._error(code)}"
         self.record.retryable = retryable
 
-    def _execute(self, step: Step, log: TaskLog) -> int:
-        """Start the step and follow it to its end. Returns its exit code."""
+    def _execute(self, execution: Execution, log: TaskLog) -> int:
+        """Follow what was started to its end. Returns its exit code."""
         self._result, self._failure, self._was_cut_short = {}, {}, False
-        execution = self.runtime.start(self.runtime.prepare(step), self.folder.lock)
         self._execution = execution
         if self._stop.is_set():
             execution.stop()
@@ -155,16 +153,18 @@ class TaskWorker:
             timed_out.set()
             execution.stop()
 
-        timer = threading.Timer(self.task.timeout or 0, give_up)
-        timer.daemon = True
-        if self.task.timeout is not None:
-            timer.start()
+        timeout = self.task.timeout
+        cancel = self.clock.call_later(timeout, give_up) if timeout is not None else lambda: None
         try:
             for line in execution.lines():
                 self._take(line, log)
             code = execution.wait()
+        except BaseException:
+            execution.stop()  # nobody follows it any more
+            execution.wait()
+            raise
         finally:
-            timer.cancel()
+            cancel()
             self._execution = None
         if timed_out.is_set():
             message = f"timed out after {self.task.timeout:g} s"
@@ -198,7 +198,7 @@ class TaskWorker:
     def _note_result(self) -> None:
         for name in ("rows_read", "rows_written", "rows_quarantined", "bytes"):
             value = self._result.get(name)
-            setattr(self.record, name, value if isinstance(value, int) else None)
+            setattr(self.record, name, value if _is_number(value) else None)
         path, detail = self._result.get("path"), self._result.get("detail") or self._failure.get("detail")
         self.record.path = str(path) if path is not None else None
         self.record.detail = detail if isinstance(detail, dict) else {}
@@ -215,10 +215,18 @@ class TaskWorker:
             return str(self._failure["error"])
         return how_it_ended(code)
 
+    def _now(self) -> str:
+        return timestamp(self.clock.now())
+
     def _save(self) -> None:
         self.history.save(self.record)
         self.observer.task_changed(self.record)
 
 
+def _is_number(value: object) -> TypeGuard[int]:
+    """Whether it is a number that SQLite can keep."""
+    return isinstance(value, int) and abs(value) < 1 << 63
+
+
 def _int(value: object) -> int:
-    return value if isinstance(value, int) else 0
+    return value if _is_number(value) else 0

@@ -8,17 +8,17 @@ from contextvars import copy_context
 from pathlib import Path
 
 from windlass import registry
-from windlass.connections import Address, places, resolve, variable
+from windlass.connections import ORIGIN, Address, places, resolve, variable
 from windlass.devservices import DevServices
 from windlass.errors import FatalError
 from windlass.plan import model as plan
 from windlass.state_folder import StateFolder
 
-__all__ = ["Connections", "names_of"]
+__all__ = ["FoundConnections"]
 
 
-class Connections:
-    """Resolves each connection once; starts a dev service when a task first needs it."""
+class FoundConnections:
+    """Resolves each connection once; starts a dev service when a task first needs it. Implements `Connections`."""
 
     def __init__(self, declared: dict[str, plan.Connection], project: Path, state: StateFolder) -> None:
         self._declared, self._project = declared, project
@@ -27,13 +27,16 @@ class Connections:
         self._locks = {name: threading.Lock() for name in declared}
 
     def environment(self, names: tuple[str, ...]) -> dict[str, str]:
-        """`WINDLASS_CONN_<NAME>` for each of the connections. Raises WindlassError for one that is nowhere.
+        """`WINDLASS_CONN_<NAME>` for each of the connections, and where that was found. Raises WindlassError for
+        one that is nowhere.
 
         Dev services start at the same time.
         """
         with ThreadPoolExecutor(max_workers=len(names) or 1) as pool:
             found = {name: pool.submit(copy_context().run, self.address, name) for name in names}
-            return {variable(name): address.result().uri() for name, address in found.items()}
+            addresses = {name: address.result() for name, address in found.items()}
+        origins = {variable(name, ORIGIN): address.origin for name, address in addresses.items()}
+        return {variable(name): address.uri() for name, address in addresses.items()} | origins
 
     def address(self, name: str) -> Address:
         """Where the connection is."""
@@ -54,18 +57,3 @@ class Connections:
             looked = "\n    ".join(place for place, _ in places(name, self._project))
             raise FatalError(f"connection {name!r} is not configured; looked for it in\n    {looked}")
         return self._dev_services.start(name, declared)
-
-
-def names_of(action: plan.Action) -> tuple[str, ...]:
-    """The connections that an action names."""
-    match action:
-        case plan.Copy():
-            names = [action.source.connection, action.destination.connection]
-            names.append(action.quarantine.connection if action.quarantine else None)
-        case plan.Run() | plan.Service():
-            names = list(action.connections)
-        case plan.Trigger():
-            names = []
-        case _:
-            names = [action.connection]
-    return tuple(dict.fromkeys(name for name in names if name is not None))

@@ -7,28 +7,28 @@ itself when the starting process does not live to say that the service is ready.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import NoReturn
 
 from windlass import logs
-from windlass.errors import FatalError, WindlassError
-from windlass.plan.model import Service
+from windlass.errors import FatalError, as_error
+from windlass.locks import has_owner, has_users, locked, take
+from windlass.plan.model import Task, Unit
 from windlass.processes import Identity, identity_of, signal_process
-from windlass.runner.server import Server, port_for
-from windlass.runtimes import Step
+from windlass.runner.network import Loopback
+from windlass.runner.server import Server
+from windlass.runtimes import Execution
 from windlass.runtimes.lines import TaskLog
 from windlass.runtimes.process import ProcessRuntime
 from windlass.state_folder import RunFolder
-from windlass.tasks.command import context_step
+from windlass.tasks.command import environment_of
 from windlass.tasks.context import Context, TaskResult
 
 __all__ = ["start_detached", "stop_detached"]
@@ -68,23 +68,22 @@ class _Place:
         return self.folder.path / "services" / f"{self.task}.{ending}"
 
 
-def start_detached(task: str, action: Service, context: Context) -> TaskResult:
+def start_detached(task: Task, context: Context) -> TaskResult:
     """Start the service of a run and wait until it is ready; an earlier one of the same run is stopped.
 
     Raises WindlassError, and then it does not run.
     """
-    place = _Place(context.folder, task)
-    with _locked(place.turn) as turn:
+    assert task.unit is not None
+    place, unit = _Place(context.folder, task.name), context.rendered(task.unit)
+    with locked(place.turn) as turn:
         _stop(place)
-        port = port_for(action)
-        step = context_step(action, context, PORT=str(port))
-        supervisor = _Supervisor(place, action, port, context)
+        supervisor = _Supervisor(place, task, unit, context)
         ours, theirs = socket.socketpair()
         child = os.fork()
         if child == 0:
             ours.close()
             turn.close()  # else it would keep others from starting or stopping
-            supervisor.run(step, theirs)
+            supervisor.run(theirs)
         theirs.close()
         try:
             return TaskResult(path="service", detail=_answer(ours, place, context))
@@ -97,7 +96,7 @@ def start_detached(task: str, action: Service, context: Context) -> TaskResult:
 def stop_detached(task: str, context: Context) -> TaskResult:
     """Stop the service of a run, and wait until all of it has ended. That there is none is fine."""
     place = _Place(context.folder, task)
-    with _locked(place.turn):
+    with locked(place.turn):
         was_up = _stop(place)
     return TaskResult(path="service", detail={"was_up": was_up})
 
@@ -122,12 +121,10 @@ def _stop(place: _Place) -> bool:
     """End the service and wait for it. Returns whether it was up."""
     if not place.wanted.exists():
         return False
-    with place.wanted.open("r+") as file:
-        was_up = not _try_lock(file, fcntl.LOCK_EX)
-        if was_up:
-            if not _try_lock(file, fcntl.LOCK_SH):  # so it is not only a launcher that is ending the command
-                _order_to_stop(place)
-            fcntl.flock(file, fcntl.LOCK_EX)
+    was_up = has_users(place.wanted)
+    if has_owner(place.wanted):  # so it is not only a launcher that is ending the command
+        _order_to_stop(place)
+    take(place.wanted).close()
     place.supervisor.unlink(missing_ok=True)
     return was_up
 
@@ -138,38 +135,25 @@ def _order_to_stop(place: _Place) -> None:
             signal_process(supervisor, signal.SIGTERM)
 
 
-def _try_lock(file: IO[str], kind: int) -> bool:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-@contextmanager
-def _locked(file: Path) -> Iterator[IO[str]]:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield lock
-
-
 class _Supervisor:
     """The process that stays as long as the service is wanted."""
 
-    def __init__(self, place: _Place, action: Service, port: int, context: Context) -> None:
-        self._place = place
+    def __init__(self, place: _Place, task: Task, unit: Unit, context: Context) -> None:
+        self._place, self._unit = place, unit
+        self._endpoint = Loopback().endpoint(task.name, unit)
+        self._environment = {**environment_of(task, context), "PORT": str(self._endpoint.port)}
+        self._runtime = ProcessRuntime(context.site(place.wanted))
         self._log = TaskLog(place.log, {"run": context.run_id, "task": place.task})
-        self._server = Server(action, port, ProcessRuntime(context.environments), self._log.write)
+        self._server = Server(unit, self._endpoint, Loopback(), self._log.write)
         self._stopping = threading.Event()
 
-    def run(self, step: Step, starter: socket.socket) -> NoReturn:
+    def run(self, starter: socket.socket) -> NoReturn:
         """Serve until told to stop, then end this process."""
         try:
             self._stand_alone()
-            with _locked(self._place.wanted):
+            with locked(self._place.wanted):
                 self._place.supervisor.write_text(str(identity_of(os.getpid())))
-                self._serve(step, starter)
+                self._serve(starter)
         except BaseException as exc:  # noqa: BLE001 - nobody is there to catch it
             self._log.write({"level": "error", "event": "failed", "error": repr(exc)})
         finally:
@@ -188,23 +172,27 @@ class _Supervisor:
     def _note(self, record: logs.Record) -> None:
         self._log.write(record)
 
-    def _serve(self, step: Step, starter: socket.socket) -> None:
-        threading.Thread(target=self._start, args=(step, starter), daemon=True).start()
+    def _serve(self, starter: socket.socket) -> None:
+        threading.Thread(target=self._start, args=(starter,), daemon=True).start()
         if self._is_wanted(starter):
             self._stopping.wait()
         self._server.stop()
 
-    def _start(self, step: Step, starter: socket.socket) -> None:
+    def _start(self, starter: socket.socket) -> None:
         answer: dict[str, object]
         try:
-            self._server.start(step, self._place.wanted)
-            answer = {"address": self._server.address}
-        except WindlassError as exc:
-            answer = {"error": logs.mask(str(exc))}
+            self._server.start(self._started)
+            answer = {"address": self._endpoint.names()}
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the process that waits is told
+            answer = {"error": logs.mask(str(as_error(exc)))}
         with suppress(OSError):
             starter.sendall(f"{json.dumps(answer)}\n".encode())
         self._server.wait()
         self._stopping.set()
+
+    def _started(self) -> Execution:
+        self._runtime.prepare(self._unit)
+        return self._runtime.start(self._unit, self._environment)
 
     def _is_wanted(self, starter: socket.socket) -> bool:
         """Whether the starting process lives until the service is ready."""

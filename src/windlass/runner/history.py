@@ -6,27 +6,25 @@ its process lives, so a run that is `running` in the database but has no holder 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import IO, Any
 
 from windlass.errors import FatalError, RetryableError, UsageError, did_you_mean
+from windlass.locks import has_owner, try_to_take
 from windlass.runner.orphans import end_orphans
 from windlass.state_folder import StateFolder
+from windlass.status import Status
 
 __all__ = ["Attempt", "History", "Run", "TaskRun", "now"]
 
 _BUSY_SECONDS = 30.0
 _VERSION = 1
-
-RUNNING, SUCCESS, FAILED, CANCELLED = "running", "success", "failed", "cancelled"
-SKIPPED, UPSTREAM_FAILED, PENDING, UP_FOR_RETRY = "skipped", "upstream_failed", "pending", "up_for_retry"
+_FULL_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
 
 
 @dataclass
@@ -35,7 +33,7 @@ class Run:
 
     run_id: str
     pipeline: str
-    status: str = RUNNING
+    status: Status = Status.RUNNING
     run_key: str = ""
     logical_date: str = ""
     interval_start: str = ""
@@ -57,7 +55,7 @@ class TaskRun:
     run_id: str
     task: str
     kind: str
-    status: str = PENDING
+    status: Status = Status.PENDING
     attempts: int = 0
     started: str | None = None
     ended: str | None = None
@@ -84,7 +82,7 @@ class Attempt:
     run_id: str
     task: str
     number: int
-    status: str = RUNNING
+    status: Status = Status.RUNNING
     started: str = ""
     ended: str | None = None
     exit_code: int | None = None
@@ -110,7 +108,9 @@ class History:
 
         With `alone`, raises UsageError when the pipeline already runs.
         """
-        lock = _acquire(self._state.run(run.run_id).lock)
+        lock = try_to_take(self._state.run(run.run_id).lock)
+        if lock is None:
+            raise RetryableError(f"the run {run.run_id} is still going")
         with self._transaction() as connection:
             for other in self._running(connection, run.pipeline):
                 if other.run_id != run.run_id and alone:
@@ -184,27 +184,27 @@ class History:
     def _running(self, connection: sqlite3.Connection, pipeline: str) -> list[Run]:
         """The runs of a pipeline that are going on; those that were killed are marked on the way."""
         self._mark_killed(connection)
-        return _select(connection, Run, "WHERE pipeline = ? AND status = 'running'", pipeline)
+        return _select(connection, Run, "WHERE pipeline = ? AND status = ?", pipeline, Status.RUNNING)
 
     def _mark_killed(self, connection: sqlite3.Connection) -> None:
-        for run in _select(connection, Run, "WHERE status = 'running'"):
-            if _is_held(self._state.run(run.run_id).lock):
+        for run in _select(connection, Run, "WHERE status = ?", Status.RUNNING):
+            if has_owner(self._state.run(run.run_id).lock):
                 continue
             died = now()
             ended = connection.execute(
-                "UPDATE runs SET status = 'failed', ended = ? WHERE run_id = ? AND status = 'running'",
-                (died, run.run_id),
+                "UPDATE runs SET status = ?, ended = ? WHERE run_id = ? AND status = ?",
+                (Status.FAILED, died, run.run_id, Status.RUNNING),
             )
             if ended.rowcount == 0:  # it came to its end between our two looks
                 continue
             for table in ("task_runs", "attempts"):
                 connection.execute(
-                    f"UPDATE {table} SET status = 'failed', ended = ?, error = 'windlass was killed' "
-                    f"WHERE run_id = ? AND status IN ('running', '{UP_FOR_RETRY}')",
+                    f"UPDATE {table} SET status = '{Status.FAILED}', ended = ?, error = 'windlass was killed' "
+                    f"WHERE run_id = ? AND status IN ('{Status.RUNNING}', '{Status.UP_FOR_RETRY}')",
                     (died, run.run_id),
                 )
             connection.execute(
-                f"UPDATE task_runs SET status = '{CANCELLED}' WHERE run_id = ? AND status = '{PENDING}'",
+                f"UPDATE task_runs SET status = '{Status.CANCELLED}' WHERE run_id = ? AND status = '{Status.PENDING}'",
                 (run.run_id,),
             )
             end_orphans(self._state.run(run.run_id).lock)
@@ -221,7 +221,10 @@ class History:
             finally:
                 connection.close()
         except sqlite3.Error as exc:
-            raise FatalError(f"cannot use {self._state.database}: {exc}") from exc
+            message = f"cannot use {self._state.database}: {exc}"
+            if exc.sqlite_errorcode in _FULL_DISK:
+                raise RetryableError(message, hint="free some space and try again") from exc
+            raise FatalError(message) from exc
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -266,6 +269,7 @@ def _select(connection: sqlite3.Connection, record: type[Any], rest: str, *args:
     found = []
     for row in connection.execute(f"SELECT {', '.join(names)} FROM {table} {rest}", args):
         values = dict(row)
+        values["status"] = Status(values["status"])
         for name in ("params", "detail"):
             if name in values:
                 values[name] = json.loads(values[name])
@@ -274,25 +278,3 @@ def _select(connection: sqlite3.Connection, record: type[Any], rest: str, *args:
                 values[name] = bool(values[name])
         found.append(record(**values))
     return found
-
-
-def _acquire(lock: Path) -> IO[str]:
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    file = lock.open("a")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as exc:
-        file.close()
-        raise RetryableError(f"the run {lock.parent.name} is still going") from exc
-    return file
-
-
-def _is_held(lock: Path) -> bool:
-    try:
-        with lock.open("r") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        pass
-    return False

@@ -1,6 +1,6 @@
 """Ends what a killed run left running, if its launchers were killed as well.
 
-Normally a launcher ends its command when the run's lock is released (runtimes/launcher.py). Where every
+Normally a launcher ends its command when the run's lock is released (processes/launcher.py). Where every
 process of windlass was killed at once, the command's own children may be left; the environment says by
 which lock they live: a run id alone may stand in the environment of others, such as of a copy of this project.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from windlass import logs
 from windlass.processes import Process
-from windlass.runtimes.process import LOCK
+from windlass.processes.launch import LOCK
 
 __all__ = ["end_orphans"]
 

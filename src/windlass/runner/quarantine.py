@@ -25,13 +25,15 @@ from windlass.engine import Identity, Job, Workspace
 from windlass.engine.copying import copy
 from windlass.engine.quarantine import read_quarantine
 from windlass.errors import UsageError, did_you_mean
+from windlass.locks import locked
 from windlass.plan.codec import from_json, to_json
-from windlass.plan.model import Copy, Plan, Source
+from windlass.plan.model import Copy, Plan, Source, Task
 from windlass.plan.templates import variables
-from windlass.runner.connections import Connections, names_of
-from windlass.runner.history import FAILED, SUCCESS, History, Run, now
-from windlass.state_folder import StateFolder
-from windlass.tasks.context import Context, output_paths, render_strings
+from windlass.runner.connections import FoundConnections
+from windlass.runner.history import History, Run, now
+from windlass.state_folder import RunFolder, StateFolder
+from windlass.status import Status
+from windlass.tasks.context import Context, render_strings
 from windlass.temporary import TemporaryFolder
 
 __all__ = ["Quarantined", "Replay", "note_run", "quarantine_file", "quarantines", "replay"]
@@ -85,14 +87,14 @@ def note_run(project: Path, plan: Plan, context: Context, *, succeeded: bool) ->
     """Note a run that another scheduler has begun, with what a replay of its rows has to know of it."""
     state = StateFolder.of(project)
     history = History(state)
+    _note_plan(state.run(context.run_id), plan)
     if history.knows(context.run_id):
         return
-    state.run(context.run_id).plan.write_text(to_json(plan), encoding="utf-8")
     start, end = context.moment.interval
     run = Run(
         context.run_id,
         plan.pipeline,
-        status=SUCCESS if succeeded else FAILED,
+        status=Status.SUCCESS if succeeded else Status.FAILED,
         run_key=context.run_key,
         logical_date=context.moment.logical_date.isoformat(),
         interval_start=start.isoformat(),
@@ -104,6 +106,21 @@ def note_run(project: Path, plan: Plan, context: Context, *, succeeded: bool) ->
         version=__version__,
     )
     history.save(run)
+
+
+def _note_plan(run: RunFolder, plan: Plan) -> None:
+    """Note the plan of a run. One that travelled with a task has that alone, and joins those of other tasks."""
+    with locked(run.path / "plan.lock"):
+        if run.plan.exists():
+            noted = from_json(run.plan.read_bytes())
+            known = {task.name for task in noted.tasks}
+            new = tuple(task for task in plan.tasks if task.name not in known)
+            if not new:
+                return
+            plan = replace(
+                noted, tasks=noted.tasks + new, connections={**noted.connections, **plan.connections}
+            )
+        _put(run.plan, to_json(plan))
 
 
 def replay(project: Path, run: Run, task: str, mended: Path | None = None) -> Replay:
@@ -135,10 +152,11 @@ def _load(project: Path, run: Run, task: str, pending: Path, file: Path) -> int:
     rows = list(read_quarantine(pending))
     state = StateFolder.of(project)
     plan = from_json(state.run(run.run_id).plan.read_bytes())
-    action = render_strings(plan.task(task).action, _variables(run, plan))
+    planned = plan.task(task)
+    action = render_strings(planned.action, _variables(run, planned))
     assert isinstance(action, Copy)
     key = hashlib.sha256(pending.read_bytes()).hexdigest()[:32]
-    connections = Connections(plan.connections, project, state)
+    connections = FoundConnections(plan.connections, project, state)
     with closing(connections), TemporaryFolder(state.scratch) as folder:
         records = folder / "records.ndjson"
         records.write_text("".join(f"{_record(row)}\n" for row in rows), encoding="utf-8")
@@ -147,7 +165,7 @@ def _load(project: Path, run: Run, task: str, pending: Path, file: Path) -> int:
             identity=Identity(plan.pipeline, f"{task}.replay", run.run_id, key),
             input=key,
             workspace=Workspace(project, project),
-            addresses={name: connections.address(name) for name in names_of(action)},
+            addresses={name: connections.address(name) for name in planned.connections},
             scratch_folder=state.scratch,
             quarantine_file=pending.with_name(f"{pending.name}.left"),
         )
@@ -220,25 +238,26 @@ def _replayed(action: Copy, records: Path) -> Copy:
     )
 
 
-def _variables(run: Run, plan: Plan) -> dict[str, object]:
+def _variables(run: Run, task: Task) -> dict[str, object]:
     logical, start, end = map(
         datetime.fromisoformat, (run.logical_date, run.interval_start, run.interval_end)
     )
-    known = variables(
+    return variables(
         run_id=run.run_id,
         logical_date=logical,
         interval=(start, end),
         params=run.params,
         services={},
-        tasks={},
+        paths=task.paths,
     )
-    known["tasks"] = render_strings(output_paths(plan), known)
-    return known
 
 
 def _write(file: Path, rows: list[dict[str, Any]]) -> None:
+    _put(file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def _put(file: Path, text: str) -> None:
     temporary = file.with_name(f".{file.name}.tmp")
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     with temporary.open("w", encoding="utf-8") as out:
         out.write(text)
         out.flush()

@@ -1,66 +1,47 @@
 """Runs a plan: in dependency order, several tasks at once, until everything is done or was stopped.
 
-Every task is a process. The runner starts it, follows what it prints, and writes down what became of it;
-so a task that crashes, hangs or eats its memory harms nobody else, and kill -9 of the runner leaves
-nothing running (see runtimes/launcher.py).
+The runner starts units, follows what they print, and writes down what became of them; what it does that with
+is its world. So a task that crashes, hangs or eats its memory harms nobody else, and the same runner serves a
+laptop, containers and tests.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import queue
-import secrets
 import signal
-import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import traceback
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
-from types import FrameType
+from datetime import datetime
 
-from windlass import __version__, logs
-from windlass.alerts import Alert, send_alert
-from windlass.engine import Workspace
-from windlass.errors import ExitCode, WindlassError
+from windlass import logs
+from windlass.alerts import Alert
+from windlass.errors import ExitCode, RetryableError, WindlassError, as_error
 from windlass.plan.codec import to_json
-from windlass.plan.model import Plan, Run, Service, Task, Trigger
-from windlass.plan.schedule import Moment, moment_of
-from windlass.plan.templates import variables
+from windlass.plan.model import Plan, Service, Task
 from windlass.runner.attempt import TaskWorker
-from windlass.runner.connections import Connections, names_of
+from windlass.runner.beginning import Beginning, begin_again, begin_anew
+from windlass.runner.clock import timestamp
 from windlass.runner.events import Observer, SilentObserver
-from windlass.runner.history import CANCELLED, FAILED, RUNNING, SUCCESS, UP_FOR_RETRY, History, TaskRun, now
-from windlass.runner.history import Run as RunRecord
+from windlass.runner.history import Run, TaskRun
 from windlass.runner.schedule import Schedule, select
-from windlass.runner.server import port_for
 from windlass.runner.services import ServiceWorker
-from windlass.runner.versions import versions
-from windlass.runtimes import Step
-from windlass.runtimes.process import DetachedRuntime, ProcessRuntime
-from windlass.state_folder import StateFolder
-from windlass.tasks.command import command_step, run_environment
-from windlass.tasks.context import output_paths, render_strings
+from windlass.runner.starter import Starter
+from windlass.runner.world import World
+from windlass.status import Status
+from windlass.stopping import tell_when_asked
 
-__all__ = ["Options", "Result", "Runner"]
-
-_TICK = 0.2
+__all__ = ["Result", "RunOptions", "Runner"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class RunOptions:
     """How to run a plan."""
-
-    project: Path
-    workspace: Path | None = None
-    """Where files are written; the project folder, unless said otherwise."""
 
     logical_date: datetime | None = None
     only: tuple[str, ...] = ()
     start: str | None = None
-    resume: RunRecord | None = None
+    resume: Run | None = None
     """A run to take up again, leaving out what succeeded in it."""
 
     parallel: int = max(os.cpu_count() or 2, 2)
@@ -68,21 +49,27 @@ class Options:
     force: bool = False
     parent: str | None = None
 
+    @property
+    def of_exec(self) -> tuple[str, ...]:
+        """What every `windlass exec` of the run is given."""
+        memory = ("--memory", self.memory) if self.memory else ()
+        return (*memory, "--force") if self.force else memory
+
 
 @dataclass
 class Result:
     """How a run ended."""
 
-    run: RunRecord
+    run: Run
     tasks: list[TaskRun] = field(default_factory=list)
     stopped_by: int | None = None
 
     @property
     def exit_code(self) -> ExitCode:
         if self.stopped_by is not None:
-            return ExitCode.TERMINATED if self.stopped_by == signal.SIGTERM else ExitCode.INTERRUPTED
-        failed = [task for task in self.tasks if task.status == FAILED]
-        if self.run.status == SUCCESS:
+            return ExitCode(128 + self.stopped_by)
+        failed = [task for task in self.tasks if task.status == Status.FAILED]
+        if self.run.status == Status.SUCCESS:
             return ExitCode.SUCCESS
         if failed and all(task.retryable for task in failed):
             return ExitCode.RETRYABLE
@@ -92,56 +79,60 @@ class Result:
 class Runner:
     """One run of one plan."""
 
-    def __init__(self, plan: Plan, options: Options, observer: Observer | None = None) -> None:
-        self.plan, self.options = plan, options
+    def __init__(
+        self, plan: Plan, world: World, options: RunOptions | None = None, observer: Observer | None = None
+    ) -> None:
+        self.plan, self.options = plan, options or RunOptions()
+        self._world = world
         self._observer = observer or SilentObserver()
-        self._state = StateFolder.of(options.project)
-        self._history = History(self._state)
-        self._workspace = Workspace(options.workspace or options.project, options.project)
-        self._runtime = ProcessRuntime(self._state.environments)
-        self._events: queue.Queue[Callable[[], None]] = queue.Queue()
         self._workers: dict[str, TaskWorker] = {}
         self._services: dict[str, ServiceWorker] = {}
+        self._starting: set[str] = set()
+        """The services of which it is not known yet whether they came up."""
+
         self._stopped_by: int | None = None
 
     def run(self) -> Result:
         """Run the plan. Raises WindlassError only for what keeps it from beginning."""
         chosen = select(self.plan, self.options.only, self.options.start)
-        self._moment = self._choose_moment()
-        self._record = self._new_record()
-        tasks, already = self._task_records(chosen)
-        self._schedule = Schedule(self.plan, chosen, already)
-        self._folder = self._state.run(self._record.run_id)
-        lock = self._history.begin(
-            self._record, list(tasks.values()), alone=self.plan.concurrency == "forbid"
-        )
-        with lock, self._signals_stop_it(), logs.bind(run=self._record.run_id, pipeline=self.plan.pipeline):
-            self._tasks = tasks
+        begun = self._begin(chosen)
+        self._record, self._tasks = begun.run, begun.tasks
+        self._schedule = Schedule(self.plan, chosen, begun.done)
+        self._folder = self._world.state.run(begun.run.run_id)
+        alone = self.plan.concurrency == "forbid"
+        lock = self._world.history.begin(begun.run, list(begun.tasks.values()), alone=alone)
+        with lock, tell_when_asked(self.stop), logs.bind(run=begun.run.run_id, pipeline=self.plan.pipeline):
             self._folder.plan.write_text(to_json(self.plan), encoding="utf-8")
-            self._folder.versions.write_text(json.dumps(versions(), indent=2), encoding="utf-8")
+            self._folder.versions.write_text(json.dumps(self._world.versions(), indent=2), encoding="utf-8")
             self._observer.run_started(self._record, self.plan)
-            self._connections = Connections(self.plan.connections, self.options.project, self._state)
+            self._starter = self._starter_of(begun)
             try:
                 self._loop()
             finally:
                 self._stop_everything()
-                self._connections.close()
+                self._world.connections.close()
             return self._finish()
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Let the run end as that signal would; a second one does not hurry it. From any thread, and from a signal
+        handler.
+        """
+        self._stopped_by = self._stopped_by or number
+        self._world.loop.tell(lambda: None)
 
     # --- the loop ---
 
     def _loop(self) -> None:
-        while not self._schedule.over and self._stopped_by is None:
+        while self._stopped_by is None:
+            self._check_services()
             for task in self._schedule.ready():
                 if isinstance(task.action, Service):
-                    self._start_service(task, task.action)
+                    self._start_service(task)
                 elif len(self._workers) < self.options.parallel and self._has_slot(task):
                     self._start_task(task)
-            self._check_services()
-            try:
-                self._events.get(timeout=_TICK)()
-            except queue.Empty:
-                continue
+            if self._schedule.over:
+                return
+            self._world.loop.next()()
 
     def _has_slot(self, task: Task) -> bool:
         if task.pool is None:
@@ -150,242 +141,158 @@ class Runner:
         return taken < self.plan.pools[task.pool]
 
     def _start_task(self, task: Task) -> None:
-        self._schedule.set(task.name, RUNNING)
+        self._schedule.set(task.name, Status.RUNNING)
         worker = TaskWorker(
             task=task,
             record=self._tasks[task.name],
-            step=lambda attempt: self._step(task, attempt),
-            runtime=DetachedRuntime() if _is_left_alone(task) else self._runtime,
+            start=lambda number, **how: self._starter.attempt(task, number, **how),
             folder=self._folder,
-            history=self._history,
+            history=self._world.history,
             observer=self._observer,
+            clock=self._world.clock,
             pipeline=self.plan.pipeline,
         )
         self._workers[task.name] = worker
 
         def work() -> None:
-            try:
-                with logs.bind(run=self._record.run_id, pipeline=self.plan.pipeline, task=task.name):
+            with logs.bind(run=self._record.run_id, pipeline=self.plan.pipeline, task=task.name):
+                try:
                     worker.run()
-            finally:  # even after a defect of our own: the run must come to its end
-                self._events.put(lambda: self._task_ended(worker.record))
+                except Exception as exc:  # noqa: BLE001 - whatever it is, the run must come to its end
+                    self._note_defect(worker.record, exc)
+            self._world.loop.tell(lambda: self._task_ended(worker.record))
 
-        threading.Thread(target=work, name=task.name, daemon=True).start()
+        self._world.loop.work(task.name, work)
 
     def _task_ended(self, record: TaskRun) -> None:
         del self._workers[record.task]
-        if record.status in (RUNNING, UP_FOR_RETRY):
-            record.status, record.error, record.ended = FAILED, "windlass failed at this task", now()
-            self._save(record)
+        self._save(record)
         self._schedule.set(record.task, record.status)
 
-    def _start_service(self, task: Task, action: Service) -> None:
-        self._schedule.set(task.name, RUNNING)
+    # --- services ---
+
+    def _start_service(self, task: Task) -> None:
+        self._schedule.set(task.name, Status.RUNNING)
         record = self._tasks[task.name]
         try:
-            port = port_for(action)
-            step = self._command_step(action, {"PORT": str(port)})
+            unit = self._starter.unit(task)
+            endpoint = self._world.network.endpoint(task.name, unit)
         except WindlassError as exc:
-            record.status, record.error, record.started, record.ended = FAILED, str(exc), now(), now()
-            self._save(record)
-            self._schedule.set(task.name, FAILED)
+            record.started = self._now()
+            self._fail(record, logs.mask(str(exc)))
+            self._schedule.set(task.name, Status.FAILED)
             return
-        service = ServiceWorker(
-            task.name, action, port, record, step, self._runtime, self._folder, self._history, self._observer,
-            self.plan.pipeline,
-        )  # fmt: skip
-        self._services[task.name] = service
+        self._starter.services[task.name] = endpoint
+        service = self._services[task.name] = ServiceWorker(
+            name=task.name,
+            unit=unit,
+            endpoint=endpoint,
+            record=record,
+            start_unit=lambda number: self._starter.service(task, unit, endpoint, number),
+            ended=lambda: self._world.loop.tell(lambda: None),
+            world=self._world,
+            folder=self._folder,
+            observer=self._observer,
+            pipeline=self.plan.pipeline,
+        )
 
         def work() -> None:
-            is_up = service.start()
-            self._events.put(lambda: self._service_started(service, is_up=is_up))
+            is_up = False
+            try:
+                is_up = service.start()
+            except Exception as exc:  # noqa: BLE001 - as above
+                self._note_defect(record, exc)
+            self._world.loop.tell(lambda: self._service_started(service, is_up=is_up))
 
-        threading.Thread(target=work, name=task.name, daemon=True).start()
+        self._starting.add(task.name)
+        self._world.loop.work(task.name, work)
 
     def _service_started(self, service: ServiceWorker, *, is_up: bool) -> None:
+        self._starting.discard(service.name)
         if is_up:
             self._schedule.is_up(service.name)
         else:
+            self._save(service.record)
             self._schedule.set(service.name, service.record.status)
 
     def _check_services(self) -> None:
         for name in self._schedule.idle_services():
+            if name in self._starting:
+                self._services[name].order_to_stop()
+                continue
             self._services[name].stop()
             self._schedule.set(name, self._services[name].record.status)
         for name, service in self._services.items():
-            if service.record.status == RUNNING and service.has_died:
+            is_up = service.record.status == Status.RUNNING and name not in self._starting
+            if is_up and service.has_died:
                 service.fail()
-                self._schedule.set(name, FAILED)
-
-    # --- what a task is, as a step ---
-
-    def _step(self, task: Task, attempt: int) -> Step:
-        action = task.action
-        if isinstance(action, Run | Service):
-            return self._command_step(action, {})
-        if isinstance(action, Trigger):
-            return self._trigger_step(render_strings(action, self._variables()))
-        command = [sys.executable, "-m", "windlass", "-C", str(self.options.project), "exec"]
-        command += [self.plan.pipeline, task.name, "--plan", str(self._folder.plan)]
-        command += ["--memory", self.options.memory] if self.options.memory else []
-        command += ["--force"] if self.options.force else []
-        environment = {
-            **os.environ,
-            **self._run_environment(),
-            **self._connections.environment(names_of(action)),
-            "WINDLASS_ATTEMPT": str(attempt),
-            "WINDLASS_PARAMS": json.dumps(self.plan.params),
-        }
-        return Step(tuple(command), None, environment)
-
-    def _command_step(self, action: Run | Service, extra: Mapping[str, str]) -> Step:
-        action = render_strings(action, self._variables())
-        environment = {**self._run_environment(), **self._connections.environment(action.connections)}
-        return command_step(action, self.options.project, {**environment, **extra})
-
-    def _trigger_step(self, action: Trigger) -> Step:
-        command = [sys.executable, "-m", "windlass", "-C", str(self.options.project), "run", action.pipeline]
-        command += ["--params-json", json.dumps(action.params)]
-        if self._moment.scheduled:
-            command += ["--logical-date", self._moment.logical_date.isoformat()]
-        command += ["--workspace", str(self._workspace.root), "--parent", self._record.run_id, "--as-task"]
-        return Step(tuple(command), None, dict(os.environ))
-
-    def _run_environment(self) -> dict[str, str]:
-        return run_environment(
-            run_id=self._record.run_id,
-            run_key=self._record.run_key,
-            moment=self._moment,
-            workspace=self._workspace.root,
-            services=self._service_addresses(),
-        )
-
-    def _variables(self) -> dict[str, object]:
-        known = variables(
-            run_id=self._record.run_id,
-            logical_date=self._moment.logical_date,
-            interval=self._moment.interval,
-            params=self.plan.params,
-            services=self._service_addresses(),
-            tasks={},
-        )
-        known["tasks"] = render_strings(output_paths(self.plan), known)
-        return known
-
-    def _service_addresses(self) -> dict[str, dict[str, object]]:
-        return {name: service.address for name, service in self._services.items()}
+                self._schedule.set(name, Status.FAILED)
 
     # --- beginning and end ---
 
-    def _choose_moment(self) -> Moment:
-        earlier = self.options.resume
-        if earlier is None:
-            current = datetime.now(UTC)
-            return moment_of(self.plan.schedule, self.plan.timezone, self.options.logical_date, current)
-        dates = (earlier.logical_date, earlier.interval_start, earlier.interval_end)
-        logical, start, end = map(datetime.fromisoformat, dates)
-        return Moment(logical, start, end, earlier.scheduled)
+    def _begin(self, chosen: set[str]) -> Beginning:
+        earlier, options = self.options.resume, self.options
+        if earlier is not None:
+            return begin_again(self.plan, chosen, earlier, self._world.history.tasks(earlier.run_id))
+        now = self._world.clock.now()
+        return begin_anew(self.plan, chosen, now, options.logical_date, options.parent)
 
-    def _new_record(self) -> RunRecord:
-        if self.options.resume is not None:
-            record = self.options.resume
-            record.status, record.ended = RUNNING, None
-            return record
-        started = datetime.now(UTC)
-        run_id = f"{self.plan.pipeline}-{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-        logical = self._moment.logical_date.isoformat()
-        return RunRecord(
-            run_id=run_id,
-            pipeline=self.plan.pipeline,
-            run_key=logical if self._moment.scheduled else run_id,
-            logical_date=logical,
-            interval_start=self._moment.interval_start.isoformat(),
-            interval_end=self._moment.interval_end.isoformat(),
-            scheduled=self._moment.scheduled,
-            params=dict(self.plan.params),
-            started=started.isoformat(timespec="milliseconds"),
-            parent=self.options.parent,
-            version=__version__,
-        )
-
-    def _task_records(self, chosen: set[str]) -> tuple[dict[str, TaskRun], list[str]]:
-        """The records of all tasks, and the names of those that had succeeded before."""
-        before: dict[str, TaskRun] = {}
-        if self.options.resume is not None:
-            before = {record.task: record for record in self._history.tasks(self.options.resume.run_id)}
-        records = {
-            task.name: before.get(task.name) or TaskRun(self._record.run_id, task.name, task.kind)
-            for task in self.plan.tasks
-        }
-        already = [
-            name for name, record in records.items() if record.status == SUCCESS and record.kind != "service"
-        ]
-        for name, record in records.items():
-            if name not in already:
-                record.status = "pending" if name in chosen else "skipped"
-        return records, already
+    def _starter_of(self, begun: Beginning) -> Starter:
+        runtime = self._world.runtime(self._folder)
+        options = self.options.of_exec
+        return Starter(self.plan, begun.run, begun.moment, self._world, runtime, self._folder, options)
 
     def _finish(self) -> Result:
         for name, record in self._tasks.items():
             state = self._schedule.states[name]
-            if self._stopped_by is not None and state == "pending":
-                state = CANCELLED
+            if self._stopped_by is not None and state == Status.PENDING:
+                state = Status.CANCELLED
             if record.status != state:
                 record.status = state
                 self._save(record)
-        self._record.status = FAILED if self._schedule.failed else SUCCESS
+        self._record.status = Status.FAILED if self._schedule.failed else Status.SUCCESS
         if self._stopped_by is not None:
-            self._record.status = CANCELLED
-        self._record.ended = now()
-        self._history.save(self._record)
+            self._record.status = Status.CANCELLED
+        self._record.ended = self._now()
+        self._world.history.save(self._record)
         result = Result(self._record, list(self._tasks.values()), self._stopped_by)
-        if self._record.status == FAILED and self.options.parent is None:
+        if self._record.status == Status.FAILED and self.options.parent is None:
             self._alert(result)
         self._observer.run_ended(result.run, result.tasks)
         return result
 
     def _alert(self, result: Result) -> None:
-        failed = tuple((task.task, task.error or "") for task in result.tasks if task.status == FAILED)
-        alert = Alert(
-            self.plan.project, self.plan.pipeline, result.run.run_id, result.run.logical_date, failed
-        )
-        connections = {name: self.plan.connections[name].type for name in self.plan.on_failure}
-        send_alert(alert, connections, self.options.project)
+        failed = tuple((task.task, task.error or "") for task in result.tasks if task.status == Status.FAILED)
+        run, plan = result.run, self.plan
+        self._world.alert(Alert(plan.project, plan.pipeline, run.run_id, run.logical_date, failed))
 
     def _stop_everything(self) -> None:
         """Stop what still runs, and wait for it."""
         for worker in list(self._workers.values()):
             worker.stop()
-        while self._workers:
-            self._events.get()()
+        for name in self._starting:
+            self._services[name].order_to_stop(cancelled=self._stopped_by is not None)
+        while self._workers or self._starting:
+            self._world.loop.next()()
         for name, service in self._services.items():
-            if service.record.status == RUNNING:
+            if service.record.status == Status.RUNNING:
                 service.cancel() if self._stopped_by is not None else service.stop()
                 self._schedule.set(name, service.record.status)
 
-    @contextmanager
-    def _signals_stop_it(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM end the loop; a second Ctrl-C does not hurry it."""
+    def _note_defect(self, record: TaskRun, exc: Exception) -> None:
+        """A task, or what looks after it, has failed in a way that nobody has foreseen."""
+        error = as_error(exc)
+        logs.debug("traceback", task=record.task, text="".join(traceback.format_exception(exc)))
+        record.status, record.error, record.ended = Status.FAILED, logs.mask(str(error)), self._now()
+        record.retryable = isinstance(error, RetryableError)
 
-        def stop(number: int, _frame: FrameType | None) -> None:
-            self._stopped_by = number
-            self._events.put(lambda: None)
+    def _fail(self, record: TaskRun, error: str) -> None:
+        record.status, record.error, record.ended = Status.FAILED, error, self._now()
+        self._save(record)
 
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def _now(self) -> str:
+        return timestamp(self._world.clock.now())
 
     def _save(self, record: TaskRun) -> None:
-        self._history.save(record)
+        self._world.history.save(record)
         self._observer.task_changed(record)
-
-
-def _is_left_alone(task: Task) -> bool:
-    """Whether it starts another run and does not wait for it."""
-    return isinstance(task.action, Trigger) and not task.action.wait

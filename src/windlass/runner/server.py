@@ -1,116 +1,114 @@
-"""The process of a `service` task: started, waited for until its health check says yes, stopped."""
+"""What runs for a `service` task: started, waited for until it says that it is ready, stopped."""
 
 from __future__ import annotations
 
-import socket
 import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 from windlass import logs
-from windlass.devservices.running import free_port
-from windlass.errors import FatalError
-from windlass.plan.model import Service
+from windlass.errors import FatalError, as_error
+from windlass.plan.unit import Unit
 from windlass.processes import how_it_ended
-from windlass.runtimes import Execution, Runtime, Step
+from windlass.runner.clock import Clock, SystemClock
+from windlass.runner.network import Endpoint, Network
+from windlass.runtimes import Execution
 from windlass.runtimes.lines import parse_line
 
-__all__ = ["Server", "port_for"]
+__all__ = ["Server"]
 
 _POLL = 0.1
-_HOST = "127.0.0.1"
 
 
-def port_for(action: Service) -> int:
-    """The port that a service shall listen on. Raises FatalError when the one that it wants is taken."""
-    if action.port is None:
-        return free_port()
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, action.port))
-        except OSError as exc:
-            hint = "stop what listens there; or leave `port` out, and let the service listen on $PORT"
-            raise FatalError(f"port {action.port} is taken", hint=hint) from exc
-    return action.port
-
-
+@dataclass
 class Server:
     """One service. `take` is told every record that it prints, and returns it as it may be shown."""
 
-    def __init__(
-        self, action: Service, port: int, runtime: Runtime, take: Callable[[logs.Record], logs.Record]
-    ) -> None:
-        self._action, self._port, self._runtime, self._take = action, port, runtime, take
+    unit: Unit
+    endpoint: Endpoint
+    network: Network
+    take: Callable[[logs.Record], logs.Record]
+    clock: Clock = field(default_factory=SystemClock)
+    ended: Callable[[], None] = lambda: None
+    """Called when it has ended, whoever ended it."""
+
+    def __post_init__(self) -> None:
         self._execution: Execution | None = None
         self._failure: str | None = None
         self._stopping = threading.Event()
         self._ended = threading.Event()
 
     @property
-    def address(self) -> dict[str, object]:
-        """What `services.NAME` means in a template."""
-        return {"url": f"http://{_HOST}:{self._port}", "host": _HOST, "port": self._port}
-
-    @property
     def end(self) -> str:
         """How a service that has ended did so, in words."""
-        return how_it_ended(self._execution.wait()) if self._execution else "it was not started"
+        if self._failure is not None or self._execution is None:
+            return self._failure or "it was not started"
+        return how_it_ended(self._execution.wait())
+
+    @property
+    def was_stopped(self) -> bool:
+        return self._stopping.is_set()
 
     @property
     def has_died(self) -> bool:
         """Whether it ended although nobody stopped it."""
         return self._ended.is_set() and not self._stopping.is_set()
 
-    def start(self, step: Step, lock: Path) -> None:
-        """Start it and wait until it is ready. Raises WindlassError."""
-        self._execution = self._runtime.start(self._runtime.prepare(step), lock)
+    def start(self, start: Callable[[], Execution]) -> None:
+        """Start it and wait until it is ready. Raises whatever keeps it from that, and then it does not run."""
+        self._execution = start()
+        if self._stopping.is_set():
+            self._execution.stop()
         threading.Thread(target=self._follow, args=(self._execution,), daemon=True).start()
-        self._wait_until_ready()
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self._give_up()
+            raise
 
-    def stop(self) -> None:
-        """Stop it, and wait until it has ended."""
+    def order_to_stop(self) -> None:
+        """Have it stopped, even if it is only being started. Returns at once."""
         self._stopping.set()
         if self._execution is not None:
             self._execution.stop()
-            self._ended.wait()
+
+    def stop(self) -> None:
+        """Stop it, and wait until it has ended."""
+        self.order_to_stop()
+        self.wait()
 
     def wait(self) -> None:
         """Wait until it has ended."""
         if self._execution is not None:
             self._ended.wait()
 
+    def _give_up(self) -> None:
+        if self._execution is not None:
+            self._execution.stop()
+            self._ended.wait()
+
     def _follow(self, execution: Execution) -> None:
-        for line in execution.lines():
-            record = self._take(parse_line(line))
-            if record["event"] == "failed":
-                self._failure = str(record.get("error"))
-        execution.wait()
-        self._ended.set()
+        try:
+            for line in execution.lines():
+                record = self.take(parse_line(line))
+                if record["event"] == "failed":
+                    self._failure = str(record.get("error"))
+        except Exception as exc:  # noqa: BLE001 - nobody follows it any more, so it must not go on
+            self._failure = str(as_error(exc))
+            execution.stop()
+        finally:
+            execution.wait()
+            self._ended.set()
+            self.ended()
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + self._action.ready_timeout
-        while not self._is_ready():
+        deadline = self.clock.now() + timedelta(seconds=self.unit.ready_timeout)
+        while not self.network.is_ready(self.endpoint, self.unit.health):
             if self._ended.is_set():
-                ended = f"the service ended before it was ready: {self.end}"
-                raise FatalError(self._failure or ended)
-            if self._stopping.wait(_POLL):
+                raise FatalError(self._failure or f"the service ended before it was ready: {self.end}")
+            if self.clock.wait(self._stopping, _POLL):
                 raise FatalError("the service was stopped before it was ready")
-            if time.monotonic() > deadline:
-                self.stop()
-                what = self._action.health or f"port {self._port}"
-                raise FatalError(f"the service was not ready after {self._action.ready_timeout:g} s ({what})")
-
-    def _is_ready(self) -> bool:
-        try:
-            if self._action.health is None:
-                with socket.create_connection((_HOST, self._port), timeout=1):
-                    return True
-            url = f"{self.address['url']}/{self._action.health.lstrip('/')}"
-            with urllib.request.urlopen(url, timeout=5) as response:
-                return bool(200 <= response.status < 300)
-        except (OSError, urllib.error.URLError):
-            return False
+            if self.clock.now() > deadline:
+                what = self.unit.health or f"port {self.endpoint.port}"
+                raise FatalError(f"the service was not ready after {self.unit.ready_timeout:g} s ({what})")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from windlass import logs
-from windlass.errors import WindlassError
-from windlass.plan.model import Service
+from windlass.errors import as_error
+from windlass.plan.unit import Unit
+from windlass.runner.clock import timestamp
 from windlass.runner.events import Observer
-from windlass.runner.history import CANCELLED, FAILED, RUNNING, SUCCESS, Attempt, History, TaskRun, now
+from windlass.runner.history import Attempt, TaskRun
+from windlass.runner.network import Endpoint
 from windlass.runner.server import Server
-from windlass.runtimes import Runtime, Step
+from windlass.runner.world import World
+from windlass.runtimes import Execution
 from windlass.runtimes.lines import TaskLog
 from windlass.state_folder import RunFolder
+from windlass.status import Status
 
 __all__ = ["ServiceWorker"]
 
@@ -22,23 +27,24 @@ class ServiceWorker:
     """Runs one service until it is told to stop."""
 
     name: str
-    action: Service
-    port: int
+    unit: Unit
+    endpoint: Endpoint
     record: TaskRun
-    step: Step
-    runtime: Runtime
+    start_unit: Callable[[int], Execution]
+    """Starts an attempt of that number. May raise WindlassError."""
+
+    ended: Callable[[], None]
+    """Called when it has ended, whoever ended it."""
+
+    world: World
     folder: RunFolder
-    history: History
     observer: Observer
     pipeline: str
 
     def __post_init__(self) -> None:
-        self._server = Server(self.action, self.port, self.runtime, self._take)
-
-    @property
-    def address(self) -> dict[str, object]:
-        """What `services.NAME` means in a template."""
-        return self._server.address
+        world = self.world
+        self._stopped = Status.SUCCESS
+        self._server = Server(self.unit, self.endpoint, world.network, self._take, world.clock, self.ended)
 
     @property
     def has_died(self) -> bool:
@@ -48,45 +54,58 @@ class ServiceWorker:
     def start(self) -> bool:
         """Start it and wait until it is ready. Returns whether it is."""
         record = self.record
-        record.status, record.started, record.attempts = RUNNING, now(), record.attempts + 1
-        self._attempt = Attempt(record.run_id, self.name, record.attempts, started=now())
+        record.status, record.started, record.attempts = Status.RUNNING, self._now(), record.attempts + 1
+        self._attempt = Attempt(record.run_id, self.name, record.attempts, started=self._now())
         self._save()
         context = {"run": record.run_id, "pipeline": self.pipeline, "task": self.name}
         self._log = TaskLog(self.folder.log(self.name, record.attempts), context)
         try:
-            self._server.start(self.step, self.folder.lock)
-        except WindlassError as exc:
-            self._end(FAILED, logs.mask(str(exc)))
+            self._server.start(lambda: self.start_unit(record.attempts))
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the run must come to its end
+            if self._server.was_stopped:
+                self._server.wait()
+                self._end(self._stopped, None)
+            else:
+                self._end(Status.FAILED, logs.mask(str(as_error(exc))))
             return False
-        logs.info("service_ready", task=self.name, url=self.address["url"])
+        logs.info("service_ready", task=self.name, url=self.endpoint.url)
         return True
+
+    def order_to_stop(self, *, cancelled: bool = False) -> None:
+        """Have it stopped, even if it is only being started. Returns at once."""
+        self._stopped = Status.CANCELLED if cancelled else Status.SUCCESS
+        self._server.order_to_stop()
 
     def stop(self) -> None:
         """Stop it, and wait until it has ended."""
         self._server.stop()
-        if self.record.status == RUNNING:
-            self._end(SUCCESS, None)
+        if self.record.status == Status.RUNNING:
+            self._end(Status.SUCCESS, None)
 
     def cancel(self) -> None:
         """Stop it because the run is stopped."""
         self.stop()
-        self._end(CANCELLED, None)
+        self._end(Status.CANCELLED, None)
 
     def fail(self) -> None:
         """Note that it died."""
-        self._end(FAILED, f"the service ended by itself: {self._server.end}")
+        self._end(Status.FAILED, f"the service ended by itself: {self._server.end}")
 
     def _take(self, record: logs.Record) -> logs.Record:
         shown = self._log.write(record)
         self.observer.log(shown)
         return shown
 
-    def _end(self, status: str, error: str | None) -> None:
-        self.record.status, self.record.error, self.record.ended = status, error, now()
-        self._attempt.status, self._attempt.error, self._attempt.ended = status, error, now()
+    def _end(self, status: Status, error: str | None) -> None:
+        self.record.status, self.record.error, self.record.ended = status, error, self._now()
+        self._attempt.status, self._attempt.error, self._attempt.ended = status, error, self._now()
         self._save()
+        self._log.close()
+
+    def _now(self) -> str:
+        return timestamp(self.world.clock.now())
 
     def _save(self) -> None:
-        self.history.save(self._attempt)
-        self.history.save(self.record)
+        self.world.history.save(self._attempt)
+        self.world.history.save(self.record)
         self.observer.task_changed(self.record)

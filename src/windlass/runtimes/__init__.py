@@ -1,28 +1,38 @@
-"""What executes a task: a process here, a container later. The runner knows only this protocol."""
+"""What executes the units of a run: processes of this machine, later containers and pods.
+
+A runtime is made for one run, at its `Site`; the runner knows only the protocol. `table.py` has them by name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-__all__ = ["Execution", "Runtime", "Step"]
+from windlass.plan.unit import Unit
+
+__all__ = ["Execution", "Runtime", "RuntimeFactory", "Site"]
 
 
-@dataclass(frozen=True)
-class Step:
-    """What to execute: a command, the folder with its code, and what it finds in its environment."""
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """The side of a run that is on this machine."""
 
-    command: tuple[str, ...]
-    folder: Path | None = None
-    """The step's own code. None: the command needs none, or brings it."""
+    project: Path
+    workspace: Path
+    environments: Path
+    """Where the environments of Python and Node.js steps are made."""
 
-    environment: dict[str, str] = field(default_factory=dict)
+    plan: Path | None = None
+    """The whole plan of the run, for a task whose plan is too long for its environment."""
+
+    wanted: Path
+    """A lock that is held as long as somebody wants what was started: no unit outlives it."""
 
 
 class Execution(Protocol):
-    """A step that was started."""
+    """A unit that was started."""
 
     def lines(self) -> Iterator[str]:
         """What it prints, stdout and stderr together, line by line, until it has ended."""
@@ -35,10 +45,15 @@ class Execution(Protocol):
 
 
 class Runtime(Protocol):
-    """Executes steps."""
+    """Starts units whose templates are filled in."""
 
-    def prepare(self, step: Step) -> Step:
-        """Make the step ready to start, such as by installing what it needs. May take minutes the first time."""
+    def prepare(self, unit: Unit) -> None:
+        """Have ready what the unit needs to start, such as its dependencies. Takes minutes the first time."""
 
-    def start(self, step: Step, lock: Path) -> Execution:
-        """Start a prepared step. It ends, at the latest, when nobody holds the lock any more."""
+    def start(self, unit: Unit, environment: Mapping[str, str]) -> Execution:
+        """Start a unit that is prepared. It finds in its environment what a run gives it, WINDLASS_WORKSPACE
+        where this runtime has the workspace, and on top what it says itself. Raises WindlassError.
+        """
+
+
+RuntimeFactory: TypeAlias = Callable[[Site], Runtime]

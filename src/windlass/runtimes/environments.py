@@ -6,7 +6,6 @@ for the same.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -20,16 +19,18 @@ from pathlib import Path
 
 from windlass import logs
 from windlass.errors import FatalError, MissingExtraError
+from windlass.locks import locked
 from windlass.processes import last_words
+from windlass.processes.environment import installing
 
-__all__ = ["Environment", "environment_for"]
+__all__ = ["StepEnvironment", "environment_for"]
 
 _PYTHON = ("python", "python3")
 _NODE = ("node", "npm", "npx")
 
 
 @dataclass(frozen=True)
-class Environment:
+class StepEnvironment:
     """Where the programs of a step are, and the variables that it needs."""
 
     programs: Path
@@ -41,7 +42,7 @@ class Environment:
         return str(own) if own.exists() else name
 
 
-def environment_for(folder: Path, program: str, environments: Path) -> Environment | None:
+def environment_for(folder: Path, program: str, environments: Path) -> StepEnvironment | None:
     """The environment of a step's folder, made if need be; None for a step that needs none."""
     if (folder / "package.json").exists() or program in _NODE:
         return _node(folder, environments)
@@ -53,7 +54,7 @@ def environment_for(folder: Path, program: str, environments: Path) -> Environme
 # --- Python --------------------------------------------------------------------------------------
 
 
-def _python(folder: Path, environments: Path) -> Environment:
+def _python(folder: Path, environments: Path) -> StepEnvironment:
     wanted = [folder / name for name in ("requirements.txt", "pyproject.toml") if (folder / name).exists()]
     place = environments / f"python-{_hash(sys.version, folder if _is_package(folder) else '', *wanted)}"
     with _made_once(place) as needed:
@@ -64,7 +65,7 @@ def _python(folder: Path, environments: Path) -> Environment:
                 what = ("-r", str(file)) if file.name == "requirements.txt" else ("-e", str(folder))
                 _install(place, what, folder)
     path = f"{place / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
-    return Environment(place / "bin", {"PATH": path, "VIRTUAL_ENV": str(place), "PYTHONUNBUFFERED": "1"})
+    return StepEnvironment(place / "bin", {"PATH": path, "VIRTUAL_ENV": str(place), "PYTHONUNBUFFERED": "1"})
 
 
 def _is_package(folder: Path) -> bool:
@@ -95,7 +96,7 @@ def _uv() -> str | None:
 # --- Node.js -------------------------------------------------------------------------------------
 
 
-def _node(folder: Path, environments: Path) -> Environment:
+def _node(folder: Path, environments: Path) -> StepEnvironment:
     programs = _node_programs()
     variables = {"PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}
     wanted = [folder / name for name in ("package.json", "package-lock.json") if (folder / name).exists()]
@@ -109,7 +110,7 @@ def _node(folder: Path, environments: Path) -> Environment:
                 _call(npm, folder, variables)
                 (folder / "node_modules").mkdir(exist_ok=True)
                 marker.mkdir(parents=True, exist_ok=True)
-    return Environment(programs, variables)
+    return StepEnvironment(programs, variables)
 
 
 def _node_programs() -> Path:
@@ -139,8 +140,7 @@ def _made_once(place: Path) -> Iterator[bool]:
     """Whether the place has yet to be made. Nobody else makes it meanwhile; what fails is removed."""
     place.parent.mkdir(parents=True, exist_ok=True)
     done = place.with_name(f"{place.name}.done")
-    with place.with_name(f"{place.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(place.with_name(f"{place.name}.lock")):
         needed = not done.exists() or not place.exists()
         if needed:
             shutil.rmtree(place, ignore_errors=True)
@@ -152,7 +152,7 @@ def _call(command: Sequence[str], folder: Path, variables: dict[str, str] | None
     result = subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, **(variables or {})},
+        env={**installing(os.environ), **(variables or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

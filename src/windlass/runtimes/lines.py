@@ -1,32 +1,49 @@
 """The lines that a task prints, taken as log records.
 
 A line that is a JSON object with an `event` is a record already; any other is one whose event is
-`output`. Two events are for the runner and not for the log: `progress` and `result`.
+`output`, also one that no log could take: nothing that a task prints makes it fail. Two events are for
+the runner and not for the log: `progress` and `result`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from windlass import logs
 
 __all__ = ["TaskLog", "parse_line"]
 
+_DEEPEST = 50
+
 
 def parse_line(line: str) -> logs.Record:
     """The record in a line, or one around it."""
     if line.startswith("{"):
-        try:
+        with suppress(ValueError, RecursionError):
             record = json.loads(line)
-        except ValueError:
-            pass
-        else:
             if isinstance(record, dict) and isinstance(record.get("event"), str):
+                _require_shallow(line, record)
+                json.dumps(record, ensure_ascii=False).encode()  # half a surrogate pair is no text
                 return record
     return {"event": "output", "message": line}
+
+
+def _require_shallow(line: str, record: object) -> None:
+    """Raise ValueError where the parts of a record are inside each other too deeply for whoever looks into it."""
+    if line.count("[") + line.count("{") <= _DEEPEST:
+        return
+    level: list[Any] = [record]
+    depth = 0
+    while level:
+        depth += 1
+        if depth > _DEEPEST:
+            raise ValueError("too deep")
+        parts = [value.values() if isinstance(value, dict) else value for value in level]
+        level = [part for values in parts for part in values if isinstance(part, dict | list)]
 
 
 class TaskLog:

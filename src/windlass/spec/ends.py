@@ -19,6 +19,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError
 from pydantic_core import core_schema as cs
 
 from windlass import registry
+from windlass.errors import nearest
 from windlass.options import Options
 from windlass.spec.fields import Name
 
@@ -27,6 +28,7 @@ __all__ = ["CopyEnd", "OptionsOf", "Part", "models_of", "options_model", "plain"
 Part: TypeAlias = Literal["Source", "Destination", "DevService"]
 """The name of a model in a connector's module of options."""
 
+_WHERE = ["connection", "path"]
 _name: TypeAdapter[str] = TypeAdapter(Name)
 
 
@@ -62,7 +64,7 @@ class OptionsOf:
         connection = rest.pop("connection", None)
         if connection is None:
             if "path" not in rest:
-                raise PydanticCustomError("refused", "needs `path`, or `connection`")
+                raise _neither(rest)
             return CopyEnd(None, registry.FILES, self._read(registry.FILES, rest))
         connection = _read_at("connection", _name, connection)
         kind = (info.context or {}).get(connection)
@@ -115,6 +117,17 @@ def _read_at(key: str, adapter: TypeAdapter[Any], value: Any) -> Any:
             for error in exc.errors()
         ]
         raise ValidationError.from_exception_data(exc.title, errors) from None  # type: ignore[arg-type]
+
+
+def _neither(written: dict[str, Any]) -> PydanticCustomError | ValidationError:
+    """The error that there is neither a connection nor a path, but perhaps one that is misspelt."""
+    for key, value in written.items():
+        if nearest(key, _WHERE):
+            unknown = PydanticCustomError("extra_forbidden", "unknown key", {"known": _WHERE})
+            return ValidationError.from_exception_data(
+                "end", [{"type": unknown, "loc": (key,), "input": value}]
+            )
+    return PydanticCustomError("refused", "needs `path`, or `connection`")
 
 
 def _error_type(error: Any) -> Any:

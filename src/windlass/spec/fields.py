@@ -1,4 +1,4 @@
-"""The small value types of a pipeline file: durations, sizes, names, lists that may be one value."""
+"""The small value types of a pipeline file: names, times, lists that may be one value."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ from pydantic_core import CoreSchema, PydanticCustomError
 __all__ = [
     "BadRows",
     "Group",
+    "Header",
     "Name",
     "OneOrMany",
     "Sha256",
     "Start",
     "Tag",
+    "Variable",
 ]
 
 T = TypeVar("T")
 
 _NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$"
+_HEADER_PATTERN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, section 5.1
 _GROUP_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*$"
 _BAD_ROWS_PATTERN = r"^\d+(\.\d+)?%$"
 _SHA256_PATTERN = r"^[0-9a-fA-F]{64}$|\{\{"
@@ -40,6 +43,18 @@ def _name(value: str) -> str:
         raise PydanticCustomError(
             "name", "expected a name of letters, digits, '_' and '-' that begins with a letter"
         )
+    return value
+
+
+def _variable(value: str) -> str:
+    if not value or "=" in value:
+        raise PydanticCustomError("variable", "expected the name of an environment variable, without '='")
+    return value
+
+
+def _header(value: str) -> str:
+    if not re.fullmatch(_HEADER_PATTERN, value):
+        raise PydanticCustomError("header", "expected the name of an HTTP header, such as Accept")
     return value
 
 
@@ -98,6 +113,16 @@ Name: TypeAlias = Annotated[
     str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": _NAME_PATTERN})
 ]
 """Letters, digits, `_` and `-`; safe in a file name, an environment variable and a DAG id."""
+
+Variable: TypeAlias = Annotated[
+    str, AfterValidator(_variable), WithJsonSchema({"type": "string", "pattern": "^[^=]+$"})
+]
+"""The name of an environment variable."""
+
+Header: TypeAlias = Annotated[
+    str, AfterValidator(_header), WithJsonSchema({"type": "string", "pattern": f"^{_HEADER_PATTERN}$"})
+]
+"""The name of an HTTP header."""
 
 Group: TypeAlias = Annotated[
     str, AfterValidator(_group), WithJsonSchema({"type": "string", "pattern": _GROUP_PATTERN})

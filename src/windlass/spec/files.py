@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Self, TypeVar
 
-from windlass.errors import Problem, SpecError, UsageError, did_you_mean, reason_of
+from windlass import registry
+from windlass.errors import Problem, SpecError, UsageError, did_you_mean, nearest, reason_of
 from windlass.project_folder import PROJECT_FILE
 from windlass.spec.model import Model
 from windlass.spec.pipeline import Pipeline
 from windlass.spec.project import Project
+from windlass.spec.pruning import Pruned, pruned
 from windlass.spec.secrets import find_secrets, hide_secrets
-from windlass.spec.validation import to_model
 from windlass.spec.yaml import Document, KeyPath, not_utf8, read
 
 __all__ = ["PipelineFile", "ProjectFiles", "load_pipeline", "load_project"]
 
 M = TypeVar("M", bound=Model)
-P = ParamSpec("P")
-T = TypeVar("T")
 
 PIPELINES_FOLDER = "pipelines"
+_NAME = re.compile(r"^pipeline:[ \t]*[\"']?([A-Za-z_][\w-]*)", re.MULTILINE)  # in a file that is not YAML
+
+# What stands in for what cannot be missing, so that the rest can be looked at
+_COMMAND = {"command": ["true"]}
+_END = {"path": "stand-in.csv"}
+_IN_PROJECT: dict[KeyPath, object] = {("project",): "unnamed"}
+_IN_PIPELINE: dict[KeyPath, object] = {
+    ("pipeline",): "unnamed",
+    ("tasks",): {"unnamed": {"run": _COMMAND}},
+    ("tasks", "*"): {"run": _COMMAND},
+    ("tasks", "*", "run"): _COMMAND,
+    ("tasks", "*", "run", "command"): _COMMAND["command"],
+    ("tasks", "*", "service"): _COMMAND,
+    ("tasks", "*", "service", "command"): _COMMAND["command"],
+    ("tasks", "*", "copy", "from"): _END,
+    ("tasks", "*", "copy", "to"): _END,
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +49,23 @@ class PipelineFile:
     spec: Pipeline
     document: Document
     included: dict[str, str] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with it. The model is of the rest."""
+
+    gone: frozenset[KeyPath] = frozenset()
+    """What is not in the model, or only stands in there, because it is wrong."""
+
+    whole: object = None
+    """The value of the file as it was read, where it has problems."""
+
+    def lacks(self, *path: str | int) -> bool:
+        """Whether nothing can be said of what stands there, because it, or what is around it, is wrong."""
+        return _is_in(path, self.gone)
+
+    def refused(self, problems: Iterable[Problem]) -> SpecError:
+        """The error with these problems, and those that the file has by itself; without the secrets in it."""
+        told = dict.fromkeys((*self.problems, *hide_secrets(problems, self.whole)))
+        return SpecError(sorted(told, key=lambda p: (p.file, p.line, p.column)))
 
 
 @dataclass(frozen=True)
@@ -43,77 +77,159 @@ class ProjectFiles:
     document: Document
     pipelines: dict[str, PipelineFile]
     problems: tuple[Problem, ...] = ()
-    """What is wrong with the files that were left out."""
+    """What is wrong with windlass.yaml, and with the files that are no pipelines at all."""
+
+    gone: frozenset[KeyPath] = frozenset()
+    """What is not in the model of windlass.yaml because it is wrong."""
+
+    unread: frozenset[str] = frozenset()
+    """The pipelines in files that are not YAML, as far as their names can be told."""
+
+    is_whole: bool = True
+    """Whether the names of all pipelines are known."""
 
     def pipeline(self, name: str) -> PipelineFile:
-        """The pipeline of that name. Raises UsageError, with near names, when there is none."""
+        """The pipeline of that name. Raises UsageError, with near names, when there is none, and SpecError when it may
+        be in a file that makes no sense.
+        """
+        if name not in self.pipelines and self.problems:
+            raise SpecError(self.problems)
         if name not in self.pipelines:
             hint = did_you_mean(name, self.pipelines)
             raise UsageError(f"no pipeline {name!r} in {self.root}", hint=hint)
         return self.pipelines[name]
 
+    def lacks(self, *path: str | int) -> bool:
+        """Whether nothing can be said of what stands there in windlass.yaml, because it, or what is around it, is wrong."""
+        return _is_in(path, self.gone)
 
-def load_project(root: Path, only: str | None = None, *, partly: bool = False) -> ProjectFiles:
-    """Read the project file and its pipelines. Raises SpecError with the problems of all of them.
+    def checked(self) -> Self:
+        """This project, if each of its files is sound by itself. Raises SpecError with the problems of all."""
+        problems = (*self.problems, *(p for file in self.pipelines.values() for p in file.problems))
+        if problems:
+            raise SpecError(problems)
+        return self
+
+
+def load_project(root: Path, only: str | None = None) -> ProjectFiles:
+    """Read the project file and its pipelines. What is wrong with them is in the result, beside the rest of them.
 
     With `only`, the file `pipelines/<only>.yaml` alone is read when it exists and has that name, so
-    that one broken file does not stop another pipeline, and a large project starts at once. With
-    `partly`, pipelines with problems are left out, so that the others can be looked at further.
+    that one broken file does not stop another pipeline, and a large project starts at once.
     """
-    problems: list[Problem] = []
-    project = _attempt(problems, _load, root, root / PROJECT_FILE, Project)
-    types = {name: c.type for name, c in project[0].connections.items()} if project is not None else {}
+    project = _project(root)
+    problems = list(project.problems)
+    types = _types_of(project)
     pipelines: dict[str, PipelineFile] = {}
+    unread: set[str | None] = set()
     for file in _pipeline_files(root, only):
-        loaded = _attempt(problems, load_pipeline, root, file, types)
-        if loaded is None:
+        try:
+            loaded = load_pipeline(root, file, types)
+        except SpecError as exc:
+            problems.extend(exc.problems)
+            unread.add(_name_in(file))
             continue
-        name = loaded.spec.pipeline
+        name = file.stem if loaded.lacks("pipeline") else loaded.spec.pipeline
         if name in pipelines:
-            other = pipelines[name].document.file
-            problems.append(loaded.document.problem(("pipeline",), f"{name!r} is also the name of {other}"))
+            loaded = _with_name_of(loaded, pipelines[name])
         pipelines[name] = loaded
-    if only is not None and only not in pipelines and not problems and _pipeline_file(root, only):
+    if only is not None and only not in pipelines and not unread and _pipeline_file(root, only):
         return load_project(root)  # the file is named otherwise than its pipeline: look at them all
-    if project is None or (problems and not partly):
-        raise SpecError(problems)
-    return ProjectFiles(root, project[0], project[1], pipelines, tuple(problems))
+    named = all(not file.lacks("pipeline") for file in pipelines.values())
+    return ProjectFiles(
+        root,
+        project.model,
+        project.document,
+        pipelines,
+        tuple(problems),
+        project.gone,
+        unread=frozenset(name for name in unread if name is not None),
+        is_whole=named and None not in unread,
+    )
 
 
 def load_pipeline(root: Path, file: Path, types: Mapping[str, str]) -> PipelineFile:
-    """Read one pipeline file and the files that it names. `types` are those of the project's connections.
+    """Read one pipeline file and the files that it names. Raises SpecError where it is no mapping.
 
-    Raises SpecError with every problem.
+    `types` are those of the project's connections, which say what the ends of a copy take.
     """
-    spec, document = _load(root, file, Pipeline, types)
+    loaded = _load(root, file, Pipeline, _IN_PIPELINE, types)
     included: dict[str, str] = {}
-    problems: list[Problem] = []
-    for path, name in _named_files(spec):
-        text = _attempt(problems, _include, root, document, path, name)
-        if text is not None:
-            included[name] = text
-    if problems:
-        raise SpecError(problems)
-    return PipelineFile(spec, document, included)
+    problems, gone = list(loaded.problems), set(loaded.gone)
+    for path, name, stand_in in _named_files(loaded.model):
+        if _is_in(path, gone):
+            continue
+        try:
+            included[name] = _include(root, loaded.document, path, name)
+        except SpecError as exc:
+            problems.extend(exc.problems)
+            included.setdefault(name, stand_in)
+            gone.add(path)
+    whole = loaded.whole if problems else None
+    return PipelineFile(loaded.model, loaded.document, included, tuple(problems), frozenset(gone), whole)
+
+
+def _project(root: Path) -> Pruned[Project]:
+    """The project file; where it cannot be read, a project of which nothing is known."""
+    try:
+        return _load(root, root / PROJECT_FILE, Project, _IN_PROJECT, {})
+    except SpecError as exc:
+        nothing = Document(PROJECT_FILE, "", {}, {})
+        return Pruned(Project(project="unnamed"), nothing, exc.problems, frozenset({()}))
+
+
+def _types_of(project: Pruned[Project]) -> dict[str, str]:
+    """The types of the project's connections; where one is misspelt, the one that may have been meant."""
+    types = {name: connection.type for name, connection in project.model.connections.items()}
+    whole = project.whole.get("connections") if isinstance(project.whole, dict) else None
+    for name, connection in whole.items() if isinstance(whole, dict) else ():
+        written = connection.get("type") if isinstance(connection, dict) else None
+        near = nearest(written, registry.types()) if isinstance(written, str) else None
+        if near is not None:
+            types.setdefault(name, near)
+    return types
 
 
 def _load(
-    root: Path, file: Path, model: type[M], types: Mapping[str, str] | None = None
-) -> tuple[M, Document]:
+    root: Path, file: Path, model: type[M], stand_ins: dict[KeyPath, object], types: Mapping[str, str]
+) -> Pruned[M]:
     shown_as = str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
     try:
         document = read(file, shown_as)
     except SpecError as exc:
         raise SpecError(hide_secrets(exc.problems)) from None
-    problems = find_secrets(document)
+    if not isinstance(document.value, dict):
+        problem = document.problem((), "expected a mapping at the top of the file")
+        raise SpecError(hide_secrets([*document.problems, problem], document.value))
+    loaded = pruned(model, document, stand_ins, types)
+    places = {(problem.line, problem.column) for problem in document.problems}
+    others = (problem for problem in loaded.problems if (problem.line, problem.column) not in places)
+    problems = sorted(
+        (*document.problems, *others, *find_secrets(document)), key=lambda p: (p.line, p.column)
+    )
+    if not problems:
+        return loaded
+    return replace(loaded, problems=tuple(hide_secrets(problems, document.value)))
+
+
+def _with_name_of(file: PipelineFile, other: PipelineFile) -> PipelineFile:
+    """The file, with the problem that it has the name of another."""
+    message = f"{file.spec.pipeline!r} is also the name of {other.document.file}"
+    problem = file.document.problem(("pipeline",), message)
+    return replace(file, problems=(*file.problems, *other.problems, problem))
+
+
+def _name_in(file: Path) -> str | None:
+    """The name of the pipeline in a file that is not YAML, if it can be told."""
     try:
-        loaded = to_model(model, document, types)
-    except SpecError as exc:
-        problems = sorted((*exc.problems, *problems), key=lambda p: (p.line, p.column))
-    else:
-        if not problems:
-            return loaded, document
-    raise SpecError(hide_secrets(problems, document))
+        found = _NAME.search(file.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None
+    return found[1] if found else None
+
+
+def _is_in(path: KeyPath, gone: frozenset[KeyPath] | set[KeyPath]) -> bool:
+    return any(path[: len(start)] == start for start in gone)
 
 
 def _pipeline_files(root: Path, only: str | None) -> Sequence[Path]:
@@ -131,16 +247,16 @@ def _pipeline_file(root: Path, name: str) -> Path | None:
     return None
 
 
-def _named_files(spec: Pipeline) -> Iterator[tuple[KeyPath, str]]:
-    """The project's own text files that the plan takes in: SQL and JSON Schemas."""
+def _named_files(spec: Pipeline) -> Iterator[tuple[KeyPath, str, str]]:
+    """The project's own text files that the plan takes in, SQL and JSON Schemas, each with what may stand in for it."""
     for name, task in spec.tasks.items():
         at: KeyPath = ("tasks", name, task.kind)
         if task.sql and task.sql.file:
-            yield (*at, "file"), task.sql.file
+            yield (*at, "file"), task.sql.file, ""
         if task.check and task.check.json_schema:
-            yield (*at, "json_schema"), task.check.json_schema
+            yield (*at, "json_schema"), task.check.json_schema, "{}"
         if task.copy_ and task.copy_.validate_.json_schema:
-            yield (*at, "validate", "json_schema"), task.copy_.validate_.json_schema
+            yield (*at, "validate", "json_schema"), task.copy_.validate_.json_schema, "{}"
 
 
 def _include(root: Path, document: Document, path: KeyPath, name: str) -> str:
@@ -155,14 +271,3 @@ def _include(root: Path, document: Document, path: KeyPath, name: str) -> str:
     except UnicodeDecodeError as exc:
         message, hint = not_utf8(data, exc)
         raise SpecError([document.problem(path, f"cannot read {name!r}: it {message}", hint=hint)]) from exc
-
-
-def _attempt(
-    problems: list[Problem], function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-) -> T | None:
-    """Call, and collect the problems of a SpecError instead of letting it end the search."""
-    try:
-        return function(*args, **kwargs)
-    except SpecError as exc:
-        problems.extend(exc.problems)
-        return None

@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema
 
 from windlass.options import Duration, FilePath
 from windlass.spec.copy import Copy
-from windlass.spec.fields import Name, OneOrMany, Sha256
+from windlass.spec.fields import Header, Name, OneOrMany, Sha256, Variable
 from windlass.spec.model import Model, refuse
 
 __all__ = [
@@ -58,7 +58,7 @@ class Command(Model):
     command: OneOrMany[str] = Field(min_length=1)
     """The command and its arguments. Runs in the `build` folder, without a shell."""
 
-    env: dict[str, str] = Field(default_factory=dict)
+    env: dict[Variable, str] = Field(default_factory=dict)
     """Environment variables; no secrets."""
 
     connections: OneOrMany[Name] = []
@@ -100,7 +100,7 @@ class Download(Model):
     sha256: Sha256 | None = None
     """The SHA-256 of the whole file, in hexadecimal. Not checked where a template makes it empty."""
 
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: dict[Header, str] = Field(default_factory=dict)
     """Request headers; no secrets."""
 
     @model_validator(mode="after")

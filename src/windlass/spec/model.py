@@ -26,5 +26,9 @@ class Model(BaseModel):
 
 
 def refuse(message: str) -> PydanticCustomError:
-    """The error that a validator raises to refuse a whole mapping."""
+    """The error that a validator raises to refuse a whole mapping.
+
+    The message has each key of the mapping that it is about in backticks: where one of those is wrong by itself, this
+    error is not told, which may only come from it.
+    """
     return PydanticCustomError("refused", "{message}", {"message": message})

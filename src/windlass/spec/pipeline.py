@@ -127,9 +127,11 @@ class Task(Model):
     def _exactly_one_kind(self) -> Self:
         present = self._present()
         if not present:
-            raise refuse(f"a task needs one of {', '.join(KINDS)}")
+            raise refuse(f"a task needs one of {', '.join(map('`{}`'.format, KINDS))}")
         if len(present) > 1:
-            raise refuse(f"a task is of one kind, and this one has {' and '.join(present)}")
+            raise refuse(
+                f"a task is of one kind, and this one has {' and '.join(map('`{}`'.format, present))}"
+            )
         return self
 
     @model_validator(mode="after")

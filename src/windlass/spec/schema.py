@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from windlass import options
+from windlass.attribute_docs import attribute_docs
 from windlass.spec.model import Model
 from windlass.spec.pipeline import Pipeline
 from windlass.spec.project import Project
@@ -48,7 +49,7 @@ def documentation(model: type[Any]) -> dict[str, str]:
     texts: dict[str, str] = {}
     for cls in reversed(model.__mro__):
         if issubclass(cls, Model) and cls is not Model:
-            texts.update(options.attribute_docstrings(cls))
+            texts.update(attribute_docs(cls))
     return {field.alias or name: texts[name] for name, field in model.model_fields.items()}
 
 

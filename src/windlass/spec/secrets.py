@@ -54,9 +54,9 @@ def find_secrets(document: Document) -> list[Problem]:
     return problems
 
 
-def hide_secrets(problems: Iterable[Problem], document: Document | None = None) -> list[Problem]:
-    """The problems, without the secrets that stand in the lines and values that they show."""
-    texts = [] if document is None else _texts(document.value, ())
+def hide_secrets(problems: Iterable[Problem], written: object = None) -> list[Problem]:
+    """The problems, without the secrets that stand in the lines and values that they show, as in the `written` file."""
+    texts = _texts(written, ())
     known = [value for path, value in texts if _secret_in(path, value)]
     lines = [line.strip() for value in known for line in value.splitlines() if line.strip()]
     patterns = [_literally(line) for line in lines] + [pattern for _, _, pattern in _TOKENS]

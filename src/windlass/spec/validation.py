@@ -1,21 +1,17 @@
-"""From a parsed document to a model, or to every problem in it at its place in the file."""
+"""What is wrong with a document, in words, where its model says so in pydantic's."""
 
 from __future__ import annotations
 
-import types as kinds_of_types
-from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+import types
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from windlass.errors import Problem, SpecError, did_you_mean
+from windlass.errors import Problem, did_you_mean, near_word, nearest
 from windlass.spec.model import Model
 from windlass.spec.yaml import Document, KeyPath
 
-__all__ = ["to_model"]
-
-M = TypeVar("M", bound=Model)
+__all__ = ["near_key", "path_of", "problem_of"]
 
 _KINDS_OF_VALUE = {
     "string_type": "text",
@@ -34,31 +30,19 @@ _LIMITS = {  # what pydantic calls it: how we say it, and where the limit is
 }
 
 
-def to_model(model: type[M], document: Document, types: Mapping[str, str] | None = None) -> M:
-    """Build the model. Raises SpecError with one Problem for each thing that is wrong.
-
-    `types` are those of the project's connections, which say what the ends of a copy take.
-    """
-    if not isinstance(document.value, dict):
-        raise SpecError([document.problem((), "expected a mapping at the top of the file")])
-    try:
-        return model.model_validate(document.value, context=types)
-    except ValidationError as exc:
-        problems = {_path(error): _problem(model, document, error) for error in reversed(exc.errors())}
-        raise SpecError(sorted(problems.values(), key=lambda p: (p.line, p.column))) from exc
-
-
-def _path(error: ErrorDetails) -> KeyPath:
+def path_of(error: ErrorDetails) -> KeyPath:
+    """Where the error is, in the document."""
     return tuple(part for part in error["loc"] if part not in ("[key]", "[text]", "[mapping]"))
 
 
-def _problem(model: type[Model], document: Document, error: ErrorDetails) -> Problem:
-    path, kind = _path(error), error["type"]
+def problem_of(model: type[Model], document: Document, error: ErrorDetails) -> Problem:
+    """What the error says, and what to do about it."""
+    path, kind = path_of(error), error["type"]
     name = _name(path, document)
     where = f" in {_dotted(path[:-1])}" if len(path) > 1 else ""
-    if kind in ("extra_forbidden", "unknown_key"):
+    if kind == "extra_forbidden":
         name = str(path[-1])
-        hint = did_you_mean(name, error.get("ctx", {}).get("known") or _keys_at(model, path[:-1]))
+        hint = did_you_mean(name, _keys_instead(model, error))
         return document.problem(path, f"unknown key {name!r}{where}", hint=hint, at_key=True)
     if kind == "missing":
         message = f"{_dotted(path[:-1]) or 'the file'} needs the key {str(path[-1])!r}"
@@ -67,8 +51,7 @@ def _problem(model: type[Model], document: Document, error: ErrorDetails) -> Pro
         expected = str(error.get("ctx", {}).get("expected", ""))
         got = error["input"]
         known = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
-        near = did_you_mean(got, known) if isinstance(got, str) else None
-        hint = near if near and near.startswith("did") else None
+        hint = near_word(got, known) if isinstance(got, str) else None
         return document.problem(path, f"{name}: expected {expected}, got {_describe(got)}", hint=hint)
     if kind in _KINDS_OF_VALUE:
         message = f"{name}: expected {_KINDS_OF_VALUE[kind]}, got {_describe(error['input'])}"
@@ -94,6 +77,17 @@ def _name(path: KeyPath, document: Document) -> str:
     return f"{path[-1]}{places}" if path else ""
 
 
+def near_key(model: type[Model], error: ErrorDetails) -> str | None:
+    """The key that may have been meant by one that is not known."""
+    return nearest(str(path_of(error)[-1]), _keys_instead(model, error))
+
+
+def _keys_instead(model: type[Model], error: ErrorDetails) -> list[str]:
+    """The keys that are known where one is not."""
+    known: list[str] | None = error.get("ctx", {}).get("known")
+    return known or _keys_at(model, path_of(error)[:-1])
+
+
 def _keys_at(model: type[Model], path: KeyPath) -> list[str]:
     """The keys that the model at the end of `path` knows, by walking the annotations."""
     annotation: Any = model
@@ -117,7 +111,7 @@ def _options(annotation: Any) -> list[Any]:
     """The members of a union, with `Annotated` taken off; a single type is its own only member."""
     if get_origin(annotation) is Annotated:
         return _options(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, kinds_of_types.UnionType):
+    if get_origin(annotation) in (Union, types.UnionType):
         return [inner for member in get_args(annotation) for inner in _options(member)]
     return [annotation]
 

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
@@ -62,6 +63,8 @@ class Document:
     text: str
     value: object
     marks: dict[KeyPath, Mark] = field(repr=False)
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with it all the same, such as a key that is there twice."""
 
     def problem(
         self, path: KeyPath, message: str, *, hint: str | None = None, at_key: bool = False
@@ -107,10 +110,11 @@ def not_utf8(data: bytes, exc: UnicodeDecodeError) -> tuple[str, str]:
 
 
 def parse(text: str, file: str) -> Document:
-    """Parse YAML text into one Document. `file` is only what errors call it."""
+    """Parse YAML text into one Document. `file` is only what errors call it. Raises SpecError for what is not YAML."""
     try:
         builder = _Builder(file, text)
-        return Document(file, text, builder.document(), builder.marks)
+        value = builder.document()
+        return Document(file, text, value, builder.marks, tuple(builder.problems))
     except pyyaml.MarkedYAMLError as exc:
         raise SpecError([_syntax_problem(file, text, exc)]) from exc
     except pyyaml.YAMLError as exc:  # an unprintable character: PyYAML's ReaderError has no mark
@@ -157,9 +161,14 @@ def _syntax_problem(file: str, text: str, exc: pyyaml.MarkedYAMLError) -> Proble
 def _problem_at(
     file: str, text: str, line: int, column: int, message: str, hint: str | None = None
 ) -> Problem:
-    lines = text.splitlines()
+    lines = _lines(text)
     source = lines[line - 1] if 0 < line <= len(lines) else ""
     return Problem(file, line, column, message, source, hint)
+
+
+@lru_cache(1)
+def _lines(text: str) -> list[str]:
+    return text.splitlines()
 
 
 class _Builder:
@@ -171,7 +180,7 @@ class _Builder:
         self._events: Iterator[Any] = pyyaml.parse(text, Loader=_Loader)
         self._anchors: dict[str, tuple[object, int]] = {}
         self._values = 0
-        self._problems: list[Problem] = []
+        self.problems: list[Problem] = []
 
     def document(self) -> object:
         next(self._events)  # StreamStart
@@ -183,8 +192,6 @@ class _Builder:
         after = next(self._events)
         if not isinstance(after, ev.StreamEndEvent):
             self._fail(after, "a second document starts here, expected one document a file")
-        if self._problems:
-            raise SpecError(self._problems)
         return value
 
     def _value(self, event: Any, path: KeyPath, depth: int) -> object:
@@ -214,7 +221,7 @@ class _Builder:
         while not isinstance(event := next(self._events), ev.MappingEndEvent):
             key = self._key(event)
             if key in result:
-                self._problems.append(self._problem(event, f"the key {key!r} is here a second time"))
+                self.problems.append(self._problem(event, f"the key {key!r} is here a second time"))
             value_event = next(self._events)
             self._mark((*path, key), value_event, event)
             result[key] = self._value(value_event, (*path, key), depth + 1)
@@ -247,7 +254,7 @@ class _Builder:
         if event.tag and event.tag != "!":
             value = self._as_tagged(event, value, event.tag.removeprefix(_CORE_TAG))
         if isinstance(value, float) and not math.isfinite(value):
-            self._problems.append(self._problem(event, f"expected a finite number, got {event.value}"))
+            self.problems.append(self._problem(event, f"expected a finite number, got {event.value}"))
         return value
 
     def _as_tagged(self, event: ev.ScalarEvent, value: object, name: str) -> object:
@@ -255,7 +262,7 @@ class _Builder:
         if name == "float" and type(value) is int:
             return float(value)
         if type(value).__name__ != {"null": "NoneType"}.get(name, name):
-            self._problems.append(self._problem(event, f"{event.value!r} is no !!{name}"))
+            self.problems.append(self._problem(event, f"{event.value!r} is not a valid !!{name}"))
         return value
 
     def _alias(self, event: ev.AliasEvent) -> object:
@@ -283,4 +290,4 @@ class _Builder:
         return _problem_at(self.file, self.text, mark.line + 1, mark.column + 1, message)
 
     def _fail(self, event: Any, message: str) -> NoReturn:
-        raise SpecError([*self._problems, self._problem(event, message)])
+        raise SpecError([*self.problems, self._problem(event, message)])

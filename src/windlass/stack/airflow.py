@@ -16,9 +16,9 @@ from datetime import datetime
 from importlib.metadata import version
 
 from windlass.connections import Address
-from windlass.runtimes.process import with_own_programs
+from windlass.ports import LOOPBACK
+from windlass.processes.environment import with_own_programs
 from windlass.stack.airflow_api import AirflowApi
-from windlass.stack.checks import HOST
 from windlass.stack.component import Component
 from windlass.stack.keys import Keys
 from windlass.stack.layout import Layout, write_private
@@ -43,7 +43,7 @@ class Airflow:
 
     def __init__(self, layout: Layout, keys: Keys, port: int) -> None:
         self._layout, self._keys, self._port = layout, keys, port
-        self.api = AirflowApi(f"http://{HOST}:{port}", keys.admin_password)
+        self.api = AirflowApi(f"http://{LOOPBACK}:{port}", keys.admin_password)
 
     @property
     def page(self) -> str:
@@ -104,7 +104,7 @@ class Airflow:
 
     def _environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         kept = {name: value for name, value in environ.items() if not name.startswith(_OURS)}
-        local = ",".join(filter(None, (kept.get("no_proxy") or kept.get("NO_PROXY"), "localhost", HOST)))
+        local = ",".join(filter(None, (kept.get("no_proxy") or kept.get("NO_PROXY"), "localhost", LOOPBACK)))
         own = {
             "AIRFLOW_HOME": str(self._layout.airflow),
             "NO_PROXY": local,
@@ -123,12 +123,12 @@ class Airflow:
                 "load_examples": False,
                 "simple_auth_manager_users": "admin:admin",
                 "simple_auth_manager_passwords_file": home / "passwords.json",
-                "execution_api_server_url": f"http://{HOST}:{self._port}/execution/",
+                "execution_api_server_url": f"http://{LOOPBACK}:{self._port}/execution/",
                 "min_serialized_dag_update_interval": 0,
                 "dagbag_import_error_tracebacks": True,
             },
             "logging": {"base_log_folder": home / "logs", "colored_console_log": False},
-            "api": {"host": HOST, "port": self._port, "base_url": self.page, "workers": 1},
+            "api": {"host": LOOPBACK, "port": self._port, "base_url": self.page, "workers": 1},
             "scheduler": {"parsing_cleanup_interval": 5},
             # a loader that was touched is parsed at once; a DAG that is gone from it goes soon
             "dag_processor": {

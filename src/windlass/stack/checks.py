@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import errno
-import socket
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from windlass.errors import FatalError, MissingExtraError, reason_of
+from windlass.errors import FatalError, MissingExtraError
+from windlass.ports import why_not_free
 from windlass.units import size
 
-__all__ = ["HOST", "available_memory", "check_memory", "check_packages", "check_port"]
+__all__ = ["available_memory", "check_memory", "check_packages", "check_port"]
 
-HOST = "127.0.0.1"
 _AIRFLOW_NEEDS, _PGADMIN_NEEDS = (
     1_000 * 10**6,
     250 * 10**6,
@@ -63,12 +61,6 @@ def available_memory(
 
 def check_port(port: int, what: str, option: str) -> None:
     """Raises FatalError when somebody listens there already."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as exc:
-            taken = exc.errno == errno.EADDRINUSE
-            why = "is taken" if taken else f"cannot be used: {reason_of(exc)}"
-            hint = f"choose another: windlass up {option} {port + 1}" if port < 65535 else None
-            raise FatalError(f"port {port}, for {what}, {why}", hint=hint) from exc
+    if why := why_not_free(port):
+        hint = f"choose another: windlass up {option} {port + 1}" if port < 65535 else None
+        raise FatalError(f"port {port}, for {what}, {why}", hint=hint)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from windlass.runtimes.process import launch
+from windlass.processes.launch import launch
 
 __all__ = ["Component", "Started", "end_of"]
 

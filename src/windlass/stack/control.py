@@ -28,7 +28,7 @@ _PATIENCE = 60.0  # the scheduler's grace, then that of the others, and some
 def preflight(options: Options) -> None:
     """Whatever would stop the stack from starting. Raises WindlassError."""
     checks.check_packages(pgadmin=options.pgadmin)
-    compile_project(load_project(options.layout.project, partly=True))
+    compile_project(load_project(options.layout.project))
     checks.check_port(options.port, "Airflow", "--port")
     if options.pgadmin:
         checks.check_port(options.pgadmin_port, "pgAdmin", "--pgadmin-port")

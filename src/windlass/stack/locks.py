@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
 
 from windlass.errors import FatalError, RetryableError
+from windlass.locks import has_users, try_to_take
 from windlass.processes import Identity, identity_of
 from windlass.stack.layout import Layout
 
@@ -23,21 +22,24 @@ _PATIENCE, _POLL = 20.0, 0.2
 def supervising(layout: Layout) -> Iterator[None]:
     """Be the one supervisor of this project, and of this home; wait until nothing is left of an earlier one."""
     with ExitStack() as held:
-        alive = held.enter_context(layout.supervisor_lock.open("a+"))
-        if not _taken(alive):
+        alive = try_to_take(layout.supervisor_lock)
+        if alive is None:
             raise FatalError("the stack is up already", hint="see: windlass status")
+        held.enter_context(alive)
         alive.truncate(0)
         alive.write(str(identity_of(os.getpid())))
         alive.flush()
-        if not _taken(held.enter_context(layout.home_lock.open("a"))):
+        home = try_to_take(layout.home_lock)
+        if home is None:
             raise FatalError(f"{layout.home} is in use by another project that is up")
-        wanted = held.enter_context(layout.lock.open("a"))
+        held.enter_context(home)
         deadline = time.monotonic() + _PATIENCE
-        while not _taken(wanted):
+        while (wanted := try_to_take(layout.lock)) is None:
             if time.monotonic() > deadline:
                 raise RetryableError("what ran here before has not ended yet")
             time.sleep(_POLL)
-        yield
+        with wanted:
+            yield
 
 
 def holder(lock: Path) -> Identity | None:
@@ -47,15 +49,4 @@ def holder(lock: Path) -> Identity | None:
 
 def is_free(lock: Path) -> bool:
     """Whether nobody holds the lock."""
-    if not lock.exists():
-        return True
-    with lock.open("a") as file:
-        return _taken(file)
-
-
-def _taken(lock: IO[str]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    return not has_users(lock)

@@ -20,8 +20,8 @@ from pathlib import Path
 from windlass.connections import Address
 from windlass.connectors.postgres.connector import CONNECTOR as POSTGRES
 from windlass.errors import FatalError, MissingExtraError
+from windlass.ports import LOOPBACK
 from windlass.processes import last_words
-from windlass.stack.checks import HOST
 from windlass.stack.component import Component
 from windlass.stack.keys import Keys
 from windlass.stack.layout import Layout, write_private
@@ -88,7 +88,7 @@ class PgAdmin:
 
     def _answers(self, _since: datetime) -> bool:
         try:
-            with _DIRECTLY.open(f"http://{HOST}:{self._port}/misc/ping", timeout=5) as answer:
+            with _DIRECTLY.open(f"http://{LOOPBACK}:{self._port}/misc/ping", timeout=5) as answer:
                 return bool(answer.read() == b"PING")
         except (urllib.error.URLError, OSError):
             return False
@@ -97,7 +97,10 @@ class PgAdmin:
         self._storage().mkdir(parents=True, exist_ok=True)
         (self._folder / "config").mkdir(exist_ok=True)
         config = _CONFIG.format(
-            folder=str(self._folder), log=str(self._logs / "pgadmin-server.log"), host=HOST, port=self._port
+            folder=str(self._folder),
+            log=str(self._logs / "pgadmin-server.log"),
+            host=LOOPBACK,
+            port=self._port,
         )
         write_private(self._folder / "config" / "config_local.py", config)
 

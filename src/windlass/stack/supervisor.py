@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,10 +13,10 @@ from typing import Protocol
 from windlass.connections import Address
 from windlass.connectors.postgres.connector import CONNECTOR as POSTGRES
 from windlass.devservices import DevServices
-from windlass.errors import FatalError, SpecError, StoppedError, WindlassError
+from windlass.errors import FatalError, SpecError, WindlassError
 from windlass.plan.model import Connection
 from windlass.processes import how_it_ended
-from windlass.runtimes.launcher import adopt_descendants, end_descendants
+from windlass.processes.launcher import adopt_descendants, end_descendants
 from windlass.stack.addresses import Addresses, for_airflow
 from windlass.stack.airflow import Airflow
 from windlass.stack.component import Component, Started, end_of
@@ -26,6 +25,7 @@ from windlass.stack.layout import Layout, Stack
 from windlass.stack.locks import supervising
 from windlass.stack.pgadmin import PgAdmin
 from windlass.stack.watching import Published, Watch, publish
+from windlass.stopping import StoppedError
 
 __all__ = ["Observer", "Options", "Supervisor"]
 
@@ -74,14 +74,14 @@ class Supervisor:
 
     def run(self, ready: Callable[[Stack], None]) -> None:
         """Start everything, call `ready` once it is healthy, and follow it. Raises WindlassError when it ends."""
-        with supervising(self._layout), _stopped_by_signals():
+        with supervising(self._layout):
             adopt_descendants()
             try:
                 self._start()
                 self._become("healthy")
                 ready(self._stack)
                 self._follow()
-            except WindlassError as exc:
+            except (WindlassError, StoppedError) as exc:
                 stopped = isinstance(exc, StoppedError)
                 self._stack.failure = None if stopped else str(exc)
                 self._become("stopping" if stopped else "failed")
@@ -257,7 +257,7 @@ class Supervisor:
         found = {name: address for name, address in self._found.items() if address}
         connections = [for_airflow(n, address, declared[n].description) for n, address in found.items()]
         self._airflow.api.put_connections(connections)
-        self._airflow.api.put_pools(published.pools)
+        self._airflow.api.put_pools(published.needs.pools)
 
     # --- stopping ---
 
@@ -305,21 +305,3 @@ def _ended(started: Started) -> FatalError:
 
 def _with_log(message: str, log: Path) -> FatalError:
     return FatalError(f"{message}; the end of its log:{end_of(log)}", hint=f"all of it: {log}")
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a closed terminal become a StoppedError, once; then they are ignored."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-    def stop(number: int, _frame: object) -> None:
-        for each in numbers:
-            signal.signal(each, signal.SIG_IGN)
-        raise StoppedError(number)
-
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shlex
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from windlass.devservices import files_of
 from windlass.plan.model import Connection
 from windlass.spec import ProjectFiles, load_project
-from windlass.targets.airflow import export
+from windlass.targets import Needs
+from windlass.targets.airflow.target import LOADER, TARGET, AirflowOptions
+from windlass.targets.exporting import compiled, put
 
 __all__ = ["Published", "Watch", "publish"]
 
@@ -57,19 +60,21 @@ def _stats(files: set[Path]) -> _Fingerprint:
     return found
 
 
+@dataclass(frozen=True)
 class Published:
     """The plans that are in place for Airflow."""
 
-    def __init__(self, files: ProjectFiles, bundle: dict[str, Any]) -> None:
-        self.files = files
-        self.pipelines: frozenset[str] = frozenset(bundle["pipelines"])
-        self.pools: dict[str, int] = bundle.get("pools", {})
+    files: ProjectFiles
+    needs: Needs
+
+    @property
+    def pipelines(self) -> frozenset[str]:
+        return frozenset(self.needs.pipelines)
 
 
 def publish(project: Path, airflow: Path) -> Published:
     """Compile the project and put its plans in place, all or nothing. Raises SpecError with every problem."""
-    files = load_project(project)
-    own_command = (sys.executable, "-m", "windlass")
-    *_, loader, plans = export(project, airflow, command=own_command)
-    os.utime(loader)  # Airflow parses at once what is newer than when it parsed it last
-    return Published(files, json.loads(plans.read_bytes()))
+    options = AirflowOptions(command=shlex.join((sys.executable, "-m", "windlass")))
+    exported = put(TARGET, compiled(load_project(project)), airflow, options)
+    os.utime(airflow / LOADER)  # Airflow parses at once what is newer than when it parsed it last
+    return Published(exported.project.files, exported.needs)

@@ -1,1 +1,85 @@
-"""What a pipeline is exported to. A target renders text from plans and never imports an orchestrator."""
+"""What a project is exported to. A target renders text from plans and never imports an orchestrator.
+
+A target is a folder here, or a package of somebody else's, and a line in `table.py`, or an entry point.
+`exporting.py` does what is the same for all of them: it compiles the project and writes the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from windlass.plan.model import Plan
+from windlass.spec import ProjectFiles
+
+__all__ = ["CompiledProject", "Needs", "Target"]
+
+
+@dataclass(frozen=True)
+class CompiledProject:
+    """A project to be exported: as it was written, and every pipeline compiled."""
+
+    files: ProjectFiles
+    plans: Mapping[str, Plan]
+    """With the default parameters filled in."""
+
+    @property
+    def root(self) -> Path:
+        return self.files.root
+
+    @cached_property
+    def open_plans(self) -> dict[str, Plan]:
+        """The plans whose templates still name the parameters, for a scheduler that knows them when a run begins."""
+        from windlass.plan.compiler import Environment, compile
+
+        environment = Environment.of(self.files)
+        return {
+            name: compile(self.files.pipelines[name], {}, environment, params_at_run=True)
+            for name in self.plans
+        }
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a scheduler must have for the pipelines of a project."""
+
+    pipelines: tuple[str, ...]
+    connections: dict[str, str]
+    """Type by name."""
+
+    pools: dict[str, int]
+    """Slots by name."""
+
+    @classmethod
+    def of(cls, plans: Iterable[Plan]) -> Needs:
+        plans = sorted(plans, key=lambda plan: plan.pipeline)
+        connections = {name: c.type for plan in plans for name, c in plan.connections.items()}
+        pools = {name: slots for plan in plans for name, slots in plan.pools.items()}
+        return cls(
+            tuple(plan.pipeline for plan in plans),
+            dict(sorted(connections.items())),
+            dict(sorted(pools.items())),
+        )
+
+
+class Target(Protocol):
+    """Something that a project is exported to. Its docstring is what the command line says of it."""
+
+    @property
+    def title(self) -> str:
+        """What messages call the scheduler."""
+
+    @property
+    def options(self) -> type[Struct]:
+        """What can be said about an export: a field is an option of the command, its docstring the help."""
+
+    def render(self, project: CompiledProject, options: Any) -> dict[str, str]:
+        """The text of every file, by its path below the folder of the export, in the order to write them in.
+
+        Pure: the same project and options give the same text. `options` is an instance of `self.options`.
+        """

@@ -39,7 +39,7 @@ def execute(plan: Plan, task: Task, context: Context) -> TaskResult:
         case Run():
             from windlass.tasks.command import run_command
 
-            return run_command(action, context)
+            return run_command(task, context)
         case _:
             raise TypeError(f"a {task.kind} task is not executed, but started")
 

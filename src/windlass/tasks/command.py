@@ -1,27 +1,25 @@
-"""`run` tasks: a command of the user's, with what every step finds around it."""
+"""`run` tasks: a command of the user's, with what every unit finds around it."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 from windlass import logs
 from windlass.connections import variable
 from windlass.errors import FatalError
-from windlass.plan.model import Run, Service
+from windlass.locks import locked
+from windlass.plan.model import Task
 from windlass.plan.schedule import Moment
 from windlass.processes import exit_status, how_it_ended
-from windlass.runtimes import Execution, Step
+from windlass.runtimes import Execution
 from windlass.runtimes.lines import parse_line
 from windlass.runtimes.process import ProcessRuntime
 from windlass.tasks.context import Context, TaskResult
 from windlass.temporary import TemporaryFolder
 
-__all__ = ["CommandFailedError", "command_step", "context_step", "run_command", "run_environment"]
+__all__ = ["CommandFailedError", "environment_of", "run_command", "run_environment"]
 
 _NUMBERS = ("rows_read", "rows_written", "rows_quarantined", "bytes")
 
@@ -34,57 +32,41 @@ class CommandFailedError(FatalError):
         self.code, self.said = exit_status(code), said
 
 
-def run_environment(
-    *, run_id: str, run_key: str, moment: Moment, workspace: Path, services: object
-) -> dict[str, str]:
-    """What every step finds, in every language and under every scheduler."""
+def run_environment(*, run_id: str, run_key: str, moment: Moment, services: object) -> dict[str, str]:
+    """What every unit finds, in every language and under every scheduler."""
     return {
         "WINDLASS_RUN_ID": run_id,
         "WINDLASS_RUN_KEY": run_key,
         "WINDLASS_LOGICAL_DATE": moment.logical_date.isoformat(),
         "WINDLASS_DATA_INTERVAL_START": moment.interval_start.isoformat(),
         "WINDLASS_DATA_INTERVAL_END": moment.interval_end.isoformat(),
-        "WINDLASS_WORKSPACE": str(workspace),
         "WINDLASS_SERVICES": json.dumps(services),
     }
 
 
-def command_step(action: Run | Service, project: Path, environment: Mapping[str, str]) -> Step:
-    """The step of a rendered action: its command, in its folder, with its own environment on top."""
-    return Step(action.command, project / (action.build or ""), {**environment, **action.env})
-
-
-def context_step(action: Run | Service, context: Context, **extra: str) -> Step:
-    """The step of a rendered action in a process that executes one task."""
-    environment = run_environment(
+def environment_of(task: Task, context: Context) -> dict[str, str]:
+    """What the unit of a task finds, in a process that executes one task."""
+    run = run_environment(
         run_id=context.run_id,
         run_key=context.run_key,
         moment=context.moment,
-        workspace=context.workspace.root,
         services=context.variables["services"],
     )
-    connections = {variable(name): context.address(name).uri() for name in action.connections}
-    return command_step(action, context.workspace.project, {**environment, **connections, **extra})
+    return {**run, **{variable(name): context.address(name).uri() for name in task.connections}}
 
 
-def run_command(action: Run, context: Context) -> TaskResult:
+def run_command(task: Task, context: Context) -> TaskResult:
     """Run the command to its end; what it prints is printed. Raises CommandFailedError for its exit code."""
-    runtime = ProcessRuntime(context.environments)
-    step = runtime.prepare(context_step(action, context))
-    with TemporaryFolder(context.scratch_folder) as folder, _held(folder / "wanted") as lock:
-        follower = _Follower(context, runtime.start(step, lock))
+    assert task.unit is not None
+    unit, environment = context.rendered(task.unit), environment_of(task, context)
+    with TemporaryFolder(context.scratch_folder) as folder, locked(folder / "wanted") as wanted:
+        runtime = ProcessRuntime(context.site(Path(wanted.name)))
+        runtime.prepare(unit)
+        follower = _Follower(context, runtime.start(unit, environment))
         code = follower.wait()
     if code != 0:
         raise CommandFailedError(code, said="error" in follower.failure)
     return follower.task_result()
-
-
-@contextmanager
-def _held(file: Path) -> Iterator[Path]:
-    """Hold the lock on a file, which says that the command is wanted."""
-    with file.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield file
 
 
 class _Follower:
@@ -94,6 +76,7 @@ class _Follower:
         self._context, self._execution = context, execution
         self._result: logs.Record = {}
         self.failure: logs.Record = {}
+        self._defect: BaseException | None = None
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
@@ -107,6 +90,8 @@ class _Follower:
             raise
         finally:
             code = self._execution.wait()
+        if self._defect is not None:
+            raise self._defect
         return code
 
     def task_result(self) -> TaskResult:
@@ -119,6 +104,13 @@ class _Follower:
         )
 
     def _follow(self) -> None:
+        try:
+            self._take_lines()
+        except BaseException as exc:  # noqa: BLE001 - it is raised where somebody waits
+            self._defect = exc
+            self._execution.stop()
+
+    def _take_lines(self) -> None:
         for line in self._execution.lines():
             record = parse_line(line)
             if record["event"] == "result":

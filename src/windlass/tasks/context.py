@@ -14,12 +14,13 @@ from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.connectors.source import Part
 from windlass.engine import Workspace
 from windlass.errors import FatalError
-from windlass.plan.model import Connection, Plan
+from windlass.plan.model import Connection
 from windlass.plan.schedule import Moment
 from windlass.plan.templates import render
+from windlass.runtimes import Site
 from windlass.state_folder import RunFolder
 
-__all__ = ["Context", "TaskResult", "output_paths", "render_strings"]
+__all__ = ["Context", "TaskResult", "render_strings"]
 
 T = TypeVar("T")
 
@@ -70,6 +71,15 @@ class Context:
     output: Callable[[str], None] = lambda _line: None
     """Told each line that a command prints."""
 
+    def site(self, wanted: Path) -> Site:
+        """This machine, for a unit that lives as long as that lock is held."""
+        return Site(
+            project=self.workspace.project,
+            workspace=self.workspace.root,
+            environments=self.environments,
+            wanted=wanted,
+        )
+
     def rendered(self, value: T) -> T:
         """The value with every template in it rendered."""
         return render_strings(value, self.variables)
@@ -99,14 +109,3 @@ def render_strings(value: T, variables: Mapping[str, object]) -> T:
         changes = {name: render_strings(part, variables) for name, part in structs.asdict(value).items()}
         rendered = structs.replace(value, **changes)
     return rendered  # type: ignore[no-any-return]
-
-
-def output_paths(plan: Plan) -> dict[str, dict[str, str]]:
-    """What `tasks.NAME.path` means: the file that each task of the pipeline writes."""
-    paths: dict[str, dict[str, str]] = {}
-    for task in plan.tasks:
-        action = task.action
-        path = getattr(action, "to", None) or getattr(getattr(action, "destination", None), "path", None)
-        if path is not None:
-            paths[task.name] = {"path": path}
-    return paths

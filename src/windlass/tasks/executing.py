@@ -22,7 +22,6 @@ from windlass.plan.schedule import Moment, moment_of, parse_logical_date, tick_o
 from windlass.plan.templates import variables
 from windlass.state_folder import StateFolder
 from windlass.tasks import Context, TaskResult, execute, settle_task, split_task
-from windlass.tasks.context import output_paths, render_strings
 from windlass.units import parse_size
 
 __all__ = ["context_of", "execute_task", "task_of"]
@@ -96,9 +95,8 @@ def context_of(
         interval=moment.interval,
         params=plan.params,
         services=json.loads(environ.get("WINDLASS_SERVICES") or "{}"),
-        tasks={},
+        paths=plan.task(task).paths,
     )
-    known["tasks"] = render_strings(output_paths(plan), known)
     return Context(
         run_id=run_id,
         run_key=run_key,
@@ -140,7 +138,7 @@ def _bytes(memory: str | None) -> int:
     try:
         return parse_size(memory) if memory else DEFAULT_MEMORY
     except ValueError as exc:
-        raise UsageError(f"{memory!r} is no size; expected one such as 512MB or 2GB") from exc
+        raise UsageError(f"{memory!r} is not a valid size; expected one such as 512MB or 2GB") from exc
 
 
 def _print(line: str) -> None:

@@ -58,12 +58,28 @@ def test_an_address_is_read(text: str, address: Address) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "secret-text", "host:5432/db", "mysql://me:secret-text@h/db", "postgresql://me:secret-text@h:port/db",
+    ["", "secret-text", "host:5432/db", "secret-text:x", "postgresql://me:secret-text@h:port/db",
      '{"host": "secret-text"}', "{", '{"conn_type": "postgres", "port": "secret-text"}', "postgresql://[::1:secret-text", "[]"],
 )  # fmt: skip
 def test_what_is_no_address_is_refused_without_showing_it(text: str) -> None:
     with pytest.raises(FatalError, match="the connection in PLACE cannot be read") as caught:
         parse_address(text, "PLACE")
+    assert "secret-text" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "hint"),
+    [
+        ("mysql://me:secret-text@h/db", "mysql", "known: "),
+        ("postgre://me:secret-text@h/db", "postgre", "did you mean 'postgres'?"),
+        ('{"conn_type": "mssql", "password": "secret-text"}', "mssql", "known: "),
+        ('{"conn_type": "sql_lite", "password": "secret-text"}', "sql_lite", "did you mean 'sqlite'?"),
+    ],
+)
+def test_an_unknown_type_is_told_with_those_that_are_known(text: str, word: str, hint: str) -> None:
+    with pytest.raises(FatalError, match=f"PLACE is of an unknown type, '{word}'") as caught:
+        parse_address(text, "PLACE")
+    assert hint in str(caught.value.hint)
     assert "secret-text" not in str(caught.value)
 
 
@@ -103,6 +119,8 @@ def test_the_places_are_looked_at_in_their_order(tmp_path: Path) -> None:
         "1", "the environment variable WINDLASS_CONN_MY_DB"
     )  # fmt: skip
     assert found(WINDLASS_CONN_MY_DB="", AIRFLOW_CONN_MY_DB="sqlite:///2")[0] == "2"
+    handed_on = {"WINDLASS_CONN_MY_DB": "sqlite:///1", "WINDLASS_ORIGIN_MY_DB": "where a runner found it"}
+    assert found(**handed_on) == ("1", "where a runner found it")
 
 
 @pytest.mark.parametrize("password", ["p*ss@word", "p%2ass%40word", 'p"ss\\word'])

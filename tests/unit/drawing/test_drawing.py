@@ -12,6 +12,7 @@ import pytest
 
 from windlass import drawing
 from windlass.plan.model import Plan, Run, Service, Task
+from windlass.status import Status
 
 HERE = Path(__file__).parent
 SVG = "{http://www.w3.org/2000/svg}"
@@ -29,8 +30,8 @@ def plan_of(*edges: str, services: tuple[str, ...] = (), description: str = "") 
             needs[target].append(source)
         elif arrow:
             uses.setdefault(target, []).append(source)
-    run = Run(command=("true",))
-    service = Service(command=("true",), port=80)
+    run = Run()
+    service = Service()
     return Plan(
         project="p",
         pipeline="p",
@@ -98,7 +99,7 @@ def test_the_picture_has_every_task_and_edge_and_nothing_overlaps(name: str) -> 
 def test_a_hostile_name_is_only_text() -> None:
     name = "<script>alert('\"&')</script>\x00\n; end"
     plan = plan_of(f"{name} > b")
-    document = drawing.svg(plan, {"b": "no such state"})
+    document = drawing.svg(plan, {"b": Status.FAILED})
     ET.fromstring(document)
     assert "<script" not in document
     mermaid = drawing.mermaid(plan)
@@ -108,7 +109,9 @@ def test_a_hostile_name_is_only_text() -> None:
 
 
 def test_states_and_links_are_in_the_picture() -> None:
-    document = drawing.svg(PLANS["chain"], {"a": "success", "b": "failed"}, lambda name: f"#task-{name}")
+    document = drawing.svg(
+        PLANS["chain"], {"a": Status.SUCCESS, "b": Status.FAILED}, lambda name: f"#task-{name}"
+    )
     root = ET.fromstring(document)
     links = {a.get("href"): "".join(a.itertext()) for a in root.iter(f"{SVG}a")}
     assert set(links) == {"#task-a", "#task-b", "#task-c"}

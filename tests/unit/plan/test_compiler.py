@@ -87,7 +87,7 @@ def test_a_parameter_takes_the_type_of_its_default(
         pipeline(
             "  a: {trigger: {pipeline: q, params: {v: '{{ params.v }}'}}}\n", f"params: {{v: {default}}}\n"
         )
-        | {"pipelines/q.yaml": "pipeline: q\ntasks: {a: {run: {command: [date]}}}\n"}
+        | {"pipelines/q.yaml": "pipeline: q\nparams: {v: null}\ntasks: {a: {run: {command: [date]}}}\n"}
     )
     action = compiled(root, "p", v=given).task("a").action
     assert isinstance(action, model.Trigger)
@@ -100,7 +100,7 @@ def test_a_parameter_takes_the_type_of_its_default(
         ("5", "five", "expected a whole number, like its default 5, got 'five'"),
         ("5", "5.5", "expected a whole number"),
         ("5", True, "expected a whole number"),
-        ("true", "yes", "expected true or false, like its default True, got 'yes'"),
+        ("true", "yes", "expected true or false, like its default true, got 'yes'"),
         ("true", 1, "expected true or false"),
         ("1.5", "x", "expected a number"),
         ("1.5", ".nan", "expected a finite number"),
@@ -133,24 +133,74 @@ def test_a_sql_file_is_a_template_too_and_is_read_when_compiled(project: Project
     assert action.statement == "SELECT '{{ ds }}' FROM orders"
 
 
-def test_pipelines_that_trigger_each_other_in_a_circle_are_refused(project: Project) -> None:
+def test_pipelines_that_trigger_each_other_in_a_cycle_are_refused(project: Project) -> None:
     files = {
         f"pipelines/{a}.yaml": f"pipeline: {a}\ntasks: {{t: {{trigger: {{pipeline: {b}}}}}}}\n"
         for a, b in ("ab", "bc", "ca")
     }
+    root = project(files)
     with pytest.raises(SpecError) as caught:
-        compile_project(load_project(project(files)))
-    assert "pipelines/b.yaml:2:33: triggers itself: b → c → a → b" in str(caught.value)
+        compile_project(load_project(root))
+    assert [str(p).splitlines()[0] for p in caught.value.problems] == [
+        "pipelines/a.yaml:2:33: triggers itself: a → b → c → a"  # and not once more for each of them
+    ]
+    with pytest.raises(SpecError, match=r"pipelines/b\.yaml:2:33: triggers itself: b → c → a → b"):
+        compiled(root, "b")
 
 
-def test_a_circle_through_a_template_is_found(project: Project) -> None:
+def test_every_cycle_is_told(project: Project) -> None:
+    tasks = "".join(
+        f"  {a}: {{needs: {b}, run: {{command: [date]}}}}\n" for a, b in ("ab", "ba", "xx", "pq", "qp")
+    )
+    with pytest.raises(SpecError) as caught:
+        compiled(project(pipeline(tasks)), "p")
+    assert [problem.line for problem in caught.value.problems] == [3, 5, 6]
+
+
+CHILD = {
+    "pipelines/q.yaml": "pipeline: q\nparams: {n: 9, s: text, b: true, any: null}\ntasks: {a: {run: {command: [date]}}}\n"
+}
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ("{n: 5, s: x, b: false, any: 1}", None),
+        ("{n: '5', s: '{{ ds }}'}", None),
+        ("{n: '{{ ds }}'}", None),  # known only when it runs
+        ("{nope: 1}", "4:39: pipeline 'q' has no parameter 'nope'"),
+        (
+            "{n: abc}",
+            "4:42: pipeline 'q', parameter 'n': expected a whole number, like its default 9, got 'abc'",
+        ),
+        ("{n: 1.5}", "4:42: pipeline 'q', parameter 'n': expected a whole number"),
+        ("{s: 5}", "4:42: pipeline 'q', parameter 's': expected text, like its default 'text', got 5"),
+        ("{s: '{{ params.n }}'}", "4:42: pipeline 'q', parameter 's': expected text"),
+        ("{b: 1}", "4:42: pipeline 'q', parameter 'b': expected true or false"),
+    ],
+)
+def test_what_a_trigger_gives_is_checked_against_the_other_pipeline(
+    params: str, message: str | None, project: Project
+) -> None:
+    text = f"  a: {{trigger: {{pipeline: q, params: {params}}}}}\n"
+    root = project(pipeline(text, "params: {n: 3}\n") | CHILD)
+    if message is None:
+        compiled(root, "p")
+        return
+    with pytest.raises(SpecError) as caught:
+        compiled(root, "p")
+    [problem] = caught.value.problems
+    assert str(problem).startswith(f"pipelines/p.yaml:{message}")
+
+
+def test_a_cycle_through_a_template_is_found(project: Project) -> None:
     root = project(
         pipeline(
             "  a: {run: {command: ['{{ tasks.b.path }}']}}\n"
             "  b: {needs: a, download: {url: 'http://x', to: b}}\n"
         )
     )
-    with pytest.raises(SpecError, match=r"in a circle: (a → b → a|b → a → b)"):
+    with pytest.raises(SpecError, match=r"in a cycle: (a → b → a|b → a → b)"):
         compiled(root, "p")
 
 
@@ -164,17 +214,17 @@ graphs = st.integers(1, 12).flatmap(
 
 
 @given(graphs)
-def test_each_task_comes_after_all_that_it_needs_or_there_is_a_circle(needs: dict[str, list[str]]) -> None:
+def test_each_task_comes_after_all_that_it_needs_or_there_is_a_cycle(needs: dict[str, list[str]]) -> None:
     try:
         names = order(needs)
     except Cycle as exc:
-        circle = exc.path
-        event("there is a circle")
+        cycle = exc.path
+        event("there is a cycle")
     else:
-        circle = []
-    assert all(after in needs[before] for before, after in pairwise(circle))
-    if circle:
-        assert circle[0] == circle[-1]
+        cycle = []
+    assert all(after in needs[before] for before, after in pairwise(cycle))
+    if cycle:
+        assert cycle[0] == cycle[-1]
         return
     assert sorted(names) == sorted(needs)
     assert all(names.index(needed) < names.index(name) for name in needs for needed in needs[name])
@@ -194,10 +244,8 @@ options = st.dictionaries(
 )
 actions = st.one_of(
     st.builds(model.Sql, connection=some, statement=text),
-    st.builds(
-        model.Run, command=st.tuples(text, text), env=st.dictionaries(text, text, max_size=2), build=some
-    ),
-    st.builds(model.Service, command=st.tuples(text), port=st.none() | st.integers(1, 65535), health=some),
+    st.builds(model.Run, connections=st.tuples(text, text)),
+    st.builds(model.Service, connections=st.tuples(text)),
     st.builds(model.Download, url=some, to=text, headers=st.dictionaries(text, text, max_size=2)),
     st.builds(model.Trigger, pipeline=text, params=st.dictionaries(text, st.none() | scalars, max_size=3)),
     st.builds(
@@ -219,6 +267,15 @@ actions = st.one_of(
         ),
     ),
 )
+units = st.builds(
+    model.Unit,
+    own=st.booleans(),
+    build=some,
+    command=st.tuples(text, text),
+    env=st.dictionaries(text, text, max_size=2),
+    port=st.none() | st.integers(1, 65535),
+    health=some,
+)
 plans = st.builds(
     model.Plan,
     project=text,
@@ -237,7 +294,11 @@ plans = st.builds(
             timeout=st.none() | st.floats(0, 9e9),
             group=some,
             pool=some,
+            connections=st.tuples(text),
             outlets=st.tuples(text),
+            output=some,
+            paths=st.dictionaries(text, text, max_size=2),
+            unit=st.none() | units,
         ),
         max_size=3,
     ).map(tuple),
@@ -262,11 +323,12 @@ def test_a_plan_survives_its_json(plan: model.Plan) -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ("", "this is no plan"),
-        ("[]", "this is no plan"),
-        ("{}", "this is no plan"),
+        ("", "this is not a plan"),
+        ("[]", "this is not a plan"),
+        ("{}", "this is not a plan"),
         ('{"version": 99}', "has version 99, expected"),
-        ('{"version": 2, "project": 5}', "this is no plan"),
+        ('{"version": 1}', "has version 1, expected"),
+        (f'{{"version": {model.PLAN_VERSION}, "project": 5}}', "this is not a plan"),
     ],
 )
 def test_what_is_no_plan_is_refused(document: str, message: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -76,7 +78,7 @@ def test_a_schedule_that_is_none_is_explained(schedule: str) -> None:
 
 
 def test_a_schedule_that_never_comes_is_refused() -> None:
-    assert check_schedule("0 0 30 2 *") == "'0 0 30 2 *' never comes"
+    assert check_schedule("0 0 30 2 *") == ("'0 0 30 2 *' never comes", None)
     for schedule in ("0 0 29 2 *", "*/5 8-18 * mar,apr mon-fri", "0 0 L * *"):
         assert check_schedule(schedule) is None
 
@@ -91,5 +93,21 @@ def test_a_logical_date_is_in_utc_unless_it_says_otherwise() -> None:
     assert parse_logical_date("2021-10-02") == at("2021-10-02")
     assert parse_logical_date("2021-10-02T06:00:00+02:00") == at("2021-10-02T04:00")
     for text in ("", "yesterday", "2021-13-01", "2021-10-02 25:00"):
-        with pytest.raises(UsageError, match="is no date"):
+        with pytest.raises(UsageError, match="is not a valid date"):
             parse_logical_date(text)
+
+
+@pytest.mark.parametrize(
+    ("check", "written", "meant"),
+    [
+        (check_schedule, "@dayly", "@daily"),
+        (check_schedule, "@monthley", "@monthly"),
+        (check_schedule, "daily", "@daily"),
+        (check_schedule, "@ones", "@once"),
+        (check_schedule, "nope", "none"),
+        (check_timezone, "Europe/Pariss", "Europe/Paris"),
+        (check_timezone, "America/NewYork", "America/New_York"),
+    ],
+)
+def test_a_near_word_is_suggested(check: Callable[[str], Any], written: str, meant: str) -> None:
+    assert check(written)[1] == f"did you mean {meant!r}?"

@@ -33,7 +33,7 @@ def problems(project: Project, **pipelines: str) -> str:
 
 
 def test_what_a_scheduler_needs_to_know_is_in_the_plan(project: Project) -> None:
-    head = "tags: [sales, daily]\ncatchup: true\nschedule: '@daily'\n"
+    head = "tags: [sales, daily]\ncatchup: true\nstart: 2025-01-01\nschedule: '@daily'\n"
     task = "{group: load.raw, trigger_rule: all_done, run: {command: [date]}}"
     plan = compiled(
         project, p=f"{head}tasks: {{a: {task}, b: {{trigger: {{pipeline: q, wait: false}}}}}}\n", q=WRITES
@@ -114,11 +114,29 @@ def test_an_asset_that_nobody_writes_is_refused_with_a_near_name(project: Projec
     assert "did you mean 'y.public.orders'?" in shown
 
 
-def test_of_assets_nothing_is_said_while_other_files_are_broken(project: Project) -> None:
-    reads = "schedule: {assets: [y.public.order]}\ntasks: {a: {run: {command: [date]}}}\n"
-    shown = problems(project, p=WRITES.replace("connection: y", "connection: z"), q=reads)
-    assert "unknown connection 'z'" in shown
+@pytest.mark.parametrize(
+    "writes",
+    [
+        WRITES.replace("connection: y", "connection: z"),
+        WRITES.replace("connection: y", "cnnection: y"),
+        WRITES.replace("copy:", "cpy:"),
+    ],
+)
+def test_of_an_asset_nothing_is_said_that_a_task_may_write_which_is_wrong(
+    project: Project, writes: str
+) -> None:
+    reads = "schedule: {assets: [y.public.orders]}\ntasks: {a: {run: {command: [date]}}}\n"
+    shown = problems(project, p=writes, q=reads)
+    assert shown.count("pipelines/") == 1
     assert "no task of the project writes" not in shown
+    shown = problems(project, p=writes, q=reads.replace("orders", "others"))
+    assert shown.count("pipelines/") == 2
+    assert "no task of the project writes 'y.public.others'" in shown
+
+
+def test_of_assets_nothing_is_said_while_a_file_cannot_be_read(project: Project) -> None:
+    reads = "schedule: {assets: [y.public.order]}\ntasks: {a: {run: {command: [date]}}}\n"
+    assert "no task of the project writes" not in problems(project, p="]", q=reads)
 
 
 def test_assets_are_known_when_one_pipeline_is_compiled(project: Project) -> None:
@@ -134,3 +152,11 @@ def test_assets_are_known_when_one_pipeline_is_compiled(project: Project) -> Non
     )
     with pytest.raises(SpecError, match=r"no task of the project writes 'y\.u'"):
         compile(files.pipeline("q"), {}, Environment.of(files))
+
+
+def test_catchup_needs_a_start(project: Project) -> None:
+    task = "tasks: {a: {run: {command: [date]}}}\n"
+    shown = problems(project, p=f"schedule: '@daily'\ncatchup: true\n{task}")
+    assert "pipelines/p.yaml:3:10: `catchup` makes up for what was missed since `start`" in shown
+    wrong = problems(project, p=f"schedule: '@daily'\ncatchup: true\nstart: soon\n{task}")
+    assert wrong.count("pipelines/") == 1  # what is wrong with it is no reason to say that it is not there

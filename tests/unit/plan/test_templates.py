@@ -23,7 +23,7 @@ KNOWN = variables(
     interval=(MOMENT, datetime(2021, 10, 3, tzinfo=UTC)),
     params=NAMES.params,
     services={"web": {"url": "http://127.0.0.1:1", "host": "127.0.0.1", "port": 1}},
-    tasks={"load": {"path": "out.csv"}, "get": {"path": "in.csv"}},
+    paths={"load": "out.csv", "get": "in.csv"},
 )
 
 

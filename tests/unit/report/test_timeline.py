@@ -9,6 +9,7 @@ from windlass.report.chart import ChartRow, chart
 from windlass.report.facts import AttemptFacts, RunFacts, TaskFacts
 from windlass.report.timeline import Scale, Span
 from windlass.runner.history import Attempt, Run, TaskRun
+from windlass.status import Status
 
 
 def row_of(*spans: tuple[float, float], total: float) -> ChartRow:
@@ -16,7 +17,7 @@ def row_of(*spans: tuple[float, float], total: float) -> ChartRow:
 
     def task(name: str, *tried: tuple[float, float]) -> TaskFacts:
         attempts = tuple(
-            AttemptFacts(Attempt("r", name, number, "success"), Span(*span), None)
+            AttemptFacts(Attempt("r", name, number, Status.SUCCESS), Span(*span), None)
             for number, span in enumerate(tried, 1)
         )
         return TaskFacts(name, TaskRun("r", name, "run"), None, attempts, (), None, None)

@@ -6,8 +6,9 @@ import pytest
 
 from windlass.plan import model
 from windlass.runner.schedule import Schedule
+from windlass.status import Status
 
-ACTION = model.Run(command=("date",))
+ACTION = model.Run()
 
 
 def schedule_of(rule: str, chosen: str = "abtu") -> Schedule:
@@ -59,8 +60,8 @@ def outcome(schedule: Schedule, name: str) -> str:
 )
 def test_a_trigger_rule_means_what_it_means_in_airflow(rule: str, a: str, b: str, expected: str) -> None:
     schedule = schedule_of(rule)
-    schedule.set("a", a)
-    schedule.set("b", b)
+    schedule.set("a", Status(a))
+    schedule.set("b", Status(b))
     assert outcome(schedule, "t") == expected
 
 
@@ -69,7 +70,7 @@ def test_a_trigger_rule_means_what_it_means_in_airflow(rule: str, a: str, b: str
 )
 def test_tasks_that_a_run_leaves_out_decide_nothing(rule: str, expected: str) -> None:
     schedule = schedule_of(rule, chosen="bt")
-    schedule.set("b", "failed" if expected == "start" else "skipped")
+    schedule.set("b", Status.FAILED if expected == "start" else Status.SKIPPED)
     assert outcome(schedule, "t") == expected
     assert outcome(schedule_of(rule, chosen="t"), "t") == "start"
 
@@ -86,11 +87,11 @@ def test_tasks_that_a_run_leaves_out_decide_nothing(rule: str, expected: str) ->
 def test_a_run_fails_by_the_tasks_at_its_end(rule: str, t: str, u: str, *, failed: bool) -> None:
     schedule = schedule_of(rule)
     for name, state in {"a": "failed", "b": "success", "t": t, "u": u}.items():
-        schedule.set(name, state)
+        schedule.set(name, Status(state))
     assert (schedule.over, schedule.failed) == (True, failed)
 
 
 def test_of_a_part_of_a_pipeline_the_end_is_the_end_of_that_part() -> None:
     schedule = schedule_of("all_done", chosen="a")
-    schedule.set("a", "failed")
+    schedule.set("a", Status.FAILED)
     assert schedule.failed

@@ -17,7 +17,7 @@ Project = Callable[..., Path]
 
 def refusal(root: Path) -> str:
     with pytest.raises(SpecError) as caught:
-        load_project(root)
+        load_project(root).checked()
     return str(caught.value)
 
 

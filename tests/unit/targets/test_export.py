@@ -9,13 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
-from windlass.errors import SpecError
+from tests.targets.exported import export_to_airflow
+from windlass.errors import FatalError, SpecError
+from windlass.plan.bundle import BUNDLE_VERSION
 from windlass.plan.codec import from_json
-from windlass.plan.compiler import compile_project
 from windlass.spec import load_project
-from windlass.targets import airflow
-from windlass.targets.airflow.export import export
+from windlass.targets import CompiledProject, airflow
+from windlass.targets.exporting import compiled, export
 
 Project = Callable[..., Path]
 
@@ -25,34 +27,40 @@ ONE = {"pipelines/p.yaml": "pipeline: p\ntasks: {a: {run: {command: [date]}}}\n"
 
 def test_an_export_is_the_loader_and_the_plans_of_all_pipelines(project: Project, tmp_path: Path) -> None:
     root = project(ONE | {"pipelines/q.yaml": "pipeline: q\ntasks: {b: {sql: {statement: SELECT 1}}}\n"})
-    written = export(root, tmp_path / "out")
+    written = export_to_airflow(root, tmp_path / "out")
     dags = tmp_path / "out" / "dags"
     assert written[-2:] == [dags / "windlass_dags.py", dags / "plan.json"]
     assert {file.parent for file in written[:-2]} == {dags / "windlass_airflow"}
     bundle = json.loads((dags / "plan.json").read_text())
-    assert (bundle["version"], bundle["project"], list(bundle["pipelines"])) == (1, "test", ["p", "q"])
+    assert (bundle["version"], bundle["project"], list(bundle["pipelines"])) == (
+        BUNDLE_VERSION,
+        "test",
+        ["p", "q"],
+    )
     assert bundle["runtime"]["project"] == str(root)
     plans = {name: from_json(json.dumps(plan)) for name, plan in bundle["pipelines"].items()}
-    assert plans == compile_project(load_project(root))
+    assert plans == compiled(load_project(root)).open_plans
 
 
 def test_the_same_project_gives_the_same_bytes_and_leaves_the_files_alone(
     project: Project, tmp_path: Path
 ) -> None:
     root = project(ONE)
-    before = [(file.read_bytes(), file.stat().st_mtime_ns) for file in export(root, tmp_path)]
-    assert [(file.read_bytes(), file.stat().st_mtime_ns) for file in export(root, tmp_path)] == before
+    before = [(file.read_bytes(), file.stat().st_mtime_ns) for file in export_to_airflow(root, tmp_path)]
+    assert [
+        (file.read_bytes(), file.stat().st_mtime_ns) for file in export_to_airflow(root, tmp_path)
+    ] == before
     names = sorted(file.name for file in (tmp_path / "dags").iterdir())
     assert names == ["plan.json", "windlass_airflow", "windlass_dags.py"]
 
 
 def test_a_project_with_a_problem_keeps_its_last_export(project: Project, tmp_path: Path) -> None:
     root = project(ONE)
-    files = export(root, tmp_path)
+    files = export_to_airflow(root, tmp_path)
     before = [file.read_bytes() for file in files]
     (root / "pipelines/p.yaml").write_text("pipeline: p\ntasks: {a: {nap: {}}}\n")
     with pytest.raises(SpecError, match="nap"):
-        export(root, tmp_path)
+        export_to_airflow(root, tmp_path)
     assert [file.read_bytes() for file in files] == before
 
 
@@ -67,3 +75,32 @@ def test_the_loader_imports_only_the_standard_library_and_airflow(file: Path) ->
     }
     roots = {name.partition(".")[0] for name in named}
     assert roots - sys.stdlib_module_names <= {"airflow", "kubernetes"}
+
+
+class Odd:
+    """A target that writes what it is told."""
+
+    title = "Odd"
+    options = Struct
+
+    def __init__(self, **texts: str) -> None:
+        self._texts = texts
+
+    def render(self, project: CompiledProject, options: object) -> dict[str, str]:
+        return self._texts
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../out.txt", "a/../../b"])
+def test_a_target_writes_below_the_folder_of_the_export_alone(
+    path: str, project: Project, tmp_path: Path
+) -> None:
+    with pytest.raises(FatalError, match="not below the folder of the export"):
+        export(Odd(first="text", **{path: "text"}), project(ONE), tmp_path / "out")
+    assert not (tmp_path / "out.txt").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_text_is_written_as_it_is(project: Project, tmp_path: Path) -> None:
+    texts = {"a": "no end", "b": "two\r\nlines\n", "c/d": "é\n"}
+    written = export(Odd(**texts), project(ONE), tmp_path).written
+    assert [file.read_bytes().decode() for file in written] == list(texts.values())

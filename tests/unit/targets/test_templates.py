@@ -20,7 +20,7 @@ RUN = SimpleNamespace(
     run_id="r1", logical_date=MOMENT, run_after=MOMENT, data_interval_start=MOMENT, data_interval_end=MOMENT
 )
 KNOWN = variables(
-    run_id="r1", logical_date=MOMENT, interval=(MOMENT, MOMENT), params=PARAMS, services={}, tasks={}
+    run_id="r1", logical_date=MOMENT, interval=(MOMENT, MOMENT), params=PARAMS, services={}, paths={}
 )
 PIECES = ["{{ ds }}", "{{params.day}}", "{{- ts }}", "{{ '}}' }}", "{%", "%}", "{#", "#}", "{", "}", "#", "if x",
           " ", "\n", "\r\n", "\r", "a"]  # fmt: skip

@@ -22,7 +22,7 @@ from windlass.devservices import Service
 from windlass.devservices.running import is_running, note_port, noted_port
 from windlass.errors import FatalError
 from windlass.processes import last_words
-from windlass.runtimes.process import launch
+from windlass.processes.launch import launch
 
 __all__ = ["start"]
 

@@ -30,10 +30,11 @@ from windlass.connections import Address
 from windlass.connectors.postgres.opening import connect
 from windlass.devservices import Service
 from windlass.devservices.initialised import is_initialised, mark_initialised, run_init_files
-from windlass.devservices.running import free_port, has_launcher, note_port, noted_port
+from windlass.devservices.running import has_launcher, note_port, noted_port
 from windlass.errors import FatalError, MissingExtraError, RetryableError
+from windlass.ports import free_port
 from windlass.processes import Identity, Process, last_words
-from windlass.runtimes.process import launch
+from windlass.processes.launch import launch
 
 __all__ = ["start"]
 

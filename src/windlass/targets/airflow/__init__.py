@@ -1,5 +1,6 @@
-"""Airflow: a fixed loader, copied as it is, and the project's plans beside it."""
+"""Airflow: a fixed loader, copied as it is, and the project's plans beside it.
 
-from windlass.targets.airflow.export import export, needs_of
-
-__all__ = ["export", "needs_of"]
+target.py      renders both
+containers.py  what the loader is told of images, containers and pods
+loader/        what runs inside Airflow; nothing of windlass imports it
+"""

@@ -1,14 +1,16 @@
-"""Reads `plan.json`: the plans of a project, compiled beforehand."""
+"""Reads `plan.json`, the plans of a project, compiled beforehand; and hands on the plan of one task."""
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Json", "PlanError", "read_bundle"]
+__all__ = ["Json", "PlanError", "head_of", "packed", "read_bundle"]
 
-VERSION = 1
+VERSION = 2
 
 Json = dict[str, Any]
 
@@ -35,3 +37,19 @@ def read_bundle(file: Path) -> Json:
         found = bundle.get("version")
         raise PlanError(f"plan.json has version {found}, windlass_dags.py reads version {VERSION}: {again}")
     return bundle
+
+
+_HEAD = ("version", "project", "pipeline", "schedule", "timezone", "params", "params_open", "connections")
+
+
+def head_of(plan: Json) -> Json:
+    """What there is of a plan besides its tasks, as far as executing one takes it."""
+    return {name: plan[name] for name in _HEAD}
+
+
+def packed(head: Json, task: Json) -> str:
+    """What WINDLASS_PLAN holds for a task: its plan, compressed; its digest where that is too long."""
+    if task["unit"]["digest"]:
+        return str(task["unit"]["digest"])
+    document = json.dumps({**head, "tasks": [task]}, separators=(",", ":"))
+    return base64.b64encode(zlib.compress(document.encode(), 9)).decode("ascii")

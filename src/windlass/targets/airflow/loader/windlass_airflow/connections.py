@@ -18,7 +18,7 @@ _SHORTEST_SECRET = 4  # to mask shorter text would black out half of every log
 
 def connection_environment(forms: Mapping[str, str]) -> dict[str, str]:
     """`WINDLASS_CONN_<NAME>` for each connection, given with what its address is made of: of the worker's
-    environment, else Airflow's own. Masks them.
+    environment, else Airflow's own, which `WINDLASS_ORIGIN_<NAME>` then says. Masks them.
 
     One that Airflow does not know is left out: windlass looks on in the project's `.env` and the like, and
     says where it looked.
@@ -32,6 +32,7 @@ def connection_environment(forms: Mapping[str, str]) -> dict[str, str]:
                 address = address_of(Connection.get(name), form)
             except AirflowNotFoundException:
                 continue
+            found[variable(name, "WINDLASS_ORIGIN_")] = f"the Airflow connection {name!r}"
         hide(address)
         found[own] = address
     return found
@@ -56,8 +57,8 @@ def hidden(text: str) -> str:
     return text
 
 
-def variable(name: str) -> str:
-    return f"WINDLASS_CONN_{name.upper().replace('-', '_')}"
+def variable(name: str, prefix: str = "WINDLASS_CONN_") -> str:
+    return prefix + name.upper().replace("-", "_")
 
 
 def address_of(connection: Any, form: str) -> str:

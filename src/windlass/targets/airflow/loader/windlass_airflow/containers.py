@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowException
 
-from .bundle import Json
+from .bundle import Json, packed
 from .run import filled, run_environment
 
 __all__ = ["container_of", "image_of", "name_of", "port_of", "service_address", "service_name", "wait_until"]
@@ -18,29 +18,28 @@ __all__ = ["container_of", "image_of", "name_of", "port_of", "service_address", 
 _READY_EVERY = 0.5
 
 
-_DATA = "/data"  # where the workspace is in a container
 _PORT = 8080  # where a service listens that does not say
 
 
 def image_of(job: Json) -> str:
-    """A step's own image, else the project's."""
-    runtime, build = job["runtime"], (job.get("action") or {}).get("build")
+    """The image of the unit's own code, else the project's."""
+    runtime, build = job["runtime"], job["unit"]["build"]
     return str(runtime["images"][build] if build else runtime["image"])
 
 
 def container_of(operator: Any, context: Mapping[str, Any]) -> tuple[list[str], dict[str, str]]:
     """The command of a task's container, and its environment without what is secret."""
-    job = operator.job
-    environment = {**run_environment(job, context), "WINDLASS_WORKSPACE": _DATA}
-    if job["kind"] not in ("run", "service"):
-        command = [*job["runtime"]["command"], "exec", job["pipeline"], job["task"], *operator.options]
-        return command, environment
-    action = {key: job["action"][key] for key in ("command", "env")}
-    action = filled(action, job, context, operator.get_template_env())
+    job, unit = operator.job, operator.job["unit"]
+    environment = {**run_environment(job, context), "WINDLASS_WORKSPACE": job["runtime"]["workspace"]}
+    if unit["own"]:
+        environment["WINDLASS_PLAN"] = packed(*job["plan"])
+        return [*unit["command"], *operator.options], environment
+    said = {key: unit[key] for key in ("command", "env")}
+    said = filled(said, job, context, operator.get_template_env())
     if job["kind"] == "service":
         environment["PORT"] = str(port_of(job))
-    own = {name: _text(value) for name, value in action["env"].items()}
-    return list(map(_text, action["command"])), {**environment, **own}
+    env = {name: _text(value) for name, value in said["env"].items()}
+    return list(map(_text, said["command"])), {**environment, **env}
 
 
 def _text(value: Any) -> str:
@@ -48,7 +47,7 @@ def _text(value: Any) -> str:
 
 
 def port_of(job: Json) -> int:
-    return int(job["action"]["port"] or _PORT)
+    return int(job["unit"]["port"] or _PORT)
 
 
 def name_of(job: Json) -> str:

@@ -80,13 +80,13 @@ class WindlassDockerServiceOperator(WindlassDockerOperator):
         networks = self.cli.inspect_container(made["Id"])["NetworkSettings"]["Networks"].values()
         found = next((network["IPAddress"] for network in networks if network["IPAddress"]), "127.0.0.1")
         self._address = service_address(self.job, found)
-        wait_until(self._is_ready, self.job["action"]["ready_timeout"], f"service {self.job['task']!r}")
+        wait_until(self._is_ready, self.job["unit"]["ready_timeout"], f"service {self.job['task']!r}")
 
     def _is_ready(self) -> bool:
         if not self.cli.inspect_container(self.container_name)["State"]["Running"]:
             said = self.cli.logs(self.container_name, tail=20).decode(errors="replace")
             raise AirflowException(hidden(f"the service ended before it was ready:\n{said}"))
-        return answers(self._address, self.job["action"]["health"])
+        return answers(self._address, self.job["unit"]["health"])
 
     def on_kill(self) -> None:
         remove(self.cli, self.container_name)

@@ -41,8 +41,9 @@ class WindlassPodOperator(KubernetesPodOperator):
         return finished(self, listener, 0, context)
 
     def prepare(self, context: Any) -> None:
-        self.arguments, environment = container_of(self, context)
-        self.env_vars = [k8s.V1EnvVar(name, value) for name, value in environment.items()]
+        command, environment = container_of(self, context)
+        self.arguments = [literal(argument) for argument in command]
+        self.env_vars = [k8s.V1EnvVar(name, literal(value)) for name, value in environment.items()]
         secret = self.job["runtime"]["connections_secret"]
         for own in map(variable, self.job["connections"]):
             key = k8s.V1SecretKeySelector(name=secret, key=own)
@@ -65,7 +66,7 @@ class WindlassPodServiceOperator(WindlassPodOperator):
         namespace, name = pod.metadata.namespace, pod.metadata.name
         delete(self, pod)
         self.client.create_namespaced_pod(namespace, pod)
-        seconds = self.job["action"]["ready_timeout"]
+        seconds = self.job["unit"]["ready_timeout"]
 
         def is_ready() -> bool:
             self.remote_pod = self.client.read_namespaced_pod(name, namespace)
@@ -89,10 +90,15 @@ class WindlassPodStopOperator(WindlassPodOperator):
         delete(self, service_pod(self, context))
 
 
+def literal(text: str) -> str:
+    """What Kubernetes makes the text of: it fills in `$(NAME)`, and takes `$$` for a `$`."""
+    return text.replace("$", "$$")
+
+
 def service_pod(operator: Any, context: Any) -> Any:
     pod = operator.build_pod_request_obj(context)
     pod.metadata.labels["windlass-service"] = service_name(operator.job, context)
-    port, health = port_of(operator.job), operator.job["action"]["health"]
+    port, health = port_of(operator.job), operator.job["unit"]["health"]
     probe = k8s.V1Probe(period_seconds=1, failure_threshold=3600)
     if health is None:
         probe.tcp_socket = k8s.V1TCPSocketAction(port=port)

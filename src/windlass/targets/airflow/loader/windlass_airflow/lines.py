@@ -49,6 +49,8 @@ class Listener:
         if event == "failed":
             self.failure = record
             return logging.ERROR, str(record.get("error"))
+        if event == "traceback":
+            return logging.ERROR, str(record.get("text"))
         if event == "progress":
             if time.monotonic() - self._progress < _PROGRESS_EVERY:
                 return level, ""
@@ -70,20 +72,31 @@ class Listener:
         return hidden(str(self.failure.get("error") or _exit_code(code)))
 
     def check(self, kind: str, code: int) -> None:
-        """Raise for a task that ended with that exit code, unless it is 0; not to be retried where that cannot help."""
+        """Raise for a task that ended with that exit code, unless it is 0; not to be retried where that cannot help.
+
+        A task that was stopped is: whoever wanted its end, by Airflow, has told Airflow so.
+        """
         if code == 0:
             return
         error = self.error(code)
-        may_work_later = code == _RETRYABLE or code < 0 or code > 128 or kind in ("run", "service")
-        if self.failure.get("retryable", may_work_later):
+        may_work_later = code == _RETRYABLE or kind in ("run", "service")
+        if _was_stopped(kind, code) or self.failure.get("retryable", may_work_later):
             raise AirflowException(error)
         raise AirflowFailException(error)
+
+
+def _was_stopped(kind: str, code: int) -> bool:
+    """Whether a signal ended the task: an eviction, a machine that shuts down, `docker stop`, too little memory.
+
+    The codes above 128 are windlass's own for that, and an engine's; another command's may mean anything.
+    """
+    return code < 0 or (kind != "run" and 128 < code <= 128 + signal.NSIG)
 
 
 def _record(line: str) -> Json:
     """A line as a log record: the JSON object in it, else its text."""
     if line.startswith("{"):
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             record = json.loads(line)
             if isinstance(record, dict) and "event" in record:
                 return record
@@ -111,9 +124,13 @@ def numbers(result: Json) -> str:
 
 
 def _exit_code(code: int) -> str:
-    if code < 0:
+    """How a process ended, in words; `code` is minus the signal that ended it."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
         return f"killed by {signal.Signals(-code).name}"
-    return f"exit code {code}"
+    except ValueError:  # one of those that have only a number
+        return f"killed by signal {-code}"
 
 
 def finished(operator: Any, listener: Listener, code: int, context: Mapping[str, Any]) -> Any:

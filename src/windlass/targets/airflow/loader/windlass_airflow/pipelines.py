@@ -24,7 +24,7 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowFailException
 
 from .alerts import Alarm
-from .bundle import Json, read_bundle
+from .bundle import Json, head_of, read_bundle
 from .parts import Whole
 from .retries import waits
 from .runtimes import maker_of
@@ -130,6 +130,7 @@ class Builder:
         self._stops: dict[str, Any] = {}
         self._first: dict[str, Any] = {}
         self._groups: dict[str, TaskGroup] = {}
+        self._head = head_of(plan)
         self._make = maker_of(bundle["runtime"]["kind"])
 
     def build(self) -> None:
@@ -225,35 +226,15 @@ class Builder:
             "task": task["name"],
             "kind": action["kind"],
             "uses": task["uses"],
-            "connections": {
-                name: self._plan["connections"][name]["form"] for name in _connections_of(action)
-            },
+            "connections": {name: self._plan["connections"][name]["form"] for name in task["connections"]},
             "params": self._plan["params"],
+            "paths": task["paths"],
+            "unit": task["unit"],
+            "plan": (self._head, task),
             "runtime": self._bundle["runtime"],
             "file": str(self._file),
         }
-        if action["kind"] in ("run", "service", "trigger"):
-            job |= {"action": action, "paths": self._paths()}
         if action["kind"] == "trigger":
             triggered = self._bundle["pipelines"].get(action["pipeline"], {})
-            job["expects"] = triggered.get("params", {})
+            job |= {"action": action, "expects": triggered.get("params", {})}
         return job
-
-    def _paths(self) -> dict[str, str]:
-        """What `tasks.NAME.path` means: the file that each task of the pipeline writes."""
-        paths = {task["name"]: _output(task["action"]) for task in self._plan["tasks"]}
-        return {name: path for name, path in paths.items() if path}
-
-
-def _output(action: Json) -> str | None:
-    """The file that an action writes."""
-    end = action.get("destination") or {"connection": ""}
-    path: str | None = end["options"].get("path") if end["connection"] is None else action.get("to")
-    return path
-
-
-def _connections_of(action: Json) -> list[str]:
-    """The connections that an action names."""
-    ends = [action.get(end) or {} for end in ("source", "destination", "quarantine")]
-    names = [action.get("connection"), *(end.get("connection") for end in ends)]
-    return list(dict.fromkeys([*filter(None, names), *action.get("connections", ())]))

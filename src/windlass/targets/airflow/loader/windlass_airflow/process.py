@@ -15,7 +15,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from .bundle import Json
+from .bundle import Json, packed
 from .connections import connection_environment
 from .lines import Listener, finished
 from .parts import mapped
@@ -62,13 +62,15 @@ class WindlassOperator(BaseOperator):
     def _command(self) -> list[str]:
         job, runtime = self.job, self.job["runtime"]
         command = [*runtime["command"], "-C", str(self._project()), "exec", job["pipeline"], job["task"]]
-        return [*command, "--plan", job["file"], *self.options]
+        too_long = ("--plan", job["file"]) if job["unit"]["digest"] else ()
+        return [*command, *too_long, *self.options]
 
     def _project(self) -> Path:
         return Path(os.path.normpath(Path(self.job["file"]).parent / self.job["runtime"]["project"]))
 
     def _own_environment(self) -> dict[str, str]:
-        return {"WINDLASS_WORKSPACE": self.job["runtime"].get("workspace") or str(self._project())}
+        workspace = self.job["runtime"].get("workspace") or str(self._project())
+        return {"WINDLASS_WORKSPACE": workspace, "WINDLASS_PLAN": packed(*self.job["plan"])}
 
     def _follow(self, command: list[str], environment: dict[str, str], listener: Listener) -> int:
         self._process = _start(command, environment)

@@ -91,7 +91,9 @@ def filled(value: Any, job: Json, context: Mapping[str, Any], environment: Any) 
             return jinja.compile_expression(single[1], undefined_to_none=False)(**known)
         return jinja.from_string(value.replace("\r", _CR)).render(known).replace(_CR, "\r")
 
-    known["tasks"] = {name: {"path": fill(path)} for name, path in job["paths"].items()}
+    known["tasks"] = {}
+    for name, path in job["paths"].items():  # each comes after those that it is made of
+        known["tasks"][name] = {"path": fill(path)}
     return fill(value)
 
 

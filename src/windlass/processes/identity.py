@@ -230,7 +230,7 @@ def _read(pid: int, name: str) -> bytes:
 
 
 def _ps(pid: int, field: str) -> str:
-    return _told_by("ps", "-o", f"{field}=", "-p", str(pid)).strip()
+    return _told_by("ps", "-ww", "-o", f"{field}=", "-p", str(pid)).strip()
 
 
 def _told_by(*command: str) -> str:

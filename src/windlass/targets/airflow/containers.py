@@ -6,27 +6,26 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from windlass.plan.model import Plan, Run, Service
+from windlass.plan.model import Plan
+from windlass.plan.unit import WORKSPACE
 from windlass.spec.project import Project
 from windlass.spec.runtimes import DockerRuntime, KubernetesRuntime, Volume
 
-__all__ = ["RUNTIMES", "runtime_of"]
-
-RUNTIMES = ("process", "docker", "kubernetes")
-_DATA = "/data"
+__all__ = ["runtime_of"]
 
 
 def runtime_of(
-    kind: str, project: Project, plans: Iterable[Plan], command: Sequence[str], folder: str
+    kind: str, project: Project, plans: Iterable[Plan], *, command: Sequence[str], folder: str
 ) -> dict[str, Any]:
     """The `runtime` of a bundle. `folder` is where a worker has the project; containers have it in their image."""
-    runtime: dict[str, Any] = {"kind": kind, "command": list(command)}
+    runtime: dict[str, Any] = {"kind": kind}
     if kind == "process":
-        return {**runtime, "project": folder, "workspace": None}
+        return {**runtime, "command": list(command), "project": folder, "workspace": None}
     options = project.runtimes.docker if kind == "docker" else project.runtimes.kubernetes
     registry = f"{project.images.registry.rstrip('/')}/" if project.images else ""
     name = f"{registry}{project.project.lower()}"
     runtime |= {
+        "workspace": WORKSPACE,
         "image": f"{name}:{options.tag}",
         "images": {build: f"{name}-{step}:{options.tag}" for build, step in _steps(plans).items()},
     }
@@ -43,8 +42,8 @@ def runtime_of(
 
 def _steps(plans: Iterable[Plan]) -> dict[str, str]:
     """The folders of all steps that have code of their own, each with what its image is called."""
-    actions = [task.action for plan in plans for task in plan.tasks]
-    builds = sorted({a.build for a in actions if isinstance(a, Run | Service) and a.build})
+    units = [task.unit for plan in plans for task in plan.tasks]
+    builds = sorted({unit.build for unit in units if unit is not None and unit.build})
     names = [PurePosixPath(build).name.lower() for build in builds]
     return {
         build: name if names.count(name) == 1 else "-".join(PurePosixPath(build).parts).lower()
@@ -57,7 +56,7 @@ def _steps(plans: Iterable[Plan]) -> dict[str, str]:
 
 def _docker(options: DockerRuntime, project: str) -> dict[str, Any]:
     """Arguments of Airflow's DockerOperator."""
-    workspace = _mount(options.workspace or f"windlass-{project}", _DATA, read_only=False)
+    workspace = _mount(options.workspace or f"windlass-{project}", WORKSPACE, read_only=False)
     arguments = {
         "mounts": [workspace, *(_mount(m.source, m.target, read_only=m.read_only) for m in options.mounts)],
         "auto_remove": options.auto_remove,
@@ -94,7 +93,7 @@ def _pod_operator(options: KubernetesRuntime) -> dict[str, Any]:
 
 def _pod(options: KubernetesRuntime) -> dict[str, Any]:
     """The pod that every task starts from; the operator adds image, command and environment."""
-    volumes, mounts = [_workspace(options)], [{"name": "workspace", "mountPath": _DATA}]
+    volumes, mounts = [_workspace(options)], [{"name": "workspace", "mountPath": WORKSPACE}]
     for number, volume in enumerate(options.volumes):
         name = f"volume-{number}"
         volumes.append({"name": name, **_volume(volume)})

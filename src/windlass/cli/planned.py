@@ -1,0 +1,102 @@
+"""The plan that a command works on: compiled from the project, or handed over by who started the command."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from windlass.errors import FatalError, UsageError
+from windlass.plan.model import Plan
+
+__all__ = ["compile_one", "plan_to_execute"]
+
+
+def compile_one(
+    project: Path, pipeline: str | None, params: Mapping[str, object], *, params_at_run: bool = False
+) -> Plan:
+    """Compile one pipeline of a project, with its parameters. Raises SpecError or UsageError."""
+    from windlass.plan.compiler import Environment, compile
+    from windlass.spec import load_project
+
+    files = load_project(project, only=pipeline)
+    if pipeline is None:
+        files.checked()
+        if len(files.pipelines) != 1:
+            names = ", ".join(files.pipelines) or "none"
+            raise UsageError("which pipeline?", hint=f"the project has: {names}")
+        pipeline = next(iter(files.pipelines))
+    file = files.pipeline(pipeline)
+    if any(task.trigger for task in file.spec.tasks.values()) or not isinstance(file.spec.schedule, str):
+        files = load_project(project)  # a trigger or asset is checked against the other pipelines
+    return compile(file, params, Environment.of(files), params_at_run=params_at_run)
+
+
+def plan_to_execute(
+    project: Path, pipeline: str, task: str, file: Path | None, params: Mapping[str, object]
+) -> Plan:
+    """The plan of a task, with the parameters of its run.
+
+    It is the one in the file, if one is given, else the one that came with the container in WINDLASS_PLAN, else
+    that of the project. Raises WindlassError.
+    """
+    given = {**_params_of_run(), **params}
+    plan = _handed_over(project, pipeline, task, file)
+    if plan is None:
+        return compile_one(project, pipeline, given)
+    if plan.params_open:
+        from windlass.plan.params import with_overrides
+
+        return replace(plan, params=with_overrides(pipeline, plan.params, given))
+    known = {name: (type(value), value) for name, value in plan.params.items()}
+    if all(known.get(name) == (type(value), value) for name, value in given.items()):
+        return plan
+    return compile_one(project, pipeline, given)
+
+
+def _handed_over(project: Path, pipeline: str, task: str, file: Path | None) -> Plan | None:
+    from windlass.plan.travel import VARIABLE, is_digest, unpack
+
+    if file is not None:
+        from windlass.plan.bundle import plan_of_bundle
+
+        return plan_of_bundle(file.read_bytes(), pipeline)
+    text = os.environ.get(VARIABLE)
+    if not text:
+        return None
+    if is_digest(text):
+        return _of_digest(project, pipeline, task, text)
+    plan = unpack(text)
+    found = (plan.pipeline, plan.tasks[0].name)
+    if found != (pipeline, task):
+        raise UsageError(f"{VARIABLE} has the plan of {' '.join(found)}, not of {pipeline} {task}")
+    return plan
+
+
+def _of_digest(project: Path, pipeline: str, task: str, digest: str) -> Plan:
+    """The project's own plan of the task, if it is the one that was exported. Raises FatalError."""
+    from windlass.plan.travel import digest_of
+    from windlass.tasks.executing import task_of
+
+    plan = compile_one(project, pipeline, {}, params_at_run=True)
+    task_of(plan, task)
+    if digest_of(plan, task) == digest:
+        return plan
+    raise FatalError(
+        f"the project here has another plan of {pipeline} {task} than the one that was exported",
+        hint="build the image from the files that were exported, or export those that are in the image",
+    )
+
+
+def _params_of_run() -> dict[str, object]:
+    text = os.environ.get("WINDLASS_PARAMS") or "{}"
+    try:
+        params = json.loads(text)
+    except ValueError:
+        params = None
+    if not isinstance(params, dict):
+        raise UsageError("WINDLASS_PARAMS: expected a JSON object")
+    return params

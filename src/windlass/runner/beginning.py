@@ -1,0 +1,77 @@
+"""How a run begins: anew or resumed, for which moment, and with which of its tasks already done."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from windlass import __version__
+from windlass.plan.model import Plan
+from windlass.plan.schedule import Moment, moment_of
+from windlass.runner.clock import timestamp
+from windlass.runner.history import Run, TaskRun
+from windlass.status import Status
+
+__all__ = ["Beginning", "begin_again", "begin_anew"]
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A run that is about to begin."""
+
+    run: Run
+    moment: Moment
+    tasks: dict[str, TaskRun]
+    """All of the plan's tasks, in its order."""
+
+    done: frozenset[str]
+    """The tasks that had succeeded before."""
+
+
+def begin_anew(
+    plan: Plan, chosen: Collection[str], now: datetime, logical_date: datetime | None, parent: str | None
+) -> Beginning:
+    """A new run of the chosen tasks: the schedule's for a logical date, else one by hand now."""
+    moment = moment_of(plan.schedule, plan.timezone, logical_date, now)
+    run_id = f"{plan.pipeline}-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    logical = moment.logical_date.isoformat()
+    run = Run(
+        run_id=run_id,
+        pipeline=plan.pipeline,
+        run_key=logical if moment.scheduled else run_id,
+        logical_date=logical,
+        interval_start=moment.interval_start.isoformat(),
+        interval_end=moment.interval_end.isoformat(),
+        scheduled=moment.scheduled,
+        params=dict(plan.params),
+        started=timestamp(now),
+        parent=parent,
+        version=__version__,
+    )
+    return Beginning(run, moment, _tasks(plan, run, chosen, {}), frozenset())
+
+
+def begin_again(plan: Plan, chosen: Collection[str], earlier: Run, before: Iterable[TaskRun]) -> Beginning:
+    """An earlier run, taken up again: what succeeded in it is left out. A service has to be started again."""
+    dates = (earlier.logical_date, earlier.interval_start, earlier.interval_end)
+    logical, start, end = map(datetime.fromisoformat, dates)
+    known = {record.task: record for record in before}
+    done = {n for n, record in known.items() if record.status == Status.SUCCESS and record.kind != "service"}
+    earlier.status, earlier.ended = Status.RUNNING, None
+    tasks = _tasks(plan, earlier, {*chosen} - done, known)
+    for name in done & tasks.keys():
+        tasks[name].status = Status.SUCCESS
+    return Beginning(
+        earlier, Moment(logical, start, end, earlier.scheduled), tasks, frozenset(done & tasks.keys())
+    )
+
+
+def _tasks(plan: Plan, run: Run, chosen: Collection[str], known: dict[str, TaskRun]) -> dict[str, TaskRun]:
+    tasks = {}
+    for task in plan.tasks:
+        record = known.get(task.name) or TaskRun(run.run_id, task.name, task.kind)
+        record.status = Status.PENDING if task.name in chosen else Status.SKIPPED
+        tasks[task.name] = record
+    return tasks

@@ -1,0 +1,72 @@
+"""Runs that a run triggers: each is a `windlass run` of its own, which the trigger waits for or leaves alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from windlass.locks import locked
+from windlass.plan.model import Trigger
+from windlass.processes.environment import own_command
+from windlass.processes.launch import LOCK, launch
+from windlass.runner.history import Run
+from windlass.runtimes import Execution
+from windlass.runtimes.process import ProcessExecution
+
+__all__ = ["NestedRuns", "Pipelines"]
+
+
+class Pipelines(Protocol):
+    """The other pipelines of the project."""
+
+    def start(self, trigger: Trigger, parent: Run, lock: Path) -> Execution:
+        """Start a run of one of them, as its parent's. One that is waited for does not outlive the lock."""
+
+
+@dataclass(frozen=True)
+class NestedRuns:
+    """Pipelines as processes of this machine. Implements `Pipelines`."""
+
+    project: Path
+    workspace: Path
+    options: tuple[str, ...] = ()
+    """What every run of the project is given."""
+
+    def start(self, trigger: Trigger, parent: Run, lock: Path) -> Execution:
+        command = [*own_command(self.project), "run", trigger.pipeline, *self.options]
+        command += ["--params-json", json.dumps(trigger.params)]
+        if parent.scheduled:
+            command += ["--logical-date", parent.logical_date]
+        command += ["--workspace", str(self.workspace), "--parent", parent.run_id, "--as-task"]
+        environment = {**os.environ, LOCK: str(lock)}
+        if trigger.wait:
+            return ProcessExecution(launch(command, lock, environment=environment, output=subprocess.PIPE))
+        return _left_alone(command, lock)
+
+
+def _left_alone(command: Sequence[str], lock: Path) -> Execution:
+    """Start it so that it outlives whoever starts it; what it prints is beside the lock."""
+    wanted = lock.with_name(f"detached-{secrets.token_hex(4)}.lock")
+    with locked(wanted) as held, wanted.with_suffix(".log").open("wb") as output:
+        # the launcher inherits the lock: it is wanted as long as it lives
+        launch(command, wanted, environment=os.environ, output=output, kept_open=(held.fileno(),))
+    return _LeftAlone()
+
+
+class _LeftAlone:
+    """What nobody waits for. Implements `Execution`."""
+
+    def lines(self) -> Iterator[str]:
+        yield from ()
+
+    def stop(self) -> None:
+        """It goes on."""
+
+    def wait(self) -> int:
+        return 0

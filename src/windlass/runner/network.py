@@ -1,0 +1,61 @@
+"""Where services can be reached: who gives one its address, and how it is asked whether it is ready."""
+
+from __future__ import annotations
+
+import socket
+import urllib.error
+import urllib.request
+from typing import NamedTuple, Protocol
+
+from windlass.errors import FatalError
+from windlass.plan.unit import Unit
+from windlass.ports import LOOPBACK, free_port, why_not_free
+
+__all__ = ["Endpoint", "Loopback", "Network"]
+
+
+class Endpoint(NamedTuple):
+    """Where a service listens."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def names(self) -> dict[str, object]:
+        """What `services.NAME` means in a template."""
+        return {"url": self.url, "host": self.host, "port": self.port}
+
+
+class Network(Protocol):
+    """The network that the units of a run share."""
+
+    def endpoint(self, service: str, unit: Unit) -> Endpoint:
+        """Where the service will listen. Raises WindlassError when it cannot."""
+
+    def is_ready(self, endpoint: Endpoint, health: str | None) -> bool:
+        """Whether the service answers: its health check with 2xx, or its port by taking connections."""
+
+
+class Loopback:
+    """Services of this machine, for nobody else. Implements `Network`."""
+
+    def endpoint(self, service: str, unit: Unit) -> Endpoint:
+        if unit.port is None:
+            return Endpoint(LOOPBACK, free_port())
+        if why := why_not_free(unit.port):
+            hint = "stop what listens there; or leave `port` out, and let the service listen on $PORT"
+            raise FatalError(f"port {unit.port} {why}", hint=hint)
+        return Endpoint(LOOPBACK, unit.port)
+
+    def is_ready(self, endpoint: Endpoint, health: str | None) -> bool:
+        try:
+            if health is None:
+                with socket.create_connection(endpoint, timeout=1):
+                    return True
+            with urllib.request.urlopen(f"{endpoint.url}/{health.lstrip('/')}", timeout=5) as response:
+                return bool(200 <= response.status < 300)
+        except (OSError, urllib.error.URLError):
+            return False

@@ -1,0 +1,93 @@
+"""The world of a run: everything around a plan that the runner needs, handed in from outside.
+
+`here` is that of this machine. Tests, and fixture tests of pipelines, hand in others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from windlass.alerts import Alert, send_alert
+from windlass.plan.model import Plan
+from windlass.runner.clock import Clock, SystemClock
+from windlass.runner.connections import FoundConnections
+from windlass.runner.history import History
+from windlass.runner.loop import Loop, Threads
+from windlass.runner.nested import NestedRuns, Pipelines
+from windlass.runner.network import Loopback, Network
+from windlass.runner.versions import versions
+from windlass.runtimes import Runtime, Site
+from windlass.runtimes.table import DEFAULT_RUNTIME, RUNTIMES
+from windlass.state_folder import RunFolder, StateFolder
+
+__all__ = ["Connections", "World", "here"]
+
+
+class Connections(Protocol):
+    """Where the connections of a plan are."""
+
+    def environment(self, names: tuple[str, ...]) -> dict[str, str]:
+        """`WINDLASS_CONN_<NAME>` for each of them. Raises WindlassError for one that is nowhere."""
+
+    def close(self) -> None:
+        """Nobody needs them any more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """What a run of one plan finds around it."""
+
+    state: StateFolder
+    history: History
+    connections: Connections
+    runtime: Callable[[RunFolder], Runtime]
+    pipelines: Pipelines
+    network: Network = field(default_factory=Loopback)
+    clock: Clock = field(default_factory=SystemClock)
+    loop: Loop = field(default_factory=Threads)
+    alert: Callable[[Alert], None] = lambda _: None
+    versions: Callable[[], dict[str, str]] = dict
+    """What a run is made with."""
+
+
+def here(
+    plan: Plan,
+    project: Path,
+    *,
+    workspace: Path | None = None,
+    runtime: str = DEFAULT_RUNTIME,
+    memory: str | None = None,
+) -> World:
+    """The world of this machine: files go to the workspace, which is the project unless said otherwise.
+
+    Raises UsageError for a runtime that is not there.
+    """
+    state, folder = StateFolder.of(project), workspace or project
+    factory = RUNTIMES.load(runtime)
+    alerted = {name: plan.connections[name].type for name in plan.on_failure}
+    options = ["--runtime", runtime] if runtime != DEFAULT_RUNTIME else []
+    options += ["--memory", memory] if memory is not None else []
+
+    def runtime_of(run: RunFolder) -> Runtime:
+        return factory(
+            Site(
+                project=project,
+                workspace=folder,
+                environments=state.environments,
+                plan=run.plan,
+                wanted=run.lock,
+            )
+        )
+
+    return World(
+        state=state,
+        history=History(state),
+        connections=FoundConnections(plan.connections, project, state),
+        runtime=runtime_of,
+        pipelines=NestedRuns(project, folder, tuple(options)),
+        alert=lambda alert: send_alert(alert, alerted, project),
+        versions=versions,
+    )

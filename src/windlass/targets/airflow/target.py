@@ -1,0 +1,71 @@
+"""Renders what an Airflow needs to have the pipelines of a project as DAGs.
+
+The loader (`windlass_dags.py`) is the same for every project; what differs is in `plan.json` beside it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from windlass.plan.bundle import bundle_to_json
+from windlass.plan.travel import with_digests
+from windlass.targets import CompiledProject
+from windlass.targets.airflow.containers import runtime_of
+
+__all__ = ["LOADER", "TARGET", "AirflowOptions", "AirflowTarget"]
+
+LOADER = "dags/windlass_dags.py"
+_PLAN = "dags/plan.json"
+_SOURCE = Path(__file__).parent / "loader"
+_PACKAGE = "windlass_airflow"
+
+
+class AirflowOptions(Struct, frozen=True, kw_only=True):
+    """How a project becomes DAGs."""
+
+    runtime: Literal["process", "docker", "kubernetes"] = "process"
+    """What executes a task: a process on the worker, a container, a pod."""
+
+    project_path: str | None = None
+    """Where the project's folder is on the workers; a relative path begins at the loader. Default: where it is here."""
+
+    command: str = "windlass"
+    """What starts windlass on a worker, where tasks are processes."""
+
+
+class AirflowTarget:
+    """Write a loader and a plan: every pipeline of the project as an Airflow DAG.
+
+    Airflow's machines need no windlass to show the DAGs. Where tasks are processes, the workers need it.
+    """
+
+    title = "Airflow"
+    options = AirflowOptions
+
+    def render(self, project: CompiledProject, options: AirflowOptions) -> dict[str, str]:
+        """The loader and `plan.json`, which come last: Airflow looks at them as soon as they change."""
+        plans = {name: with_digests(plan) for name, plan in project.open_plans.items()}
+        spec = project.files.spec
+        runtime = runtime_of(
+            options.runtime,
+            spec,
+            plans.values(),
+            command=shlex.split(options.command),
+            folder=options.project_path or str(project.root.resolve()),
+        )
+        loader = {path: (_SOURCE / name).read_text(encoding="utf-8") for path, name in _loader().items()}
+        return {**loader, _PLAN: bundle_to_json(spec.project, plans, runtime)}
+
+
+def _loader() -> dict[str, str]:
+    """The loader's own files; in its package lies a file that keeps Airflow from looking for DAGs there."""
+    package = sorted(path.name for path in (_SOURCE / _PACKAGE).iterdir() if path.is_file())
+    names = [*(f"{_PACKAGE}/{name}" for name in package), "windlass_dags.py"]
+    return {f"dags/{name}": name for name in names}
+
+
+TARGET = AirflowTarget()

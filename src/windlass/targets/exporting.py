@@ -1,0 +1,67 @@
+"""An export, whatever the target: compile the project, render it, and put the files in place."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
+
+from windlass.errors import FatalError
+from windlass.plan.compiler import compile_project
+from windlass.spec import ProjectFiles, load_project
+from windlass.targets import CompiledProject, Needs, Target
+
+__all__ = ["Exported", "compiled", "export", "put"]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export has written, and what the scheduler must have besides."""
+
+    project: CompiledProject
+    written: tuple[Path, ...]
+    needs: Needs
+
+
+def export(target: Target, project: Path, out: Path, options: Struct | None = None) -> Exported:
+    """Write what the target makes of a project below `out`.
+
+    Raises SpecError with every problem of the project, and then nothing is written.
+    """
+    return put(target, compiled(load_project(project)), out, options)
+
+
+def compiled(files: ProjectFiles) -> CompiledProject:
+    """The project, compiled. Raises SpecError with every problem of it."""
+    return CompiledProject(files, compile_project(files))
+
+
+def put(target: Target, project: CompiledProject, out: Path, options: Struct | None = None) -> Exported:
+    """Write what the target makes of a compiled project below `out`. Nothing else there is touched."""
+    texts = target.render(project, target.options() if options is None else options)
+    files = {_inside(out, path): text.encode("utf-8") for path, text in texts.items()}
+    written = tuple(_put(file, data) for file, data in files.items())
+    return Exported(project, written, Needs.of(project.plans.values()))
+
+
+def _inside(out: Path, path: str) -> Path:
+    wanted = PurePosixPath(path)
+    if wanted.is_absolute() or ".." in wanted.parts:
+        raise FatalError(f"the target wants to write {path!r}, which is not below the folder of the export")
+    return out / wanted
+
+
+def _put(file: Path, data: bytes) -> Path:
+    """Write all of a file or nothing, and only if it changes: a scheduler may read it at any time."""
+    if file.is_file() and file.read_bytes() == data:
+        return file
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return file

@@ -1,0 +1,12 @@
+"""The targets there are: a line each. Others come from packages with entry points `windlass.targets`."""
+
+from __future__ import annotations
+
+from windlass.plugins import Table
+from windlass.targets import Target
+
+__all__ = ["TARGETS"]
+
+TARGETS: Table[Target] = Table(
+    "target", "windlass.targets", {"airflow": "windlass.targets.airflow.target:TARGET"}
+)
