@@ -9,31 +9,56 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
+import msgspec
+from pydantic import BaseModel, TypeAdapter
 
 from windlass.cli.main import COMMANDS, cli
 from windlass.errors import ExitCode
-from windlass.registry import CONNECTORS
+from windlass.options import Options
+from windlass.registry import FILES, all_connectors
 from windlass.spec import copy, kinds, pipeline, project, runtimes
-from windlass.spec.model import Model
+from windlass.spec.ends import models_of, options_model
 from windlass.spec.schema import documentation
 
 FOLDER = Path(__file__).parent / "reference"
 NOTICE = "<!-- Written by docs/generate.py from the code. Change the code, not this page. -->\n"
 
-# heading, model, where it stands in the file
+Model: TypeAlias = type[BaseModel] | type[Options]
+Section: TypeAlias = tuple[str, Model, str]
+"""Heading, model, where it stands in the file."""
+
+
+def ends() -> Iterator[Section]:
+    """What each connector takes in `from:` and `to:`, and the mappings in there."""
+    nested: dict[type[Options], Section] = {}
+    for part, key in (("Source", "from"), ("Destination", "to")):
+        for model, types in models_of(part).items():
+            of = "files" if types == [FILES] else " or ".join(types)
+            where = f"`copy.{key}`" if types == [FILES] else f"`copy.{key}`, beside `connection`"
+            yield f"copy: {key}: {of}", model, where
+            for field in msgspec.structs.fields(model):
+                if isinstance(field.type, type) and issubclass(field.type, Options):
+                    name = field.encode_name
+                    nested[field.type] = (f"copy: {name}", field.type, f"`{name}` of {of}")
+    yield from nested.values()
+
+
+def dev_services() -> Iterator[Section]:
+    """What each connector takes in `dev:`."""
+    for model, types in models_of("DevService").items():
+        yield f"A dev service: {', '.join(types)}", model, "`connections.NAME.dev`"
+
+
 PIPELINE = (
     ("The pipeline", pipeline.Pipeline, "the top of the file"),
     ("Schedule by data", pipeline.Assets, "`schedule`, where it is not text"),
     ("Defaults", pipeline.Defaults, "`defaults`"),
     ("A task", pipeline.Task, "`tasks.NAME`"),
     ("copy", copy.Copy, "`tasks.NAME.copy`"),
-    ("copy: from", copy.Source, "`copy.from`"),
-    ("copy: to", copy.Destination, "`copy.to`"),
-    ("copy: csv", copy.CsvOptions, "`copy.from.csv` and `copy.to.csv`"),
-    ("copy: parquet", copy.ParquetOptions, "`copy.to.parquet`"),
+    *ends(),
     ("copy: select", copy.SelectColumn, "`copy.select.NAME`"),
     ("copy: validate", copy.Validate, "`copy.validate`"),
     ("copy: rules of a column", copy.ColumnRules, "`copy.validate.columns.NAME`"),
@@ -52,7 +77,7 @@ PIPELINE = (
 PROJECT = (
     ("The project", project.Project, "the top of the file"),
     ("A connection", project.Connection, "`connections.NAME`"),
-    ("A dev service", project.DevService, "`connections.NAME.dev`"),
+    *dev_services(),
     ("Images", project.Images, "`images`"),
     ("Runtime: docker", runtimes.DockerRuntime, "`runtimes.docker`"),
     ("Runtime: docker: mounts", runtimes.Mount, "`runtimes.docker.mounts`"),
@@ -112,12 +137,12 @@ def keys_page(title: str, file: str, models: Any, schema: Any) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _first_line(model: type[Model]) -> str:
+def _first_line(model: Model) -> str:
     return (model.__doc__ or "").strip().splitlines()[0]
 
 
-def _keys(model: type[Model]) -> Iterator[str]:
-    schema = model.model_json_schema(by_alias=True, mode="validation")
+def _keys(model: Model) -> Iterator[str]:
+    schema = TypeAdapter(model).json_schema(by_alias=True, mode="validation")
     yield "| key | value | default | meaning |"
     yield "|---|---|---|---|"
     for key, text in documentation(model).items():
@@ -172,12 +197,17 @@ def _cell(text: str) -> str:
 
 
 def _connection_types() -> Iterator[str]:
-    yield "| type | tables | dev service | alerts |"
-    yield "|---|---|---|---|"
-    for name, connector in CONNECTORS.items():
-        keys = ", ".join(f"`{key}`" for key in connector.dev_keys)
+    yield "| type | address | `from` | `to` | SQL | alerts | dev service |"
+    yield "|---|---|---|---|---|---|---|"
+    for connector in all_connectors():
+        if connector.form is None:
+            continue
+        parts = (connector.source, connector.destination, connector.sql, connector.alert)
+        can = " | ".join("yes" if part else "" for part in parts)
+        model = options_model(connector.type, "DevService")
+        keys = ", ".join(f"`{key}`" for key in documentation(model)) if model else ""
         dev = f"yes ({keys})" if connector.dev_service and keys else "yes" if connector.dev_service else ""
-        yield f"| `{name}` | {'yes' if connector.database else ''} | {dev} | {'yes' if connector.alert else ''} |"
+        yield f"| `{connector.type}` | `{connector.example}` | {can} | {dev} |"
 
 
 # --- commands ------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from tests.faults.checker import query
 from windlass.connections import parse_address
 from windlass.connectors.postgres.session import Session
 from windlass.devservices import DevServices
-from windlass.plan.model import Connection, DevService
+from windlass.plan.model import Connection
 from windlass.state_folder import StateFolder
 
 __all__ = ["EXAMPLES", "Databases", "Proof", "gate", "make_project"]
@@ -39,7 +39,7 @@ class Databases:
 
     def url(self, connection: str) -> str:
         dev = self._declared[connection].get("dev", {})
-        service = Connection(type="postgres", dev=DevService(init=tuple(dev.get("init", ()))))
+        service = Connection(type="postgres", dev=dev)
         return self._services.start(connection, service).uri()
 
     def ask(self, connection: str, *statements: str) -> list[tuple[Any, ...]]:

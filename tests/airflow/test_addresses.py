@@ -30,12 +30,12 @@ ASK = """
 import json, sys
 from airflow.sdk import Connection
 from windlass.targets.airflow.loader.windlass_airflow.connections import address_of
-for given in json.load(sys.stdin):
-    print(address_of(Connection(conn_id=given.pop("connection_id"), **given)))
+for given, form in json.load(sys.stdin):
+    print(address_of(Connection(conn_id=given.pop("connection_id"), **given), form))
 """
 
 
-def as_a_task_reads(connections: list[dict[str, object]], home: Path) -> list[str]:
+def as_a_task_reads(connections: list[tuple[dict[str, object], str | None]], home: Path) -> list[str]:
     if find_spec("airflow") is None:
         missing("Airflow")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "WINDLASS_"))}
@@ -55,7 +55,7 @@ def as_a_task_reads(connections: list[dict[str, object]], home: Path) -> list[st
 def test_a_task_reads_the_address_that_windlass_found(tmp_path: Path) -> None:
     addresses = [parse_address(uri, "a test") for uri in URIS]
     addresses.append(parse_address(WEBHOOK, "a test", "slack"))
-    read = as_a_task_reads([for_airflow("c", address) for address in addresses], tmp_path)
+    read = as_a_task_reads([(for_airflow("c", address), address.form) for address in addresses], tmp_path)
     found = [
         parse_address(text, "a test", address.type) for text, address in zip(read, addresses, strict=True)
     ]

@@ -97,7 +97,7 @@ def test_a_percent_sign_is_no_wildcard_in_the_name_of_a_run(hello: Path, windlas
 def test_compile_prints_the_plan(hello: Path, windlass: Call) -> None:
     plan = windlass("-C", hello, "compile", "hello", "--param", "file=x.csv", "--json").json
     assert plan["pipeline"] == "hello"
-    assert plan["tasks"][0]["action"]["source"]["path"] == "x.csv"
+    assert plan["tasks"][0]["action"]["source"]["options"] == {"path": "x.csv"}
 
 
 def test_a_compiled_plan_is_what_exec_executes(hello: Path, windlass: Call, tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_a_task_that_fails_gives_exit_code_1_and_says_how_to_go_on(project: Proj
         ("copy a.csv b.csv --mode merge", "needs --key"),
         ("copy a.csv b.csv --delimiter ab", "expected one character"),
         ("copy a.csv b.csv --max-bad-rows x", "expected a number"),
-        ("copy a.csv mysql://h/d?table=t", "is no address to copy from or to"),
+        ("copy a.csv mysql://h/d?table=t", "expected a file, or an address such as"),
         ("copy a.csv sqlite:///x.db", "which table?"),
     ],
 )

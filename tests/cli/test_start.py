@@ -78,3 +78,22 @@ def test_a_task_starts_without_what_only_checks_files(how: str, project: Callabl
         else {}
     )
     assert imported_by(root, "exec", "p", "a", *options, env=env) & (HEAVY | NOT_FOR_A_TASK) == set()
+
+
+NOT_FOR_TASKS = {"pydantic", "yaml", "asyncpg", "asyncio", "rich"}
+
+
+def test_a_task_imports_nothing_that_only_reads_files(hello: Path) -> None:
+    """`windlass exec` of a copy reads its plan: no YAML, no validation of files, no look at what is installed."""
+    pipeline = "pipeline: p\ntasks: {t: {copy: {from: {path: a.csv}, to: {path: b.ndjson}}}}\n"
+    (hello / "pipelines" / "p.yaml").write_text(pipeline)
+    (hello / "a.csv").write_text("a\n1\n")
+    plan = subprocess.run(
+        [sys.executable, "-m", "windlass", "compile", "p", "--json"],
+        cwd=hello,
+        capture_output=True,
+        check=True,
+    )
+    (hello / "plan.json").write_bytes(plan.stdout)
+    assert imported_by(hello, "exec", "p", "t", "--plan", "plan.json") & NOT_FOR_TASKS == set()
+    assert (hello / "b.ndjson").read_text() == '{"a":1}\n'

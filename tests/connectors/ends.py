@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.connectors.conftest import Copier, Database
+from tests.copies import destination_of, source_of
 from windlass.connections import Address
 from windlass.plan.model import Destination, Mode, Source
 
@@ -63,8 +64,8 @@ class Kit:
         key = ("id",) if mode == "merge" else ()
         if kind in ("postgres", "sqlite", "duckdb"):
             self.copier.addresses["postgres"] = self.postgres.address
-            return Destination(connection=kind, table="target", mode=mode, key=key, **options)
-        return Destination(path=f"target.{kind}", mode=mode, key=key, **options)
+            return destination_of(connection=kind, table="target", mode=mode, key=key, **options)
+        return destination_of(path=f"target.{kind}", mode=mode, key=key, **options)
 
     def rows(self, kind: str) -> list[Row]:
         """What is in the destination, in order of the ids."""
@@ -76,7 +77,7 @@ class Kit:
         self.copier.addresses["postgres"] = self.postgres.address
         values = ", ".join("(" + ", ".join(map(literal, row)) + ")" for row in rows)
         self.postgres.run(f"CREATE TABLE {name} {TABLE}; INSERT INTO {name} VALUES {values}")
-        return Source(connection="postgres", table=name)
+        return source_of(connection="postgres", table=name)
 
     def _sqlite(self, name: str, rows: list[Row]) -> Source:
         file = self.copier.folder / f"{name}.db"
@@ -86,7 +87,7 @@ class Kit:
         connection.executemany("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?)", rows)
         connection.commit()
         connection.close()
-        return Source(connection=name, table="t")
+        return source_of(connection=name, table="t")
 
     def _duckdb(self, name: str, rows: list[Row]) -> Source:
         file = self.copier.folder / f"{name}.duckdb"
@@ -94,24 +95,24 @@ class Kit:
         with duckdb.connect(str(file)) as connection:
             connection.execute(f"CREATE TABLE t {TABLE}")
             connection.executemany("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?)", rows)
-        return Source(connection=name, table="t")
+        return source_of(connection=name, table="t")
 
     def _csv(self, name: str, rows: list[Row]) -> Source:
         with (self.copier.folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(NAMES)
             writer.writerows([[as_csv(value) for value in row] for row in rows])
-        return Source(path=f"{name}.csv")
+        return source_of(path=f"{name}.csv")
 
     def _ndjson(self, name: str, rows: list[Row]) -> Source:
         text = "".join(f"{record(row)}\n" for row in rows)
         (self.copier.folder / f"{name}.ndjson").write_text(text, encoding="utf-8")
-        return Source(path=f"{name}.ndjson")
+        return source_of(path=f"{name}.ndjson")
 
     def _json(self, name: str, rows: list[Row]) -> Source:
         text = f"[{', '.join(map(record, rows))}]"
         (self.copier.folder / f"{name}.json").write_text(text, encoding="utf-8")
-        return Source(path=f"{name}.json")
+        return source_of(path=f"{name}.json")
 
     def _parquet(self, name: str, rows: list[Row]) -> Source:
         columns = list(zip(*rows, strict=True))
@@ -126,7 +127,7 @@ class Kit:
             ),
         ]
         pq.write_table(pa.table(arrays, NAMES), self.copier.folder / f"{name}.parquet")
-        return Source(path=f"{name}.parquet")
+        return source_of(path=f"{name}.parquet")
 
     # --- looking ---
 

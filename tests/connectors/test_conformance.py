@@ -10,10 +10,11 @@ import pytest
 
 from tests.connectors.conftest import Copier, Database
 from tests.connectors.ends import NEW, OLD, Kit, Row
+from tests.copies import destination_of, source_of
 from windlass.engine.copying import copy
 from windlass.engine.settling import settle
 from windlass.errors import FatalError, RetryableError
-from windlass.plan.model import Destination, Mode, Source
+from windlass.plan.model import Mode
 
 ENDS = ("postgres", "sqlite", "duckdb", "csv", "json", "ndjson", "parquet")
 DATABASES = ("postgres", "sqlite", "duckdb")
@@ -95,6 +96,16 @@ def test_a_key_that_occurs_twice_or_is_null_never_merges(kit: Kit, to: str, on_b
         assert kit.rows(to) == [*OLD, NEW[1]]
 
 
+@pytest.mark.parametrize("to", ENDS)
+def test_a_merge_is_refused_where_a_key_has_several_rows(kit: Kit, to: str) -> None:
+    twice = [OLD[0], (OLD[0][0], *OLD[1][1:]), OLD[2]]
+    kit.copier(kit.source("ndjson", twice), kit.destination(to))
+    with pytest.raises(FatalError, match=r"several rows with the same key \(id\)"):
+        kit.copier(kit.source("ndjson", [OLD[0]]), kit.destination(to, "merge"))
+    assert sorted(kit.rows(to)) == sorted(twice)
+    assert kit.copier(kit.source("ndjson", NEW), kit.destination(to, "merge")).counts.inserted == 1
+
+
 JUNE = (datetime(2020, 6, 1, tzinfo=UTC), datetime(2020, 7, 1, tzinfo=UTC))
 
 
@@ -173,7 +184,7 @@ def test_more_bad_rows_than_allowed_fail_before_anything_is_loaded(
     (kit.copier.folder / "in.csv").write_text(
         "id,name,amount,ok,day,at\n5,a,1,true,2020-01-01,\n6,b,1,true,2020-01-01,\n7\n8\n9,c,1,true,2020-01-01,\n"
     )
-    source, destination = Source(path="in.csv"), kit.destination(to, "append")
+    source, destination = source_of(path="in.csv"), kit.destination(to, "append")
     if fits:
         kit.copier(source, destination, on_bad_row="quarantine", max_bad_rows=limit)
         assert [row[0] for row in kit.rows(to)] == [1, 2, 3, 5, 6, 9]
@@ -190,7 +201,7 @@ def test_a_failed_copy_leaves_nothing_behind(kit: Kit, to: str) -> None:
     (kit.copier.folder / "bad.ndjson").write_text('{"id": 1}\n{"id": 2, \n')
     before = sorted(file.name for file in kit.copier.folder.iterdir())
     with pytest.raises(FatalError, match=r"bad.ndjson:2"):
-        kit.copier(Source(path="bad.ndjson"), kit.destination(to))
+        kit.copier(source_of(path="bad.ndjson"), kit.destination(to))
     assert kit.rows(to) == OLD
     assert sorted(file.name for file in kit.copier.folder.iterdir()) == before
     tables = kit.postgres.rows(
@@ -211,7 +222,7 @@ def test_rows_that_stay_in_a_file_are_as_they_were(kit: Kit, kind: str) -> None:
     file = kit.copier.folder / f"target.{kind}"
     file.write_text(old)
     (kit.copier.folder / f"new.{kind}").write_text(new)
-    kit.copier(Source(path=f"new.{kind}"), kit.destination(kind, "append"))
+    kit.copier(source_of(path=f"new.{kind}"), kit.destination(kind, "append"))
     assert file.read_text().replace('"', "") == (old + added).replace('"', "")
 
 
@@ -228,9 +239,9 @@ REFUSED = {
 def test_a_file_whose_rows_would_not_stay_as_they_are_is_refused(kit: Kit, name: str, mode: Mode) -> None:
     (kit.copier.folder / name).write_text(REFUSED[name])
     (kit.copier.folder / "new.csv").write_text("id\n5\n")
-    destination = Destination(path=name, mode=mode, key=("id",) if mode == "merge" else ())
+    destination = destination_of(path=name, mode=mode, key=("id",) if mode == "merge" else ())
     with pytest.raises(FatalError, match=f"{name} cannot be written anew"):
-        kit.copier(Source(path="new.csv"), destination)
+        kit.copier(source_of(path="new.csv"), destination)
     assert (kit.copier.folder / name).read_text() == REFUSED[name]
 
 
@@ -238,7 +249,7 @@ def test_a_file_whose_rows_would_not_stay_as_they_are_is_refused(kit: Kit, name:
 def test_a_merge_leaves_the_columns_that_it_does_not_bring(kit: Kit, to: str) -> None:
     kit.copier(kit.source("parquet", OLD), kit.destination(to))
     (kit.copier.folder / "new.csv").write_text("id,name\n1,Augusta\n4,new\n")
-    kit.copier(Source(path="new.csv"), kit.destination(to, "merge"))
+    kit.copier(source_of(path="new.csv"), kit.destination(to, "merge"))
     found = {int(row[0]): row[1:5] for row in kit.raw(to)}
     assert found[1][0] == "Augusta"
     assert str(found[1][3]) == "2020-01-01"

@@ -19,11 +19,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.connectors.conftest import Copier
+from tests.copies import destination_of, source_of
+from windlass.connectors.files.options import Csv
 from windlass.errors import FatalError
-from windlass.plan.model import CsvOptions, Destination, Source
 
-RFC_4180 = CsvOptions()
-OUT = Destination(path="out.ndjson")
+RFC_4180 = Csv()
+OUT = destination_of(path="out.ndjson")
 
 
 def rows(copier: Copier) -> list[dict[str, Any]]:
@@ -32,12 +33,12 @@ def rows(copier: Copier) -> list[dict[str, Any]]:
 
 
 def copied(
-    copier: Copier, content: bytes | str, name: str = "in.csv", options: CsvOptions = RFC_4180
+    copier: Copier, content: bytes | str, name: str = "in.csv", options: Csv = RFC_4180
 ) -> list[list[Any]]:
     """The values that arrive, as lists."""
     data = content if isinstance(content, bytes) else content.encode()
     (copier.folder / name).write_bytes(data)
-    copier(Source(path=name, csv=options), OUT, on_bad_row="quarantine")
+    copier(source_of(path=name, csv=options), OUT, on_bad_row="quarantine")
     return [list(row.values()) for row in rows(copier)]
 
 
@@ -80,16 +81,16 @@ def test_what_is_in_the_file_arrives(copier: Copier, case: str) -> None:
     assert copier.quarantined == []
 
 
-DECLARED: dict[str, tuple[bytes, CsvOptions, list[list[Any]]]] = {
-    "latin-1": (b"a,caf\xe9\n1,\xe9\n", CsvOptions(encoding="latin-1"), [[1, "é"]]),
-    "cp1252": (b"a,b\n1,\x80\n", CsvOptions(encoding="cp1252"), [[1, "€"]]),
-    "utf-16-be": ("a,b\n1,é\n".encode("utf-16-be"), CsvOptions(encoding="utf-16-be"), [[1, "é"]]),
-    "shift-jis": ("a,b\n1,日\n".encode("shift-jis"), CsvOptions(encoding="shift-jis"), [[1, "日"]]),
-    "delimiter": (b"a~b\n1~x\n", CsvOptions(delimiter="~"), [[1, "x"]]),
-    "quote": (b"a,b\n1,'x,y'\n", CsvOptions(quote="'"), [[1, "x,y"]]),
-    "escape": (b'a,b\n1,"x \\"q\\" y"\n', CsvOptions(escape="\\"), [[1, 'x "q" y']]),
-    "null": (b'a,b\n1,NULL\n2,"NULL"\n', CsvOptions(null="NULL"), [[1, None], [2, "NULL"]]),
-    "no header": (b"\xef\xbb\xbf1,x\n2,y\n", CsvOptions(header=False), [[1, "x"], [2, "y"]]),
+DECLARED: dict[str, tuple[bytes, Csv, list[list[Any]]]] = {
+    "latin-1": (b"a,caf\xe9\n1,\xe9\n", Csv(encoding="latin-1"), [[1, "é"]]),
+    "cp1252": (b"a,b\n1,\x80\n", Csv(encoding="cp1252"), [[1, "€"]]),
+    "utf-16-be": ("a,b\n1,é\n".encode("utf-16-be"), Csv(encoding="utf-16-be"), [[1, "é"]]),
+    "shift-jis": ("a,b\n1,日\n".encode("shift-jis"), Csv(encoding="shift-jis"), [[1, "日"]]),
+    "delimiter": (b"a~b\n1~x\n", Csv(delimiter="~"), [[1, "x"]]),
+    "quote": (b"a,b\n1,'x,y'\n", Csv(quote="'"), [[1, "x,y"]]),
+    "escape": (b'a,b\n1,"x \\"q\\" y"\n', Csv(escape="\\"), [[1, 'x "q" y']]),
+    "null": (b'a,b\n1,NULL\n2,"NULL"\n', Csv(null="NULL"), [[1, None], [2, "NULL"]]),
+    "no header": (b"\xef\xbb\xbf1,x\n2,y\n", Csv(header=False), [[1, "x"], [2, "y"]]),
 }
 
 
@@ -149,13 +150,13 @@ def test_a_file_without_a_sound_header_is_refused(copier: Copier, case: str) -> 
 
 def test_a_byte_that_the_declared_encoding_does_not_have_is_refused_with_its_place(copier: Copier) -> None:
     with pytest.raises(FatalError, match="not cp1252: byte 0x81 near offset 6"):
-        copied(copier, b"a,b\n1,\x81\n", options=CsvOptions(encoding="cp1252"))
+        copied(copier, b"a,b\n1,\x81\n", options=Csv(encoding="cp1252"))
 
 
 def test_a_nul_cannot_be_stored_in_postgres(copier: Copier, postgres: Any) -> None:
     copier.addresses["pg"] = postgres.address
     (copier.folder / "in.csv").write_bytes(b"a,b\n1,x\x00y\n2,z\n")
-    copier(Source(path="in.csv"), Destination(connection="pg", table="t"), on_bad_row="quarantine")
+    copier(source_of(path="in.csv"), destination_of(connection="pg", table="t"), on_bad_row="quarantine")
     assert postgres.rows("SELECT * FROM t") == [(2, "z")]
     assert [(row["reason"], row["line"]) for row in copier.quarantined] == [("nul_in_text", 2)]
 
@@ -195,9 +196,11 @@ def quoted(lines: int) -> bytes:
 def test_line_ends_in_quotes_are_no_rows_wherever_buffers_end(
     copier: Copier, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("windlass.connectors.files.quoting._AT_ONCE", 6 << 20)  # what is late is found late
+    monkeypatch.setattr(
+        "windlass.connectors.files.reading.quoting._AT_ONCE", 6 << 20
+    )  # what is late is found late
     (copier.folder / "in.csv").write_bytes(content)
-    copier(Source(path="in.csv"), Destination(path="out.csv"))
+    copier(source_of(path="in.csv"), destination_of(path="out.csv"))
     csv.field_size_limit(1 << 30)
     assert content_of((copier.folder / "out.csv").read_bytes()) == content_of(content)
 
@@ -209,7 +212,7 @@ def content_of(data: bytes) -> list[list[str]]:
 def test_an_open_quote_behind_many_quoted_line_ends_is_set_aside(copier: Copier) -> None:
     content = b"a,b\n" + quoted(1000) * 2000 + b'1,"open\n2,y\n'
     (copier.folder / "in.csv").write_bytes(content)
-    copier(Source(path="in.csv"), Destination(path="out.csv"), on_bad_row="quarantine")
+    copier(source_of(path="in.csv"), destination_of(path="out.csv"), on_bad_row="quarantine")
     [row] = copier.quarantined
     assert (row["reason"], row["raw"]) == ("unterminated_quote", '1,"open\n2,y')
     assert row["offset"] == len(content) - len(b'1,"open\n2,y\n')
@@ -248,8 +251,8 @@ def test_text_comes_back_as_it_was_from_csv_by_parquet(
         writer = csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL)
         writer.writerows([("a", "b"), *values])
     types = {"a": "text", "b": "text"}
-    options = CsvOptions(delimiter=delimiter)
-    copier(Source(path="in.csv", csv=options, columns=types), Destination(path="on.parquet"))
-    copier(Source(path="on.parquet"), Destination(path="out.csv", csv=options))
-    copier(Source(path="out.csv", csv=options, columns=types), OUT)
+    options = Csv(delimiter=delimiter)
+    copier(source_of(path="in.csv", csv=options, columns=types), destination_of(path="on.parquet"))
+    copier(source_of(path="on.parquet"), destination_of(path="out.csv", csv=options))
+    copier(source_of(path="out.csv", csv=options, columns=types), OUT)
     assert [tuple(row.values()) for row in rows(copier)] == values

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
-from windlass.connectors.files.infer import infer_types
+from windlass.connectors.files.reading.infer import infer_types
 from windlass.connectors.scratch import Scratch, identifier
 
 BEYOND_THE_HEAD = 500

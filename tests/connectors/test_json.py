@@ -14,16 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.connectors.conftest import Copier, Database
+from tests.copies import destination_of, source_of
 from windlass.errors import FatalError
-from windlass.plan.model import Destination, Source
 
-OUT = Destination(path="out.ndjson")
+OUT = destination_of(path="out.ndjson")
 
 
 def copied(copier: Copier, content: bytes, name: str) -> list[str]:
     """The records that arrive, as text."""
     (copier.folder / name).write_bytes(content)
-    copier(Source(path=name), OUT, on_bad_row="quarantine")
+    copier(source_of(path=name), OUT, on_bad_row="quarantine")
     return lines(copier.folder / "out.ndjson")
 
 
@@ -149,7 +149,7 @@ def test_a_document_that_is_too_deep_for_postgres_is_set_aside(copier: Copier, p
     copier.addresses["pg"] = postgres.address
     deep = b'{"a":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
     (copier.folder / "in.ndjson").write_bytes(b'{"a":{}}\n' + deep + b'\n{"a":[]}\n')
-    copier(Source(path="in.ndjson"), Destination(connection="pg", table="t"), on_bad_row="quarantine")
+    copier(source_of(path="in.ndjson"), destination_of(connection="pg", table="t"), on_bad_row="quarantine")
     assert postgres.rows("SELECT a::text FROM t") == [("{}",), ("[]",)]
     assert [row["line"] for row in copier.quarantined] == [2]
 
@@ -171,8 +171,8 @@ def test_documents_come_back_as_they_were_from_json_by_postgres(
     copier.addresses["pg"] = postgres.address
     with (copier.folder / "in.ndjson").open("w", encoding="utf-8") as file:
         file.writelines(json.dumps({"n": i, "d": d}) + "\n" for i, d in enumerate(documents))
-    copier(Source(path="in.ndjson"), Destination(connection="pg", table="t"))
-    copier(Source(connection="pg", query="SELECT * FROM t ORDER BY n"), OUT)
+    copier(source_of(path="in.ndjson"), destination_of(connection="pg", table="t"))
+    copier(source_of(connection="pg", query="SELECT * FROM t ORDER BY n"), OUT)
     given, found = (exactly(lines(copier.folder / name)) for name in ("in.ndjson", "out.ndjson"))
     assert found == given
 

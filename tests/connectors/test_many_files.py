@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.connectors.conftest import Copier
+from tests.copies import destination_of, source_of
 from windlass.errors import WindlassError
-from windlass.plan.model import Destination, Source
 
 COUNT = 600
 
@@ -42,8 +42,8 @@ def test_csv_files_that_differ_in_everything_but_their_columns(copier: Copier) -
     contents[501] = b"id,name\n501,n\n\n501\n"
     contents[502] = b"id,name\n502,n\n502,\xff\n"
     write_all(copier.folder / "in", ".csv", contents)
-    source = Source(path="in/*.csv", columns={"id": "bigint"})
-    copier(source, Destination(path="out.parquet"), on_bad_row="quarantine")
+    source = source_of(path="in/*.csv", columns={"id": "bigint"})
+    copier(source, destination_of(path="out.parquet"), on_bad_row="quarantine")
     assert ids(copier) == [number for number in range(COUNT) if number not in (6, 8)]
     assert sorted(
         (row["source"], row["line"], row["offset"], row["reason"]) for row in copier.quarantined
@@ -62,7 +62,7 @@ def test_a_csv_file_with_other_columns_is_refused_by_its_name(copier: Copier) ->
     with pytest.raises(
         WindlassError, match=r"f0411\.csv has the columns name, id, and f0000\.csv has id, name"
     ):
-        copier(Source(path="in/*.csv"), Destination(path="out.parquet"))
+        copier(source_of(path="in/*.csv"), destination_of(path="out.parquet"))
 
 
 def test_ndjson_files_with_and_without_a_last_line_end(copier: Copier) -> None:
@@ -70,7 +70,7 @@ def test_ndjson_files_with_and_without_a_last_line_end(copier: Copier) -> None:
     contents[3] = b'{"id": 3}'
     contents[4] = codecs.BOM_UTF8 + b'{"id": 4}\n{"id":\n'
     write_all(copier.folder / "in", ".ndjson", contents)
-    copier(Source(path="in/*.ndjson"), Destination(path="out.parquet"), on_bad_row="quarantine")
+    copier(source_of(path="in/*.ndjson"), destination_of(path="out.parquet"), on_bad_row="quarantine")
     assert ids(copier) == list(range(COUNT))
     [row] = copier.quarantined
     assert (row["source"], row["line"], row["reason"]) == ("f0004.ndjson", 2, "malformed_json")
@@ -82,7 +82,7 @@ def test_json_arrays_and_objects(copier: Copier) -> None:
     contents[4] = b"[]"
     contents[5] = b'{"id": 5}\n{"id": 6}'
     write_all(copier.folder / "in", ".json", contents)
-    copier(Source(path="in/*.json"), Destination(path="out.parquet"))
+    copier(source_of(path="in/*.json"), destination_of(path="out.parquet"))
     expected = [0, 1, 2, 3, 12345678901234567890, 5, 6, *range(6, COUNT)]
     assert [int(value) for value in ids(copier)] == expected
 
@@ -95,7 +95,7 @@ def test_a_json_file_that_is_cut_off_does_not_run_into_the_next(copier: Copier, 
     contents[3] = broken
     write_all(copier.folder / "in", ".json", contents)
     with pytest.raises(WindlassError, match=r"f0003\.json"):
-        copier(Source(path="in/*.json"), Destination(path="out.parquet"))
+        copier(source_of(path="in/*.json"), destination_of(path="out.parquet"))
     assert not (copier.folder / "out.parquet").exists()
 
 
@@ -106,7 +106,7 @@ def test_parquet_files_of_which_some_have_more_columns_and_wider_types(copier: C
         if number == 590:
             columns = {"id": pa.array([2**40], pa.int64()), "more": pa.array([b"\0\xff"])}
         pq.write_table(pa.table(columns), copier.folder / "in" / f"f{number:04d}.parquet")
-    copier(Source(path="in/*.parquet"), Destination(path="out.parquet"))
+    copier(source_of(path="in/*.parquet"), destination_of(path="out.parquet"))
     table = pq.read_table(copier.folder / "out.parquet")
     assert sorted(table["id"].to_pylist()) == sorted([*range(590), *range(591, COUNT), 2**40])
     assert [value for value in table["more"].to_pylist() if value is not None] == [b"\0\xff"]

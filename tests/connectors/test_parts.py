@@ -15,17 +15,18 @@ from msgspec import structs
 
 from tests.conftest import Output
 from tests.connectors.conftest import Copier, Database
+from tests.copies import destination_of, source_of
 from windlass import failpoints
-from windlass.connectors.protocol import Part
+from windlass.connectors.source import Part
 from windlass.engine import CopyResult, Job
 from windlass.engine.copying import copy
 from windlass.engine.quarantine import read_quarantine
 from windlass.engine.splitting import split
 from windlass.errors import FatalError, WindlassError
-from windlass.plan.model import Destination, Partition, Source
+from windlass.plan.model import Destination, Partition
 
-APPEND = Destination(connection="y", table="t", mode="append")
-MERGE = Destination(connection="y", table="t", mode="merge", key=("id",))
+APPEND = destination_of(connection="y", table="t", mode="append")
+MERGE = destination_of(connection="y", table="t", mode="merge", key=("id",))
 ROWS = (
     "CREATE TABLE t (id int, name text); INSERT INTO t SELECT i, 'n' || i FROM generate_series(1, 1000) AS i"
 )
@@ -45,7 +46,7 @@ def job(copier: Copier) -> Callable[..., Job]:
 
     def make(destination: Destination = APPEND, by: str = "id", key: str = "k", **options: Any) -> Job:
         partition = Partition(by=by, parts=4)
-        source = Source(connection="x", table="t")
+        source = source_of(connection="x", table="t")
         return copier.job(source, destination, key, partition=partition, **options)
 
     return make

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.connectors.conftest import Copier, Database
-from windlass.plan.model import Destination, Mode, Partition, SelectColumn, Source
+from tests.copies import destination_of, source_of
+from windlass.plan.model import Destination, Mode, Partition, SelectColumn
 
 OWN_TYPES = """
     CREATE TYPE mood AS ENUM ('sad', 'ok', 'it''s "fine", really');
@@ -160,7 +161,7 @@ def pair(make_postgres: Callable[[str], Database], copier: Copier) -> tuple[Data
     return source, target
 
 
-EVERYTHING = Source(connection="x", table="everything")
+EVERYTHING = source_of(connection="x", table="everything")
 INTERVAL = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UTC))
 
 
@@ -168,7 +169,7 @@ def test_a_table_that_windlass_makes_has_the_same_types_and_values(
     pair: tuple[Database, Database], copier: Copier
 ) -> None:
     source, target = pair
-    result = copier(EVERYTHING, Destination(connection="y", table="everything"))
+    result = copier(EVERYTHING, destination_of(connection="y", table="everything"))
     assert result.path == "copy-binary"
     assert definition(target, "everything") == definition(source, "everything")
     assert texts(target, "everything") == texts(source, "everything")
@@ -178,10 +179,10 @@ def test_a_table_that_windlass_makes_has_the_same_types_and_values(
 @pytest.mark.parametrize(
     "destination",
     [
-        Destination(connection="y", table="everything", mode="append"),
-        Destination(connection="y", table="everything", mode="replace"),
-        Destination(connection="y", table="everything", mode="merge", key=("id",)),
-        Destination(connection="y", table="everything", mode="delete_insert", interval="day"),
+        destination_of(connection="y", table="everything", mode="append"),
+        destination_of(connection="y", table="everything", mode="replace"),
+        destination_of(connection="y", table="everything", mode="merge", key=("id",)),
+        destination_of(connection="y", table="everything", mode="delete_insert", interval="day"),
     ],
     ids=lambda d: d.mode,
 )
@@ -199,7 +200,9 @@ def test_parts_that_are_read_at_once_make_up_the_same_table(
     pair: tuple[Database, Database], copier: Copier
 ) -> None:
     source, target = pair
-    copier(EVERYTHING, Destination(connection="y", table="everything"), partition=Partition(by="id", parts=3))
+    copier(
+        EVERYTHING, destination_of(connection="y", table="everything"), partition=Partition(by="id", parts=3)
+    )
     assert texts(target, "everything") == texts(source, "everything")
 
 
@@ -207,7 +210,7 @@ def test_a_merge_changes_what_differs_and_counts_what_does_not(
     pair: tuple[Database, Database], copier: Copier
 ) -> None:
     source, target = pair
-    destination = Destination(connection="y", table="everything", mode="merge", key=("id",))
+    destination = destination_of(connection="y", table="everything", mode="merge", key=("id",))
     copier(EVERYTHING, destination)
     target.run("UPDATE everything SET t_numeric = 1.500 WHERE id = 3; DELETE FROM everything WHERE id = 4")
     counts = copier(EVERYTHING, destination).counts
@@ -229,7 +232,11 @@ def test_values_that_another_type_can_hold_are_converted_and_the_others_set_asid
         "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE t (id int, a int, b int, c date, d mood, e json)"
     )
     copier.addresses.update(x=source.address, y=target.address)
-    copier(Source(connection="x", table="t"), Destination(connection="y", table="t"), on_bad_row="quarantine")
+    copier(
+        source_of(connection="x", table="t"),
+        destination_of(connection="y", table="t"),
+        on_bad_row="quarantine",
+    )
     rows = target.rows("SELECT id, a, b, c::text, d::text, e::text FROM t ORDER BY id")
     assert rows == [
         (1, 7, 5, "2020-01-01", "sad", "[1, 2]"),
@@ -256,9 +263,9 @@ def test_generated_columns_are_left_to_the_target(
     target = make_postgres(f"CREATE TABLE t ({columns.format(20)})")
     copier.addresses.update(x=source.address, y=target.address)
     for mode in ("append", "replace"):
-        copier(Source(connection="x", table="t"), Destination(connection="y", table="t", mode=mode))
+        copier(source_of(connection="x", table="t"), destination_of(connection="y", table="t", mode=mode))
     assert target.rows("SELECT * FROM t ORDER BY a") == [(1, 20, 3), (2, 40, 6)]
-    copier(Source(connection="x", table="t"), Destination(connection="y", table="made"))
+    copier(source_of(connection="x", table="t"), destination_of(connection="y", table="made"))
     assert target.rows("SELECT * FROM made ORDER BY a") == [(1, 2, 3), (2, 4, 6)]
 
 
@@ -278,7 +285,9 @@ def test_sequences_go_on_behind_the_copied_rows(
     target = make_postgres(script)
     copier.addresses.update(x=source.address, y=target.address)
     key = ("Id",) if mode == "merge" else ()
-    copier(Source(connection="x", table="T"), Destination(connection="y", table="T", mode=mode, key=key))
+    copier(
+        source_of(connection="x", table="T"), destination_of(connection="y", table="T", mode=mode, key=key)
+    )
     target.run("INSERT INTO \"T\" (v) VALUES ('new')")
     assert target.rows('SELECT "Id", v FROM "T" ORDER BY 1') == [(1, "a"), (2, "b"), (4, "new")]
 
@@ -298,7 +307,7 @@ def test_partitioned_tables_can_be_either_end(
     source = make_postgres(PARTITIONED + rows)
     target = make_postgres(PARTITIONED)
     copier.addresses.update(x=source.address, y=target.address)
-    destination = Destination(
+    destination = destination_of(
         connection="y",
         table="sales",
         mode=mode,
@@ -307,7 +316,7 @@ def test_partitioned_tables_can_be_either_end(
     )
     span = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
     for _ in range(2):
-        copier(Source(connection="x", table="sales"), destination, interval=span, run_key="one")
+        copier(source_of(connection="x", table="sales"), destination, interval=span, run_key="one")
     query = "SELECT tableoid::regclass::text, id, day, amount::text FROM sales ORDER BY id"
     assert target.rows(query) == source.rows(query)
 
@@ -331,9 +340,9 @@ def test_any_name_will_do_for_a_column(
     target = make_postgres(script)
     copier.addresses.update(x=source.address, y=target.address)
     key = ("id",) if mode == "merge" else ()
-    destination = Destination(connection="y", table="t", mode=mode, key=key)
+    destination = destination_of(connection="y", table="t", mode=mode, key=key)
     for _ in range(2):
-        copier(Source(connection="x", table="t"), destination, on_bad_row=on_bad_row, run_key="one")
+        copier(source_of(connection="x", table="t"), destination, on_bad_row=on_bad_row, run_key="one")
     assert target.rows("SELECT * FROM t") == source.rows("SELECT * FROM t")
 
 
@@ -343,12 +352,13 @@ def test_any_name_will_do_for_a_table(make_postgres: Callable[[str], Database], 
         table = quoted(name)
         database.run(f"""CREATE TABLE {table} (id serial PRIMARY KEY, {table} text UNIQUE);
             INSERT INTO {table} ({table}) VALUES ('a'), ('b')""")
-        end = Source(connection="x", table=table)
-        copier(end, Destination(connection="x", table="a copy"))
+        end = source_of(connection="x", table=table)
+        copier(end, destination_of(connection="x", table="a copy"))
         copier(
-            Source(connection="x", table="a copy"), Destination(connection="x", table=table, mode="replace")
+            source_of(connection="x", table="a copy"),
+            destination_of(connection="x", table=table, mode="replace"),
         )
-        copier(end, Destination(connection="x", table=table, mode="merge", key=(name,)))
+        copier(end, destination_of(connection="x", table=table, mode="merge", key=(name,)))
         database.run(f"INSERT INTO {table} ({table}) VALUES ('c'); DROP TABLE \"a copy\"")
         assert database.rows(f"SELECT * FROM {table} ORDER BY 1") == [(1, "a"), (2, "b"), (3, "c")]
 
@@ -365,11 +375,11 @@ SET_UP_OTHERWISE = {
 def test_how_the_servers_are_set_up_changes_no_value(pair: tuple[Database, Database], copier: Copier) -> None:
     source, target = pair
     expected = texts(source, "everything")
-    destination = Destination(connection="y", table="everything", mode="append")
+    destination = destination_of(connection="y", table="everything", mode="append")
     copier(EVERYTHING, destination)
     for setting, value in {**SET_UP_OTHERWISE, "default_transaction_read_only": "on"}.items():
         source.run(f"ALTER DATABASE {source.address.database} SET {setting} = {literal(value)}")
-    for from_ in (EVERYTHING, Source(connection="x", query="SELECT * FROM everything")):
+    for from_ in (EVERYTHING, source_of(connection="x", query="SELECT * FROM everything")):
         target.run("TRUNCATE everything")
         copier(from_, destination, on_bad_row="quarantine")
         assert [row["message"][:300] for row in copier.quarantined] == []
@@ -379,7 +389,7 @@ def test_how_the_servers_are_set_up_changes_no_value(pair: tuple[Database, Datab
 def test_columns_are_renamed_and_picked_by_select(pair: tuple[Database, Database], copier: Copier) -> None:
     source, target = pair
     select = (SelectColumn(name="nr", source="id"), SelectColumn(name="how", source="t_enum_array"))
-    copier(EVERYTHING, Destination(connection="y", table="t"), select=select)
+    copier(EVERYTHING, destination_of(connection="y", table="t"), select=select)
     assert target.rows("SELECT nr, how::text FROM t ORDER BY 1") == source.rows(
         "SELECT id, t_enum_array::text FROM everything ORDER BY 1"
     )

@@ -10,9 +10,10 @@ import asyncpg
 import pytest
 
 from tests.connectors.conftest import Copier, Database
-from windlass.plan.model import Destination, Source
+from tests.copies import destination_of, source_of
+from windlass.plan.model import Source
 
-END = Destination(connection="y", table="t", mode="append")
+END = destination_of(connection="y", table="t", mode="append")
 COLUMNS = "id serial PRIMARY KEY, at timestamptz DEFAULT clock_timestamp()"
 
 
@@ -25,7 +26,7 @@ def pair(make_postgres: Callable[[str], Database], copier: Copier) -> tuple[Data
 
 @pytest.mark.parametrize("cursor", ["id", "at"])
 @pytest.mark.parametrize(
-    "from_", [Source(connection="x", table="t"), Source(connection="x", query="SELECT * FROM t")]
+    "from_", [source_of(connection="x", table="t"), source_of(connection="x", query="SELECT * FROM t")]
 )
 def test_a_row_whose_transaction_was_open_is_read_the_next_time(
     pair: tuple[Database, Database],
@@ -34,7 +35,7 @@ def test_a_row_whose_transaction_was_open_is_read_the_next_time(
     from_: Source,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("windlass.connectors.postgres.settled._PATIENCE", 0.1)
+    monkeypatch.setattr("windlass.connectors.postgres.reading.settled._PATIENCE", 0.1)
     source, target = pair
     source.run("INSERT INTO t DEFAULT VALUES")
     copier(from_, END, cursor=cursor)

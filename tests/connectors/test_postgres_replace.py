@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from tests.connectors.conftest import Copier, Database
+from tests.copies import destination_of, source_of
 from windlass.errors import FatalError
-from windlass.plan.model import Destination, Source
 
-NEW = Source(connection="x", query="SELECT i AS id, 'new ' || i AS name FROM generate_series(1, 5) i")
+NEW = source_of(connection="x", query="SELECT i AS id, 'new ' || i AS name FROM generate_series(1, 5) i")
 
 PLAIN = """
     CREATE TABLE t (id int PRIMARY KEY, name text);
@@ -163,7 +163,7 @@ def test_a_swap_keeps_everything_that_hangs_on_the_table(
     database = make_postgres(RICH.format(owner=roles[0], reader=roles[1]))
     copier.addresses.update(x=database.address, y=database.address)
     before, oid = schema(database), database.value("""SELECT '"Odd"."The Table"'::regclass::oid""")
-    copier(NEW, Destination(connection="y", table='"Odd"."The Table"'))
+    copier(NEW, destination_of(connection="y", table='"Odd"."The Table"'))
     assert "\n".join(schema(database)) == "\n".join(before)
     assert database.value("""SELECT '"Odd"."The Table"'::regclass::oid""") != oid
     assert database.rows('SELECT id, name, nr, other, twice FROM "Odd"."The Table" ORDER BY 1') == [
@@ -208,7 +208,7 @@ def test_what_a_swap_cannot_carry_is_kept_as_well(
     database = make_postgres(IN_PLACE[reason])
     copier.addresses.update(x=database.address, y=database.address)
     before = schema(database)
-    copier(NEW, Destination(connection="y", table="t"))
+    copier(NEW, destination_of(connection="y", table="t"))
     assert "\n".join(schema(database)) == "\n".join(before)
     assert database.rows("SELECT * FROM t ORDER BY id") == [(i, f"new {i}") for i in range(1, 6)]
 
@@ -222,7 +222,7 @@ def test_a_table_that_others_point_at_is_refused_before_anything_is_touched(
     copier.addresses.update(x=database.address, y=database.address)
     before = dump(database)
     with pytest.raises(FatalError, match=r'"public"."t" cannot be replaced.*points_at_t of u'):
-        copier(NEW, Destination(connection="y", table="t"))
+        copier(NEW, destination_of(connection="y", table="t"))
     assert dump(database) == before
 
 
@@ -233,7 +233,7 @@ def test_a_failed_replace_leaves_everything_as_it_was(
     copier.addresses.update(x=database.address, y=database.address)
     before = dump(database)
     with pytest.raises(FatalError):
-        copier(NEW, Destination(connection="y", table="t"))
+        copier(NEW, destination_of(connection="y", table="t"))
     assert dump(database) == before
 
 
@@ -242,10 +242,10 @@ def test_a_view_is_no_table_to_replace(make_postgres: Callable[[str], Database],
         PLAIN + "CREATE VIEW v AS SELECT id, name FROM t; CREATE MATERIALIZED VIEW m AS SELECT * FROM t;"
     )
     copier.addresses.update(x=database.address, y=database.address)
-    copier(NEW, Destination(connection="y", table="v"))
+    copier(NEW, destination_of(connection="y", table="v"))
     assert database.rows("SELECT * FROM t ORDER BY id") == [(i, f"new {i}") for i in range(1, 6)]
     with pytest.raises(FatalError, match="materialized"):
-        copier(NEW, Destination(connection="y", table="m"))
+        copier(NEW, destination_of(connection="y", table="m"))
 
 
 @pytest.mark.parametrize("in_place", [False, True])
@@ -265,7 +265,7 @@ def test_readers_see_the_old_rows_or_the_new_ones(
     reader = threading.Thread(target=poll)
     for number in range(6):
         query = f"SELECT i AS id, {number} AS round FROM generate_series(1, 2000) i"
-        copier(Source(connection="x", query=query), Destination(connection="y", table="t"))
+        copier(source_of(connection="x", query=query), destination_of(connection="y", table="t"))
         if number == 0:
             reader.start()
     done.set()
@@ -302,7 +302,7 @@ def test_a_swap_does_not_wait_for_autovacuum(
         database.run(SLOWLY_VACUUMED)
         while database.value(AUTOVACUUMS) == 0:
             time.sleep(0.1)
-        copier(NEW, Destination(connection="y", table="t"))
+        copier(NEW, destination_of(connection="y", table="t"))
     finally:
         database.run("ALTER SYSTEM RESET autovacuum_naptime")
         database.run("SELECT pg_reload_conf()")

@@ -10,11 +10,11 @@ from dataclasses import replace
 import pytest
 
 from windlass.connections import Address
-from windlass.connectors.postgres import ledger
-from windlass.connectors.postgres.ledger import Ledger
 from windlass.connectors.postgres.session import Session
-from windlass.connectors.protocol import LedgerEntry
+from windlass.connectors.postgres.writing import ledger
+from windlass.connectors.postgres.writing.ledger import Ledger
 from windlass.errors import RetryableError
+from windlass.ledger import LedgerEntry
 
 Role = Callable[[], Session]
 

@@ -18,8 +18,9 @@ import pytest
 
 from tests.conftest import missing
 from tests.connectors.conftest import Copier, Database
+from tests.copies import destination_of, source_of
 from windlass.connections import Address
-from windlass.plan.model import Destination, Mode, SelectColumn, Source
+from windlass.plan.model import Mode, SelectColumn
 from windlass.ports import free_port
 
 VALUES = (
@@ -91,8 +92,8 @@ def copied(databases: tuple[Database, Database], copier: Copier) -> Callable[...
             target.run(f"CREATE TABLE dst ({table})")
         key = ("id",) if mode == "merge" else ()
         copier(
-            Source(connection="one", table="src"),
-            Destination(connection="two", table="dst", mode=mode, key=key),
+            source_of(connection="one", table="src"),
+            destination_of(connection="two", table="dst", mode=mode, key=key),
         )
         assert target.rows(_COPIED.format("dst")) == source.rows(_COPIED.format("src"))
         return target
@@ -120,8 +121,8 @@ def test_text_becomes_xml_and_what_is_none_is_set_aside(
     copier.addresses |= {"one": source.address, "two": target.address}
     target.run("CREATE TABLE dst (column1 int, column2 xml)")
     result = copier(
-        Source(connection="one", table="src"),
-        Destination(connection="two", table="dst", mode="append"),
+        source_of(connection="one", table="src"),
+        destination_of(connection="two", table="dst", mode="append"),
         select=(
             SelectColumn(name="column1", source="column1"),
             SelectColumn(name="column2", source="column2"),

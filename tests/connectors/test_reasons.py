@@ -11,9 +11,10 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.connectors.conftest import Copier, Database
-from windlass.connectors.protocol import Reason
+from tests.copies import destination_of, source_of
+from windlass.connectors.rows import Reason
 from windlass.plan.compiler import compile_project
-from windlass.plan.model import Copy, Destination, Source
+from windlass.plan.model import Copy
 from windlass.spec.files import load_project
 
 PAGE = (ROOT / "docs" / "reference" / "quarantine.md").read_text("utf-8")
@@ -68,8 +69,8 @@ def example(section: str, folder: Path, postgres: Database) -> Copy:
 
 def test_a_line_that_is_too_long_is_set_aside(copier: Copier, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_LONGEST_LINE", "_LONGER_LINE"):
-        monkeypatch.setattr(f"windlass.connectors.files.csv.{name}", 1000)
+        monkeypatch.setattr(f"windlass.connectors.files.reading.csv.{name}", 1000)
     (copier.folder / "in.csv").write_text("a,b\n1," + "x" * 2000 + "\n2,y\n")
-    copier(Source(path="in.csv"), Destination(path="out.parquet"), on_bad_row="quarantine")
+    copier(source_of(path="in.csv"), destination_of(path="out.parquet"), on_bad_row="quarantine")
     [row] = copier.quarantined
     assert (row["reason"], row["line"], row["raw"]) == ("line_too_long", 2, "1," + "x" * 2000)

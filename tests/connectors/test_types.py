@@ -20,6 +20,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.connectors.conftest import Copier, Database
+from tests.copies import destination_of, source_of
 from windlass.plan.model import Destination, Source
 
 INTRODUCTION = """\
@@ -161,7 +162,7 @@ def test_parquet_gives_what_duckdb_gives(copier: Copier, postgres: Database) -> 
         connection.execute(f"COPY (SELECT {names} FROM t WHERE n IN {tuple(kept)}) TO '{file}'")
     for to in ("Postgres", "CSV", "JSON"):
         one = becomes(copier, postgres, from_duckdb, to)
-        other = becomes(copier, postgres, Source(path="in.parquet"), to)
+        other = becomes(copier, postgres, source_of(path="in.parquet"), to)
         same = [i for i in kept if DUCKDB[i][0] not in ("TIMESTAMP_S", "INTERVAL", "TIME WITH TIME ZONE")]
         assert {i: other.get(i) for i in same} == {i: one.get(i) for i in same}
 
@@ -175,7 +176,7 @@ def make_postgres_source(database: Database) -> Source:
     for i, (_, value) in enumerate(POSTGRES):
         quoted = value.replace("'", "''")
         database.run(f"INSERT INTO t (n, c{i}) VALUES ({i}, '{quoted}')")
-    return Source(connection="x", table="t")
+    return source_of(connection="x", table="t")
 
 
 def make_duckdb_source(copier: Copier) -> Source:
@@ -190,7 +191,7 @@ def make_duckdb_source(copier: Copier) -> Source:
             cast = "{'a': 1, 'b': 'x'}" if kind.startswith("STRUCT") else cast
             parameters = [value] if "$1" in cast else []
             connection.execute(f"INSERT INTO t (n, c{i}) SELECT {i}, {cast}", parameters)
-    return Source(connection="in", table="t")
+    return source_of(connection="in", table="t")
 
 
 def make_sqlite_source(copier: Copier) -> Source:
@@ -204,7 +205,7 @@ def make_sqlite_source(copier: Copier) -> Source:
         connection.execute(f"INSERT INTO t (n, c{i}) VALUES ({i}, {value})")
     connection.commit()
     connection.close()
-    return Source(connection="lite", table="t")
+    return source_of(connection="lite", table="t")
 
 
 def make_csv_source(copier: Copier) -> Source:
@@ -213,13 +214,13 @@ def make_csv_source(copier: Copier) -> Source:
         writer.writerow(["n", *(f"c{i}" for i in range(len(CSV)))])
         for i, value in enumerate(CSV):
             writer.writerow([i, *(value if i == j else "" for j in range(len(CSV)))])
-    return Source(path="in.csv")
+    return source_of(path="in.csv")
 
 
 def make_json_source(copier: Copier) -> Source:
     lines = (f'{{"n": {i}, "c{i}": {value}}}\n' for i, value in enumerate(JSON))
     (copier.folder / "in.ndjson").write_text("".join(lines), encoding="utf-8")
-    return Source(path="in.ndjson")
+    return source_of(path="in.ndjson")
 
 
 # --- destinations ---
@@ -228,15 +229,18 @@ def make_json_source(copier: Copier) -> Source:
 def becomes(copier: Copier, postgres: Database, source: Source, to: str) -> dict[int, Stored | str]:
     """What each value became, by its row; for one that was refused, the reason."""
     ends: dict[str, tuple[Destination, Callable[[], Iterator[tuple[int, Stored]]]]] = {
-        "Postgres": (Destination(connection="pg", table="t"), lambda: in_postgres(postgres)),
-        "SQLite": (Destination(connection="sqlite", table="t"), lambda: in_sqlite(copier.folder / "file.db")),
+        "Postgres": (destination_of(connection="pg", table="t"), lambda: in_postgres(postgres)),
+        "SQLite": (
+            destination_of(connection="sqlite", table="t"),
+            lambda: in_sqlite(copier.folder / "file.db"),
+        ),
         "DuckDB": (
-            Destination(connection="duckdb", table="t"),
+            destination_of(connection="duckdb", table="t"),
             lambda: in_duckdb(copier.folder / "file.duckdb"),
         ),
-        "Parquet": (Destination(path="out.parquet"), lambda: in_parquet(copier.folder / "out.parquet")),
-        "CSV": (Destination(path="out.csv"), lambda: in_csv(copier.folder / "out.csv")),
-        "JSON": (Destination(path="out.ndjson"), lambda: in_json(copier.folder / "out.ndjson")),
+        "Parquet": (destination_of(path="out.parquet"), lambda: in_parquet(copier.folder / "out.parquet")),
+        "CSV": (destination_of(path="out.csv"), lambda: in_csv(copier.folder / "out.csv")),
+        "JSON": (destination_of(path="out.ndjson"), lambda: in_json(copier.folder / "out.ndjson")),
     }
     end, look = ends[to]
     postgres.run("DROP TABLE IF EXISTS t")

@@ -360,6 +360,7 @@ def _write_parquet(path: Path) -> None:
     if not path.suffix:
         path.mkdir()
         file = path / "old.parquet"
+        (path / ".windlass-manifest.json").write_text(json.dumps({"loads": [], "files": [file.name]}))
     names = ("id", "name", "amount", "day")
     columns = zip(names, zip(*OLD, strict=True), _TYPES, strict=True)
     pq.write_table(pa.table({name: pa.array(values, kind) for name, values, kind in columns}), file)

@@ -157,4 +157,4 @@ def test_a_report_that_cannot_be_written_changes_nothing_about_its_run(
     assert done.json["status"] == "success"
     assert done.json["report"] is None
     assert "no_report" in done.stderr
-    assert "Is a directory" in done.stderr
+    assert "is a folder" in done.stderr

@@ -84,6 +84,19 @@ def test_a_file_is_downloaded_checked_and_not_fetched_again(run: Run, server: Se
     assert server.asked == [""]
 
 
+def test_a_download_goes_through_a_link_and_replaces_nothing_but_a_file(run: Run, server: Server) -> None:
+    root = run(task(server))["root"]
+    (root / "out/file").unlink()
+    (root / "out/file").symlink_to("real")
+    assert run(task(server))["code"] == 0
+    assert ((root / "out/file").is_symlink(), (root / "out/real").read_bytes()) == (True, CONTENT)
+    (root / "out/real").unlink()
+    (root / "out/real").mkdir()
+    result = run(task(server))
+    assert (result["code"], "is a folder" in result["tasks"]["a"]["error"]) == (1, True)
+    assert files_in(root) == ["file", "real"]
+
+
 def test_what_broke_off_is_resumed_where_it_was(run: Run, server: Server) -> None:
     server.breaks_off_after = [300_000, 400_000]
     result = run(task(server, f", sha256: {SHA256}", retries=3))

@@ -29,11 +29,11 @@ def send_alert(alert: Alert, connections: Mapping[str, str], project: Path) -> N
     """Send an alert over each connection (name to type). What goes wrong is logged and changes nothing else."""
     for name, kind in connections.items():
         try:
-            address, module = resolve(name, kind, project), registry.CONNECTORS[kind].alert
-            if address is None or module is None:
+            address, send = resolve(name, kind, project), registry.require(kind).alert
+            if address is None or send is None:
                 logs.warning("alert_not_sent", connection=name, because="it is not configured")
                 continue
-            registry.load(module).send(address, alert)
+            registry.load(send)(address, alert)
             logs.info("alert_sent", connection=name)
         except WindlassError as exc:
             logs.error("alert_not_sent", connection=name, because=exc.message)

@@ -96,9 +96,9 @@ def _tried(app: App, connection: _Connection) -> dict[str, str | bool | None]:
     if address is None:
         return {"name": name, "ok": None, "result": "not configured"}
     try:
-        database = registry.CONNECTORS[kind].database
-        if database is not None:
-            with closing(registry.load(database).connect(address)) as connected:
+        connect = registry.require(kind).sql
+        if connect is not None:
+            with closing(registry.load(connect)(address)) as connected:
                 return {"name": name, "ok": True, "result": f"connected, {len(connected.tables())} tables"}
         _reach(address.host, address.port or (443 if address.scheme == "https" else 80))
     except (WindlassError, OSError) as exc:

@@ -11,25 +11,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, cast
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any, Literal, cast
 
 import click
 
 from windlass import logs
+from windlass.cli.copy_ends import destination_of, source_of
 from windlass.cli.main import App
 from windlass.cli.options import check_memory, json_option, memory_option
-from windlass.connections import Address, parse_address
-from windlass.connectors.protocol import Meter
+from windlass.connectors.rows import Meter
 from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.engine import CopyResult, Identity, Job, Workspace
 from windlass.errors import UsageError
+from windlass.files import is_stream
 from windlass.plan.model import (
     Copy,
-    CsvOptions,
-    Destination,
-    FileFormat,
-    Mode,
     Partition,
     SelectColumn,
     Source,
@@ -78,7 +74,7 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
 @click.option("--from-format", type=click.Choice(_FORMATS), help="The format of FROM. Default: by its name.")
 @click.option("--to-format", type=click.Choice(_FORMATS), help="The format of TO. Default: by its name.")
 @click.option("--delimiter", metavar="CHAR", help="Of a CSV that is read.")
-@click.option("--encoding", metavar="NAME", default="utf-8", help="Of a CSV that is read. Default: utf-8.")
+@click.option("--encoding", metavar="NAME", help="Of a CSV that is read. Default: utf-8.")
 @click.option("--no-header", is_flag=True, help="The CSV that is read has no header.")
 @click.option(
     "--parts", type=click.IntRange(1, 64), default=1, help="Read a Postgres table in so many parts at once."
@@ -99,7 +95,7 @@ def copy_command(
     from_format: str | None,
     to_format: str | None,
     delimiter: str | None,
-    encoding: str,
+    encoding: str | None,
     parts: int,
     memory: str | None,
     *,
@@ -108,7 +104,7 @@ def copy_command(
 ) -> int:
     """Copy FROM to TO, in one transaction.
 
-    Each is a file, a folder, a pattern, or a table of a database:
+    Each is a file, a folder, a pattern, - (standard input or output), or a table of a database:
 
     \b
       windlass copy orders.csv orders.parquet
@@ -125,11 +121,12 @@ def copy_command(
         raise UsageError("--quarantine needs --on-bad-row quarantine")
     if delimiter is not None and len(delimiter) != 1:
         raise UsageError(f"--delimiter {delimiter!r}: expected one character")
-    csv = CsvOptions(delimiter=delimiter, encoding=encoding, header=not no_header)
-    from_end, from_address = _source(source, cast("FileFormat | None", from_format), csv)
-    to_end, to_address = _destination(
-        destination, cast("FileFormat | None", to_format), cast("Mode", mode), key
-    )
+    if mode == "merge" and not key:
+        raise UsageError("--mode merge needs --key, a column that identifies a row")
+    csv = _of_files(from_format, delimiter=delimiter, encoding=encoding, header=False if no_header else None)
+    from_end, from_address = source_of(source, csv)
+    common = {"mode": mode, **({"key": list(key)} if key else {})}
+    to_end, to_address = destination_of(destination, _of_files(to_format), common)
     run_id = f"copy-{os.urandom(6).hex()}"
     job = Job(
         copy=Copy(
@@ -149,48 +146,18 @@ def copy_command(
     begun = time.monotonic()
     with _shown() as meter:
         result = copy(replace(job, meter=meter))
-    _print(source, destination, result, time.monotonic() - begun, as_json=as_json)
+    said = _summary(source, destination, result, time.monotonic() - begun, as_json=as_json)
+    click.echo(said, err=to_end.path is not None and _is_standard_output(job.workspace.to_write(to_end.path)))
     return 0
 
 
-# --- the two ends --------------------------------------------------------------------------------
+# --- what is asked for --------------------------------------------------------------------------
 
 
-def _source(text: str, kind: FileFormat | None, csv: CsvOptions) -> tuple[Source, Address | None]:
-    if not _is_database(text):
-        return Source(path=text, format=kind, csv=csv), None
-    address, options = _address(text)
-    table, query = options.get("table"), options.get("query")
-    if (table is None) == (query is None):
-        raise UsageError(
-            f"{address}: which rows?", hint="end the address with ?table=NAME or ?query=SELECT …"
-        )
-    return Source(connection="from", table=table, query=query), address
-
-
-def _destination(
-    text: str, kind: FileFormat | None, mode: Mode, key: tuple[str, ...]
-) -> tuple[Destination, Address | None]:
-    if mode == "merge" and not key:
-        raise UsageError("--mode merge needs --key, a column that identifies a row")
-    if not _is_database(text):
-        return Destination(path=text, format=kind, mode=mode, key=key), None
-    address, options = _address(text)
-    if "table" not in options:
-        raise UsageError(f"{address}: which table?", hint="end the address with ?table=NAME")
-    return Destination(connection="to", table=options["table"], mode=mode, key=key), address
-
-
-def _is_database(text: str) -> bool:
-    scheme, colon, _ = text.partition("://")
-    return bool(colon) and scheme.split("+")[0] not in ("file", "http", "https", "s3", "gs")
-
-
-def _address(text: str) -> tuple[Address, dict[str, str]]:
-    if urlsplit(text).scheme.split("+")[0] not in ("postgresql", "postgres", "sqlite", "sqlite3", "duckdb"):
-        known = "expected a file, or an address that begins with postgresql://, sqlite:/// or duckdb:///"
-        raise UsageError(f"{text.partition(':')[0]}:// is no address to copy from or to", hint=known)
-    return parse_address(text, "the command line"), dict(parse_qsl(urlsplit(text).query))
+def _of_files(kind: str | None, **csv: Any) -> dict[str, Any]:
+    """The options of a file that were given."""
+    written = {name: value for name, value in csv.items() if value is not None}
+    return {**({"format": kind} if kind else {}), **({"csv": written} if written else {})}
 
 
 def _column(text: str) -> SelectColumn:
@@ -258,7 +225,15 @@ def _fields(record: logs.Record) -> str:
     return " ".join(f"{k}={v}" for k, v in record.items() if k not in ("time", "level", "event"))
 
 
-def _print(source: str, destination: str, result: CopyResult, seconds: float, *, as_json: bool) -> None:
+def _is_standard_output(path: Path) -> bool:
+    """Whether the rows went where else the summary goes."""
+    try:
+        return is_stream(path) and os.path.samestat(path.stat(), os.fstat(1))
+    except OSError:
+        return False
+
+
+def _summary(source: str, destination: str, result: CopyResult, seconds: float, *, as_json: bool) -> str:
     counts = result.counts
     if as_json:
         document = {
@@ -273,16 +248,13 @@ def _print(source: str, destination: str, result: CopyResult, seconds: float, *,
             "seconds": round(seconds, 3),
             "quarantine": result.quarantine,
         }
-        click.echo(json.dumps(document, indent=2))
-        return
+        return json.dumps(document, indent=2)
     merged = ""
     if counts.inserted is not None:
         merged = f" ({number(counts.inserted)} new, {number(counts.updated)} changed, {number(counts.unchanged)} the same)"
-    click.echo(
-        f"{number(counts.written)} rows{merged}, {size(counts.bytes)} in {duration(seconds)}: "
-        f"{logs.mask(source)} → {logs.mask(destination)}  [path: {result.path}]"
-    )
+    moved = f"{number(counts.written)} rows{merged}, {size(counts.bytes)} in {duration(seconds)}"
+    lines = [f"{moved}: {logs.mask(source)} → {logs.mask(destination)}  [path: {result.path}]"]
     if result.quarantine:
-        click.echo(f"{number(counts.quarantined)} bad rows set aside in {result.quarantine}, such as")
-        for row in result.bad_rows[:3]:
-            click.echo(f"  {row}")
+        lines.append(f"{number(counts.quarantined)} bad rows set aside in {result.quarantine}, such as")
+        lines += [f"  {row}" for row in result.bad_rows[:3]]
+    return "\n".join(lines)

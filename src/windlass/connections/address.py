@@ -6,22 +6,10 @@ import json
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from windlass import logs
+from windlass import logs, registry
 from windlass.errors import FatalError, did_you_mean
 
 __all__ = ["Address", "parse_address"]
-
-_TYPES = {
-    "postgresql": "postgres",
-    "postgres": "postgres",
-    "sqlite": "sqlite",
-    "sqlite3": "sqlite",
-    "duckdb": "duckdb",
-    "http": "http",
-    "https": "http",
-    "slackwebhook": "slack",
-    "slack": "slack",
-}
 
 
 class _UnknownTypeError(Exception):
@@ -44,6 +32,11 @@ class Address:
     origin: str = ""
     """Where the address was found, in words."""
 
+    @property
+    def form(self) -> registry.Form | None:
+        """What the address is made of."""
+        return registry.require(self.type).form
+
     def uri(self) -> str:
         """The whole address as a URI, password included: for drivers and environments only."""
         return self._uri(self.password)
@@ -53,7 +46,7 @@ class Address:
 
     def _uri(self, password: str) -> str:
         scheme = self.scheme or self.type
-        if self.type in ("sqlite", "duckdb"):
+        if self.form == "file":
             return f"{scheme}:///{self.database}"
         user = quote(self.user, safe="") + (f":{quote(password, safe='*')}" if password else "")
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -65,25 +58,28 @@ class Address:
 
 def parse_address(text: str, origin: str, expected: str | None = None) -> Address:
     """Read a URI (`postgresql://user:password@host:5432/database?sslmode=require`) or Airflow's JSON
-    (`{"conn_type": "postgres", "host": …}`). Raises FatalError naming `origin`, never the secret.
+    (`{"conn_type": …, "host": …}`). Raises FatalError naming `origin`, never the secret.
     """
+    wanted = registry.require(expected) if expected else None
     try:
-        address = _from_json(text) if text.lstrip().startswith("{") else _from_uri(text)
+        address = _from_json(text, wanted) if text.lstrip().startswith("{") else _from_uri(text, wanted)
     except _UnknownTypeError as exc:
-        known = did_you_mean(exc.word, _TYPES) or f"known: {', '.join(_TYPES)}"
+        schemes = [s for c in registry.all_connectors() if c.form is not None for s in c.schemes]
+        known = did_you_mean(exc.word, schemes) or f"known: {', '.join(schemes)}"
         hint = f"{known}; a package of a connector may add others"
         raise FatalError(
             f"the connection in {origin} is of an unknown type, {exc.word!r}", hint=hint
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        hint = "expected a URI such as postgresql://user:password@host:5432/database, or Airflow's JSON"
+        example = (wanted.example if wanted else None) or "postgresql://user:password@host:5432/database"
+        hint = f"expected a URI such as {example}, or Airflow's JSON"
         raise FatalError(f"the connection in {origin} cannot be read", hint=hint) from None
-    if expected and address.type != expected and not (expected == "slack" and address.type == "http"):
+    if wanted is not None and address.type != wanted.type:
         raise FatalError(f"the connection in {origin} is of type {address.type}, expected {expected}")
     for form in (address.password, quote(address.password, safe=""), quote(address.password, safe="*")):
         logs.add_secret(form)
     logs.add_secret(_as_written(text))
-    return replace(address, origin=origin, type=expected or address.type)
+    return replace(address, origin=origin)
 
 
 def _as_written(text: str) -> str | None:
@@ -91,17 +87,30 @@ def _as_written(text: str) -> str | None:
     return None if text.lstrip().startswith("{") else urlsplit(text.strip()).password
 
 
-def _from_uri(text: str) -> Address:
+def _connector(word: str, wanted: registry.Connector | None) -> registry.Connector:
+    """Whose the address is, by its scheme or by Airflow's `conn_type`. Raises _UnknownTypeError."""
+    scheme = word.lower().replace("_", "").replace("-", "")
+    if wanted is not None and wanted.form == "secret_url" and scheme in ("http", "https"):
+        return wanted
+    if wanted is not None and scheme.partition("+")[0] in wanted.schemes:
+        return wanted
+    found = registry.by_scheme(scheme)
+    if found is None or found.form is None:
+        raise _UnknownTypeError(word.partition("+")[0])
+    return found
+
+
+def _from_uri(text: str, wanted: registry.Connector | None) -> Address:
     parts = urlsplit(text.strip())
     if "://" not in text:  # what stands before a mere colon may be anything, also a secret
         raise ValueError(text)
-    kind = _type_of(parts.scheme.split("+")[0])
+    connector = _connector(parts.scheme, wanted)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if kind in ("sqlite", "duckdb"):
+    if connector.form == "file":
         # sqlite:///relative.db and sqlite:////absolute.db, as SQLAlchemy has it
-        return Address(kind, database=unquote(parts.path[1:]), options=options, scheme=parts.scheme)
+        return Address(connector.type, database=unquote(parts.path[1:]), options=options, scheme=parts.scheme)
     return Address(
-        kind,
+        connector.type,
         host=unquote(parts.hostname or ""),
         port=parts.port,
         user=unquote(parts.username or ""),
@@ -112,30 +121,22 @@ def _from_uri(text: str) -> Address:
     )
 
 
-def _type_of(word: str) -> str:
-    """The type that a scheme, or Airflow's `conn_type`, stands for. Raises _UnknownTypeError."""
-    kind = _TYPES.get(word.lower().replace("_", "").replace("-", ""))
-    if kind is None:
-        raise _UnknownTypeError(word)
-    return kind
-
-
-def _from_json(text: str) -> Address:
+def _from_json(text: str, wanted: registry.Connector | None) -> Address:
     """Airflow's JSON form: https://airflow.apache.org/docs/apache-airflow/stable/howto/connection.html"""
     data = json.loads(text)
     extra = data.get("extra") or {}
     if isinstance(extra, str):
         extra = json.loads(extra)
-    kind = _type_of(data["conn_type"])
-    scheme = {"http": data.get("schema") or "http"}.get(kind, "")
-    database = data.get("host") if kind in ("sqlite", "duckdb") else data.get("schema")
+    connector = _connector(data["conn_type"], wanted)
+    is_url = connector.form == "url"
+    database = data.get("host") if connector.form == "file" else data.get("schema")
     return Address(
-        kind,
+        connector.type,
         host=data.get("host") or "",
         port=int(data["port"]) if data.get("port") else None,
         user=data.get("login") or "",
         password=data.get("password") or "",
-        database="" if kind == "http" else (database or ""),
+        database="" if is_url else (database or ""),
         options={k: str(v) for k, v in extra.items() if not isinstance(v, dict | list)},
-        scheme=scheme,
+        scheme=(data.get("schema") or "http") if is_url else "",
     )

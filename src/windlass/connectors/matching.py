@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from windlass.connectors.protocol import Column
+from windlass.connectors.rows import Column
 from windlass.errors import FatalError, did_you_mean
 from windlass.plan.model import ColumnRules, Copy
 

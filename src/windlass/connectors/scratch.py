@@ -5,21 +5,22 @@ Its memory is capped; what does not fit goes to a temporary folder, which is rem
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from windlass.connectors.protocol import Column
-from windlass.connectors.temporary import TemporaryFolder
+from windlass.connectors.rows import Column
 from windlass.errors import FatalError, RetryableError, WindlassError, extra
+from windlass.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-__all__ = ["DEFAULT_MEMORY", "Scratch", "duckdb_errors", "identifier", "literal"]
+__all__ = ["DEFAULT_MEMORY", "Scratch", "duckdb_errors", "file_literal", "identifier", "literal"]
 
 DEFAULT_MEMORY = 512_000_000
 _SETTINGS = "SET TimeZone = 'UTC'; SET enable_progress_bar = false"
@@ -125,6 +126,12 @@ class Scratch:
         self.connection.register(name, reader)
         return name
 
+    def register_table(self, table: pa.Table) -> str:
+        """Make an Arrow table readable, under the name that is returned."""
+        name = self.new_name()
+        self.connection.register(name, table)
+        return name
+
     def reader(self, batches: Iterator[pa.RecordBatch], columns: Sequence[Column]) -> str:
         """A SELECT for `output_rows` that reads these batches, once."""
         import pyarrow as pa
@@ -172,6 +179,11 @@ def literal(value: object) -> str:
     if isinstance(value, int | float):
         return repr(value)
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def file_literal(path: Path | str) -> str:
+    """The name of a file as an SQL literal for DuckDB's readers, which take a name for a pattern."""
+    return literal(glob.escape(str(path)))
 
 
 @contextmanager

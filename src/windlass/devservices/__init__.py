@@ -7,16 +7,18 @@ when nobody holds it any more. So nothing is left running, whatever happens to a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, TypeAlias
 
 from windlass import registry
 from windlass.connections import Address
 from windlass.locks import locked, take
+from windlass.options import read_options
 from windlass.plan.model import Connection
 
-__all__ = ["DevServices", "Service"]
+__all__ = ["DevServices", "Service", "can_stand_in", "files_of"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,10 @@ class Service:
     """What a dev service is asked to be: its connection, its folder, and the project that it serves."""
 
     name: str
-    connection: Connection
+    type: str
+    options: Any
+    """What `dev:` says, as the connector's own model has it."""
+
     folder: Path
     project: Path
 
@@ -44,11 +49,8 @@ class Service:
         return self.folder / "server.log"
 
 
-class DevServiceModule(Protocol):
-    """A module of this package, as `registry` names it."""
-
-    def start(self, service: Service) -> Address:
-        """Start it, or find it running, initialised; nobody else starts it meanwhile."""
+Start: TypeAlias = Callable[[Service], Address]
+"""Starts a service, or finds it running, initialised; nobody else starts it meanwhile."""
 
 
 class DevServices:
@@ -61,12 +63,13 @@ class DevServices:
 
     def start(self, name: str, connection: Connection) -> Address:
         """Start the dev service of a connection. Raises WindlassError when it cannot be."""
-        service = Service(name, connection, self._state / "dev" / name, self._project)
+        options = options_of(connection)
+        service = Service(name, connection.type, options, self._state / "dev" / name, self._project)
         service.folder.mkdir(parents=True, exist_ok=True)
-        module: DevServiceModule = registry.load(str(registry.CONNECTORS[connection.type].dev_service))
+        start: Start = registry.load(str(registry.require(connection.type).dev_service))
         with locked(service.folder / "starting.lock"):
             self._hold(service)
-            address = module.start(service)
+            address = start(service)
         self._started[name] = service
         return address
 
@@ -88,3 +91,23 @@ class DevServices:
         """Wait for a server that is just stopping to be gone, then count as a user."""
         if service.name not in self._held:
             self._held[service.name] = take(service.users_lock, shared=True)
+
+
+def options_of(connection: Connection) -> Any:
+    """What `dev:` says of a connection. Raises FatalError for what its connector does not take."""
+    module = registry.load(str(registry.require(connection.type).options))
+    return read_options(module.DevService, connection.dev)
+
+
+def files_of(connection: Connection) -> tuple[str, ...]:
+    """The files of the project that a connection's dev service is made from."""
+    if registry.require(connection.type).dev_service is None:
+        return ()
+    files: tuple[str, ...] = options_of(connection).files()
+    return files
+
+
+def can_stand_in(connection: Connection) -> bool:
+    """Whether there is a dev service for the connection, and it has what it needs."""
+    has_one = registry.require(connection.type).dev_service is not None
+    return has_one and options_of(connection).lacks() is None

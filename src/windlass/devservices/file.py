@@ -7,19 +7,19 @@ from windlass.connections import Address
 from windlass.devservices import Service
 from windlass.devservices.initialised import is_initialised, mark_initialised, run_init_files
 
-__all__ = ["start"]
+__all__ = ["start_file"]
 
 
-def start(service: Service) -> Address:
+def start_file(service: Service, *, ending: str) -> Address:
     """The address of the file; made and initialised if it is new or its init files have changed."""
-    kind = service.connection.type
-    file = service.folder / f"{service.name}.{'duckdb' if kind == 'duckdb' else 'db'}"
+    kind = service.type
+    file = service.folder / f"{service.name}{ending}"
     address = Address(kind, database=str(file), scheme=kind, origin="a dev service")
     if not is_initialised(service):
         for old in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}.wal")):
             old.unlink(missing_ok=True)
-        if service.connection.dev.init:
-            database = registry.load(str(registry.CONNECTORS[kind].database)).connect(address)
+        if service.options.init:
+            database = registry.load(str(registry.require(kind).sql))(address)
             try:
                 run_init_files(service, database)
             finally:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Protocol
 
 from windlass import logs
-from windlass.connectors.protocol import Database
 from windlass.devservices import Service
 from windlass.errors import FatalError, did_you_mean
 
 __all__ = ["digest_of", "is_initialised", "mark_initialised", "run_init_files"]
+
+
+class RunsScripts(Protocol):
+    """What is asked of a database that is initialised."""
+
+    def execute(self, script: str, *, transaction: bool = True) -> object:
+        """Run one or more statements. Raises FatalError with the place in the script."""
 
 
 def digest_of(service: Service) -> str:
@@ -31,9 +38,9 @@ def mark_initialised(service: Service) -> None:
     (service.folder / "initialised").write_text(digest_of(service))
 
 
-def run_init_files(service: Service, database: Database) -> None:
+def run_init_files(service: Service, database: RunsScripts) -> None:
     """Run every init file. Raises FatalError that names the file and its line."""
-    for name, file in zip(service.connection.dev.init, _files(service), strict=True):
+    for name, file in zip(service.options.init, _files(service), strict=True):
         try:
             database.execute(file.read_text(encoding="utf-8"), transaction=False)
         except FatalError as exc:
@@ -42,8 +49,8 @@ def run_init_files(service: Service, database: Database) -> None:
 
 
 def _files(service: Service) -> list[Path]:
-    files = [service.project / name for name in service.connection.dev.init]
-    for name, file in zip(service.connection.dev.init, files, strict=True):
+    files = [service.project / name for name in service.options.init]
+    for name, file in zip(service.options.init, files, strict=True):
         if not file.is_file():
             beside = (
                 [str(p.relative_to(service.project)) for p in file.parent.glob("*")]

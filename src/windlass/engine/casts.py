@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from windlass.connectors.protocol import Reason, Trust
+from windlass.connectors.rows import Reason, Trust
 
 __all__ = ["Cast", "cast"]
 

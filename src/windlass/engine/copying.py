@@ -10,21 +10,26 @@ stream through untouched). Every other pair meets in the scratch database.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from datetime import datetime
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 
 from windlass import logs
-from windlass.connectors.protocol import Counts, Destination, LedgerEntry, Source
+from windlass.connectors.destination import Destination, Load, QueryLoad
+from windlass.connectors.rows import Counts
 from windlass.connectors.scratch import Scratch
-from windlass.connectors.temporary import TemporaryFolder, remove_leftovers
-from windlass.engine.ends import open_destination, open_source
+from windlass.connectors.source import Reading, Relation, Source
+from windlass.engine.ends import open_destination, open_source, shortcut_between
 from windlass.engine.job import CopyResult, Job
 from windlass.engine.ledger import new_entry, refuse_other_input, with_counts
 from windlass.engine.outputs import outputs_of
+from windlass.engine.overlap import refuse_overlap
 from windlass.engine.quarantine import Quarantine
+from windlass.engine.reading import reading_of, refuse_mode
 from windlass.engine.rows import RowStream
-from windlass.engine.splitting import refuse_other_split, take_part
-from windlass.errors import FatalError, RetryableError, WindlassError
+from windlass.engine.splitting import refuse_other_split
+from windlass.errors import RetryableError, WindlassError
+from windlass.ledger import LedgerEntry
+from windlass.temporary import TemporaryFolder, remove_leftovers
 
 __all__ = ["copy"]
 
@@ -33,41 +38,19 @@ def copy(job: Job) -> CopyResult:
     """Do the copy. Raises WindlassError; then nothing was committed, and nothing is left behind."""
     remove_leftovers(job.scratch_folder)
     with closing(open_source(job)) as source, closing(open_destination(job)) as destination:
+        refuse_overlap(job, source, destination)
+        refuse_mode(job, destination)
         entry = new_entry(job, source)
         try:
-            earlier = destination.begin(entry)
-            if job.copy.destination.mode == "append" and not job.force:
-                if earlier is not None:
-                    refuse_other_input(earlier, entry)
-                    return _already_done(earlier)
-                refuse_other_split(job, destination, entry)
-            return _load(job, source, destination, entry)
+            with destination.begin(entry) as load:
+                if job.copy.destination.mode == "append" and not job.force:
+                    if load.earlier is not None:
+                        refuse_other_input(load.earlier, entry)
+                        return _already_done(load.earlier)
+                    refuse_other_split(job, load, entry)
+                return _loaded(job, source, destination, load, entry)
         except RetryableError as exc:
             raise destination.explain(exc) from exc
-
-
-def _load(job: Job, source: Source, destination: Destination, entry: LedgerEntry) -> CopyResult:
-    shortcut = destination.shortcut(source, job.copy)
-    with _quarantine(job) as quarantine, _scratch(job, needed=shortcut is None) as scratch:
-        _restrict(job, source, destination, entry, scratch)
-        if scratch is None:
-            assert shortcut is not None
-            result = CopyResult(shortcut.name, Counts())
-            shortcut.run(result.counts, quarantine, job.meter)
-        else:
-            result = _through_scratch(job, source, destination, quarantine, scratch)
-        file = quarantine.finish(source, result.counts.read)
-        result.quarantine, result.bad_rows = str(file) if file else None, quarantine.first
-        if file is not None and job.deliver is not None:
-            job.deliver(file)
-        result.counts.quarantined = quarantine.count
-        source.close()  # it may hold locks on the very table that is replaced
-        destination.commit(with_counts(entry, result.counts, source.cursor))
-    return result
-
-
-def _scratch(job: Job, *, needed: bool) -> AbstractContextManager[Scratch | None]:
-    return Scratch(job.memory, job.scratch_folder) if needed else nullcontext()
 
 
 def _already_done(earlier: LedgerEntry) -> CopyResult:
@@ -76,81 +59,110 @@ def _already_done(earlier: LedgerEntry) -> CopyResult:
     return CopyResult("already-loaded", counts, skipped=True)
 
 
-def _restrict(
-    job: Job, source: Source, destination: Destination, entry: LedgerEntry, scratch: Scratch | None
-) -> None:
-    """Keep of the source only what this load is about."""
-    take_part(job, source)
-    if job.copy.destination.mode == "delete_insert" and source.filters_interval:
-        source.slice(str(job.copy.destination.interval), _interval(job))
-    if job.copy.cursor is not None:
-        source.advance(job.copy.cursor, destination.last_cursor(entry), scratch)
+def _loaded(job: Job, source: Source, destination: Destination, load: Load, entry: LedgerEntry) -> CopyResult:
+    reading = reading_of(job, load)
+    with _quarantine(job) as quarantine, ExitStack() as opened:
+        shortcut = shortcut_between(job, source, load, reading)
+        if shortcut is not None:
+            result = CopyResult(shortcut.way, Counts())
+            shortcut.run(result.counts, quarantine, job.meter)
+            result.cursor = shortcut.cursor
+        else:
+            scratch = opened.enter_context(Scratch(job.memory, job.scratch_folder))
+            result = _through_scratch(job, source, destination, load, reading, quarantine, scratch)
+        _finish(job, quarantine, result)
+        source.close()  # it may hold locks on the very table that is replaced
+        load.commit(with_counts(entry, result.counts, result.cursor))
+    return result
 
 
-def _interval(job: Job) -> tuple[datetime, datetime]:
-    if job.interval is None or job.interval[0] >= job.interval[1]:
-        raise FatalError(
-            "`mode: delete_insert` needs a data interval, and this run has none",
-            hint="give the pipeline a schedule, and run it with --logical-date",
-        )
-    return job.interval
+def _finish(job: Job, quarantine: Quarantine, result: CopyResult) -> None:
+    """Put the bad rows where they wait, before anything is committed."""
+    file = quarantine.finish(result.counts.read)
+    result.quarantine, result.bad_rows = str(file) if file else None, quarantine.first
+    if file is not None and job.deliver is not None:
+        job.deliver(file)
+    result.counts.quarantined = quarantine.count
 
 
 def _through_scratch(
-    job: Job, source: Source, destination: Destination, quarantine: Quarantine, scratch: Scratch
+    job: Job,
+    source: Source,
+    destination: Destination,
+    load: Load,
+    reading: Reading,
+    quarantine: Quarantine,
+    scratch: Scratch,
 ) -> CopyResult:
-    """Move the rows; once more from the beginning when the source knows a way past an error."""
-    while True:
+    """Move the rows; once more from the beginning when the relation knows a way past an error."""
+    target = load.columns(scratch)
+    relation: Relation | None = source.open(replace(reading, target=target), scratch)
+    while relation is not None:
+        quarantine.locate = relation.locate
         try:
-            return _moved(job, source, destination, quarantine, scratch)
+            return _moved(job, relation, destination, load, reading, quarantine, scratch)
         except WindlassError as exc:
-            if not source.recover(exc, scratch):
+            relation = relation.recover(exc)
+            if relation is None:
                 raise
             logs.info("reading_again", because=exc.message)
             quarantine.discard()
-            destination.restart()
+            load.restart()
+    raise AssertionError("a relation recovers to one, or its error is raised")
 
 
 def _moved(
-    job: Job, source: Source, destination: Destination, quarantine: Quarantine, scratch: Scratch
+    job: Job,
+    relation: Relation,
+    destination: Destination,
+    load: Load,
+    reading: Reading,
+    quarantine: Quarantine,
+    scratch: Scratch,
 ) -> CopyResult:
-    result = CopyResult("", Counts())
-    sliced_here = job.copy.destination.mode == "delete_insert" and not source.filters_interval
+    result = CopyResult(destination.traits.way, Counts())
     rows = RowStream(
-        source,
+        relation,
         scratch,
-        outputs_of(job.copy, source, destination, scratch),
+        outputs_of(job.copy, relation, load, scratch),
         quarantine,
         result.counts,
-        forbids_nul=destination.forbids_nul,
+        forbids_nul=not destination.traits.stores_nul,
         json_schema=job.copy.validate.json_schema,
-        interval=(str(job.copy.destination.interval), _interval(job)) if sliced_here else None,
+        interval=None if relation.has_interval else reading.interval,
     )
-    if not _written_as_query(job, rows, source, destination, result, scratch):
-        result.path = destination.path(query=False)
-        destination.write(rows, result.counts, scratch, job.meter)
-    rejected = source.rejected(scratch)
-    quarantine.add(rejected, source)
+    result.cursor = relation.cursor
+    if not _written_as_query(job, rows, relation, destination, load, result, scratch):
+        load.write(rows, result.counts, scratch, job.meter)
+    rejected = relation.rejected()
+    quarantine.add(rejected)
     result.counts.read += len(rejected)
     return result
 
 
 def _written_as_query(
-    job: Job, rows: RowStream, source: Source, destination: Destination, result: CopyResult, scratch: Scratch
+    job: Job,
+    rows: RowStream,
+    relation: Relation,
+    destination: Destination,
+    load: Load,
+    result: CopyResult,
+    scratch: Scratch,
 ) -> bool:
     """Try the fast way that ends at the first bad row; then the other one starts from the beginning."""
-    query = rows.query() if destination.takes_queries and source.rereadable else None
-    if query is None:
+    way = destination.traits.query_way if job.copy.destination.mode != "merge" else None
+    query = rows.query() if way is not None and relation.rereadable else None
+    if query is None or way is None or not isinstance(load, QueryLoad):
         return False
-    result.path = destination.path(query=True)
     try:
-        destination.write_query(query, rows.columns, result.counts, scratch, job.meter)
+        load.write_query(query, rows.columns, result.counts, scratch, job.meter)
     except WindlassError as exc:
         if not rows.found_bad_row(exc):
             raise
-        destination.restart()
+        load.restart()
         result.counts.reset()
         return False
+    result.path = way
     return True
 
 

@@ -1,35 +1,69 @@
-"""Opens the two ends of a copy: a database through its connector, anything with a path as files."""
+"""Opens the two ends of a copy, each by its connector."""
 
 from __future__ import annotations
 
-from windlass import registry
-from windlass.connectors.protocol import Destination, Source
-from windlass.engine.job import Job
+from pathlib import Path
+from typing import Any, TypeVar
 
-__all__ = ["open_destination", "open_source"]
+from windlass import registry
+from windlass.connectors.destination import Destination, Load, Shortcut
+from windlass.connectors.ends import ConnectedEnd, End
+from windlass.connectors.source import Reading, Source
+from windlass.engine.job import Job
+from windlass.options import Options, read_options
+from windlass.plan import model as plan
+from windlass.workspace import Workspace
+
+__all__ = ["open_destination", "open_files", "open_source", "shortcut_between"]
+
+O = TypeVar("O", bound=Options)
 
 
 def open_source(job: Job) -> Source:
     """Connect to the source. Raises WindlassError when that is not possible."""
-    end = job.copy.source
-    if end.connection is None:
-        from windlass.connectors.files import open_source as open_files
+    connector = registry.require(_type(job, job.copy.source))
+    model = registry.load(str(connector.options)).Source
+    source: Source = registry.load(str(connector.source))(_end(job, job.copy.source, model))
+    return source
 
-        return open_files(end, job.workspace.to_read(str(end.path)))
-    address = job.addresses[end.connection]
-    connector = registry.load(str(registry.CONNECTORS[address.type].database))
-    source: Source = connector.open_source(address, end)
+
+def open_files(path: str, workspace: Workspace, scratch_folder: Path | None) -> Source:
+    """Open the files of a path, as they are, for reading. Raises WindlassError when that is not possible."""
+    connector = registry.require(registry.FILES)
+    options = read_options(registry.load(str(connector.options)).Source, {"path": path})
+    end = End(options=options, workspace=workspace, scratch_folder=scratch_folder)
+    source: Source = registry.load(str(connector.source))(end)
     return source
 
 
 def open_destination(job: Job) -> Destination:
     """Connect to the destination. Raises WindlassError when that is not possible."""
-    end = job.copy.destination
-    if end.connection is None:
-        from windlass.connectors.files import open_destination as open_files
-
-        return open_files(end, job.workspace.to_write(str(end.path)))
-    address = job.addresses[end.connection]
-    connector = registry.load(str(registry.CONNECTORS[address.type].database))
-    destination: Destination = connector.open_destination(address, end, job.interval)
+    connector = registry.require(_type(job, job.copy.destination))
+    model = registry.load(str(connector.options)).Destination
+    opened = registry.load(str(connector.destination))(_end(job, job.copy.destination, model))
+    destination: Destination = opened
     return destination
+
+
+def shortcut_between(job: Job, source: Source, load: Load, reading: Reading) -> Shortcut | None:
+    """A shorter path between the two, if the source's connector knows one and all its conditions hold."""
+    shortcuts = registry.require(_type(job, job.copy.source)).shortcuts
+    known = shortcuts.get(_type(job, job.copy.destination))
+    found: Shortcut | None = registry.load(known)(source, load, reading, job.copy) if known else None
+    return found
+
+
+def _type(job: Job, end: plan.Source | plan.Destination) -> str:
+    return end.type if end.connection is None else job.addresses[end.connection].type
+
+
+def _end(job: Job, end: plan.Source | plan.Destination, model: type[O]) -> End[O]:
+    common: dict[str, Any] = {
+        "options": read_options(model, end.options),
+        "workspace": job.workspace,
+        "scratch_folder": job.scratch_folder,
+        "interval": job.interval,
+    }
+    if end.connection is None:
+        return End(**common)
+    return ConnectedEnd(**common, connection=end.connection, address=job.addresses[end.connection])

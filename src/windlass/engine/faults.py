@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from windlass.connectors.ends import Interval
 from windlass.connectors.json_digits import has_nan, loses_digits
-from windlass.connectors.protocol import Column, Interval, Reason, RowFault, Trust
+from windlass.connectors.rows import Column, Reason, RowFault, Trust
+from windlass.connectors.rules import duckdb_test, kind_of, rules_for
 from windlass.connectors.scratch import identifier, literal
+from windlass.connectors.source import IntervalOf
 from windlass.engine.casts import Cast, cast
 from windlass.plan.model import ColumnRules
 
@@ -68,7 +71,7 @@ def all_faults(
     outputs: Sequence[Output],
     *,
     forbids_nul: bool,
-    interval: tuple[str, Interval] | None,
+    interval: IntervalOf | None,
 ) -> list[Fault]:
     """Every fault that a row can have, in the order in which they are looked for.
 
@@ -77,8 +80,8 @@ def all_faults(
     faults = [Fault(fault.test, fault.reason, fault.message) for fault in rows]
     for i, output in enumerate(outputs):
         faults.extend(_of_column(output, f"__windlass_v{i}", forbids_nul))
-        if interval is not None and output.target.name == interval[0]:
-            faults.append(_outside(output, f"__windlass_v{i}", interval[1]))
+        if interval is not None and output.target.name == interval.column:
+            faults.append(_outside(output, f"__windlass_v{i}", interval.interval))
     return faults
 
 
@@ -91,7 +94,7 @@ def _of_column(output: Output, v: str, forbids_nul: bool) -> Iterator[Fault]:
     does_not_fit = f"{{value}} does not fit {target.native or target.type.lower()}"
     for test, reason in output.casting.faults(x, v):
         yield fault(test, reason, does_not_fit)
-    if not target.nullable or output.rules.not_null:
+    if not target.nullable:
         yield fault(f"{v} IS NULL", Reason.IS_NULL, "it is NULL")
     if forbids_nul and target.type == "VARCHAR":
         message = "{value} contains a NUL character, which the destination cannot store"
@@ -101,11 +104,13 @@ def _of_column(output: Output, v: str, forbids_nul: bool) -> Iterator[Fault]:
     if target.pattern is not None:
         test = f"NOT regexp_full_match({v}, {literal(target.pattern)})"
         yield fault(test, Reason.TYPE_MISMATCH, does_not_fit)
-    for length in {target.max_length, output.rules.max_length} - {None}:
-        message = f"{{value}} is longer than {length} characters"
-        yield fault(f"length(CAST({v} AS VARCHAR)) > {length}", Reason.TOO_LONG, message)
-    for test, reason, message in _broken_rules(output.rules, v, target.type):
-        yield fault(test, reason, message)
+    if target.max_length is not None:
+        message = f"{{value}} is longer than {target.max_length} characters"
+        yield fault(f"length(CAST({v} AS VARCHAR)) > {target.max_length}", Reason.TOO_LONG, message)
+    kind = kind_of(target)
+    for rule in rules_for(output.rules, target.name, kind):
+        message = "it is NULL" if rule.test == "null" else f"{{value}} {rule.message}"
+        yield fault(duckdb_test(rule, v, kind, target.type), rule.reason, message)
 
 
 def _beyond_limits(target: Column, v: str) -> Iterator[tuple[str, Reason, str]]:
@@ -124,22 +129,6 @@ def _beyond_limits(target: Column, v: str) -> Iterator[tuple[str, Reason, str]]:
             finite = "true" if target.type == "TIME" else f"isfinite({v})"
             test = f"{finite} AND {v} {operator} CAST({literal(bound)} AS {target.type})"
             yield test, Reason.OUT_OF_RANGE, f"{{value}} is {where} what the destination can store"
-
-
-def _broken_rules(rules: ColumnRules, v: str, kind: str) -> Iterator[tuple[str, Reason, str]]:
-    if rules.min is not None:
-        test = f"{v} < CAST({literal(rules.min)} AS {kind})"
-        yield test, Reason.BELOW_MINIMUM, f"{{value}} is less than {rules.min!r}"
-    if rules.max is not None:
-        test = f"{v} > CAST({literal(rules.max)} AS {kind})"
-        yield test, Reason.ABOVE_MAXIMUM, f"{{value}} is more than {rules.max!r}"
-    if rules.accepted is not None:
-        accepted = ", ".join(f"CAST({literal(value)} AS {kind})" for value in rules.accepted)
-        test = f"{v} NOT IN ({accepted})" if accepted else f"{v} IS NOT NULL"
-        yield test, Reason.NOT_ACCEPTED, "{value} is none of the accepted values"
-    if rules.pattern is not None:
-        test = f"NOT regexp_matches(CAST({v} AS VARCHAR), {literal(rules.pattern)})"
-        yield test, Reason.PATTERN_MISMATCH, f"{{value}} does not match {rules.pattern!r}"
 
 
 def _outside(output: Output, v: str, interval: Interval) -> Fault:

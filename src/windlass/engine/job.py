@@ -9,9 +9,11 @@ from datetime import datetime
 from pathlib import Path
 
 from windlass.connections import Address
-from windlass.connectors.protocol import BadRow, Counts, Meter, Part
+from windlass.connectors.rows import BadRow, Counts, Meter
 from windlass.connectors.scratch import DEFAULT_MEMORY
+from windlass.connectors.source import Part
 from windlass.plan.model import Copy
+from windlass.workspace import Workspace
 
 __all__ = ["CopyResult", "Identity", "Job", "Workspace"]
 
@@ -27,35 +29,6 @@ class Identity:
     part: str = ""
     load_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     """Which start of the load this is: another one at every attempt."""
-
-
-@dataclass(frozen=True)
-class Workspace:
-    """Where relative paths are: read from `root`, else from the project; written to `root`.
-
-    On a laptop both are the project folder; in a container `root` is `/data`.
-    """
-
-    root: Path
-    project: Path
-
-    def to_read(self, path: str) -> Path:
-        """The file or pattern of that name in the workspace if something is there, else in the project."""
-        own = self.root / path
-        if self.root == self.project or own.exists() or _matches(own):
-            return own
-        fallback = self.project / path
-        return fallback if fallback.exists() or _matches(fallback) else own
-
-    def to_write(self, path: str) -> Path:
-        return self.root / path
-
-
-def _matches(pattern: Path) -> bool:
-    import glob
-
-    found = glob.iglob(str(pattern), recursive=True)  # noqa: PTH207 - it may be absolute
-    return glob.has_magic(str(pattern)) and next(found, None) is not None
 
 
 def _ignore(_rows: int, _bytes: int) -> None:
@@ -93,6 +66,7 @@ class CopyResult:
 
     path: str
     counts: Counts
+    cursor: str | None = None
     skipped: bool = False
     quarantine: str | None = None
     bad_rows: list[BadRow] = field(default_factory=list)

@@ -11,9 +11,11 @@ import json
 from dataclasses import replace
 
 from windlass import __version__
-from windlass.connectors.protocol import Counts, LedgerEntry, Part, Source
+from windlass.connectors.rows import Counts
+from windlass.connectors.source import Part, Source
 from windlass.engine.job import Job
 from windlass.errors import FatalError, UsageError
+from windlass.ledger import LedgerEntry
 
 __all__ = ["identified", "new_entry", "part_from_json", "part_to_json", "refuse_other_input", "with_counts"]
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from windlass.connectors.destination import Load
 from windlass.connectors.matching import Match, match_columns
-from windlass.connectors.protocol import Column, Destination, Source
+from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch
+from windlass.connectors.source import Relation
 from windlass.engine.faults import Output
 from windlass.errors import FatalError
 from windlass.plan.model import Copy
@@ -14,16 +16,16 @@ from windlass.plan.model import Copy
 __all__ = ["outputs_of"]
 
 
-def outputs_of(copy: Copy, source: Source, destination: Destination, scratch: Scratch) -> list[Output]:
+def outputs_of(copy: Copy, relation: Relation, load: Load, scratch: Scratch) -> list[Output]:
     """The columns of the copy. Raises FatalError when the two ends do not match."""
-    target = destination.columns(scratch)
-    columns = {column.name: column for column in source.columns(scratch, infer=target is None)}
+    target = load.columns(scratch)
+    columns = {column.name: column for column in relation.columns()}
     if not columns:
         hint = "expected at least one record, with a name for each of its values"
-        raise FatalError(f"{source.name} has no columns", hint=hint)
+        raise FatalError(f"{relation.name} has no columns", hint=hint)
     _check_names(columns)
     matches = match_columns(copy, list(columns), target)
-    return [_output(match, columns[match.source], destination, scratch) for match in matches]
+    return [_output(match, columns[match.source], load, scratch) for match in matches]
 
 
 def _check_names(names: Iterable[str]) -> None:
@@ -32,12 +34,12 @@ def _check_names(names: Iterable[str]) -> None:
             raise FatalError(f"a column is called {name!r}: names that begin with __windlass_ are taken")
 
 
-def _output(match: Match, column: Column, destination: Destination, scratch: Scratch) -> Output:
+def _output(match: Match, column: Column, load: Load, scratch: Scratch) -> Output:
     if match.target is not None:
         return Output(column, match.target, match.rules)
     if match.type is not None:
         wanted = Column(match.name, scratch.normal_type(match.type))
-        return Output(column, destination.storable(wanted), match.rules)
-    wanted = destination.storable(Column(match.name, column.guess or column.type))
+        return Output(column, load.storable(wanted), match.rules)
+    wanted = load.storable(Column(match.name, column.guess or column.type))
     trust = column.trust if column.guess is not None else "declared"
     return Output(column, wanted, match.rules, trust)

@@ -8,25 +8,25 @@ before the copy commits, so that a committed load has its bad rows on disk.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
-import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from windlass.connectors.disk import disk_errors
-from windlass.connectors.protocol import BadRow, BadRowError, Reason, Source
+from windlass.connectors.rows import BadRow, BadRowError, Reason
 from windlass.engine.job import Identity
+from windlass.errors import FatalError
+from windlass.files import disk_errors, is_stream, put, require_file_place, resolved
 
-__all__ = ["Quarantine", "read_quarantine"]
+__all__ = ["Quarantine", "put_quarantine", "read_quarantine", "require_quarantine_place"]
 
 _SHOWN = 20
+_LONGEST_HEAD = 64 << 20  # of a line: a row may be large
 
 
 @dataclass
@@ -42,32 +42,36 @@ class Quarantine:
     limit: int | str | None = None
     count: int = 0
     first: list[BadRow] = field(default_factory=list)
+    locate: Callable[[Iterator[BadRow]], Iterator[BadRow]] = iter
+    """Finds the lines of rows in their files; set by whoever reads them."""
+
     _spool: IO[str] | None = None
 
-    def add(self, rows: Iterable[BadRow], source: Source) -> None:
+    def add(self, rows: Iterable[BadRow]) -> None:
         """Set rows aside. Raises BadRowError when not even one, or no more, may be bad."""
         rows = list(rows)
         self.count += len(rows)
         self.first.extend(rows[: _SHOWN - len(self.first)])
         if self.fail and rows:
-            raise self._refusal(source, "bad rows, and `on_bad_row` is `fail`")
+            raise self._refusal("bad rows, and `on_bad_row` is `fail`")
         if isinstance(self.limit, int) and self.count > self.limit:
-            raise self._refusal(source, f"more than {self.limit} bad rows (`max_bad_rows`)")
+            raise self._refusal(f"more than {self.limit} bad rows (`max_bad_rows`)")
         with disk_errors(self.file):
             for row in rows:
                 self._write(row)
 
-    def finish(self, source: Source, rows_read: int) -> Path | None:
+    def finish(self, rows_read: int) -> Path | None:
         """Put the file in its place, with lines and offsets. Raises BadRowError when too many are bad."""
         if isinstance(self.limit, str) and self.count > rows_read * float(self.limit[:-1]) / 100:
             share = f"{self.count} of {rows_read} rows are bad, more than {self.limit} (`max_bad_rows`)"
-            raise self._refusal(source, share)
+            raise self._refusal(share)
         if self._spool is None:
-            self.file.unlink(missing_ok=True)
+            if is_quarantine(self.file):  # of an earlier start
+                self.file.unlink()
             return None
         with disk_errors(self.file):
             self._spool.close()
-            self._put(self._located(source))
+            put_quarantine(self._located(), self.file)
             self._part("spool").unlink()
         return self.file
 
@@ -80,8 +84,8 @@ class Quarantine:
         self._part("located").unlink(missing_ok=True)
         self._spool, self.count, self.first = None, 0, []
 
-    def _refusal(self, source: Source, what: str) -> BadRowError:
-        rows = list(source.locate(iter(self.first)))
+    def _refusal(self, what: str) -> BadRowError:
+        rows = list(self.locate(iter(self.first)))
         hint = "mend the data, or set bad rows aside with `on_bad_row: quarantine`" if self.fail else None
         return BadRowError(what, rows, hint=hint)
 
@@ -116,32 +120,51 @@ class Quarantine:
             place += (values, alike[values])
         return hashlib.sha256(repr((load, *place)).encode()).hexdigest()[:24]
 
-    def _located(self, source: Source) -> Path:
+    def _located(self) -> Path:
         """The rows that were set aside, with lines and offsets, on disk."""
         self.first = []
         alike: Counter[bytes] = Counter()
         file = self._part("located")
         with file.open("w", encoding="utf-8") as out:
-            for row in source.locate(self._spooled()):
+            for row in self.locate(self._spooled()):
                 self.first.extend([row][: _SHOWN - len(self.first)])
                 out.write(self._line(row, alike))
             out.flush()
             os.fsync(out.fileno())
         return file
 
-    def _put(self, finished: Path) -> None:
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            finished.replace(self.file)
-        except OSError as exc:
-            if exc.errno != errno.EXDEV:
-                raise
-            beside = self.file.with_name(f".{self.file.name}.tmp")  # the place is on another disk
-            shutil.copyfile(finished, beside)
-            beside.replace(self.file)
-
     def _part(self, name: str) -> Path:
         return self.folder / f"quarantine.{name}"
+
+
+def require_quarantine_place(file: Path) -> None:
+    """Raise FatalError where a quarantine file would take the place of anything but an earlier one."""
+    if is_stream(file):
+        return
+    require_file_place(resolved(file))
+    if file.exists() and file.stat().st_size and not is_quarantine(file):
+        hint = "name another file for the rows in quarantine"
+        raise FatalError(f"{file} is there already, and is not a quarantine file", hint=hint)
+
+
+def put_quarantine(finished: Path, file: Path) -> None:
+    """Put a finished quarantine file into its place. Raises FatalError where something else is."""
+    require_quarantine_place(file)
+    with disk_errors(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        put(finished, file)
+
+
+def is_quarantine(file: Path) -> bool:
+    """Whether a regular file is there that windlass wrote as a quarantine."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as lines:
+        try:
+            first = json.loads(lines.readline(_LONGEST_HEAD))
+        except ValueError:
+            return False
+    return isinstance(first, dict) and {"id", "run", "pipeline", "task", "reason"} <= first.keys()
 
 
 def read_quarantine(file: Path) -> Iterator[dict[str, object]]:

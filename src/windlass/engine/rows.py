@@ -12,8 +12,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from windlass.connectors.protocol import BadRow, Counts, Interval, MisfitError, Reason, Source
+from windlass.connectors.rows import BadRow, Counts, MisfitError, Reason
 from windlass.connectors.scratch import Scratch, identifier, literal
+from windlass.connectors.source import IntervalOf, Relation
 from windlass.engine.faults import Fault, Output, all_faults
 from windlass.engine.quarantine import Quarantine
 from windlass.errors import WindlassError
@@ -29,11 +30,11 @@ _MARK = "windlass-fault:"
 
 
 class RowStream:
-    """The rows of one source, made to fit one destination. Implements `Rows`."""
+    """The rows of one relation, made to fit one destination. Implements `Rows`."""
 
     def __init__(
         self,
-        source: Source,
+        relation: Relation,
         scratch: Scratch,
         outputs: Sequence[Output],
         quarantine: Quarantine,
@@ -41,13 +42,13 @@ class RowStream:
         *,
         forbids_nul: bool = False,
         json_schema: JsonSchema | None = None,
-        interval: tuple[str, Interval] | None = None,
+        interval: IntervalOf | None = None,
     ) -> None:
         self.columns = [output.target for output in outputs]
         self.sets_aside = not quarantine.fail
-        self._source, self._scratch, self._outputs = source, scratch, outputs
+        self._relation, self._scratch, self._outputs = relation, scratch, outputs
         self._quarantine, self._counts = quarantine, counts
-        self._faults = all_faults(source.faults(), outputs, forbids_nul=forbids_nul, interval=interval)
+        self._faults = all_faults(relation.faults(), outputs, forbids_nul=forbids_nul, interval=interval)
         self._schema_error = _validator(json_schema)
         self._good_before_bad: list[int] = []  # for each bad row: how many good ones came before it
 
@@ -81,13 +82,13 @@ class RowStream:
 
     def refuse(self, row: BadRow, position: int) -> None:
         row.ordinal = position + bisect_right(self._good_before_bad, position)
-        self._quarantine.add([row], self._source)
+        self._quarantine.add([row])
 
     # --- SQL ---
 
     def _unchecked(self) -> str:
         values = self._named([output.value for output in self._outputs])
-        return f"SELECT {values} FROM {self._source.relation(self._scratch)}"
+        return f"SELECT {values} FROM {self._relation.sql()}"
 
     def _checked(self) -> str:
         """The source's columns, the cast values, and the first fault of each row as JSON."""
@@ -97,7 +98,7 @@ class RowStream:
             for i, fault in enumerate(self._faults)
         )
         fault = f"CASE {cases} END" if cases else "NULL::JSON"
-        relation = self._source.relation(self._scratch)
+        relation = self._relation.sql()
         return f"SELECT *, CAST({fault} AS VARCHAR) AS {_FAULT} FROM (SELECT *, {values} FROM {relation})"
 
     def _split_query(self) -> str:
@@ -105,7 +106,7 @@ class RowStream:
             return self._unchecked()
         values = [f"__windlass_v{i}" for i in range(len(self._outputs))]
         sources = [output.source.name for output in self._outputs]
-        record = self._source.record() or f"to_json({_struct(sources, map(identifier, sources))})"
+        record = self._relation.record() or f"to_json({_struct(sources, map(identifier, sources))})"
         wanted = f"{_FAULT} IS NOT NULL" if self._schema_error is None else "TRUE"
         columns = f"{self._named(values)}, {_FAULT}, CASE WHEN {wanted} THEN {record} END AS {_RECORD}"
         if self._schema_error is not None:
@@ -128,7 +129,7 @@ class RowStream:
             return good
         import pyarrow as pa
 
-        self._quarantine.add(bad.values(), self._source)
+        self._quarantine.add(bad.values())
         for ordinal in bad:
             self._good_before_bad.append(ordinal - len(self._good_before_bad))
         keep = [first_ordinal + i not in bad for i in range(batch.num_rows)]

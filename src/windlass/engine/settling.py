@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from windlass import logs
-from windlass.connectors.protocol import Counts
-from windlass.connectors.temporary import remove_leftovers
+from windlass.connectors.rows import Counts
 from windlass.engine.ends import open_destination, open_source
 from windlass.engine.job import CopyResult, Job
 from windlass.engine.ledger import identified, new_entry, refuse_other_input
 from windlass.errors import RetryableError
+from windlass.temporary import remove_leftovers
 
 __all__ = ["settle"]
 

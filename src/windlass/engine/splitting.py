@@ -12,13 +12,15 @@ from contextlib import closing
 from dataclasses import replace
 
 from windlass import logs
-from windlass.connectors.protocol import Destination, LedgerEntry, Part, PartedDestination, Source, Splittable
+from windlass.connectors.destination import Load, PartedLoad
+from windlass.connectors.source import Part, Source, Splittable
 from windlass.engine.ends import open_destination, open_source
 from windlass.engine.job import Job
 from windlass.engine.ledger import new_entry, part_from_json, part_to_json, refuse_other_input
 from windlass.errors import FatalError, RetryableError
+from windlass.ledger import LedgerEntry
 
-__all__ = ["refuse_other_split", "split", "take_part"]
+__all__ = ["refuse_other_split", "split"]
 
 
 def split(job: Job) -> list[Part]:
@@ -29,22 +31,17 @@ def split(job: Job) -> list[Part]:
         with closing(open_destination(job)) as destination:
             entry = new_entry(job, source)
             try:
-                return _kept(job, source, destination, entry)
+                with destination.begin(_of_bounds(entry)) as load:
+                    return _kept(job, source, load, entry)
             except RetryableError as exc:
                 raise destination.explain(exc) from exc
 
 
-def take_part(job: Job, source: Source) -> None:
-    """Keep of the source only the part that the job is about, if it is about one."""
-    if job.part is not None and job.part.name:
-        _splittable(source).take_part(job.part)
-
-
-def refuse_other_split(job: Job, destination: Destination, entry: LedgerEntry) -> None:
+def refuse_other_split(job: Job, load: Load, entry: LedgerEntry) -> None:
     """Raise FatalError when the run key was loaded, or is being loaded, in other parts than this one."""
-    if not isinstance(destination, PartedDestination):
+    if not isinstance(load, PartedLoad):
         return
-    kept = destination.find(_of_bounds(entry))
+    kept = load.find(_of_bounds(entry))
     parts = _parts(kept) if kept is not None else []
     if job.part is not None and job.part.name:
         if job.part not in parts:
@@ -53,7 +50,7 @@ def refuse_other_split(job: Job, destination: Destination, entry: LedgerEntry) -
                 "append rows a second time",
                 hint="list the parts of this run with --parts, and load those",
             )
-    elif any(part.name and destination.find(replace(entry, part=part.name)) for part in parts):
+    elif any(part.name and load.find(replace(entry, part=part.name)) for part in parts):
         raise FatalError(
             f"run key {entry.run_key!r} was already loaded in {len(parts)} parts, at least one of them, and loading "
             "all of it would append a second time",
@@ -61,18 +58,17 @@ def refuse_other_split(job: Job, destination: Destination, entry: LedgerEntry) -
         )
 
 
-def _kept(job: Job, source: Source, destination: Destination, entry: LedgerEntry) -> list[Part]:
+def _kept(job: Job, source: Source, load: Load, entry: LedgerEntry) -> list[Part]:
     """The parts that this run key has, or gets now."""
     bounds = _of_bounds(entry)
-    earlier = destination.begin(bounds)
-    if earlier is not None:
-        refuse_other_input(earlier, bounds)
-        return _parts(earlier)
-    is_loaded = isinstance(destination, PartedDestination) and destination.find(entry) is not None
+    if load.earlier is not None:
+        refuse_other_input(load.earlier, bounds)
+        return _parts(load.earlier)
+    is_loaded = isinstance(load, PartedLoad) and load.find(entry) is not None
     parts = [Part()] if is_loaded else _found(job, source)
     source.close()
     text = json.dumps([part_to_json(part) for part in parts])
-    destination.commit(replace(bounds, cursor=text))
+    load.commit(replace(bounds, cursor=text))
     return parts
 
 

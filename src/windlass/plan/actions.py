@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from windlass.plan import model as plan
 from windlass.spec import copy as spec_copy
 from windlass.spec import kinds
+from windlass.spec.ends import CopyEnd
 
 __all__ = ["action_of", "unit_of"]
 
@@ -57,8 +59,8 @@ def unit_of(kind: kinds.Kind, pipeline: str, task: str) -> plan.Unit | None:
 
 def _copy(kind: spec_copy.Copy, included: dict[str, str]) -> plan.Copy:
     return plan.Copy(
-        source=_source(kind.from_),
-        destination=_destination(kind.to),
+        source=plan.Source(**_end(kind.from_)),
+        destination=plan.Destination(**_end(kind.to)),
         select=tuple(
             plan.SelectColumn(name=name, source=column.from_ or name, type=column.type)
             for name, column in kind.select.items()
@@ -75,32 +77,8 @@ def _copy(kind: spec_copy.Copy, included: dict[str, str]) -> plan.Copy:
     )
 
 
-def _source(end: spec_copy.Source) -> plan.Source:
-    return plan.Source(
-        connection=end.connection,
-        table=end.table,
-        query=end.query,
-        path=end.path,
-        format=end.format,
-        csv=plan.CsvOptions(**end.csv.model_dump()),
-        columns=end.columns,
-    )
-
-
-def _destination(end: spec_copy.Destination) -> plan.Destination:
-    return plan.Destination(
-        connection=end.connection,
-        table=end.table,
-        path=end.path,
-        format=end.format,
-        csv=plan.CsvOptions(**end.csv.model_dump()),
-        mode=end.mode,
-        key=tuple(end.key),
-        interval=end.interval,
-        parquet=plan.ParquetOptions(**end.parquet.model_dump()),
-        partition_by=tuple(end.partition_by),
-        max_file_size=end.max_file_size,
-    )
+def _end(end: CopyEnd) -> dict[str, Any]:
+    return {"connection": end.connection, "type": end.type or "", "options": end.options}
 
 
 def _rules(rules: spec_copy.ColumnRules) -> plan.ColumnRules:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
+from windlass import registry
 from windlass.errors import Problem, SpecError, UsageError, did_you_mean
 from windlass.plan import model
 from windlass.plan.actions import action_of, unit_of
@@ -13,9 +14,10 @@ from windlass.plan.facts import with_facts
 from windlass.plan.graph import Cycle, order
 from windlass.plan.mapping import with_mapping
 from windlass.plan.params import param, with_overrides
+from windlass.plan.roles import Role, misfit
 from windlass.plan.schedule import check_schedule, check_timezone
 from windlass.plan.templates import Names, TemplateError, Uses, evaluate, is_template, tasks_in
-from windlass.registry import databases
+from windlass.spec.ends import CopyEnd
 from windlass.spec.files import PipelineFile, ProjectFiles
 from windlass.spec.model import Model
 from windlass.spec.pipeline import KINDS, Assets, Defaults
@@ -181,7 +183,7 @@ class _Compiler:
     def plan(self) -> model.Plan:
         spec = self.file.spec
         schedule, assets = self._when()
-        on_failure = [self._connection(n, ("on_failure", i)) for i, n in enumerate(spec.on_failure)]
+        on_failure = [self._connection(n, "alert", ("on_failure", i)) for i, n in enumerate(spec.on_failure)]
         ordered = self.ordered()
         problems = (*self.scope.problems, *self.problems)
         if problems or self.file.problems:
@@ -305,6 +307,8 @@ class _Compiler:
             return self._string(value, path, uses)
         if isinstance(value, Model):
             return self._evaluated(value, path, uses)
+        if isinstance(value, CopyEnd):
+            return replace(value, options=self._value(value.options, path, uses))  # type: ignore[arg-type]
         if isinstance(value, dict):
             return {k: self._value(v, (*path, k), uses) for k, v in value.items()}
         if isinstance(value, list):
@@ -359,7 +363,7 @@ class _Compiler:
             if name in tasks_in(outputs.get(name) or ""):
                 self._problem(places[name], f"the path of {name!r} is made of itself")
 
-    def _connection(self, name: str, path: KeyPath) -> str:
+    def _connection(self, name: str, role: Role, path: KeyPath) -> str:
         declared = self.scope.project.connections
         if self.scope.lacks("connections", name):
             return name
@@ -367,18 +371,15 @@ class _Compiler:
             hint = self._near(name, declared) or "declare it under `connections` in windlass.yaml"
             self._problem(path, f"unknown connection {name!r}", hint)
             return name
-        connection = declared[name]
-        dev = model.DevService(init=tuple(connection.dev.init), serve=connection.dev.serve)
-        self.connections[name] = model.Connection(type=connection.type, dev=dev)
+        kind, dev = declared[name].type, declared[name].dev
+        self.connections[name] = model.Connection(type=kind, form=str(registry.require(kind).form), dev=dev)
+        if (wrong := misfit(kind, role)) is not None:
+            self._problem(path, f"connection {name!r} {wrong[0]}", wrong[1])
         return name
 
     def _check_connections(self, action: model.Action, path: KeyPath) -> None:
         for name, role, at in action.mentions():
-            self._connection(name, (*path, *at))
-            declared, types = self.connections.get(name), _TYPES.get(role)
-            if declared and types and declared.type not in types:
-                message = f"connection {name!r} is of type {declared.type}, expected {' or '.join(types)}"
-                self._problem((*path, *at), message)
+            self._connection(name, role, (*path, *at))
 
     def _check_trigger(self, action: model.Action, path: KeyPath) -> None:
         if not isinstance(action, model.Trigger):
@@ -461,15 +462,6 @@ class _Compiler:
         """What may have been meant. Of thousands of names that is not looked for again and again."""
         self.compared += len(known)
         return did_you_mean(word, known) if self.compared <= _PATIENCE else None
-
-
-_TYPES = {
-    "source": databases(),
-    "destination": databases(),
-    "sql": databases(),
-    "download": ("http",),
-}
-"""The types that a connection may be of, by what an action names it for."""
 
 
 def _retry(task: SpecTask, defaults: Defaults) -> model.Retry:

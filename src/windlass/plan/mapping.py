@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from windlass import registry
 from windlass.plan.model import Action, Connection, Copy
 
 __all__ = ["with_mapping"]
@@ -31,10 +32,16 @@ def _is_splittable(copy: Copy, connections: Mapping[str, Connection]) -> bool:
     if copy.quarantine is not None and copy.quarantine.connection is not None:
         names.append(copy.quarantine.connection)
     ends = [connections.get(str(name)) for name in names]
-    all_postgres = all(end is not None and end.type == "postgres" for end in ends)
+    types = {end.type if end is not None else "" for end in ends}
+    in_parts = len(types) == 1 and all(_loads_in_parts(kind) for kind in types)
     partition = copy.partition
     by_column = partition is not None and partition.by != "ctid" and partition.parts > 1
-    return all_postgres and by_column and copy.source.table is not None
+    return in_parts and by_column and copy.source.table is not None
+
+
+def _loads_in_parts(kind: str) -> bool:
+    connector = registry.find(kind)
+    return connector is not None and connector.loads_in_parts
 
 
 def _is_complete_in_parts(copy: Copy) -> bool:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, cast
 
 from msgspec import Struct
 
+from windlass.plan.roles import Role
 from windlass.plan.unit import Unit
+from windlass.registry import FILES
 
 __all__ = [
     "PLAN_VERSION",
@@ -22,16 +24,13 @@ __all__ = [
     "ColumnRules",
     "Connection",
     "Copy",
-    "CsvOptions",
     "Destination",
-    "DevService",
     "Download",
     "Freshness",
     "JsonSchema",
     "Mention",
     "Mode",
     "Param",
-    "ParquetOptions",
     "Partition",
     "Plan",
     "QuarantineTo",
@@ -53,7 +52,6 @@ PLAN_VERSION = 2
 
 Param: TypeAlias = str | int | float | bool | None
 JsonSchema: TypeAlias = dict[str, Any]
-FileFormat: TypeAlias = Literal["csv", "json", "ndjson", "parquet"]
 Mode: TypeAlias = Literal["append", "replace", "merge", "delete_insert"]
 
 
@@ -61,7 +59,7 @@ class Mention(NamedTuple):
     """A connection that an action names: what for, and where below the kind's key of a pipeline file."""
 
     connection: str
-    role: Literal["source", "destination", "sql", "download", "command"]
+    role: Role
     at: tuple[str | int, ...]
 
 
@@ -92,7 +90,7 @@ class _Action(Struct, frozen=True, tag_field="kind", tag=str.lower):
         return None
 
 
-def _mention(connection: str | None, role: Any, *at: str | int) -> Iterator[Mention]:
+def _mention(connection: str | None, role: Role, *at: str | int) -> Iterator[Mention]:
     if connection is not None:
         yield Mention(connection, role, (*at, "connection"))
 
@@ -106,42 +104,53 @@ def _asset(end: Source | Destination | Check) -> tuple[str, ...]:
 # --- copy: see windlass.spec.copy for what each field means ---------------------------------------
 
 
-class CsvOptions(Struct, frozen=True, kw_only=True):
-    delimiter: str | None = None
-    quote: str = '"'
-    escape: str | None = None
-    header: bool = True
-    encoding: str = "utf-8"
-    null: str = ""
-
-
-class ParquetOptions(Struct, frozen=True, kw_only=True):
-    compression: str = "snappy"
-    row_group_size: int = 122_880
-
-
 class Source(Struct, frozen=True, kw_only=True):
+    """Where rows come from: a connection, or files, and what the connector of that type takes."""
+
     connection: str | None = None
-    table: str | None = None
-    query: str | None = None
-    path: str | None = None
-    format: FileFormat | None = None
-    csv: CsvOptions = CsvOptions()
-    columns: dict[str, str] = {}
+    type: str = FILES
+    options: dict[str, Any] = {}
+
+    @property
+    def path(self) -> str | None:
+        """Of files."""
+        return self.options["path"] if self.connection is None else None
+
+    @property
+    def table(self) -> str | None:
+        return self.options.get("table")
 
 
 class Destination(Struct, frozen=True, kw_only=True):
+    """Where rows go, likewise."""
+
     connection: str | None = None
-    table: str | None = None
-    path: str | None = None
-    format: FileFormat | None = None
-    csv: CsvOptions = CsvOptions()
-    mode: Mode = "replace"
-    key: tuple[str, ...] = ()
-    interval: str | None = None
-    parquet: ParquetOptions = ParquetOptions()
-    partition_by: tuple[str, ...] = ()
-    max_file_size: int | None = None
+    type: str = FILES
+    options: dict[str, Any] = {}
+
+    @property
+    def path(self) -> str | None:
+        """Of files."""
+        return self.options["path"] if self.connection is None else None
+
+    @property
+    def table(self) -> str | None:
+        return self.options.get("table")
+
+    @property
+    def mode(self) -> Mode:
+        """What happens to the rows already there."""
+        return cast("Mode", self.options.get("mode", "replace"))
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that identify a row in a merge."""
+        return tuple(self.options.get("key", ()))
+
+    @property
+    def interval(self) -> str | None:
+        """The column whose rows in the data interval are replaced."""
+        return self.options.get("interval")
 
 
 class SelectColumn(Struct, frozen=True, kw_only=True):
@@ -300,16 +309,12 @@ TriggerRule: TypeAlias = Literal[
 # --- the plan -------------------------------------------------------------------------------------
 
 
-class DevService(Struct, frozen=True, kw_only=True):
-    init: tuple[str, ...] = ()
-    serve: str | None = None
-
-
 class Connection(Struct, frozen=True, kw_only=True):
-    """A connection that the plan names: what it is, not where."""
+    """A connection that the plan names: what it is, not where. `form` is what its address is made of."""
 
     type: str
-    dev: DevService = DevService()
+    form: str = "server"
+    dev: dict[str, Any] = {}
 
 
 class Retry(Struct, frozen=True, kw_only=True):

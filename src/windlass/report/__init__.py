@@ -13,7 +13,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from windlass.connectors.disk import disk_errors
+from windlass.files import disk_errors, put
 from windlass.report.facts import collect
 from windlass.report.page import render
 from windlass.runner.history import History
@@ -38,7 +38,7 @@ def write_report(project: Path, run_ids: Sequence[str], output: Path | None = No
     with disk_errors(target):
         try:
             temporary.write_bytes(page.encode("utf-8", "replace"))
-            temporary.replace(target)
+            put(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
     return target

@@ -53,7 +53,7 @@ class FoundConnections:
         found = resolve(name, declared.type, self._project)
         if found is not None:
             return found
-        if registry.CONNECTORS[declared.type].dev_service is None:
+        if registry.require(declared.type).dev_service is None:
             looked = "\n    ".join(place for place, _ in places(name, self._project))
             raise FatalError(f"connection {name!r} is not configured; looked for it in\n    {looked}")
         return self._dev_services.start(name, declared)

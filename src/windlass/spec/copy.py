@@ -4,166 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from windlass.spec.fields import BadRows, Name, OneOrMany, Size
+from windlass.options import FilePath
+from windlass.spec.ends import CopyEnd, OptionsOf
+from windlass.spec.fields import BadRows, Name
 from windlass.spec.model import Model, refuse
 
 __all__ = [
     "ColumnRules",
     "Copy",
-    "CsvOptions",
-    "Destination",
-    "Endpoint",
     "Incremental",
-    "ParquetOptions",
     "Partition",
     "QuarantineTo",
     "SelectColumn",
-    "Source",
     "Validate",
 ]
-
-FileFormat: TypeAlias = Literal["csv", "json", "ndjson", "parquet"]
-
-
-def _one_character(value: str) -> str:
-    if len(value) != 1:
-        raise PydanticCustomError("one_character", "expected exactly one character")
-    return value
-
-
-Character: TypeAlias = Annotated[
-    str,
-    AfterValidator(_one_character),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 1}),
-]
-
-
-class CsvOptions(Model):
-    """How a CSV file is written down. RFC 4180 where nothing is said."""
-
-    delimiter: Character | None = None
-    """What separates fields. Default: `,`; for reading, the one of `, ; tab |` that the first line has most of."""
-
-    quote: Character = '"'
-    """What surrounds a field that contains a delimiter, a quote or a line end."""
-
-    escape: Character | None = None
-    """What stands before a quote inside a quoted field. Default: the quote itself, doubled."""
-
-    header: bool = True
-    """Whether the first line names the columns; without it they are `column0`, `column1` and so on."""
-
-    encoding: str = "utf-8"
-    """The encoding of the text, by its Python or IANA name."""
-
-    null: str = ""
-    """What an unquoted field that means NULL looks like."""
-
-
-class ParquetOptions(Model):
-    """How a Parquet file is written."""
-
-    compression: Literal["zstd", "snappy", "gzip", "lz4", "none"] = "snappy"
-    """The codec of its column chunks."""
-
-    row_group_size: int = Field(default=122_880, ge=1)
-    """Rows in a row group."""
-
-
-class Endpoint(Model):
-    """What the two ends of a copy have in common."""
-
-    connection: Name | None = None
-    """The connection that the table lives on."""
-
-    table: str | None = None
-    """The table, as `name` or `schema.name`."""
-
-    path: str | None = None
-    """A file or folder, relative to the workspace."""
-
-    format: FileFormat | None = None
-    """The file's format. Default: by its ending (`.csv`, `.tsv`, `.json`, `.ndjson`, `.jsonl`, `.parquet`, each also `.gz` or `.zst`)."""
-
-    csv: CsvOptions = CsvOptions()
-    """How the CSV is written down."""
-
-
-class Source(Endpoint):
-    """Where the rows come from: a table or a query on a connection, or files."""
-
-    query: str | None = None
-    """A SELECT instead of a table."""
-
-    columns: dict[str, str] = Field(default_factory=dict)
-    """For files: the type of a column that is not to be inferred, such as `zip: text`."""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if self.path is not None:
-            if self.connection or self.table or self.query:
-                raise refuse("give either `path`, or `connection` with `table` or `query`")
-        elif self.connection is None:
-            raise refuse("needs `connection` with `table` or `query`, or `path`")
-        elif (self.table is None) == (self.query is None):
-            raise refuse("a connection needs exactly one of `table` and `query`")
-        if self.columns and self.path is None:
-            raise refuse("`columns` is for files; use `select` to cast a table's columns")
-        return self
-
-
-class Destination(Endpoint):
-    """Where the rows go: a table on a connection, or files."""
-
-    mode: Literal["append", "replace", "merge", "delete_insert"] = "replace"
-    """What happens to the rows already there."""
-
-    key: OneOrMany[str] = []
-    """For `merge`: the columns that identify a row."""
-
-    interval: str | None = None
-    """For `delete_insert`: the column whose rows in the run's data interval are replaced."""
-
-    parquet: ParquetOptions = ParquetOptions()
-    """How Parquet is written."""
-
-    partition_by: OneOrMany[str] = []
-    """For a folder: one subfolder a value of these columns (`column=value/`)."""
-
-    max_file_size: Size | None = None
-    """For a folder: begin another file when one has about this size."""
-
-    @model_validator(mode="after")
-    def _one_destination(self) -> Self:
-        if self.path is not None and (self.connection or self.table):
-            raise refuse("give either `path`, or `connection` with `table`")
-        if self.path is None and (self.connection is None or self.table is None):
-            raise refuse("needs `connection` with `table`, or `path`")
-        return self
-
-    @model_validator(mode="after")
-    def _mode_has_its_columns(self) -> Self:
-        if self.mode == "merge" and not self.key:
-            raise refuse("`mode: merge` needs `key`, the columns that identify a row")
-        if self.mode == "delete_insert" and self.interval is None:
-            raise refuse("`mode: delete_insert` needs `interval`, a date or time column")
-        if self.key and self.mode != "merge":
-            raise refuse(f"`key` is for `mode: merge`, and the mode is {self.mode}")
-        if self.interval is not None and self.mode != "delete_insert":
-            raise refuse(f"`interval` is for `mode: delete_insert`, and the mode is {self.mode}")
-        return self
-
-    @model_validator(mode="after")
-    def _folder_options_have_a_folder(self) -> Self:
-        if self.partition_by or self.max_file_size:
-            if self.path is None or not self.path.endswith("/"):
-                raise refuse("`partition_by` and `max_file_size` need a folder: a `path` that ends in /")
-            if self.mode in ("merge", "delete_insert"):
-                raise refuse(f"a folder of files cannot be a destination of `mode: {self.mode}`")
-        return self
 
 
 class SelectColumn(Model):
@@ -215,16 +71,16 @@ Select: TypeAlias = Annotated[
 
 
 class ColumnRules(Model):
-    """What every value of a column must satisfy. A NULL satisfies all but `not_null`."""
+    """What every value of a column, as the destination gets it, must satisfy. A NULL satisfies all but `not_null`."""
 
     not_null: bool = False
     """No NULL."""
 
     min: int | float | str | None = None
-    """At least this: a number, or a date or time as text."""
+    """At least this: a number; a date or time in ISO 8601, which is UTC without a zone; or text, by its code points."""
 
     max: int | float | str | None = None
-    """At most this."""
+    """At most this, likewise."""
 
     accepted: list[str | int | float | bool] | None = None
     """One of these."""
@@ -233,7 +89,7 @@ class ColumnRules(Model):
     """Text that contains a match of this regular expression (RE2 syntax)."""
 
     max_length: int | None = Field(default=None, ge=0)
-    """Text of at most so many characters."""
+    """Text of at most so many characters (Unicode code points)."""
 
 
 class Validate(Model):
@@ -249,7 +105,7 @@ class Validate(Model):
 class QuarantineTo(Model):
     """Where the bad rows wait. Default: beside the state of the run."""
 
-    path: str | None = None
+    path: FilePath | None = None
     """An NDJSON file, relative to the workspace."""
 
     connection: Name | None = None
@@ -285,11 +141,11 @@ class Partition(Model):
 class Copy(Model):
     """Copy rows from a source to a destination."""
 
-    from_: Source = Field(alias="from")
-    """Where the rows come from."""
+    from_: Annotated[CopyEnd, OptionsOf("Source")] = Field(alias="from")
+    """Where the rows come from: files by their `path`, or a `connection` with what its type takes."""
 
-    to: Destination
-    """Where the rows go."""
+    to: Annotated[CopyEnd, OptionsOf("Destination")]
+    """Where the rows go: files by their `path`, or a `connection` with what its type takes."""
 
     select: Select = Field(default_factory=dict)
     """Which columns, under which names and types. A list of names, `new: old`, or `new: {from, type}`."""

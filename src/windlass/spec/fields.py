@@ -1,4 +1,4 @@
-"""The small value types of a pipeline file: durations, sizes, names, lists that may be one value."""
+"""The small value types of a pipeline file: names, times, lists that may be one value."""
 
 from __future__ import annotations
 
@@ -17,17 +17,13 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from windlass.units import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
-
 __all__ = [
     "BadRows",
-    "Duration",
     "Group",
     "Header",
     "Name",
     "OneOrMany",
     "Sha256",
-    "Size",
     "Start",
     "Tag",
     "Variable",
@@ -40,28 +36,6 @@ _HEADER_PATTERN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, section 5.1
 _GROUP_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*$"
 _BAD_ROWS_PATTERN = r"^\d+(\.\d+)?%$"
 _SHA256_PATTERN = r"^[0-9a-fA-F]{64}$|\{\{"
-
-
-def _size(value: object) -> int:
-    if isinstance(value, str):
-        try:
-            return parse_size(value)
-        except ValueError:
-            pass
-    raise PydanticCustomError(
-        "size", "expected a size such as 512MB or 1.5GB, got {got}", {"got": repr(value)}
-    )
-
-
-def _duration(value: object) -> float:
-    if isinstance(value, str):
-        try:
-            return parse_duration(value)
-        except ValueError:
-            pass
-    raise PydanticCustomError(
-        "duration", "expected a duration such as 30s, 5m or 1h30m, got {got}", {"got": repr(value)}
-    )
 
 
 def _name(value: str) -> str:
@@ -134,20 +108,6 @@ class _OrOneItem:
         array = handler(schema)
         return {"anyOf": [array, array["items"]]}
 
-
-Duration: TypeAlias = Annotated[
-    float,
-    BeforeValidator(_duration),
-    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["30s", "1h30m"]}),
-]
-"""Seconds, written as `30s`, `5m`, `1h30m`, `250ms` or `2d`."""
-
-Size: TypeAlias = Annotated[
-    int,
-    BeforeValidator(_size),
-    WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN, "examples": ["512MB"]}),
-]
-"""Bytes, written as `512MB` or `1.5GB`; powers of ten."""
 
 Name: TypeAlias = Annotated[
     str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": _NAME_PATTERN})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self, TypeVar
 
-from windlass.errors import Problem, SpecError, UsageError, did_you_mean, reason_of
+from windlass import registry
+from windlass.errors import Problem, SpecError, UsageError, did_you_mean, nearest, reason_of
 from windlass.project_folder import PROJECT_FILE
 from windlass.spec.model import Model
 from windlass.spec.pipeline import Pipeline
@@ -118,11 +119,12 @@ def load_project(root: Path, only: str | None = None) -> ProjectFiles:
     """
     project = _project(root)
     problems = list(project.problems)
+    types = _types_of(project)
     pipelines: dict[str, PipelineFile] = {}
     unread: set[str | None] = set()
     for file in _pipeline_files(root, only):
         try:
-            loaded = load_pipeline(root, file)
+            loaded = load_pipeline(root, file, types)
         except SpecError as exc:
             problems.extend(exc.problems)
             unread.add(_name_in(file))
@@ -146,9 +148,12 @@ def load_project(root: Path, only: str | None = None) -> ProjectFiles:
     )
 
 
-def load_pipeline(root: Path, file: Path) -> PipelineFile:
-    """Read one pipeline file and the files that it names. Raises SpecError where it is no mapping."""
-    loaded = _load(root, file, Pipeline, _IN_PIPELINE)
+def load_pipeline(root: Path, file: Path, types: Mapping[str, str]) -> PipelineFile:
+    """Read one pipeline file and the files that it names. Raises SpecError where it is no mapping.
+
+    `types` are those of the project's connections, which say what the ends of a copy take.
+    """
+    loaded = _load(root, file, Pipeline, _IN_PIPELINE, types)
     included: dict[str, str] = {}
     problems, gone = list(loaded.problems), set(loaded.gone)
     for path, name, stand_in in _named_files(loaded.model):
@@ -167,13 +172,27 @@ def load_pipeline(root: Path, file: Path) -> PipelineFile:
 def _project(root: Path) -> Pruned[Project]:
     """The project file; where it cannot be read, a project of which nothing is known."""
     try:
-        return _load(root, root / PROJECT_FILE, Project, _IN_PROJECT)
+        return _load(root, root / PROJECT_FILE, Project, _IN_PROJECT, {})
     except SpecError as exc:
         nothing = Document(PROJECT_FILE, "", {}, {})
         return Pruned(Project(project="unnamed"), nothing, exc.problems, frozenset({()}))
 
 
-def _load(root: Path, file: Path, model: type[M], stand_ins: dict[KeyPath, object]) -> Pruned[M]:
+def _types_of(project: Pruned[Project]) -> dict[str, str]:
+    """The types of the project's connections; where one is misspelt, the one that may have been meant."""
+    types = {name: connection.type for name, connection in project.model.connections.items()}
+    whole = project.whole.get("connections") if isinstance(project.whole, dict) else None
+    for name, connection in whole.items() if isinstance(whole, dict) else ():
+        written = connection.get("type") if isinstance(connection, dict) else None
+        near = nearest(written, registry.types()) if isinstance(written, str) else None
+        if near is not None:
+            types.setdefault(name, near)
+    return types
+
+
+def _load(
+    root: Path, file: Path, model: type[M], stand_ins: dict[KeyPath, object], types: Mapping[str, str]
+) -> Pruned[M]:
     shown_as = str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
     try:
         document = read(file, shown_as)
@@ -182,7 +201,7 @@ def _load(root: Path, file: Path, model: type[M], stand_ins: dict[KeyPath, objec
     if not isinstance(document.value, dict):
         problem = document.problem((), "expected a mapping at the top of the file")
         raise SpecError(hide_secrets([*document.problems, problem], document.value))
-    loaded = pruned(model, document, stand_ins)
+    loaded = pruned(model, document, stand_ins, types)
     places = {(problem.line, problem.column) for problem in document.problems}
     others = (problem for problem in loaded.problems if (problem.line, problem.column) not in places)
     problems = sorted(

@@ -8,8 +8,9 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchem
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from windlass.options import Duration, FilePath
 from windlass.spec.copy import Copy
-from windlass.spec.fields import Duration, Header, Name, OneOrMany, Sha256, Variable
+from windlass.spec.fields import Header, Name, OneOrMany, Sha256, Variable
 from windlass.spec.model import Model, refuse
 
 __all__ = [
@@ -35,7 +36,7 @@ class Sql(Model):
     statement: str | None = None
     """One or more SQL statements."""
 
-    file: str | None = None
+    file: FilePath | None = None
     """A file with the statements, relative to the project."""
 
     transaction: bool = True
@@ -93,7 +94,7 @@ class Download(Model):
     path: str | None = None
     """The path on the connection."""
 
-    to: str
+    to: FilePath
     """The file to write, relative to the workspace."""
 
     sha256: Sha256 | None = None
@@ -172,7 +173,7 @@ class Check(Model):
     query: str | None = None
     """A SELECT whose rows to check."""
 
-    path: str | None = None
+    path: FilePath | None = None
     """A file to check."""
 
     rows: Annotated[RowCount | None, BeforeValidator(_row_count), _OrNumber()] = None

@@ -7,8 +7,9 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import ConfigDict, Discriminator, Field, model_validator
 from pydantic import Tag as Option
 
+from windlass.options import Duration
 from windlass.spec.copy import Copy
-from windlass.spec.fields import Duration, Group, Name, OneOrMany, Start, Tag
+from windlass.spec.fields import Group, Name, OneOrMany, Start, Tag
 from windlass.spec.kinds import Check, Download, Kind, Run, Service, Sql, Trigger
 from windlass.spec.model import Model, refuse
 

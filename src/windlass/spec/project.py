@@ -2,52 +2,68 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler, TypeAdapter, ValidationInfo, field_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
-from windlass.registry import CONNECTORS
+from windlass import registry
+from windlass.spec.ends import models_of, options_model, plain
 from windlass.spec.fields import Name, OneOrMany
 from windlass.spec.model import Model, refuse
 from windlass.spec.runtimes import Runtimes
 
-__all__ = ["Connection", "DevService", "Images", "Project"]
+__all__ = ["Connection", "Images", "Project"]
 
 
 def _known_type(value: str) -> str:
-    if value not in CONNECTORS:
-        raise PydanticCustomError("literal_error", "{expected}", {"expected": ", ".join(CONNECTORS)})
+    connector = registry.find(value)
+    if connector is None or connector.form is None:
+        raise PydanticCustomError("literal_error", "{expected}", {"expected": ", ".join(registry.types())})
     return value
 
 
-class DevService(Model):
-    """The throw-away server that stands in for a connection which is not configured."""
+class _OneOfTheTypes:
+    """Makes the JSON Schema of a type of connections."""
 
-    init: OneOrMany[str] = []
-    """SQL files, relative to the project, run once in this order when the dev service is new."""
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"enum": registry.types()}
 
-    serve: str | None = None
-    """For `http`: the folder, relative to the project, whose files are served."""
+
+class _DevKeys:
+    """Makes the JSON Schema of `dev`: what one of the types takes."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [TypeAdapter(model).json_schema() for model in models_of("DevService")]}
 
 
 class Connection(Model):
     """A named endpoint. Its address and secrets are found at run time, never written here."""
 
-    type: Annotated[str, AfterValidator(_known_type), WithJsonSchema({"enum": list(CONNECTORS)})]
+    type: Annotated[str, AfterValidator(_known_type), _OneOfTheTypes()]
     """What is at the other end."""
 
     description: str = ""
     """What it is for; shown by `windlass connections`."""
 
-    dev: DevService = DevService()
-    """How to set up the dev service that stands in for it."""
+    dev: Annotated[dict[str, Any], _DevKeys()] = Field(default_factory=dict)
+    """How to set up the dev service that stands in for it: what its type takes."""
 
-    @model_validator(mode="after")
-    def _dev_service_fits(self) -> Self:
-        for key in self.dev.model_fields_set - set(CONNECTORS[self.type].dev_keys):
-            raise refuse(f"the dev service of a {self.type} connection has no `{key}`")
-        return self
+    @field_validator("dev", mode="plain")
+    @classmethod
+    def _read_by_its_type(cls, value: Any, info: ValidationInfo) -> dict[str, Any]:
+        kind = info.data.get("type")
+        model = options_model(kind, "DevService") if kind is not None else None
+        if model is not None:
+            return plain(model, value)
+        if kind is not None and value:
+            raise refuse(f"a {kind} connection has no dev service")
+        return {}
 
 
 class Images(Model):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
@@ -45,12 +46,16 @@ class Pruned(Generic[M]):
     """The value of the file as it was read."""
 
 
-def pruned(model: type[M], document: Document, stand_ins: dict[KeyPath, object]) -> Pruned[M]:
-    """Build the model of what makes sense. `stand_ins` has values for what cannot be missing; `*` is any key."""
+def pruned(
+    model: type[M], document: Document, stand_ins: dict[KeyPath, object], types: Mapping[str, str]
+) -> Pruned[M]:
+    """Build the model of what makes sense. `stand_ins` has values for what cannot be missing; `*` is any key.
+    `types` are those of the project's connections, which say what the ends of a copy take.
+    """
     try:
-        return Pruned(model.model_validate(document.value), document)
+        return Pruned(model.model_validate(document.value, context=types), document)
     except ValidationError as exc:
-        return _Pruning(model, document, stand_ins).until_valid(exc)
+        return _Pruning(model, document, stand_ins, types).until_valid(exc)
 
 
 @dataclass
@@ -58,6 +63,7 @@ class _Pruning(Generic[M]):
     model: type[M]
     original: Document
     stand_ins: dict[KeyPath, object]
+    types: Mapping[str, str]
     problems: dict[Problem, None] = field(default_factory=dict)
     gone: set[KeyPath] = field(default_factory=set)
     guessed: set[KeyPath] = field(default_factory=set)
@@ -75,7 +81,7 @@ class _Pruning(Generic[M]):
         for _ in range(_ROUNDS):
             document = self._without_faults(document, exc)
             try:
-                found = self.model.model_validate(document.value)
+                found = self.model.model_validate(document.value, context=self.types)
             except ValidationError as again:
                 exc = again
             else:
@@ -89,18 +95,22 @@ class _Pruning(Generic[M]):
         for error in exc.errors():  # of those of a union's members the first says what is expected
             whole = error["type"] not in ("missing", "extra_forbidden")
             errors.setdefault(_existing(document.value, path_of(error)) if whole else path_of(error), error)
-        unknown = [path for path, error in errors.items() if error["type"] == "extra_forbidden"]
-        for path in unknown:
-            self._note(path)
+        unknown = {path: error for path, error in errors.items() if error["type"] == "extra_forbidden"}
+        meant = {path: near_key(self.model, error) for path, error in unknown.items()}
+        for path, near in meant.items():
+            self.keys_gone[path[:-1]] |= {str(path[-1]), near or str(path[-1])}
+        will_be_there = {(*path[:-1], near) for path, near in meant.items()}
         cuts: dict[KeyPath, object] = {}
         for error in errors.values():
             path = _existing(document.value, path_of(error))
             if not self._follows(error, path):
                 self.problems[problem_of(self.model, document, error)] = None
+            if error["type"] == "missing" and path_of(error) in will_be_there:
+                continue
             for cut in self._cuts(document.value, error, path):
                 cuts[cut] = None if "[key]" in error["loc"] else self._stand_in(cut)
-        for path in unknown:
-            if renamed := self._guess(document, path):
+        for path, near in meant.items():
+            if renamed := self._guess(document, path, near):
                 document = renamed
                 del cuts[path]
         return self._cut(document, cuts)
@@ -142,16 +152,16 @@ class _Pruning(Generic[M]):
             if isinstance(key, int):
                 removed[parent].add(key)
                 continue
-            self._note(path)
+            self.keys_gone[parent].add(str(key))
             if stand_in is not None:
                 _at(value, parent)[key] = copy.deepcopy(stand_in)
             else:
                 del _at(value, parent)[key]
         return self._without_items(replace(document, value=value), removed)
 
-    def _guess(self, document: Document, path: KeyPath) -> Document | None:
+    def _guess(self, document: Document, path: KeyPath, near: str | None) -> Document | None:
         """The document with the key that may have been meant, unless there is none, or it is there as well."""
-        mapping, near = _at(document.value, path[:-1]), near_key(self.model, path)
+        mapping = _at(document.value, path[:-1])
         if near is None or near in mapping:
             return None
         mapping[near] = mapping.pop(path[-1])
@@ -160,11 +170,6 @@ class _Pruning(Generic[M]):
         below = {mark: at for mark, at in document.marks.items() if mark[: len(path)] == path}
         moved = {(*meant, *mark[len(path) :]): at for mark, at in below.items()}
         return replace(document, marks=document.marks | moved)
-
-    def _note(self, path: KeyPath) -> None:
-        """Note that a key of a mapping goes, and what may have been meant by it."""
-        key = str(path[-1])
-        self.keys_gone[path[:-1]] |= {key, near_key(self.model, path) or key}
 
     def _without_items(self, document: Document, removed: dict[KeyPath, set[int]]) -> Document:
         """Without these items of lists: those that come after them move up, and so does what is known of them."""

@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from windlass.spec.fields import Duration, OneOrMany, Size
+from windlass.options import Duration, Size
+from windlass.spec.fields import OneOrMany
 from windlass.spec.model import Model, refuse
 
 __all__ = ["DockerRuntime", "KubernetesRuntime", "Mount", "Resources", "Runtimes", "Volume"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from windlass import options
 from windlass.attribute_docs import attribute_docs
 from windlass.spec.model import Model
 from windlass.spec.pipeline import Pipeline
@@ -41,8 +42,10 @@ def _close(schema: object) -> None:
         schema |= {"propertyNames": {"pattern": pattern}, "additionalProperties": values}
 
 
-def documentation(model: type[Model]) -> dict[str, str]:
-    """What each key of a model means: key to docstring, inherited keys included."""
+def documentation(model: type[Any]) -> dict[str, str]:
+    """What each key of a model, or of options, means: key to docstring, inherited keys included."""
+    if issubclass(model, options.Options):
+        return options.documentation(model)
     texts: dict[str, str] = {}
     for cls in reversed(model.__mro__):
         if issubclass(cls, Model) and cls is not Model:

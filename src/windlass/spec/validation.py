@@ -11,7 +11,7 @@ from windlass.errors import Problem, did_you_mean, near_word, nearest
 from windlass.spec.model import Model
 from windlass.spec.yaml import Document, KeyPath
 
-__all__ = ["keys_at", "near_key", "path_of", "problem_of"]
+__all__ = ["near_key", "path_of", "problem_of"]
 
 _KINDS_OF_VALUE = {
     "string_type": "text",
@@ -42,7 +42,7 @@ def problem_of(model: type[Model], document: Document, error: ErrorDetails) -> P
     where = f" in {_dotted(path[:-1])}" if len(path) > 1 else ""
     if kind == "extra_forbidden":
         name = str(path[-1])
-        hint = did_you_mean(name, keys_at(model, path[:-1]))
+        hint = did_you_mean(name, _keys_instead(model, error))
         return document.problem(path, f"unknown key {name!r}{where}", hint=hint, at_key=True)
     if kind == "missing":
         message = f"{_dotted(path[:-1]) or 'the file'} needs the key {str(path[-1])!r}"
@@ -77,12 +77,18 @@ def _name(path: KeyPath, document: Document) -> str:
     return f"{path[-1]}{places}" if path else ""
 
 
-def near_key(model: type[Model], path: KeyPath) -> str | None:
-    """The key that may have been meant by the last of the path."""
-    return nearest(str(path[-1]), keys_at(model, path[:-1]))
+def near_key(model: type[Model], error: ErrorDetails) -> str | None:
+    """The key that may have been meant by one that is not known."""
+    return nearest(str(path_of(error)[-1]), _keys_instead(model, error))
 
 
-def keys_at(model: type[Model], path: KeyPath) -> list[str]:
+def _keys_instead(model: type[Model], error: ErrorDetails) -> list[str]:
+    """The keys that are known where one is not."""
+    known: list[str] | None = error.get("ctx", {}).get("known")
+    return known or _keys_at(model, path_of(error)[:-1])
+
+
+def _keys_at(model: type[Model], path: KeyPath) -> list[str]:
     """The keys that the model at the end of `path` knows, by walking the annotations."""
     annotation: Any = model
     for part in path:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from windlass import registry
 from windlass.connections import Address, resolve
-from windlass.devservices import DevServices, Service
+from windlass.devservices import DevServices, Service, can_stand_in
 from windlass.plan import model as plan
 from windlass.spec import ProjectFiles
 from windlass.spec.project import Connection
@@ -49,12 +49,8 @@ class Addresses:
         address = resolve(name, declared.type, project)
         if address is not None:
             return address
-        connector = registry.CONNECTORS[declared.type]
-        nothing_to_serve = "serve" in connector.dev_keys and declared.dev.serve is None
-        if connector.dev_service is None or nothing_to_serve:
-            return None
-        dev = plan.DevService(init=tuple(declared.dev.init), serve=declared.dev.serve)
-        return self._dev_services.start(name, plan.Connection(type=declared.type, dev=dev))
+        connection = plan.Connection(type=declared.type, dev=declared.dev)
+        return self._dev_services.start(name, connection) if can_stand_in(connection) else None
 
 
 def for_airflow(name: str, address: Address, description: str = "") -> dict[str, object]:
@@ -64,13 +60,14 @@ def for_airflow(name: str, address: Address, description: str = "") -> dict[str,
         "conn_type": address.type,
         "description": description or f"from {address.origin}",
     }
-    if address.type in ("sqlite", "duckdb"):
+    if address.form == "file":
         return {**connection, "host": address.database}
-    if address.type == "slack":  # the path of a webhook is its secret
+    if address.form == "secret_url":
         host = f"{address.scheme}://{address.host}"
-        return {**connection, "conn_type": "slackwebhook", "host": host, "password": address.database}
+        kind = registry.require(address.type).schemes[0]
+        return {**connection, "conn_type": kind, "host": host, "password": address.database}
     who = {"login": address.user or None, "password": address.password or None}
-    if address.type == "http":
+    if address.form == "url":
         # a query may hold a key, and Airflow encrypts `extra`, not `host`
         query = json.dumps({"query": urlencode(address.options)}) if address.options else None
         return {**connection, **who, "host": _url_without_user(address), "extra": query}

@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from windlass.connections import Address
+from windlass.connectors.postgres.connector import CONNECTOR as POSTGRES
 from windlass.errors import FatalError, MissingExtraError
 from windlass.ports import LOOPBACK
 from windlass.processes import last_words
@@ -29,6 +30,7 @@ __all__ = ["USER", "PgAdmin"]
 
 USER = "admin@localhost.local"
 _SETUP_TIMEOUT = 120.0
+_FIRST = POSTGRES.type  # the name of a server's first user and database, too
 _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _PASSWORDS = "passwords"
 _CONFIG = """\
@@ -109,8 +111,8 @@ class PgAdmin:
             "Group": "Servers",
             "Host": address.host,
             "Port": address.port or 5432,
-            "MaintenanceDB": address.database or address.user or "postgres",
-            "Username": address.user or "postgres",
+            "MaintenanceDB": address.database or address.user or _FIRST,
+            "Username": address.user or _FIRST,
             "ConnectionParameters": {"passfile": f"/{_PASSWORDS}", "connect_timeout": 10, **options},
         }
 
@@ -155,7 +157,7 @@ class PgAdmin:
 
 def _password_line(address: Address) -> str:
     """https://www.postgresql.org/docs/current/libpq-pgpass.html"""
-    fields = (address.host, str(address.port or 5432), "*", address.user or "postgres", address.password)
+    fields = (address.host, str(address.port or 5432), "*", address.user or _FIRST, address.password)
     return (
         ":".join(field.replace("\\", "\\\\").replace(":", "\\:") if field != "*" else "*" for field in fields)
         + "\n"

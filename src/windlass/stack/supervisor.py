@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from windlass.connections import Address
+from windlass.connectors.postgres.connector import CONNECTOR as POSTGRES
 from windlass.devservices import DevServices
 from windlass.errors import FatalError, SpecError, WindlassError
 from windlass.plan.model import Connection
@@ -95,7 +96,7 @@ class Supervisor:
         published = publish(self._layout.project, self._layout.airflow)
         self._watch.follow(published.files)
         # not SQLite: two writers at once end Airflow's scheduler there, and a backfill is such a writer
-        database = self._own_services.start("airflow", Connection(type="postgres"))
+        database = self._own_services.start("airflow", Connection(type=POSTGRES.type))
         self._airflow.configure(database)
         migration = self._airflow.migration(database)
         if migration:
@@ -248,7 +249,7 @@ class Supervisor:
             self._stack.part(f"connection {name}").address = str(address) if address else "not configured"
             self._set(f"connection {name}", "healthy" if address else "missing")
         if self._pgadmin:
-            servers = {n: a for n, a in self._found.items() if a and a.type == "postgres"}
+            servers = {n: a for n, a in self._found.items() if a and a.type == POSTGRES.type}
             self._pgadmin.register(servers)
 
     def _tell_airflow(self, published: Published) -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from windlass.devservices import files_of
+from windlass.plan.model import Connection
 from windlass.spec import ProjectFiles, load_project
 from windlass.targets import Needs
 from windlass.targets.airflow.target import LOADER, TARGET, AirflowOptions
@@ -31,7 +33,8 @@ class Watch:
     def follow(self, files: ProjectFiles) -> None:
         """From now on also look at the files that the pipelines name."""
         named = {name for file in files.pipelines.values() for name in file.included}
-        named |= {name for connection in files.spec.connections.values() for name in connection.dev.init}
+        for declared in files.spec.connections.values():
+            named |= set(files_of(Connection(type=declared.type, dev=declared.dev)))
         new = {self._project / name for name in named} - self._included
         self._included |= new
         self._seen |= _stats(new)

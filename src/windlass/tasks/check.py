@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from windlass.connectors.protocol import Database
+from windlass.connectors.database import Database
 from windlass.connectors.scratch import identifier, literal
+from windlass.connectors.source import Reading
 from windlass.errors import FatalError
 from windlass.plan.model import Check, Freshness, JsonSchema, RowCount
 from windlass.tasks.context import Context, TaskResult
@@ -66,19 +67,19 @@ def _subject(action: Check, context: Context) -> Iterator[tuple[Database, str]]:
             yield database, f"{rows} AS checked"
         return
     from windlass.connectors.duckdb.database import DuckdbDatabase
-    from windlass.connectors.files import open_source
     from windlass.connectors.scratch import Scratch
-    from windlass.plan.model import Source
+    from windlass.engine.ends import open_files
 
-    with Scratch(context.memory, context.scratch_folder) as scratch:
-        source = open_source(Source(path=action.path), context.workspace.to_read(action.path))
-        columns = source.columns(scratch, infer=True)
+    source = open_files(action.path, context.workspace, context.scratch_folder)
+    with closing(source), Scratch(context.memory, context.scratch_folder) as scratch:
+        relation = source.open(Reading(), scratch)
         values = ", ".join(
-            f"TRY_CAST({identifier(c.name)} AS {c.guess or c.type}) AS {identifier(c.name)}" for c in columns
+            f"TRY_CAST({identifier(c.name)} AS {c.guess or c.type}) AS {identifier(c.name)}"
+            for c in relation.columns()
         )
         yield (
             DuckdbDatabase.over(scratch.connection),
-            f"(SELECT {values} FROM {source.relation(scratch)}) AS checked",
+            f"(SELECT {values} FROM {relation.sql()}) AS checked",
         )
 
 

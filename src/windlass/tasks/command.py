@@ -8,7 +8,6 @@ from pathlib import Path
 
 from windlass import logs
 from windlass.connections import variable
-from windlass.connectors.temporary import TemporaryFolder
 from windlass.errors import FatalError
 from windlass.locks import locked
 from windlass.plan.model import Task
@@ -18,6 +17,7 @@ from windlass.runtimes import Execution
 from windlass.runtimes.lines import parse_line
 from windlass.runtimes.process import ProcessRuntime
 from windlass.tasks.context import Context, TaskResult
+from windlass.temporary import TemporaryFolder
 
 __all__ = ["CommandFailedError", "environment_of", "run_command", "run_environment"]
 

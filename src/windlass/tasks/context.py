@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from msgspec import Struct, structs
 
 from windlass.connections import Address, places, resolve
-from windlass.connectors.protocol import Part
 from windlass.connectors.scratch import DEFAULT_MEMORY
+from windlass.connectors.source import Part
 from windlass.engine import Workspace
 from windlass.errors import FatalError
 from windlass.plan.model import Connection

@@ -12,16 +12,17 @@ from typing import Any
 from msgspec import structs
 
 from windlass.connections import Address
-from windlass.connectors.protocol import Meter
-from windlass.connectors.temporary import TemporaryFolder
+from windlass.connectors.rows import Meter
 from windlass.engine import CopyResult, Identity, Job
 from windlass.engine.copying import copy
 from windlass.engine.ledger import part_to_json
+from windlass.engine.quarantine import put_quarantine
 from windlass.engine.settling import settle
 from windlass.engine.splitting import split
 from windlass.errors import UsageError
 from windlass.plan.model import Copy, Destination, Plan, QuarantineTo, SelectColumn, Source
 from windlass.tasks.context import Context, TaskResult
+from windlass.temporary import TemporaryFolder
 
 __all__ = ["copy_result", "run_copy", "settle_copy", "split_copy"]
 
@@ -119,17 +120,18 @@ def _deliver(file: Path, job: Job, to: QuarantineTo | None) -> None:
     """Bring a finished quarantine file to where the pipeline wants the bad rows."""
     assert to is not None
     if to.path is not None:
-        target = job.workspace.to_write(to.path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.tmp")
-        shutil.copyfile(file, temporary)
-        temporary.replace(target)
+        with TemporaryFolder(job.scratch_folder) as folder:
+            finished = folder / file.name
+            shutil.copyfile(file, finished)
+            put_quarantine(finished, job.workspace.to_write(to.path))
         return
     columns = tuple(SelectColumn(name=n, source=n, type=t) for n, t in _QUARANTINE_COLUMNS.items())
     with TemporaryFolder(job.scratch_folder) as folder:
         rows = Copy(
-            source=Source(path=str(_without_nul(file, folder)), format="ndjson"),
-            destination=Destination(connection=to.connection, table=to.table, mode="merge", key=("id",)),
+            source=Source(options={"path": str(_without_nul(file, folder)), "format": "ndjson"}),
+            destination=Destination(
+                connection=to.connection, options={"table": to.table, "mode": "merge", "key": ["id"]}
+            ),
             select=columns,
         )
         identity = replace(job.identity, task=f"{job.identity.task}.quarantine")

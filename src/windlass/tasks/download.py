@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from windlass import __version__, logs
-from windlass.connectors.disk import disk_errors
-from windlass.connectors.files.manifest import sync
 from windlass.errors import FatalError, RetryableError
+from windlass.files import disk_errors, put, require_file_place, resolved, sync
 from windlass.plan.model import Download
 from windlass.tasks.context import Context, TaskResult
 
@@ -34,7 +33,8 @@ _RETRYABLE = (408, 425, 429, 500, 502, 503, 504)
 
 def run_download(action: Download, context: Context) -> TaskResult:
     """Download the file, unless it is there already and its checksum says so."""
-    target = context.workspace.to_write(action.to)
+    target = resolved(context.workspace.to_write(action.to))
+    require_file_place(target)
     wanted = (action.sha256 or "").lower()
     if wanted and target.is_file() and _sha256(target) == wanted:
         logs.info("already_downloaded", file=action.to)
@@ -47,8 +47,7 @@ def run_download(action: Download, context: Context) -> TaskResult:
             part.remove()
             raise FatalError(f"{action.to}: the SHA-256 is {found}, expected {wanted}")
         sync(part.file)
-        part.file.replace(target)
-        sync(target.parent)
+        put(part.file, target)
         part.remove()
     return TaskResult(bytes=target.stat().st_size, path="http (resumed)" if resumed else "http")
 

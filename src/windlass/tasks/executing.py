@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from windlass import logs
-from windlass.connectors.protocol import Part
 from windlass.connectors.scratch import DEFAULT_MEMORY
+from windlass.connectors.source import Part
 from windlass.engine import Workspace
 from windlass.errors import UsageError, did_you_mean
 from windlass.plan.model import Plan, Task

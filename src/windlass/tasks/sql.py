@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 
 from windlass import registry
 from windlass.connections import Address
-from windlass.connectors.protocol import Database
+from windlass.connectors.database import Database
 from windlass.plan.model import Sql
 from windlass.tasks.context import Context, TaskResult
 
@@ -26,7 +26,9 @@ def run_sql(action: Sql, context: Context) -> TaskResult:
         shown = [dict(zip(result.columns, row, strict=True)) for row in result.rows[:_SHOWN]]
         detail = {"rows": shown, "row_count": len(result.rows)}
     return TaskResult(
-        rows_written=result.changed, path="duckdb" if action.connection is None else "sql", detail=detail
+        rows_written=result.changed,
+        path=registry.SCRATCH if action.connection is None else "sql",
+        detail=detail,
     )
 
 
@@ -35,14 +37,14 @@ def open_database(connection: str | None, context: Context) -> Iterator[Database
     """The database of a connection; without one, a DuckDB that finds files as a copy does."""
     if connection is not None:
         address = context.address(connection)
-        module = registry.load(str(registry.CONNECTORS[address.type].database))
-        with closing(module.connect(address)) as database:
+        connect = registry.load(str(registry.require(address.type).sql))
+        with closing(connect(address)) as database:
             yield database
         return
     from windlass.connectors.duckdb.database import DuckdbDatabase
 
     workspace = context.workspace
-    memory = Address("duckdb", database=":memory:", origin="the task")
+    memory = Address(registry.SCRATCH, database=":memory:", origin="the task")
     with _inside(workspace.root), closing(DuckdbDatabase(memory, search=str(workspace.project))) as database:
         yield database
 

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from windlass.connectors.protocol import Reason, Trust
+from windlass.connectors.rows import Reason, Trust
 from windlass.engine.casts import cast
 
 Outcome: TypeAlias = tuple[Any, Reason | None]

@@ -47,7 +47,7 @@ def test_what_a_template_names_is_needed_or_used_without_saying(project: Project
     plan = compiled(root, "p")
     assert [task.name for task in plan.tasks] == ["api", "first", "last"]
     assert (plan.task("last").needs, plan.task("last").uses) == (("first",), ("api",))
-    assert plan.connections == {"web": model.Connection(type="http")}
+    assert plan.connections == {"web": model.Connection(type="http", form="url")}
 
 
 def test_defaults_hold_for_each_task_that_does_not_say_otherwise(project: Project) -> None:
@@ -237,6 +237,11 @@ def test_each_task_comes_after_all_that_it_needs_or_there_is_a_cycle(needs: dict
 text = st.text(max_size=8)
 scalars = text | st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
 some = st.none() | text
+options = st.dictionaries(
+    text,
+    st.none() | scalars | st.lists(text, max_size=2) | st.dictionaries(text, scalars, max_size=2),
+    max_size=3,
+)
 actions = st.one_of(
     st.builds(model.Sql, connection=some, statement=text),
     st.builds(model.RunCommand, connections=st.tuples(text, text)),
@@ -251,8 +256,8 @@ actions = st.one_of(
     ),
     st.builds(
         model.Copy,
-        source=st.builds(model.Source, connection=some, table=some, path=some),
-        destination=st.builds(model.Destination, path=some, key=st.tuples(text)),
+        source=st.builds(model.Source, connection=some, type=text, options=options),
+        destination=st.builds(model.Destination, connection=some, options=options),
         max_bad_rows=st.none() | st.integers(0) | st.just("1%"),
         validate=st.builds(
             model.Validate,

@@ -81,8 +81,8 @@ def test_a_connection_of_a_wrong_type_is_told_where_it_is_named(project: Project
         "pipeline: p2", "pipeline: p"
     )
     shown = problems(project(pipeline(tasks)))
-    assert "p.yaml:8:32: connection 'web' is of type http, expected duckdb or postgres or sqlite" in shown
-    assert "p.yaml:12:37: connection 'x' is of type postgres, expected http" in shown
+    assert "p.yaml:8:32: connection 'web' is of type http, which cannot be written by a copy" in shown
+    assert "p.yaml:12:37: connection 'x' is of type postgres, which has no files to download" in shown
 
 
 # --- paths ---------------------------------------------------------------------------------------

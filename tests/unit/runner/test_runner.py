@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.copies import destination_of, source_of
 from tests.unit.runner.fakes import START, Does, FakeWorld, plan_of, service, task
 from windlass.errors import ExitCode, FatalError, RetryableError, UsageError
 from windlass.plan import model
@@ -191,7 +192,7 @@ def test_a_run_whose_tasks_only_took_too_long_may_work_later(world: Make) -> Non
 
 
 def copy_task(timeout: float, retry: Retry) -> model.Task:
-    action = model.Copy(source=model.Source(path="a.csv"), destination=model.Destination(path="b.csv"))
+    action = model.Copy(source=source_of(path="a.csv"), destination=destination_of(path="b.csv"))
     unit = Unit(own=True, command=("windlass", "exec", "p", "c"))
     return task("c", action=action, unit=unit, timeout=timeout, retry=retry)
 

@@ -67,7 +67,7 @@ tasks:
     timeout: 5m
     pool: big
     copy:
-      from: {path: "{{ tasks.fetch.path }}"}
+      from: {path: "{{ tasks.fetch.path }}", csv: {delimiter: ";", header: true}}
       to:
         connection: warehouse
         table: "{{ params.table }}"
@@ -121,7 +121,7 @@ tasks:
       from:
         connection: store
         query: SELECT {{ params.top }}
-      to: {path: out/report.parquet}
+      to: {path: out/report/, partition_by: day, max_file_size: 1GB}
       validate:
         columns:
           id: {not_null: true, min: 0}
@@ -172,6 +172,12 @@ FAULTS = [
     Fault(O, "day: {from: date}", "day: {form: date}", "form", "unknown key 'form'"),
     Fault(R, "id: {not_null: true,", "id: {not_nul: true,", "not_nul", "unknown key 'not_nul'"),
     Fault(R, "  assets: [", "  asets: [", "asets", "unknown key 'asets'"),
+    Fault(P, "dev: {serve: www}", "dev: {sreve: www}", "sreve", "unknown key 'sreve'"),
+    Fault(O, "delimiter:", "delimeter:", "delimeter", "unknown key 'delimeter'"),
+    Fault(O, '        table: "{{ params', '        tabel: "{{ params', "tabel", "unknown key 'tabel'"),
+    Fault(
+        R, "        connection: store\n", "        conection: store\n", "conection", "unknown key 'conection'"
+    ),
     # values of another kind
     Fault(P, "  big: 2", "  big: two", "two", "expected a whole number, got 'two'"),
     Fault(P, "  small: 1", "  small: 0", "0", "expected at least 1, got 0"),
@@ -186,6 +192,8 @@ FAULTS = [
     Fault(O, "rows: {min: 1}", "rows: {min: one}", "one", "expected a whole number, got 'one'"),
     Fault(O, "command: [serve, orders]", "command: [serve, 5]", "5", "command[1]: expected text, got 5"),
     Fault(O, "start: 2025-01-01", "start: 2025-13-01", "2025-13-01", "expected a date or time"),
+    Fault(O, "header: true", "header: 5", "5", "header: expected true or false, got 5"),
+    Fault(R, "max_file_size: 1GB", "max_file_size: 1", "1", "expected a size such as"),
     Fault(R, "min: 0}", "min: [0]}", "[0]", "min: expected"),
     # words of a set
     Fault(P, "    type: sqlite", "    type: sqlit", "sqlit", "type: expected duckdb"),
@@ -222,7 +230,13 @@ FAULTS = [
     Fault(O, "      pipeline: report", "      pipeline: reprot", "reprot", "unknown pipeline 'reprot'"),
     Fault(O, "    group: later", "    group: load", "load", "the group 'load' has the name of a task"),
     Fault(O, "      file: clean.sql", "      file: clean.sq", "clean.sq", "cannot read 'clean.sq'"),
-    Fault(R, "sql: {connection: store,", "sql: {connection: slack,", "slack", "is of type slack, expected"),
+    Fault(
+        R,
+        "sql: {connection: store,",
+        "sql: {connection: slack,",
+        "slack",
+        "is of type slack, which runs no SQL",
+    ),
     Fault(R, "    needs: [first]", "    needs: [second]", "second", "in a cycle: second → second"),
     Fault(S, "    needs: add", "    needs: ad", "ad", "needs unknown task 'ad'"),
     # schedules and templates

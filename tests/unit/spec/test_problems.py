@@ -88,3 +88,24 @@ def test_a_schema_file_that_is_no_json_schema_is_refused(project: Project) -> No
     text = "pipeline: p\ntasks: {a: {check: {path: a.csv, json_schema: s.json}}}\n"
     for schema, expected in (("{", "'s.json' is not JSON"), ("[]", "expected an object")):
         assert expected in problems_of(project({"pipelines/p.yaml": text, "s.json": schema}))
+
+
+def test_what_a_dev_service_takes_depends_on_its_type(project: Project) -> None:
+    root = project(
+        {
+            "windlass.yaml": "project: test\nconnections:\n"
+            "  a: {type: postgres, dev: {serve: folder}}\n"
+            "  b: {type: http, dev: {serve: [folder]}}\n"
+            "  c: {type: slack, dev: {init: a.sql}}\n"
+            "  d: {type: sqlite, dev: {inits: a.sql}}\n"
+            "  e: {type: oracle, dev: {init: a.sql}}\n"
+        }
+    )
+    shown = problems_of(root)
+    assert "windlass.yaml:3:29: unknown key 'serve' in connections.a.dev" in shown
+    assert "windlass.yaml:4:32: serve: expected text, got a list" in shown
+    assert "windlass.yaml:5:20: dev: a slack connection has no dev service" in shown
+    assert "windlass.yaml:6:27: unknown key 'inits' in connections.d.dev" in shown
+    assert "did you mean 'init'?" in shown
+    assert "windlass.yaml:7:13: type: expected duckdb, http, postgres, slack, sqlite, got 'oracle'" in shown
+    assert shown.count("windlass.yaml:") == 5

@@ -32,9 +32,12 @@ def test_projects_satisfy_the_schema(file: Path) -> None:
     project_schema.validate(read(file, file.name).value)
 
 
+TYPES = {"pg": "postgres", "db": "sqlite"}
+
+
 def accepted(document: Document, model: Any) -> bool:
     try:
-        model.model_validate(document.value)
+        model.model_validate(document.value, context=TYPES)
     except ValidationError:
         return False
     return True
@@ -105,6 +108,18 @@ TASKS = [
     "{copy: {from: {path: a.csv}, to: {path: b.csv}, on_bad_row: quarantine, max_bad_rows: 1%}}",
     "{copy: {from: {path: a.csv}, to: {path: b.csv}, on_bad_row: quarantine, max_bad_rows: 5}}",
     "{copy: {from: {path: a.csv}, to: {path: b.csv}, on_bad_row: quarantine, max_bad_rows: few}}",
+    "{copy: {from: {connection: pg, table: a}, to: {connection: db, table: b, mode: merge, key: id}}}",
+    "{copy: {from: {connection: pg, table: a}, to: {connection: db, table: b, mode: merge, key: [id, x]}}}",
+    "{copy: {from: {connection: pg, query: SELECT 1}, to: {path: out/, partition_by: a}}}",
+    "{copy: {from: {connection: pg, tabel: a}, to: {path: b.csv}}}",
+    "{copy: {from: {connection: pg, table: 5}, to: {path: b.csv}}}",
+    "{copy: {from: {connection: 'p g', table: a}, to: {path: b.csv}}}",
+    "{copy: {from: {table: a}, to: {path: b.csv}}}",
+    "{copy: {from: {path: a.csv}, to: {connection: db}}}",
+    "{copy: {from: {path: a.csv}, to: {connection: db, table: a, format: csv}}}",
+    "{copy: {from: {path: a.csv, columns: {zip: text}}, to: {path: b.parquet, parquet: {row_group_size: 0}}}}",
+    "{copy: {from: {path: a.csv, columns: {zip: 5}}, to: {path: b.parquet, parquet: {compression: zstd}}}}",
+    "{copy: {from: a.csv, to: {path: b.csv}}}",
 ]
 
 
@@ -160,6 +175,9 @@ def test_a_head_that_the_schema_refuses_is_one_that_windlass_refuses(head: str) 
         "project: p\nconnections: {x: {type: oracle}}",
         "project: p\nconnections: {x: {type: postgres, dev: {init: a.sql}}}",
         "project: p\nconnections: {x: {type: postgres, dev: {inits: a.sql}}}",
+        "project: p\nconnections: {x: {type: http, dev: {serve: a}}}",
+        "project: p\nconnections: {x: {type: http, dev: {serve: [a]}}}",
+        "project: p\nconnections: {x: {type: http, dev: a}}",
         "project: p\npools: {a: 1}",
         "project: p\npools: {a: 0}",
         "project: p\npools: {a: {slots: 1}}",

@@ -4,36 +4,3 @@ The file is attached to the scratch database of the copy, so rows go from one to
 leaving DuckDB. Only one process at a time can have such a file open: DuckDB's own rule, which also keeps
 two writers apart.
 """
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from windlass.connections import Address
-from windlass.connectors.protocol import Database, Destination, Interval, Source
-
-if TYPE_CHECKING:
-    from windlass.plan import model as plan
-
-__all__ = ["connect", "open_destination", "open_source"]
-
-
-def connect(address: Address) -> Database:
-    """Open the file, to run SQL; it is made when it is missing."""
-    from windlass.connectors.duckdb.database import DuckdbDatabase
-
-    return DuckdbDatabase(address)
-
-
-def open_source(address: Address, end: plan.Source) -> Source:
-    """Open a table or query for reading."""
-    from windlass.connectors.duckdb.source import DuckdbSource
-
-    return DuckdbSource(address, end)
-
-
-def open_destination(address: Address, end: plan.Destination, interval: Interval | None) -> Destination:
-    """Open a table for writing; `interval` is the run's, for `delete_insert`."""
-    from windlass.connectors.duckdb.destination import DuckdbDestination
-
-    return DuckdbDestination(address, end, interval)

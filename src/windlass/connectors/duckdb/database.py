@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from windlass.connections import Address
-from windlass.connectors.protocol import SqlResult
+from windlass.connectors.database import SqlResult
 from windlass.connectors.scratch import duckdb_errors
 from windlass.errors import FatalError, extra
 

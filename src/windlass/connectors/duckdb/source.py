@@ -2,86 +2,103 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from windlass.connections import Address
-from windlass.connectors.protocol import Column, Interval
+from windlass.connectors.duckdb.connector import CONNECTOR
+from windlass.connectors.ends import ConnectedEnd
+from windlass.connectors.options import TableSource, name_of
+from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch, identifier, literal
-from windlass.connectors.typed import TypedSource
+from windlass.connectors.source import BaseSource, IntervalOf, Reading, Relation
 from windlass.errors import FatalError, did_you_mean
-from windlass.plan.model import Source
 
 __all__ = ["DuckdbSource"]
 
 
-class DuckdbSource(TypedSource):
+class DuckdbSource(BaseSource):
     """A table or query. Implements `Source`."""
 
-    rereadable = True
-    filters_interval = True
+    def __init__(self, end: ConnectedEnd[TableSource]) -> None:
+        self.name, self.options = name_of(end), end.options
+        self.file = Path(end.address.database)
+        if not self.file.is_file():
+            raise FatalError(f"there is no DuckDB file {self.file}", hint=f"see {end.address.origin}")
 
-    def __init__(self, address: Address, end: Source) -> None:
-        self.name = f"{end.connection}.{end.table}" if end.table else f"{end.connection}: query"
-        self.cursor: str | None = None
-        self._end, self._file = end, Path(address.database)
-        self._conditions: list[str] = []
-        if not self._file.is_file():
-            raise FatalError(f"there is no DuckDB file {self._file}", hint=f"see {address.origin}")
-
-    def close(self) -> None:
-        return
+    def occupied(self) -> Iterable[str]:
+        return (str(self.file.resolve()),)
 
     def fingerprint(self) -> dict[str, object]:
         return {
-            "type": "duckdb",
-            "file": str(self._file.absolute()),
-            "table": self._end.table,
-            "query": self._end.query,
+            "type": CONNECTOR.type,
+            "file": str(self.file.absolute()),
+            "table": self.options.table,
+            "query": self.options.query,
         }
 
-    def advance(self, cursor: str, last: str | None, scratch: Scratch | None) -> None:
-        assert scratch is not None
-        column = self._require(scratch, cursor)
+    def open(self, reading: Reading, scratch: Scratch) -> Relation:
+        return DuckdbRelation(self, reading, scratch)
+
+
+class DuckdbRelation(Relation):
+    """The rows of one reading, in the file that is attached to the scratch database."""
+
+    rereadable = True
+    has_interval = True
+
+    def __init__(self, source: DuckdbSource, reading: Reading, scratch: Scratch) -> None:
+        self.name, self._options, self._scratch = source.name, source.options, scratch
+        self._base = self._attached(source.file)
+        self._conditions: list[str] = []
+        if reading.interval is not None:
+            self._conditions.append(_within(reading.interval))
+        if reading.cursor is not None:
+            self._advance(reading.cursor, reading.after)
+        self._columns = scratch.describe(f"SELECT * FROM {self.sql()}")
+
+    def columns(self) -> list[Column]:
+        return self._columns
+
+    def sql(self) -> str:
+        where = " AND ".join(self._conditions)
+        return f"(SELECT * FROM {self._base} WHERE {where})" if where else self._base
+
+    def _attached(self, file: Path) -> str:
+        """What stands after FROM for all rows."""
+        database = self._scratch.attach(file, writable=False)
+        if self._options.table is not None:
+            self._require_table(database, self._options.table)
+            return f"{database}.{_qualified(self._options.table)}"
+        self._scratch.rows(f"SET search_path = '{database},memory'")
+        return f"({str(self._options.query).rstrip().rstrip(';')}\n)"
+
+    def _advance(self, cursor: str, last: str | None) -> None:
+        column = self._column(cursor)
         name = identifier(column.name)
         # a DuckDB file has one writer at a time, so whatever is visible is settled
-        highest = scratch.value(f"SELECT CAST(max({name}) AS VARCHAR) FROM {self.relation(scratch)}")
+        highest = self._scratch.value(f"SELECT CAST(max({name}) AS VARCHAR) FROM {self.sql()}")
         self.cursor = highest or last
         if last is not None:
             self._conditions.append(f"{name} > CAST({literal(last)} AS {column.type})")
 
-    def slice(self, column: str, interval: Interval) -> None:
-        name = identifier(column)
-        start, end = (literal(moment.isoformat()) for moment in interval)
-        self._conditions.append(
-            f"{name} >= CAST({start} AS TIMESTAMPTZ) AND {name} < CAST({end} AS TIMESTAMPTZ)"
-        )
-
-    def columns(self, scratch: Scratch, *, infer: bool) -> list[Column]:
-        return scratch.describe(f"SELECT * FROM {self.relation(scratch)}")
-
-    def relation(self, scratch: Scratch) -> str:
-        database = scratch.attach(self._file, writable=False)
-        if self._end.table is not None:
-            self._require_table(scratch, database)
-            base = f"{database}.{_qualified(self._end.table)}"
-        else:
-            scratch.rows(f"SET search_path = '{database},memory'")
-            base = f"({str(self._end.query).rstrip().rstrip(';')}\n)"
-        where = " AND ".join(self._conditions)
-        return f"(SELECT * FROM {base} WHERE {where})" if where else base
-
-    def _require(self, scratch: Scratch, name: str) -> Column:
-        columns = {column.name: column for column in self.columns(scratch, infer=False)}
+    def _column(self, name: str) -> Column:
+        columns = {column.name: column for column in self._scratch.describe(f"SELECT * FROM {self.sql()}")}
         if name not in columns:
             raise FatalError(f"{self.name} has no column {name!r}", hint=did_you_mean(name, columns))
         return columns[name]
 
-    def _require_table(self, scratch: Scratch, database: str) -> None:
-        names = [row[0] for row in scratch.rows(_TABLES, [database])]
-        table = str(self._end.table).replace('"', "").removeprefix("main.")
+    def _require_table(self, database: str, written: str) -> None:
+        names = [row[0] for row in self._scratch.rows(_TABLES, [database])]
+        table = written.replace('"', "").removeprefix("main.")
         if table not in names:
             hint = did_you_mean(table, names) or "the database has no tables"
-            raise FatalError(f"{self.name}: there is no table {self._end.table!r}", hint=hint)
+            raise FatalError(f"{self.name}: there is no table {written!r}", hint=hint)
+
+
+def _within(wanted: IntervalOf) -> str:
+    name = identifier(wanted.column)
+    start, end = (literal(moment.isoformat()) for moment in wanted.interval)
+    return f"{name} >= CAST({start} AS TIMESTAMPTZ) AND {name} < CAST({end} AS TIMESTAMPTZ)"
 
 
 def _qualified(table: str) -> str:

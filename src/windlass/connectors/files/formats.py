@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from windlass.connectors.files.options import FileFormat
 from windlass.errors import FatalError
-from windlass.plan.model import FileFormat
 
-__all__ = ["COMPRESSIONS", "compression_of", "format_of"]
+__all__ = ["COMPRESSIONS", "compression_ending", "compression_of", "format_of"]
 
 _FORMATS: dict[str, FileFormat] = {
     ".csv": "csv",
@@ -34,4 +34,9 @@ def format_of(path: str) -> FileFormat:
 
 def compression_of(path: str) -> str | None:
     """`gzip`, `zstd`, `bz2`, or None."""
-    return next((kind for ending, kind in COMPRESSIONS.items() if path.lower().endswith(ending)), None)
+    return COMPRESSIONS.get(compression_ending(path))
+
+
+def compression_ending(path: str) -> str:
+    """`.gz`, `.zst`, `.bz2`, or nothing."""
+    return next((ending for ending in COMPRESSIONS if path.lower().endswith(ending)), "")

@@ -15,30 +15,54 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-from windlass.connectors.files.formats import compression_of, format_of
+from windlass.connectors.files.formats import compression_ending, compression_of, format_of
+from windlass.connectors.files.options import FileFormat
 from windlass.connectors.scratch import Scratch
-from windlass.errors import FatalError, did_you_mean, extra, reason_of
-from windlass.plan.model import FileFormat
+from windlass.errors import FatalError, did_you_mean, extra
+from windlass.files import disk_errors, is_stream
+from windlass.temporary import TemporaryFolder
+from windlass.workspace import Workspace
 
 __all__ = ["InputFiles", "check_whole", "open_bytes", "unpack_bz2"]
 
 _COPIED_AT_ONCE = 1 << 20
-_REMOTE = ("http://", "https://", "s3://", "gs://", "az://", "abfss://")
 
 
 class InputFiles:
-    """The files to read, in the order of their names. There is at least one, and none is empty."""
+    """The files to read, in the order of their names. There is at least one, and none is empty.
 
-    def __init__(self, written: str, path: Path, declared: FileFormat | None) -> None:
-        if written.startswith(_REMOTE):
-            raise FatalError(
-                f"{written!r} is not a local file", hint="fetch it first, with a `download` task"
-            )
+    What can be read only once, such as standard input, is a file of a temporary folder first.
+    """
+
+    def __init__(
+        self, written: str, workspace: Workspace, declared: FileFormat | None, scratch: Path | None = None
+    ) -> None:
         self.written = written
-        self.paths = list(_expand(written, path, declared))
-        self.format: FileFormat = declared or format_of(str(self.paths[0]))
-        for file in self.paths:
-            _check_readable(file)
+        self._spool: TemporaryFolder | None = None
+        try:
+            self.paths, self.format = self._found(workspace, declared, scratch)
+            for file in self.paths:
+                _check_readable(file, self._path_shown(file))
+        except BaseException:
+            self.close()
+            raise
+
+    def _found(
+        self, workspace: Workspace, declared: FileFormat | None, scratch: Path | None
+    ) -> tuple[list[Path], FileFormat]:
+        path = workspace.to_read(self.written)
+        if is_stream(path):
+            kind = declared or format_of(self.written)
+            self._spool = TemporaryFolder(scratch)
+            file = self._spool.path / f"{path.name}{compression_ending(self.written)}"
+            _copy_stream(path, file)
+            return [file], kind
+        files = list(_expand(self.written, path, workspace, declared))
+        return files, declared or format_of(str(files[0]))
+
+    def close(self) -> None:
+        if self._spool is not None:
+            self._spool.remove()
 
     @property
     def is_one(self) -> bool:
@@ -48,13 +72,28 @@ class InputFiles:
         """What a file is called in errors: as it was written if it is the only one."""
         return self.written if self.is_one or path is None else Path(path).name
 
+    def _path_shown(self, path: Path) -> str:
+        return str(path) if self._spool is None else self.written
+
     def fingerprint(self) -> dict[str, object]:
-        """The names, sizes and times of change of all files, as one hash."""
+        """The names, sizes and times of change of all files, as one hash; of a stream, its bytes."""
         digest = hashlib.sha256()
+        if self._spool is not None:
+            with self.paths[0].open("rb") as file:
+                state = hashlib.file_digest(file, "sha256").hexdigest()
+            return {"type": "files", "path": self.written, "files": 1, "state": state}
         for path in self.paths:
-            state = path.stat()
-            digest.update(f"{path.name}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
+            status = path.stat()
+            digest.update(f"{path.name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
         return {"type": "files", "path": self.written, "files": len(self.paths), "state": digest.hexdigest()}
+
+    def occupied(self) -> Iterator[str]:
+        """The paths without links, but for one that a file itself is."""
+        folders: dict[Path, Path] = {}
+        for path in self.paths if self._spool is None else ():
+            if path.parent not in folders:
+                folders[path.parent] = path.parent.resolve()
+            yield f"{folders[path.parent]}/{path.name}"
 
     def size(self) -> int:
         """Bytes of all files together, as they lie on the disk."""
@@ -110,17 +149,16 @@ def unpack_bz2(paths: Sequence[Path], scratch: Scratch) -> list[Path]:
     return unpacked
 
 
-def _expand(written: str, path: Path, declared: FileFormat | None) -> Iterator[Path]:
-    if glob.has_magic(str(path)) and not path.exists():
-        found = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207 - it may be absolute
-        found = [file for file in found if file.is_file()]
-        if not found:
-            raise FatalError(f"no file matches {written!r}", hint=f"looked in {path.parent}")
-        yield from found
-    elif path.is_dir():
+def _expand(written: str, path: Path, workspace: Workspace, declared: FileFormat | None) -> Iterator[Path]:
+    if path.is_dir():
         yield from _in_folder(written, path, declared)
     elif path.exists():
         yield path
+    elif glob.has_magic(written):
+        found = workspace.matching(written)
+        if not found:
+            raise FatalError(f"no file matches {written!r}", hint=f"looked in {path.parent}")
+        yield from found
     else:
         raise _missing(written, path)
 
@@ -150,10 +188,14 @@ def _missing(written: str, path: Path) -> FatalError:
     return FatalError(f"there is no file {written!r}", hint=hint)
 
 
-def _check_readable(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            if not file.read(1):
-                raise FatalError(f"{str(path)!r} is empty", hint="expected at least a header or one row")
-    except OSError as exc:
-        raise FatalError(f"cannot read {str(path)!r}: {reason_of(exc)}") from exc
+def _copy_stream(stream: Path, file: Path) -> None:
+    with disk_errors(stream, "read"), stream.open("rb") as source, file.open("wb") as target:
+        shutil.copyfileobj(source, target, _COPIED_AT_ONCE)
+
+
+def _check_readable(path: Path, shown: str) -> None:
+    if not path.is_file():
+        raise FatalError(f"{shown!r} is not a regular file")
+    with disk_errors(path, "read"), path.open("rb") as file:
+        if not file.read(1):
+            raise FatalError(f"{shown!r} is empty", hint="expected at least a header or one row")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from windlass.connections import Address
+from windlass.connectors.database import SqlResult
 from windlass.connectors.postgres.catalog import table_names
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.statements import statements
-from windlass.connectors.protocol import SqlResult
 from windlass.errors import FatalError, did_you_mean
 
 __all__ = ["PostgresDatabase"]

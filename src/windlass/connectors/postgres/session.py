@@ -155,6 +155,11 @@ class Session:
         self.execute("CLOSE windlass_cursor")
 
     @property
+    def is_utf8(self) -> bool:
+        """Whether the server's bytes of a text are in the order of its characters."""
+        return str(self.connection.get_settings().server_encoding) == "UTF8"
+
+    @property
     def version(self) -> int:
         """The server's major version."""
         return self.connection.get_server_version().major

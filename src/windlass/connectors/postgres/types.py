@@ -6,14 +6,14 @@ The table of all pairs, with what is exact, widened or refused, is in docs/refer
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from windlass.connectors.postgres.catalog import PgColumn
-from windlass.connectors.protocol import Column
+from windlass.connectors.rows import Column
 from windlass.connectors.scratch import identifier, literal
 
 if TYPE_CHECKING:
-    from windlass.connectors.postgres.decode import Field
+    from windlass.connectors.postgres.wire.decode import Field
 
 __all__ = ["as_read", "as_wanted", "encoder_of", "new_type", "read_field", "storable"]
 
@@ -93,7 +93,7 @@ def as_read(column: PgColumn) -> Column:
 
 def read_field(column: PgColumn) -> Field:
     """How the column travels to Arrow: as text where Arrow has no such type."""
-    from windlass.connectors.postgres.decode import WIDTHS, Field
+    from windlass.connectors.postgres.wire.decode import WIDTHS, Field
 
     name = identifier(column.name)
     if column.type.endswith("[]"):
@@ -123,6 +123,7 @@ def as_wanted(column: PgColumn) -> Column:
     return Column(
         column.name,
         kind,
+        carries=_carried(column, kind),
         nullable=not column.not_null,
         native=column.type,
         max_length=column.length,
@@ -131,6 +132,14 @@ def as_wanted(column: PgColumn) -> Column:
         required=column.not_null and not (column.has_default or column.identity or column.generated),
         generated=column.generated,
     )
+
+
+def _carried(column: PgColumn, kind: str) -> Literal["", "number", "other"]:
+    if kind != "VARCHAR" or _SAME.get(column.base) == "VARCHAR" or column.type_kind == "e":
+        return ""
+    if column.base == "numeric" and column.type_kind in "bd":
+        return "number"
+    return "" if column.base == "citext" else "other"
 
 
 def _wanted_type(column: PgColumn) -> str:

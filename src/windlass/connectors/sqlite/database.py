@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from windlass.connections import Address
-from windlass.connectors.protocol import SqlResult
+from windlass.connectors.database import SqlResult
 from windlass.errors import FatalError, RetryableError, did_you_mean
 
-__all__ = ["SqliteDatabase", "connect_file", "declared_type", "sqlite_errors", "table_columns", "tables"]
+__all__ = ["SqliteDatabase", "connect_file", "sqlite_errors", "table_columns", "tables"]
 
 _BUSY_SECONDS = 30.0
 
@@ -72,34 +72,6 @@ def table_columns(connection: sqlite3.Connection, table: str) -> list[sqlite3.Ro
     cursor = connection.execute("SELECT * FROM pragma_table_xinfo(?)", (table,))
     cursor.row_factory = sqlite3.Row
     return cursor.fetchall()
-
-
-def declared_type(text: str) -> str:
-    """The DuckDB type that a column's declared type stands for (SQLite itself only has an affinity).
-
-    https://www.sqlite.org/datatype3.html, "Determination Of Column Affinity", and common type names.
-    """
-    name = text.upper().strip()
-    if decimal := re.match(r"(?:DECIMAL|NUMERIC)(?: TEXT)?\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)", name):
-        return f"DECIMAL({decimal[1]},{decimal[2] or 0})" if int(decimal[1]) <= 38 else "VARCHAR"
-    for pattern, kind in _DECLARED:
-        if re.match(pattern, name):
-            return kind
-    return "VARCHAR"
-
-
-_DECLARED = (
-    (r"BOOL", "BOOLEAN"),
-    (r"TIMESTAMP WITH TIME ZONE|TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"),
-    (r"DATETIME|TIMESTAMP", "TIMESTAMP"),
-    (r"DATE", "DATE"),
-    (r"TIME", "TIME"),
-    (r"JSON", "JSON"),
-    (r".*INT", "BIGINT"),
-    (r".*(CHAR|CLOB|TEXT)", "VARCHAR"),
-    (r".*BLOB", "BLOB"),
-    (r".*(REAL|FLOA|DOUB)", "DOUBLE"),
-)
 
 
 @contextmanager

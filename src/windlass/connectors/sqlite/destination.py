@@ -7,58 +7,28 @@ new ones. A writer that was overtaken finds a higher number than its own, and gi
 
 from __future__ import annotations
 
-import re
-import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
 from windlass import failpoints
-from windlass.connections import Address
-from windlass.connectors.halving import insert_by_halves
-from windlass.connectors.ledger_sql import SqlLedger
-from windlass.connectors.protocol import (
-    BadRow,
-    Column,
-    Counts,
-    Interval,
-    LedgerEntry,
-    Meter,
-    Reason,
-    Rows,
-    Shortcut,
-    Source,
-)
+from windlass.connectors.destination import BaseDestination, BaseLoad, Traits
+from windlass.connectors.ends import ConnectedEnd
+from windlass.connectors.options import TableDestination
+from windlass.connectors.rows import BadRow, Column, Counts, Meter, Reason, Rows
 from windlass.connectors.scratch import Scratch, identifier, literal
-from windlass.connectors.sqlite.database import connect_file, declared_type, sqlite_errors, table_columns
-from windlass.errors import FatalError, RetryableError, WindlassError
-from windlass.plan import model as plan
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from windlass.connectors.sql.engine import NewRows
+from windlass.connectors.sql.halving import insert_by_halves
+from windlass.connectors.sql.ledger import SqlLedger
+from windlass.connectors.sql.merging import delete_interval, merge, set_bad_keys_aside
+from windlass.connectors.sqlite.database import connect_file, sqlite_errors, table_columns
+from windlass.connectors.sqlite.engine import SqliteEngine
+from windlass.connectors.sqlite.types import as_wanted, storable, stored_values
+from windlass.errors import WindlassError
+from windlass.ledger import LedgerEntry
 
 __all__ = ["SqliteDestination"]
 
 _STAGE = "windlass_stage.rows"
-
-_STORED_AS = {
-    "FLOAT": "DOUBLE",
-    "UBIGINT": "DECIMAL(20,0)",
-    "HUGEINT": "DECIMAL(38,0)",
-    "UHUGEINT": "DECIMAL(38,0)",
-}
-_DECLARED = {  # what SQLite has no affinity for is text, and says what it means in front of TEXT
-    "BOOLEAN": "BOOLEAN",
-    "DOUBLE": "REAL",
-    "BLOB": "BLOB",
-    "DATE": "DATE",
-    "TIME": "TIME",
-    "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ",
-    "JSON": "JSON TEXT",
-    "VARCHAR": "TEXT",
-}
-_LAST = {"DATE": "9999-12-31", "TIME": "23:59:59.999999"}
-_KEPT_AS_IS = re.compile(r"(U?(TINY|SMALL)INT|U?INTEGER|BIGINT|DECIMAL\(.*\)|TIMESTAMP.*)")
 _REASONS = {
     "SQLITE_CONSTRAINT_UNIQUE": Reason.UNIQUE_VIOLATION,
     "SQLITE_CONSTRAINT_PRIMARYKEY": Reason.UNIQUE_VIOLATION,
@@ -68,267 +38,157 @@ _REASONS = {
 }
 
 
-class SqliteDestination:
+class SqliteDestination(BaseDestination):
     """A table. Implements `Destination`."""
 
-    takes_queries = False
-    forbids_nul = False
+    traits = Traits(way="arrow → inserts")
 
-    def __init__(self, address: Address, end: plan.Destination, interval: Interval | None) -> None:
-        self._end, self._interval = end, interval
-        self._table = identifier(str(end.table))
-        self._connection = connect_file(address)
-        self._rows: Rows | None = None
-        self._ledger = SqlLedger(self._run, str(end.table), "main.")
-        self._names: list[str] = []
-        self._definitions: list[str] = []
-        with sqlite_errors(self._connection):
-            self._connection.execute("PRAGMA foreign_keys = ON")
+    def __init__(self, end: ConnectedEnd[TableDestination]) -> None:
+        self.options, self.interval = end.options, end.interval
+        self.file = Path(end.address.database).resolve()
+        self.connection = connect_file(end.address)
+        self.engine = SqliteEngine(self.connection)
+        self.engine.rows("PRAGMA foreign_keys = ON")
 
     def close(self) -> None:
-        self._connection.close()
+        self.connection.close()
 
-    def begin(self, entry: LedgerEntry) -> LedgerEntry | None:
-        self._run("BEGIN IMMEDIATE")
-        self._ledger.create()
-        self._ledger.take_over(entry)
+    def occupied(self) -> Path:
+        return self.file
+
+    def begin(self, entry: LedgerEntry) -> SqliteLoad:
+        ledger = self._ledger()
+        self.engine.rows("BEGIN IMMEDIATE")
+        ledger.create()
+        ledger.take_over(entry)
         failpoints.reach("during-recovery")
-        self._run("COMMIT")
-        return self._ledger.find(entry)
+        self.engine.rows("COMMIT")
+        return SqliteLoad(self, ledger, entry)
 
     def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
-        self._run("BEGIN IMMEDIATE")  # no writer is at its last transaction
-        self._ledger.create()
-        self._run("COMMIT")
-        return self._ledger.find(entry)
+        ledger = self._ledger()
+        self.engine.rows("BEGIN IMMEDIATE")  # no writer is at its last transaction
+        ledger.create()
+        self.engine.rows("COMMIT")
+        return ledger.find(entry)
 
-    def last_cursor(self, entry: LedgerEntry) -> str | None:
-        return self._ledger.last_cursor(entry)
+    def _ledger(self) -> SqlLedger:
+        return SqlLedger(self.engine.rows, self.options.table, "main.")
 
-    def shortcut(self, source: Source, copy: plan.Copy) -> Shortcut | None:
-        return None
+
+class SqliteLoad(BaseLoad):
+    """One load. Implements `Load`. The connection undoes what is not committed when it is closed."""
+
+    def __init__(self, destination: SqliteDestination, ledger: SqlLedger, entry: LedgerEntry) -> None:
+        self.earlier, self.last_cursor = ledger.find(entry), ledger.last_cursor(entry)
+        self._options, self._interval = destination.options, destination.interval
+        self._connection, self._engine, self._ledger = destination.connection, destination.engine, ledger
+        self._table = f"main.{identifier(destination.options.table)}"
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
 
     def columns(self, scratch: Scratch) -> list[Column] | None:
-        found = table_columns(self._connection, str(self._end.table))
-        return [_as_wanted(column) for column in found] or None
+        return [as_wanted(column) for column in table_columns(self._connection, self._options.table)] or None
 
     def storable(self, column: Column) -> Column:
-        kind = _STORED_AS.get(column.type, column.type)
-        if kind not in _DECLARED and not _KEPT_AS_IS.fullmatch(kind):
-            kind = "VARCHAR"
-        return replace(column, type=kind, native=_definition(kind), **_limits(kind))
-
-    def path(self, *, query: bool) -> str:
-        return "arrow → inserts"
+        return storable(column)
 
     def write(self, rows: Rows, counts: Counts, scratch: Scratch, meter: Meter) -> None:
-        """Gather the rows in the temporary database. They are brought over by `commit`."""
+        """Gather the rows in the temporary database, and bring them over in the transaction that `commit` ends."""
         failpoints.reach("before-staging")
-        self._rows = rows
-        self._names = [column.name for column in rows.columns]
-        existing = {row["name"]: row["type"] for row in table_columns(self._connection, str(self._end.table))}
-        self._definitions = [f"{identifier(c.name)} {existing.get(c.name, c.native)}" for c in rows.columns]
-        self._run(f"ATTACH {literal(str(scratch.folder / f'{scratch.new_name()}.db'))} AS windlass_stage")
-        self._run("PRAGMA windlass_stage.journal_mode = OFF")
-        self._run(f"CREATE TABLE {_STAGE} (windlass_row INTEGER PRIMARY KEY, {', '.join(self._definitions)})")
-        marks = ", ".join("?" * len(self._names))
-        insert = f"INSERT INTO {_STAGE} ({self._columns()}) VALUES ({marks})"
+        existing = {row["name"]: row["type"] for row in table_columns(self._connection, self._options.table)}
+        definitions = [f"{identifier(c.name)} {existing.get(c.name, c.native)}" for c in rows.columns]
+        stage = literal(str(scratch.folder / f"{scratch.new_name()}.db"))
+        self._engine.rows(f"ATTACH {stage} AS windlass_stage")
+        self._engine.rows("PRAGMA windlass_stage.journal_mode = OFF")
+        self._engine.rows(
+            f"CREATE TABLE {_STAGE} (windlass_row INTEGER PRIMARY KEY, {', '.join(definitions)})"
+        )
+        new = NewRows(_STAGE, tuple(column.name for column in rows.columns), "windlass_row", first=1)
+        self._gather(rows, new, counts, meter)
+        self._engine.rows("BEGIN IMMEDIATE")
+        self._prepare(definitions)
+        if self._options.mode == "merge":
+            merged = set_bad_keys_aside(self._engine, new, self._options.key, rows.refuse)
+            merge(self._engine, self._table, merged, self._options.key, counts)
+        else:
+            counts.written = self._insert_all(rows, new)
+
+    def restart(self) -> None:
+        if self._connection.in_transaction:
+            self._engine.rows("ROLLBACK")
+        self._engine.rows("DETACH windlass_stage")
+
+    def commit(self, entry: LedgerEntry) -> None:
+        failpoints.reach("before-ledger")
+        if not self._connection.in_transaction:
+            self._engine.rows("BEGIN IMMEDIATE")
+        self._ledger.record(entry)
+        failpoints.reach("after-ledger")
+        failpoints.reach("before-commit")
+        self._engine.rows("COMMIT")
+        failpoints.reach("after-commit")
+
+    def _gather(self, rows: Rows, new: NewRows, counts: Counts, meter: Meter) -> None:
+        marks = ", ".join("?" * len(new.names))
+        insert = f"INSERT INTO {new.sql} ({new.columns}) VALUES ({marks})"
         with sqlite_errors(self._connection):
             self._connection.execute("BEGIN")
             for batch in rows.batches():
-                self._connection.executemany(insert, zip(*(_values(c) for c in batch.columns), strict=True))
+                values = zip(*(stored_values(column) for column in batch.columns), strict=True)
+                self._connection.executemany(insert, values)
                 counts.written += batch.num_rows
                 counts.bytes += batch.nbytes
                 meter(batch.num_rows, batch.nbytes)
                 failpoints.reach("mid-copy")
             self._connection.execute("COMMIT")
-        self._settle(counts)
 
-    def write_query(self, *_: object) -> None:
-        raise FatalError("a table of SQLite is no part of the scratch database")
+    def _prepare(self, definitions: Sequence[str]) -> None:
+        """Make the table, or room in it."""
+        if not table_columns(self._connection, self._options.table):
+            key = ", ".join(map(identifier, self._options.key))
+            primary = f", PRIMARY KEY ({key})" if key else ""
+            self._engine.rows(f"CREATE TABLE {self._table} ({', '.join(definitions)}{primary})")
+        elif self._options.mode == "replace":
+            self._engine.rows(f"DELETE FROM {self._table}")
+        elif self._options.mode == "delete_insert":
+            assert self._interval is not None
+            delete_interval(self._engine, self._table, str(self._options.interval), self._interval)
 
-    def restart(self) -> None:
-        if self._connection.in_transaction:
-            self._run("ROLLBACK")
-        self._run("DETACH windlass_stage")
+    def _insert_all(self, rows: Rows, new: NewRows) -> int:
+        last = self._engine.rows(f"SELECT coalesce(max({new.number}), 0) FROM {new.sql}")[0][0]
 
-    def commit(self, entry: LedgerEntry) -> None:
-        failpoints.reach("before-ledger")
-        if not self._connection.in_transaction:
-            self._run("BEGIN IMMEDIATE")
-        self._ledger.record(entry)
-        failpoints.reach("after-ledger")
-        failpoints.reach("before-commit")
-        self._run("COMMIT")
-        failpoints.reach("after-commit")
+        def insert(first: int, last: int) -> int:
+            return self._insert(new, first, last)
 
-    def explain(self, error: RetryableError) -> WindlassError:
-        return error
+        def refused(number: int, error: WindlassError) -> int:
+            rows.refuse(self._bad_row(new, number, error), number - new.first)
+            return 0
 
-    # --- the last transaction ---
+        if not rows.sets_aside:
+            return insert(new.first, last + 1)
+        return insert_by_halves(new.first, last + 1, insert, refused)
 
-    def _settle(self, counts: Counts) -> None:
-        """Bring the gathered rows over, in the transaction that `commit` ends."""
-        self._run("BEGIN IMMEDIATE")
-        made = not table_columns(self._connection, str(self._end.table))
-        if made:
-            key = f", PRIMARY KEY ({', '.join(map(identifier, self._end.key))})" if self._end.key else ""
-            self._run(f"CREATE TABLE main.{self._table} ({', '.join(self._definitions)}{key})")
-        if self._end.mode == "replace":
-            self._run(f"DELETE FROM main.{self._table}")
-        elif self._end.mode == "delete_insert":
-            self._delete_interval()
-        if self._end.mode == "merge":
-            self._merge(counts)
-        else:
-            counts.written = self._insert_all()
-
-    def _insert_all(self) -> int:
-        assert self._rows is not None
-        last = self._run(f"SELECT coalesce(max(windlass_row), 0) FROM {_STAGE}")[0][0]
-        if not self._rows.sets_aside:
-            return self._insert(1, last + 1)
-        return insert_by_halves(1, last + 1, self._insert, self._refused)
-
-    def _insert(self, first: int, last: int) -> int:
-        self._run("SAVEPOINT windlass_part")
+    def _insert(self, new: NewRows, first: int, last: int) -> int:
+        self._engine.rows("SAVEPOINT windlass_part")
         try:
-            with sqlite_errors(self._connection):
-                cursor = self._connection.execute(
-                    f"INSERT INTO main.{self._table} ({self._columns()}) SELECT {self._columns()} FROM {_STAGE} "
-                    f"WHERE windlass_row >= {first} AND windlass_row < {last}"
-                )
+            inserted = self._engine.changed(
+                f"INSERT INTO {self._table} ({new.columns}) SELECT {new.columns} FROM {new.sql} "
+                f"WHERE {new.number} >= {first} AND {new.number} < {last}"
+            )
         except WindlassError:
-            self._run("ROLLBACK TO windlass_part")
+            if self._connection.in_transaction:  # a full disk has undone all of it already
+                self._engine.rows("ROLLBACK TO windlass_part")
             raise
-        self._run("RELEASE windlass_part")
-        return cursor.rowcount
+        self._engine.rows("RELEASE windlass_part")
+        return inserted
 
-    def _refused(self, number: int, error: WindlassError) -> int:
+    def _bad_row(self, new: NewRows, number: int, error: WindlassError) -> BadRow:
+        """The row that a constraint refused. Raises any other error again."""
         name = getattr(error.__cause__, "sqlite_errorname", "")
         if not name.startswith("SQLITE_CONSTRAINT"):
             raise error
-        assert self._rows is not None
-        reason = _REASONS.get(name, Reason.REFUSED)
-        self._rows.refuse(BadRow(reason, error.message, record=self._record(number)), number - 1)
-        return 0
-
-    def _merge(self, counts: Counts) -> None:
-        self._set_bad_keys_aside()
-        key = self._end.key
-        on = " AND ".join(f"d.{identifier(name)} = s.{identifier(name)}" for name in key)
-        others = [name for name in self._names if name not in key]
-        total = self._run(f"SELECT count(*) FROM {_STAGE}")[0][0]
-        counts.updated = 0
-        if others:
-            changes = ", ".join(f"{identifier(name)} = s.{identifier(name)}" for name in others)
-            differs = " OR ".join(f"d.{identifier(name)} IS NOT s.{identifier(name)}" for name in others)
-            counts.updated = self._changed(
-                f"UPDATE main.{self._table} AS d SET {changes} FROM {_STAGE} AS s WHERE {on} AND ({differs})"
-            )
-        counts.inserted = self._changed(
-            f"INSERT INTO main.{self._table} ({self._columns()}) SELECT {self._columns()} FROM {_STAGE} AS s "
-            f"WHERE NOT EXISTS (SELECT 1 FROM main.{self._table} AS d WHERE {on})"
-        )
-        counts.written, counts.unchanged = total, total - counts.updated - counts.inserted
-
-    def _set_bad_keys_aside(self) -> None:
-        """Rows whose key is NULL or occurs more than once: which of them should win?"""
-        key = ", ".join(map(identifier, self._end.key))
-        null = " OR ".join(f"{identifier(name)} IS NULL" for name in self._end.key)
-        bad = self._run(
-            f"SELECT windlass_row, {null} FROM (SELECT *, count(*) OVER (PARTITION BY {key}) AS n FROM {_STAGE}) "
-            f"WHERE {null} OR n > 1 ORDER BY 1"
-        )
-        for number, is_null in bad:
-            record = self._record(number)
-            shown = ", ".join(f"{name}={record[name]!r}" for name in self._end.key)
-            row = BadRow(
-                Reason.DUPLICATE_KEY,
-                f"the key occurs more than once ({shown})",
-                self._end.key[0],
-                record=record,
-            )
-            if is_null:
-                row = BadRow(Reason.IS_NULL, f"the key is NULL ({shown})", self._end.key[0], record=record)
-            assert self._rows is not None
-            self._rows.refuse(row, number - 1)
-            self._run(f"DELETE FROM {_STAGE} WHERE windlass_row = {number}")
-
-    def _delete_interval(self) -> None:
-        assert self._interval is not None
-        start, end = (literal(moment.strftime("%Y-%m-%d %H:%M:%S")) for moment in self._interval)
-        moment = f"strftime('%Y-%m-%d %H:%M:%S', {identifier(str(self._end.interval))})"
-        self._run(f"DELETE FROM main.{self._table} WHERE {moment} >= {start} AND {moment} < {end}")
-
-    # --- small things ---
-
-    def _run(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        with sqlite_errors(self._connection):
-            return self._connection.execute(sql, tuple(parameters)).fetchall()
-
-    def _changed(self, sql: str) -> int:
-        with sqlite_errors(self._connection):
-            return self._connection.execute(sql).rowcount
-
-    def _columns(self) -> str:
-        return ", ".join(map(identifier, self._names))
-
-    def _record(self, number: int) -> dict[str, Any]:
-        row = self._run(f"SELECT {self._columns()} FROM {_STAGE} WHERE windlass_row = {number}")[0]
-        values = (value.hex() if isinstance(value, bytes) else value for value in row)
-        return dict(zip(self._names, values, strict=True))
-
-
-def _as_wanted(column: sqlite3.Row) -> Column:
-    kind = declared_type(column["type"])
-    is_rowid = column["pk"] == 1 and column["type"].upper() == "INTEGER"
-    return Column(
-        column["name"],
-        kind,
-        nullable=not column["notnull"],
-        native=column["type"],
-        **_limits(kind),
-        required=bool(column["notnull"]) and column["dflt_value"] is None and not is_rowid,
-        generated=column["hidden"] in (2, 3),
-    )
-
-
-def _limits(kind: str) -> dict[str, Any]:
-    """What SQLite would store as something else: NaN is NULL, and dates are of the years 0 to 9999."""
-    if kind == "TIMESTAMP_NS":  # has fewer years than that
-        return {"finite": True}
-    if kind.startswith(("DATE", "TIMESTAMP")):
-        return {
-            "finite": True,
-            "earliest": "0001-01-01 (BC)",
-            "latest": _LAST.get(kind, "9999-12-31 23:59:59.999999"),
-        }
-    return {"forbids_nan": kind == "DOUBLE", "latest": _LAST.get(kind)}
-
-
-def _definition(kind: str) -> str:
-    """The declared type of a new column."""
-    if kind in _DECLARED:
-        return _DECLARED[kind]
-    if kind.startswith("DECIMAL"):
-        return kind.replace("DECIMAL", "DECIMAL TEXT")
-    return "TIMESTAMP" if kind.startswith("TIMESTAMP") else "INTEGER"
-
-
-def _values(column: pa.Array) -> list[Any]:
-    """The values of a column as SQLite stores them: exact, and times in ISO 8601."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    kind = column.type
-    if pa.types.is_boolean(kind):
-        column = column.cast(pa.int8())
-    elif pa.types.is_timestamp(kind) or pa.types.is_time(kind):
-        column = column.cast(pa.string())
-        if kind.unit in ("ms", "us", "ns"):
-            column = pc.replace_substring_regex(column, r"\.?0+(Z?)$", r"\1")  # a fraction of zeros
-    elif pa.types.is_date(kind) or pa.types.is_decimal(kind):
-        column = column.cast(pa.string())
-    values: list[Any] = column.to_pylist()
-    return values
+        select = f"SELECT {self._engine.record(new.names)} FROM {new.sql} WHERE {new.number} = {number}"
+        record = self._engine.read_record(new.names, self._engine.rows(select)[0])
+        return BadRow(_REASONS.get(name, Reason.REFUSED), error.message, record=record)

@@ -7,23 +7,26 @@ declared type, and a value that does not fit makes its row a bad one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from windlass.connections import Address
-from windlass.connectors.protocol import Column, Interval
+from windlass.connectors.ends import ConnectedEnd
+from windlass.connectors.options import TableSource, name_of
+from windlass.connectors.relations import StreamRelation
+from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch, identifier, literal
+from windlass.connectors.source import BaseSource, IntervalOf, Reading, Relation
+from windlass.connectors.sqlite.connector import CONNECTOR
 from windlass.connectors.sqlite.database import (
     connect_file,
-    declared_type,
     sqlite_errors,
     table_columns,
     tables,
 )
-from windlass.connectors.typed import TypedSource
+from windlass.connectors.sqlite.engine import SqliteEngine
+from windlass.connectors.sqlite.types import declared_type
 from windlass.errors import FatalError, did_you_mean
-from windlass.plan.model import Source
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,36 +42,70 @@ _AS_STORED: dict[tuple[str, ...], str] = {
 }
 
 
-class SqliteSource(TypedSource):
+class SqliteSource(BaseSource):
     """A table or query. Implements `Source`."""
 
-    rereadable = False
-    filters_interval = True
-
-    def __init__(self, address: Address, end: Source) -> None:
-        self.name = f"{end.connection}.{end.table}" if end.table else f"{end.connection}: query"
-        self.cursor: str | None = None
-        self._end, self._file = end, Path(address.database)
-        self._connection = connect_file(address)
-        self._conditions: list[str] = []
-        with sqlite_errors(self._connection):
-            if end.table is not None and not table_columns(self._connection, end.table):
-                hint = did_you_mean(end.table, tables(self._connection)) or "the database has no tables"
-                raise FatalError(f"{self.name}: there is no table {end.table!r}", hint=hint)
-            self._connection.execute("BEGIN")  # one snapshot for all that follows
+    def __init__(self, end: ConnectedEnd[TableSource]) -> None:
+        self.name, table = name_of(end), end.options.table
+        self.options, self._file = end.options, Path(end.address.database)
+        self.connection = connect_file(end.address)
+        with sqlite_errors(self.connection):
+            if table is not None and not table_columns(self.connection, table):
+                hint = did_you_mean(table, tables(self.connection)) or "the database has no tables"
+                raise FatalError(f"{self.name}: there is no table {table!r}", hint=hint)
+            self.connection.execute("BEGIN")  # one snapshot for all that follows
 
     def close(self) -> None:
-        self._connection.close()
+        self.connection.close()
+
+    def occupied(self) -> Iterable[str]:
+        return (str(self._file.resolve()),)
 
     def fingerprint(self) -> dict[str, object]:
         return {
-            "type": "sqlite",
+            "type": CONNECTOR.type,
             "file": str(self._file.absolute()),
-            "table": self._end.table,
-            "query": self._end.query,
+            "table": self.options.table,
+            "query": self.options.query,
         }
 
-    def advance(self, cursor: str, last: str | None, scratch: Scratch | None) -> None:
+    def open(self, reading: Reading, scratch: Scratch) -> Relation:
+        return SqliteRelation(self, reading, scratch)
+
+
+class SqliteRelation(StreamRelation):
+    """The rows of one reading."""
+
+    has_interval = True
+
+    def __init__(self, source: SqliteSource, reading: Reading, scratch: Scratch) -> None:
+        super().__init__(source.name, scratch)
+        self._options, self._connection = source.options, source.connection
+        self._conditions: list[str] = []
+        if reading.interval is not None:
+            self._conditions.append(self._within(reading.interval))
+        if reading.cursor is not None:
+            self._advance(reading.cursor, reading.after)
+        self._columns = [self._column(name, stored) for name, stored in self._stored_types().items()]
+
+    def columns(self) -> list[Column]:
+        return self._columns
+
+    def stream(self) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        import pyarrow as pa
+
+        schema = pa.schema([(column.name, _ARROW[column.type]()) for column in self._columns])
+        return schema, self._batches(schema)
+
+    # --- what is read ---
+
+    def _within(self, wanted: IntervalOf) -> str:
+        engine = SqliteEngine(self._connection)
+        moment = engine.moment(identifier(self._require(wanted.column)))
+        start, end = map(engine.bound, wanted.interval)
+        return f"{moment} >= {start} AND {moment} < {end}"
+
+    def _advance(self, cursor: str, last: str | None) -> None:
         # SQLite has one writer at a time, so whatever is visible is settled
         name = identifier(self._require(cursor))
         with sqlite_errors(self._connection):
@@ -80,30 +117,11 @@ class SqliteSource(TypedSource):
             value = last if kind in ("integer", "real") else literal(last)
             self._conditions.append(f"{name} > {value}")
 
-    def slice(self, column: str, interval: Interval) -> None:
-        name = identifier(self._require(column))
-        start, end = (literal(moment.strftime("%Y-%m-%d %H:%M:%S")) for moment in interval)
-        moment = f"strftime('%Y-%m-%d %H:%M:%S', {name})"  # any ISO form, brought to UTC
-        self._conditions.append(f"{moment} >= {start} AND {moment} < {end}")
-
-    def columns(self, scratch: Scratch, *, infer: bool) -> list[Column]:
-        return [self._column(name, stored) for name, stored in self._stored_types().items()]
-
-    def relation(self, scratch: Scratch) -> str:
-        import pyarrow as pa
-
-        columns = self.columns(scratch, infer=False)
-        schema = pa.schema([(column.name, _ARROW[column.type]()) for column in columns])
-        reader = pa.RecordBatchReader.from_batches(schema, self._batches(schema))
-        return scratch.register(reader)
-
-    # --- reading ---
-
     def _from(self) -> str:
-        if self._end.table is not None:
-            base = identifier(self._end.table)
+        if self._options.table is not None:
+            base = identifier(self._options.table)
         else:
-            base = f"({str(self._end.query).rstrip().rstrip(';')}\n)"
+            base = f"({str(self._options.query).rstrip().rstrip(';')}\n)"
         where = " AND ".join(self._conditions)
         return f"(SELECT * FROM {base} WHERE {where})" if where else base
 
@@ -149,9 +167,9 @@ class SqliteSource(TypedSource):
             return self._connection.execute(other).fetchone() is None
 
     def _declared(self) -> dict[str, str]:
-        if self._end.table is None:
+        if self._options.table is None:
             return {}
-        rows = table_columns(self._connection, self._end.table)
+        rows = table_columns(self._connection, self._options.table)
         return {row["name"]: declared_type(row["type"]) for row in rows}
 
     def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

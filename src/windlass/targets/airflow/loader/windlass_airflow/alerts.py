@@ -26,12 +26,12 @@ class Alarm:
 
     def __init__(self, plan: Json) -> None:
         self._project, self._pipeline = plan["project"], plan["pipeline"]
-        self._connections: list[str] = plan["on_failure"]
+        self._forms = {name: plan["connections"][name]["form"] for name in plan["on_failure"]}
 
     def __call__(self, context: Mapping[str, Any]) -> None:
-        for name in self._connections:
+        for name, form in self._forms.items():
             try:
-                address = connection_environment([name]).get(variable(name))
+                address = connection_environment({name: form}).get(variable(name))
                 if address is None:
                     _log.warning("no alert: Airflow has no connection %r", name)
                     continue

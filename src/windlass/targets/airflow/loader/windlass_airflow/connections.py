@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -16,20 +16,20 @@ __all__ = ["address_of", "connection_environment", "hidden", "variable"]
 _SHORTEST_SECRET = 4  # to mask shorter text would black out half of every log
 
 
-def connection_environment(names: Sequence[str]) -> dict[str, str]:
-    """`WINDLASS_CONN_<NAME>` for each connection: of the worker's environment, else Airflow's own, which
-    `WINDLASS_ORIGIN_<NAME>` then says. Masks them.
+def connection_environment(forms: Mapping[str, str]) -> dict[str, str]:
+    """`WINDLASS_CONN_<NAME>` for each connection, given with what its address is made of: of the worker's
+    environment, else Airflow's own, which `WINDLASS_ORIGIN_<NAME>` then says. Masks them.
 
     One that Airflow does not know is left out: windlass looks on in the project's `.env` and the like, and
     says where it looked.
     """
     found = {}
-    for name in names:
+    for name, form in forms.items():
         own = variable(name)
         address = os.environ.get(own)
         if not address:
             try:
-                address = address_of(Connection.get(name))
+                address = address_of(Connection.get(name), form)
             except AirflowNotFoundException:
                 continue
             found[variable(name, "WINDLASS_ORIGIN_")] = f"the Airflow connection {name!r}"
@@ -61,18 +61,18 @@ def variable(name: str, prefix: str = "WINDLASS_CONN_") -> str:
     return prefix + name.upper().replace("-", "_")
 
 
-def address_of(connection: Any) -> str:
+def address_of(connection: Any, form: str) -> str:
     """A connection of Airflow as windlass and its steps read one: a URI."""
     kind = (connection.conn_type or "").lower().replace("_", "-")
     host, path = connection.host or "", connection.schema or ""
-    if kind in ("sqlite", "duckdb"):
+    if form == "file":
         return f"{kind}:///{host or path}"
-    if kind not in ("http", "https", "slack", "slackwebhook"):
+    if form == "server":
         return str(connection.get_uri())
     scheme, _, rest = host.rpartition("://")
     if path in ("http", "https"):  # Airflow's http connection has its scheme there
         scheme, path = scheme or path, ""
-    if kind.startswith("slack") and connection.password:
+    if form == "secret_url" and connection.password:
         path = connection.password  # Slack's own provider has the secret end of the address there
         host = rest or "hooks.slack.com/services"
         return f"{scheme or 'https'}://{host.rstrip('/')}/{path.lstrip('/')}"

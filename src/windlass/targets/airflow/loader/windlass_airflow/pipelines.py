@@ -226,7 +226,7 @@ class Builder:
             "task": task["name"],
             "kind": action["kind"],
             "uses": task["uses"],
-            "connections": task["connections"],
+            "connections": {name: self._plan["connections"][name]["form"] for name in task["connections"]},
             "params": self._plan["params"],
             "paths": task["paths"],
             "unit": task["unit"],

@@ -1,0 +1,183 @@
+"""Where rows go: what a connector has to be for a copy to write to it.
+
+A destination begins a load, which is a context manager: rows are written, and become visible with `commit`, together
+with the entry of the ledger. Left without a commit, nothing of a load stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
+
+from windlass.connectors.options import Mode
+from windlass.connectors.rows import BadRow, Column, Counts, Meter, Rows
+from windlass.errors import RetryableError, WindlassError
+from windlass.ledger import LedgerEntry
+
+if TYPE_CHECKING:
+    from windlass.connectors.scratch import Scratch
+
+__all__ = [
+    "ALL_MODES",
+    "Aside",
+    "BaseDestination",
+    "BaseLoad",
+    "Destination",
+    "Load",
+    "PartedLoad",
+    "QueryLoad",
+    "Shortcut",
+    "Traits",
+]
+
+ALL_MODES: frozenset[Mode] = frozenset(("append", "replace", "merge", "delete_insert"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traits:
+    """What a kind of destination can do."""
+
+    way: str
+    """What the way that the rows take is called in log, `--json` and report."""
+
+    query_way: str | None = None
+    """The same where loads are `QueryLoad`s, whatever the mode, but for `merge`."""
+
+    modes: frozenset[Mode] = ALL_MODES
+    guarantee: Literal["transactional", "idempotent"] = "transactional"
+    """Rows and ledger are committed at once; or a row that is written again is still one row."""
+
+    stores_nul: bool = True
+    """Whether text with a NUL character can be stored."""
+
+
+class Destination(Protocol):
+    """Where rows go."""
+
+    traits: Traits
+
+    def occupied(self) -> Path | None:
+        """The file of this machine that it writes, or the folder, without links."""
+
+    def begin(self, entry: LedgerEntry) -> Load:
+        """Take the destination over from any earlier writer."""
+
+    def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
+        """The ledger's entry for the same load, once none of the starts of these ids can commit any more.
+
+        Their processes have ended. Other writers are left alone, and nothing is loaded.
+        """
+
+    def explain(self, error: RetryableError) -> WindlassError:
+        """What a lost connection really was: perhaps a later writer took over."""
+
+    def close(self) -> None: ...
+
+
+class BaseDestination:
+    """What a destination inherits that is not on this machine, and has nothing to add to an error."""
+
+    def occupied(self) -> Path | None:
+        return None
+
+    def explain(self, error: RetryableError) -> WindlassError:
+        return error
+
+    def close(self) -> None:
+        return
+
+
+class Load(Protocol):
+    """One load. Use as a context manager."""
+
+    earlier: LedgerEntry | None
+    """The ledger's entry for the same load, if it was committed before."""
+
+    last_cursor: str | None
+    """The cursor that the latest load of the same pipeline and task committed."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None:
+        """Give up whatever was not committed, leaving nothing behind."""
+
+    def columns(self, scratch: Scratch) -> list[Column] | None:
+        """The columns that are there already; None when the destination will be made."""
+
+    def storable(self, column: Column) -> Column:
+        """The column that a new destination gets to keep the values of this one."""
+
+    def write(self, rows: Rows, counts: Counts, scratch: Scratch, meter: Meter) -> None:
+        """Bring the rows to the destination, not yet visible; update `counts` but for what was read."""
+
+    def restart(self) -> None:
+        """Give up what was written so far; `write` will be called again."""
+
+    def commit(self, entry: LedgerEntry) -> None:
+        """Make the rows visible, and the entry with them."""
+
+
+class BaseLoad:
+    """What a load inherits that leaves nothing by itself, into a destination that takes every type."""
+
+    earlier: LedgerEntry | None = None
+    last_cursor: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def columns(self, scratch: Scratch) -> list[Column] | None:
+        return None
+
+    def storable(self, column: Column) -> Column:
+        return column
+
+
+@runtime_checkable
+class QueryLoad(Protocol):
+    """A load to which rows can go without leaving the scratch database."""
+
+    def write_query(
+        self, query: str, columns: Sequence[Column], counts: Counts, scratch: Scratch, meter: Meter
+    ) -> None:
+        """Write what a SELECT returns; updates what was read, too."""
+
+
+@runtime_checkable
+class PartedLoad(Protocol):
+    """A load whose destination can take the parts of one copy at the same time."""
+
+    def find(self, entry: LedgerEntry) -> LedgerEntry | None:
+        """The ledger's entry for the same load as this one, which need not be the load that was begun."""
+
+
+class Aside(Protocol):
+    """Where a shortcut puts bad rows: the quarantine, as far as a connector knows it."""
+
+    fail: bool
+
+    def add(self, rows: Iterable[BadRow]) -> None: ...
+
+
+class Shortcut(Protocol):
+    """A way that only this kind of source and destination have, without the scratch database.
+
+    A connector names a function `(source, load, reading, copy) -> Shortcut | None` for each type of destination to
+    which it knows one; it gives None when not all conditions hold.
+    """
+
+    @property
+    def way(self) -> str:
+        """What the way is called in log, `--json` and report."""
+
+    @property
+    def cursor(self) -> str | None:
+        """After `run`: the highest value of the cursor that was read."""
+
+    def run(self, counts: Counts, aside: Aside, meter: Meter) -> None:
+        """Bring the rows to the destination, not yet visible; update `counts`."""

@@ -1,0 +1,44 @@
+"""Opens files as the ends of a copy."""
+
+from __future__ import annotations
+
+from windlass.connectors.destination import Destination
+from windlass.connectors.ends import End
+from windlass.connectors.files import options
+from windlass.connectors.files.paths import InputFiles
+from windlass.connectors.files.reading.source import FileSource
+from windlass.connectors.scratch import Scratch
+from windlass.connectors.source import Reading, Relation, Source
+
+__all__ = ["open_destination", "open_source"]
+
+
+def open_source(end: End[options.Source]) -> Source:
+    """Open a file, a folder's, or a pattern's for reading. Raises FatalError for none."""
+    files = InputFiles(end.options.path, end.workspace, end.options.format, end.scratch_folder)
+
+    def relation(reading: Reading, scratch: Scratch) -> Relation:
+        return _relation(files, end.options, reading, scratch)
+
+    return FileSource(files, relation)
+
+
+def _relation(files: InputFiles, wanted: options.Source, reading: Reading, scratch: Scratch) -> Relation:
+    if files.format == "csv":
+        from windlass.connectors.files.reading.csv import CsvRelation
+
+        return CsvRelation(files, wanted, reading, scratch)
+    if files.format == "parquet":
+        from windlass.connectors.files.reading.parquet import ParquetRelation
+
+        return ParquetRelation(files, reading, scratch)
+    from windlass.connectors.files.reading.json import JsonRelation
+
+    return JsonRelation(files, reading, scratch)
+
+
+def open_destination(end: End[options.Destination]) -> Destination:
+    """Open a file, or a folder when the path ends in a slash, for writing."""
+    from windlass.connectors.files.writing.destination import FileDestination
+
+    return FileDestination(end)

@@ -1,0 +1,1 @@
+"""Files as the source of a copy: one module a format, and what they have in common."""

@@ -1,0 +1,131 @@
+"""How a CSV file is written, and the names of its columns: what its first lines tell."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from windlass.connectors.files.options import Csv
+from windlass.connectors.files.paths import open_bytes
+from windlass.errors import FatalError
+
+__all__ = ["Dialect", "Header", "not_utf8", "read_header"]
+
+_HEAD = 1 << 20
+_DELIMITERS = (",", ";", "\t", "|")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the files are written: as declared, and else as the first one shows."""
+
+    encoding: str
+    delimiter: str
+    quote: str
+    escape: str | None
+    """None where a quote is doubled."""
+
+    header: bool
+
+    @classmethod
+    def of(cls, path: Path, options: Csv) -> Dialect:
+        """Raises FatalError for an encoding that does not exist."""
+        encoding = _encoding_of(path, options.encoding)
+        delimiter = options.delimiter or _delimiter_of(path, encoding)
+        escape = None if options.escape == options.quote else options.escape
+        return cls(encoding, delimiter, options.quote, escape, options.header)
+
+    @property
+    def is_utf8(self) -> bool:
+        return codecs.lookup(self.encoding).name == "utf-8"
+
+
+class Header(NamedTuple):
+    """The names of the columns, and how many blank lines stand before them."""
+
+    names: list[str]
+    blank_lines: int
+
+
+def read_header(path: Path, dialect: Dialect) -> Header:
+    """Read the first record. Without a header the columns are called column0, column1, …"""
+    text = _head(path, dialect.encoding)
+    body = text.lstrip("\r\n")
+    if not body:
+        raise FatalError(f"{path.name} has only blank lines", hint="expected at least a header or one row")
+    blank = len(text[: len(text) - len(body)].splitlines())
+    first = _first_record(path, body, blank + 1, dialect)
+    if not dialect.header:
+        return Header([f"column{i}" for i in range(len(first))], blank)
+    names = [name.strip() or f"column{i}" for i, name in enumerate(first)]
+    alike = [name.lower() for name in names]
+    twice = sorted({name for name in names if alike.count(name.lower()) > 1})
+    if twice:
+        raise FatalError(
+            f"{path.name}: the header names {', '.join(map(repr, twice))} more than once",
+            hint="rename the columns, or read the file with `csv: {header: false}` and `select`",
+        )
+    return Header(names, blank)
+
+
+def not_utf8(data: bytes, offset: int) -> str | None:
+    """Which byte is not UTF-8, and where; None if all are."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        return (
+            f"byte 0x{data[exc.start]:02x} at offset {offset + exc.start} is not UTF-8; "
+            "if the file is in another encoding, say so: `csv: {encoding: latin-1}` or cp1252"
+        )
+    return None
+
+
+def _first_record(path: Path, body: str, line: int, dialect: Dialect) -> list[str]:
+    reader = csv.reader(
+        io.StringIO(body, newline=""),
+        delimiter=dialect.delimiter,
+        quotechar=dialect.quote,
+        doublequote=dialect.escape is None,
+        escapechar=dialect.escape,
+        strict=dialect.header,
+    )
+    try:
+        first = next(reader, [])
+    except csv.Error as exc:
+        raise FatalError(f"{path.name}:{line}: the header is no CSV: {exc}") from exc
+    if dialect.header and any("\ufffd" in name for name in first):
+        with open_bytes(path) as file:
+            message = not_utf8(file.read(_HEAD), 0) or f"it is not {dialect.encoding}"
+        raise FatalError(f"{path.name}: the header cannot be read: {message}")
+    return first
+
+
+def _encoding_of(path: Path, declared: str) -> str:
+    """The declared one; UTF-16 where a byte order mark says so and nothing else was declared."""
+    if declared.lower().replace("_", "-") in ("utf-8", "utf8"):
+        with open_bytes(path) as file:
+            if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+                return "utf-16"
+    return declared
+
+
+def _delimiter_of(path: Path, encoding: str) -> str:
+    """The candidate that the first line has most of, outside quotes."""
+    line = _head(path, encoding).lstrip("\r\n").splitlines()[:1]
+    unquoted = "".join((line[0] if line else "").split('"')[::2])
+    return max(_DELIMITERS, key=unquoted.count)
+
+
+def _head(path: Path, encoding: str) -> str:
+    try:
+        codecs.lookup(encoding)
+    except LookupError as exc:
+        hint = "expected a name such as utf-8, latin-1, cp1252 or utf-16"
+        raise FatalError(f"unknown encoding {encoding!r}", hint=hint) from exc
+    with open_bytes(path) as file:
+        data = file.read(_HEAD)
+    return data.decode(encoding, "replace").removeprefix("\ufeff")

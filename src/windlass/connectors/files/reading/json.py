@@ -1,0 +1,371 @@
+"""JSON as a source: an array of objects, one object a line (NDJSON), or objects one after the other.
+
+Every record is kept as its JSON text until its fields are taken out, so integers of any size stay
+exact. All records are looked at before the copy begins: a field that only the last one has is a column,
+too, and `9` beside `"11"` makes the column text. A fraction with more digits than a double keeps is a bad
+row, since DuckDB would round it. A comma behind the last record of an array says nothing, and is passed over.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from windlass.connectors.files.formats import compression_of
+from windlass.connectors.files.paths import InputFiles, check_whole, open_bytes, unpack_bz2
+from windlass.connectors.files.reading.gathering import Content, are_many_small, gather
+from windlass.connectors.files.reading.infer import infer_types
+from windlass.connectors.files.reading.source import FileRelation
+from windlass.connectors.json_digits import MANY_DIGITS, loses_digits
+from windlass.connectors.rows import BadRow, Column, Reason, RowFault
+from windlass.connectors.scratch import Scratch, file_literal, identifier, literal
+from windlass.connectors.source import Reading, Relation
+from windlass.errors import FatalError, WindlassError
+
+__all__ = ["JsonRelation"]
+
+_NOT_ONLY_TEXT = "values of several types, or numbers that only text holds"
+_LARGE_RECORD, _LARGEST_RECORD = 16 << 20, 128 << 20
+_HEAD = 1 << 16
+_LARGEST_MENDED = 64 << 20
+
+RECORD = '"__windlass_json"'
+
+
+class JsonRelation(FileRelation):
+    """One or more JSON files."""
+
+    def __init__(self, files: InputFiles, reading: Reading, scratch: Scratch) -> None:
+        super().__init__(files, reading, scratch)
+        self._paths: list[Path] | None = None
+        self._digits = False
+        self._layout = _layout(files)
+        self._longest = min(_LARGE_RECORD, max(path.stat().st_size for path in files.paths) + _HEAD)
+
+    def rows(self) -> str:
+        fields = "".join(f", {_extract(column)}" for column in self._columns or ())
+        return f"(SELECT json AS {RECORD}{fields} FROM {self._records()})"
+
+    def faults(self) -> Sequence[RowFault]:
+        names = f"json_keys({RECORD})"
+        rounded = RowFault(
+            loses_digits(RECORD), Reason.LOSES_PRECISION, "a number has more digits than a double keeps"
+        )
+        return (
+            RowFault(f"{RECORD} IS NULL", Reason.MALFORMED_JSON, "the line is not valid JSON"),
+            RowFault(
+                f"json_type({RECORD}) <> 'OBJECT'", Reason.NOT_AN_OBJECT, "the record is no JSON object"
+            ),
+            RowFault(
+                f"len({names}) <> len(list_distinct({names}))",
+                Reason.DUPLICATE_NAME,
+                "a name occurs more than once",
+            ),
+            *((rounded,) if self._digits else ()),
+        )
+
+    def record(self) -> str | None:
+        return f"CAST({RECORD} AS VARCHAR)"  # as JSON it would lose digits
+
+    def locate(self, rows: Iterator[BadRow]) -> Iterator[BadRow]:
+        lines = _Lines(self._files.paths) if self._layout == "newline_delimited" else None
+        for row in rows:
+            row.source = self.name
+            if lines is not None and row.ordinal is not None and (found := lines.find(row.ordinal)):
+                path, row.line, row.offset, raw = found
+                row.source = self._files.name(path)
+                if row.reason is Reason.MALFORMED_JSON:
+                    _explain(row, raw)
+            yield row
+
+    def recover(self, error: WindlassError) -> Relation | None:
+        if _is_malformed(error):
+            raise self._malformed() or error
+        if "maximum_object_size" in error.message and self._longest < _LARGEST_RECORD:
+            self._longest = _LARGEST_RECORD
+            return self
+        return None
+
+    # --- columns ---
+
+    def found_columns(self) -> list[Column]:
+        self._prepare()
+        names = [row[0] for row in self._looked_up(_NAMES)]
+        if self._layout == "array" and not all(map(_is_whole, self._files.paths)):
+            raise self._malformed() or FatalError(f"{self.name} is no JSON array")
+        self._check_names(names)
+        self._digits = self._scratch.value(
+            f"SELECT bool_or(regexp_matches(json, {MANY_DIGITS})) FROM {self._records()}"
+        )
+        kinds = ", ".join(f"list_distinct(list(json_type(json, {_path(name)})))" for name in names)
+        row = self._scratch.rows(f"SELECT {kinds} FROM {self._records()} WHERE json_type(json) = 'OBJECT'")[0]
+        columns = [
+            _column(name, {kind for kind in found or () if kind})
+            for name, found in zip(names, row, strict=True)
+        ]
+        numbers = [column.name for column in columns if column.guess == "number"]
+        texts = ", ".join(_extract(column) for column in columns if column.guess == "number")
+        types = infer_types(self._scratch, f"(SELECT {texts} FROM {self._records()})", numbers)
+        return [_narrowed(column, types) for column in columns]
+
+    def _prepare(self) -> None:
+        """Bring files that DuckDB cannot read as they are, or only slowly, into shape."""
+        if are_many_small(self._files.paths, self._files.size()):
+            self._paths = self._gathered()
+        else:
+            check_whole(self._files.paths)
+            self._paths = [
+                _without_mark(path, self._scratch) for path in unpack_bz2(self._files.paths, self._scratch)
+            ]
+
+    def _gathered(self) -> list[Path]:
+        """Small files put together; what is not NDJSON is parsed, so that one cannot run into the next."""
+        in_lines = self._layout == "newline_delimited"
+
+        def content_of(path: Path, data: bytes) -> Content:
+            data = data.removeprefix(codecs.BOM_UTF8)
+            if in_lines:
+                return Content(data if data.endswith(b"\n") else data + b"\n")
+            try:
+                return Content("".join(f"{record}\n" for record in _records_of(data.decode())).encode())
+            except (ValueError, RecursionError) as exc:
+                raise self._malformed() or FatalError(f"{self._files.name(path)} is no JSON") from exc
+
+        def new_file() -> Path:
+            return self._scratch.folder / f"{self._scratch.new_name()}.json"
+
+        gathered = gather(self._files.paths, new_file, content_of, header=lambda _: b"")
+        self._layout = "newline_delimited" if in_lines else "unstructured"
+        return gathered.paths
+
+    def _check_names(self, names: Sequence[str]) -> None:
+        if not names:
+            raise self._nothing()
+        alike = [name.lower() for name in names]
+        twice = [name for name in names if alike.count(name.lower()) > 1]
+        if twice:
+            raise FatalError(f"{self.name}: the names {', '.join(map(repr, twice))} differ only in case")
+        if "" in names:
+            raise FatalError(f"{self.name}: a field has an empty name")
+
+    def _nothing(self) -> FatalError:
+        """The error for files in which no record has a field."""
+        for path in self._files.paths if self._layout == "newline_delimited" else ():
+            for _, number, _, line in _Lines.read([path]):
+                row = BadRow(Reason.MALFORMED_JSON, "no line is a JSON object")
+                _explain(row, line)
+                return FatalError(
+                    f"{self._files.name(path)}:{number}: {row.message}", hint="expected {…} on each line"
+                )
+        return FatalError(f"{self.name} has no records with fields", hint="expected at least one JSON object")
+
+    def _looked_up(self, sql: str) -> list[tuple[Any, ...]]:
+        try:
+            return self._scratch.rows(sql.format(records=self._records()))
+        except FatalError as exc:
+            if not _is_malformed(exc):
+                raise
+            if self._layout == "array" and any(map(_ends_in_comma, self._files.paths)):
+                self._layout = "array, comma"
+                return self._looked_up(sql)
+            raise self._malformed() or exc from exc
+
+    def _records(self) -> str:
+        paths = ", ".join(file_literal(path) for path in self._paths or ())
+        if self._layout == "array, comma":
+            # DuckDB's reader of arrays wants a value behind every comma; its parser of JSON does not
+            return f"(SELECT unnest(CAST(ltrim(content, chr(65279)) AS JSON[])) AS json FROM read_text([{paths}]))"
+        bad_lines_are_null = literal(self._layout == "newline_delimited")
+        return (
+            f"read_json_objects([{paths}], format = '{self._layout}', ignore_errors = {bad_lines_are_null}, "
+            f"maximum_object_size = {self._longest})"
+        )
+
+    def _malformed(self) -> FatalError | None:
+        """The first place where a file is no JSON, found by Python's parser."""
+        for path in self._files.paths:
+            with open_bytes(path) as file:
+                data = file.read()
+            try:
+                text = data.decode("utf-8-sig")
+            except UnicodeDecodeError as exc:
+                message = f"byte 0x{data[exc.start]:02x} at offset {exc.start} is not UTF-8"
+                return FatalError(f"{self._files.name(path)}: {message}", hint="save the file as UTF-8")
+            position = 0
+            decoder = json.JSONDecoder()
+            try:
+                while (position := _next_value(text, position)) < len(text):
+                    _, position = decoder.raw_decode(text, position)
+            except (json.JSONDecodeError, RecursionError) as exc:
+                where = (
+                    f":{exc.lineno}:{exc.colno}: {exc.msg}"
+                    if isinstance(exc, json.JSONDecodeError)
+                    else ": nested too deep"
+                )
+                return FatalError(
+                    f"{self._files.name(path)}{where}", hint="the file is not valid JSON; mend it there"
+                )
+        return None
+
+
+class _Lines:
+    """Goes through the lines that are not blank, in order. Ask for ascending numbers."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._lines = self.read(paths)
+        self._number = -1
+        self._current: tuple[Path, int, int, bytes] | None = None
+
+    def find(self, number: int) -> tuple[Path, int, int, bytes] | None:
+        """Path, line number, byte offset and content."""
+        while self._number < number:
+            self._current = next(self._lines, None)
+            self._number += 1
+            if self._current is None:
+                return None
+        return self._current
+
+    @staticmethod
+    def read(paths: Sequence[Path]) -> Iterator[tuple[Path, int, int, bytes]]:
+        for path in paths:
+            offset = 0
+            with open_bytes(path) as file:
+                for number, line in enumerate(file, 1):
+                    if line.strip():
+                        yield path, number, offset, line.rstrip(b"\r\n")
+                    offset += len(line)
+
+
+def _records_of(text: str) -> Iterator[str]:
+    """The texts of the items of an array, or of values one after the other. Raises ValueError if it is no JSON."""
+    decoder, position = json.JSONDecoder(), _next_value(text, 0)
+    in_array = text.startswith("[", position)
+    position += in_array
+    while (position := _next_value(text, position)) < len(text) and not text.startswith("]", position):
+        begin = position
+        _, position = decoder.raw_decode(text, begin)
+        yield text[begin:position]
+        if in_array and (position := _next_value(text, position)) < len(text) and text[position] == ",":
+            position += 1
+        elif in_array and not text.startswith("]", position):
+            raise ValueError("an array is not closed")
+    if in_array != text.startswith("]", position) or _next_value(text, position + in_array) != len(text):
+        raise ValueError("there is more behind the array, or it is not closed")
+
+
+_NAMES = """
+SELECT name FROM (
+    SELECT unnest(json_keys(json)) AS name, generate_subscripts(json_keys(json), 1) AS place, number
+    FROM (SELECT json, row_number() OVER () AS number FROM {records}) WHERE json_type(json) = 'OBJECT'
+) GROUP BY name ORDER BY min(number), min(place)
+"""
+
+
+def _layout(files: InputFiles) -> str:
+    """How the records stand in the file: `array`, `newline_delimited`, or `unstructured` (one after the other)."""
+    if files.format == "ndjson":
+        return "newline_delimited"
+    with open_bytes(files.paths[0]) as file:
+        head = file.read(_HEAD).decode("utf-8", "replace").removeprefix("\ufeff").lstrip()
+    if head.startswith("["):
+        return "array"
+    first_line, newline, _ = head.partition("\n")
+    try:
+        json.loads(first_line)
+    except (ValueError, RecursionError):
+        return "unstructured"
+    return "newline_delimited" if newline else "unstructured"
+
+
+def _is_malformed(error: WindlassError) -> bool:
+    return "Malformed JSON" in error.message or "valid UTF-8" in error.message
+
+
+def _ends_in_comma(path: Path) -> bool:
+    """Whether an array ends in `, ]`: a text cannot end so. Only of a file that can be read in one piece."""
+    readable = compression_of(str(path)) is None and path.stat().st_size <= _LARGEST_MENDED
+    return readable and re.search(rb",\s*\]\s*\Z", _tail(path)) is not None
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether an array has its end: DuckDB takes one that is cut off behind a comma for whole."""
+    return _tail(path).rstrip().endswith(b"]")
+
+
+def _tail(path: Path) -> bytes:
+    with open_bytes(path) as file:
+        if compression_of(str(path)) is None:
+            file.seek(max(path.stat().st_size - _HEAD, 0))
+        tail = b""
+        while chunk := file.read(_HEAD):
+            tail = (tail + chunk)[-_HEAD:]
+        return tail
+
+
+def _column(name: str, kinds: set[str]) -> Column:
+    """The column for a field that has values of these JSON types. `number` is yet to be narrowed."""
+    kinds = kinds - {"NULL"}
+    if kinds & {"OBJECT", "ARRAY"}:
+        return Column(name, "JSON")
+    if kinds == {"BOOLEAN"}:
+        return Column(name, "VARCHAR", guess="BOOLEAN")
+    if kinds and kinds <= {"BIGINT", "UBIGINT", "DOUBLE"}:
+        return Column(name, "VARCHAR", guess="number")
+    return Column(name, "VARCHAR", native="" if kinds <= {"VARCHAR"} else _NOT_ONLY_TEXT)
+
+
+def _narrowed(column: Column, types: Mapping[str, str | None]) -> Column:
+    if column.guess != "number":
+        return column
+    kind = types[column.name]
+    return replace(column, guess=kind, native="" if kind else _NOT_ONLY_TEXT)
+
+
+def _extract(column: Column) -> str:
+    path = _path(column.name)
+    value = f"json_extract(json, {path})" if column.type == "JSON" else f"json_extract_string(json, {path})"
+    if column.type == "JSON":
+        value = f"CASE WHEN json_type(json, {path}) <> 'NULL' THEN {value} END"
+    return f"{value} AS {identifier(column.name)}"
+
+
+def _path(name: str) -> str:
+    """JSON Pointer (RFC 6901) to a field of the record, as an SQL literal."""
+    return literal("/" + name.replace("~", "~0").replace("/", "~1"))
+
+
+def _next_value(text: str, position: int) -> int:
+    while position < len(text) and text[position] in " \t\r\n":
+        position += 1
+    return position
+
+
+def _without_mark(path: Path, scratch: Scratch) -> Path:
+    """The file, or a copy without the byte order mark that it begins with."""
+    with open_bytes(path) as source:
+        if source.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+            return path
+        copy = scratch.folder / f"{scratch.new_name()}.json"
+        with copy.open("wb") as target:
+            shutil.copyfileobj(source, target)
+    return copy
+
+
+def _explain(row: BadRow, line: bytes) -> None:
+    """Say what is wrong with a line that is no JSON, and keep it."""
+    row.raw = line.decode("utf-8", "backslashreplace")
+    try:
+        json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as exc:
+        row.reason = Reason.WRONG_ENCODING
+        row.message = f"byte 0x{line[exc.start]:02x}, {exc.start} bytes into the line, is not UTF-8"
+    except json.JSONDecodeError as exc:
+        row.message += f": {exc.msg} (column {exc.colno})"
+    except RecursionError:
+        row.message += ": nested too deep"

@@ -1,0 +1,48 @@
+"""Parquet files as a source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from windlass.connectors.files.paths import InputFiles
+from windlass.connectors.files.reading.gathering import are_many_small
+from windlass.connectors.files.reading.source import FileRelation
+from windlass.connectors.rows import Column
+from windlass.connectors.scratch import Scratch, file_literal, literal
+from windlass.connectors.source import Reading
+
+__all__ = ["ParquetRelation"]
+
+
+_AT_ONCE = 500  # files a scan: DuckDB takes the longer for each, the more there are
+
+
+class ParquetRelation(FileRelation):
+    """One or more Parquet files, `name=value` folders included."""
+
+    def __init__(self, files: InputFiles, reading: Reading, scratch: Scratch) -> None:
+        super().__init__(files, reading, scratch)
+        many = are_many_small(files.paths, files.size())
+        self._rows = self._gathered() if many else self._read(files.paths)
+
+    def found_columns(self) -> list[Column]:
+        return self._scratch.describe(f"SELECT * FROM {self._rows}")
+
+    def rows(self) -> str:
+        return self._rows
+
+    def _read(self, paths: Sequence[Path]) -> str:
+        files = ", ".join(file_literal(path) for path in paths)
+        partitioned = literal(any("=" in path.parent.name for path in paths))
+        return f"read_parquet([{files}], union_by_name = true, hive_partitioning = {partitioned})"
+
+    def _gathered(self) -> str:
+        """Small files as tables of the scratch database, some hundred of them in each."""
+        tables = []
+        for begin in range(0, len(self._files.paths), _AT_ONCE):
+            table = self._scratch.new_name()
+            rows = self._read(self._files.paths[begin : begin + _AT_ONCE])
+            self._scratch.rows(f"CREATE TABLE {table} AS FROM {rows}")
+            tables.append(table)
+        return f"({' UNION ALL BY NAME '.join(f'FROM {table}' for table in tables)})"

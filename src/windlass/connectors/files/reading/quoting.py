@@ -1,0 +1,198 @@
+"""Where quotes begin and end in large CSV files, which DuckDB's reader does not always find out.
+
+It reads a file in pieces of some megabytes at the same time, and has to guess whether a piece begins
+inside a quoted field. Where quoted fields contain line ends it may guess wrong, and then takes text for
+rows without a word. So such files are looked for, and read in one piece. Doing that, it says nothing of
+a quote that is still open at the end of the file; `unterminated` finds it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from windlass.connectors.files.formats import compression_of
+from windlass.connectors.files.paths import open_bytes
+from windlass.connectors.rows import MisfitError
+
+__all__ = ["LineEndsInQuotes", "Records", "first_record_end", "line_end_of", "unterminated"]
+
+_ONE_PIECE = 4 << 20  # smaller files are read in one piece anyway
+_CHUNK = 256 << 10  # stays in the cache of a core
+_AT_ONCE = 2 << 20  # so much is looked at before anything is read, the rest meanwhile
+
+
+class LineEndsInQuotes:
+    """Looks through files for line ends within quotes, and for a quote that is still open at the end.
+
+    Also finds compressed files that are damaged.
+
+    A quote in the middle of a field that is not quoted counts like any other: then a file is read in
+    one piece without need. `found` says what was found so far.
+    """
+
+    def __init__(self, paths: Sequence[Path], quote: str) -> None:
+        self._quote = ord(quote)
+        self.found = False
+        self.odd: list[Path] = []  # files with an odd number of quotes
+        self._failure: BaseException | None = None
+        self._work = self._steps(paths)
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> bool:
+        """Look at the beginning; the rest follows in the background. Returns whether some were found."""
+        seen = 0
+        for step in self._work:
+            seen += step
+            if self.found or seen >= _AT_ONCE:
+                break
+        else:
+            return self.found
+        self._thread = threading.Thread(target=self._look_on, daemon=True)
+        self._thread.start()
+        return self.found
+
+    def finish(self) -> None:
+        """Wait for the rest. Raises MisfitError if some were found there, and FatalError for damaged files."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._failure is not None:
+            raise self._failure
+        if self.found:
+            raise MisfitError("quoted fields contain line ends")
+
+    def _look_on(self) -> None:
+        try:
+            for _ in self._work:
+                pass
+        except Exception as exc:  # noqa: BLE001 - it is raised again by `finish`
+            self._failure = exc
+
+    def _steps(self, paths: Sequence[Path]) -> Iterator[int]:
+        """The bytes that were looked at, step by step."""
+        for path in paths:
+            if compression_of(str(path)) is None and path.stat().st_size < _ONE_PIECE:
+                data = path.read_bytes()
+                if data.count(self._quote) % 2:
+                    self.odd.append(path)
+                yield len(data)
+                continue
+            with open_bytes(path) as file:
+                quoted = False
+                while chunk := file.read(_CHUNK):
+                    if not self.found:
+                        quoted = self._look_at(chunk, quoted=quoted)
+                    elif compression_of(str(path)) is None:
+                        return
+                    yield len(chunk)
+                if quoted:
+                    self.odd.append(path)
+
+    def _look_at(self, chunk: bytes, *, quoted: bool) -> bool:
+        """Whether the chunk's end is in quotes, if its beginning is as `quoted` says."""
+        if self._quote not in chunk:
+            self.found |= quoted and (b"\n" in chunk or b"\r" in chunk)
+            return quoted
+        import numpy as np
+
+        data = np.frombuffer(chunk, np.uint8)
+        quotes = (data == self._quote).view(np.uint8)
+        line_ends = np.flatnonzero((data == 10) | (data == 13) if b"\r" in chunk else data == 10)
+        # how many quotes stand before each line end since the one before it, and behind the last; modulo 256
+        between = np.add.reduceat(quotes, np.concatenate(([0], line_ends)), dtype=np.uint8)
+        if len(line_ends) and line_ends[0] == 0:
+            between[0] = 0  # which `reduceat` takes for the byte itself
+        odd = np.bitwise_xor.accumulate(between & 1) ^ quoted
+        self.found |= bool(odd[:-1].any())
+        return bool(odd[-1])
+
+
+def unterminated(path: Path, delimiter: str, quote: str, escape: str | None) -> tuple[int, str] | None:
+    """Offset and text of the last record if its quotes are still open at the end of the file."""
+    if (escape is None or escape == quote) and _count(path, quote.encode()) % 2 == 0:
+        return None
+    csv.field_size_limit(sys.maxsize)
+    begins = [0, 0]  # of the record that is being read, and of the next line
+    end = "\0windlass\0"
+    with (
+        open_bytes(path) as file,
+        io.TextIOWrapper(file, "latin-1", newline="") as text,
+    ):  # a character a byte
+
+        def lines() -> Iterator[str]:
+            for line in text:
+                begins[1] += len(line)
+                yield line
+            yield end
+
+        doubled = escape is None or escape == quote
+        reader = csv.reader(
+            lines(),
+            delimiter=delimiter,
+            quotechar=quote,
+            doublequote=doubled,
+            escapechar=None if doubled else escape,
+        )
+        last: list[str] = []
+        begin = 0
+        for last in reader:  # noqa: B007 - it is looked at behind the loop
+            begin, begins[0] = begins[0], begins[1]
+    if last == [end]:
+        return None
+    with open_bytes(path) as file:
+        return begin, Records(file, quote).read(begin).decode("utf-8", "backslashreplace")
+
+
+def _count(path: Path, what: bytes) -> int:
+    with open_bytes(path) as file:
+        return sum(chunk.count(what) for chunk in iter(lambda: file.read(_CHUNK), b""))
+
+
+class Records:
+    """The bytes of single records of a file. Ask for ascending offsets."""
+
+    def __init__(self, file: IO[bytes], quote: str) -> None:
+        self._file, self._quote = file, quote.encode()
+        self._at = 0
+
+    def read(self, offset: int, size: int | None = None) -> bytes:
+        """The record that begins at the offset, without its line end.
+
+        Without a size: as far as quotes tell, to the end of the file if one stays open.
+        """
+        while self._at < offset and (skipped := self._file.read(min(offset - self._at, _CHUNK))):
+            self._at += len(skipped)
+        record = b"".join(self._lines()) if size is None else self._file.read(size)
+        self._at += len(record)
+        return record.rstrip(b"\r\n")
+
+    def _lines(self) -> Iterator[bytes]:
+        quotes = 0
+        for line in self._file:
+            yield line
+            quotes += line.count(self._quote)
+            if quotes % 2 == 0:
+                return
+
+
+def first_record_end(data: bytes, quote: bytes, start: int = 0) -> int:
+    """Where the record that begins at `start` ends, its line end included."""
+    end = start
+    while (end := data.find(b"\n", end) + 1) > 0:
+        if data.count(quote, start, end) % 2 == 0:
+            return end
+    return len(data)
+
+
+def line_end_of(data: bytes) -> bytes | None:
+    """The line end that data has throughout; None when there are several kinds, or none that DuckDB takes."""
+    if b"\r" not in data:
+        return b"\n"
+    pairs = data.count(b"\r\n")
+    return b"\r\n" if pairs == data.count(b"\r") == data.count(b"\n") else None

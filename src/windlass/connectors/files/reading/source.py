@@ -1,0 +1,82 @@
+"""What files have in common as the source of a copy, whatever is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from windlass.connectors.files.paths import InputFiles
+from windlass.connectors.rows import Column
+from windlass.connectors.scratch import Scratch, identifier, literal
+from windlass.connectors.source import Reading, Relation
+from windlass.errors import FatalError, did_you_mean
+
+__all__ = ["FileRelation", "FileSource"]
+
+
+class FileSource:
+    """One or more files of one format. Implements `Source`."""
+
+    def __init__(self, files: InputFiles, relation: Callable[[Reading, Scratch], Relation]) -> None:
+        self.name = files.written
+        self._files, self._relation = files, relation
+
+    def close(self) -> None:
+        self._files.close()
+
+    def occupied(self) -> Iterable[str]:
+        return self._files.occupied()
+
+    def fingerprint(self) -> dict[str, object]:
+        return self._files.fingerprint()
+
+    def open(self, reading: Reading, scratch: Scratch) -> Relation:
+        return self._relation(reading, scratch)
+
+
+class FileRelation(Relation):
+    """The rows of files. What reads a format says what `rows` are, and finds their columns."""
+
+    rereadable = True
+
+    def __init__(self, files: InputFiles, reading: Reading, scratch: Scratch) -> None:
+        self.name = files.written
+        self._files, self._reading, self._scratch = files, reading, scratch
+        self._filter = ""
+        self._columns: list[Column] | None = None
+
+    def columns(self) -> list[Column]:
+        if self._columns is None:
+            self._columns = self.found_columns()
+            self._advance(self._columns)
+        return self._columns
+
+    def begin_again(self) -> None:
+        """Forget what was found: the files are read in another way from here on."""
+        self._columns, self._filter = None, ""
+
+    def found_columns(self) -> list[Column]:
+        """Look for the columns."""
+        raise NotImplementedError
+
+    def rows(self) -> str:
+        """What to write after FROM for all rows of the files."""
+        raise NotImplementedError
+
+    def sql(self) -> str:
+        self.columns()
+        rows = self.rows()
+        return f"(SELECT * FROM {rows}{self._filter})" if self._filter else rows
+
+    def _advance(self, columns: Sequence[Column]) -> None:
+        """Keep only rows that are past the last value of the cursor, if there is one."""
+        cursor, last = self._reading.cursor, self._reading.after
+        if cursor is None:
+            return
+        types = {column.name: column.guess or column.type for column in columns}
+        if cursor not in types:
+            raise FatalError(f"{self.name} has no column {cursor!r}", hint=did_you_mean(cursor, types))
+        value = f"TRY_CAST({identifier(cursor)} AS {types[cursor]})"
+        highest = self._scratch.value(f"SELECT CAST(max({value}) AS VARCHAR) FROM {self.rows()}")
+        self.cursor = highest or last
+        if last is not None:
+            self._filter = f" WHERE {value} > CAST({literal(last)} AS {types[cursor]})"

@@ -1,0 +1,1 @@
+"""Files as the destination of a copy."""

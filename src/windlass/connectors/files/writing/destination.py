@@ -1,0 +1,75 @@
+"""Files as the destination of a copy: written beside their place, made durable, then renamed.
+
+A file is always replaced whole, so `append` and `merge` write the rows that stay once more. A folder (a
+path that ends in a slash) takes many files and is exchanged whole, too; appending to it brings along what is
+there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from windlass import failpoints, registry
+from windlass.connectors.destination import BaseDestination, Traits
+from windlass.connectors.ends import End
+from windlass.connectors.files.formats import compression_of, format_of
+from windlass.connectors.files.options import Destination, FileFormat
+from windlass.connectors.files.writing.load import FileLoad
+from windlass.errors import FatalError
+from windlass.ledger import LedgerEntry
+from windlass.storage import place_of
+from windlass.storage.stream import Stream
+
+__all__ = ["FileDestination"]
+
+
+class FileDestination(BaseDestination):
+    """One file, or a folder of files. Implements `Destination`."""
+
+    traits = Traits(
+        way=f"arrow → {registry.SCRATCH}",
+        query_way=registry.SCRATCH,
+        modes=frozenset(("append", "replace", "merge")),
+    )
+
+    def __init__(self, end: End[Destination]) -> None:
+        self._end, options = end, end.options
+        self._place = place_of(
+            end.workspace.to_write(options.path),
+            folder=options.is_folder,
+            adding=options.mode != "replace",
+            protected=(end.workspace.root, end.workspace.project),
+        )
+        if isinstance(self._place, Stream) and options.mode != "replace":
+            raise FatalError(f"{options.path!r} keeps nothing, so only `mode: replace` can write there")
+        self._kind, self._compression = _format(options), _compression(options)
+
+    def occupied(self) -> Path:
+        return self._place.path
+
+    def begin(self, entry: LedgerEntry) -> FileLoad:
+        failpoints.reach("before-staging")
+        with ExitStack() as undo:
+            staged = undo.enter_context(self._place.begin(entry))
+            load = FileLoad(self._end, self._kind, self._compression, self._place, staged, entry)
+            undo.pop_all()
+        return load
+
+    def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
+        return self._place.settle(entry, loads)
+
+
+def _format(options: Destination) -> FileFormat:
+    if options.csv.encoding.lower().replace("_", "-") not in ("utf-8", "utf8"):
+        raise FatalError("CSV is written in UTF-8 only", hint="leave `encoding` out")
+    return options.format or ("parquet" if options.is_folder else format_of(options.path))
+
+
+def _compression(options: Destination) -> str | None:
+    """The compression to write with, by the path's ending."""
+    kind = compression_of(options.path)
+    if kind == "bz2":
+        raise FatalError("bz2 files can be read, but not written", hint="use .gz or .zst")
+    return kind

@@ -1,0 +1,1 @@
+"""Tables and queries of Postgres as the source of a copy."""

@@ -1,0 +1,1 @@
+"""From Postgres to Postgres: the binary COPY stream, handed on as it is."""

@@ -1,0 +1,314 @@
+"""Postgres to Postgres: the binary COPY stream of the source, handed on to the target as it is.
+
+No value is looked at, so every type is exact. What `select`, a type that differs, or a rule asks for is
+done by the source, in the query that it copies out of:
+
+    SELECT id, amount::text::numeric(12,2) FROM orders WHERE <every value fits>
+
+The rows that do not fit are read by a second query in the same snapshot, with what is wrong with them.
+
+With `partition`, further connections share the source's snapshot and read their parts at the same time.
+Their streams are merged into one COPY of the target, so the load still is one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from windlass import failpoints
+from windlass.connectors.destination import Aside, Load, Shortcut
+from windlass.connectors.matching import Match, match_columns
+from windlass.connectors.postgres.catalog import PgColumn
+from windlass.connectors.postgres.reading.parts import conditions
+from windlass.connectors.postgres.reading.source import PostgresSource, Selected
+from windlass.connectors.postgres.relay.conversion import Fault, convert, is_too_large, rule_faults
+from windlass.connectors.postgres.session import Session, postgres_errors
+from windlass.connectors.postgres.types import as_wanted
+from windlass.connectors.postgres.wire.framing import HEADER, TRAILER
+from windlass.connectors.postgres.writing.destination import PostgresLoad
+from windlass.connectors.rows import BadRow, Counts, Meter, Reason
+from windlass.connectors.scratch import identifier, literal
+from windlass.connectors.source import Reading, Source
+from windlass.plan.model import Copy
+
+if TYPE_CHECKING:
+    from windlass.connectors.postgres.writing.landing import Landing
+
+__all__ = ["Relay", "relay"]
+
+_QUEUED = 4 << 20  # bytes on their way between the two servers
+_INPUT_IS_VALID = 16  # the first version that has pg_input_is_valid()
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A column on its way: its type at the target, SQL for its value, and what can be wrong with it."""
+
+    source: PgColumn
+    name: str
+    type: str
+    value: str
+    faults: tuple[Fault, ...]
+    as_text: bool = False
+    """The source may not know the type: the value is sent as text, and the target casts it."""
+
+
+def relay(source: Source, load: Load, reading: Reading, copy: Copy) -> Shortcut | None:
+    """The relay, if it can do what is asked for."""
+    if copy.validate.json_schema is not None:
+        return None
+    assert isinstance(source, PostgresSource)
+    assert isinstance(load, PostgresLoad)
+    columns = {column.name: column for column in source.columns}
+    target = [as_wanted(c) for c in load.table.columns] if load.table else None
+    transfers: list[Transfer] = []
+    for match in match_columns(copy, list(columns), target):
+        transfer = _transfer(match, columns[match.source], source, load)
+        if transfer is None:
+            return None
+        transfers.append(transfer)
+    if any(t.faults for t in transfers) and source.session.version < _INPUT_IS_VALID:
+        return None
+    return Relay(Selected(source, reading), load, copy, transfers)
+
+
+def _transfer(match: Match, column: PgColumn, source: PostgresSource, load: PostgresLoad) -> Transfer | None:
+    """How a column goes over; None if the relay cannot do what is asked for."""
+    kind, name = column.type, identifier(column.name)
+    if match.type is not None:
+        kind = load.normal_type(match.type)
+    if load.table is not None:
+        existing = load.table.column(match.name)
+        assert existing is not None
+        kind = existing.type
+    elif column.type_kind != "b":
+        load.require_type(kind)
+    as_text = kind != column.type and not load.is_built_in(kind)
+    value, fault = convert(name, column, "text" if as_text else kind)
+    broken = rule_faults(value, kind, match.rules, match.name, is_utf8=source.session.is_utf8)
+    if broken is None:
+        return None
+    return Transfer(column, match.name, kind, value, ((fault,) if fault else ()) + tuple(broken), as_text)
+
+
+@dataclass
+class Relay:
+    """One relayed copy. Implements `Shortcut`."""
+
+    selected: Selected
+    load: PostgresLoad
+    copy: Copy
+    transfers: list[Transfer]
+
+    @property
+    def way(self) -> str:
+        parts = self.copy.partition.parts if self.copy.partition else 1
+        return "copy-binary" if parts == 1 else f"copy-binary in {parts} parts"
+
+    @property
+    def cursor(self) -> str | None:
+        return self.selected.cursor
+
+    def run(self, counts: Counts, aside: Aside, meter: Meter) -> None:
+        def refuse(row: BadRow, _position: int) -> None:
+            row.source = self.selected.source.name
+            aside.add([row])
+
+        cast_there = {transfer.name for transfer in self.transfers if transfer.as_text}
+
+        def as_text(column: PgColumn) -> bool:
+            judged_there = not (aside.fail or column.built_in)
+            return not column.portable or judged_there or column.name in cast_there
+
+        landing = self.load.land(
+            [(t.name, t.type) for t in self.transfers], None if aside.fail else refuse, as_text
+        )
+        pipe = Pipe(meter)
+        counts.read = self._copy([(column.name, as_text(column)) for column in landing.columns], pipe)
+        counts.bytes = pipe.bytes
+        self.load.place(counts)
+        counts.read += self._set_bad_rows_aside(aside)
+        self._note_sequences(landing)
+
+    def _copy(self, order: list[tuple[str, bool]], pipe: Pipe) -> int:
+        """Move the rows that fit. `order`: each column in which they land, and whether as text.
+
+        Returns the count of the source's server.
+        """
+        self.selected.begin_snapshot()
+        queries = self._queries(order)
+        sessions = [self.selected.session]
+        try:
+            sessions += [self._session_with_same_snapshot() for _ in queries[1:]]
+            return self.load.session.run(self._transfer(sessions, queries, pipe))
+        finally:
+            for session in sessions[1:]:
+                session.close()
+
+    async def _transfer(self, sessions: list[Session], queries: list[str], pipe: Pipe) -> int:
+        reading = asyncio.create_task(pipe.fill(sessions, queries))
+        try:
+            await self.load.copy_in_rows(pipe.rows())
+            return await reading
+        finally:
+            reading.cancel()
+
+    def _queries(self, order: list[tuple[str, bool]]) -> list[str]:
+        """What to copy out, a query a part."""
+        by_name = {transfer.name: transfer for transfer in self.transfers}
+        values = ", ".join(
+            f"({by_name[name].value}){'::text' if as_text else ''} AS {identifier(name)}"
+            for name, as_text in order
+        )
+        bad = self._bad()
+        where = f"NOT coalesce({' OR '.join(bad)}, false)" if bad else "true"
+        partition = self.copy.partition
+        parts = ["true"]
+        if partition is not None:
+            session, table = self.selected.session, self.selected.source.table
+            parts = conditions(
+                session, self.selected.from_clause, table, self.selected.source.columns, partition
+            )
+        return [
+            f"SELECT {values} FROM {self.selected.from_clause} WHERE ({part}) AND {where}" for part in parts
+        ]
+
+    def _bad(self) -> list[str]:
+        return [f"({test})" for transfer in self.transfers for test, _, _ in transfer.faults]
+
+    def _session_with_same_snapshot(self) -> Session:
+        snapshot = self.selected.session.value("SELECT pg_export_snapshot()")
+        session = Session(self.selected.session.address)
+        session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        session.execute(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
+        return session
+
+    def _set_bad_rows_aside(self, aside: Aside) -> int:
+        faults = [(t, reason, what) for t in self.transfers for _, reason, what in t.faults]
+        if not faults:
+            return 0
+        cases = " ".join(f"WHEN {test} THEN {number}" for number, test in enumerate(self._bad()))
+        sql = (
+            "SELECT record, fault FROM (SELECT to_jsonb(r)::text AS record, "
+            f"CASE {cases} END AS fault FROM (SELECT * FROM {self.selected.from_clause}) AS r) AS f "
+            "WHERE fault IS NOT NULL"
+        )
+        count = 0
+        for rows in self.selected.session.batches(sql):
+            aside.add([self._bad_row(row["record"], *faults[row["fault"]]) for row in rows])
+            count += len(rows)
+        return count
+
+    def _bad_row(self, record: str, transfer: Transfer, reason: Reason, what: str) -> BadRow:
+        values, column = json.loads(record), transfer.source.name
+        value = None if values[column] is None else str(values[column])
+        if reason is Reason.TYPE_MISMATCH and value is not None and is_too_large(value, transfer.type):
+            reason = Reason.OUT_OF_RANGE
+        message = f"column {column!r}: {value!r} {what}"
+        name = self.selected.source.name
+        return BadRow(reason, message, column, value, record=values, source=name)
+
+    def _note_sequences(self, landing: Landing) -> None:
+        """The target's sequences go on where the source's are; without one there, past the highest value."""
+        by_name = {transfer.name: transfer.source for transfer in self.transfers}
+        for column in landing.columns:
+            if column.sequence is None:
+                continue
+            sequence = by_name[column.name].sequence
+            if sequence is not None:
+                highest = self.selected.session.value(f"SELECT last_value FROM {sequence} WHERE is_called")
+            else:
+                highest = self.load.loaded.highest(landing, column.name)
+            if highest is not None:
+                landing.highest[column.name] = int(highest)
+
+
+class Pipe:
+    """The rows between the two servers: what has arrived and was not yet sent, at most `_QUEUED` bytes.
+
+    asyncpg hands on whole messages, and Postgres sends a row a message; so a chunk is some whole rows,
+    and chunks of several parts can follow each other in any order.
+    """
+
+    def __init__(self, meter: Meter) -> None:
+        self.bytes = 0
+        self._meter = meter
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._open = True
+        self._arrived, self._room = asyncio.Event(), asyncio.Event()
+
+    async def fill(self, sessions: list[Session], queries: list[str]) -> int:
+        """Copy all parts out at the same time. Returns the number of rows."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                parts = [
+                    group.create_task(self._copy_out(session, query))
+                    for session, query in zip(sessions, queries, strict=True)
+                ]
+            return sum(part.result() for part in parts)
+        except ExceptionGroup as group_error:
+            raise group_error.exceptions[0] from None
+        finally:
+            self._open = False
+            self._arrived.set()
+
+    async def rows(self) -> AsyncIterator[bytes]:
+        """The stream of the merged COPY. Ends without its trailer, so as an error, if a part fails."""
+        yield HEADER
+        while True:
+            await self._arrived.wait()
+            if not self._chunks:
+                break
+            data, self._chunks, self._size = b"".join(self._chunks), [], 0
+            if self._open:
+                self._arrived.clear()
+            self._room.set()
+            self.bytes += len(data)
+            self._meter(0, len(data))
+            yield data
+            failpoints.reach("mid-copy")
+
+    async def _copy_out(self, session: Session, query: str) -> int:
+        part = _Part(self)
+
+        async def take(chunk: bytes) -> None:
+            with session.at_work():
+                await part.take(chunk)
+
+        with postgres_errors(session.address):
+            copying = session.connection.copy_from_query(query, output=take, format="binary")
+            status = await session.watched(copying)
+        await part.end()
+        return int(status.rpartition(" ")[2])
+
+    async def put(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        self._arrived.set()
+        if self._size > _QUEUED:
+            self._room.clear()
+            await self._room.wait()
+
+
+class _Part:
+    """One part's stream, without the header before and the trailer after its rows."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
+        self._held: bytes | None = None
+
+    async def take(self, chunk: bytes) -> None:
+        if self._held is None:
+            self._held = chunk[len(HEADER) :]
+            return
+        held, self._held = self._held, chunk
+        await self._pipe.put(held)
+
+    async def end(self) -> None:
+        if self._held is not None:
+            await self._pipe.put(self._held[: -len(TRAILER)])

@@ -1,0 +1,1 @@
+"""The binary COPY format: what stands around rows, and rows to and from Arrow."""

@@ -1,0 +1,1 @@
+"""Tables of Postgres as the destination of a copy."""

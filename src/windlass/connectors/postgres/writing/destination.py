@@ -1,0 +1,296 @@
+"""Postgres as the destination of a copy: one transaction, from the first row to the ledger's.
+
+How the rows land depends on what is there and on what was asked for (`land`):
+
+    the table is missing             it is made, in this transaction, and copied into (a part of a load
+                                     makes it before, for all of them)
+    replace                          copied into a new table that takes the old one's place (`replace.py`)
+    append, delete_insert            copied into the table itself
+    merge, quarantine, odd types     copied into a temporary table, and on from there (`staging.py`)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Self
+
+from windlass import failpoints, logs
+from windlass.connectors.destination import BaseDestination, Traits
+from windlass.connectors.ends import ConnectedEnd
+from windlass.connectors.options import TableDestination
+from windlass.connectors.postgres.catalog import PgColumn, Table
+from windlass.connectors.postgres.session import Session
+from windlass.connectors.postgres.types import as_wanted, encoder_of, storable
+from windlass.connectors.postgres.wire.framing import HEADER, TRAILER
+from windlass.connectors.postgres.writing.landing import Landing, LoadedTable
+from windlass.connectors.postgres.writing.ledger import Ledger
+from windlass.connectors.postgres.writing.replace import refuse_if_referenced
+from windlass.connectors.postgres.writing.staging import Staged, Staging
+from windlass.connectors.rows import BadRow, Column, Counts, Meter, Rows
+from windlass.connectors.scratch import Scratch
+from windlass.errors import FatalError, RetryableError, WindlassError
+from windlass.ledger import LedgerEntry
+
+__all__ = ["PostgresDestination", "PostgresLoad"]
+
+_SETTLE_PAUSE = 0.5
+
+
+class PostgresDestination(BaseDestination):
+    """A table. Implements `Destination`."""
+
+    traits = Traits(way="arrow → copy-binary", stores_nul=False)
+
+    def __init__(self, end: ConnectedEnd[TableDestination]) -> None:
+        self.session = Session(end.address)
+        self.options = end.options
+        self.loaded = LoadedTable(self.session, end.options, end.interval)
+        self._ledger: Ledger | None = None
+
+    def close(self) -> None:
+        self.session.close()
+
+    def begin(self, entry: LedgerEntry) -> PostgresLoad:
+        self.loaded.require_schema()
+        self.loaded.find()
+        if self.loaded.found is not None and self.options.mode == "replace":
+            refuse_if_referenced(self.session, self.loaded.found)
+        self._ledger = self._ledger_of(entry)
+        self._ledger.take_over(entry)
+        self.loaded.find()  # the writer before may just have made it
+        return PostgresLoad(self, self._ledger, entry)
+
+    def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
+        return self._ledger_of(entry).settle(entry, loads)
+
+    def explain(self, error: RetryableError) -> WindlassError:
+        """A lost connection may be the doing of a later writer; then trying again would be wrong."""
+        if self._ledger is None:
+            return error
+        try:
+            session = Session(self.session.address)
+        except WindlassError:
+            return error
+        try:
+            return self._ledger.fenced() if self._ledger.is_fenced(session) else error
+        finally:
+            session.close()
+
+    def _ledger_of(self, entry: LedgerEntry) -> Ledger:
+        return Ledger(self.session, self.loaded.schema, self.loaded.name, entry.part)
+
+
+class PostgresLoad:
+    """One load. Implements `Load` and `PartedLoad`; the relay also uses `land`, `copy_in_rows` and `place`."""
+
+    def __init__(self, destination: PostgresDestination, ledger: Ledger, entry: LedgerEntry) -> None:
+        self.session, self.options, self.loaded = (
+            destination.session,
+            destination.options,
+            destination.loaded,
+        )
+        self.earlier, self.last_cursor = ledger.find(entry), ledger.last_cursor(entry)
+        self._ledger, self._part = ledger, entry.part
+        self._landing: Landing | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.session.close()
+
+    @property
+    def table(self) -> Table | None:
+        """What was found of that name."""
+        return self.loaded.found
+
+    def find(self, entry: LedgerEntry) -> LedgerEntry | None:
+        return self._ledger.find(entry)
+
+    def columns(self, scratch: Scratch) -> list[Column] | None:
+        return None if self.table is None else [as_wanted(column) for column in self.table.columns]
+
+    def storable(self, column: Column) -> Column:
+        return storable(column)
+
+    # --- rows ---
+
+    def write(self, rows: Rows, counts: Counts, scratch: Scratch, meter: Meter) -> None:
+        from windlass.connectors.postgres.wire.encode import ENCODERS, encode
+
+        new = [(column.name, column.native) for column in rows.columns]
+        careful = rows.sets_aside
+
+        def encoder(column: PgColumn) -> str | None:
+            return encoder_of(column, careful=careful)
+
+        landing = self.land(new, rows.refuse if careful else None, lambda c: encoder(c) is None)
+        encoders = [ENCODERS[encoder(column) or "text"] for column in landing.columns]
+        batches = rows.batches()
+
+        def next_chunk() -> memoryview | None:
+            batch = next(batches, None)
+            if batch is None:
+                return None
+            landing.note_highest(batch)
+            data = encode(batch, encoders)
+            meter(batch.num_rows, len(data))
+            counts.bytes += len(data)
+            return data
+
+        async def stream() -> AsyncIterator[Any]:
+            yield HEADER
+            coming = asyncio.ensure_future(asyncio.to_thread(next_chunk))
+            while (chunk := await coming) is not None:
+                coming = asyncio.ensure_future(asyncio.to_thread(next_chunk))
+                yield chunk
+                failpoints.reach("mid-copy")
+            yield TRAILER
+
+        self.session.run(self.copy_in_rows(stream()))
+        self.place(counts)
+
+    def land(
+        self,
+        columns: Sequence[tuple[str, str]],
+        refuse: Callable[[BadRow, int], None] | None,
+        as_text: Callable[[PgColumn], bool],
+    ) -> Landing:
+        """Begin the transaction and prepare a table for these columns (name and, for a new table, type).
+
+        `refuse` gets the rows that violate a constraint; without it, one such row fails the load.
+        `as_text` says of a column whether its values arrive as text, to be cast here.
+        """
+        failpoints.reach("before-staging")
+        if self.table is None and self._part:
+            self.loaded.make_for_all_parts(columns)
+        self.session.execute("BEGIN")
+        landing = self._landing = self.loaded.prepare(columns)
+        staged = [Staged(column, as_text(column)) for column in landing.columns]
+        is_view = self.table is not None and self.table.kind == "v"  # which takes INSERT, but no COPY
+        odd = is_view or any(column.as_text for column in staged)
+        careful = refuse is not None and self.table is not None and self.loaded.may_refuse_rows()
+        if odd or careful or (self.options.mode == "merge" and self.table is not None):
+            if careful and landing.swap is not None:
+                landing.swap.complete()  # its unique keys have to refuse rows, too
+            landing.staging = Staging(self.session, landing.sql, staged, refuse)
+            landing.staging.create()
+        return landing
+
+    async def copy_in_rows(self, stream: AsyncIterator[Any]) -> None:
+        """Send a binary COPY stream to where the rows land."""
+        landing = self._landing
+        assert landing is not None
+        staged = landing.staging is not None
+        status: str = await self.session.connection.copy_to_table(
+            "_windlass_staging" if staged else landing.table,
+            schema_name="pg_temp" if staged else landing.schema,
+            columns=[column.name for column in landing.columns],
+            source=self._fed(stream),
+            format="binary",
+            freeze=True if landing.fresh and not staged else None,
+        )
+        self._copied = int(status.rpartition(" ")[2])
+
+    async def _fed(self, stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """The stream; while the next chunk of it is awaited, the server waits for us."""
+        while True:
+            with self.session.at_work():
+                chunk = await anext(stream, None)
+            if chunk is None:
+                return
+            yield chunk
+
+    def place(self, counts: Counts) -> None:
+        """Bring the rows from where they landed to where they belong."""
+        landing = self._landing
+        assert landing is not None
+        counts.written = self._copied
+        if landing.staging is not None:
+            if self.options.mode == "merge" and self.table is not None:
+                landing.staging.merge(self.options.key, counts)
+            else:
+                counts.written = landing.staging.insert()
+        elif self.options.mode == "merge":
+            counts.inserted, counts.updated, counts.unchanged = self._copied, 0, 0
+        if landing.swap is not None:
+            landing.swap.complete()
+        if self.options.mode == "merge" and self.table is None:
+            self.loaded.add_primary_key()
+
+    def restart(self) -> None:
+        self._landing = None
+        self.session.execute("ROLLBACK")
+
+    # --- the end of the transaction ---
+
+    def commit(self, entry: LedgerEntry) -> None:
+        failpoints.reach("before-ledger")
+        if self._landing is None:  # there are no rows, only the entry
+            self.session.execute("BEGIN")
+        self._ledger.record(entry)
+        failpoints.reach("after-ledger")
+        if self._landing is not None:
+            self.loaded.move_sequences(self._landing, among_parts=bool(self._part))
+            if self._landing.swap is not None:
+                self._landing.swap.finish()
+        self.session.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        failpoints.reach("before-commit")
+        try:
+            self.session.execute("COMMIT")
+        except RetryableError as exc:
+            self._settle_lost_commit(self._ledger, entry, exc)
+        failpoints.reach("after-commit")
+
+    def normal_type(self, text: str) -> str:
+        """What Postgres calls a type that somebody wrote in `select`. Raises FatalError for no type."""
+        self.session.execute("BEGIN")
+        try:
+            self.session.execute(f"CREATE TEMP TABLE windlass_type (value {text})")
+            kind: str = self.session.value(
+                "SELECT format_type(atttypid, atttypmod) FROM pg_attribute "
+                "WHERE attrelid = 'pg_temp.windlass_type'::regclass AND attnum = 1"
+            )
+        except FatalError as exc:
+            raise FatalError(f"unknown type {text!r}: {exc.message}") from exc
+        finally:
+            self.session.execute("ROLLBACK")
+        return kind
+
+    def require_type(self, kind: str) -> None:
+        """Raise FatalError when the destination's database lacks a type of the source's own."""
+        if self.session.value("SELECT to_regtype($1)", kind) is None:
+            hint = "create it there, or cast the column to text with `select`"
+            raise FatalError(f"the destination has no type {kind}", hint=hint)
+
+    def is_built_in(self, kind: str) -> bool:
+        """Whether every server has this type, and means the same by it."""
+        return bool(self.session.value("SELECT to_regtype($1)::oid < 16384", kind))
+
+    def _settle_lost_commit(self, ledger: Ledger, entry: LedgerEntry, lost: RetryableError) -> None:
+        """The connection broke during COMMIT: only the ledger knows whether it happened."""
+        logs.warning("commit_unsettled", because=lost.message)
+        patience = self.session.silence
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                session = Session(self.session.address)
+                try:
+                    committed = ledger.was_committed(entry, session)
+                finally:
+                    session.close()
+                break
+            except RetryableError:
+                if time.monotonic() > deadline:
+                    message = (
+                        f"{lost.message}; that was during COMMIT, and for {patience:g} s more the server could not be "
+                        f"asked: whether the rows are in {self.loaded.schema}.{self.loaded.name} is not known"
+                    )
+                    hint = "start the same run again once the server answers: it finds out, and never loads twice"
+                    raise RetryableError(message, hint=hint) from lost
+                time.sleep(_SETTLE_PAUSE)
+        logs.info("commit_settled", committed=committed)
+        if not committed:
+            raise RetryableError(f"nothing was committed: {lost.message}") from lost

@@ -1,0 +1,157 @@
+"""The table that a load is for, and where its rows land: what is done to tables before and after them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from windlass import logs
+from windlass.connectors.ends import Interval
+from windlass.connectors.options import TableDestination
+from windlass.connectors.postgres.catalog import PgColumn, Table, default_schema, find_table, split_name
+from windlass.connectors.postgres.session import Session
+from windlass.connectors.postgres.writing.replace import Swap, why_in_place
+from windlass.connectors.postgres.writing.staging import Staging
+from windlass.connectors.scratch import identifier, literal
+from windlass.errors import FatalError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Landing", "LoadedTable"]
+
+
+@dataclass
+class Landing:
+    """Where the rows of one load arrive, and what has to happen to them there."""
+
+    schema: str
+    table: str
+    columns: list[PgColumn]
+    fresh: bool
+    """The table was made in this transaction, so its rows can be frozen."""
+
+    staging: Staging | None = None
+    swap: Swap | None = None
+    highest: dict[str, int] = field(default_factory=dict)
+    """The highest value seen of each column that a sequence feeds."""
+
+    @property
+    def sql(self) -> str:
+        return f"{identifier(self.schema)}.{identifier(self.table)}"
+
+    def note_highest(self, batch: pa.RecordBatch) -> None:
+        import pyarrow.compute as pc
+
+        for i, column in enumerate(self.columns):
+            if column.sequence is not None and (value := pc.max(batch.column(i)).as_py()) is not None:
+                self.highest[column.name] = max(int(value), self.highest.get(column.name, 0))
+
+
+class LoadedTable:
+    """The table that a load is for. `found` is None until it is there."""
+
+    def __init__(self, session: Session, options: TableDestination, interval: Interval | None) -> None:
+        self._session, self._options, self._interval = session, options, interval
+        schema, self.name = split_name(options.table)
+        self.schema = schema or default_schema(session)
+        self.found: Table | None = None
+
+    @property
+    def sql(self) -> str:
+        return f"{identifier(self.schema)}.{identifier(self.name)}"
+
+    def find(self) -> None:
+        self.found = find_table(self._session, self.sql)
+
+    def require_schema(self) -> None:
+        if self._session.value("SELECT to_regnamespace($1)", identifier(self.schema)) is None:
+            hint = f"make it with: CREATE SCHEMA {identifier(self.schema)}"
+            raise FatalError(f"there is no schema {self.schema!r}", hint=hint)
+
+    # --- before the rows ---
+
+    def prepare(self, columns: Sequence[tuple[str, str]]) -> Landing:
+        """Make room for rows of these columns (name and, for a new table, type), as the mode wants it."""
+        if self.found is None:
+            return Landing(self.schema, self.name, list(self._make(columns).columns), fresh=True)
+        written = [c for name, _ in columns if (c := self.found.column(name)) is not None and not c.generated]
+        if self._options.mode == "replace":
+            why = why_in_place(self._session, self.found)
+            if why is None:
+                swap = Swap(self._session, self.found)
+                swap.create()
+                return Landing(self.schema, swap.name, written, fresh=True, swap=swap)
+            logs.info("replaced_in_place", table=self.found.sql, because=why)
+            self._session.execute(f"DELETE FROM {self.found.sql}")
+        elif self._options.mode == "delete_insert":
+            self._delete_interval(self.found)
+        return Landing(self.schema, self.name, written, fresh=False)
+
+    def make_for_all_parts(self, columns: Sequence[tuple[str, str]]) -> None:
+        """Make the missing table, committed at once: the other parts of the load need it at the same time."""
+        self._session.execute("BEGIN")
+        self._lock_among_parts()
+        self.find()
+        if self.found is None:
+            self._make(columns)
+            if self._options.mode == "merge":
+                self.add_primary_key()
+            self.find()
+        self._session.execute("COMMIT")
+
+    def add_primary_key(self) -> None:
+        keys = ", ".join(identifier(name) for name in self._options.key)
+        self._session.execute(f"ALTER TABLE {self.sql} ADD PRIMARY KEY ({keys})")
+
+    def may_refuse_rows(self) -> bool:
+        """Whether there is a constraint or trigger beyond NOT NULL, which is checked on the way."""
+        assert self.found is not None
+        return bool(
+            self._session.value(
+                "SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = $1::int8::oid AND contype <> 'n') "
+                "OR EXISTS (SELECT FROM pg_index WHERE indrelid = $1::int8::oid AND indisunique) "
+                "OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = $1::int8::oid AND NOT tgisinternal)",
+                self.found.oid,
+            )
+        )
+
+    def _make(self, columns: Sequence[tuple[str, str]]) -> Table:
+        made = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns)
+        self._session.execute(f"CREATE TABLE {self.sql} ({made})")
+        table = find_table(self._session, self.sql)
+        assert table is not None
+        return table
+
+    def _delete_interval(self, table: Table) -> None:
+        assert self._interval is not None
+        assert self._options.interval is not None
+        column, (start, end) = identifier(self._options.interval), self._interval
+        self._session.execute(
+            f"DELETE FROM {table.sql} WHERE {column} >= {literal(start.isoformat())}::timestamptz "
+            f"AND {column} < {literal(end.isoformat())}::timestamptz"
+        )
+
+    def _lock_among_parts(self) -> None:
+        """Until the transaction ends, no other part of a load into this table gets past here."""
+        table = literal(f"{self.schema}.{self.name}")
+        self._session.execute(f"SELECT pg_advisory_xact_lock(hashtext({table}))")
+
+    # --- after them ---
+
+    def highest(self, landing: Landing, column: str) -> int | None:
+        """The highest value of a column among the rows that have landed."""
+        value: int | None = self._session.value(f"SELECT max({identifier(column)}) FROM {landing.sql}")
+        return value
+
+    def move_sequences(self, landing: Landing, *, among_parts: bool) -> None:
+        """Let sequences go on past the values that were copied; a sequence is never moved back."""
+        if among_parts and landing.highest:
+            self._lock_among_parts()  # looking and moving is not one step
+        for column in landing.columns:
+            if column.sequence is not None and (highest := landing.highest.get(column.name)) is not None:
+                self._session.execute(
+                    f"SELECT setval({literal(column.sequence)}, {highest}) FROM {column.sequence} "
+                    f"WHERE last_value < {highest}"
+                )

@@ -1,0 +1,156 @@
+"""What makes a relation: of Arrow batches, as drivers give them; or of records whose types nobody has said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from windlass import registry
+from windlass.connectors.ends import End
+from windlass.connectors.rows import BadRow, Column, RowFault
+from windlass.connectors.scratch import Scratch, identifier
+from windlass.connectors.source import Reading, Relation, Source
+from windlass.errors import FatalError, WindlassError
+from windlass.options import read_options
+from windlass.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["ArrowRelation", "StreamRelation", "records_relation"]
+
+
+class StreamRelation(Relation):
+    """Rows that come as Arrow record batches, once."""
+
+    def __init__(self, name: str, scratch: Scratch) -> None:
+        self.name, self._scratch = name, scratch
+        self._failure: WindlassError | None = None
+
+    def stream(self) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """The schema, and the batches as they come."""
+        raise NotImplementedError
+
+    def sql(self) -> str:
+        import pyarrow as pa
+
+        schema, batches = self.stream()
+        return self._scratch.register(pa.RecordBatchReader.from_batches(schema, self._noting(batches)))
+
+    def recover(self, error: WindlassError) -> Relation | None:
+        if self._failure is not None and error is not self._failure:
+            raise self._failure from error  # what the scratch database met was only its consequence
+        return None
+
+    def _noting(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from batches
+        except WindlassError as exc:
+            self._failure = exc
+            raise
+
+
+class ArrowRelation(StreamRelation):
+    """Batches that a connector has, or makes as they are asked for; columns are as the schema says."""
+
+    def __init__(
+        self, name: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], scratch: Scratch
+    ) -> None:
+        super().__init__(name, scratch)
+        self._schema, self._batches = schema, batches
+
+    def columns(self) -> list[Column]:
+        return self._scratch.describe(f"FROM {self._scratch.register_table(self._schema.empty_table())}")
+
+    def stream(self) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        return self._schema, iter(self._batches)
+
+
+def records_relation(
+    name: str,
+    records: Iterable[bytes],
+    reading: Reading,
+    scratch: Scratch,
+    place_of: Callable[[int], str] | None = None,
+) -> Relation:
+    """Records, each the text of a JSON object, as a relation: columns and types are found in them, and numbers
+    stay exact. `place_of` tells where the record of a number came from. What `reading` asks for is done.
+
+    Raises FatalError when there are none and nothing says which columns there would be.
+    """
+    file = scratch.folder / f"{scratch.new_name()}.ndjson"
+    with file.open("wb") as out:
+        for record in records:
+            out.write(record.translate(_ON_ONE_LINE) + b"\n")
+    if file.stat().st_size == 0:
+        return _NoRows(name, reading, scratch)
+    return _Named(name, _of_file(file, reading, scratch), place_of or (lambda _: name))
+
+
+_ON_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")  # within a string JSON has no line ends
+
+
+def _of_file(file: Path, reading: Reading, scratch: Scratch) -> Relation:
+    """The relation that the connector of files makes of it."""
+    connector = registry.require(registry.FILES)
+    options = read_options(
+        registry.load(str(connector.options)).Source, {"path": str(file), "format": "ndjson"}
+    )
+    end = End(options=options, workspace=Workspace(file.parent, file.parent))
+    source: Source = registry.load(str(connector.source))(end)
+    return source.open(reading, scratch)
+
+
+class _Named(Relation):
+    """The relation of a file that stands for something else: errors speak of that."""
+
+    rereadable = True
+
+    def __init__(self, name: str, inner: Relation, place_of: Callable[[int], str]) -> None:
+        self.name, self._inner, self._place_of = name, inner, place_of
+
+    def columns(self) -> list[Column]:
+        columns = self._inner.columns()
+        self.cursor = self._inner.cursor
+        return columns
+
+    def sql(self) -> str:
+        return self._inner.sql()
+
+    def faults(self) -> Sequence[RowFault]:
+        return self._inner.faults()
+
+    def record(self) -> str | None:
+        return self._inner.record()
+
+    def rejected(self) -> list[BadRow]:
+        return self._inner.rejected()
+
+    def locate(self, rows: Iterator[BadRow]) -> Iterator[BadRow]:
+        for row in rows:
+            row.source = self.name if row.ordinal is None else self._place_of(row.ordinal)
+            yield row
+
+    def recover(self, error: WindlassError) -> Relation | None:
+        found = self._inner.recover(error)
+        return None if found is None else _Named(self.name, found, self._place_of)
+
+
+class _NoRows(Relation):
+    """No records: the columns are those of the destination, or there is nothing to load into."""
+
+    rereadable = True
+
+    def __init__(self, name: str, reading: Reading, scratch: Scratch) -> None:
+        if reading.target is None:
+            hint = "make the table first, or begin at a time when there are some"
+            raise FatalError(f"{name} has no records, and so no columns for a new destination", hint=hint)
+        self.name, self.cursor, self._target = name, reading.after, reading.target
+
+    def columns(self) -> list[Column]:
+        return [Column(column.name, column.type) for column in self._target if not column.generated]
+
+    def sql(self) -> str:
+        values = ", ".join(f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in self.columns())
+        return f"(SELECT {values} WHERE false)"

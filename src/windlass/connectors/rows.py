@@ -1,0 +1,195 @@
+"""Rows on their way from one end of a copy to the other, and what can be wrong with them.
+
+They travel as Arrow record batches or stay inside DuckDB, so a column's type is always the name of a
+DuckDB type (`BIGINT`, `DECIMAL(12,2)`, `VARCHAR`, `TIMESTAMP WITH TIME ZONE`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
+
+from windlass.errors import FatalError, WindlassError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "BadRow",
+    "BadRowError",
+    "Column",
+    "Counts",
+    "Meter",
+    "MisfitError",
+    "Reason",
+    "RowFault",
+    "Rows",
+    "Trust",
+]
+
+Trust: TypeAlias = Literal["declared", "known", "sampled"]
+
+Meter: TypeAlias = Callable[[int, int], None]
+"""Told the rows and bytes moved since it was last called."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column, by its name and DuckDB type. `native` is the type as the database itself calls it."""
+
+    name: str
+    type: str
+    nullable: bool = True
+    native: str = ""
+    max_length: int | None = None
+    pattern: str | None = None
+    """Of a destination that takes text for something else: what the text must match as a whole."""
+
+    carries: Literal["", "number", "other"] = ""
+    """What text stands for where the column has another type that only text can carry: a number of any size,
+    or something that has no order here."""
+
+    finite: bool = False
+    """Of a destination: dates and times, or numbers, cannot be infinite (nor NaN)."""
+
+    forbids_nan: bool = False
+    """Of a destination: numbers cannot be NaN."""
+
+    rounds_json: bool = False
+    """Of a destination: numbers within JSON are doubles there."""
+
+    earliest: str | None = None
+    """Of a destination: the first date or time that it can store, as DuckDB writes it."""
+
+    latest: str | None = None
+    """Likewise the last one."""
+
+    required: bool = False
+    """Of a destination: no default, so rows must bring a value."""
+
+    generated: bool = False
+    """Of a destination: computed there, so rows must not bring a value."""
+
+    guess: str | None = None
+    """The narrower type that the values have, where they are read as text."""
+
+    trust: Trust = "known"
+    """How sure the guess is: `declared` (a value that does not fit is bad), `known` (every value was
+    looked at), or only `sampled` (a value that does not fit changes the guess, not the row)."""
+
+
+class Reason(StrEnum):
+    """Why a row is bad. Documented in docs/reference/quarantine.md."""
+
+    RAGGED_ROW = "ragged_row"
+    MALFORMED_CSV = "malformed_csv"
+    UNTERMINATED_QUOTE = "unterminated_quote"
+    WRONG_ENCODING = "wrong_encoding"
+    LINE_TOO_LONG = "line_too_long"
+    MALFORMED_JSON = "malformed_json"
+    NOT_AN_OBJECT = "not_an_object"
+    DUPLICATE_NAME = "duplicate_name"
+    TYPE_MISMATCH = "type_mismatch"
+    OUT_OF_RANGE = "out_of_range"
+    LOSES_PRECISION = "loses_precision"
+    NUL_IN_TEXT = "nul_in_text"
+    TOO_LONG = "too_long"
+    IS_NULL = "is_null"
+    BELOW_MINIMUM = "below_minimum"
+    ABOVE_MAXIMUM = "above_maximum"
+    NOT_ACCEPTED = "not_accepted"
+    PATTERN_MISMATCH = "pattern_mismatch"
+    JSON_SCHEMA = "json_schema"
+    DUPLICATE_KEY = "duplicate_key"
+    OUTSIDE_INTERVAL = "outside_interval"
+    UNIQUE_VIOLATION = "unique_violation"
+    FOREIGN_KEY_VIOLATION = "foreign_key_violation"
+    CHECK_VIOLATION = "check_violation"
+    EXCLUSION_VIOLATION = "exclusion_violation"
+    REFUSED = "refused_by_destination"
+
+
+@dataclass
+class BadRow:
+    """A row that cannot be loaded, with everything somebody needs to mend it."""
+
+    reason: Reason
+    message: str
+    column: str | None = None
+    value: str | None = None
+    record: Mapping[str, Any] | None = None
+    raw: str | None = None
+    columns: list[str] | None = None
+    """With `raw`: the columns that the row should have had."""
+
+    source: str = ""
+    line: int | None = None
+    offset: int | None = None
+    ordinal: int | None = field(default=None, repr=False)
+    """Which of the rows that the reader understood it is, counted from 0 in their order."""
+
+    def where(self) -> str:
+        place = self.source
+        if self.line is not None:
+            place += f":{self.line}"
+        elif self.ordinal is not None:
+            place += f" row {self.ordinal + 1}"
+        return place
+
+    def __str__(self) -> str:
+        return f"{self.where()}: {self.message} ({self.reason})"
+
+
+class BadRowError(FatalError):
+    """Rows do not fit, and `on_bad_row` is `fail`, or there are more than `max_bad_rows`."""
+
+    def __init__(self, message: str, rows: Sequence[BadRow], *, hint: str | None = None) -> None:
+        shown = "".join(f"\n  {row}" for row in rows[:5])
+        super().__init__(message + shown, hint=hint)
+        self.rows = tuple(rows)
+
+
+@dataclass
+class Counts:
+    """What a load did. `inserted`, `updated` and `unchanged` are of a merge."""
+
+    read: int = 0
+    written: int = 0
+    quarantined: int = 0
+    bytes: int = 0
+    inserted: int | None = None
+    updated: int | None = None
+    unchanged: int | None = None
+
+    def reset(self) -> None:
+        """Forget everything: the load begins again."""
+        self.__dict__.update(Counts().__dict__)
+
+
+class RowFault(NamedTuple):
+    """Something that can be wrong with a whole row: SQL that is true then, and what to say of it."""
+
+    test: str
+    reason: Reason
+    message: str
+
+
+class MisfitError(WindlassError):
+    """A value did not fit the type that was inferred for its column from a sample."""
+
+
+class Rows(Protocol):
+    """The rows on their way: cast, checked, and split into good and bad."""
+
+    columns: list[Column]
+
+    sets_aside: bool
+    """Whether `refuse` sets a row aside; otherwise it ends the load."""
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The good rows; the bad ones go to the quarantine as they come by."""
+
+    def refuse(self, row: BadRow, position: int) -> None:
+        """Set a row aside that the destination refused: the one that came at that position, from 0."""

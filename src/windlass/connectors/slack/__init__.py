@@ -1,0 +1,1 @@
+"""Slack: alerts over an incoming webhook."""

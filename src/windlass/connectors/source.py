@@ -1,0 +1,147 @@
+"""Where rows come from: what a connector has to be for a copy to read from it.
+
+A source is opened for one reading, and gives a relation: columns, and SQL that reads the rows in the scratch database.
+`relations.py` has what makes one of Arrow batches, or of records whose types nobody knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+from windlass.connectors.ends import Interval
+from windlass.connectors.rows import BadRow, Column, RowFault
+from windlass.errors import WindlassError
+
+if TYPE_CHECKING:
+    from windlass.connectors.scratch import Scratch
+
+__all__ = ["BaseSource", "IntervalOf", "Part", "Reading", "Relation", "Source", "Splittable"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The rows of a source whose column `by` is in a range: from `low` on, and below `high`.
+
+    The first part has no `low` and takes NULL, too; the last has no `high`. So every row is in exactly one
+    part, whatever arrives after the bounds were found. Without a name it is the whole source.
+    """
+
+    name: str = ""
+    by: str = ""
+    low: str | None = None
+    high: str | None = None
+
+
+class IntervalOf(NamedTuple):
+    """The rows whose `column` falls into a half-open interval."""
+
+    column: str
+    interval: Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What of a source a load is about."""
+
+    part: Part | None = None
+    interval: IntervalOf | None = None
+    """A source that cannot tell brings all rows; those outside are then bad ones."""
+
+    cursor: str | None = None
+    """Only rows whose value in this column is past `after`; never past what may still be committed."""
+
+    after: str | None = None
+    target: Sequence[Column] | None = None
+    """The columns of the destination; None where it will be made, and then types of values that are text matter."""
+
+    @property
+    def infer(self) -> bool:
+        """Whether the types of values that are text have to be found."""
+        return self.target is None
+
+
+class Relation:
+    """The rows of one reading. A connector inherits what it has nothing to say to.
+
+    A reading that failed may be tried in another way: `recover` gives the relation for that.
+    """
+
+    name: str
+    """What errors and the quarantine call it: a file, or `connection.table`."""
+
+    cursor: str | None = None
+    """The highest value of the cursor that is read, to go on from the next time; known with the columns."""
+
+    rereadable = False
+    """Whether the SQL can be run more than once, and gives the same rows each time."""
+
+    has_interval = False
+    """Whether the rows are those of the interval only."""
+
+    def columns(self) -> list[Column]:
+        """The columns and their types, always the same ones; where values are text, also a guess."""
+        raise NotImplementedError
+
+    def sql(self) -> str:
+        """What to write after FROM in the scratch database to read the rows, once."""
+        raise NotImplementedError
+
+    def faults(self) -> Sequence[RowFault]:
+        """What can be wrong with a row as a whole, and SQL over the relation that finds it."""
+        return ()
+
+    def record(self) -> str | None:
+        """SQL over the relation for the row as JSON text, where its columns alone do not make it."""
+        return None
+
+    def rejected(self) -> list[BadRow]:
+        """The rows that the reader could make no sense of, once the relation was read to its end."""
+        return []
+
+    def locate(self, rows: Iterator[BadRow]) -> Iterator[BadRow]:
+        """The rows, in order of their ordinals, with source, line and offset where there are such."""
+        for row in rows:
+            row.source = row.source or self.name
+            yield row
+
+    def recover(self, error: WindlassError) -> Relation | None:
+        """The same rows, read in another way that may get past this error; None if there is none."""
+        return None
+
+
+class Source(Protocol):
+    """Where rows come from."""
+
+    name: str
+    """What errors and the quarantine call it."""
+
+    def fingerprint(self) -> dict[str, object]:
+        """What identifies the input, for the ledger's digest."""
+
+    def open(self, reading: Reading, scratch: Scratch) -> Relation:
+        """Begin to read. Called once."""
+
+    def occupied(self) -> Iterable[str]:
+        """The files of this machine that it reads, without links."""
+
+    def close(self) -> None: ...
+
+
+class BaseSource:
+    """What a source inherits that is not on this machine, and has nothing to close."""
+
+    def occupied(self) -> Iterable[str]:
+        return ()
+
+    def close(self) -> None:
+        return
+
+
+@runtime_checkable
+class Splittable(Protocol):
+    """A source that can be read in parts, each in a transaction of its own."""
+
+    def split(self, by: str, parts: int) -> list[Part]:
+        """Parts of about the same range of the column; the whole when it has no values to go by."""

@@ -1,0 +1,91 @@
+"""What differs between databases that run in this process, where a load is otherwise written once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from windlass.connectors.scratch import identifier, literal
+
+__all__ = ["DuckdbEngine", "Engine", "NewRows"]
+
+
+@dataclass(frozen=True)
+class NewRows:
+    """Rows that have arrived and are not in the table yet: `sql` is what stands after FROM."""
+
+    sql: str
+    names: tuple[str, ...]
+    number: str
+    """The column that numbers them."""
+
+    first: int = 0
+    """The number of the first one."""
+
+    @property
+    def columns(self) -> str:
+        return ", ".join(map(identifier, self.names))
+
+
+class Engine(Protocol):
+    """A database that speaks SQL of its own."""
+
+    differs: str
+    """The operator for values that are not the same, where NULL is the same as NULL."""
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run a statement and return all its rows."""
+
+    def changed(self, sql: str) -> int:
+        """Run a statement and return how many rows it changed."""
+
+    def moment(self, column: str) -> str:
+        """SQL for a date or time as `bound` says moments."""
+
+    def bound(self, moment: datetime) -> str:
+        """SQL for a moment."""
+
+    def record(self, names: Sequence[str]) -> str:
+        """SQL, to stand after SELECT, for all that `read_record` needs to tell a row as it is."""
+
+    def read_record(self, names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+        """A row as it is kept in quarantine."""
+
+    def without(self, new: NewRows, numbers: Sequence[int]) -> NewRows:
+        """The rows but for those of these numbers."""
+
+
+class DuckdbEngine:
+    """DuckDB: the scratch database, or a file that is attached to it. Implements `Engine`."""
+
+    differs = "IS DISTINCT FROM"
+
+    def __init__(self, run: Callable[..., list[tuple[Any, ...]]]) -> None:
+        self.rows = run
+
+    def changed(self, sql: str) -> int:
+        return int(self.rows(sql)[0][0])
+
+    def moment(self, column: str) -> str:
+        return column
+
+    def bound(self, moment: datetime) -> str:
+        return f"CAST({literal(moment.isoformat())} AS TIMESTAMPTZ)"
+
+    def record(self, names: Sequence[str]) -> str:
+        fields = ", ".join(f"{identifier(name)} := {identifier(name)}" for name in names)
+        return f"to_json(struct_pack({fields}))"
+
+    def read_record(self, names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+        import json
+
+        record: dict[str, Any] = json.loads(values[0])
+        return record
+
+    def without(self, new: NewRows, numbers: Sequence[int]) -> NewRows:
+        if not numbers:
+            return new
+        left_out = ", ".join(map(str, numbers))
+        return replace(new, sql=f"(SELECT * FROM {new.sql} WHERE {new.number} NOT IN ({left_out}))")

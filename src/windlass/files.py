@@ -1,0 +1,190 @@
+"""Files of the machine, and how one is put into its place: whole, through links, and never over anything
+that is not a regular file.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import shutil
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from windlass.errors import FatalError, RetryableError, reason_of
+
+__all__ = [
+    "copy_to_stream",
+    "disk_errors",
+    "is_stream",
+    "locked_folder",
+    "put",
+    "require_file_place",
+    "resolved",
+    "sync",
+]
+
+_PIECE = 1 << 20
+_MOST_LINKS = 40  # as Linux has it
+_DESCRIPTOR = re.compile(r"/dev/fd/(\d+)|/proc/(?:self|thread-self|\d+)(?:/task/\d+)?/fd/(\d+)")
+_LOCK_WAIT, _LOCK_POLL = 10.0, 0.05
+
+
+@contextmanager
+def disk_errors(target: Path, doing: str = "write") -> Iterator[None]:
+    """Turn what the operating system refuses into errors that name the file."""
+    try:
+        yield
+    except OSError as exc:
+        message = f"cannot {doing} {target}: {reason_of(exc)}"
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise RetryableError(message, hint="free some space and try again") from exc
+        raise FatalError(message) from exc
+    except FatalError as exc:
+        if os.strerror(errno.ENOSPC) in exc.message:
+            raise RetryableError(exc.message, hint="free some space and try again") from exc
+        raise
+
+
+def resolved(path: Path) -> Path:
+    """Where a path leads, through every link, or would lead if something were there.
+
+    A descriptor of a process, such as /dev/stdout, stays as it is: what is written there goes on from where
+    the descriptor stands. Raises FatalError for links that lead in a circle.
+    """
+    return path if _descriptor(path) else _followed(path)
+
+
+def _followed(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as exc:  # a RuntimeError before Python 3.13
+        raise FatalError(f"cannot follow {path}: too many levels of symbolic links") from exc
+
+
+def is_stream(path: Path) -> bool:
+    """Whether bytes go through there and are gone: a FIFO, a terminal, /dev/null, a descriptor of a process."""
+    if _descriptor(path):
+        return True
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def require_file_place(path: Path) -> None:
+    """Raise FatalError unless a regular file is there, or may be put there. `path` is resolved."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return  # nothing is there; or what is in the way shows when it is written
+    if stat.S_ISDIR(mode):
+        raise FatalError(f"{path} is a folder")
+    if not stat.S_ISREG(mode):
+        raise FatalError(f"{path} is {_kind(mode)}, and only a regular file can be put in its place")
+
+
+def put(finished: Path, target: Path) -> None:
+    """Put a finished file into its place, which must be in a folder that exists; in one step, also from
+    another disk. A stream gets its bytes. Raises FatalError and RetryableError.
+    """
+    with disk_errors(target):
+        if is_stream(target):
+            copy_to_stream(finished, target)
+            finished.unlink()
+            return
+        target = resolved(target)
+        require_file_place(target)
+        try:
+            finished.replace(target)
+        except OSError as exc:
+            if exc.errno != errno.EXDEV:
+                raise
+            _put_from_another_disk(finished, target)
+        sync(target.parent)
+
+
+def _put_from_another_disk(finished: Path, target: Path) -> None:
+    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        shutil.copyfile(finished, beside)
+        sync(beside)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+    finished.unlink()
+
+
+def copy_to_stream(finished: Path, stream: Path) -> None:
+    """Send the bytes of a file there. Raises FatalError when whoever reads them goes away."""
+    sys.stdout.flush()
+    own = _own_descriptor(stream)
+    where: int | Path = stream if own is None else os.dup(own)
+    try:
+        with finished.open("rb") as source, open(where, "wb", buffering=0) as target:  # noqa: PTH123 - a number
+            shutil.copyfileobj(source, target, _PIECE)
+    except BrokenPipeError as exc:
+        raise FatalError(f"{stream} was closed before all of it was written") from exc
+
+
+def sync(path: Path) -> None:
+    """Make a file's content, or a folder's names, survive a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder: for moments only. Raises RetryableError when another holds it for long."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        deadline = time.monotonic() + _LOCK_WAIT
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise RetryableError(f"another writer holds {folder}") from None
+                time.sleep(_LOCK_POLL)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _descriptor(path: Path) -> str | None:
+    """The descriptor that a path leads to, such as /proc/123/fd/1 for /dev/stdout."""
+    path = path.absolute()
+    for _ in range(_MOST_LINKS):
+        path = _followed(path.parent) / path.name
+        if _DESCRIPTOR.fullmatch(str(path)):
+            return str(path)
+        try:
+            path = path.parent / path.readlink()
+        except OSError:
+            return None
+    return None
+
+
+def _own_descriptor(path: Path) -> int | None:
+    """The number of a descriptor of this process."""
+    text = _descriptor(path)
+    found = _DESCRIPTOR.fullmatch(text) if text else None
+    if text is None or found is None:
+        return None
+    is_own = text.startswith(("/dev/fd/", "/proc/self/", "/proc/thread-self/", f"/proc/{os.getpid()}/"))
+    return int(found[1] or found[2]) if is_own else None
+
+
+def _kind(mode: int) -> str:
+    kinds = ((stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISBLK, "a block device"))
+    return next((name for test, name in kinds if test(mode)), "a device")

@@ -1,0 +1,155 @@
+"""A single file as a place for rows.
+
+A file's rows and its manifest cannot be written at once, so a commit has three steps: the manifest says
+which temporary file (by inode, size and time) is about to take the file's place; the file is renamed;
+the manifest says that it happened. Whoever finds the first step without the third compares the file
+that is there with the one announced, and knows which of the two moments the writer died at.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from windlass import failpoints, logs
+from windlass.errors import RetryableError
+from windlass.files import disk_errors, locked_folder, require_file_place, sync
+from windlass.ledger import LedgerEntry
+from windlass.storage import manifest
+from windlass.storage.fence import Fence, remove
+from windlass.storage.manifest import committed_now
+
+__all__ = ["OneFile"]
+
+
+class OneFile:
+    """A file, and its manifest beside it. Implements `Place`. `path` is resolved."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.manifest_file = path.with_name(f".{path.name}.windlass.json")
+        self.fence = Fence(path)
+
+    def find(self, entry: LedgerEntry) -> LedgerEntry | None:
+        return manifest.read(self.manifest_file).find(entry)
+
+    def last_cursor(self, entry: LedgerEntry) -> str | None:
+        return manifest.read(self.manifest_file).last_cursor(entry)
+
+    def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
+        """See `Place`. What these starts left is removed."""
+        if not self.path.parent.is_dir():
+            return None
+        with disk_errors(self.path), locked_folder(self.path.parent):
+            for leftover in self.fence.leftovers():
+                if self.fence.writer_of(leftover) in loads:
+                    remove(leftover)
+            self._settle_commit()
+        return self.find(entry)
+
+    def begin(self, entry: LedgerEntry) -> StagedFile:
+        with disk_errors(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with locked_folder(self.path.parent):
+                for leftover in self.fence.leftovers():
+                    logs.warning("removed_leftover", file=str(leftover))
+                    remove(leftover)
+                self._settle_commit()
+                return StagedFile(self, self.fence.take_over(entry.load_id))
+
+    def _settle_commit(self) -> None:
+        """Finish, in the manifest, a commit whose writer died between its steps."""
+        failpoints.reach("during-recovery")
+        remove(self.manifest_file.with_name(f"{self.manifest_file.name}.tmp"))
+        known = manifest.read(self.manifest_file)
+        if known.pending is None:
+            return
+        happened = identity(self.path) == known.pending["file"]
+        logs.info("commit_settled", file=str(self.path), committed=happened)
+        entry = LedgerEntry(**known.pending["entry"])
+        settled = known.with_load(entry) if happened else manifest.Manifest(known.loads)
+        manifest.write(self.manifest_file, settled)
+
+
+class StagedFile:
+    """What will be the file. Implements `Staged`."""
+
+    def __init__(self, place: OneFile, path: Path) -> None:
+        self.path = path
+        self._place = place
+        self._before = identity(place.path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
+        self._place.fence.leave(self.path)
+
+    def discard(self) -> None:
+        remove(self.path)
+
+    def require_writer(self) -> None:
+        self._place.fence.require_writer(self.path)
+
+    def commit(self, entry: LedgerEntry) -> None:
+        with disk_errors(self._place.path):
+            self._sync()
+            with locked_folder(self._place.path.parent):
+                self.require_writer()
+                self._require_unchanged()
+                self._commit(committed_now(entry))
+        failpoints.reach("after-commit")
+
+    def _sync(self) -> None:
+        try:
+            sync(self.path)
+        except FileNotFoundError:
+            self.require_writer()  # whoever took over has removed it
+            raise
+
+    def _require_unchanged(self) -> None:
+        """What is about to be replaced is what was there when the rows that stay were read."""
+        require_file_place(self._place.path)
+        if identity(self._place.path) != self._before:
+            hint = "nothing of this load was committed; see who else writes there"
+            message = f"{self._place.path} was written by somebody else meanwhile"
+            raise RetryableError(message, hint=hint)
+
+    def _commit(self, entry: LedgerEntry) -> None:
+        file, target = self._place.manifest_file, self._place.path
+        known = manifest.read(file)
+        failpoints.reach("before-ledger")
+        _take_owner_and_mode(self.path, target)
+        manifest.write(file, known.announcing(identity(self.path), entry))
+        failpoints.reach("after-ledger")
+        after = manifest.prepare(file, known.with_load(entry))  # after the rename no space is needed
+        failpoints.reach("before-commit")
+        self.path.replace(target)
+        sync(target.parent)
+        failpoints.reach("mid-rename")
+        after.replace(file)
+        sync(file.parent)
+
+
+def identity(path: Path) -> dict[str, int]:
+    """What tells a file from another one, and from itself after a change; nothing where none is."""
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return {}
+    return {"inode": state.st_ino, "size": state.st_size, "mtime_ns": state.st_mtime_ns}
+
+
+def _take_owner_and_mode(path: Path, example: Path) -> None:
+    """Who may read the old file may read the new one, and nobody else."""
+    if not example.exists():
+        return
+    state = example.stat()
+    with suppress(PermissionError):
+        os.chown(path, state.st_uid, state.st_gid)
+    shutil.copymode(example, path)
