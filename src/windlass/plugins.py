@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar, cast
 
-from windlass.errors import UsageError, did_you_mean
+from windlass.errors import Code, UsageError, did_you_mean
 
 __all__ = ["Table"]
 
@@ -40,7 +40,8 @@ class Table(Generic[T]):
             return cast(T, getattr(import_module(module), attribute))
         others = self._others()
         if name not in others:
-            raise UsageError(f"there is no {self.what} {name!r}", hint=did_you_mean(name, self.names()))
+            hint = did_you_mean(name, self.names())
+            raise UsageError(f"there is no {self.what} {name!r}", hint=hint, code=Code.UNKNOWN_PLUGIN)
         return cast(T, others[name].load())
 
     def _others(self) -> dict[str, EntryPoint]:

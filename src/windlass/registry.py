@@ -16,7 +16,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
-from windlass.errors import FatalError
+from windlass.errors import Code, FatalError
 
 __all__ = [
     "FILES",
@@ -113,7 +113,7 @@ def require(kind: str) -> Connector:
     connector = find(kind)
     if connector is None:
         hint = f"known: {', '.join(types())}; others come with packages that have to be installed here, too"
-        raise FatalError(f"there is no connector for {kind!r}", hint=hint)
+        raise FatalError(f"there is no connector for {kind!r}", hint=hint, code=Code.UNKNOWN_PLUGIN)
     return connector
 
 

@@ -80,7 +80,14 @@ class _JsonDisplay(SilentObserver):
         self._emit(record)
 
     def task_changed(self, task: TaskRun) -> None:
-        logs.info("task", task=task.task, status=task.status, attempts=task.attempts, error=task.error)
+        logs.info(
+            "task",
+            task=task.task,
+            status=task.status,
+            attempts=task.attempts,
+            error=task.error,
+            code=task.code,
+        )
 
 
 # --- people --------------------------------------------------------------------------------------
@@ -213,6 +220,7 @@ _TASK_KEYS = (
     "seconds",
     "path",
     "error",
+    "code",
 )
 
 
@@ -245,7 +253,8 @@ def print_result(result: Result, report: Path | None, *, as_json: bool) -> None:
     )
     for task in result.tasks:
         if task.error and task.status in (Status.FAILED, Status.CANCELLED):
-            click.echo(f"\n{click.style(task.task, bold=True)}: {task.error}")
+            code = f"error[{task.code}]: " if task.code else ""
+            click.echo(f"\n{click.style(task.task, bold=True)}: {code}{task.error}")
         for row in task.detail.get("bad_rows", ())[:3]:
             line = f":{row['line']}" if row.get("line") else ""
             click.echo(

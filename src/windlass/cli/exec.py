@@ -150,12 +150,13 @@ def _failed(exc: BaseException, *, debug: bool) -> int:
         logs.debug("traceback", text="".join(traceback.format_exception(exc)))
     if isinstance(exc, CommandFailedError):
         if not exc.said:  # of a command nobody knows whether another try makes sense: the pipeline decides
-            logs.error("failed", error=str(exc), retryable=True)
-        return exc.code
+            logs.error("failed", error=str(exc), code=exc.code, retryable=True)
+        return exc.status
     detail = getattr(exc, "results", None)
     logs.error(
         "failed",
         error=str(error),
+        code=error.code,
         retryable=isinstance(error, RetryableError),
         detail={"checks": [asdict(item) for item in detail]} if detail else None,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from windlass.errors import FatalError, UsageError
+from windlass.errors import Code, FatalError, UsageError
 from windlass.plan.model import Plan
 
 __all__ = ["compile_one", "plan_to_execute"]
@@ -27,7 +27,8 @@ def compile_one(
         files.checked()
         if len(files.pipelines) != 1:
             names = ", ".join(files.pipelines) or "none"
-            raise UsageError("which pipeline?", hint=f"the project has: {names}")
+            hint = f"the project has: {names}"
+            raise UsageError("which pipeline?", hint=hint, code=Code.UNKNOWN_PIPELINE)
         pipeline = next(iter(files.pipelines))
     file = files.pipeline(pipeline)
     if any(task.trigger for task in file.spec.tasks.values()) or not isinstance(file.spec.schedule, str):

@@ -6,7 +6,7 @@ from windlass.connectors.destination import Destination, Load
 from windlass.connectors.ends import Interval
 from windlass.connectors.source import IntervalOf, Reading
 from windlass.engine.job import Job
-from windlass.errors import FatalError
+from windlass.errors import Code, FatalError
 
 __all__ = ["reading_of", "refuse_mode"]
 
@@ -35,5 +35,6 @@ def _interval(job: Job) -> Interval:
         raise FatalError(
             "`mode: delete_insert` needs a data interval, and this run has none",
             hint="give the pipeline a schedule, and run it with --logical-date",
+            code=Code.NO_DATA_INTERVAL,
         )
     return job.interval

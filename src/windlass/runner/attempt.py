@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from windlass import logs
-from windlass.errors import DefectError, ExitCode, RetryableError, as_error
+from windlass.errors import Code, DefectError, ExitCode, RetryableError, as_error
 from windlass.plan.model import Copy, RunCommand, Task
 from windlass.processes import exit_status, how_it_ended
 from windlass.runner.events import Progress
@@ -22,11 +22,8 @@ from windlass.status import Status
 
 __all__ = ["TaskWorker"]
 
-_STOPPED = (
-    ExitCode.HUNG_UP,
-    ExitCode.INTERRUPTED,
-    ExitCode.TERMINATED,
-)  # of windlass; of another command they mean anything
+# exit codes of windlass; of another command they mean anything
+_STOPPED = (ExitCode.HUNG_UP, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 
 
 @dataclass
@@ -49,12 +46,8 @@ class TaskWorker:
     def run(self) -> TaskRun:
         """Try until the task succeeds, or may not be tried again. Never raises for what the task does."""
         record = self.record
-        record.status, record.started, record.ended, record.error = (
-            Status.RUNNING,
-            self.journal.now(),
-            None,
-            None,
-        )
+        record.status, record.started, record.ended = Status.RUNNING, self.journal.now(), None
+        record.error = record.code = None
         tries_left = self.task.retry.retries + 1
         while tries_left > 0 and not self._stop.is_set():
             tries_left -= 1
@@ -102,11 +95,11 @@ class TaskWorker:
         except Exception as exc:  # noqa: BLE001 - whatever it is, the task has failed, and its log says why
             error = as_error(exc)
             attempt.status, attempt.error = Status.FAILED, logs.mask(str(error))
-            self.record.retryable = isinstance(error, RetryableError)
+            self.record.retryable, self.record.code = isinstance(error, RetryableError), error.code
             if isinstance(error, DefectError):
                 text = "".join(traceback.format_exception(exc))
                 log.show({"level": "debug", "event": "traceback", "text": text})
-            log.show({"level": "error", "event": "failed", "error": str(error)})
+            log.show({"level": "error", "event": "failed", "error": str(error), "code": error.code})
         finally:
             log.close()
         if self._stop.is_set() and attempt.status == Status.FAILED:
@@ -129,7 +122,7 @@ class TaskWorker:
         code = self._execute(asked, log)
         if code == 0:
             logs.info("settled", task=self.task.name, committed=True, because=error)
-            attempt.exit_code, attempt.error = 0, None
+            attempt.exit_code, attempt.error, self.record.code = 0, None, None
             return
         attempt.error = f"{error}; the ledger, when asked: {self._error(code)}"
         self.record.retryable = retryable
@@ -161,8 +154,9 @@ class TaskWorker:
             self._execution = None
         if timed_out.is_set():
             message = f"timed out after {self.task.timeout:g} s"
-            self._failure, self._was_cut_short = {"error": message, "retryable": True}, True
-            log.show({"level": "error", "event": "failed", "error": message})
+            failure: logs.Record = {"error": message, "code": Code.TIMED_OUT, "retryable": True}
+            self._failure, self._was_cut_short = failure, True
+            log.show({"level": "error", "event": "failed", **failure})
             return code or ExitCode.FAILED
         self._note_result()
         return code
@@ -178,9 +172,9 @@ class TaskWorker:
         elif record["event"] == "result":
             self._result = log.keep(record)  # for who looks later; the display has the numbers anyway
         else:
-            shown = log.show(record)
+            failure = log.show(record)
             if record["event"] == "failed":
-                self._failure = shown
+                self._failure = failure
 
     def _note_result(self) -> None:
         for name in ("rows_read", "rows_written", "rows_quarantined", "bytes"):
@@ -192,6 +186,7 @@ class TaskWorker:
 
     def _error(self, code: int) -> str | None:
         """What went wrong, in a line or more; also notes whether another try makes sense."""
+        self.record.code = None
         if code == 0:
             return None
         was_stopped = code < 0 or (code in _STOPPED and not isinstance(self.task.action, RunCommand))
@@ -199,7 +194,10 @@ class TaskWorker:
         may_work_later = code == ExitCode.RETRYABLE or was_stopped
         self.record.retryable = bool(self._failure.get("retryable", may_work_later))
         if "error" in self._failure:
+            told = self._failure.get("code")
+            self.record.code = told if isinstance(told, str) else None
             return str(self._failure["error"])
+        self.record.code = Code.COMMAND_FAILED if code > 0 else Code.KILLED
         return how_it_ended(code)
 
 

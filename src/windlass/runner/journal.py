@@ -45,7 +45,7 @@ class Journal:
             logs.debug("traceback", task=record.task, text="".join(traceback.format_exception(exc)))
         record.status, record.error, record.ended = Status.FAILED, logs.mask(str(error)), self.now()
         record.started = record.started or record.ended
-        record.retryable = isinstance(error, RetryableError)
+        record.retryable, record.code = isinstance(error, RetryableError), error.code
 
     def progress(self, task: str, progress: Progress) -> None:
         self.observer.progress(task, progress)
@@ -65,13 +65,18 @@ class AttemptLog:
 
     def keep(self, record: logs.Record) -> logs.Record:
         """Log the record for who looks later. Returns it with its secrets masked."""
-        return self.file.write(record)
+        self.file.write(record)
+        return _masked(record)
 
     def show(self, record: logs.Record) -> logs.Record:
         """Log the record, and show it. Returns it with its secrets masked."""
-        shown = self.file.write(record)
-        self.observer.log(shown)
-        return shown
+        self.observer.log(self.file.write(record))
+        return _masked(record)
 
     def close(self) -> None:
         self.file.close()
+
+
+def _masked(record: logs.Record) -> logs.Record:
+    """The record without secrets, but with its own keys: one of them may be somebody's password, too."""
+    return {key: logs.masked(value) for key, value in record.items()}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Literal, TypeAlias
 
-from windlass.errors import UsageError, did_you_mean
+from windlass.errors import Code, UsageError, did_you_mean
 from windlass.plan.graph import downstream
 from windlass.plan.model import Plan, Service, Task, TriggerRule
 from windlass.status import Status
@@ -32,7 +32,9 @@ def select(plan: Plan, only: Collection[str], start: str | None) -> set[str]:
     for name in (*only, *([start] if start else [])):
         if name not in known:
             raise UsageError(
-                f"pipeline {plan.pipeline!r} has no task {name!r}", hint=did_you_mean(name, known)
+                f"pipeline {plan.pipeline!r} has no task {name!r}",
+                hint=did_you_mean(name, known),
+                code=Code.UNKNOWN_TASK,
             )
     chosen = set(only) or known
     if start is not None:

@@ -149,7 +149,9 @@ class _ServiceWorker:
                 self._server.wait()
                 self._end(self._becomes, None)
             else:
-                self._end(Status.FAILED, logs.mask(str(as_error(exc))))
+                error = as_error(exc)
+                self.record.code = error.code
+                self._end(Status.FAILED, logs.mask(str(error)))
             return False
         logs.info("service_ready", task=self.record.task, url=self.endpoint.url)
         return True

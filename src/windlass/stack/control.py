@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -75,7 +76,8 @@ def _followed(supervisor: subprocess.Popen[bytes], layout: Layout, observer: Obs
 
 def _failure(stack: Stack, code: int, log: Path) -> WindlassError:
     said = log.read_text(errors="replace").strip()
-    failure = WindlassError(stack.failure or said.removeprefix("error: ") or "the supervisor was killed")
+    said = re.sub(r"^error\[(W\d+)\]: ", "", said)
+    failure = WindlassError(stack.failure or said or "the supervisor was killed")
     with suppress(ValueError):
         failure.exit_code = ExitCode(code)
     return failure

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from msgspec import Struct, structs
 
+from tests.messages import plain
 from windlass.errors import SpecError
 from windlass.plan import model
 from windlass.plan.codec import to_json
@@ -49,7 +50,7 @@ def pipeline(tasks: str, head: str = "") -> dict[str, str]:
 def problems(root: Path) -> str:
     with pytest.raises(SpecError) as caught:
         compile_project(load_project(root))
-    return str(caught.value)
+    return plain(caught.value)
 
 
 def connections_in(value: Any) -> Iterator[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.messages import plain
 from windlass.errors import SpecError
 from windlass.plan import model
 from windlass.plan.compiler import Scope, compile, compile_project
@@ -29,7 +30,7 @@ def compiled(project: Project, **pipelines: str) -> dict[str, model.Plan]:
 def problems(project: Project, **pipelines: str) -> str:
     with pytest.raises(SpecError) as caught:
         compiled(project, **pipelines)
-    return str(caught.value)
+    return plain(caught.value)
 
 
 def test_what_a_scheduler_needs_to_know_is_in_the_plan(project: Project) -> None:

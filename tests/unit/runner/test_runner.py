@@ -13,6 +13,7 @@ import pytest
 
 from tests.copies import destination_of, source_of
 from tests.unit.runner.fakes import START, Does, FakeWorld, plan_of, service, task
+from windlass import logs
 from windlass.errors import ExitCode, FatalError, RetryableError, UsageError
 from windlass.plan import model
 from windlass.plan.model import Retry, Unit
@@ -255,6 +256,21 @@ def test_a_service_that_ends_before_it_is_ready_says_why(world: Make) -> None:
     assert errors(w.run(plan_of(*tasks))) == {
         "api": "the service ended before it was ready: exit code 4", "other": "no key"
     }  # fmt: skip
+
+
+def test_a_password_that_is_a_word_of_ours_is_masked_and_changes_nothing_else(
+    world: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_secrets", ("failed", "result", "error", "event", "retryable", "rows_read"))
+    failed = '{"event": "failed", "error": "it failed", "retryable": false, "code": "W0403"}'
+    done = '{"event": "result", "rows_read": 5, "detail": {"event": "event"}}'
+    w = world(
+        {"a": Does(code=1, lines=[failed]), "b": Does(lines=[done]), "api": Does(code=1, lines=[failed])}
+    )
+    result = w.run(plan_of(task("a", retry=tries(3)), task("b"), service("api"), task("c", uses=("api",))))
+    a, b, *_ = sorted(result.tasks, key=lambda record: record.task)
+    assert (a.error, a.code, a.attempts, b.rows_read) == ("it ***", "W0403", 1, 5)
+    assert errors(result)["api"] == "it ***"
 
 
 def test_a_service_that_is_starting_when_nobody_needs_it_any_more_is_stopped(world: Make) -> None:

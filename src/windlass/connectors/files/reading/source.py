@@ -8,7 +8,7 @@ from windlass.connectors.files.paths import InputFiles
 from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.connectors.source import Reading, Relation
-from windlass.errors import FatalError, did_you_mean
+from windlass.errors import Code, FatalError, did_you_mean
 
 __all__ = ["FileRelation", "FileSource"]
 
@@ -74,7 +74,8 @@ class FileRelation(Relation):
             return
         types = {column.name: column.guess or column.type for column in columns}
         if cursor not in types:
-            raise FatalError(f"{self.name} has no column {cursor!r}", hint=did_you_mean(cursor, types))
+            hint = did_you_mean(cursor, types)
+            raise FatalError(f"{self.name} has no column {cursor!r}", hint=hint, code=Code.NO_COLUMN)
         value = f"TRY_CAST({identifier(cursor)} AS {types[cursor]})"
         highest = self._scratch.value(f"SELECT CAST(max({value}) AS VARCHAR) FROM {self.rows()}")
         self.cursor = highest or last
