@@ -56,5 +56,5 @@ def _known(text: str) -> Code:
     try:
         return Code(text.upper())
     except ValueError as exc:
-        hint = near_word(text.upper(), Code) or "list them with: windlass explain"
+        hint = near_word(text.upper(), map(str, Code)) or "list them with: windlass explain"
         raise UsageError(f"there is no code {text!r}", hint=hint) from exc

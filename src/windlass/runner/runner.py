@@ -152,13 +152,13 @@ class Runner:
                     worker.run()
                 except Exception as exc:  # noqa: BLE001 - whatever it is, the run must come to its end
                     self._journal.failed(worker.record, exc)
+                    self._world.loop.tell(lambda: self._journal.note(worker.record))
             self._world.loop.tell(lambda: self._task_ended(worker.record))
 
         self._world.loop.work(task.name, work)
 
     def _task_ended(self, record: TaskRun) -> None:
         del self._workers[record.task]
-        self._journal.note(record)
         self._schedule.set(record.task, record.status)
 
     # --- beginning and end ---

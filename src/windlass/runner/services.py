@@ -95,6 +95,7 @@ class Services:
             is_up = worker.start()
         except Exception as exc:  # noqa: BLE001 - whatever it is, the run must come to its end
             self.journal.failed(worker.record, exc)
+            self.loop.tell(lambda: self.journal.note(worker.record))
         self.loop.tell(lambda: self._started(worker, is_up=is_up))
 
     def _started(self, worker: _ServiceWorker, *, is_up: bool) -> None:
@@ -103,7 +104,7 @@ class Services:
         if is_up:
             self.schedule.is_up(name)
         else:
-            self._end(name, lambda: self.journal.note(worker.record))
+            self.schedule.set(name, self._workers.pop(name).record.status)
 
     def _end(self, name: str, end: Callable[[], None]) -> None:
         end()

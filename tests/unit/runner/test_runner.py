@@ -268,9 +268,9 @@ def test_a_password_that_is_a_word_of_ours_is_masked_and_changes_nothing_else(
         {"a": Does(code=1, lines=[failed]), "b": Does(lines=[done]), "api": Does(code=1, lines=[failed])}
     )
     result = w.run(plan_of(task("a", retry=tries(3)), task("b"), service("api"), task("c", uses=("api",))))
-    a, b, *_ = sorted(result.tasks, key=lambda record: record.task)
+    a, b = (next(record for record in result.tasks if record.task == name) for name in "ab")
     assert (a.error, a.code, a.attempts, b.rows_read) == ("it ***", "W0403", 1, 5)
-    assert errors(result)["api"] == "it ***"
+    assert str(errors(result)["api"]).endswith("it ***")
 
 
 def test_a_service_that_is_starting_when_nobody_needs_it_any_more_is_stopped(world: Make) -> None:
