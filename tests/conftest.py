@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -42,6 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 _TOGETHER = ("tests/airflow/test_up.py", "tests/examples/test_demo.py", "tests/faults/test_servers.py")
 # What waits for others comes first, so that nobody waits for it at the end.
 _FIRST = ("airflow", "examples", "faults", "runner", "cli", "report")
+
+
+def pytest_configure() -> None:
+    """A shell has what it starts in the background ignore Ctrl-C, and so would what the tests start and interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -78,7 +78,8 @@ def inside(tmp_path: Path, warm_airflow: Warm) -> Inside:
         )
         assert done.returncode == 0, done.stderr
         log, _, answer = done.stdout.rpartition("\n")
-        return json.loads(answer) | {"log": log}
+        found = json.loads(answer)
+        return found | {"log": log} if isinstance(found, dict) else found
 
     return ask
 

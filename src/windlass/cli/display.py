@@ -258,7 +258,7 @@ def print_result(result: Result, report: Path | None, *, as_json: bool) -> None:
         for row in task.detail.get("bad_rows", ())[:3]:
             line = f":{row['line']}" if row.get("line") else ""
             click.echo(
-                f"\n{click.style(task.task, bold=True)}: set aside {row['source']}{line}: {row['message']}"
+                f"\n{click.style(task.task, bold=True)}: quarantined {row['source']}{line}: {row['message']}"
             )
     click.echo(f"\n{result.run.run_id}: {_styled(result.run.status)} in {duration(seconds_of(result.run))}")
     if report is not None:

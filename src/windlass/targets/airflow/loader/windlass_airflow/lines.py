@@ -131,7 +131,7 @@ def numbers(result: Json) -> str:
     words = {
         "rows_read": "rows read",
         "rows_written": "written",
-        "rows_quarantined": "set aside",
+        "rows_quarantined": "quarantined",
         "bytes": "bytes",
     }
     said = [f"{result[name]:,} {words[name]}" for name in NUMBERS if isinstance(result.get(name), int)]
