@@ -114,8 +114,10 @@ def copy_command(
 
     A password is best left out of the address: put it into ~/.pgpass or PGPASSWORD.
     """
+    from windlass.connections import hide_secrets
     from windlass.engine.copying import copy
 
+    hide_secrets(os.environ, app.folder)
     set_aside = on_bad_row == "quarantine"
     if quarantine is not None and not set_aside:
         raise UsageError("--quarantine needs --on-bad-row quarantine")
@@ -253,8 +255,8 @@ def _summary(source: str, destination: str, result: CopyResult, seconds: float, 
     if counts.inserted is not None:
         merged = f" ({number(counts.inserted)} new, {number(counts.updated)} changed, {number(counts.unchanged)} the same)"
     moved = f"{number(counts.written)} rows{merged}, {size(counts.bytes)} in {duration(seconds)}"
-    lines = [f"{moved}: {logs.mask(source)} → {logs.mask(destination)}  [path: {result.path}]"]
+    lines = [f"{moved}: {source} → {destination}  [path: {result.path}]"]
     if result.quarantine:
         lines.append(f"{number(counts.quarantined)} bad rows quarantined in {result.quarantine}, such as")
         lines += [f"  {row}" for row in result.bad_rows[:3]]
-    return "\n".join(lines)
+    return logs.mask("\n".join(lines))

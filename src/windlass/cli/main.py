@@ -57,13 +57,16 @@ class App:
 
     @property
     def project(self) -> Path:
-        """The project that the folder is in. Raises UsageError when there is none."""
+        """The project that the folder is in, its secrets masked from now on. Raises UsageError when there is none."""
+        from windlass.connections import hide_secrets
         from windlass.errors import UsageError
         from windlass.project_folder import find_project
 
         if not self.folder.is_dir():
             raise UsageError(f"-C {self.folder}: there is no such folder")
-        return find_project(self.folder.resolve())
+        project = find_project(self.folder.resolve())
+        hide_secrets(os.environ, project)
+        return project
 
 
 class LazyGroup(click.Group):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from windlass import __version__, drawing, units
 from windlass.drawing.picture import STATE_ICONS
+from windlass.logs import mask
 from windlass.report.chart import Chart, chart
 from windlass.report.clipping import clipped
 from windlass.report.facts import RunFacts
@@ -80,12 +81,12 @@ def _environment() -> Environment:
 
 
 def _visible(value: object) -> object:
-    """Text without terminal codes, and with a picture of each character that a page cannot show."""
+    """Text without secrets and terminal codes, and with a picture of each character that a page cannot show."""
     if value is None:
         return ""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
-    return _INVISIBLE.sub(_shown, _TERMINAL_CODES.sub("", value.replace("\r\n", "\n")))
+    return _INVISIBLE.sub(_shown, _TERMINAL_CODES.sub("", mask(value).replace("\r\n", "\n")))
 
 
 def _shown(match: re.Match[str]) -> str:
