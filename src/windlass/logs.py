@@ -6,7 +6,6 @@ is one, then the fields of the event. What masking.py knows as a secret is maske
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TextIO, TypeAlias
 
 from windlass.masking import MASK, SECRETS
+from windlass.printable import one_line_of_json
 
 __all__ = [
     "MASK",
@@ -46,7 +46,7 @@ def json_lines(stream: TextIO) -> Sink:
 
     def write(record: Record) -> None:
         with suppress(OSError, ValueError):
-            stream.write(json.dumps(record, default=str, ensure_ascii=False) + "\n")
+            stream.write(one_line_of_json(record) + "\n")
             stream.flush()
 
     return write

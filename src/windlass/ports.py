@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
 __all__ = ["LOOPBACK", "free_port", "is_loopback", "open_directly", "why_not_free"]
 
 LOOPBACK = "127.0.0.1"
+_IPV4 = re.compile(r"127(\.\d{1,3}){3}")
 
 
 def is_loopback(host: str | None) -> bool:
     """Whether a host is this machine, by its name."""
-    return host is not None and (host in ("localhost", "::1") or host.startswith("127."))
+    return host is not None and (host in ("localhost", "::1") or bool(_IPV4.fullmatch(host)))
 
 
 def free_port() -> int:

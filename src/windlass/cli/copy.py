@@ -30,6 +30,7 @@ from windlass.plan.model import (
     SelectColumn,
     Source,
 )
+from windlass.printable import printable
 from windlass.units import duration, number, size
 
 __all__ = ["copy_command"]
@@ -224,7 +225,8 @@ def _without_debug(sink: logs.Sink) -> logs.Sink:
 
 
 def _fields(record: logs.Record) -> str:
-    return " ".join(f"{k}={v}" for k, v in record.items() if k not in ("time", "level", "event"))
+    fields = (f"{k}={v}" for k, v in record.items() if k not in ("time", "level", "event"))
+    return printable(" ".join(fields))
 
 
 def _is_standard_output(path: Path) -> bool:
@@ -259,4 +261,4 @@ def _summary(source: str, destination: str, result: CopyResult, seconds: float, 
     if result.quarantine:
         lines.append(f"{number(counts.quarantined)} bad rows quarantined in {result.quarantine}, such as")
         lines += [f"  {row}" for row in result.bad_rows[:3]]
-    return logs.mask("\n".join(lines))
+    return printable(logs.mask("\n".join(lines)))

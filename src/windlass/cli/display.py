@@ -14,6 +14,7 @@ import click
 
 from windlass import logs
 from windlass.plan.model import Plan
+from windlass.printable import printable
 from windlass.runner.events import Observer, Progress, SilentObserver
 from windlass.runner.history import Run, TaskRun
 from windlass.status import Status
@@ -107,22 +108,25 @@ class TerminalLog:
         clock = str(record.get("time", ""))[11:19]
         line = Text(f"{clock} ", style="dim")
         if record.get("task"):
-            line.append(f"{record['task']} ", style="cyan")
+            line.append(f"{printable(str(record['task']))} ", style="cyan")
         style = _LEVELS.get(str(record.get("level")), "default")
         if record.get("event") == "output":
-            line.append(str(record.get("message", "")), style=style)
+            line.append(printable(str(record.get("message", ""))), style=style)
         else:
-            line.append(str(record.get("event", "")), style=f"bold {style}" if style != "default" else "bold")
+            line.append(
+                printable(str(record.get("event", ""))),
+                style=f"bold {style}" if style != "default" else "bold",
+            )
             for key, value in record.items():
                 if key not in (*_CONTEXT, *_FOR_RUNNERS) and value not in (None, {}, []):
-                    line.append(f" {key}=", style="dim")
+                    line.append(f" {printable(key)}=", style="dim")
                     line.append(_short(value), style=style)
         self.console.print(line, soft_wrap=True)
 
 
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
-    text = text.partition("\n")[0]  # the result has the rest
+    text = printable(text.partition("\n")[0])  # the result has the rest
     return text if len(text) <= 300 else text[:297] + "…"
 
 
@@ -254,12 +258,11 @@ def print_result(result: Result, report: Path | None, *, as_json: bool) -> None:
     for task in result.tasks:
         if task.error and task.status in (Status.FAILED, Status.CANCELLED):
             code = f"error[{task.code}]: " if task.code else ""
-            click.echo(f"\n{click.style(task.task, bold=True)}: {code}{task.error}")
+            click.echo(f"\n{click.style(task.task, bold=True)}: {code}{printable(task.error)}")
         for row in task.detail.get("bad_rows", ())[:3]:
             line = f":{row['line']}" if row.get("line") else ""
-            click.echo(
-                f"\n{click.style(task.task, bold=True)}: quarantined {row['source']}{line}: {row['message']}"
-            )
+            told = printable(f"{row['source']}{line}: {row['message']}")
+            click.echo(f"\n{click.style(task.task, bold=True)}: quarantined {told}")
     click.echo(f"\n{result.run.run_id}: {_styled(result.run.status)} in {duration(seconds_of(result.run))}")
     if report is not None:
         click.echo(f"report: {report}")
@@ -283,6 +286,7 @@ def _row(pipeline: str, task: TaskRun) -> tuple[str, ...]:
 
 def print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Columns as wide as they need to be; numbers to the right."""
+    rows = [tuple(map(printable, row)) for row in rows]
     numeric = {"read", "written", "quarantined", "bytes", "seconds", "rows", "tasks", "attempts"}
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
 

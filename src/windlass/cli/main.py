@@ -162,11 +162,12 @@ def say(exc: BaseException) -> int:
     if isinstance(exc, SystemExit):  # of click, when nobody reads our output any more
         return exc.code if isinstance(exc.code, int) else 1
     from windlass.logs import mask
+    from windlass.printable import printable
 
     if "--debug" in sys.argv:
         import traceback
 
-        click.echo(mask("".join(traceback.format_exception(exc))), err=True, nl=False)
+        click.echo(printable(mask("".join(traceback.format_exception(exc)))), err=True, nl=False)
     error = _as_ours(exc)
     colour = False if os.environ.get("NO_COLOR") else None
     click.echo(mask(_shown(error)), err=True, color=colour)
@@ -200,7 +201,8 @@ def _near_choice(exc: click.ClickException) -> str | None:
 def _shown(error: WindlassError) -> str:
     """An error as people see it: its code first, which `windlass explain` takes."""
     from windlass.errors import SpecError
+    from windlass.printable import printable
 
     if isinstance(error, SpecError):  # each of its problems has one
-        return str(error)
-    return click.style(f"error[{error.code}]:", fg="red", bold=True) + f" {error}"
+        return printable(str(error))
+    return click.style(f"error[{error.code}]:", fg="red", bold=True) + f" {printable(str(error))}"

@@ -7,6 +7,7 @@ when nobody holds it any more. So nothing is left running, whatever happens to a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,11 @@ class Service:
         """What the server prints, if it prints anything."""
         return self.folder / "server.log"
 
+    def private_log(self) -> IO[bytes]:
+        """The log, empty, for a server to write into. Nobody else may read it: it quotes rows."""
+        self.log.unlink(missing_ok=True)
+        return os.fdopen(os.open(self.log, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb")
+
 
 Start: TypeAlias = Callable[[Service], Address]
 """Starts a service, or finds it running, initialised; nobody else starts it meanwhile."""
@@ -65,7 +71,8 @@ class DevServices:
         """Start the dev service of a connection. Raises WindlassError when it cannot be."""
         options = options_of(connection)
         service = Service(name, connection.type, options, self._state / "dev" / name, self._project)
-        service.folder.mkdir(parents=True, exist_ok=True)
+        for folder in (service.folder.parent, service.folder):  # a server of another user passes through
+            folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         start: Start = registry.load(str(registry.require(connection.type).dev_service))
         with locked(service.folder / "starting.lock"):
             self._hold(service)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from windlass import logs
+from windlass.printable import one_line_of_json
 
 __all__ = ["TaskLog", "parse_line"]
 
@@ -64,7 +65,7 @@ class TaskLog:
             **rest,
         }
         masked = {logs.mask(key): logs.masked(value) for key, value in whole.items()}
-        self._file.write(json.dumps(masked, ensure_ascii=False) + "\n")
+        self._file.write(one_line_of_json(masked) + "\n")
         self._file.flush()
         return masked
 
