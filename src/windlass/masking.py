@@ -30,6 +30,7 @@ class Secrets:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._forms: tuple[str, ...] = ()  # the longest first: one may contain another
+        self._clues: tuple[str, ...] = ()  # text without any of these has none of them
         self._adding = threading.Lock()
         for secret in secrets:
             self.add(secret)
@@ -41,14 +42,16 @@ class Secrets:
         with self._adding:
             forms = {form for form in _forms(secret) if len(form) >= _SHORTEST}
             self._forms = tuple(sorted({*self._forms, *forms}, key=lambda form: (-len(form), form)))
-
-    @property
-    def longest(self) -> int:
-        """How long the longest text is that may have to be masked: a text must not be cut in the middle of it."""
-        return len(self._forms[0]) if self._forms else 0
+            self._clues = _clues({*self._clues, *(_clue(form, secret) for form in forms)})
 
     def mask(self, text: str) -> str:
         """The text without any of them."""
+        for clue in self._clues:
+            if clue in text:
+                return self._without(text)
+        return text
+
+    def _without(self, text: str) -> str:
         for form in self._forms:
             if form in text:
                 text = text.replace(form, MASK)
@@ -68,6 +71,21 @@ class Secrets:
 
 
 SECRETS = Secrets()
+
+
+def _clue(form: str, secret: str) -> str:
+    """Something shorter that is in the form: letters and digits, which most encodings leave as they are."""
+    words = re.findall(r"[A-Za-z0-9]{4,}", secret)
+    return max((word for word in words if word in form), key=len, default=form)
+
+
+def _clues(found: set[str]) -> tuple[str, ...]:
+    """Those that contain no other."""
+    kept: list[str] = []
+    for clue in sorted(found, key=len):
+        if not any(shorter in clue for shorter in kept):
+            kept.append(clue)
+    return tuple(kept)
 
 
 def _forms(secret: str) -> Iterator[str]:

@@ -19,6 +19,8 @@ _CODES = re.compile(
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _NOT_IN_JSON = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_ENCODER = json.JSONEncoder(default=str, ensure_ascii=False)  # json.dumps would make one each time
+
 
 def printable(text: str) -> str:
     """The text without codes, and with a picture of each other character that cannot be shown; lines stay lines."""
@@ -29,7 +31,7 @@ def printable(text: str) -> str:
 
 def one_line_of_json(value: object) -> str:
     """The value as JSON that a terminal can be given as well; what JSON cannot say, as text."""
-    text = json.dumps(value, default=str, ensure_ascii=False)
+    text = _ENCODER.encode(value)
     harmless = text.isascii() and "\x7f" not in text
     return text if harmless else _NOT_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 

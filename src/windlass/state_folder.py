@@ -21,6 +21,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from windlass.errors import Code, FatalError
+
 __all__ = ["RunFolder", "StateFolder", "close_to_others"]
 
 
@@ -64,9 +66,15 @@ class StateFolder:
 
     @classmethod
     def of(cls, project: Path) -> StateFolder:
-        """The state folder of a project; it is made when it is missing, and keeps itself out of git."""
+        """The state folder of a project; it is made when it is missing, and keeps itself out of git. Raises
+        FatalError where something else is in its place.
+        """
         folder = cls(project / ".windlass")
-        folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except FileExistsError as exc:
+            hint = "remove it; windlass keeps there what it remembers of past runs"
+            raise FatalError(f"{folder.path} is not a folder", hint=hint, code=Code.STATE) from exc
         close_to_others(folder.path, may_pass=os.geteuid() == 0)
         for inner in (folder.scratch, folder.runs):
             inner.mkdir(mode=0o700, exist_ok=True)

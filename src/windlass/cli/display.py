@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
@@ -17,6 +17,7 @@ from windlass.plan.model import Plan
 from windlass.printable import printable
 from windlass.runner.events import Observer, Progress, SilentObserver
 from windlass.runner.history import Run, TaskRun
+from windlass.runtimes.lines import Logged
 from windlass.status import Status
 from windlass.units import duration, number, size
 
@@ -46,6 +47,8 @@ _STYLES: dict[str, str] = {
     Status.UP_FOR_RETRY: "yellow",
     Status.PENDING: "dim",
 }
+_MOST_LINES = 200  # at once: more than anybody sees, and a terminal is slower than a step
+_LONGEST_STATE = 80
 _LEVELS = {"debug": "dim", "info": "default", "warning": "yellow", "error": "red"}
 _CONTEXT = ("time", "level", "run", "pipeline", "task", "attempt", "event")
 _FOR_RUNNERS = (
@@ -62,7 +65,7 @@ def display_for(*, quiet: bool = False) -> Iterator[Observer]:
         yield _JsonDisplay(sys.stdout)
     elif sys.stderr.isatty():
         with _TerminalDisplay() as display:
-            logs.emit_to(display.log)
+            logs.emit_to(display.show)
             yield display
     else:
         yield _JsonDisplay(sys.stderr)
@@ -75,10 +78,12 @@ class _JsonDisplay(SilentObserver):
     """One JSON object a line: the tasks' records, and what becomes of each task."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._emit = logs.json_lines(stream)
+        self._stream = stream
 
-    def log(self, record: logs.Record) -> None:
-        self._emit(record)
+    def log(self, logged: Sequence[Logged]) -> None:
+        with suppress(OSError, ValueError):  # whoever stops reading stops no run
+            self._stream.write("".join(line for _, line in logged))
+            self._stream.flush()
 
     def task_changed(self, task: TaskRun) -> None:
         logs.info(
@@ -185,7 +190,14 @@ class _TerminalDisplay:
             elapsed = self._bars.tasks[self._bars.task_ids.index(bar)].elapsed or 0
             self._bars.update(bar, moved=_moving(progress, elapsed))
 
-    def log(self, record: logs.Record) -> None:
+    def log(self, logged: Sequence[Logged]) -> None:
+        left_out = max(len(logged) - _MOST_LINES, 0)
+        if left_out:
+            self._console.print(f"[dim]… {left_out:,} lines, which are in the log[/dim]")
+        for record, _ in logged[left_out:]:
+            self.show(record)
+
+    def show(self, record: logs.Record) -> None:
         if record.get("event") not in ("task", "retry") and record.get("level") != "debug":
             self._log.show(record)
 
@@ -200,7 +212,11 @@ def _moved(rows: int | None, moved: int | None) -> str:
 
 
 def _moving(progress: Progress, elapsed: float) -> str:
-    """Rows and bytes so far, the rate, and how long it will still take."""
+    """Rows and bytes so far, the rate, and how long it will still take; or what the task says itself."""
+    if progress.said:
+        from rich.markup import escape
+
+        return escape(printable(progress.said)[-_LONGEST_STATE:])
     parts = [_moved(progress.rows or None, progress.bytes)]
     if elapsed > 0 and progress.bytes:
         rate = progress.bytes / elapsed

@@ -12,6 +12,7 @@ import click
 
 from windlass.cli.main import App
 from windlass.cli.options import complete_pipeline, complete_run, complete_task, json_option
+from windlass.runtimes.kept_log import read_log
 from windlass.status import Status
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _show(lines: list[str]) -> None:
 
 
 def _lines(file: Path) -> list[str]:
-    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return [line.decode("utf-8", "replace").rstrip("\n") for line in read_log(file)]
 
 
 def _state(app: App) -> StateFolder:

@@ -7,11 +7,13 @@ its process lives, so a run that is `running` in the database but has no holder 
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, Any
 
 from windlass.errors import Code, FatalError, RetryableError, UsageError, did_you_mean
@@ -24,7 +26,7 @@ __all__ = ["Attempt", "History", "Run", "TaskRun", "now"]
 
 _BUSY_SECONDS = 30.0
 _VERSION = 2
-_FULL_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
+_LITTLE = 1 << 16  # bytes; SQLite needs some for its journal
 
 
 @dataclass
@@ -226,11 +228,20 @@ class History:
             finally:
                 connection.close()
         except sqlite3.Error as exc:
-            message = f"cannot use {self._state.database}: {exc}"
-            if exc.sqlite_errorcode in _FULL_DISK:
-                hint = "free some space and try again"
-                raise RetryableError(message, hint=hint, code=Code.DISK_FULL) from exc
-            raise FatalError(message, code=Code.STATE) from exc
+            raise self._translated(exc) from exc
+
+    def _translated(self, exc: sqlite3.Error) -> FatalError | RetryableError:
+        file, code = self._state.database, getattr(exc, "sqlite_errorcode", 0)
+        message = f"cannot use {file}: {exc}"
+        if code == sqlite3.SQLITE_FULL or (code & 0xFF == sqlite3.SQLITE_IOERR and _is_full(file.parent)):
+            return RetryableError(message, hint="free some space and try again", code=Code.DISK_FULL)
+        if not file.parent.is_dir():
+            hint = "somebody removed it while the run was going; what the run did to its destinations stays"
+            return FatalError(f"{file.parent} is gone", hint=hint, code=Code.STATE)
+        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            hint = f"it only remembers past runs, and no load depends on it: remove {file} to begin anew"
+            return FatalError(message, hint=hint, code=Code.STATE)
+        return FatalError(message, hint=f"see that this user may write {file}", code=Code.STATE)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -242,6 +253,14 @@ class History:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether there is no room on the disk of a folder."""
+    try:
+        return shutil.disk_usage(folder).free < _LITTLE
+    except OSError:
+        return False
 
 
 _TABLES: dict[type, tuple[str, tuple[str, ...]]] = {

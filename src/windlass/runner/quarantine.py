@@ -24,7 +24,7 @@ from windlass import __version__
 from windlass.engine import Identity, Job, Workspace
 from windlass.engine.copying import copy
 from windlass.engine.quarantine import read_quarantine
-from windlass.errors import UsageError, did_you_mean
+from windlass.errors import Code, UsageError, did_you_mean
 from windlass.locks import locked
 from windlass.plan.codec import from_json, to_json
 from windlass.plan.model import Copy, Plan, Source, Task
@@ -79,7 +79,11 @@ def quarantine_file(project: Path, run_id: str, task: str) -> Path:
     file = StateFolder.of(project).run(run_id).quarantine(task)
     if not file.exists():
         known = [path.stem for path in file.parent.glob("*.ndjson")]
-        raise UsageError(f"task {task!r} of {run_id} set nothing aside", hint=did_you_mean(task, known))
+        raise UsageError(
+            f"task {task!r} of {run_id} set nothing aside",
+            hint=did_you_mean(task, known),
+            code=Code.NOTHING_IN_QUARANTINE,
+        )
     return file
 
 
