@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -161,6 +162,7 @@ def run_command(
         _print_as_task(result)
     else:
         print_result(result, _report(project, result.run.run_id), as_json=as_json)
+        _prune(project, plan.pipeline)
     return int(result.exit_code)
 
 
@@ -173,6 +175,21 @@ def _report(project: Path, run_id: str) -> Path | None:
     except WindlassError as exc:
         logs.warning("no_report", error=str(exc))
         return None
+
+
+def _prune(project: Path, pipeline: str) -> None:
+    """Remove runs of long ago. That they cannot be does not change what became of this one."""
+    from windlass.runner.history import History
+    from windlass.runner.pruning import KEPT, prune
+    from windlass.state_folder import StateFolder
+
+    try:
+        state = StateFolder.of(project)
+        keep = int(os.environ.get("WINDLASS_KEEP_RUNS") or KEPT)
+        if keep > 0:
+            prune(state, History(state), keep=keep, pipeline=pipeline)
+    except (WindlassError, OSError, ValueError) as exc:
+        logs.warning("not_pruned", error=str(exc))
 
 
 def _print_as_task(result: Any) -> None:

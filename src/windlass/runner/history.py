@@ -10,7 +10,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -185,6 +185,41 @@ class History:
             return _select(
                 connection, Attempt, f"{where} ORDER BY started, number", run_id, *([task] if task else [])
             )
+
+    # --- old runs ---
+
+    def families(self, pipeline: str | None = None) -> list[Run]:
+        """The runs that nobody triggered who is still known, the latest first; of a pipeline, or all."""
+        where = "WHERE (parent IS NULL OR parent NOT IN (SELECT run_id FROM runs))"
+        where, args = (f"{where} AND pipeline = ?", [pipeline]) if pipeline else (where, [])
+        with self._connected() as connection:
+            self._mark_killed(connection)
+            return _select(connection, Run, f"{where} ORDER BY started DESC, rowid DESC", *args)
+
+    def descendants(self, run_id: str) -> list[Run]:
+        """The runs that triggers of this run started, and that those started in turn."""
+        children = self.children(run_id)
+        return children + [run for child in children for run in self.descendants(child.run_id)]
+
+    def forget(self, run_ids: Sequence[str]) -> None:
+        """Remove the records of these runs."""
+        with self._transaction() as connection:
+            for table, _ in _TABLES.values():
+                connection.executemany(
+                    f"DELETE FROM {table} WHERE run_id = ?", [(run_id,) for run_id in run_ids]
+                )
+
+    def give_back_space(self) -> None:
+        """Make the file as small as what is in it, if much of it is empty and nobody else uses it just now."""
+        with self._connected() as connection, suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA busy_timeout = 0")
+            pages, empty = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count")
+            )
+            if empty * 4 > pages:
+                connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     # --- killed runs ---
 
