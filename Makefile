@@ -19,7 +19,7 @@ demo: .venv/.demo ## run the three example projects
 	@$(RUN)/python examples/demo.py
 
 test: .venv/.dev ## run every test
-	$(RUN)/pytest -n $(or $(WORKERS),auto) --dist worksteal
+	$(RUN)/pytest -n $(or $(WORKERS),auto)
 
 up: .venv/.up ## start Airflow with the example pg2pg in it, until Ctrl-C
 	@$(RUN)/windlass -C examples/pg2pg up --pgadmin
@@ -33,7 +33,7 @@ lint: .venv/.dev ## format, lint, types, layers, spelling
 
 docs: .venv/.dev ## build the manual into site/
 	$(RUN)/python docs/generate.py --check
-	$(RUN)/mkdocs build --strict --quiet
+	$(RUN)/zensical build --strict --clean
 
 bench: .venv/.bench ## measure against the raw limit and peers; also: python -m benchmarks airflow
 	$(RUN)/python -m benchmarks
@@ -42,7 +42,7 @@ faults: .venv/.dev ## play N loads that are killed at random moments, from SEED 
 	$(RUN)/pytest tests/faults -k random --faults=$(or $(N),60) $(if $(SEED),--seed=$(SEED))
 
 clean: ## remove everything that was made
-	rm -rf .venv site dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .cache site dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .windlass -type d -prune -exec rm -rf {} +
 	rm -rf examples/taxi/downloads examples/drugs/imported_data examples/drugs/processed_data

@@ -15,7 +15,9 @@ import click
 import msgspec
 from pydantic import BaseModel, TypeAdapter
 
+from windlass.cli.explain import title_of
 from windlass.cli.main import COMMANDS, cli
+from windlass.codes import Code
 from windlass.errors import ExitCode
 from windlass.options import Options
 from windlass.registry import FILES, all_connectors
@@ -85,6 +87,16 @@ PROJECT = (
     ("Runtime: kubernetes: volumes", runtimes.Volume, "`runtimes.kubernetes.volumes`"),
     ("Runtime: kubernetes: resources", runtimes.Resources, "`runtimes.kubernetes.resources`"),
 )
+ERROR_GROUPS = {
+    "W00": "Anything",
+    "W01": "The files of a project",
+    "W02": "What the files name",
+    "W03": "Connections",
+    "W04": "The ends of a copy",
+    "W05": "Rows",
+    "W06": "Runs",
+    "W07": "Plans and plugins",
+}
 EXIT_CODES = {
     ExitCode.SUCCESS: "Everything succeeded.",
     ExitCode.FAILED: "A task failed, or a check did; trying again changes nothing.",
@@ -103,6 +115,7 @@ def main(arguments: list[str]) -> int:
         "project.md": keys_page("Project file", "windlass.yaml", PROJECT, "project"),
         "commands.md": commands_page(),
         "exit-codes.md": exit_codes_page(),
+        "../errors/index.md": errors_page(),
     }
     stale = [name for name, text in pages.items() if _read(FOLDER / name) != text]
     if "--check" in arguments:
@@ -245,6 +258,19 @@ def exit_codes_page() -> str:
         " where a signal ended that, with\n128 + the signal, and its `failed` event says by which. Every command can be"
         " stopped at any moment, with one line that says so."
     )
+    return "\n".join(lines) + "\n"
+
+
+def errors_page() -> str:
+    """The codes of errors, each with a link to its page."""
+    lines = [NOTICE, "# Errors\n"]
+    lines.append(
+        "Each error has a code that stays the same, `error[W0103]`, and a page here with an example. `windlass explain"
+        " W0103`\nprints it, without a network. Documents of `--json` and the `failed` events of tasks have the code, too."
+    )
+    for group, title in ERROR_GROUPS.items():
+        lines += [f"\n## {title}\n", "| code | meaning |", "|---|---|"]
+        lines += [f"| [{code}]({code}.md) | {title_of(code)} |" for code in Code if code.startswith(group)]
     return "\n".join(lines) + "\n"
 
 

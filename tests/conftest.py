@@ -6,8 +6,8 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,10 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
+from tests.warm import Warm, modules_of_windlass
 from windlass.connections import Address
 from windlass.connectors.postgres.session import Session
 from windlass.devservices import DevServices
@@ -34,6 +37,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     # in the environment, so that several workers have the same
     first = int(os.environ.setdefault("WINDLASS_TEST_SEED", str(random.SystemRandom().randrange(10**9))))
     parser.addoption("--seed", type=int, default=first, help="the first seed of the random fault tests")
+
+
+# Modules whose tests take turns with something that takes long to start: a worker gets all of them.
+_TOGETHER = ("tests/airflow/test_up.py", "tests/examples/test_demo.py", "tests/faults/test_servers.py")
+# What waits for others comes first, so that nobody waits for it at the end.
+_FIRST = ("airflow", "examples", "faults", "runner", "cli", "report")
+
+
+def pytest_configure() -> None:
+    """A shell has what it starts in the background ignore Ctrl-C, and so would what the tests start and interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    folders = {name: rank for rank, name in enumerate(_FIRST)}
+    items.sort(key=lambda item: folders.get(item.path.relative_to(ROOT / "tests").parts[0], len(_FIRST)))
+
+
+class _OneByOne(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """Hands a worker another test whenever it has nearly none left: the longest wait is that for one test."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return module if module in _TOGETHER else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _OneByOne:
+    return _OneByOne(config, log)
 
 
 def missing(what: str) -> NoReturn:
@@ -73,21 +105,27 @@ class Output:
         return json.loads(self.stdout)
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """Starts commands that need not import anything any more."""
+    warm = Warm(*modules_of_windlass())
+    yield warm
+    warm.close()
+
+
 @pytest.fixture
-def windlass(tmp_path: Path) -> Callable[..., Output]:
+def windlass(tmp_path: Path, warm: Warm) -> Callable[..., Output]:
     """Call the command line, in a folder of the test's own, and wait for its end."""
 
     def call(*arguments: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> Output:
         environment = {
             k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "AIRFLOW_CONN_"))
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "windlass", *map(str, arguments)],
+        done = warm.run(
+            "windlass",
+            *map(str, arguments),
             cwd=cwd or tmp_path,
             env={**environment, **(env or {})},
-            capture_output=True,
-            text=True,
-            check=False,
             timeout=300,
         )
         return Output(done.returncode, done.stdout, done.stderr)
@@ -96,9 +134,16 @@ def windlass(tmp_path: Path) -> Callable[..., Output]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    """A real Postgres, started once a test session (and worker)."""
-    folder = tmp_path_factory.mktemp("postgres")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the workers of a test session share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own
+
+
+@pytest.fixture(scope="session")
+def postgres_server(shared: Path) -> Iterator[Address]:
+    """A real Postgres, the same for all workers: the first one starts it, and it stops when the last one ends."""
+    folder = shared / "postgres"
     services = DevServices(folder, folder)
     yield services.start("server", Connection(type="postgres"))
     services.close()
@@ -111,7 +156,7 @@ def make_database(postgres_server: Address) -> Iterator[Callable[[], Address]]:
 
     def make() -> Address:
         name = f"test_{uuid4().hex[:12]}"
-        _administer(postgres_server, f'CREATE DATABASE "{name}"')
+        _administer(postgres_server, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')  # the quickest here
         made.append(name)
         return replace(postgres_server, database=name)
 
@@ -149,13 +194,19 @@ def project(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def example(tmp_path: Path) -> Callable[[str], Path]:
-    """A copy of an example project, without what earlier runs of it left behind."""
+def example(tmp_path: Path, shared: Path) -> Callable[[str], Path]:
+    """A copy of an example project, without what earlier runs of it left behind.
+
+    The environments of its steps are those of all copies: each is made once in a session.
+    """
 
     def copy(name: str) -> Path:
         target = tmp_path / name
         made = (".windlass", "node_modules", "__pycache__", "downloads", "imported_data", "processed_data")
         shutil.copytree(ROOT / "examples" / name, target, ignore=shutil.ignore_patterns(*made))
+        (target / ".windlass").mkdir()
+        (shared / "envs").mkdir(exist_ok=True)
+        (target / ".windlass" / "envs").symlink_to(shared / "envs")
         return target
 
     return copy

@@ -10,7 +10,7 @@
     └── DefectError       1   windlass itself is at fault
 
 That somebody asked windlass to stop is no error: see stopping.py.
-The first line of an error says where and what; `hint` says what to do next.
+The first line of an error says where and what; `hint` says what to do next, and `code` where to read more.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import IntEnum
 
+from windlass.codes import Code
+
 __all__ = [
+    "Code",
     "DefectError",
     "ExitCode",
     "FatalError",
@@ -62,20 +65,25 @@ class WindlassError(Exception):
     """Base of every expected failure: printed as a message, never as a traceback."""
 
     exit_code: ExitCode = ExitCode.FAILED
+    code: Code = Code.CANNOT_BE_DONE
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, code: Code | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.code = code or type(self).code
 
     def __str__(self) -> str:
-        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+        """What it says, what it comes from, and what to do, a line each."""
+        causes = "".join(f"\n  caused by: {cause}" for cause in _causes(self))
+        return f"{self.message}{causes}" + (f"\n  hint: {self.hint}" if self.hint else "")
 
 
 class UsageError(WindlassError):
     """The command line does not make sense."""
 
     exit_code = ExitCode.USAGE
+    code = Code.COMMAND_LINE
 
 
 class FatalError(WindlassError):
@@ -86,14 +94,19 @@ class RetryableError(WindlassError):
     """The same command may well work later."""
 
     exit_code = ExitCode.RETRYABLE
+    code = Code.MAY_WORK_LATER
 
 
 class FencedError(FatalError):
     """A later writer took the destination over, so this one may no longer commit."""
 
+    code = Code.FENCED
+
 
 class MissingExtraError(FatalError):
     """An optional dependency is not installed."""
+
+    code = Code.MISSING_PACKAGES
 
     def __init__(self, what: str, extra_name: str) -> None:
         super().__init__(
@@ -105,6 +118,8 @@ class MissingExtraError(FatalError):
 class DefectError(WindlassError):
     """Windlass itself is at fault."""
 
+    code = Code.DEFECT
+
     def __init__(self, exc: BaseException) -> None:
         hint = "this is a defect of windlass; its traceback is in the log of the task, and --debug shows it"
         super().__init__(f"{type(exc).__name__}: {exc}", hint=hint)
@@ -114,7 +129,8 @@ class DefectError(WindlassError):
 class Problem:
     """One thing that is wrong with a file, and where.
 
-    `line` and `column` count from 1; 0 means that the problem has no single place in the file.
+    `line` and `column` count from 1; 0 means that the problem has no single place in the file. It takes `width`
+    characters of the line.
     """
 
     file: str
@@ -123,15 +139,19 @@ class Problem:
     message: str
     source_line: str = ""
     hint: str | None = None
+    code: Code = field(kw_only=True)
+    width: int = field(default=1, kw_only=True)
 
     def __str__(self) -> str:
+        what = f"error[{self.code}]: {self.message}"
         if not self.line:
-            return f"{self.file}: {self.message}" + (f"\n  {self.hint}" if self.hint else "")
+            return f"{self.file}: {what}" + (f"\n  hint: {self.hint}" if self.hint else "")
         gutter = f"  {self.line} | "
         before, rest = _shortened(self.source_line, self.column - 1)
-        caret = f"{' ' * (len(gutter) - 2)}| {''.join(c if c == _TAB else ' ' for c in before)}^"
-        where = f"{self.file}:{self.line}:{self.column}: {self.message}"
-        return f"{where}\n{gutter}{before}{rest}\n{caret}" + (f" {self.hint}" if self.hint else "")
+        carets = "^" * max(1, min(self.width, len(rest.rstrip())))
+        under = f"{' ' * (len(gutter) - 2)}| {''.join(c if c == _TAB else ' ' for c in before)}{carets}"
+        where = f"{self.file}:{self.line}:{self.column}: {what}"
+        return f"{where}\n{gutter}{before}{rest}\n{under}" + (f" {self.hint}" if self.hint else "")
 
 
 def _shortened(line: str, column: int) -> tuple[str, str]:
@@ -150,7 +170,7 @@ class SpecError(WindlassError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(map(str, problems)))
+        super().__init__("\n".join(map(str, problems)), code=self.problems[0].code)
 
 
 def as_error(exc: BaseException) -> WindlassError:
@@ -159,9 +179,21 @@ def as_error(exc: BaseException) -> WindlassError:
         return exc
     if not isinstance(exc, OSError) or exc.errno is None:
         return DefectError(exc)
-    may_work_later = exc.errno in (errno.ENOSPC, errno.EDQUOT)
-    what = f"{exc.filename}: " if exc.filename is not None else ""
-    return (RetryableError if may_work_later else FatalError)(f"{what}{reason_of(exc)}")
+    message = (f"{exc.filename}: " if exc.filename is not None else "") + reason_of(exc)
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RetryableError(message, hint="free some space and try again", code=Code.DISK_FULL)
+    return FatalError(message, code=Code.REFUSED_BY_SYSTEM)
+
+
+def _causes(exc: BaseException) -> Iterator[str]:
+    """What errors of ours led to this one, as far as its message does not say so already."""
+    told, seen = str(exc.args[0]), {exc}
+    while (cause := exc.__cause__) is not None and cause not in seen:  # some are raised from themselves
+        seen.add(cause)
+        if isinstance(cause, WindlassError) and cause.message not in told:
+            yield cause.message
+            told += cause.message
+        exc = cause
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

@@ -13,7 +13,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from windlass.errors import FatalError, UsageError, did_you_mean
+from windlass.errors import Code, FatalError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -40,7 +40,8 @@ class Table(Generic[T]):
         """What has that name. Raises UsageError when nothing has."""
         found = self.find(name)
         if found is None:
-            raise UsageError(f"there is no {self.what} {name!r}", hint=did_you_mean(name, self.names()))
+            hint = did_you_mean(name, self.names())
+            raise UsageError(f"there is no {self.what} {name!r}", hint=hint, code=Code.UNKNOWN_PLUGIN)
         return found
 
     def find(self, name: str) -> T | None:

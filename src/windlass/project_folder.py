@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from windlass.errors import UsageError
+from windlass.errors import Code, UsageError
 
 __all__ = ["PROJECT_FILE", "find_project"]
 
@@ -17,4 +17,4 @@ def find_project(start: Path) -> Path:
         if (folder / PROJECT_FILE).is_file():
             return folder
     hint = "begin a project here with: windlass init"
-    raise UsageError(f"no {PROJECT_FILE} in {start} or above it", hint=hint)
+    raise UsageError(f"no {PROJECT_FILE} in {start} or above it", hint=hint, code=Code.NO_PROJECT)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
-from windlass.errors import FatalError
+from windlass.errors import Code, FatalError
 from windlass.plugins import Table
 
 __all__ = [
@@ -118,7 +118,7 @@ def require(kind: str) -> Connector:
     connector = find(kind)
     if connector is None:
         hint = f"known: {', '.join(types())}; others come with packages that have to be installed here, too"
-        raise FatalError(f"there is no connector for {kind!r}", hint=hint)
+        raise FatalError(f"there is no connector for {kind!r}", hint=hint, code=Code.UNKNOWN_PLUGIN)
     return connector
 
 

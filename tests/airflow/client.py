@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from tests.warm import Warm
 
 _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _PATIENCE = 180.0
@@ -25,12 +27,13 @@ class Up:
     project: Path
     url: str
     password: str
+    warm: Warm
     _token: str | None = None
 
     def windlass(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Call the command line for this project, and wait for its end."""
-        command = [sys.executable, "-m", "windlass", "-C", str(self.project), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        command = ("windlass", "-C", str(self.project), *map(str, arguments))
+        return self.warm.run(*command, cwd=self.project, env=dict(os.environ), timeout=300)
 
     def status(self) -> Any:
         """What `windlass status --json` says."""

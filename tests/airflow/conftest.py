@@ -19,6 +19,7 @@ import pytest
 from tests.airflow.client import Up
 from tests.airflow.proof import Databases, Proof, make_project
 from tests.conftest import ROOT, missing
+from tests.warm import Warm
 
 _LEFT_BEHIND = (".windlass", "node_modules", "__pycache__", "downloads", "imported_data", "processed_data")
 
@@ -30,14 +31,14 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def bring_up() -> Iterator[Callable[..., Up]]:
+def bring_up(warm: Warm) -> Iterator[Callable[..., Up]]:
     """Starts Airflow for a project, on a free port; it is stopped after the tests of the module."""
     if find_spec("airflow") is None:
         missing("Airflow")
     started: list[Up] = []
 
     def start(project: Path, *options: str, env: dict[str, str] | None = None) -> Up:
-        up = Up(project, f"http://127.0.0.1:{free_port()}", "")
+        up = Up(project, f"http://127.0.0.1:{free_port()}", "", warm)
         started.append(up)
         _start(up, *options, env=env)
         return up
@@ -65,34 +66,33 @@ def _start(up: Up, *options: str, env: dict[str, str] | None = None) -> None:
 
 
 @pytest.fixture(scope="package")
-def proof(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proof]:
+def proof(shared: Path, warm: Warm) -> Iterator[Proof]:
     """A real Airflow with the pipelines of all examples and those of `project/`.
 
     The workers of a test session share it: the first one starts it, and the last one stops it.
     """
     if find_spec("airflow") is None:
         missing("Airflow")
-    own = tmp_path_factory.getbasetemp()
-    folder = own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own
-    with (folder / "proof.users").open("a") as users:
-        with _alone(folder):
+    with (shared / "proof.users").open("a") as users:
+        with _alone(shared):
             fcntl.flock(users, fcntl.LOCK_SH)
-            found = _found_or_started(folder / "proof", folder / "proof.json")
+            found = _found_or_started(shared / "proof", shared / "proof.json", warm)
         yield found
         found.databases.close()
-        with _alone(folder), suppress(BlockingIOError):
+        with _alone(shared), suppress(BlockingIOError):
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             found.up.windlass("down")
-            (folder / "proof.json").unlink()
+            (shared / "proof.json").unlink()
 
 
-def _found_or_started(project: Path, note: Path) -> Proof:
+def _found_or_started(project: Path, note: Path, warm: Warm) -> Proof:
     if note.exists():
         known = json.loads(note.read_text())
-        return Proof(Up(project, known["url"], known["password"]), Databases(project), known["canary"])
+        up = Up(project, known["url"], known["password"], warm)
+        return Proof(up, Databases(project), known["canary"])
     shutil.rmtree(project, ignore_errors=True)
     databases, canary = make_project(project)
-    up = Up(project, f"http://127.0.0.1:{free_port()}", "")
+    up = Up(project, f"http://127.0.0.1:{free_port()}", "", warm)
     try:
         _start(up)
     except BaseException:

@@ -94,7 +94,7 @@ def test_a_pipeline_is_triggered_and_followed_to_the_rows_that_it_moved(
 
     page.get_by_role("button", name="Show Grid").click()
     cell.click()
-    page.get_by_text(f"done: {SALES:,} rows read, {SALES:,} written, 0 set aside").wait_for()
+    page.get_by_text(f"done: {SALES:,} rows read, {SALES:,} written, 0 quarantined").wait_for()
     page.evaluate(_WITHOUT_FOLDERS)
     picture("log", 640)
 

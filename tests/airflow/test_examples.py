@@ -35,7 +35,7 @@ def test_pg2pg_copies_every_row_and_says_how_many(proof: Proof) -> None:
     assert source[0][0] == SALES
     assert proof.databases.ask("pg_y", FINGERPRINT.format("tb_trx_dest")) == source
     log = proof.up.log("pg2pg", run, "transfer_data")
-    assert f"done: {SALES:,} rows read, {SALES:,} written, 0 set aside" in log
+    assert f"done: {SALES:,} rows read, {SALES:,} written, 0 quarantined" in log
     summary = proof.up.xcom("pg2pg", run, "transfer_data")
     assert (summary["rows_read"], summary["rows_written"], summary["path"]) == (
         SALES,

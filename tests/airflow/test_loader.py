@@ -24,6 +24,7 @@ import pytest
 
 from tests.conftest import ROOT, missing
 from tests.targets.exported import export_to_airflow
+from tests.warm import Warm
 from windlass.plan.model import Retry
 from windlass.plan.travel import pack, unpack
 from windlass.spec import load_project
@@ -42,30 +43,43 @@ SCHEDULED = {
 }
 MANUAL = {"run_id": "manual__1", "run_type": "manual", "run_after": "2024-05-03T10:00:00+00:00"}
 
+IMPORTED_INSIDE = (
+    "airflow.dag_processing.dagbag",
+    "airflow.sdk.definitions.dag",
+    "airflow.serialization.serialized_objects",
+    "airflow.providers.cncf.kubernetes.operators.pod",
+    "airflow.providers.docker.operators.docker",
+    "kubernetes.client",
+)
+
 Inside = Callable[..., Any]
 
 
-@pytest.fixture
-def inside(tmp_path: Path) -> Inside:
-    """Ask a real Airflow about a folder of DAGs; see tests/airflow/inside.py."""
+@pytest.fixture(scope="session")
+def warm_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    """Starts processes that have imported Airflow already."""
     if find_spec("airflow") is None:
         missing("Airflow")
+    home = str(tmp_path_factory.mktemp("airflow"))
+    warm = Warm(*IMPORTED_INSIDE, env={"AIRFLOW_HOME": home, "PYTHONWARNINGS": "ignore"})
+    yield warm
+    warm.close()
+
+
+@pytest.fixture
+def inside(tmp_path: Path, warm_airflow: Warm) -> Inside:
+    """Ask a real Airflow about a folder of DAGs; see tests/airflow/inside.py."""
 
     def ask(*arguments: str | Path, env: dict[str, str] | None = None) -> Any:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "WINDLASS_"))}
         environment |= {"AIRFLOW_HOME": str(tmp_path / "airflow"), "PYTHONWARNINGS": "ignore", **(env or {})}
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.airflow.inside", *map(str, arguments)],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
+        done = warm_airflow.run(
+            "tests.airflow.inside", *map(str, arguments), cwd=ROOT, env=environment, timeout=120
         )
         assert done.returncode == 0, done.stderr
         log, _, answer = done.stdout.rpartition("\n")
-        return json.loads(answer) | {"log": log}
+        found = json.loads(answer)
+        return found | {"log": log} if isinstance(found, dict) else found
 
     return ask
 
@@ -237,7 +251,8 @@ def test_a_plan_that_is_too_long_is_read_from_a_file_or_compared_by_its_digest(
     script.write_text(json.dumps({"lines": [RESULT], "code": 0}))
     command = shlex.join((sys.executable, str(tmp_path / "fake.py"), str(script)))
     *_, plans = export_to_airflow(everything, tmp_path / "out", runtime, command=command)
-    digest = pack(compiled(load_project(everything)).open_plans["long"], "a")
+    plan = compiled(load_project(everything)).open_plans["long"]
+    digest = pack(plan, plan.task("a"))
     assert digest.startswith("sha256:")
     run = SCHEDULED | {"lines": [json.dumps(RESULT) + "\n"], "code": 0}
     done = inside(

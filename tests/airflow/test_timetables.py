@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-import pendulum
-from airflow.timetables.interval import CronDataIntervalTimetable
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import missing
 from windlass.plan.schedule import moment_of
 from windlass.plan.ticks import Ticks
+
+if TYPE_CHECKING:
+    from airflow.timetables.interval import CronDataIntervalTimetable
 
 # every kind of change there is: an hour, half an hour, two hours, at midnight, a day, for Ramadan, none
 ZONES = [
@@ -43,15 +47,25 @@ MOMENTS = st.datetimes(datetime(2010, 1, 1), datetime(2027, 1, 1), timezones=st.
 )
 
 
+def timetable_of(cron: str, zone: str) -> CronDataIntervalTimetable:
+    """Airflow's timetable. It takes seconds to import, so only whoever plays this does."""
+    if find_spec("airflow") is None:
+        missing("Airflow")
+    from airflow.timetables.interval import CronDataIntervalTimetable
+
+    return CronDataIntervalTimetable(cron, timezone=zone)
+
+
 @given(CRONS, st.sampled_from(ZONES), MOMENTS)
 @example("0 1 1 * *", "America/New_York", datetime(2026, 11, 29, tzinfo=UTC))
 @example("0 2 * * 0", "Europe/Paris", datetime(2025, 10, 30, tzinfo=UTC))
 @example("0 1 * * *", "America/New_York", datetime(2025, 11, 2, 18, tzinfo=UTC))
 @settings(max_examples=2000, deadline=None)
 def test_a_run_by_hand_covers_what_airflow_would_give_it(cron: str, zone: str, now: datetime) -> None:
-    interval = CronDataIntervalTimetable(cron, timezone=zone).infer_manual_data_interval(
-        run_after=pendulum.instance(now)
-    )
+    timetable = timetable_of(cron, zone)
+    import pendulum
+
+    interval = timetable.infer_manual_data_interval(run_after=pendulum.instance(now))
     # at a time that the clock skips or shows twice, Airflow may give one without length, or of the future
     assume(interval.start < interval.end <= now)
     moment = moment_of(cron, zone, None, now)
@@ -63,7 +77,9 @@ def test_a_run_by_hand_covers_what_airflow_would_give_it(cron: str, zone: str, n
 @example("30 2 * * *", "Europe/Paris", datetime(2025, 3, 28, 12, tzinfo=UTC))
 @settings(max_examples=2000, deadline=None)
 def test_scheduled_runs_follow_each_other_as_on_airflow(cron: str, zone: str, moment: datetime) -> None:
-    timetable, ticks = CronDataIntervalTimetable(cron, timezone=zone), Ticks(cron, zone)
+    timetable, ticks = timetable_of(cron, zone), Ticks(cron, zone)
+    import pendulum
+
     ours, theirs = moment, pendulum.instance(moment)
     for _ in range(3):
         ours, before, theirs = ticks.after(ours), theirs, timetable._get_next(theirs)

@@ -196,7 +196,7 @@ def test_a_dev_service_that_dies_is_started_again_with_its_data(up: Up) -> None:
     assert server_of(up, "pg_x") != first
     run = up.trigger("pg2pg")
     assert up.wait("pg2pg", run) == "success", up.log("pg2pg", run, "transfer_data")
-    assert up.status()["state"] == "healthy"
+    up.until(lambda: up.status()["state"] == "healthy")
 
 
 def test_a_component_that_dies_takes_the_others_with_it(up: Up) -> None:

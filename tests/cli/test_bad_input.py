@@ -101,8 +101,8 @@ def test_files_of_a_project_that_cannot_be_read_are_told(project: Project, windl
     (root / "pipelines/gone.yaml").symlink_to("nowhere")
     done = windlass("-C", root, "validate")
     assert done.code == 2
-    assert "pipelines/empty.yaml: is empty" in done.stderr
-    assert "pipelines/latin.yaml: is not UTF-8: byte 0xe9 at offset 13" in done.stderr
+    assert "pipelines/empty.yaml: error[W0101]: is empty" in done.stderr
+    assert "pipelines/latin.yaml: error[W0101]: is not UTF-8: byte 0xe9 at offset 13" in done.stderr
     assert windlass("-C", root, "run", "one").code == 0
 
 
@@ -208,4 +208,7 @@ def test_a_full_disk_behind_the_output_may_work_later(hello: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("only Linux has a full disk at hand")
     done = shell("windlass schema > /dev/full", hello)
-    assert (done.returncode, done.stderr) == (3, "error: No space left on device\n")
+    assert (done.returncode, done.stderr) == (
+        3,
+        "error[W0006]: No space left on device\n  hint: free some space and try again\n",
+    )

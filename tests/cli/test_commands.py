@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import ROOT
 from windlass.cli.main import COMMANDS
+from windlass.codes import Code
 from windlass.connections import Address
 
 Call = Callable[..., Any]
@@ -28,6 +30,7 @@ TASK_KEYS = [
     "seconds",
     "path",
     "error",
+    "code",
 ]
 
 TWO = """\
@@ -188,7 +191,7 @@ def test_a_task_that_fails_gives_exit_code_1_and_says_how_to_go_on(project: Proj
         ("run two --logical-date soon", "is not a valid date"),
         ("run two --memory lots", "expected a size such as 512MB"),
         ("run two --parallel 0", "not in the range"),
-        ("run two --frob", "No such option"),
+        ("run two --frob", "no such option"),
         ("run --params-json [1] two", "expected a JSON object"),
         ("run --resume nope", "there is no run 'nope'"),
         ("exec two nope", "has no task 'nope'"),
@@ -230,3 +233,14 @@ def test_a_copy_says_nothing_on_stderr_when_all_is_well(
     )
     done = windlass("copy", "in.csv", uri)
     assert (done.code, done.stderr) == (0, "")
+
+
+def test_a_code_is_explained_without_a_network(windlass: Call) -> None:
+    page = (ROOT / "docs/errors/W0103.md").read_text(encoding="utf-8")
+    for written in ("W0103", "w0103"):
+        assert windlass("explain", written).stdout == page
+    listed = windlass("explain", "--json").json
+    assert (listed["W0103"], list(listed)) == ("unknown key", sorted(Code))
+    assert windlass("explain", "W0103", "--json").json["title"] == "unknown key"
+    done = windlass("explain", "W0130")
+    assert (done.code, "did you mean 'W0" in done.stderr) == (2, True)

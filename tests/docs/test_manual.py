@@ -1,8 +1,8 @@
-"""Every example of the manual and the README runs, and prints what the page says.
+"""Every example of the manual and the README runs, and the page shows all that it prints.
 
-A fenced block with a `title` is a file; a `console` block has commands behind `$ ` and, below each, what it
-prints: `…` stands for anything, and runs of spaces for one. A command ends with exit code 0, unless a comment
-`# exit N` behind it says otherwise. The blocks of a page share one folder.
+A fenced block with a `title` is a file. A `console` block has commands behind `$ ` and, below each, what a terminal
+shows. A command ends with exit code 0, unless a comment `# exit N` behind it says otherwise. The blocks of a page
+share one folder. `--update-golden` writes what is shown into the pages.
 """
 
 from __future__ import annotations
@@ -11,28 +11,17 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.docs.sessions import Session, commands
 
 _BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _TITLE = re.compile(r'title="([^"]+)"')
-_EXIT = re.compile(r"\s+# exit (\d+)$")
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command of a page, its exit code, and what it prints."""
-
-    text: str
-    code: int
-    output: str
 
 
 def blocks(page: Path) -> list[tuple[str, str, str]]:
@@ -40,45 +29,32 @@ def blocks(page: Path) -> list[tuple[str, str, str]]:
     return _BLOCK.findall(page.read_text(encoding="utf-8"))
 
 
-def commands(block: str) -> Iterator[Command]:
-    """The commands of a console block."""
-    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-        line, _, output = part.partition("\n")
-        code = _EXIT.search(line)
-        yield Command(_EXIT.sub("", line), int(code[1]) if code else 0, output.strip("\n"))
-
-
-def matches(expected: str, printed: str) -> bool:
-    """Whether the output is what the page says."""
-    pieces = [re.escape(" ".join(piece.split())) for piece in expected.split("…")]
-    pattern = ".*".join(piece.strip() for piece in pieces).replace(r"\ ", r"\s*")
-    return re.fullmatch(rf"\s*{pattern}\s*", " ".join(printed.split()), re.DOTALL) is not None
-
-
 @pytest.mark.parametrize(
     "page", [p for p in PAGES if any(kind == "console" for kind, _, _ in blocks(p))], ids=lambda p: p.name
 )
-def test_every_example_of_the_page_runs(page: Path, tmp_path: Path) -> None:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "AIRFLOW_CONN_"))}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+def test_every_example_of_the_page_runs(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    text, session = page.read_text(encoding="utf-8"), Session(tmp_path)
     for kind, rest, content in blocks(page):
         if title := _TITLE.search(rest):
             file = tmp_path / title[1]
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content, encoding="utf-8")
-        for command in commands(content) if kind == "console" else ():
-            done = subprocess.run(
-                ["bash", "-c", command.text],
-                cwd=tmp_path,
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=300,
-            )
-            said = f"$ {command.text}\n{done.stdout}{done.stderr}"
-            assert done.returncode == command.code, said
-            assert matches(command.output, done.stdout), f"{said}\nexpected:\n{command.output}"
+        if kind == "console":
+            text = text.replace(content, played(content, session))
+    if request.config.getoption("--update-golden"):
+        assert not os.environ.get("CI"), "pages are never written on CI"
+        page.write_text(text, encoding="utf-8")
+    assert text == page.read_text(encoding="utf-8"), f"see --update-golden; it should be:\n{text}"
+
+
+def played(block: str, session: Session) -> str:
+    """The block as it is if it shows what its commands print, else as it should be."""
+    shown = []
+    for command in commands(block):
+        seen = session.play(command)
+        assert seen.code == command.code, f"expected exit code {command.code}, not {seen.code}:\n{seen}"
+        shown.append(str(seen))
+    return "".join(shown)
 
 
 def test_generated_pages_are_up_to_date() -> None:
@@ -88,7 +64,11 @@ def test_generated_pages_are_up_to_date() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_every_page_is_in_the_navigation() -> None:
+def test_every_page_is_found_from_the_navigation() -> None:
+    docs = ROOT / "docs"
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    pages = [str(page.relative_to(ROOT / "docs")) for page in PAGES[1:]]
-    assert [page for page in pages if page not in navigation] == []
+    listed = set(re.findall(r"\S+\.md\b", navigation))
+    for index in [docs / page for page in listed if page.endswith("/index.md")]:  # of many pages: decisions
+        linked = re.findall(r"\]\(([\w-]+\.md)\)", index.read_text(encoding="utf-8"))
+        listed |= {str((index.parent / page).relative_to(docs)) for page in linked}
+    assert listed == {str(page.relative_to(docs)) for page in PAGES[1:]}

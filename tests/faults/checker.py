@@ -16,7 +16,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -135,8 +135,14 @@ class PostgresEnd:
 
         async def work() -> None:
             connection = await asyncpg.connect(self.url)
+            seen, key = None, ""
             try:
-                while poll(await self._key(connection)):
+                while True:
+                    snapshot = await connection.fetchval("SELECT pg_current_snapshot()::text")
+                    if snapshot != seen:  # something was committed on the server, perhaps to this table
+                        seen, key = snapshot, await self._key(connection)
+                    if not poll(key):
+                        return
                     await asyncio.sleep(_POLL)
             finally:
                 await connection.close()
@@ -374,6 +380,15 @@ def processes(project: Path) -> list[tuple[int, str]]:
         if f"{project}" in command and int(folder.name) != os.getpid():
             found.append((int(folder.name), command))
     return found
+
+
+def family(pid: int) -> Iterator[int]:
+    """A process and all that it has started, as far as they are its descendants still."""
+    yield pid
+    with suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                yield from family(int(child))
 
 
 def _is_free(path: Path) -> bool:

@@ -2,55 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+import fcntl
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 
 from tests.faults.checker import query
+from tests.faults.outcomes import Outcomes
 from tests.faults.scene import NEW, Mode, Pair, Scene, Servers, asyncpg_copy
+from tests.warm import Warm
 from windlass.devservices import DevServices
 from windlass.plan.model import Connection
 
-Outcomes: TypeAlias = Mapping[Hashable, "Future[None]"]
-
-_AT_ONCE = 3
-
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """A source that has the rows, and a target."""
-    folder = tmp_path_factory.mktemp("servers")
+def servers(shared: Path, warm: Warm) -> Iterator[Servers]:
+    """A source that has the rows, and a target: the same two for all workers."""
+    folder = shared / "servers"
     services = DevServices(folder, folder)
-    urls = []
-    for name in ("source", "target"):
-        url = services.start(name, Connection(type="postgres")).uri()
-        query(url, "ALTER ROLE postgres SET synchronous_commit = on", "SELECT 1")  # a commit is one
-        urls.append(url)
-    asyncpg_copy(urls[0], "src", NEW)
-    yield Servers(*urls)
+    source, target = (
+        services.start(name, Connection(type="postgres")).uri() for name in ("source", "target")
+    )
+    with (folder / "rows").open("a") as rows:
+        fcntl.flock(rows, fcntl.LOCK_EX)
+        if not Path(rows.name).read_text():
+            for url in (source, target):
+                query(url, "ALTER ROLE postgres SET synchronous_commit = on", "SELECT 1")  # a commit is one
+            asyncpg_copy(source, "src", NEW)
+            rows.write("are there")
+    yield Servers(source, target, warm)
     services.close()
 
 
 @pytest.fixture(scope="session")
-def outcomes(
-    request: pytest.FixtureRequest, servers: Servers, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Outcomes]:
-    """The cases of all chosen tests, a few at a time: each is what `play` of the test's module does."""
+def outcomes(request: pytest.FixtureRequest, servers: Servers, shared: Path) -> Iterator[Outcomes]:
+    """The cases of all chosen tests, in their order: each is what `play` of the test's module does."""
     items = [item for item in request.session.items if isinstance(item, pytest.Function)]
     chosen = [
         (item.module.play, item.callspec.params["case"]) for item in items if "outcomes" in item.fixturenames
     ]
-    root = tmp_path_factory.mktemp("cases")
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        yield {
-            case: pool.submit(play, case, root / str(number), servers)
-            for number, (play, case) in enumerate(chosen)
-        }
-        pool.shutdown(cancel_futures=True)
+    plays = [(case, partial(play, case, servers=servers)) for play, case in chosen]
+    outcomes = Outcomes(plays, shared / "cases")
+    yield outcomes
+    outcomes.close()
 
 
 @pytest.fixture
@@ -66,7 +62,8 @@ def scene(servers: Servers, tmp_path: Path) -> Callable[..., Scene]:
         options: dict[str, object] | None = None,
     ) -> Scene:
         pair = Pair(source, target)  # type: ignore[arg-type]
-        return Scene(tmp_path, pair, mode, replace(servers, **other or {}), options=options)
+        chosen = {"source": servers.source, "target": servers.target, **(other or {})}
+        return Scene(tmp_path, pair, mode, Servers(**chosen, warm=servers.warm), options=options)
 
     return make
 

@@ -29,11 +29,13 @@ from tests.faults.checker import (
     Rows,
     SqliteEnd,
     counted,
+    family,
     leftovers,
     processes,
     query,
     until,
 )
+from tests.warm import Started, Warm
 
 Mode: TypeAlias = Literal["append", "replace", "merge"]
 Kind: TypeAlias = Literal["pg", "csv", "parquet", "folder", "sqlite"]
@@ -75,10 +77,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class Servers:
-    """The addresses of two Postgres servers; the source has the table `src`."""
+    """The addresses of two Postgres servers, of which the source has the table `src`; and who starts commands."""
 
     source: str
     target: str
+    warm: Warm
 
 
 @dataclass(frozen=True)
@@ -196,10 +199,9 @@ class Scene:
 
     def start(self, *arguments: str, failpoint: str = "") -> subprocess.Popen[str]:
         """Start windlass for this project. A failpoint is only known to it and its tasks."""
-        extra = {"WINDLASS_FAILPOINT": failpoint} if failpoint else {}
         return subprocess.Popen(
             [*_RUN, "-C", str(self.folder), *arguments],
-            env={**self.environment, **extra},
+            env=self._environment(failpoint),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -207,8 +209,17 @@ class Scene:
             start_new_session=True,
         )
 
+    def begin(self, *arguments: str, failpoint: str = "") -> Started:
+        """Start windlass for this project, its imports done."""
+        command = ("windlass", "-C", str(self.folder), *arguments)
+        return self.servers.warm.start(*command, cwd=self.folder, env=self._environment(failpoint))
+
     def call(self, *arguments: str, failpoint: str = "") -> Done:
-        return finished(self.start(*arguments, failpoint=failpoint))
+        """Run windlass for this project."""
+        return ended(self.begin(*arguments, failpoint=failpoint))
+
+    def _environment(self, failpoint: str) -> dict[str, str]:
+        return {**self.environment, **({"WINDLASS_FAILPOINT": failpoint} if failpoint else {})}
 
     def run(self, day: int, target: str = "dst") -> list[str]:
         """The command of a scheduled run."""
@@ -244,13 +255,16 @@ class Scene:
 
     # --- kills ---
 
-    def wait_for_stopped_task(self, running: subprocess.Popen[str]) -> int:
+    def wait_for_stopped_task(self, running: subprocess.Popen[str] | Started) -> int:
         """Wait until the task has stopped itself at its failpoint. Returns its process id."""
         found: list[int] = []
 
         def has_stopped() -> bool:
-            assert running.poll() is None, f"the failpoint was not reached: {finished(running)}"
-            found[:] = [pid for pid, _ in self.tasks() if _is_stopped(pid)]
+            if isinstance(running, Started):
+                assert not running.has_ended(), f"the failpoint was not reached: {ended(running)}"
+            else:
+                assert running.poll() is None, f"the failpoint was not reached: {finished(running)}"
+            found[:] = [pid for pid in family(running.pid) if _is_stopped(pid)]
             return bool(found)
 
         until(has_stopped, "the failpoint is reached", _TIMEOUT)
@@ -264,8 +278,10 @@ class Scene:
             if " exec " in line and "launcher.py" not in line
         ]
 
-    def kill_everything(self) -> None:
+    def kill_everything(self, *also: int) -> None:
         """kill -9 for the run, what watches over its task, and the task, as when a container dies."""
+        for pid in also:
+            kill(pid)
         while found := processes(self.folder):
             for pid, _ in found:
                 kill(pid)
@@ -316,6 +332,12 @@ def finished(process: subprocess.Popen[str]) -> Done:
         out, err = process.communicate()
         raise AssertionError(f"it hangs: {process.args!r}\n{out!r}\n{err!r}") from None
     return Done(process.returncode, out, err)
+
+
+def ended(command: Started) -> Done:
+    """Wait for a command that was begun."""
+    done = command.wait(_TIMEOUT)
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def kill(pid: int, number: int = signal.SIGKILL) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 import pytest
 
 from tests.faults.checker import Reader
-from tests.faults.conftest import Outcomes
+from tests.faults.outcomes import Outcomes
 from tests.faults.proxy import COMMIT, Cut, Proxy
 from tests.faults.scene import Pair, Scene, Servers, changes_once, finished
 from windlass.connections import parse_address
@@ -72,7 +72,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_lost_connection_loses_and_doubles_nothing(case: Case, outcomes: Outcomes) -> None:
-    outcomes[case].result()
+    outcomes.check(case)
 
 
 def play(case: Case, folder: Path, servers: Servers) -> None:

@@ -18,8 +18,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.faults.checker import Reader
-from tests.faults.conftest import Outcomes
-from tests.faults.scene import Done, Mode, Pair, Scene, Servers, changes_once, finished
+from tests.faults.outcomes import Outcomes
+from tests.faults.scene import Done, Mode, Pair, Scene, Servers, changes_once, ended
 
 PAIRS = [
     Pair("pg", "pg"),
@@ -80,7 +80,7 @@ CASES = [case for case in ALL if case.senseless is None]
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_load_happens_exactly_once_however_it_is_killed(case: Case, outcomes: Outcomes) -> None:
-    outcomes[case].result()
+    outcomes.check(case)
 
 
 def test_every_failpoint_of_the_code_is_tested() -> None:
@@ -133,10 +133,10 @@ def _everything_dies(case: Case, scene: Scene) -> int:
 
 
 def _die_at(failpoint: str, scene: Scene, command: list[str]) -> None:
-    running = scene.start(*command, failpoint=f"{failpoint}:stop")
+    running = scene.begin(*command, failpoint=f"{failpoint}:stop")
     scene.wait_for_stopped_task(running)
-    scene.kill_everything()
-    assert finished(running).code != 0
+    scene.kill_everything(running.pid)
+    assert ended(running).code != 0
 
 
 def _task_dies(case: Case, scene: Scene, command: list[str], attempt: int) -> Done:

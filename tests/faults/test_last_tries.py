@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.checker import Reader
-from tests.faults.conftest import Outcomes
+from tests.faults.outcomes import Outcomes
 from tests.faults.scene import Mode, Scene, Servers, changes_once
 from tests.faults.test_failpoints import MODES, PAIRS
 from tests.faults.test_failpoints import Case as Kill
@@ -39,7 +39,7 @@ CASES = [Case(kill) for kill in KILLS if kill.senseless is None]
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_last_try_says_success_if_and_only_if_it_committed(case: Case, outcomes: Outcomes) -> None:
-    outcomes[case].result()
+    outcomes.check(case)
 
 
 def play(case: Case, folder: Path, servers: Servers) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.checker import ParquetEnd, PostgresEnd, Reader, SqliteEnd, processes, until
-from tests.faults.conftest import Outcomes
+from tests.faults.outcomes import Outcomes
 from tests.faults.scene import Done, Mode, Pair, Scene, Servers, changes_once, finished, kill
 
 _PAIRS = [
@@ -56,7 +56,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def test_a_load_happens_exactly_once_however_randomly_it_is_killed(case: Case, outcomes: Outcomes) -> None:
-    outcomes[case].result()
+    outcomes.check(case)
 
 
 def play(case: Case, folder: Path, servers: Servers) -> None:
@@ -80,7 +80,7 @@ def play(case: Case, folder: Path, servers: Servers) -> None:
         assert end.rows() == scene.expected, f"{pair} {mode}: {done}"
         if "--resume" not in command:  # a run that had succeeded loads nothing, and so removes nothing
             scene.check(end)
-        again = _finish(scene, scene.execute(1))
+        again = scene.call(*scene.execute(1))
         assert again.code == 0, f"{pair} {mode}: {again}"
         scene.check(end)
     assert ('"already-loaded"' in again.stdout) == (mode == "append")

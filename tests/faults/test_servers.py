@@ -21,6 +21,7 @@ from windlass.plan.model import Connection
 # Too much for the buffers between two processes, so the copy needs its server to the end
 LONG = [(number, name + "y" * 9000, amount, day) for number, name, amount, day in NEW]
 
+
 FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT
 
 

@@ -16,8 +16,7 @@ import pytest
 from tests.conftest import Output
 from tests.report.test_report import section, text_of
 from windlass.plan.codec import to_json
-from windlass.plan.model import Plan, Task
-from windlass.plan.model import Run as Command
+from windlass.plan.model import Plan, RunCommand, Task
 from windlass.report import write_report
 from windlass.runner.history import Attempt, History, Run, TaskRun
 from windlass.state_folder import RunFolder, StateFolder
@@ -112,7 +111,7 @@ def test_nothing_that_a_run_says_becomes_part_of_the_page(tmp_path: Path, browse
     run = recorded(tmp_path, [task], pipeline=HOSTILE)
     run.params = {HOSTILE: HOSTILE}
     History(StateFolder.of(tmp_path)).save(run)
-    action = Command()
+    action = RunCommand()
     plan = Plan(
         project="p", pipeline=HOSTILE, description=HOSTILE, tasks=(Task(name=HOSTILE, action=action),)
     )

@@ -128,7 +128,7 @@ def test_a_container_executes_the_plan_that_came_with_it_whatever_its_files_say(
 ) -> None:
     root, plan = travelling
     (root / "pipelines/p.yaml").write_text("pipeline: p\ntasks: {a: {run: {command: [echo, other]}}}\n")
-    env = {"WINDLASS_PLAN": pack(plan, "a"), "WINDLASS_PARAMS": params}
+    env = {"WINDLASS_PLAN": pack(plan, plan.task("a")), "WINDLASS_PARAMS": params}
     done = windlass("-C", root, "exec", "p", "a", env=env)
     assert (done.code, f"n is {shown}\n" in done.stdout) == (0, True), done.stdout + done.stderr
 
@@ -146,7 +146,7 @@ def test_a_plan_that_came_along_is_for_its_task_and_its_parameters_alone(
     arguments: tuple[str, str], params: str, says: str, windlass: Call, travelling: tuple[Path, model.Plan]
 ) -> None:
     root, plan = travelling
-    env = {"WINDLASS_PLAN": pack(plan, "a"), "WINDLASS_PARAMS": params}
+    env = {"WINDLASS_PLAN": pack(plan, plan.task("a")), "WINDLASS_PARAMS": params}
     done = windlass("-C", root, "exec", *arguments, env=env)
     assert (done.code, says in done.stdout) == (2, True), done.stdout
 
@@ -155,7 +155,7 @@ def test_of_a_plan_that_is_too_long_the_project_must_have_the_same(
     windlass: Call, travelling: tuple[Path, model.Plan]
 ) -> None:
     root, plan = travelling
-    env = {"WINDLASS_PLAN": pack(plan, "long")}
+    env = {"WINDLASS_PLAN": pack(plan, plan.task("long"))}
     assert env["WINDLASS_PLAN"].startswith("sha256:")
     assert windlass("-C", root, "exec", "p", "long", env=env).code == 0
     (root / "long.sql").write_text(long_statement() + " AS changed")
@@ -295,7 +295,7 @@ def test_a_service_stays_up_from_start_to_stop_and_nothing_is_left(service: Call
     finally:
         stopped = service("--stop")
     assert events(stopped.stdout, "result")[0]["detail"] == {"was_up": True}
-    assert processes_of(tmp_path) == []
+    eventually(lambda: processes_of(tmp_path) == [])
     assert events(service("--stop").stdout, "result")[0]["detail"] == {"was_up": False}
 
 
@@ -312,7 +312,7 @@ def test_a_second_start_of_a_run_takes_the_place_of_the_first_and_other_runs_hav
     finally:
         service("--stop")
         service("--stop", run="r2")
-    assert processes_of(tmp_path) == []
+    eventually(lambda: processes_of(tmp_path) == [])
 
 
 def test_a_service_ends_with_the_process_that_looks_after_it(service: Call, tmp_path: Path) -> None:

@@ -110,7 +110,10 @@ def test_what_keeps_a_triggered_run_from_beginning_is_the_error_of_its_task(run:
     files = {"pipelines/other.yaml": "pipeline: other\n"}
     result = run("tasks: {gone: {trigger: {pipeline: other}}}\n", files=files)
     assert result["code"] == 1
-    assert "pipelines/other.yaml:1:1: the file needs the key 'tasks'" in result["tasks"]["gone"]["error"]
+    assert (
+        "pipelines/other.yaml:1:1: error[W0104]: the file needs the key 'tasks'"
+        in result["tasks"]["gone"]["error"]
+    )
 
 
 ODD = """\
@@ -144,7 +147,7 @@ def test_a_defect_of_ours_in_a_task_says_what_it_is(run: Run, tmp_path: Path) ->
     task = result["tasks"]["a"]
     assert (result["code"], task["attempts"]) == (1, 1)
     assert task["error"].startswith(
-        "ZeroDivisionError: what nobody has foreseen\n  this is a defect of windlass"
+        "ZeroDivisionError: what nobody has foreseen\n  hint: this is a defect of windlass"
     )
     [traceback] = [record for record in result["log"] if record["event"] == "traceback"]
     assert (traceback["level"], "Traceback" in traceback["text"]) == ("debug", True)

@@ -53,12 +53,13 @@ def connections_command(ctx: click.Context, *, as_json: bool) -> int:
 @click.pass_obj
 def test_command(app: App, names: tuple[str, ...], *, as_json: bool) -> int:
     """Try the connections that are configured, all of them or NAMES."""
-    from windlass.errors import UsageError, did_you_mean
+    from windlass.errors import Code, UsageError, did_you_mean
 
     known = {c["name"]: c for c in _connections(app)}
     for name in names:
         if name not in known:
-            raise UsageError(f"there is no connection {name!r}", hint=did_you_mean(name, known))
+            hint = did_you_mean(name, known)
+            raise UsageError(f"there is no connection {name!r}", hint=hint, code=Code.UNKNOWN_CONNECTION)
     results = [_tried(app, c) for c in known.values() if not names or c["name"] in names]
     if as_json:
         click.echo(json.dumps(results, indent=2))

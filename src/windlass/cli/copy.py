@@ -68,7 +68,7 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
     "--quarantine",
     "quarantine",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The file for bad rows that are set aside. Default: FROM.quarantine.ndjson.",
+    help="The file for bad rows that are quarantined. Default: FROM.quarantine.ndjson.",
 )
 @click.option("--max-bad-rows", metavar="N|N%", help="With quarantine: more than this fail the copy.")
 @click.option("--from-format", type=click.Choice(_FORMATS), help="The format of FROM. Default: by its name.")
@@ -255,6 +255,6 @@ def _summary(source: str, destination: str, result: CopyResult, seconds: float, 
     moved = f"{number(counts.written)} rows{merged}, {size(counts.bytes)} in {duration(seconds)}"
     lines = [f"{moved}: {logs.mask(source)} → {logs.mask(destination)}  [path: {result.path}]"]
     if result.quarantine:
-        lines.append(f"{number(counts.quarantined)} bad rows set aside in {result.quarantine}, such as")
+        lines.append(f"{number(counts.quarantined)} bad rows quarantined in {result.quarantine}, such as")
         lines += [f"  {row}" for row in result.bad_rows[:3]]
     return "\n".join(lines)

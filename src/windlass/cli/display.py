@@ -47,6 +47,10 @@ _STYLES: dict[str, str] = {
 }
 _LEVELS = {"debug": "dim", "info": "default", "warning": "yellow", "error": "red"}
 _CONTEXT = ("time", "level", "run", "pipeline", "task", "attempt", "event")
+_FOR_RUNNERS = (
+    "retryable",
+    "detail",
+)  # what a record tells the runner besides; the result shows it to people
 
 
 @contextmanager
@@ -76,7 +80,14 @@ class _JsonDisplay(SilentObserver):
         self._emit(record)
 
     def task_changed(self, task: TaskRun) -> None:
-        logs.info("task", task=task.task, status=task.status, attempts=task.attempts, error=task.error)
+        logs.info(
+            "task",
+            task=task.task,
+            status=task.status,
+            attempts=task.attempts,
+            error=task.error,
+            code=task.code,
+        )
 
 
 # --- people --------------------------------------------------------------------------------------
@@ -103,7 +114,7 @@ class TerminalLog:
         else:
             line.append(str(record.get("event", "")), style=f"bold {style}" if style != "default" else "bold")
             for key, value in record.items():
-                if key not in _CONTEXT and value not in (None, {}, []):
+                if key not in (*_CONTEXT, *_FOR_RUNNERS) and value not in (None, {}, []):
                     line.append(f" {key}=", style="dim")
                     line.append(_short(value), style=style)
         self.console.print(line, soft_wrap=True)
@@ -111,6 +122,7 @@ class TerminalLog:
 
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    text = text.partition("\n")[0]  # the result has the rest
     return text if len(text) <= 300 else text[:297] + "…"
 
 
@@ -208,6 +220,7 @@ _TASK_KEYS = (
     "seconds",
     "path",
     "error",
+    "code",
 )
 
 
@@ -240,11 +253,12 @@ def print_result(result: Result, report: Path | None, *, as_json: bool) -> None:
     )
     for task in result.tasks:
         if task.error and task.status in (Status.FAILED, Status.CANCELLED):
-            click.echo(f"\n{click.style(task.task, bold=True)}: {task.error}")
+            code = f"error[{task.code}]: " if task.code else ""
+            click.echo(f"\n{click.style(task.task, bold=True)}: {code}{task.error}")
         for row in task.detail.get("bad_rows", ())[:3]:
             line = f":{row['line']}" if row.get("line") else ""
             click.echo(
-                f"\n{click.style(task.task, bold=True)}: set aside {row['source']}{line}: {row['message']}"
+                f"\n{click.style(task.task, bold=True)}: quarantined {row['source']}{line}: {row['message']}"
             )
     click.echo(f"\n{result.run.run_id}: {_styled(result.run.status)} in {duration(seconds_of(result.run))}")
     if report is not None:

@@ -64,8 +64,9 @@ def exec_command(
 ) -> int:
     """Execute one TASK of PIPELINE in this process: what every scheduler starts.
 
-    Who it is part of comes from the environment: WINDLASS_RUN_ID, WINDLASS_LOGICAL_DATE,
-    WINDLASS_WORKSPACE, WINDLASS_PARAMS, WINDLASS_CONN_<NAME>. There are no dev services here.
+    Its plan and who it is part of come from the environment: WINDLASS_PLAN, WINDLASS_RUN_ID,
+    WINDLASS_LOGICAL_DATE, WINDLASS_WORKSPACE, WINDLASS_PARAMS, WINDLASS_CONN_<NAME>. Without a plan the
+    project is compiled. There are no dev services here.
     """
     from windlass.engine.ledger import part_from_json
     from windlass.tasks.executing import context_of, execute_task
@@ -149,12 +150,13 @@ def _failed(exc: BaseException, *, debug: bool) -> int:
         logs.debug("traceback", text="".join(traceback.format_exception(exc)))
     if isinstance(exc, CommandFailedError):
         if not exc.said:  # of a command nobody knows whether another try makes sense: the pipeline decides
-            logs.error("failed", error=str(exc), retryable=True)
-        return exc.code
+            logs.error("failed", error=str(exc), code=exc.code, retryable=True)
+        return exc.status
     detail = getattr(exc, "results", None)
     logs.error(
         "failed",
         error=str(error),
+        code=error.code,
         retryable=isinstance(error, RetryableError),
         detail={"checks": [asdict(item) for item in detail]} if detail else None,
     )

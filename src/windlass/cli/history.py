@@ -82,13 +82,14 @@ def _row(history: History, run: Run) -> tuple[str, ...]:
 @click.pass_obj
 def logs_command(app: App, run: str, task: str | None, attempt: int | None, *, as_json: bool) -> int:
     """Show the log of RUN (an id, or how it begins), or of one TASK of it."""
-    from windlass.errors import UsageError, did_you_mean
+    from windlass.errors import Code, UsageError, did_you_mean
 
     history = history_of(app)
     record = history.run(run)
     names = [t.task for t in history.tasks(record.run_id)]
     if task is not None and task not in names:
-        raise UsageError(f"run {record.run_id} has no task {task!r}", hint=did_you_mean(task, names))
+        message = f"run {record.run_id} has no task {task!r}"
+        raise UsageError(message, hint=did_you_mean(task, names), code=Code.UNKNOWN_TASK)
     lines = [
         line
         for a in history.attempts(record.run_id, task)
@@ -146,11 +147,12 @@ def report_command(app: App, runs: tuple[str, ...], output: Path | None) -> int:
 
 def _latest(history: History) -> Run:
     """The run that was started last, or whose trigger started it. Raises UsageError when there is none."""
-    from windlass.errors import UsageError
+    from windlass.errors import Code, UsageError
 
     latest = history.runs(limit=1)
     if not latest:
-        raise UsageError("nothing has run yet", hint="run a pipeline with: windlass run")
+        hint = "run a pipeline with: windlass run"
+        raise UsageError("nothing has run yet", hint=hint, code=Code.UNKNOWN_RUN)
     run = latest[0]
     while run.parent is not None:
         run = history.run(run.parent)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import re
 import sys
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from windlass import __version__
 from windlass.stopping import StoppedError, ignore_requests, in_place_of
+
+if TYPE_CHECKING:
+    from windlass.errors import WindlassError
 
 __all__ = ["App", "cli", "end", "main", "say"]
 
@@ -40,6 +44,7 @@ COMMANDS = {
     "status": ("up", "Show what `up` has started, and how it is."),
     "connections": ("connections", "List connections and where each comes from; try them."),
     "doctor": ("connections", "Look at what this machine has and lacks."),
+    "explain": ("explain", "Say what the code of an error means, and what to do."),
     "completion": ("project", "Print the completion script of a shell."),
 }
 
@@ -80,10 +85,10 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as exc:
-            from windlass.errors import did_you_mean
+            from windlass.errors import UsageError, did_you_mean
 
             hint = did_you_mean(args[0], COMMANDS)
-            raise click.UsageError(f"no command {args[0]!r}; {hint or 'see windlass --help'}", ctx) from exc
+            raise UsageError(f"there is no command {args[0]!r}", hint=hint or "see: windlass --help") from exc
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Like click's own, but without importing every command for a line of help."""
@@ -153,19 +158,46 @@ def say(exc: BaseException) -> int:
         return exc.exit_code
     if isinstance(exc, SystemExit):  # of click, when nobody reads our output any more
         return exc.code if isinstance(exc.code, int) else 1
-    if isinstance(exc, click.ClickException):
-        exc.show()
-        return exc.exit_code
-    from windlass.errors import as_error
     from windlass.logs import mask
 
     if "--debug" in sys.argv:
         import traceback
 
         click.echo(mask("".join(traceback.format_exception(exc))), err=True, nl=False)
-    error = as_error(exc)
+    error = _as_ours(exc)
     colour = False if os.environ.get("NO_COLOR") else None
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {mask(str(error))}", err=True, color=colour)
+    click.echo(mask(_shown(error)), err=True, color=colour)
     if isinstance(exc, OSError):  # what is left of our output may be what cannot be written
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return int(error.exit_code)
+
+
+def _as_ours(exc: BaseException) -> WindlassError:
+    from windlass.errors import UsageError, as_error
+
+    if not isinstance(exc, click.ClickException):
+        return as_error(exc)
+    context = getattr(exc, "ctx", None)
+    path = context.command_path if context else "windlass"
+    message = exc.format_message().rstrip(".")
+    return UsageError(message[:1].lower() + message[1:], hint=_near_choice(exc) or f"see: {path} --help")
+
+
+def _near_choice(exc: click.ClickException) -> str | None:
+    """What may have been meant by a word that is not one of an option's."""
+    from windlass.errors import near_word
+
+    kind = getattr(getattr(exc, "param", None), "type", None)
+    written = re.search(r"'([^']*)' is not one of", exc.format_message())
+    if not isinstance(kind, click.Choice) or written is None:
+        return None
+    return near_word(written[1], map(str, kind.choices))
+
+
+def _shown(error: WindlassError) -> str:
+    """An error as people see it: its code first, which `windlass explain` takes."""
+    from windlass.errors import SpecError
+
+    if isinstance(error, SpecError):  # each of its problems has one
+        return str(error)
+    return click.style(f"error[{error.code}]:", fg="red", bold=True) + f" {error}"

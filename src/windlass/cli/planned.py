@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from windlass.errors import FatalError, UsageError
+from windlass.errors import Code, FatalError, UsageError
 from windlass.plan.model import Plan
 
 __all__ = ["compile_one", "plan_to_execute"]
@@ -19,7 +19,7 @@ def compile_one(
     project: Path, pipeline: str | None, params: Mapping[str, object], *, params_at_run: bool = False
 ) -> Plan:
     """Compile one pipeline of a project, with its parameters. Raises SpecError or UsageError."""
-    from windlass.plan.compiler import Environment, compile
+    from windlass.plan.compiler import Scope, compile
     from windlass.spec import load_project
 
     files = load_project(project, only=pipeline)
@@ -27,12 +27,13 @@ def compile_one(
         files.checked()
         if len(files.pipelines) != 1:
             names = ", ".join(files.pipelines) or "none"
-            raise UsageError("which pipeline?", hint=f"the project has: {names}")
+            hint = f"the project has: {names}"
+            raise UsageError("which pipeline?", hint=hint, code=Code.UNKNOWN_PIPELINE)
         pipeline = next(iter(files.pipelines))
     file = files.pipeline(pipeline)
     if any(task.trigger for task in file.spec.tasks.values()) or not isinstance(file.spec.schedule, str):
         files = load_project(project)  # a trigger or asset is checked against the other pipelines
-    return compile(file, params, Environment.of(files), params_at_run=params_at_run)
+    return compile(file, params, Scope.of(files), params_at_run=params_at_run)
 
 
 def plan_to_execute(
@@ -58,12 +59,12 @@ def plan_to_execute(
 
 
 def _handed_over(project: Path, pipeline: str, task: str, file: Path | None) -> Plan | None:
-    from windlass.plan.travel import VARIABLE, is_digest, unpack
-
     if file is not None:
         from windlass.plan.bundle import plan_of_bundle
 
         return plan_of_bundle(file.read_bytes(), pipeline)
+    from windlass.plan.travel import VARIABLE, is_digest, unpack
+
     text = os.environ.get(VARIABLE)
     if not text:
         return None
@@ -82,8 +83,7 @@ def _of_digest(project: Path, pipeline: str, task: str, digest: str) -> Plan:
     from windlass.tasks.executing import task_of
 
     plan = compile_one(project, pipeline, {}, params_at_run=True)
-    task_of(plan, task)
-    if digest_of(plan, task) == digest:
+    if digest_of(plan, task_of(plan, task)) == digest:
         return plan
     raise FatalError(
         f"the project here has another plan of {pipeline} {task} than the one that was exported",

@@ -49,7 +49,7 @@ def list_command(app: App, *, as_json: bool) -> int:
 @json_option
 @click.pass_obj
 def show_command(app: App, run: str, task: str, limit: int, *, as_json: bool) -> int:
-    """Show the rows that TASK set aside in RUN, and where their file is."""
+    """Show the rows that TASK quarantined in RUN, and where their file is."""
     from windlass.engine.quarantine import read_quarantine
     from windlass.runner.quarantine import quarantine_file
 
@@ -64,7 +64,7 @@ def show_command(app: App, run: str, task: str, limit: int, *, as_json: bool) ->
         click.echo(f"{place}: {row['message']} ({row['reason']})\n  {content}")
     if len(rows) > limit:
         click.echo(f"… and {number(len(rows) - limit)} more")
-    click.echo(f"\nmend the records in {file}, then: windlass quarantine replay {run} {task}")
+    click.echo(f"\nfix the records in {file}, then: windlass quarantine replay {run} {task}")
     return 0
 
 
@@ -74,12 +74,12 @@ def show_command(app: App, run: str, task: str, limit: int, *, as_json: bool) ->
 @click.option(
     "--file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The mended rows. Default: the quarantine itself.",
+    help="The fixed rows. Default: the quarantine itself.",
 )
 @json_option
 @click.pass_obj
 def replay_command(app: App, run: str, task: str, file: Path | None, *, as_json: bool) -> int:
-    """Load the mended rows of TASK in RUN, once. What still does not fit stays in quarantine."""
+    """Load the fixed rows of TASK in RUN, once. What still does not fit stays in quarantine."""
     from windlass.runner.quarantine import replay
 
     result = replay(app.project, history_of(app).run(run), task, file)

@@ -15,7 +15,7 @@ from windlass.cli.main import App
 from windlass.cli.options import json_option
 
 if TYPE_CHECKING:
-    from windlass.stack.layout import Part, Stack
+    from windlass.stack.layout import Stack, StackPart
 
 __all__ = ["down_command", "status_command", "up_command"]
 
@@ -47,14 +47,14 @@ def up_command(
     from windlass.stack import control
     from windlass.stack.keys import Keys
     from windlass.stack.layout import Layout
-    from windlass.stack.supervisor import Options, Supervisor
+    from windlass.stack.supervisor import StackOptions, Supervisor
 
     layout = Layout.of(app.project, home)
     running = control.look(layout)
     if running is not None:
         click.echo(f"up already: {running.page}")
         return 0
-    options = Options(layout, port, pgadmin, pgadmin_port)
+    options = StackOptions(layout, port, pgadmin, pgadmin_port)
     control.preflight(options)
     layout.make()
     keys, new = Keys.kept_in(layout.keys)
@@ -118,7 +118,7 @@ class _Lines:
                 self._shown[part.name] = part.state
                 self.show(part)
 
-    def show(self, part: Part) -> None:
+    def show(self, part: StackPart) -> None:
         click.echo(_line(part), err=True)
 
     def say(self, text: str, *, warning: bool = False) -> None:
@@ -147,7 +147,7 @@ class _Terminal(_Lines):
         self.bars = Progress(*columns, console=Console(stderr=True, highlight=False), transient=True)
         self._ids: dict[str, object] = {}
 
-    def show(self, part: Part) -> None:
+    def show(self, part: StackPart) -> None:
         if part.state == "starting" and self.bars.live.is_started:
             self._ids[part.name] = self.bars.add_task(part.name, total=None)
             return
@@ -173,7 +173,7 @@ def _display(*, supervise: bool) -> Iterator[_Lines]:
             yield display
 
 
-def _line(part: Part) -> str:
+def _line(part: StackPart) -> str:
     seconds = f" after {part.seconds:.1f} s" if part.seconds is not None and part.state != "unhealthy" else ""
     state = click.style(part.state, fg=_COLOURS.get(part.state)) + seconds
     return f"{part.name:<24} {state}" + (f"   {part.address}" if part.address else "")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from windlass import logs, registry
-from windlass.errors import FatalError, did_you_mean
+from windlass.errors import Code, FatalError, did_you_mean
 
 __all__ = ["Address", "parse_address"]
 
@@ -67,15 +67,17 @@ def parse_address(text: str, origin: str, expected: str | None = None) -> Addres
         schemes = [s for c in registry.all_connectors() if c.form is not None for s in c.schemes]
         known = did_you_mean(exc.word, schemes) or f"known: {', '.join(schemes)}"
         hint = f"{known}; a package of a connector may add others"
-        raise FatalError(
-            f"the connection in {origin} is of an unknown type, {exc.word!r}", hint=hint
-        ) from None
+        message = f"the connection in {origin} is of an unknown type, {exc.word!r}"
+        raise FatalError(message, hint=hint, code=Code.UNKNOWN_ADDRESS_TYPE) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         example = (wanted.example if wanted else None) or "postgresql://user:password@host:5432/database"
         hint = f"expected a URI such as {example}, or Airflow's JSON"
-        raise FatalError(f"the connection in {origin} cannot be read", hint=hint) from None
+        raise FatalError(
+            f"the connection in {origin} cannot be read", hint=hint, code=Code.UNREADABLE_ADDRESS
+        ) from None
     if wanted is not None and address.type != wanted.type:
-        raise FatalError(f"the connection in {origin} is of type {address.type}, expected {expected}")
+        message = f"the connection in {origin} is of type {address.type}, expected {expected}"
+        raise FatalError(message, code=Code.ADDRESS_OF_OTHER_TYPE)
     for form in (address.password, quote(address.password, safe=""), quote(address.password, safe="*")):
         logs.add_secret(form)
     logs.add_secret(_as_written(text))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from windlass.connections.address import Address, parse_address
-from windlass.errors import FatalError, reason_of
+from windlass.errors import Code, FatalError, reason_of
 
 __all__ = ["ORIGIN", "places", "read_env_file", "resolve", "variable"]
 
@@ -67,7 +67,7 @@ def _read(file: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as exc:
-        raise FatalError(f"cannot read {file}: {reason_of(exc)}") from exc
+        raise FatalError(f"cannot read {file}: {reason_of(exc)}", code=Code.UNREADABLE_ADDRESS) from exc
 
 
 def _from_airflow(name: str, environ: Mapping[str, str]) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from windlass.connectors.rows import Column
-from windlass.errors import FatalError, did_you_mean
+from windlass.errors import Code, FatalError, did_you_mean
 from windlass.plan.model import ColumnRules, Copy
 
 __all__ = ["Match", "match_columns"]
@@ -47,7 +47,11 @@ def _picked(copy: Copy, source: Sequence[str]) -> Iterable[tuple[str, str, str |
     for column in copy.select:
         if column.source not in source:
             hint = did_you_mean(column.source, source)
-            raise FatalError(f"`select` names {column.source!r}, which the source does not have", hint=hint)
+            raise FatalError(
+                f"`select` names {column.source!r}, which the source does not have",
+                hint=hint,
+                code=Code.NO_COLUMN,
+            )
     return [(column.source, column.name, column.type) for column in copy.select]
 
 
@@ -61,7 +65,9 @@ def _find(name: str, target: Sequence[Column]) -> Column:
         return alike[0]
     hint = did_you_mean(name, [column.name for column in target]) or ""
     raise FatalError(
-        f"the destination has no column {name!r}", hint=f"{hint} (pick columns with `select`)".strip()
+        f"the destination has no column {name!r}",
+        hint=f"{hint} (pick columns with `select`)".strip(),
+        code=Code.NO_COLUMN,
     )
 
 
@@ -76,4 +82,6 @@ def _check_required(matches: Sequence[Match], target: Sequence[Column]) -> None:
 def _check_unused_rules(rules: dict[str, ColumnRules], matches: Sequence[Match]) -> None:
     for name in rules:
         hint = did_you_mean(name, [match.name for match in matches])
-        raise FatalError(f"`validate` names a column {name!r} that is not copied", hint=hint)
+        raise FatalError(
+            f"`validate` names a column {name!r} that is not copied", hint=hint, code=Code.NO_COLUMN
+        )

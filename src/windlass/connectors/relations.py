@@ -11,7 +11,7 @@ from windlass.connectors.ends import End
 from windlass.connectors.rows import BadRow, Column, RowFault
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.connectors.source import Reading, Relation, Source
-from windlass.errors import FatalError, WindlassError, did_you_mean
+from windlass.errors import Code, FatalError, WindlassError, did_you_mean
 from windlass.options import read_options
 from windlass.workspace import Workspace
 
@@ -100,7 +100,8 @@ def past_cursor(
         return "", None
     types = {column.name: column.guess or column.type for column in columns}
     if cursor not in types:
-        raise FatalError(f"{name} has no column {cursor!r}", hint=did_you_mean(cursor, types))
+        hint = did_you_mean(cursor, types)
+        raise FatalError(f"{name} has no column {cursor!r}", hint=hint, code=Code.NO_COLUMN)
     value = f"TRY_CAST({identifier(cursor)} AS {types[cursor]})"
     highest = scratch.value(f"SELECT CAST(max({value}) AS VARCHAR) FROM {rows}")
     past = "" if after is None else f" WHERE {value} > CAST({literal(after)} AS {types[cursor]})"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
-from windlass.errors import FatalError, WindlassError
+from windlass.errors import Code, FatalError, WindlassError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -145,9 +145,13 @@ class BadRow:
 class BadRowError(FatalError):
     """Rows do not fit, and `on_bad_row` is `fail`, or there are more than `max_bad_rows`."""
 
-    def __init__(self, message: str, rows: Sequence[BadRow], *, hint: str | None = None) -> None:
+    code = Code.BAD_ROW
+
+    def __init__(
+        self, message: str, rows: Sequence[BadRow], *, hint: str | None = None, code: Code | None = None
+    ) -> None:
         shown = "".join(f"\n  {row}" for row in rows[:5])
-        super().__init__(message + shown, hint=hint)
+        super().__init__(message + shown, hint=hint, code=code)
         self.rows = tuple(rows)
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from windlass import logs
 from windlass.devservices import Service
-from windlass.errors import FatalError, did_you_mean
+from windlass.errors import Code, FatalError, did_you_mean
 
 __all__ = ["digest_of", "is_initialised", "mark_initialised", "run_init_files"]
 
@@ -44,7 +44,7 @@ def run_init_files(service: Service, database: RunsScripts) -> None:
         try:
             database.execute(file.read_text(encoding="utf-8"), transaction=False)
         except FatalError as exc:
-            raise FatalError(f"{name}: {exc.message}", hint=exc.hint) from exc
+            raise FatalError(f"{name}: {exc.message}", hint=exc.hint, code=Code.DEV_SERVICE) from exc
         logs.info("dev_service_initialised", connection=service.name, file=name)
 
 
@@ -58,5 +58,9 @@ def _files(service: Service) -> list[Path]:
                 else []
             )
             hint = did_you_mean(name, beside)
-            raise FatalError(f"connection {service.name!r}: there is no init file {name!r}", hint=hint)
+            raise FatalError(
+                f"connection {service.name!r}: there is no init file {name!r}",
+                hint=hint,
+                code=Code.DEV_SERVICE,
+            )
     return files

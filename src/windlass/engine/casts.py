@@ -166,11 +166,17 @@ def _loses_digits(decimal: tuple[int, int]) -> str:
     scale = decimal[1]
     quick = f"strpos({{x}}, '.') = 0 OR strlen({{x}}) - strpos({{x}}, '.') <= {scale}"
     plain = rf"regexp_full_match({{x}}, '\s*[+-]?[0-9]*(\.[0-9]{{0,{scale}}}0*)?\s*')"
-    exponent = f"TRY_CAST({{x}} AS DECIMAL(38,{min(scale + 10, 38)})) = {{v}}"
     return (
         f"NOT (({quick}) AND NOT regexp_matches({{x}}, '[eE]')) AND NOT {plain} "
-        f"AND NOT coalesce(regexp_matches({{x}}, '[eE]') AND {exponent}, false)"
+        f"AND NOT coalesce(regexp_matches({{x}}, '[eE]') AND {_is_exact(min(scale + 10, 38))}, false)"
     )
+
+
+def _is_exact(places: int) -> str:
+    """Whether text with an exponent has at most so many places (1.5e-1 has two), and is the cast value."""
+    fraction = r"strlen(regexp_extract({x}, '\.([0-9]*)[eE]', 1))"
+    exponent = r"TRY_CAST(regexp_extract({x}, '[eE]([+-]?[0-9]+)', 1) AS INTEGER)"
+    return f"{fraction} - {exponent} <= {places} AND TRY_CAST({{x}} AS DECIMAL(38,{places})) = {{v}}"
 
 
 def _guessed(target: str) -> Cast:
@@ -178,10 +184,9 @@ def _guessed(target: str) -> Cast:
     refuse too much rather than too little, because then all of the file is looked at."""
     value = f"TRY_CAST({{x}} AS {target})"
     if target == "BIGINT":
-        padded = "{x} >= '0' AND {x} < '1' AND strlen({x}) > 1"
-        return Cast(value, f"{_MISSING} OR ({padded}) OR contains({{x}}, '.')")
+        return Cast(value, f"{_MISSING} OR CAST({{v}} AS VARCHAR) <> {{x}}")  # 007, 12e4, 1_000
     if target == "DOUBLE":
-        return Cast(value, f"{_MISSING} OR strlen({{x}}) > 19 OR isinf({{v}})")
+        return Cast(value, f"{_MISSING} OR strlen({{x}}) > 19 OR isinf({{v}}) OR contains({{x}}, '_')")
     if target == "DATE":
         return Cast(value, f"{_MISSING} OR strlen({{x}}) <> 10")
     return _from_text(target)

@@ -14,7 +14,7 @@ from windlass import __version__
 from windlass.connectors.rows import Counts
 from windlass.connectors.source import Part, Source
 from windlass.engine.job import Job
-from windlass.errors import FatalError, UsageError
+from windlass.errors import Code, FatalError, UsageError
 from windlass.ledger import LedgerEntry
 
 __all__ = ["identified", "new_entry", "part_from_json", "part_to_json", "refuse_other_input", "with_counts"]
@@ -62,6 +62,7 @@ def refuse_other_input(earlier: LedgerEntry, entry: LedgerEntry) -> None:
             f"run key {entry.run_key!r} was already loaded from another input ({earlier.rows_written} rows, "
             f"{earlier.committed_at}), and loading this one too would append a second time",
             hint="start a new run; or, if both belong there, load it all the same with --force",
+            code=Code.LOADED_FROM_OTHER_INPUT,
         )
 
 

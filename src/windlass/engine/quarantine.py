@@ -20,7 +20,7 @@ from typing import IO
 
 from windlass.connectors.rows import BadRow, BadRowError, Reason
 from windlass.engine.job import Identity
-from windlass.errors import FatalError
+from windlass.errors import Code, FatalError
 from windlass.files import disk_errors, is_stream, put, require_file_place, resolved
 
 __all__ = ["Quarantine", "put_quarantine", "read_quarantine", "require_quarantine_place"]
@@ -86,8 +86,8 @@ class Quarantine:
 
     def _refusal(self, what: str) -> BadRowError:
         rows = list(self.locate(iter(self.first)))
-        hint = "mend the data, or set bad rows aside with `on_bad_row: quarantine`" if self.fail else None
-        return BadRowError(what, rows, hint=hint)
+        hint = "fix the data, or quarantine bad rows with `on_bad_row: quarantine`" if self.fail else None
+        return BadRowError(what, rows, hint=hint, code=Code.BAD_ROW if self.fail else Code.TOO_MANY_BAD_ROWS)
 
     def _write(self, row: BadRow) -> None:
         if self._spool is None:

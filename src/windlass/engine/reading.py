@@ -9,7 +9,7 @@ from windlass.connectors.ends import Interval
 from windlass.connectors.rows import Column
 from windlass.connectors.source import IntervalOf, Reading, Relation
 from windlass.engine.job import Job
-from windlass.errors import FatalError, did_you_mean
+from windlass.errors import Code, FatalError, did_you_mean
 
 __all__ = ["interval_left", "reading_of", "refuse_cursor", "refuse_mode"]
 
@@ -57,7 +57,9 @@ def interval_left(
     name, types = str(job.copy.destination.interval), {column.name: column.type for column in columns}
     if name not in types:
         hint = did_you_mean(name, types)
-        raise FatalError(f"`interval` goes by the column {name!r}, which is not written", hint=hint)
+        raise FatalError(
+            f"`interval` goes by the column {name!r}, which is not written", hint=hint, code=Code.NO_COLUMN
+        )
     kind = types[name]
     if not kind.startswith(_MOMENTS) and (kind != "VARCHAR" or reading.target is None):
         hint = "say what it is in `select`, such as {type: date}, or make the table before"
@@ -71,5 +73,6 @@ def _interval(job: Job) -> Interval:
         raise FatalError(
             "`mode: delete_insert` needs a data interval, and this run has none",
             hint="give the pipeline a schedule, and run it with --logical-date",
+            code=Code.NO_DATA_INTERVAL,
         )
     return job.interval

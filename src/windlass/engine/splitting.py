@@ -17,7 +17,7 @@ from windlass.connectors.source import Part, Source, Splittable
 from windlass.engine.ends import open_destination, open_source
 from windlass.engine.job import Job
 from windlass.engine.ledger import new_entry, part_from_json, part_to_json, refuse_other_input
-from windlass.errors import FatalError, RetryableError
+from windlass.errors import Code, FatalError, RetryableError
 from windlass.ledger import LedgerEntry
 
 __all__ = ["refuse_other_split", "split"]
@@ -49,12 +49,14 @@ def refuse_other_split(job: Job, load: Load, entry: LedgerEntry) -> None:
                 f"part {job.part.name} is none of the parts of run key {entry.run_key!r}, and loading it could "
                 "append rows a second time",
                 hint="list the parts of this run with --parts, and load those",
+                code=Code.LOADED_FROM_OTHER_INPUT,
             )
     elif any(part.name and load.find(replace(entry, part=part.name)) for part in parts):
         raise FatalError(
             f"run key {entry.run_key!r} was already loaded in {len(parts)} parts, at least one of them, and loading "
             "all of it would append a second time",
             hint="load the parts that are missing, or start a new run",
+            code=Code.LOADED_FROM_OTHER_INPUT,
         )
 
 

@@ -26,7 +26,7 @@ def action_of(kind: kinds.Kind, included: dict[str, str]) -> plan.Action:
             statement = kind.statement if kind.statement is not None else included[str(kind.file)]
             return plan.Sql(connection=kind.connection, statement=statement, transaction=kind.transaction)
         case kinds.Run():
-            return plan.Run(connections=tuple(kind.connections))
+            return plan.RunCommand(connections=tuple(kind.connections))
         case kinds.Service():
             return plan.Service(connections=tuple(kind.connections))
         case kinds.Download():

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 
 from windlass import __version__
-from windlass.errors import FatalError, UsageError, did_you_mean
+from windlass.errors import Code, FatalError, UsageError, did_you_mean
 from windlass.plan.codec import from_json, to_json
 from windlass.plan.model import Plan
 
@@ -49,7 +49,9 @@ def plan_of_bundle(text: str | bytes, pipeline: str) -> Plan:
         raise FatalError(
             f"the plans have version {document.get('version')}, expected {BUNDLE_VERSION}",
             hint="write them again with: windlass export",
+            code=Code.NOT_A_PLAN,
         )
     if pipeline not in plans:
-        raise UsageError(f"no pipeline {pipeline!r} among the plans", hint=did_you_mean(pipeline, plans))
+        hint = did_you_mean(pipeline, plans)
+        raise UsageError(f"no pipeline {pipeline!r} among the plans", hint=hint, code=Code.UNKNOWN_PIPELINE)
     return from_json(json.dumps(plans[pipeline]))

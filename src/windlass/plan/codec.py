@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from windlass.errors import FatalError
+from windlass.errors import Code, FatalError
 from windlass.plan.model import PLAN_VERSION, Plan
 
 __all__ = ["from_json", "to_json"]
@@ -24,11 +24,13 @@ def from_json(text: str | bytes) -> Plan:
     try:
         version = msgspec.json.decode(text, type=_Versioned).version
     except msgspec.DecodeError as exc:
-        raise FatalError("this is not a plan: expected the JSON that `windlass compile` writes") from exc
+        message = "this is not a plan: expected the JSON that `windlass compile` writes"
+        raise FatalError(message, code=Code.NOT_A_PLAN) from exc
     if version != PLAN_VERSION:
         hint = "compile it again with: windlass compile"
-        raise FatalError(f"the plan has version {version}, expected {PLAN_VERSION}", hint=hint)
+        message = f"the plan has version {version}, expected {PLAN_VERSION}"
+        raise FatalError(message, hint=hint, code=Code.NOT_A_PLAN)
     try:
         return msgspec.json.decode(text, type=Plan)
     except msgspec.ValidationError as exc:
-        raise FatalError(f"this is not a plan: {exc}") from exc
+        raise FatalError(f"this is not a plan: {exc}", code=Code.NOT_A_PLAN) from exc

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
 from windlass import registry
-from windlass.errors import Problem, SpecError, UsageError, did_you_mean
+from windlass.errors import Code, Problem, SpecError, UsageError, did_you_mean
 from windlass.plan import model
 from windlass.plan.actions import action_of, unit_of
 from windlass.plan.facts import with_facts
@@ -25,7 +25,7 @@ from windlass.spec.pipeline import Task as SpecTask
 from windlass.spec.project import Project
 from windlass.spec.yaml import KeyPath
 
-__all__ = ["Environment", "compile", "compile_project"]
+__all__ = ["Scope", "compile", "compile_project"]
 
 M = TypeVar("M", bound=Model)
 
@@ -37,7 +37,7 @@ _Places: TypeAlias = dict[str, KeyPath]
 
 
 @dataclass(frozen=True)
-class Environment:
+class Scope:
     """What a pipeline finds around it in its project. `triggers` maps a pipeline to those it triggers."""
 
     project: Project
@@ -64,7 +64,7 @@ class Environment:
     """Whether all pipelines are compiled, so that what concerns several of them is told once."""
 
     @classmethod
-    def of(cls, files: ProjectFiles) -> Environment:
+    def of(cls, files: ProjectFiles) -> Scope:
         triggers = {name: _triggered(file) for name, file in files.pipelines.items()}
         found = cls(
             files.spec,
@@ -80,12 +80,12 @@ class Environment:
 
 def compile_project(files: ProjectFiles) -> dict[str, model.Plan]:
     """Compile every pipeline with its default parameters. Raises SpecError with the problems of all."""
-    environment = replace(Environment.of(files), all_at_once=True)
+    scope = replace(Scope.of(files), all_at_once=True)
     problems = dict.fromkeys(files.problems)
     plans: dict[str, model.Plan] = {}
     for name, file in files.pipelines.items():
         try:
-            plans[name] = compile(file, {}, environment)
+            plans[name] = compile(file, {}, scope)
         except SpecError as exc:
             problems.update(dict.fromkeys(exc.problems))
     if problems:
@@ -93,15 +93,15 @@ def compile_project(files: ProjectFiles) -> dict[str, model.Plan]:
     return plans
 
 
-def _with_assets(files: ProjectFiles, environment: Environment) -> Environment:
+def _with_assets(files: ProjectFiles, scope: Scope) -> Scope:
     assets, doubtful = set[str](), set[str]()
     for file in files.pipelines.values():
-        compiler = _Compiler(file, file.spec.params, environment)
+        compiler = _Compiler(file, file.spec.params, scope)
         tasks = with_facts(compiler.ordered(), compiler.named, compiler.params)
         assets.update(outlet for task in tasks for outlet in task.outlets)
         if file.problems or compiler.problems:
             doubtful.update(_texts(file.whole or file.document.value))
-    return replace(environment, assets=frozenset(assets), doubtful=frozenset(doubtful))
+    return replace(scope, assets=frozenset(assets), doubtful=frozenset(doubtful))
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -120,7 +120,7 @@ def _texts(value: object) -> Iterator[str]:
 def compile(
     file: PipelineFile,
     params: Mapping[str, object],
-    environment: Environment,
+    scope: Scope,
     *,
     params_at_run: bool = False,
 ) -> model.Plan:
@@ -137,9 +137,9 @@ def compile(
         values = with_overrides(spec.pipeline, spec.params, known)
     except UsageError:
         values = spec.params
-        _Compiler(file, values, environment).plan()  # what is wrong with the file comes first
+        _Compiler(file, values, scope).plan()  # what is wrong with the file comes first
         raise
-    return _Compiler(file, values, environment, params_at_run).plan()
+    return _Compiler(file, values, scope, params_at_run).plan()
 
 
 def _is_unsure(file: PipelineFile) -> bool:
@@ -155,7 +155,7 @@ def _triggered(file: PipelineFile) -> frozenset[str]:
 class _Compiler:
     file: PipelineFile
     params: dict[str, model.Param]
-    environment: Environment
+    scope: Scope
     params_at_run: bool = False
     problems: dict[Problem, None] = field(default_factory=dict)
     """An ordered set: a default is looked at for each task, and its problem told once."""
@@ -185,11 +185,11 @@ class _Compiler:
         schedule, assets = self._when()
         on_failure = [self._connection(n, "alert", ("on_failure", i)) for i, n in enumerate(spec.on_failure)]
         ordered = self.ordered()
-        problems = (*self.environment.problems, *self.problems)
+        problems = (*self.scope.problems, *self.problems)
         if problems or self.file.problems:
             raise self.file.refused(problems)
         return model.Plan(
-            project=self.environment.project.project,
+            project=self.scope.project.project,
             pipeline=spec.pipeline,
             description=spec.description,
             tags=tuple(spec.tags),
@@ -218,7 +218,7 @@ class _Compiler:
         try:
             action = action_of(action_spec, self._evaluated_files(task, (*at, kind), uses))
         except ValueError as exc:
-            self._problem((*at, kind), str(exc))
+            self._problem((*at, kind), Code.NAMED_FILE, str(exc))
             return None
         self._check_connections(action, (*at, kind))
         self._check_trigger(action, (*at, kind))
@@ -243,7 +243,9 @@ class _Compiler:
     def _group(self, name: str, task: SpecTask) -> str | None:
         outermost = task.group.partition(".")[0] if task.group else ""
         if outermost in self.file.spec.tasks:
-            self._problem(("tasks", name, "group"), f"the group {outermost!r} has the name of a task")
+            self._problem(
+                ("tasks", name, "group"), Code.NAME_TAKEN, f"the group {outermost!r} has the name of a task"
+            )
         return task.group
 
     def _pool(self, name: str, task: SpecTask) -> str | None:
@@ -251,12 +253,12 @@ class _Compiler:
             return None
         pool = task.pool or self.file.spec.defaults.pool
         path: KeyPath = ("tasks", name, "pool") if task.pool else ("defaults", "pool")
-        pools = self.environment.project.pools
-        if pool is not None and self.environment.lacks("pools", pool):
+        pools = self.scope.project.pools
+        if pool is not None and self.scope.lacks("pools", pool):
             return pool
         if pool is not None and pool not in pools:
             hint = self._near(pool, pools) or "declare it under `pools` in windlass.yaml"
-            self._problem(path, f"unknown pool {pool!r}", hint)
+            self._problem(path, Code.UNKNOWN_POOL, f"unknown pool {pool!r}", hint)
         elif pool is not None:
             self.pools[pool] = pools[pool]
         return pool
@@ -269,9 +271,11 @@ class _Compiler:
         for i, needed in enumerate(task.needs):
             path = ("tasks", name, "needs", i)
             if needed not in tasks:
-                self._problem(path, f"needs unknown task {needed!r}", self._near(needed, tasks))
+                hint = self._near(needed, tasks)
+                self._problem(path, Code.UNKNOWN_TASK, f"needs unknown task {needed!r}", hint)
             elif tasks[needed].service:
-                self._problem(path, f"{needed!r} is a service and never ends", "name it in `uses`")
+                message = f"{needed!r} is a service and never ends"
+                self._problem(path, Code.TASK_OR_SERVICE, message, "name it in `uses`")
         return self._in_place({*task.needs, *(uses.tasks - {name})})
 
     def _uses(self, name: str, task: SpecTask, uses: Uses) -> tuple[str, ...]:
@@ -279,10 +283,11 @@ class _Compiler:
         for i, used in enumerate(task.uses):
             path = ("tasks", name, "uses", i)
             if used not in tasks:
-                self._problem(path, f"uses unknown service {used!r}", self._near(used, services))
+                hint = self._near(used, services)
+                self._problem(path, Code.UNKNOWN_SERVICE, f"uses unknown service {used!r}", hint)
             elif used not in services:
                 hint = f"it is a {tasks[used].kind} task; name it in `needs`"
-                self._problem(path, f"uses {used!r}, which is not a service", hint)
+                self._problem(path, Code.TASK_OR_SERVICE, f"uses {used!r}, which is not a service", hint)
         return self._in_place(({*task.uses, *uses.services} & services) - {name})
 
     def _in_place(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -323,7 +328,7 @@ class _Compiler:
             value = evaluate(text, self.names, found)
         except TemplateError as exc:
             for wrong in () if self._is_doubtful(text) else (exc, *exc.others):
-                self._problem(path, str(wrong), wrong.hint)
+                self._problem(path, wrong.code, str(wrong), wrong.hint)
             return text.replace("{", "")  # nobody shall take it for a template again
         uses.services |= found.services
         uses.tasks |= found.tasks
@@ -359,22 +364,23 @@ class _Compiler:
                 is_known = not any(self.file.lacks("tasks", other, kind) for kind in KINDS)
                 if other in outputs and outputs[other] is None and is_known:
                     kind = self.file.spec.tasks[other].kind
-                    self._problem(path, f"{other!r} is a {kind} task and writes no file that has a path")
+                    message = f"{other!r} is a {kind} task and writes no file that has a path"
+                    self._problem(path, Code.TASK_WITHOUT_FILE, message)
             if name in tasks_in(outputs.get(name) or ""):
-                self._problem(places[name], f"the path of {name!r} is made of itself")
+                self._problem(places[name], Code.CYCLE, f"the path of {name!r} is made of itself")
 
     def _connection(self, name: str, role: Role, path: KeyPath) -> str:
-        declared = self.environment.project.connections
-        if self.environment.lacks("connections", name):
+        declared = self.scope.project.connections
+        if self.scope.lacks("connections", name):
             return name
         if name not in declared:
             hint = self._near(name, declared) or "declare it under `connections` in windlass.yaml"
-            self._problem(path, f"unknown connection {name!r}", hint)
+            self._problem(path, Code.UNKNOWN_CONNECTION, f"unknown connection {name!r}", hint)
             return name
         kind, dev = declared[name].type, declared[name].dev
         self.connections[name] = model.Connection(type=kind, form=str(registry.require(kind).form), dev=dev)
         if (wrong := misfit(kind, role)) is not None:
-            self._problem(path, f"connection {name!r} {wrong[0]}", wrong[1])
+            self._problem(path, Code.CONNECTION_OF_OTHER_TYPE, f"connection {name!r} {wrong[0]}", wrong[1])
         return name
 
     def _check_connections(self, action: model.Action, path: KeyPath) -> None:
@@ -384,19 +390,21 @@ class _Compiler:
     def _check_trigger(self, action: model.Action, path: KeyPath) -> None:
         if not isinstance(action, model.Trigger):
             return
-        triggers = self.environment.triggers
+        triggers = self.scope.triggers
         if action.pipeline not in triggers:
-            if not self.environment.is_whole:
+            if not self.scope.is_whole:
                 return
             hint = self._near(action.pipeline, triggers)
-            self._problem((*path, "pipeline"), f"unknown pipeline {action.pipeline!r}", hint)
+            message = f"unknown pipeline {action.pipeline!r}"
+            self._problem((*path, "pipeline"), Code.UNKNOWN_PIPELINE, message, hint)
             return
         here = self.file.spec.pipeline
         chain = _chain(triggers, action.pipeline, here)
-        if chain and (here == min(chain) or not self.environment.all_at_once):
-            self._problem((*path, "pipeline"), f"triggers itself: {' → '.join((here, *chain))}")
-        if action.pipeline in self.environment.params:
-            self._check_given(action, self.environment.params[action.pipeline], (*path, "params"))
+        if chain and (here == min(chain) or not self.scope.all_at_once):
+            message = f"triggers itself: {' → '.join((here, *chain))}"
+            self._problem((*path, "pipeline"), Code.TRIGGER_CYCLE, message)
+        if action.pipeline in self.scope.params:
+            self._check_given(action, self.scope.params[action.pipeline], (*path, "params"))
 
     def _check_given(
         self, trigger: model.Trigger, declared: Mapping[str, model.Param], path: KeyPath
@@ -406,12 +414,13 @@ class _Compiler:
         for name, value in trigger.params.items():
             if name not in declared:
                 hint = self._near(name, declared)
-                self._problem((*path, name), f"{whose} has no parameter {name!r}", hint, at_key=True)
+                message = f"{whose} has no parameter {name!r}"
+                self._problem((*path, name), Code.UNKNOWN_PARAMETER, message, hint, at_key=True)
             elif not (isinstance(value, str) and is_template(value)):
                 try:
                     param(name, declared[name], value)
                 except UsageError as exc:
-                    self._problem((*path, name), f"{whose}, {exc}")
+                    self._problem((*path, name), Code.PARAMETER_OF_OTHER_TYPE, f"{whose}, {exc}")
 
     # --- the whole ---
 
@@ -431,7 +440,7 @@ class _Compiler:
         path: KeyPath = ("tasks", name)
         if needed in written:
             path = (*path, "needs", written.index(needed))
-        self._problem(path, f"the tasks need each other in a cycle: {cycle}")
+        self._problem(path, Code.CYCLE, f"the tasks need each other in a cycle: {cycle}")
 
     def _when(self) -> tuple[str, tuple[str, ...]]:
         """The schedule by time, and the one by data."""
@@ -439,24 +448,27 @@ class _Compiler:
         schedule = written if isinstance(written, str) else "none"
         assets = () if isinstance(written, str) else tuple(written.assets)
         if wrong := check_schedule(schedule):
-            self._problem(("schedule",), *wrong)
+            self._problem(("schedule",), Code.INVALID_SCHEDULE, *wrong)
         if wrong := check_timezone(self.file.spec.timezone):
-            self._problem(("timezone",), *wrong)
+            self._problem(("timezone",), Code.UNKNOWN_TIMEZONE, *wrong)
         if self.file.spec.catchup and self.file.spec.start is None and not self.file.lacks("start"):
             message = "`catchup` makes up for what was missed since `start`, which is not there"
-            self._problem(("catchup",), message, "say with `start` since when")
-        known = self.environment.assets
+            self._problem(("catchup",), Code.CATCHUP_WITHOUT_START, message, "say with `start` since when")
+        known = self.scope.assets
         for i, name in enumerate(assets):
-            doubtful = {name, name.partition(".")[2]} & self.environment.doubtful
+            doubtful = {name, name.partition(".")[2]} & self.scope.doubtful
             if known is not None and name not in known and not doubtful:
                 hint = self._near(name, known)
-                self._problem(("schedule", "assets", i), f"no task of the project writes {name!r}", hint)
+                message = f"no task of the project writes {name!r}"
+                self._problem(("schedule", "assets", i), Code.UNKNOWN_ASSET, message, hint)
         return schedule, assets
 
-    def _problem(self, path: KeyPath, message: str, hint: str | None = None, *, at_key: bool = False) -> None:
+    def _problem(
+        self, path: KeyPath, code: Code, message: str, hint: str | None = None, *, at_key: bool = False
+    ) -> None:
         if self.file.lacks(*path):  # it is only a stand-in, and the problem with what stood there is known
             return
-        self.problems[self.file.document.problem(path, message, hint=hint, at_key=at_key)] = None
+        self.problems[self.file.document.problem(path, code, message, hint=hint, at_key=at_key)] = None
 
     def _near(self, word: str, known: Collection[str]) -> str | None:
         """What may have been meant. Of thousands of names that is not looked for again and again."""

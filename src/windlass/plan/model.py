@@ -36,7 +36,7 @@ __all__ = [
     "QuarantineTo",
     "Retry",
     "RowCount",
-    "Run",
+    "RunCommand",
     "SelectColumn",
     "Service",
     "Source",
@@ -235,7 +235,7 @@ class _Command(_Action, frozen=True, kw_only=True):
             yield Mention(name, "command", ("connections", i))
 
 
-class Run(_Command, frozen=True, kw_only=True):
+class RunCommand(_Command, frozen=True, kw_only=True, tag="run"):
     pass
 
 
@@ -298,7 +298,7 @@ class Trigger(_Action, frozen=True, kw_only=True):
     wait: bool = True
 
 
-Action: TypeAlias = Copy | Sql | Run | Service | Download | Check | Trigger
+Action: TypeAlias = Copy | Sql | RunCommand | Service | Download | Check | Trigger
 
 
 TriggerRule: TypeAlias = Literal[

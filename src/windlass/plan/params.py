@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from windlass.errors import UsageError, did_you_mean
+from windlass.errors import Code, UsageError, did_you_mean
 from windlass.plan.model import Param
 
 __all__ = ["param", "with_overrides"]
@@ -18,7 +18,8 @@ def with_overrides(
     for name in params:
         if name not in declared:
             hint = did_you_mean(name, declared)
-            raise UsageError(f"pipeline {pipeline!r} has no parameter {name!r}", hint=hint)
+            message = f"pipeline {pipeline!r} has no parameter {name!r}"
+            raise UsageError(message, hint=hint, code=Code.UNKNOWN_PARAMETER)
     return {name: param(name, declared[name], params.get(name, declared[name])) for name in declared}
 
 
@@ -31,15 +32,17 @@ def param(name: str, default: Param, value: object) -> Param:
     if isinstance(default, float) and type(value) is int:
         value = float(value)
     if isinstance(value, float) and not math.isfinite(value):
-        raise UsageError(f"parameter {name!r}: expected a finite number, got {value}")
+        message = f"parameter {name!r}: expected a finite number, got {value}"
+        raise UsageError(message, code=Code.PARAMETER_OF_OTHER_TYPE)
     is_scalar = value is None or isinstance(value, str | int | float)
     if value is None or type(value) is type(default) or (default is None and is_scalar):
         return value  # type: ignore[return-value]  # one of the two types, or None
     kind = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
     expected = kind.get(type(default).__name__, "text, a number, or true or false")
-    raise UsageError(
+    message = (
         f"parameter {name!r}: expected {expected}, like its default {_said(default)}, got {_said(value)}"
     )
+    raise UsageError(message, code=Code.PARAMETER_OF_OTHER_TYPE)
 
 
 def _said(value: object) -> str:

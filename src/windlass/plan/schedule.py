@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfoNotFoundError, available_timezones
 
-from windlass.errors import UsageError, near_word
+from windlass.errors import Code, UsageError, near_word
 from windlass.plan.ticks import PRESETS, Ticks, zone_of
 
 __all__ = ["Moment", "check_schedule", "check_timezone", "moment_of", "parse_logical_date", "tick_of"]
@@ -69,9 +69,8 @@ def parse_logical_date(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as exc:
-        raise UsageError(
-            f"{text!r} is not a valid date; expected one such as 2021-10-02 or 2021-10-02T06:00:00Z"
-        ) from exc
+        message = f"{text!r} is not a valid date; expected one such as 2021-10-02 or 2021-10-02T06:00:00Z"
+        raise UsageError(message, code=Code.INVALID_LOGICAL_DATE) from exc
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -90,9 +89,8 @@ def tick_of(text: str, schedule: str, zone: str) -> datetime:
         if ticks.has(moment):
             return moment
         nearest = f"{_shown(ticks.before(moment), zone)} and {_shown(ticks.after(moment), zone)}"
-        raise UsageError(
-            f"{text!r} is not a tick of {schedule!r} in {zone}", hint=f"the nearest are {nearest}"
-        )
+        message = f"{text!r} is not a tick of {schedule!r} in {zone}"
+        raise UsageError(message, hint=f"the nearest are {nearest}", code=Code.INVALID_LOGICAL_DATE)
     found = ticks.on(day)
     midnight = found and _wall(found[0], zone) == "00:00"
     if len(found) == 1 or midnight:
@@ -100,7 +98,8 @@ def tick_of(text: str, schedule: str, zone: str) -> datetime:
     begin = datetime(day.year, day.month, day.day, tzinfo=zone_of(zone)).astimezone(UTC)
     known = found[:3] if found else [ticks.before(begin), ticks.after(begin)]
     what = f"{schedule!r} has {len(found) or 'no'} ticks on {text} in {zone}"
-    raise UsageError(what, hint=f"say which, such as {', '.join(_shown(tick, zone) for tick in known)}")
+    hint = f"say which, such as {', '.join(_shown(tick, zone) for tick in known)}"
+    raise UsageError(what, hint=hint, code=Code.INVALID_LOGICAL_DATE)
 
 
 def moment_of(schedule: str, zone: str, logical_date: datetime | None, now: datetime) -> Moment:

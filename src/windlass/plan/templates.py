@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from windlass.errors import FatalError, did_you_mean, near_word
+from windlass.errors import Code, FatalError, did_you_mean, near_word
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -47,9 +47,15 @@ class TemplateError(Exception):
     else is wrong with it.
     """
 
-    def __init__(self, message: str, hint: str | None = None, others: Sequence[TemplateError] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        hint: str | None = None,
+        code: Code = Code.INVALID_TEMPLATE,
+        others: Sequence[TemplateError] = (),
+    ) -> None:
         super().__init__(message)
-        self.hint, self.others = hint, tuple(others)
+        self.hint, self.code, self.others = hint, code, tuple(others)
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ def render(text: str, known: Mapping[str, object]) -> str:
     try:
         return _render(text, known)
     except TemplateError as exc:
-        raise FatalError(f"cannot render {text!r}: {exc}", hint=exc.hint) from exc
+        raise FatalError(f"cannot render {text!r}: {exc}", hint=exc.hint, code=exc.code) from exc
 
 
 def variables(
@@ -195,7 +201,7 @@ def _check(text: str, names: Names, uses: Uses) -> bool:
     undeclared, paths, bare = _analysed(text)
     known = {*RUN_TIME_NAMES, "params", "services", "tasks"}
     wrong = [
-        TemplateError(f"unknown template name {name!r}", names.near(name, known))
+        TemplateError(f"unknown template name {name!r}", names.near(name, known), Code.UNKNOWN_TEMPLATE_NAME)
         for name in sorted(undeclared - known)
     ]
     for base, path in paths:
@@ -206,7 +212,7 @@ def _check(text: str, names: Names, uses: Uses) -> bool:
     if bare:
         wrong.append(TemplateError(f"{bare!r} needs a name and an attribute, such as {bare}.NAME.path"))
     if wrong:
-        raise TemplateError(str(wrong[0]), wrong[0].hint, wrong[1:])
+        raise TemplateError(str(wrong[0]), wrong[0].hint, wrong[0].code, wrong[1:])
     return bool(undeclared - names.at_compile_time)
 
 
@@ -243,17 +249,21 @@ def _near_filter(root: nodes.Template) -> str | None:
 
 def _check_attribute(base: str, path: tuple[str, ...], names: Names, uses: Uses) -> None:
     if base == "params" and path[0] not in names.params:
-        raise TemplateError(f"unknown parameter {path[0]!r}", names.near(path[0], names.params))
+        hint = names.near(path[0], names.params)
+        raise TemplateError(f"unknown parameter {path[0]!r}", hint, Code.UNKNOWN_PARAMETER)
     if base in _DATES and path[0] and not hasattr(datetime, path[0]):
-        raise TemplateError(f"{base} has no attribute {path[0]!r}", names.near(path[0], dir(datetime)))
+        hint = names.near(path[0], dir(datetime))
+        raise TemplateError(f"{base} has no attribute {path[0]!r}", hint, Code.UNKNOWN_TEMPLATE_NAME)
     if base == "services":
         if path[0] not in names.services:
-            raise TemplateError(f"unknown service {path[0]!r}", names.near(path[0], names.services))
+            hint = names.near(path[0], names.services)
+            raise TemplateError(f"unknown service {path[0]!r}", hint, Code.UNKNOWN_TEMPLATE_NAME)
         _check_last(path, _SERVICE_ATTRIBUTES, "a service")
         uses.services.add(path[0])
     if base == "tasks":
         if path[0] not in names.tasks:
-            raise TemplateError(f"unknown task {path[0]!r}", names.near(path[0], names.tasks))
+            hint = names.near(path[0], names.tasks)
+            raise TemplateError(f"unknown task {path[0]!r}", hint, Code.UNKNOWN_TEMPLATE_NAME)
         _check_last(path, _TASK_ATTRIBUTES, "a task")
         uses.tasks.add(path[0])
 
@@ -262,7 +272,7 @@ def _check_last(path: tuple[str, ...], known: tuple[str, ...], owner: str) -> No
     if len(path) < 2 or path[1] not in known:
         got = f", not {path[1]!r}" if len(path) > 1 else ""
         hint = near_word(path[1], known) if got else None
-        raise TemplateError(f"{owner} has {', '.join(known)}{got}", hint)
+        raise TemplateError(f"{owner} has {', '.join(known)}{got}", hint, Code.UNKNOWN_TEMPLATE_NAME)
 
 
 def _attribute_paths(root: nodes.Template) -> Iterator[tuple[str, tuple[str, ...]]]:

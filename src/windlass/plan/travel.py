@@ -8,7 +8,6 @@ executes the task compiles the project again, and compares.
 from __future__ import annotations
 
 import base64
-import hashlib
 import zlib
 
 import msgspec
@@ -16,7 +15,7 @@ from msgspec.structs import replace
 
 from windlass.errors import FatalError
 from windlass.plan.codec import from_json
-from windlass.plan.model import Plan
+from windlass.plan.model import Plan, Task
 
 __all__ = ["LONGEST", "VARIABLE", "alone", "digest_of", "is_digest", "pack", "unpack", "with_digests"]
 
@@ -28,10 +27,9 @@ _MARGIN = 8_192  # whoever packs the same plan with other tools may need a littl
 _DIGEST = "sha256:"
 
 
-def alone(plan: Plan, task: str) -> Plan:
-    """The plan of that task without the rest of its pipeline: all that executing it takes. Raises KeyError."""
-    wanted = plan.task(task)
-    unit = wanted.unit and replace(wanted.unit, digest=None)
+def alone(plan: Plan, task: Task) -> Plan:
+    """The plan of one of its tasks without the rest of the pipeline: all that executing it takes."""
+    unit = task.unit and replace(task.unit, digest=None)
     return Plan(
         version=plan.version,
         project=plan.project,
@@ -40,35 +38,39 @@ def alone(plan: Plan, task: str) -> Plan:
         timezone=plan.timezone,
         params=plan.params,
         params_open=plan.params_open,
-        connections={name: plan.connections[name] for name in wanted.connections},
-        tasks=(replace(wanted, unit=unit),),
+        connections={name: plan.connections[name] for name in task.connections},
+        tasks=(replace(task, unit=unit),),
     )
 
 
-def pack(plan: Plan, task: str) -> str:
-    """What the variable holds for that task: its plan, or the digest of it."""
-    packed = _compressed(alone(plan, task))
+def pack(plan: Plan, task: Task) -> str:
+    """What the variable holds for that task of the plan: its own plan, or the digest of it."""
+    packed = _compressed(_encoded(plan, task))
     return packed if len(packed) <= LONGEST else digest_of(plan, task)
 
 
-def digest_of(plan: Plan, task: str) -> str:
+def digest_of(plan: Plan, task: Task) -> str:
     """The same for the same plan of the task, of the same version of windlass."""
-    return _DIGEST + hashlib.sha256(msgspec.json.encode(alone(plan, task))).hexdigest()
+    import hashlib  # which takes longer than the rest, and is seldom needed where a task starts
+
+    return _DIGEST + hashlib.sha256(_encoded(plan, task)).hexdigest()
 
 
 def with_digests(plan: Plan) -> Plan:
     """The plan, with a digest in each unit whose task's plan is too long to travel whole."""
 
-    def is_long(name: str) -> bool:
-        return len(_compressed(alone(plan, name))) > LONGEST - _MARGIN
+    def marked(task: Task) -> Task:
+        if task.unit is None or not _is_long(_encoded(plan, task)):
+            return task
+        return replace(task, unit=replace(task.unit, digest=digest_of(plan, task)))
 
-    tasks = (
-        replace(task, unit=replace(task.unit, digest=digest_of(plan, task.name)))
-        if task.unit is not None and is_long(task.name)
-        else task
-        for task in plan.tasks
-    )
-    return replace(plan, tasks=tuple(tasks))
+    return replace(plan, tasks=tuple(map(marked, plan.tasks)))
+
+
+def _is_long(document: bytes) -> bool:
+    """Whether it may be too long for whoever packs it; what is short enough as it is need not be tried."""
+    most = LONGEST - _MARGIN
+    return len(document) > most // 2 and len(_compressed(document)) > most
 
 
 def is_digest(text: str) -> bool:
@@ -93,5 +95,9 @@ def unpack(text: str) -> Plan:
         raise FatalError(f"{VARIABLE}: {exc.message}", hint=hint) from exc
 
 
-def _compressed(plan: Plan) -> str:
-    return base64.b64encode(zlib.compress(msgspec.json.encode(plan), 9)).decode("ascii")
+def _encoded(plan: Plan, task: Task) -> bytes:
+    return msgspec.json.encode(alone(plan, task))
+
+
+def _compressed(document: bytes) -> str:
+    return base64.b64encode(zlib.compress(document, 9)).decode("ascii")

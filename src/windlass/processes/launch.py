@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from windlass.errors import FatalError, reason_of
+from windlass.errors import Code, FatalError, reason_of
 from windlass.processes.environment import inherited
 
 __all__ = ["LOCK", "launch"]
@@ -52,4 +52,4 @@ def launch(
             pass_fds=kept_open,
         )
     except (OSError, ValueError) as exc:  # above all a command or environment that is too long
-        raise FatalError(f"cannot start {command[0]!r}: {reason_of(exc)}") from exc
+        raise FatalError(f"cannot start {command[0]!r}: {reason_of(exc)}", code=Code.NO_PROGRAM) from exc

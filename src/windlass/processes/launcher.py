@@ -103,7 +103,9 @@ def _cannot_start(program: str, exc: Exception) -> int:
         reason = f"there is no program {program!r}"
     else:
         reason = f"cannot run {program!r}: {_lacks_interpreter(str(found)) if missing else exc}"
-    line = json.dumps({"event": "failed", "level": "error", "error": reason, "retryable": False})
+    line = json.dumps(
+        {"event": "failed", "level": "error", "error": reason, "code": "W0605", "retryable": False}
+    )
     os.write(1, f"{line}\n".encode())
     return 127 if missing and found is None else 126
 

@@ -87,7 +87,7 @@ class TaskFacts:
 
     @property
     def adds_up(self) -> bool | None:
-        """Whether every row that a copy read was written or set aside; None where that is not asked."""
+        """Whether every row that a copy read was written or quarantined; None where that is not asked."""
         record = self.record
         if self.task is None or not isinstance(self.task.action, Copy) or record.status != Status.SUCCESS:
             return None

@@ -9,26 +9,21 @@ from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from windlass import logs
-from windlass.errors import DefectError, ExitCode, RetryableError, as_error
-from windlass.plan.model import Copy, Task
-from windlass.plan.model import Run as RunAction
+from windlass.errors import Code, DefectError, ExitCode, RetryableError, as_error
+from windlass.plan.model import Copy, RunCommand, Task
 from windlass.processes import exit_status, how_it_ended
-from windlass.runner.clock import Clock, timestamp
-from windlass.runner.events import Observer, Progress
-from windlass.runner.history import Attempt, History, TaskRun
+from windlass.runner.events import Progress
+from windlass.runner.history import Attempt, TaskRun
+from windlass.runner.journal import AttemptLog, Journal
 from windlass.runner.starter import Start
 from windlass.runtimes import Execution
-from windlass.runtimes.lines import TaskLog, parse_line
-from windlass.state_folder import RunFolder
+from windlass.runtimes.lines import parse_line
 from windlass.status import Status
 
 __all__ = ["TaskWorker"]
 
-_STOPPED = (
-    ExitCode.HUNG_UP,
-    ExitCode.INTERRUPTED,
-    ExitCode.TERMINATED,
-)  # of windlass; of another command they mean anything
+# exit codes of windlass; of another command they mean anything
+_STOPPED = (ExitCode.HUNG_UP, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 
 
 @dataclass
@@ -38,11 +33,7 @@ class TaskWorker:
     task: Task
     record: TaskRun
     start: Start
-    folder: RunFolder
-    history: History
-    observer: Observer
-    clock: Clock
-    pipeline: str
+    journal: Journal
     _loads: list[str] = field(default_factory=list)
     """What the ledger calls the attempts of a copy."""
 
@@ -55,7 +46,8 @@ class TaskWorker:
     def run(self) -> TaskRun:
         """Try until the task succeeds, or may not be tried again. Never raises for what the task does."""
         record = self.record
-        record.status, record.started, record.ended, record.error = Status.RUNNING, self._now(), None, None
+        record.status, record.started, record.ended = Status.RUNNING, self.journal.now(), None
+        record.error = record.code = None
         tries_left = self.task.retry.retries + 1
         while tries_left > 0 and not self._stop.is_set():
             tries_left -= 1
@@ -67,8 +59,8 @@ class TaskWorker:
             self._wait(record.attempts)
         if self._stop.is_set() and record.status != Status.SUCCESS:
             record.status = Status.CANCELLED
-        record.ended = self._now()
-        self._save()
+        record.ended = self.journal.now()
+        self.journal.note(record)
         return record
 
     def stop(self) -> None:
@@ -79,27 +71,21 @@ class TaskWorker:
 
     def _may_try_again(self, attempt: Attempt) -> bool:
         """Whether another try makes sense. Of a command that ran nobody knows, so the pipeline decides."""
-        ran = isinstance(self.task.action, RunAction) and attempt.exit_code is not None
+        ran = isinstance(self.task.action, RunCommand) and attempt.exit_code is not None
         return self.record.retryable or (ran and self._failure.get("retryable") is not False)
 
     def _wait(self, attempt: int) -> None:
         delay = self.task.retry.delay_after(attempt)
         self.record.status = Status.UP_FOR_RETRY
-        self._save()
+        self.journal.note(self.record)
         logs.info("retry", task=self.task.name, attempt=attempt, seconds=delay, because=self.record.error)
-        self.clock.wait(self._stop, delay)
+        self.journal.clock.wait(self._stop, delay)
 
     def _attempt(self, number: int, *, is_last: bool) -> Attempt:
-        attempt = Attempt(self.record.run_id, self.task.name, number, started=self._now())
-        self.history.save(attempt)
-        self._save()
-        context = {
-            "run": self.record.run_id,
-            "pipeline": self.pipeline,
-            "task": self.task.name,
-            "attempt": number,
-        }
-        log = TaskLog(self.folder.log(self.task.name, number), context)
+        attempt = Attempt(self.record.run_id, self.task.name, number, started=self.journal.now())
+        self.journal.note_attempt(attempt)
+        self.journal.note(self.record)
+        log = self.journal.log(self.task.name, number)
         try:
             code = self._execute(self._started(number), log)
             attempt.exit_code, attempt.error = exit_status(code), self._error(code)
@@ -109,17 +95,17 @@ class TaskWorker:
         except Exception as exc:  # noqa: BLE001 - whatever it is, the task has failed, and its log says why
             error = as_error(exc)
             attempt.status, attempt.error = Status.FAILED, logs.mask(str(error))
-            self.record.retryable = isinstance(error, RetryableError)
+            self.record.retryable, self.record.code = isinstance(error, RetryableError), error.code
             if isinstance(error, DefectError):
                 text = "".join(traceback.format_exception(exc))
-                self._show(log, {"level": "debug", "event": "traceback", "text": text})
-            self._show(log, {"level": "error", "event": "failed", "error": str(error)})
+                log.show({"level": "debug", "event": "traceback", "text": text})
+            log.show({"level": "error", "event": "failed", "error": str(error), "code": error.code})
         finally:
             log.close()
         if self._stop.is_set() and attempt.status == Status.FAILED:
             attempt.status, attempt.error = Status.CANCELLED, "stopped with its run"
-        attempt.ended = self._now()
-        self.history.save(attempt)
+        attempt.ended = self.journal.now()
+        self.journal.note_attempt(attempt)
         return attempt
 
     def _started(self, number: int) -> Execution:
@@ -129,19 +115,19 @@ class TaskWorker:
         self._loads.append(str(uuid.uuid4()))
         return self.start(number, load=self._loads[-1])
 
-    def _settle(self, attempt: Attempt, log: TaskLog) -> None:
+    def _settle(self, attempt: Attempt, log: AttemptLog) -> None:
         """Ask the ledger what a copy came to that could not tell any more, and must not be tried again."""
         error, retryable = attempt.error, self.record.retryable
         asked = self.start(attempt.number, options=("--settle", ",".join(self._loads)))
         code = self._execute(asked, log)
         if code == 0:
             logs.info("settled", task=self.task.name, committed=True, because=error)
-            attempt.exit_code, attempt.error = 0, None
+            attempt.exit_code, attempt.error, self.record.code = 0, None, None
             return
         attempt.error = f"{error}; the ledger, when asked: {self._error(code)}"
         self.record.retryable = retryable
 
-    def _execute(self, execution: Execution, log: TaskLog) -> int:
+    def _execute(self, execution: Execution, log: AttemptLog) -> int:
         """Follow what was started to its end. Returns its exit code."""
         self._result, self._failure, self._was_cut_short = {}, {}, False
         self._execution = execution
@@ -154,7 +140,7 @@ class TaskWorker:
             execution.stop()
 
         timeout = self.task.timeout
-        cancel = self.clock.call_later(timeout, give_up) if timeout is not None else lambda: None
+        cancel = self.journal.clock.call_later(timeout, give_up) if timeout is not None else lambda: None
         try:
             for line in execution.lines():
                 self._take(line, log)
@@ -168,32 +154,27 @@ class TaskWorker:
             self._execution = None
         if timed_out.is_set():
             message = f"timed out after {self.task.timeout:g} s"
-            self._failure, self._was_cut_short = {"error": message, "retryable": True}, True
-            self._show(log, {"level": "error", "event": "failed", "error": message})
+            failure: logs.Record = {"error": message, "code": Code.TIMED_OUT, "retryable": True}
+            self._failure, self._was_cut_short = failure, True
+            log.show({"level": "error", "event": "failed", **failure})
             return code or ExitCode.FAILED
         self._note_result()
         return code
 
-    def _take(self, line: str, log: TaskLog) -> None:
+    def _take(self, line: str, log: AttemptLog) -> None:
         record = parse_line(line)
         if record["event"] == "progress":
             total = record.get("total")
             progress = Progress(
                 _int(record.get("rows")), _int(record.get("bytes")), _int(total) if total else None
             )
-            self.observer.progress(self.task.name, progress)
+            self.journal.progress(self.task.name, progress)
         elif record["event"] == "result":
-            self._result = log.write(record)  # for who looks later; the display has the numbers anyway
+            self._result = log.keep(record)  # for who looks later; the display has the numbers anyway
         else:
-            shown = self._show(log, record)
+            failure = log.show(record)
             if record["event"] == "failed":
-                self._failure = shown
-
-    def _show(self, log: TaskLog, record: logs.Record) -> logs.Record:
-        """Log the record. Returns it with its secrets masked."""
-        shown = log.write(record)
-        self.observer.log(shown)
-        return shown
+                self._failure = failure
 
     def _note_result(self) -> None:
         for name in ("rows_read", "rows_written", "rows_quarantined", "bytes"):
@@ -205,22 +186,19 @@ class TaskWorker:
 
     def _error(self, code: int) -> str | None:
         """What went wrong, in a line or more; also notes whether another try makes sense."""
+        self.record.code = None
         if code == 0:
             return None
-        was_stopped = code < 0 or (code in _STOPPED and not isinstance(self.task.action, RunAction))
+        was_stopped = code < 0 or (code in _STOPPED and not isinstance(self.task.action, RunCommand))
         self._was_cut_short = self._was_cut_short or was_stopped
         may_work_later = code == ExitCode.RETRYABLE or was_stopped
         self.record.retryable = bool(self._failure.get("retryable", may_work_later))
         if "error" in self._failure:
+            told = self._failure.get("code")
+            self.record.code = told if isinstance(told, str) else None
             return str(self._failure["error"])
+        self.record.code = Code.COMMAND_FAILED if code > 0 else Code.KILLED
         return how_it_ended(code)
-
-    def _now(self) -> str:
-        return timestamp(self.clock.now())
-
-    def _save(self) -> None:
-        self.history.save(self.record)
-        self.observer.task_changed(self.record)
 
 
 def _is_number(value: object) -> TypeGuard[int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from windlass import registry
 from windlass.connections import ORIGIN, Address, places, resolve, variable
 from windlass.devservices import DevServices
-from windlass.errors import FatalError
+from windlass.errors import Code, FatalError
 from windlass.plan import model as plan
 from windlass.state_folder import StateFolder
 
@@ -55,5 +55,6 @@ class FoundConnections:
             return found
         if registry.require(declared.type).dev_service is None:
             looked = "\n    ".join(place for place, _ in places(name, self._project))
-            raise FatalError(f"connection {name!r} is not configured; looked for it in\n    {looked}")
+            message = f"connection {name!r} is not configured; looked for it in\n    {looked}"
+            raise FatalError(message, code=Code.NOT_CONFIGURED)
         return self._dev_services.start(name, declared)

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import IO, Any
 
-from windlass.errors import FatalError, RetryableError, UsageError, did_you_mean
+from windlass.errors import Code, FatalError, RetryableError, UsageError, did_you_mean
 from windlass.locks import has_owner, try_to_take
 from windlass.runner.orphans import end_orphans
 from windlass.state_folder import StateFolder
@@ -23,7 +23,7 @@ from windlass.status import Status
 __all__ = ["Attempt", "History", "Run", "TaskRun", "now"]
 
 _BUSY_SECONDS = 30.0
-_VERSION = 1
+_VERSION = 2
 _FULL_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
 
 
@@ -65,6 +65,9 @@ class TaskRun:
     bytes: int | None = None
     path: str | None = None
     error: str | None = None
+    code: str | None = None
+    """The code of the error, if it has one."""
+
     retryable: bool = False
     detail: dict[str, Any] = field(default_factory=dict)
 
@@ -101,7 +104,9 @@ class History:
         with self._connected() as connection:
             if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
                 connection.execute("PRAGMA journal_mode = WAL")
-                connection.executescript(_schema())
+                connection.execute("BEGIN IMMEDIATE")
+                _bring_up_to_date(connection)
+                connection.execute("COMMIT")
 
     def begin(self, run: Run, tasks: Sequence[TaskRun], *, alone: bool) -> IO[str]:
         """Record a run that starts now, or that is taken up again. Returns its lock: keep it open.
@@ -110,13 +115,14 @@ class History:
         """
         lock = try_to_take(self._state.run(run.run_id).lock)
         if lock is None:
-            raise RetryableError(f"the run {run.run_id} is still going")
+            raise RetryableError(f"the run {run.run_id} is still going", code=Code.ALREADY_RUNNING)
         with self._transaction() as connection:
             for other in self._running(connection, run.pipeline):
                 if other.run_id != run.run_id and alone:
                     lock.close()
                     hint = "wait for it, or allow it with `concurrency: allow` in the pipeline file"
-                    raise RetryableError(f"{run.pipeline} is already running, as {other.run_id}", hint=hint)
+                    message = f"{run.pipeline} is already running, as {other.run_id}"
+                    raise RetryableError(message, hint=hint, code=Code.ALREADY_RUNNING)
             _put(connection, "runs", run, ("run_id",))
             for task in tasks:
                 _put(connection, "task_runs", task, ("run_id", "task"))
@@ -140,12 +146,11 @@ class History:
                 chosen: Run = (exact or found)[0]
                 return chosen
             if found:
-                raise UsageError(
-                    f"several runs begin with {run_id!r}: {', '.join(r.run_id for r in found[-5:])}"
-                )
+                named = ", ".join(r.run_id for r in found[-5:])
+                raise UsageError(f"several runs begin with {run_id!r}: {named}", code=Code.UNKNOWN_RUN)
             known = [run.run_id for run in _select(connection, Run, "ORDER BY started DESC LIMIT 50")]
         hint = did_you_mean(run_id, known) or "list them with: windlass runs"
-        raise UsageError(f"there is no run {run_id!r}", hint=hint)
+        raise UsageError(f"there is no run {run_id!r}", hint=hint, code=Code.UNKNOWN_RUN)
 
     def knows(self, run_id: str) -> bool:
         """Whether there is a run of exactly that id."""
@@ -223,8 +228,9 @@ class History:
         except sqlite3.Error as exc:
             message = f"cannot use {self._state.database}: {exc}"
             if exc.sqlite_errorcode in _FULL_DISK:
-                raise RetryableError(message, hint="free some space and try again") from exc
-            raise FatalError(message) from exc
+                hint = "free some space and try again"
+                raise RetryableError(message, hint=hint, code=Code.DISK_FULL) from exc
+            raise FatalError(message, code=Code.STATE) from exc
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -245,12 +251,17 @@ _TABLES: dict[type, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def _schema() -> str:
-    tables = [
-        f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(f.name for f in fields(record))}, PRIMARY KEY ({', '.join(key)}));"
-        for record, (table, key) in _TABLES.items()
-    ]
-    return "".join(tables) + f"PRAGMA user_version = {_VERSION};"
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Make the tables, or give those of an earlier version what they lack."""
+    for record, (table, key) in _TABLES.items():
+        names = [f.name for f in fields(record)]
+        primary = f"PRIMARY KEY ({', '.join(key)})"
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(names)}, {primary})")
+        there = {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
+        for name in names:
+            if name not in there:
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {name}")
+    connection.execute(f"PRAGMA user_version = {_VERSION}")
 
 
 def _put(connection: sqlite3.Connection, table: str, record: Any, key: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from typing import NamedTuple, Protocol
 
-from windlass.errors import FatalError
+from windlass.errors import Code, FatalError
 from windlass.plan.unit import Unit
 from windlass.ports import LOOPBACK, free_port, why_not_free
 
@@ -47,7 +47,7 @@ class Loopback:
             return Endpoint(LOOPBACK, free_port())
         if why := why_not_free(unit.port):
             hint = "stop what listens there; or leave `port` out, and let the service listen on $PORT"
-            raise FatalError(f"port {unit.port} {why}", hint=hint)
+            raise FatalError(f"port {unit.port} {why}", hint=hint, code=Code.PORT_TAKEN)
         return Endpoint(LOOPBACK, unit.port)
 
     def is_ready(self, endpoint: Endpoint, health: str | None) -> bool:

@@ -170,11 +170,11 @@ def _load(project: Path, run: Run, task: str, pending: Path, file: Path) -> int:
             quarantine_file=pending.with_name(f"{pending.name}.left"),
         )
         loaded = copy(job).counts.written
-    _settle(rows, pending, file)
+    _take_out(rows, pending, file)
     return loaded
 
 
-def _settle(rows: list[dict[str, Any]], pending: Path, file: Path) -> None:
+def _take_out(rows: list[dict[str, Any]], pending: Path, file: Path) -> None:
     """Take what was loaded out of the quarantine; what was refused again stays, with its new reason."""
     left_file = pending.with_name(f"{pending.name}.left")
     refused = {row["line"]: row for row in read_quarantine(left_file)} if left_file.exists() else {}

@@ -10,22 +10,21 @@ from __future__ import annotations
 import json
 import os
 import signal
-import traceback
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from windlass import logs
 from windlass.alerts import Alert
-from windlass.errors import ExitCode, RetryableError, WindlassError, as_error
+from windlass.errors import ExitCode
 from windlass.plan.codec import to_json
-from windlass.plan.model import Plan, Service, Task
+from windlass.plan.model import Plan, Task
 from windlass.runner.attempt import TaskWorker
 from windlass.runner.beginning import Beginning, begin_again, begin_anew
-from windlass.runner.clock import timestamp
 from windlass.runner.events import Observer, SilentObserver
 from windlass.runner.history import Run, TaskRun
+from windlass.runner.journal import Journal
 from windlass.runner.schedule import Schedule, select
-from windlass.runner.services import ServiceWorker
+from windlass.runner.services import Services
 from windlass.runner.starter import Starter
 from windlass.runner.world import World
 from windlass.status import Status
@@ -86,10 +85,6 @@ class Runner:
         self._world = world
         self._observer = observer or SilentObserver()
         self._workers: dict[str, TaskWorker] = {}
-        self._services: dict[str, ServiceWorker] = {}
-        self._starting: set[str] = set()
-        """The services of which it is not known yet whether they came up."""
-
         self._stopped_by: int | None = None
 
     def run(self) -> Result:
@@ -105,7 +100,7 @@ class Runner:
             self._folder.plan.write_text(to_json(self.plan), encoding="utf-8")
             self._folder.versions.write_text(json.dumps(self._world.versions(), indent=2), encoding="utf-8")
             self._observer.run_started(self._record, self.plan)
-            self._starter = self._starter_of(begun)
+            self._prepare(begun)
             try:
                 self._loop()
             finally:
@@ -124,21 +119,22 @@ class Runner:
 
     def _loop(self) -> None:
         while self._stopped_by is None:
-            self._check_services()
-            for task in self._schedule.ready():
-                if isinstance(task.action, Service):
-                    self._start_service(task)
-                elif len(self._workers) < self.options.parallel and self._has_slot(task):
-                    self._start_task(task)
+            self._services.check()
+            while service := self._schedule.next_service():
+                self._services.start(service, self._tasks[service.name])
+            while len(self._workers) < self.options.parallel and (
+                task := self._schedule.next_task(self._has_slot)
+            ):
+                self._start_task(task)
             if self._schedule.over:
                 return
             self._world.loop.next()()
 
-    def _has_slot(self, task: Task) -> bool:
-        if task.pool is None:
+    def _has_slot(self, pool: str | None) -> bool:
+        if pool is None:
             return True
-        taken = sum(worker.task.pool == task.pool for worker in self._workers.values())
-        return taken < self.plan.pools[task.pool]
+        taken = sum(worker.task.pool == pool for worker in self._workers.values())
+        return taken < self.plan.pools[pool]
 
     def _start_task(self, task: Task) -> None:
         self._schedule.set(task.name, Status.RUNNING)
@@ -146,11 +142,7 @@ class Runner:
             task=task,
             record=self._tasks[task.name],
             start=lambda number, **how: self._starter.attempt(task, number, **how),
-            folder=self._folder,
-            history=self._world.history,
-            observer=self._observer,
-            clock=self._world.clock,
-            pipeline=self.plan.pipeline,
+            journal=self._journal,
         )
         self._workers[task.name] = worker
 
@@ -159,74 +151,15 @@ class Runner:
                 try:
                     worker.run()
                 except Exception as exc:  # noqa: BLE001 - whatever it is, the run must come to its end
-                    self._note_defect(worker.record, exc)
+                    self._journal.failed(worker.record, exc)
+                    self._world.loop.tell(lambda: self._journal.note(worker.record))
             self._world.loop.tell(lambda: self._task_ended(worker.record))
 
         self._world.loop.work(task.name, work)
 
     def _task_ended(self, record: TaskRun) -> None:
         del self._workers[record.task]
-        self._save(record)
         self._schedule.set(record.task, record.status)
-
-    # --- services ---
-
-    def _start_service(self, task: Task) -> None:
-        self._schedule.set(task.name, Status.RUNNING)
-        record = self._tasks[task.name]
-        try:
-            unit = self._starter.unit(task)
-            endpoint = self._world.network.endpoint(task.name, unit)
-        except WindlassError as exc:
-            record.started = self._now()
-            self._fail(record, logs.mask(str(exc)))
-            self._schedule.set(task.name, Status.FAILED)
-            return
-        self._starter.services[task.name] = endpoint
-        service = self._services[task.name] = ServiceWorker(
-            name=task.name,
-            unit=unit,
-            endpoint=endpoint,
-            record=record,
-            start_unit=lambda number: self._starter.service(task, unit, endpoint, number),
-            ended=lambda: self._world.loop.tell(lambda: None),
-            world=self._world,
-            folder=self._folder,
-            observer=self._observer,
-            pipeline=self.plan.pipeline,
-        )
-
-        def work() -> None:
-            is_up = False
-            try:
-                is_up = service.start()
-            except Exception as exc:  # noqa: BLE001 - as above
-                self._note_defect(record, exc)
-            self._world.loop.tell(lambda: self._service_started(service, is_up=is_up))
-
-        self._starting.add(task.name)
-        self._world.loop.work(task.name, work)
-
-    def _service_started(self, service: ServiceWorker, *, is_up: bool) -> None:
-        self._starting.discard(service.name)
-        if is_up:
-            self._schedule.is_up(service.name)
-        else:
-            self._save(service.record)
-            self._schedule.set(service.name, service.record.status)
-
-    def _check_services(self) -> None:
-        for name in self._schedule.idle_services():
-            if name in self._starting:
-                self._services[name].order_to_stop()
-                continue
-            self._services[name].stop()
-            self._schedule.set(name, self._services[name].record.status)
-        for name, service in self._services.items():
-            is_up = service.record.status == Status.RUNNING and name not in self._starting
-            if is_up and service.has_died:
-                service.fail()
-                self._schedule.set(name, Status.FAILED)
 
     # --- beginning and end ---
 
@@ -237,23 +170,25 @@ class Runner:
         now = self._world.clock.now()
         return begin_anew(self.plan, chosen, now, options.logical_date, options.parent)
 
-    def _starter_of(self, begun: Beginning) -> Starter:
-        runtime = self._world.runtime(self._folder)
-        options = self.options.of_exec
-        return Starter(self.plan, begun.run, begun.moment, self._world, runtime, self._folder, options)
+    def _prepare(self, begun: Beginning) -> None:
+        """Have ready what starts tasks and services, and what is told of them."""
+        world, runtime = self._world, self._world.runtime(self._folder)
+        self._journal = Journal(begun.run, self._folder, world.history, self._observer, world.clock)
+        self._starter = Starter(
+            self.plan, begun.run, begun.moment, world, runtime, self._folder, self.options.of_exec
+        )
+        self._services = Services(self._schedule, self._starter, self._journal, world.network, world.loop)
 
     def _finish(self) -> Result:
         for name, record in self._tasks.items():
             state = self._schedule.states[name]
-            if self._stopped_by is not None and state == Status.PENDING:
-                state = Status.CANCELLED
             if record.status != state:
                 record.status = state
-                self._save(record)
+                self._journal.note(record)
         self._record.status = Status.FAILED if self._schedule.failed else Status.SUCCESS
         if self._stopped_by is not None:
             self._record.status = Status.CANCELLED
-        self._record.ended = self._now()
+        self._record.ended = self._journal.now()
         self._world.history.save(self._record)
         result = Result(self._record, list(self._tasks.values()), self._stopped_by)
         if self._record.status == Status.FAILED and self.options.parent is None:
@@ -268,31 +203,12 @@ class Runner:
 
     def _stop_everything(self) -> None:
         """Stop what still runs, and wait for it."""
+        becomes = Status.SUCCESS if self._stopped_by is None else Status.CANCELLED
+        if self._stopped_by is not None:
+            self._schedule.cancel()
         for worker in list(self._workers.values()):
             worker.stop()
-        for name in self._starting:
-            self._services[name].order_to_stop(cancelled=self._stopped_by is not None)
-        while self._workers or self._starting:
+        self._services.order_to_stop(becomes)
+        while self._workers or self._services.are_starting:
             self._world.loop.next()()
-        for name, service in self._services.items():
-            if service.record.status == Status.RUNNING:
-                service.cancel() if self._stopped_by is not None else service.stop()
-                self._schedule.set(name, service.record.status)
-
-    def _note_defect(self, record: TaskRun, exc: Exception) -> None:
-        """A task, or what looks after it, has failed in a way that nobody has foreseen."""
-        error = as_error(exc)
-        logs.debug("traceback", task=record.task, text="".join(traceback.format_exception(exc)))
-        record.status, record.error, record.ended = Status.FAILED, logs.mask(str(error)), self._now()
-        record.retryable = isinstance(error, RetryableError)
-
-    def _fail(self, record: TaskRun, error: str) -> None:
-        record.status, record.error, record.ended = Status.FAILED, error, self._now()
-        self._save(record)
-
-    def _now(self) -> str:
-        return timestamp(self._world.clock.now())
-
-    def _save(self, record: TaskRun) -> None:
-        self._world.history.save(record)
-        self._observer.task_changed(record)
+        self._services.stop(becomes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from windlass import logs
-from windlass.errors import FatalError, as_error
+from windlass.errors import Code, FatalError, as_error
 from windlass.plan.unit import Unit
 from windlass.processes import how_it_ended
 from windlass.runner.clock import Clock, SystemClock
@@ -23,12 +23,12 @@ _POLL = 0.1
 
 @dataclass
 class Server:
-    """One service. `take` is told every record that it prints, and returns it as it may be shown."""
+    """One service. `take` is told every record that it prints."""
 
     unit: Unit
     endpoint: Endpoint
     network: Network
-    take: Callable[[logs.Record], logs.Record]
+    take: Callable[[logs.Record], object]
     clock: Clock = field(default_factory=SystemClock)
     ended: Callable[[], None] = lambda: None
     """Called when it has ended, whoever ended it."""
@@ -91,9 +91,10 @@ class Server:
     def _follow(self, execution: Execution) -> None:
         try:
             for line in execution.lines():
-                record = self.take(parse_line(line))
+                record = parse_line(line)
+                self.take(record)
                 if record["event"] == "failed":
-                    self._failure = str(record.get("error"))
+                    self._failure = logs.mask(str(record.get("error")))
         except Exception as exc:  # noqa: BLE001 - nobody follows it any more, so it must not go on
             self._failure = str(as_error(exc))
             execution.stop()
@@ -106,9 +107,11 @@ class Server:
         deadline = self.clock.now() + timedelta(seconds=self.unit.ready_timeout)
         while not self.network.is_ready(self.endpoint, self.unit.health):
             if self._ended.is_set():
-                raise FatalError(self._failure or f"the service ended before it was ready: {self.end}")
+                message = self._failure or f"the service ended before it was ready: {self.end}"
+                raise FatalError(message, code=Code.SERVICE_NOT_READY)
             if self.clock.wait(self._stopping, _POLL):
-                raise FatalError("the service was stopped before it was ready")
+                raise FatalError("the service was stopped before it was ready", code=Code.SERVICE_NOT_READY)
             if self.clock.now() > deadline:
                 what = self.unit.health or f"port {self.endpoint.port}"
-                raise FatalError(f"the service was not ready after {self.unit.ready_timeout:g} s ({what})")
+                message = f"the service was not ready after {self.unit.ready_timeout:g} s ({what})"
+                raise FatalError(message, code=Code.SERVICE_NOT_READY)

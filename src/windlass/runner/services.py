@@ -1,50 +1,139 @@
-"""`service` tasks of a run: what became of them is written down, as of every other task."""
+"""`service` tasks of a run: started when a task waits for them, stopped when none does any more, and what became of
+them is written down, as of every other task.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from windlass import logs
-from windlass.errors import as_error
+from windlass.errors import WindlassError, as_error
+from windlass.plan.model import Task
 from windlass.plan.unit import Unit
-from windlass.runner.clock import timestamp
-from windlass.runner.events import Observer
 from windlass.runner.history import Attempt, TaskRun
-from windlass.runner.network import Endpoint
+from windlass.runner.journal import Journal
+from windlass.runner.loop import Loop
+from windlass.runner.network import Endpoint, Network
+from windlass.runner.schedule import Schedule
 from windlass.runner.server import Server
-from windlass.runner.world import World
+from windlass.runner.starter import Starter
 from windlass.runtimes import Execution
-from windlass.runtimes.lines import TaskLog
-from windlass.state_folder import RunFolder
 from windlass.status import Status
 
-__all__ = ["ServiceWorker"]
+__all__ = ["Services"]
 
 
 @dataclass
-class ServiceWorker:
-    """Runs one service until it is told to stop."""
+class Services:
+    """The services of one run. All of it is called by the thread that decides."""
 
-    name: str
+    schedule: Schedule
+    starter: Starter
+    journal: Journal
+    network: Network
+    loop: Loop
+    _workers: dict[str, _ServiceWorker] = field(default_factory=dict)
+    """Those that were started, and have not ended."""
+
+    _starting: set[str] = field(default_factory=set)
+    """Those of which it is not known yet whether they came up."""
+
+    @property
+    def are_starting(self) -> bool:
+        return bool(self._starting)
+
+    def start(self, task: Task, record: TaskRun) -> None:
+        """Have the service started; the schedule is told when it is up, or that it is not."""
+        self.schedule.set(task.name, Status.RUNNING)
+        try:
+            unit = self.starter.unit(task)
+            endpoint = self.network.endpoint(task.name, unit)
+        except WindlassError as exc:
+            self.journal.failed(record, exc)
+            self.journal.note(record)
+            self.schedule.set(task.name, record.status)
+            return
+        self.starter.services[task.name] = endpoint
+        worker = _ServiceWorker(
+            record=record,
+            unit=unit,
+            endpoint=endpoint,
+            start_unit=lambda number: self.starter.service(task, unit, endpoint, number),
+            network=self.network,
+            journal=self.journal,
+            ended=lambda: self.loop.tell(lambda: None),
+        )
+        self._workers[task.name] = worker
+        self._starting.add(task.name)
+        self.loop.work(task.name, lambda: self._start(worker))
+
+    def check(self) -> None:
+        """Stop those that nobody will use any more, and note those that have died."""
+        for name in self.schedule.idle_services():
+            if name in self._starting:
+                self._workers[name].order_to_stop(Status.SUCCESS)
+            else:
+                self._end(name, self._workers[name].stop)
+        for name, worker in list(self._workers.items()):
+            if name not in self._starting and worker.has_died:
+                self._end(name, worker.fail)
+
+    def order_to_stop(self, becomes: Status) -> None:
+        """Have those stopped that are only starting. Returns at once."""
+        for name in self._starting:
+            self._workers[name].order_to_stop(becomes)
+
+    def stop(self, becomes: Status) -> None:
+        """Stop all that are up, and wait until they have ended."""
+        for name, worker in list(self._workers.items()):
+            self._end(name, lambda worker=worker: worker.stop(becomes))  # type: ignore[misc]
+
+    def _start(self, worker: _ServiceWorker) -> None:
+        is_up = False
+        try:
+            is_up = worker.start()
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the run must come to its end
+            self.journal.failed(worker.record, exc)
+            self.loop.tell(lambda: self.journal.note(worker.record))
+        self.loop.tell(lambda: self._started(worker, is_up=is_up))
+
+    def _started(self, worker: _ServiceWorker, *, is_up: bool) -> None:
+        name = worker.record.task
+        self._starting.discard(name)
+        if is_up:
+            self.schedule.is_up(name)
+        else:
+            self.schedule.set(name, self._workers.pop(name).record.status)
+
+    def _end(self, name: str, end: Callable[[], None]) -> None:
+        end()
+        self.schedule.set(name, self._workers.pop(name).record.status)
+
+
+@dataclass
+class _ServiceWorker:
+    """One service, from its start to its end."""
+
+    record: TaskRun
     unit: Unit
     endpoint: Endpoint
-    record: TaskRun
     start_unit: Callable[[int], Execution]
     """Starts an attempt of that number. May raise WindlassError."""
 
+    network: Network
+    journal: Journal
     ended: Callable[[], None]
     """Called when it has ended, whoever ended it."""
 
-    world: World
-    folder: RunFolder
-    observer: Observer
-    pipeline: str
-
     def __post_init__(self) -> None:
-        world = self.world
-        self._stopped = Status.SUCCESS
-        self._server = Server(self.unit, self.endpoint, world.network, self._take, world.clock, self.ended)
+        record, now = self.record, self.journal.now()
+        record.status, record.started, record.attempts = Status.RUNNING, now, record.attempts + 1
+        self._attempt = Attempt(record.run_id, record.task, record.attempts, started=now)
+        self._log = self.journal.log(record.task, record.attempts)
+        self._becomes = Status.SUCCESS
+        show, clock = self._log.show, self.journal.clock
+        self._server = Server(self.unit, self.endpoint, self.network, show, clock, self.ended)
 
     @property
     def has_died(self) -> bool:
@@ -53,59 +142,42 @@ class ServiceWorker:
 
     def start(self) -> bool:
         """Start it and wait until it is ready. Returns whether it is."""
-        record = self.record
-        record.status, record.started, record.attempts = Status.RUNNING, self._now(), record.attempts + 1
-        self._attempt = Attempt(record.run_id, self.name, record.attempts, started=self._now())
-        self._save()
-        context = {"run": record.run_id, "pipeline": self.pipeline, "task": self.name}
-        self._log = TaskLog(self.folder.log(self.name, record.attempts), context)
+        self._note()
         try:
-            self._server.start(lambda: self.start_unit(record.attempts))
-        except Exception as exc:  # noqa: BLE001 - whatever it is, the run must come to its end
+            self._server.start(lambda: self.start_unit(self.record.attempts))
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the service is not up
             if self._server.was_stopped:
                 self._server.wait()
-                self._end(self._stopped, None)
+                self._end(self._becomes, None)
             else:
-                self._end(Status.FAILED, logs.mask(str(as_error(exc))))
+                error = as_error(exc)
+                self.record.code = error.code
+                self._end(Status.FAILED, logs.mask(str(error)))
             return False
-        logs.info("service_ready", task=self.name, url=self.endpoint.url)
+        logs.info("service_ready", task=self.record.task, url=self.endpoint.url)
         return True
 
-    def order_to_stop(self, *, cancelled: bool = False) -> None:
-        """Have it stopped, even if it is only being started. Returns at once."""
-        self._stopped = Status.CANCELLED if cancelled else Status.SUCCESS
+    def order_to_stop(self, becomes: Status) -> None:
+        """Have it stopped while it is starting. Returns at once."""
+        self._becomes = becomes
         self._server.order_to_stop()
 
-    def stop(self) -> None:
+    def stop(self, becomes: Status = Status.SUCCESS) -> None:
         """Stop it, and wait until it has ended."""
         self._server.stop()
-        if self.record.status == Status.RUNNING:
-            self._end(Status.SUCCESS, None)
-
-    def cancel(self) -> None:
-        """Stop it because the run is stopped."""
-        self.stop()
-        self._end(Status.CANCELLED, None)
+        self._end(becomes, None)
 
     def fail(self) -> None:
         """Note that it died."""
         self._end(Status.FAILED, f"the service ended by itself: {self._server.end}")
 
-    def _take(self, record: logs.Record) -> logs.Record:
-        shown = self._log.write(record)
-        self.observer.log(shown)
-        return shown
-
     def _end(self, status: Status, error: str | None) -> None:
-        self.record.status, self.record.error, self.record.ended = status, error, self._now()
-        self._attempt.status, self._attempt.error, self._attempt.ended = status, error, self._now()
-        self._save()
+        now = self.journal.now()
+        self.record.status, self.record.error, self.record.ended = status, error, now
+        self._attempt.status, self._attempt.error, self._attempt.ended = status, error, now
+        self._note()
         self._log.close()
 
-    def _now(self) -> str:
-        return timestamp(self.world.clock.now())
-
-    def _save(self) -> None:
-        self.world.history.save(self._attempt)
-        self.world.history.save(self.record)
-        self.observer.task_changed(self.record)
+    def _note(self) -> None:
+        self.journal.note_attempt(self._attempt)
+        self.journal.note(self.record)

@@ -57,7 +57,7 @@ class Starter:
             return self.world.pipelines.start(trigger, self.run, self.folder.lock)
         unit, environment = self.unit(task), self._environment(task, number)
         if unit.own:
-            environment[VARIABLE] = pack(self.plan, task.name)
+            environment[VARIABLE] = pack(self.plan, task)
             unit = replace(unit, command=(*unit.command, *self.options, *options))
         if load is not None:
             environment["WINDLASS_LOAD_ID"] = load

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from windlass import logs
-from windlass.errors import FatalError, MissingExtraError
+from windlass.errors import Code, FatalError, MissingExtraError
 from windlass.locks import locked
 from windlass.processes import last_words
 from windlass.processes.environment import installing
@@ -161,4 +161,4 @@ def _call(command: Sequence[str], folder: Path, variables: dict[str, str] | None
     )
     if result.returncode:
         said = last_words(result.stdout, result.returncode)
-        raise FatalError(f"cannot set up the environment of {folder.name}:{said}")
+        raise FatalError(f"cannot set up the environment of {folder.name}:{said}", code=Code.NO_ENVIRONMENT)

@@ -154,7 +154,7 @@ class Copy(Model):
     """Which rows are good."""
 
     on_bad_row: Literal["fail", "quarantine"] = "fail"
-    """What happens when a row cannot be loaded: the task fails, or the row is set aside with its reason."""
+    """What happens when a row cannot be loaded: the task fails, or the row is quarantined with its reason."""
 
     max_bad_rows: BadRows | None = None
     """With `quarantine`: more than this many (or this share) fail the task, and nothing is loaded."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from windlass import registry
-from windlass.errors import Problem, SpecError, UsageError, did_you_mean, nearest, reason_of
+from windlass.errors import Code, Problem, SpecError, UsageError, did_you_mean, nearest, reason_of
 from windlass.project_folder import PROJECT_FILE
 from windlass.spec.model import Model
 from windlass.spec.pipeline import Pipeline
@@ -96,7 +96,7 @@ class ProjectFiles:
             raise SpecError(self.problems)
         if name not in self.pipelines:
             hint = did_you_mean(name, self.pipelines)
-            raise UsageError(f"no pipeline {name!r} in {self.root}", hint=hint)
+            raise UsageError(f"no pipeline {name!r} in {self.root}", hint=hint, code=Code.UNKNOWN_PIPELINE)
         return self.pipelines[name]
 
     def lacks(self, *path: str | int) -> bool:
@@ -199,7 +199,7 @@ def _load(
     except SpecError as exc:
         raise SpecError(hide_secrets(exc.problems)) from None
     if not isinstance(document.value, dict):
-        problem = document.problem((), "expected a mapping at the top of the file")
+        problem = document.problem((), Code.WRONG_TYPE, "expected a mapping at the top of the file")
         raise SpecError(hide_secrets([*document.problems, problem], document.value))
     loaded = pruned(model, document, stand_ins, types)
     places = {(problem.line, problem.column) for problem in document.problems}
@@ -215,7 +215,7 @@ def _load(
 def _with_name_of(file: PipelineFile, other: PipelineFile) -> PipelineFile:
     """The file, with the problem that it has the name of another."""
     message = f"{file.spec.pipeline!r} is also the name of {other.document.file}"
-    problem = file.document.problem(("pipeline",), message)
+    problem = file.document.problem(("pipeline",), Code.NAME_TAKEN, message)
     return replace(file, problems=(*file.problems, *other.problems, problem))
 
 
@@ -262,12 +262,16 @@ def _named_files(spec: Pipeline) -> Iterator[tuple[KeyPath, str, str]]:
 def _include(root: Path, document: Document, path: KeyPath, name: str) -> str:
     file = (root / name).resolve()
     if not file.is_relative_to(root.resolve()):
-        raise SpecError([document.problem(path, f"{name!r} is outside the project")])
+        raise SpecError([document.problem(path, Code.NAMED_FILE, f"{name!r} is outside the project")])
     try:
         data = file.read_bytes()
         return data.decode("utf-8-sig")
     except OSError as exc:
-        raise SpecError([document.problem(path, f"cannot read {name!r}: {reason_of(exc)}")]) from exc
+        raise SpecError(
+            [document.problem(path, Code.NAMED_FILE, f"cannot read {name!r}: {reason_of(exc)}")]
+        ) from exc
     except UnicodeDecodeError as exc:
         message, hint = not_utf8(data, exc)
-        raise SpecError([document.problem(path, f"cannot read {name!r}: it {message}", hint=hint)]) from exc
+        raise SpecError(
+            [document.problem(path, Code.NAMED_FILE, f"cannot read {name!r}: it {message}", hint=hint)]
+        ) from exc

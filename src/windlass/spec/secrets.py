@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from windlass.errors import Problem
+from windlass.errors import Code, Problem
 from windlass.spec.yaml import Document, KeyPath
 
 __all__ = ["find_secrets", "hide_secrets"]
@@ -50,7 +50,7 @@ def find_secrets(document: Document) -> list[Problem]:
         what = _secret_in(path, value)
         if what:
             hint = f"keep it out of the file: {_where_to_put_it(path)}"
-            problems.append(document.problem(path, f"this looks like {what}", hint=hint))
+            problems.append(document.problem(path, Code.SECRET_IN_FILE, f"this looks like {what}", hint=hint))
     return problems
 
 

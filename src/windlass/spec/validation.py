@@ -7,7 +7,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic_core import ErrorDetails
 
-from windlass.errors import Problem, did_you_mean, near_word, nearest
+from windlass.errors import Code, Problem, did_you_mean, near_word, nearest
 from windlass.spec.model import Model
 from windlass.spec.yaml import Document, KeyPath
 
@@ -43,28 +43,34 @@ def problem_of(model: type[Model], document: Document, error: ErrorDetails) -> P
     if kind == "extra_forbidden":
         name = str(path[-1])
         hint = did_you_mean(name, _keys_instead(model, error))
-        return document.problem(path, f"unknown key {name!r}{where}", hint=hint, at_key=True)
+        return document.problem(
+            path, Code.UNKNOWN_KEY, f"unknown key {name!r}{where}", hint=hint, at_key=True
+        )
     if kind == "missing":
         message = f"{_dotted(path[:-1]) or 'the file'} needs the key {str(path[-1])!r}"
-        return document.problem(path[:-1], message, at_key=True)
+        return document.problem(path[:-1], Code.MISSING_KEY, message, at_key=True)
     if kind == "literal_error":
         expected = str(error.get("ctx", {}).get("expected", ""))
         got = error["input"]
         known = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
         hint = near_word(got, known) if isinstance(got, str) else None
-        return document.problem(path, f"{name}: expected {expected}, got {_describe(got)}", hint=hint)
+        message = f"{name}: expected {expected}, got {_describe(got)}"
+        return document.problem(path, Code.UNKNOWN_WORD, message, hint=hint)
     if kind in _KINDS_OF_VALUE:
         message = f"{name}: expected {_KINDS_OF_VALUE[kind]}, got {_describe(error['input'])}"
         hint = "put it in quotes to make it text" if kind == "string_type" else None
-        return document.problem(path, message, hint=hint if _is_scalar(error["input"]) else None)
+        hint = hint if _is_scalar(error["input"]) else None
+        return document.problem(path, Code.WRONG_TYPE, message, hint=hint)
     if kind == "too_short":
-        return document.problem(path, f"{name}: expected at least one, got none")
+        return document.problem(path, Code.OUT_OF_RANGE, f"{name}: expected at least one, got none")
     if kind in _LIMITS:
         wording, limit = _LIMITS[kind]
         least = error.get("ctx", {}).get(limit)
-        return document.problem(path, f"{name}: expected {wording} {least}, got {_describe(error['input'])}")
+        message = f"{name}: expected {wording} {least}, got {_describe(error['input'])}"
+        return document.problem(path, Code.OUT_OF_RANGE, message)
     at_key = "[key]" in error["loc"] or kind == "refused"
-    return document.problem(path, f"{name}: {_lower_first(error['msg'])}", at_key=at_key)
+    code = Code.KEYS_DO_NOT_FIT if kind == "refused" else Code.WRONG_FORM
+    return document.problem(path, code, f"{name}: {_lower_first(error['msg'])}", at_key=at_key)
 
 
 def _name(path: KeyPath, document: Document) -> str:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 import yaml as pyyaml
 from yaml import events as ev
 
-from windlass.errors import Problem, SpecError, reason_of
+from windlass.errors import Code, Problem, SpecError, reason_of
 
 __all__ = ["Document", "KeyPath", "Mark", "not_utf8", "parse", "read", "scalar"]
 
@@ -47,12 +47,14 @@ _Loader = getattr(pyyaml, "CSafeLoader", pyyaml.SafeLoader)
 
 
 class Mark(NamedTuple):
-    """Where a value, and the key in front of it, begin; counted from 1."""
+    """Where a value, and the key in front of it, begin, counted from 1, and how wide they are in that line."""
 
     line: int
     column: int
+    width: int
     key_line: int
     key_column: int
+    key_width: int
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,16 @@ class Document:
     """What is wrong with it all the same, such as a key that is there twice."""
 
     def problem(
-        self, path: KeyPath, message: str, *, hint: str | None = None, at_key: bool = False
+        self, path: KeyPath, code: Code, message: str, *, hint: str | None = None, at_key: bool = False
     ) -> Problem:
         """Describe what is wrong at `path`; an unknown path falls back to its nearest parent."""
         while path and path not in self.marks:
             path, at_key = path[:-1], False
         mark = self.marks.get(path)
         if mark is None:
-            return Problem(self.file, 0, 0, message, hint=hint)
-        line, column = (mark.key_line, mark.key_column) if at_key else (mark.line, mark.column)
-        return _problem_at(self.file, self.text, line, column, message, hint)
+            return Problem(self.file, 0, 0, message, hint=hint, code=code)
+        line, column, width = mark[3:] if at_key else mark[:3]
+        return replace(_problem_at(self.file, self.text, line, column, code, message, hint), width=width)
 
 
 def read(file: Path, shown_as: str) -> Document:
@@ -84,20 +86,22 @@ def read(file: Path, shown_as: str) -> Document:
     try:
         data = file.read_bytes()
     except IsADirectoryError as exc:
-        raise SpecError([Problem(shown_as, 0, 0, "is a folder, expected a file")]) from exc
+        raise _unreadable(shown_as, "is a folder, expected a file") from exc
     except FileNotFoundError as exc:
-        raise SpecError([Problem(shown_as, 0, 0, "does not exist")]) from exc
+        raise _unreadable(shown_as, "does not exist") from exc
     except OSError as exc:
-        raise SpecError([Problem(shown_as, 0, 0, f"cannot be read: {reason_of(exc)}")]) from exc
+        raise _unreadable(shown_as, f"cannot be read: {reason_of(exc)}") from exc
     if len(data) > MAX_BYTES:
-        message = f"is {len(data):,} bytes long, more than the {MAX_BYTES:,} allowed"
-        raise SpecError([Problem(shown_as, 0, 0, message)])
+        raise _unreadable(shown_as, f"is {len(data):,} bytes long, more than the {MAX_BYTES:,} allowed")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
-        message, hint = not_utf8(data, exc)
-        raise SpecError([Problem(shown_as, 0, 0, message, hint=hint)]) from exc
+        raise _unreadable(shown_as, *not_utf8(data, exc)) from exc
     return parse(text, shown_as)
+
+
+def _unreadable(file: str, message: str, hint: str | None = None) -> SpecError:
+    return SpecError([Problem(file, 0, 0, message, hint=hint, code=Code.UNREADABLE_FILE)])
 
 
 def not_utf8(data: bytes, exc: UnicodeDecodeError) -> tuple[str, str]:
@@ -121,7 +125,8 @@ def parse(text: str, file: str) -> Document:
         position = len(text.encode()[: getattr(exc, "position", 0)].decode(errors="ignore"))
         line, begin = text.count("\n", 0, position) + 1, text.rfind("\n", 0, position) + 1
         message = f"not valid YAML: the control character {text[position : position + 1]!r}"
-        raise SpecError([_problem_at(file, text, line, position - begin + 1, message)]) from exc
+        problem = _problem_at(file, text, line, position - begin + 1, Code.NOT_YAML, message)
+        raise SpecError([problem]) from exc
 
 
 def scalar(text: str) -> object:
@@ -150,7 +155,8 @@ def scalar(text: str) -> object:
 def _syntax_problem(file: str, text: str, exc: pyyaml.MarkedYAMLError) -> Problem:
     mark = exc.problem_mark or exc.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-    problem = _problem_at(file, text, line, column, f"not valid YAML: {exc.problem or exc.context}")
+    message = f"not valid YAML: {exc.problem or exc.context}"
+    problem = _problem_at(file, text, line, column, Code.NOT_YAML, message)
     if problem.source_line[column - 1 : column] == "\t":
         return replace(problem, hint="indent with spaces; YAML takes no tabs there")
     if exc.context and exc.context_mark and exc.context_mark.line != line - 1:
@@ -159,11 +165,11 @@ def _syntax_problem(file: str, text: str, exc: pyyaml.MarkedYAMLError) -> Proble
 
 
 def _problem_at(
-    file: str, text: str, line: int, column: int, message: str, hint: str | None = None
+    file: str, text: str, line: int, column: int, code: Code, message: str, hint: str | None = None
 ) -> Problem:
     lines = _lines(text)
     source = lines[line - 1] if 0 < line <= len(lines) else ""
-    return Problem(file, line, column, message, source, hint)
+    return Problem(file, line, column, message, source, hint, code=code)
 
 
 @lru_cache(1)
@@ -186,7 +192,7 @@ class _Builder:
         next(self._events)  # StreamStart
         start = next(self._events)
         if isinstance(start, ev.StreamEndEvent):
-            raise SpecError([Problem(self.file, 0, 0, "is empty")])
+            raise _unreadable(self.file, "is empty")
         value = self._value(next(self._events), (), 0)
         next(self._events)  # DocumentEnd
         after = next(self._events)
@@ -221,7 +227,8 @@ class _Builder:
         while not isinstance(event := next(self._events), ev.MappingEndEvent):
             key = self._key(event)
             if key in result:
-                self.problems.append(self._problem(event, f"the key {key!r} is here a second time"))
+                message = f"the key {key!r} is here a second time"
+                self.problems.append(self._problem(event, Code.KEY_TWICE, message))
             value_event = next(self._events)
             self._mark((*path, key), value_event, event)
             result[key] = self._value(value_event, (*path, key), depth + 1)
@@ -254,7 +261,8 @@ class _Builder:
         if event.tag and event.tag != "!":
             value = self._as_tagged(event, value, event.tag.removeprefix(_CORE_TAG))
         if isinstance(value, float) and not math.isfinite(value):
-            self.problems.append(self._problem(event, f"expected a finite number, got {event.value}"))
+            message = f"expected a finite number, got {event.value}"
+            self.problems.append(self._problem(event, Code.WRONG_TYPE, message))
         return value
 
     def _as_tagged(self, event: ev.ScalarEvent, value: object, name: str) -> object:
@@ -262,7 +270,8 @@ class _Builder:
         if name == "float" and type(value) is int:
             return float(value)
         if type(value).__name__ != {"null": "NoneType"}.get(name, name):
-            self.problems.append(self._problem(event, f"{event.value!r} is not a valid !!{name}"))
+            message = f"{event.value!r} is not a valid !!{name}"
+            self.problems.append(self._problem(event, Code.WRONG_TYPE, message))
         return value
 
     def _alias(self, event: ev.AliasEvent) -> object:
@@ -282,12 +291,18 @@ class _Builder:
             self._fail(event, f"more than {MAX_VALUES:,} values, aliases expanded")
 
     def _mark(self, path: KeyPath, value: Any, key: Any) -> None:
-        at, key_at = value.start_mark, key.start_mark
-        self.marks[path] = Mark(at.line + 1, at.column + 1, key_at.line + 1, key_at.column + 1)
+        self.marks[path] = Mark(*_place(value), *_place(key))
 
-    def _problem(self, event: Any, message: str) -> Problem:
-        mark = event.start_mark
-        return _problem_at(self.file, self.text, mark.line + 1, mark.column + 1, message)
+    def _problem(self, event: Any, code: Code, message: str) -> Problem:
+        line, column, width = _place(event)
+        return replace(_problem_at(self.file, self.text, line, column, code, message), width=width)
 
     def _fail(self, event: Any, message: str) -> NoReturn:
-        raise SpecError([*self.problems, self._problem(event, message)])
+        raise SpecError([*self.problems, self._problem(event, Code.NOT_ALLOWED_IN_YAML, message)])
+
+
+def _place(event: Any) -> tuple[int, int, int]:
+    """Line, column and width of an event in its line; of a mapping or list, where it begins."""
+    begin, end = event.start_mark, event.end_mark
+    whole = isinstance(event, ev.ScalarEvent) and end.line == begin.line
+    return begin.line + 1, begin.column + 1, max(end.column - begin.column, 1) if whole else 1

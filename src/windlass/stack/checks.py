@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from windlass.errors import FatalError, MissingExtraError
+from windlass.errors import Code, FatalError, MissingExtraError
 from windlass.ports import why_not_free
 from windlass.units import size
 
@@ -63,4 +63,4 @@ def check_port(port: int, what: str, option: str) -> None:
     """Raises FatalError when somebody listens there already."""
     if why := why_not_free(port):
         hint = f"choose another: windlass up {option} {port + 1}" if port < 65535 else None
-        raise FatalError(f"port {port}, for {what}, {why}", hint=hint)
+        raise FatalError(f"port {port}, for {what}, {why}", hint=hint, code=Code.PORT_TAKEN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from windlass.spec import load_project
 from windlass.stack import checks
 from windlass.stack.layout import Layout, Stack
 from windlass.stack.locks import holder, is_free
-from windlass.stack.supervisor import Observer, Options
+from windlass.stack.supervisor import Observer, StackOptions
 
 __all__ = ["detach", "down", "look", "preflight"]
 
@@ -25,7 +26,7 @@ _POLL = 0.2
 _PATIENCE = 60.0  # the scheduler's grace, then that of the others, and some
 
 
-def preflight(options: Options) -> None:
+def preflight(options: StackOptions) -> None:
     """Whatever would stop the stack from starting. Raises WindlassError."""
     checks.check_packages(pgadmin=options.pgadmin)
     compile_project(load_project(options.layout.project))
@@ -75,7 +76,8 @@ def _followed(supervisor: subprocess.Popen[bytes], layout: Layout, observer: Obs
 
 def _failure(stack: Stack, code: int, log: Path) -> WindlassError:
     said = log.read_text(errors="replace").strip()
-    failure = WindlassError(stack.failure or said.removeprefix("error: ") or "the supervisor was killed")
+    said = re.sub(r"^error\[(W\d+)\]: ", "", said)
+    failure = WindlassError(stack.failure or said or "the supervisor was killed")
     with suppress(ValueError):
         failure.exit_code = ExitCode(code)
     return failure

@@ -27,13 +27,13 @@ from windlass.stack.pgadmin import PgAdmin
 from windlass.stack.watching import Published, Watch, publish
 from windlass.stopping import StoppedError
 
-__all__ = ["Observer", "Options", "Supervisor"]
+__all__ = ["Observer", "StackOptions", "Supervisor"]
 
 _START_DEADLINE, _POLL, _LOOK_EVERY = 180.0, 0.25, 5.0
 
 
 @dataclass(frozen=True)
-class Options:
+class StackOptions:
     """What to run, and where."""
 
     layout: Layout
@@ -55,7 +55,7 @@ class Observer(Protocol):
 class Supervisor:
     """Runs one stack, in this process, until it is stopped."""
 
-    def __init__(self, options: Options, keys: Keys, observer: Observer) -> None:
+    def __init__(self, options: StackOptions, keys: Keys, observer: Observer) -> None:
         self._layout, self._options, self._observer = options.layout, options, observer
         self._airflow = Airflow(self._layout, keys, options.port)
         self._pgadmin = PgAdmin(self._layout, keys, options.pgadmin_port) if options.pgadmin else None

@@ -35,12 +35,11 @@ class CompiledProject:
     @cached_property
     def open_plans(self) -> dict[str, Plan]:
         """The plans whose templates still name the parameters, for a scheduler that knows them when a run begins."""
-        from windlass.plan.compiler import Environment, compile
+        from windlass.plan.compiler import Scope, compile
 
-        environment = Environment.of(self.files)
+        scope = Scope.of(self.files)
         return {
-            name: compile(self.files.pipelines[name], {}, environment, params_at_run=True)
-            for name in self.plans
+            name: compile(self.files.pipelines[name], {}, scope, params_at_run=True) for name in self.plans
         }
 
 

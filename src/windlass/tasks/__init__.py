@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windlass.errors import UsageError
-from windlass.plan.model import Check, Copy, Download, Plan, Run, Sql, Task
+from windlass.plan.model import Check, Copy, Download, Plan, RunCommand, Sql, Task
 from windlass.tasks.context import Context, TaskResult
 
 __all__ = ["Context", "TaskResult", "execute", "settle_task", "split_task"]
@@ -36,7 +36,7 @@ def execute(plan: Plan, task: Task, context: Context) -> TaskResult:
             from windlass.tasks.download import run_download
 
             return run_download(action, context)
-        case Run():
+        case RunCommand():
             from windlass.tasks.command import run_command
 
             return run_command(task, context)

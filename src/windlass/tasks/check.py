@@ -11,7 +11,7 @@ from typing import Any
 from windlass.connectors.database import Database
 from windlass.connectors.scratch import identifier, literal
 from windlass.connectors.source import Reading
-from windlass.errors import FatalError
+from windlass.errors import Code, FatalError
 from windlass.plan.model import Check, Freshness, JsonSchema, RowCount
 from windlass.tasks.context import Context, TaskResult
 from windlass.tasks.sql import open_database
@@ -38,6 +38,8 @@ class CheckResult:
 
 class ChecksFailedError(FatalError):
     """At least one assertion does not hold; `results` has all of them."""
+
+    code = Code.CHECK_FAILED
 
     def __init__(self, results: list[CheckResult]) -> None:
         failed = [result for result in results if not result.passed]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from windlass import logs
 from windlass.connections import variable
-from windlass.errors import FatalError
+from windlass.errors import Code, FatalError
 from windlass.locks import locked
 from windlass.plan.model import Task
 from windlass.plan.schedule import Moment
@@ -28,8 +28,8 @@ class CommandFailedError(FatalError):
     """A command did not end with exit code 0. `said` is whether it told why, as an event."""
 
     def __init__(self, code: int, *, said: bool) -> None:
-        super().__init__(how_it_ended(code))
-        self.code, self.said = exit_status(code), said
+        super().__init__(how_it_ended(code), code=Code.COMMAND_FAILED if code >= 0 else Code.KILLED)
+        self.status, self.said = exit_status(code), said
 
 
 def run_environment(*, run_id: str, run_key: str, moment: Moment, services: object) -> dict[str, str]:

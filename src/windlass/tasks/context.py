@@ -13,7 +13,7 @@ from windlass.connections import Address, places, resolve
 from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.connectors.source import Part
 from windlass.engine import Workspace
-from windlass.errors import FatalError
+from windlass.errors import Code, FatalError
 from windlass.plan.model import Connection
 from windlass.plan.schedule import Moment
 from windlass.plan.templates import render
@@ -90,7 +90,8 @@ class Context:
         found = resolve(name, connection.type, self.workspace.project)
         if found is None:
             looked = "\n    ".join(place for place, _ in places(name, self.workspace.project))
-            raise FatalError(f"connection {name!r} is not configured; looked for it in\n    {looked}")
+            message = f"connection {name!r} is not configured; looked for it in\n    {looked}"
+            raise FatalError(message, code=Code.NOT_CONFIGURED)
         return found
 
 

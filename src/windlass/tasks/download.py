@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from windlass import __version__, logs
-from windlass.errors import FatalError, RetryableError
+from windlass.errors import Code, FatalError, RetryableError, reason_of
 from windlass.files import disk_errors, put, require_file_place, resolved, sync
 from windlass.plan.model import Download
 from windlass.tasks.context import Context, TaskResult
@@ -45,7 +45,8 @@ def run_download(action: Download, context: Context) -> TaskResult:
         resumed = _fetch(_url(action, context), dict(action.headers), part, context)
         if wanted and (found := _sha256(part.file)) != wanted:
             part.remove()
-            raise FatalError(f"{action.to}: the SHA-256 is {found}, expected {wanted}")
+            message = f"{action.to}: the SHA-256 is {found}, expected {wanted}"
+            raise FatalError(message, code=Code.CHECKSUM)
         sync(part.file)
         put(part.file, target)
         part.remove()
@@ -116,11 +117,12 @@ def _fetch(url: str, headers: dict[str, str], part: _Part, context: Context) -> 
                 url, {k: v for k, v in headers.items() if k not in ("Range", "If-Range")}, part, context
             )
         message = f"{url} answered {exc.code} {exc.reason}"
-        raise (RetryableError if exc.code in _RETRYABLE else FatalError)(message) from exc
+        raise (RetryableError if exc.code in _RETRYABLE else FatalError)(message, code=Code.DOWNLOAD) from exc
     except urllib.error.URLError as exc:
-        raise RetryableError(f"cannot reach {url}: {_reason(exc.reason)}") from exc
+        raise RetryableError(f"cannot reach {url}: {_reason(exc.reason)}", code=Code.DOWNLOAD) from exc
     except (http.client.HTTPException, ConnectionError, TimeoutError) as exc:
-        raise RetryableError(f"the download of {url} broke off: {str(exc) or type(exc).__name__}") from exc
+        message = f"the download of {url} broke off: {reason_of(exc)}"
+        raise RetryableError(message, code=Code.DOWNLOAD) from exc
 
 
 def _receive(response: Any, part: _Part, context: Context) -> None:
@@ -135,7 +137,8 @@ def _receive(response: Any, part: _Part, context: Context) -> None:
         out.flush()
         os.fsync(out.fileno())
     if total is not None and have < total:
-        raise RetryableError(f"the download broke off after {have:,} of {total:,} bytes; it will be resumed")
+        message = f"the download broke off after {have:,} of {total:,} bytes; it will be resumed"
+        raise RetryableError(message, code=Code.DOWNLOAD)
 
 
 def _validator(headers: Mapping[str, str]) -> str | None:

@@ -16,7 +16,7 @@ from windlass import logs
 from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.connectors.source import Part
 from windlass.engine import Workspace
-from windlass.errors import UsageError, did_you_mean
+from windlass.errors import Code, UsageError, did_you_mean
 from windlass.plan.model import Plan, Task
 from windlass.plan.schedule import Moment, moment_of, parse_logical_date, tick_of
 from windlass.plan.templates import variables
@@ -65,7 +65,8 @@ def task_of(plan: Plan, name: str) -> Task:
     """The task of that name. Raises UsageError."""
     names = [task.name for task in plan.tasks]
     if name not in names:
-        raise UsageError(f"pipeline {plan.pipeline!r} has no task {name!r}", hint=did_you_mean(name, names))
+        message = f"pipeline {plan.pipeline!r} has no task {name!r}"
+        raise UsageError(message, hint=did_you_mean(name, names), code=Code.UNKNOWN_TASK)
     return plan.task(name)
 
 

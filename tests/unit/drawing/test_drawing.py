@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from windlass import drawing
-from windlass.plan.model import Plan, Run, Service, Task
+from windlass.plan.model import Plan, RunCommand, Service, Task
 from windlass.status import Status
 
 HERE = Path(__file__).parent
@@ -30,7 +30,7 @@ def plan_of(*edges: str, services: tuple[str, ...] = (), description: str = "") 
             needs[target].append(source)
         elif arrow:
             uses.setdefault(target, []).append(source)
-    run = Run()
+    run = RunCommand()
     service = Service()
     return Plan(
         project="p",

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from tests.messages import plain
 from windlass.errors import FatalError, SpecError, UsageError
 from windlass.plan import model
 from windlass.plan.codec import from_json, to_json
-from windlass.plan.compiler import Environment, compile, compile_project
+from windlass.plan.compiler import Scope, compile, compile_project
 from windlass.plan.graph import Cycle, downstream, order, upstream
 from windlass.spec import load_project
 
@@ -29,7 +30,7 @@ connections: {x: {type: postgres}, y: {type: postgres, dev: {init: [a.sql, b.sql
 
 def compiled(root: Path, name: str, **params: object) -> model.Plan:
     files = load_project(root)
-    return compile(files.pipeline(name), params, Environment.of(files))
+    return compile(files.pipeline(name), params, Scope.of(files))
 
 
 def pipeline(tasks: str, head: str = "") -> dict[str, str]:
@@ -141,10 +142,12 @@ def test_pipelines_that_trigger_each_other_in_a_cycle_are_refused(project: Proje
     root = project(files)
     with pytest.raises(SpecError) as caught:
         compile_project(load_project(root))
-    assert [str(p).splitlines()[0] for p in caught.value.problems] == [
+    assert [plain(p).splitlines()[0] for p in caught.value.problems] == [
         "pipelines/a.yaml:2:33: triggers itself: a → b → c → a"  # and not once more for each of them
     ]
-    with pytest.raises(SpecError, match=r"pipelines/b\.yaml:2:33: triggers itself: b → c → a → b"):
+    with pytest.raises(
+        SpecError, match=r"pipelines/b\.yaml:2:33: error\[W0209\]: triggers itself: b → c → a → b"
+    ):
         compiled(root, "b")
 
 
@@ -190,7 +193,7 @@ def test_what_a_trigger_gives_is_checked_against_the_other_pipeline(
     with pytest.raises(SpecError) as caught:
         compiled(root, "p")
     [problem] = caught.value.problems
-    assert str(problem).startswith(f"pipelines/p.yaml:{message}")
+    assert plain(problem).startswith(f"pipelines/p.yaml:{message}")
 
 
 def test_a_cycle_through_a_template_is_found(project: Project) -> None:
@@ -244,7 +247,7 @@ options = st.dictionaries(
 )
 actions = st.one_of(
     st.builds(model.Sql, connection=some, statement=text),
-    st.builds(model.Run, connections=st.tuples(text, text)),
+    st.builds(model.RunCommand, connections=st.tuples(text, text)),
     st.builds(model.Service, connections=st.tuples(text)),
     st.builds(model.Download, url=some, to=text, headers=st.dictionaries(text, text, max_size=2)),
     st.builds(model.Trigger, pipeline=text, params=st.dictionaries(text, st.none() | scalars, max_size=3)),

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from msgspec import Struct, structs
 
+from tests.messages import plain
 from windlass.errors import SpecError
 from windlass.plan import model
 from windlass.plan.codec import to_json
-from windlass.plan.compiler import Environment, compile, compile_project
+from windlass.plan.compiler import Scope, compile, compile_project
 from windlass.plan.templates import variables
 from windlass.spec import load_project
 
@@ -49,7 +50,7 @@ def pipeline(tasks: str, head: str = "") -> dict[str, str]:
 def problems(root: Path) -> str:
     with pytest.raises(SpecError) as caught:
         compile_project(load_project(root))
-    return str(caught.value)
+    return plain(caught.value)
 
 
 def connections_in(value: Any) -> Iterator[str]:
@@ -117,7 +118,7 @@ def test_a_task_has_the_paths_that_its_templates_name_and_what_those_are_made_of
 
 def test_the_paths_of_a_task_whose_parameters_come_with_the_run_are_open_too(project: Project) -> None:
     files = load_project(project(pipeline(CHAIN, "params: {folder: in}\n")))
-    plan = compile(files.pipeline("p"), {}, Environment.of(files), params_at_run=True)
+    plan = compile(files.pipeline("p"), {}, Scope.of(files), params_at_run=True)
     assert plan.task("last").paths["raw"] == "{{ params.folder }}/{{ ds }}.csv"
 
 

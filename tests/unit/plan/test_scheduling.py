@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.messages import plain
 from windlass.errors import SpecError
 from windlass.plan import model
-from windlass.plan.compiler import Environment, compile, compile_project
+from windlass.plan.compiler import Scope, compile, compile_project
 from windlass.spec import load_project
 
 Project = Callable[..., Path]
@@ -29,7 +30,7 @@ def compiled(project: Project, **pipelines: str) -> dict[str, model.Plan]:
 def problems(project: Project, **pipelines: str) -> str:
     with pytest.raises(SpecError) as caught:
         compiled(project, **pipelines)
-    return str(caught.value)
+    return plain(caught.value)
 
 
 def test_what_a_scheduler_needs_to_know_is_in_the_plan(project: Project) -> None:
@@ -151,7 +152,7 @@ def test_assets_are_known_when_one_pipeline_is_compiled(project: Project) -> Non
         )
     )
     with pytest.raises(SpecError, match=r"no task of the project writes 'y\.u'"):
-        compile(files.pipeline("q"), {}, Environment.of(files))
+        compile(files.pipeline("q"), {}, Scope.of(files))
 
 
 def test_catchup_needs_a_start(project: Project) -> None:

@@ -55,8 +55,9 @@ def plan(project: Project) -> Plan:
 
 def test_a_plan_travels_with_all_that_its_task_takes_and_nothing_else(plan: Plan) -> None:
     for name in ("fetch", "load", "long"):
-        assert unpack(pack(plan, name)) == alone(plan, name)
-    load = unpack(pack(plan, "load"))
+        task = plan.task(name)
+        assert unpack(pack(plan, task)) == alone(plan, task)
+    load = unpack(pack(plan, plan.task("load")))
     assert load.tasks == (plan.task("load"),)
     assert load.tasks[0].paths == {"fetch": "in/{{ ds }}.csv"}
     assert (load.schedule, load.timezone, load.params, load.params_open) == (
@@ -66,12 +67,14 @@ def test_a_plan_travels_with_all_that_its_task_takes_and_nothing_else(plan: Plan
 
 
 def test_of_a_plan_that_is_too_long_the_digest_travels(plan: Plan) -> None:
-    assert [task.name for task in plan.tasks if is_digest(pack(plan, task.name))] == ["longer"]
-    assert max(len(pack(plan, task.name)) for task in plan.tasks) <= LONGEST
+    assert [task.name for task in plan.tasks if is_digest(pack(plan, task))] == ["longer"]
+    assert max(len(pack(plan, task)) for task in plan.tasks) <= LONGEST
     marked = with_digests(plan)
     digests = {task.name: task.unit.digest for task in marked.tasks if task.unit and task.unit.digest}
-    assert digests == {"longer": pack(plan, "longer")}
-    assert digest_of(marked, "longer") == digest_of(plan, "longer")  # a digest is none of itself
+    assert digests == {"longer": pack(plan, plan.task("longer"))}
+    assert digest_of(marked, marked.task("longer")) == digest_of(
+        plan, plan.task("longer")
+    )  # a digest is none of itself
 
 
 def test_the_loader_hands_on_the_same(plan: Plan) -> None:
@@ -80,7 +83,7 @@ def test_the_loader_hands_on_the_same(plan: Plan) -> None:
     for task in document["tasks"]:
         text = packed(head_of(document), task)
         if task["name"] == "longer":
-            assert text == pack(plan, "longer")
+            assert text == pack(plan, plan.task("longer"))
         else:
             assert unpack(text).task(task["name"]) == plan.task(task["name"])
             assert len(text) <= LONGEST

@@ -50,7 +50,7 @@ _DEADLINE = 30.0
 
 def task(name: str, needs: Sequence[str] = (), **fields: object) -> Task:
     """A task whose command is its own name."""
-    given = {"action": model.Run(), "unit": Unit(command=(name,)), **fields}
+    given = {"action": model.RunCommand(), "unit": Unit(command=(name,)), **fields}
     return Task(name=name, needs=tuple(needs), **given)  # type: ignore[arg-type]
 
 

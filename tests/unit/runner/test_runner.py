@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.runner.fakes import START, Does, FakeWorld, plan_of, service, task
+from windlass import logs
 from windlass.errors import ExitCode, FatalError, RetryableError, UsageError
 from windlass.plan import model
 from windlass.plan.model import Retry, Unit
@@ -257,6 +258,21 @@ def test_a_service_that_ends_before_it_is_ready_says_why(world: Make) -> None:
     }  # fmt: skip
 
 
+def test_a_password_that_is_a_word_of_ours_is_masked_and_changes_nothing_else(
+    world: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_secrets", ("failed", "result", "error", "event", "retryable", "rows_read"))
+    failed = '{"event": "failed", "error": "it failed", "retryable": false, "code": "W0403"}'
+    done = '{"event": "result", "rows_read": 5, "detail": {"event": "event"}}'
+    w = world(
+        {"a": Does(code=1, lines=[failed]), "b": Does(lines=[done]), "api": Does(code=1, lines=[failed])}
+    )
+    result = w.run(plan_of(task("a", retry=tries(3)), task("b"), service("api"), task("c", uses=("api",))))
+    a, b = (next(record for record in result.tasks if record.task == name) for name in "ab")
+    assert (a.error, a.code, a.attempts, b.rows_read) == ("it ***", "W0403", 1, 5)
+    assert str(errors(result)["api"]).endswith("it ***")
+
+
 def test_a_service_that_is_starting_when_nobody_needs_it_any_more_is_stopped(world: Make) -> None:
     w = world({"bad": Does(refuses=FatalError("no")), "slow": SERVES})
     w.network.asked["slow"] = 10**6
@@ -280,7 +296,7 @@ def test_a_service_that_dies_fails_the_run_and_what_would_use_it(world: Make) ->
 def test_a_service_whose_port_is_taken_or_that_cannot_be_started_fails(world: Make) -> None:
     w = world({"gone": Does(refuses=FatalError("there is no folder"))})
     w.network.taken = frozenset({"api"})
-    tasks = (service("api", port=80), service("gone"), task("use", uses=("api", "gone")))
+    tasks = (service("api", port=80), service("gone"), task("a", uses=("api",)), task("b", uses=("gone",)))
     assert errors(w.run(plan_of(*tasks))) == {"api": "port 80 is taken", "gone": "there is no folder"}
 
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from windlass.errors import Problem, SpecError
-from windlass.plan.compiler import Environment, compile, compile_project
+from windlass.plan.compiler import Scope, compile, compile_project
 from windlass.spec import load_project
 
 Project = Callable[..., Path]
@@ -396,7 +396,7 @@ def test_one_pipeline_is_told_with_the_project_file_and_without_the_others(proje
     )
     files = load_project(root)
     with pytest.raises(SpecError) as caught:
-        compile(files.pipeline("a"), {"no": "such"}, Environment.of(files))
+        compile(files.pipeline("a"), {"no": "such"}, Scope.of(files))
     assert [(p.file, p.line) for p in caught.value.problems] == [
         ("pipelines/a.yaml", 2),
         ("pipelines/a.yaml", 3),

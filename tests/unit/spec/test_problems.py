@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.messages import plain
 from windlass.errors import SpecError
 from windlass.plan.compiler import compile_project
 from windlass.spec import load_project
@@ -50,7 +51,7 @@ def test_the_problems_of_all_files_are_shown_at_once(project: Project) -> None:
             "pipelines/deep/b.yml": "- b",
         }
     )
-    shown = problems_of(root)
+    shown = plain(problems_of(root))
     assert "windlass.yaml:2:1: unknown key 'conection'" in shown
     assert "pipelines/a.yaml:2:1: unknown key 'task'" in shown
     assert "pipelines/deep/b.yml:1:1: expected a mapping" in shown
@@ -59,7 +60,7 @@ def test_the_problems_of_all_files_are_shown_at_once(project: Project) -> None:
 def test_two_pipelines_of_one_name_are_refused(project: Project) -> None:
     text = "pipeline: same\ntasks: {a: {run: {command: [date]}}}\n"
     root = project({"pipelines/a.yaml": text, "pipelines/b.yaml": text})
-    assert "pipelines/b.yaml:1:11: 'same' is also the name of pipelines/a.yaml" in problems_of(root)
+    assert "pipelines/b.yaml:1:11: 'same' is also the name of pipelines/a.yaml" in plain(problems_of(root))
 
 
 @pytest.mark.parametrize(
@@ -75,19 +76,21 @@ def test_a_file_that_a_pipeline_names_must_be_there(
     key: str, files: dict[str, str], expected: str, project: Project
 ) -> None:
     text = f"pipeline: p\ntasks:\n  a:\n    sql: {{{key}}}\n"
-    assert f"pipelines/p.yaml:4:17: {expected}" in problems_of(project({"pipelines/p.yaml": text, **files}))
+    assert f"pipelines/p.yaml:4:17: {expected}" in plain(
+        problems_of(project({"pipelines/p.yaml": text, **files}))
+    )
 
 
 def test_a_named_file_that_is_not_utf_8_is_told_with_its_offset(project: Project) -> None:
     root = project({"pipelines/p.yaml": "pipeline: p\ntasks: {a: {sql: {file: a.sql}}}\n"})
     (root / "a.sql").write_bytes(b"SELECT '\xe9'")
-    assert "cannot read 'a.sql': it is not UTF-8: byte 0xe9 at offset 8" in problems_of(root)
+    assert "cannot read 'a.sql': it is not UTF-8: byte 0xe9 at offset 8" in plain(problems_of(root))
 
 
 def test_a_schema_file_that_is_no_json_schema_is_refused(project: Project) -> None:
     text = "pipeline: p\ntasks: {a: {check: {path: a.csv, json_schema: s.json}}}\n"
     for schema, expected in (("{", "'s.json' is not JSON"), ("[]", "expected an object")):
-        assert expected in problems_of(project({"pipelines/p.yaml": text, "s.json": schema}))
+        assert expected in plain(problems_of(project({"pipelines/p.yaml": text, "s.json": schema})))
 
 
 def test_what_a_dev_service_takes_depends_on_its_type(project: Project) -> None:
@@ -101,7 +104,7 @@ def test_what_a_dev_service_takes_depends_on_its_type(project: Project) -> None:
             "  e: {type: oracle, dev: {init: a.sql}}\n"
         }
     )
-    shown = problems_of(root)
+    shown = plain(problems_of(root))
     assert "windlass.yaml:3:29: unknown key 'serve' in connections.a.dev" in shown
     assert "windlass.yaml:4:32: serve: expected text, got a list" in shown
     assert "windlass.yaml:5:20: dev: a slack connection has no dev service" in shown

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.messages import plain
 from windlass.errors import SpecError
 from windlass.spec.yaml import MAX_BYTES, parse, read
 
@@ -20,7 +21,7 @@ def problems_of(text: str) -> str:
     except SpecError as exc:
         problems = exc.problems
     assert problems
-    return str(SpecError(problems))
+    return plain(SpecError(problems))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from windlass.connectors.options import TableSource, name_of
 from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.connectors.source import BaseSource, IntervalOf, Reading, Relation
-from windlass.errors import FatalError, did_you_mean
+from windlass.errors import Code, FatalError, did_you_mean
 
 __all__ = ["DuckdbSource"]
 
@@ -84,7 +84,9 @@ class DuckdbRelation(Relation):
     def _column(self, name: str) -> Column:
         columns = {column.name: column for column in self._scratch.describe(f"SELECT * FROM {self.sql()}")}
         if name not in columns:
-            raise FatalError(f"{self.name} has no column {name!r}", hint=did_you_mean(name, columns))
+            raise FatalError(
+                f"{self.name} has no column {name!r}", hint=did_you_mean(name, columns), code=Code.NO_COLUMN
+            )
         return columns[name]
 
     def _require_table(self, database: str, written: str) -> None:
@@ -92,7 +94,7 @@ class DuckdbRelation(Relation):
         table = written.replace('"', "").removeprefix("main.")
         if table not in names:
             hint = did_you_mean(table, names) or "the database has no tables"
-            raise FatalError(f"{self.name}: there is no table {written!r}", hint=hint)
+            raise FatalError(f"{self.name}: there is no table {written!r}", hint=hint, code=Code.NO_TABLE)
 
 
 def _within(wanted: IntervalOf) -> str:

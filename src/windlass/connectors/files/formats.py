@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from windlass.connectors.files.options import FileFormat
-from windlass.errors import FatalError
+from windlass.errors import Code, FatalError
 
 __all__ = ["COMPRESSIONS", "compression_ending", "compression_of", "format_of"]
 
@@ -29,7 +29,9 @@ def format_of(path: str) -> FileFormat:
         if name.endswith(ending):
             return kind
     hint = f"say it with `format:`, or use one of {', '.join(_FORMATS)} (each also .gz, .zst, .bz2)"
-    raise FatalError(f"the name {path!r} does not tell the file's format", hint=hint)
+    raise FatalError(
+        f"the name {path!r} does not tell the file's format", hint=hint, code=Code.UNKNOWN_FORMAT
+    )
 
 
 def compression_of(path: str) -> str | None:

@@ -18,7 +18,7 @@ from typing import IO, cast
 from windlass.connectors.files.formats import compression_ending, compression_of, format_of
 from windlass.connectors.files.options import FileFormat
 from windlass.connectors.scratch import Scratch
-from windlass.errors import FatalError, did_you_mean, extra
+from windlass.errors import Code, FatalError, did_you_mean, extra
 from windlass.files import disk_errors, is_stream
 from windlass.temporary import TemporaryFolder
 from windlass.workspace import Workspace
@@ -157,7 +157,9 @@ def _expand(written: str, path: Path, workspace: Workspace, declared: FileFormat
     elif glob.has_magic(written):
         found = workspace.matching(written)
         if not found:
-            raise FatalError(f"no file matches {written!r}", hint=f"looked in {path.parent}")
+            raise FatalError(
+                f"no file matches {written!r}", hint=f"looked in {path.parent}", code=Code.NO_FILE
+            )
         yield from found
     else:
         raise _missing(written, path)
@@ -182,10 +184,11 @@ def _in_folder(written: str, folder: Path, declared: FileFormat | None) -> Itera
 def _missing(written: str, path: Path) -> FatalError:
     folder = path.parent
     if not folder.is_dir():
-        return FatalError(f"there is no file {written!r}", hint=f"there is no folder {folder}")
+        hint = f"there is no folder {folder}"
+        return FatalError(f"there is no file {written!r}", hint=hint, code=Code.NO_FILE)
     names = [entry.name for entry in folder.iterdir() if entry.name[0] != "."]
     hint = did_you_mean(path.name, names) or f"looked in {folder}"
-    return FatalError(f"there is no file {written!r}", hint=hint)
+    return FatalError(f"there is no file {written!r}", hint=hint, code=Code.NO_FILE)
 
 
 def _copy_stream(stream: Path, file: Path) -> None:

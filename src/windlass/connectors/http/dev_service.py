@@ -20,7 +20,7 @@ from windlass import logs
 from windlass.connections import Address
 from windlass.devservices import Service
 from windlass.devservices.running import is_running, note_port, noted_port
-from windlass.errors import FatalError
+from windlass.errors import Code, FatalError
 from windlass.processes import last_words
 from windlass.processes.launch import launch
 
@@ -33,11 +33,15 @@ def start(service: Service) -> Address:
     if serve is None:
         hint = f"say which files to serve (`dev: {{serve: folder}}`), or set WINDLASS_CONN_{service.name.upper()}"
         raise FatalError(
-            f"connection {service.name!r} is not configured, and there is nothing to serve", hint=hint
+            f"connection {service.name!r} is not configured, and there is nothing to serve",
+            hint=hint,
+            code=Code.DEV_SERVICE,
         )
     folder = service.project / serve
     if not folder.is_dir():
-        raise FatalError(f"connection {service.name!r}: there is no folder {serve!r} to serve")
+        raise FatalError(
+            f"connection {service.name!r}: there is no folder {serve!r} to serve", code=Code.DEV_SERVICE
+        )
     if not is_running(service):
         port = _launch(service, folder)
         note_port(service, port)
@@ -54,7 +58,7 @@ def _launch(service: Service, folder: Path) -> int:
     line = process.stdout.readline().decode()
     if not line.strip().isdigit():
         said = last_words(line + process.stdout.read().decode(errors="replace"), process.wait())
-        raise FatalError(f"the dev service of {service.name!r} did not start:{said}")
+        raise FatalError(f"the dev service of {service.name!r} did not start:{said}", code=Code.DEV_SERVICE)
     return int(line)
 
 

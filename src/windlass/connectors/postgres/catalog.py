@@ -8,7 +8,7 @@ from typing import Any
 
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.scratch import identifier
-from windlass.errors import FatalError, did_you_mean
+from windlass.errors import Code, FatalError, did_you_mean
 
 __all__ = [
     "PgColumn",
@@ -97,7 +97,7 @@ def require_table(session: Session, text: str, what: str) -> Table:
     table = find_table(session, text)
     if table is None:
         hint = did_you_mean(text, table_names(session)) or "the database has no tables"
-        raise FatalError(f"{what}: there is no table {text!r}", hint=hint)
+        raise FatalError(f"{what}: there is no table {text!r}", hint=hint, code=Code.NO_TABLE)
     return table
 
 

@@ -31,7 +31,7 @@ from windlass.connectors.postgres.opening import connect
 from windlass.devservices import Service
 from windlass.devservices.initialised import is_initialised, mark_initialised, run_init_files
 from windlass.devservices.running import has_launcher, note_port, noted_port
-from windlass.errors import FatalError, MissingExtraError, RetryableError
+from windlass.errors import Code, FatalError, MissingExtraError, RetryableError
 from windlass.ports import free_port
 from windlass.processes import Identity, Process, last_words
 from windlass.processes.launch import launch
@@ -134,7 +134,7 @@ def _make(service: Service, server: _Server) -> None:
     given.unlink()
     if made.returncode:
         said = last_words(made.stdout + made.stderr, made.returncode)  # that a signal came stands on stdout
-        raise FatalError(f"the dev service of {service.name!r} cannot be made:{said}")
+        raise FatalError(f"the dev service of {service.name!r} cannot be made:{said}", code=Code.DEV_SERVICE)
 
 
 def _launch(service: Service, server: _Server) -> None:
@@ -165,7 +165,8 @@ def _wait_until_ready(service: Service, address: Address) -> None:
             if time.monotonic() > deadline or _has_failed(service):
                 log = service.log.read_text(errors="replace").strip().splitlines()[-8:] or [exc.message]
                 shown = "".join(f"\n    {line}" for line in log)
-                raise FatalError(f"the dev service of {service.name!r} did not start:{shown}") from exc
+                message = f"the dev service of {service.name!r} did not start:{shown}"
+                raise FatalError(message, code=Code.DEV_SERVICE) from exc
             time.sleep(_POLL)
         else:
             return
@@ -195,7 +196,7 @@ def _end_orphan(service: Service, server: _Server) -> None:
             message = (
                 f"process {process.pid} serves {server.data}, and windlass cannot prove that it started it"
             )
-            raise FatalError(message, hint="stop that process, then try again")
+            raise FatalError(message, hint="stop that process, then try again", code=Code.DEV_SERVICE)
         logs.warning("orphan_ended", pid=process.pid)
         for number in (signal.SIGINT, signal.SIGKILL):
             if process.signal(number) and process.wait(_STOP_DEADLINE):

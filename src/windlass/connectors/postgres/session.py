@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from windlass import logs
 from windlass.connections import Address
 from windlass.connectors.postgres.silence import is_lost, keep_alive
-from windlass.errors import FatalError, RetryableError, extra, reason_of
+from windlass.errors import Code, FatalError, RetryableError, extra, reason_of
 
 if TYPE_CHECKING:
     import asyncpg
@@ -39,6 +39,13 @@ _OWN_OPTIONS = ("table", "query", "silence")  # ours in an address; the server w
 # SQLSTATE classes after which the same command may work: connection, resources, operator, conflict.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _RETRYABLE_CLASSES = ("08", "40", "53", "57", "58")
+_CODES = {  # of SQLSTATEs, and of classes of them
+    "08": Code.CONNECTION_LOST,
+    "28": Code.NOT_LET_IN,
+    "3D000": Code.NOT_LET_IN,
+    "42P01": Code.NO_TABLE,
+    "42703": Code.NO_COLUMN,
+}
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
@@ -123,7 +130,7 @@ class Session:
             self.connection.terminate()
             where = f"{self.address.host or 'localhost'}:{self.address.port or 5432}"
             message = f"lost the connection to postgres at {where}: nothing came for {self.silence:g} s"
-            raise RetryableError(message)
+            raise RetryableError(message, code=Code.CONNECTION_LOST)
 
     def _result_of(self, work: Coroutine[Any, Any, T]) -> T:
         future = asyncio.run_coroutine_threadsafe(work, _loop())
@@ -233,22 +240,27 @@ def _translated(exc: Exception, address: Address) -> FatalError | RetryableError
     where = f"{address.host or 'localhost'}:{address.port or 5432}"
     if isinstance(exc, asyncpg.PostgresError):
         message = _message(exc)
+        code = _CODES.get(str(exc.sqlstate)) or _CODES.get(str(exc.sqlstate)[:2])
         if str(exc.sqlstate)[:2] in _RETRYABLE_CLASSES or exc.sqlstate == _LOCK_NOT_AVAILABLE:
-            return RetryableError(f"postgres at {where}: {message}")
-        return FatalError(message, hint=_hint(exc, address))
+            return RetryableError(f"postgres at {where}: {message}", code=code)
+        return FatalError(message, hint=_hint(exc, address), code=code)
     if isinstance(exc, TimeoutError):
-        return RetryableError(f"postgres at {where} did not answer in time")
+        return RetryableError(f"postgres at {where} did not answer in time", code=Code.CONNECTION_LOST)
     if isinstance(exc, asyncpg.ClientConfigurationError):
-        return FatalError(f"the address of postgres at {where} is not usable: {exc}")
+        message = f"the address of postgres at {where} is not usable: {exc}"
+        return FatalError(message, code=Code.UNREADABLE_ADDRESS)
     if isinstance(exc, ConnectionRefusedError):
         hint = f"is the server running? the address comes from {address.origin}"
-        return RetryableError(f"postgres at {where} refuses connections", hint=hint)
+        message = f"postgres at {where} refuses connections"
+        return RetryableError(message, hint=hint, code=Code.CONNECTION_REFUSED)
     if isinstance(exc, asyncpg.InterfaceError) and "SSL" in str(exc):
         return FatalError(f"postgres at {where}: {exc}")
     if isinstance(exc, socket.gaierror):
         hint = f"is the name right, and is there a network? the address comes from {address.origin}"
-        return RetryableError(f"there is no host {address.host!r}: {reason_of(exc)}", hint=hint)
-    return RetryableError(f"lost the connection to postgres at {where}: {reason_of(exc)}")
+        message = f"there is no host {address.host!r}: {reason_of(exc)}"
+        return RetryableError(message, hint=hint, code=Code.NO_HOST)
+    message = f"lost the connection to postgres at {where}: {reason_of(exc)}"
+    return RetryableError(message, code=Code.CONNECTION_LOST)
 
 
 def _message(exc: asyncpg.PostgresError) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from windlass.connections import Address
 from windlass.connectors.database import SqlResult
-from windlass.errors import FatalError, RetryableError, did_you_mean
+from windlass.errors import Code, FatalError, RetryableError, did_you_mean
 
 __all__ = ["SqliteDatabase", "connect_file", "sqlite_errors", "table_columns", "tables"]
 
@@ -89,7 +89,7 @@ def _translated(connection: sqlite3.Connection, exc: sqlite3.OperationalError) -
     message = str(exc)
     if missing := re.match(r"no such table: (?:main\.)?(.+)", message):
         hint = did_you_mean(missing[1], tables(connection)) or "the database has no tables"
-        return FatalError(f"there is no table {missing[1]!r}", hint=hint)
+        return FatalError(f"there is no table {missing[1]!r}", hint=hint, code=Code.NO_TABLE)
     if "locked" in message or "busy" in message:
         return RetryableError("the SQLite file is locked by another process")
     if "disk" in message and "full" in message:

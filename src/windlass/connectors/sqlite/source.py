@@ -26,7 +26,7 @@ from windlass.connectors.sqlite.database import (
 )
 from windlass.connectors.sqlite.engine import SqliteEngine
 from windlass.connectors.sqlite.types import declared_type
-from windlass.errors import FatalError, did_you_mean
+from windlass.errors import Code, FatalError, did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,7 +52,7 @@ class SqliteSource(BaseSource):
         with sqlite_errors(self.connection):
             if table is not None and not table_columns(self.connection, table):
                 hint = did_you_mean(table, tables(self.connection)) or "the database has no tables"
-                raise FatalError(f"{self.name}: there is no table {table!r}", hint=hint)
+                raise FatalError(f"{self.name}: there is no table {table!r}", hint=hint, code=Code.NO_TABLE)
             self.connection.execute("BEGIN")  # one snapshot for all that follows
 
     def close(self) -> None:
@@ -133,7 +133,7 @@ class SqliteRelation(StreamRelation):
     def _require(self, column: str) -> str:
         if column not in self._names():
             hint = did_you_mean(column, self._names())
-            raise FatalError(f"{self.name} has no column {column!r}", hint=hint)
+            raise FatalError(f"{self.name} has no column {column!r}", hint=hint, code=Code.NO_COLUMN)
         return column
 
     def _stored_types(self) -> dict[str, tuple[str, ...]]:

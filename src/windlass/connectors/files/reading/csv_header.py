@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from windlass.connectors.files.options import Csv
 from windlass.connectors.files.paths import open_bytes
-from windlass.errors import FatalError
+from windlass.errors import Code, FatalError
 
 __all__ = ["Dialect", "Header", "not_utf8", "read_header"]
 
@@ -125,7 +125,7 @@ def _head(path: Path, encoding: str) -> str:
         codecs.lookup(encoding)
     except LookupError as exc:
         hint = "expected a name such as utf-8, latin-1, cp1252 or utf-16"
-        raise FatalError(f"unknown encoding {encoding!r}", hint=hint) from exc
+        raise FatalError(f"unknown encoding {encoding!r}", hint=hint, code=Code.ENCODING) from exc
     with open_bytes(path) as file:
         data = file.read(_HEAD)
     return data.decode(encoding, "replace").removeprefix("\ufeff")

@@ -27,7 +27,7 @@ from windlass.connectors.relations import StreamRelation
 from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.connectors.source import BaseSource, IntervalOf, Part, Reading, Relation
-from windlass.errors import FatalError, WindlassError, did_you_mean
+from windlass.errors import Code, FatalError, WindlassError, did_you_mean
 from windlass.plan.model import Partition
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class PostgresSource(BaseSource):
             if column.name == name:
                 return column
         hint = did_you_mean(name, [column.name for column in self.columns])
-        raise FatalError(f"{self.name} has no column {name!r}", hint=hint)
+        raise FatalError(f"{self.name} has no column {name!r}", hint=hint, code=Code.NO_COLUMN)
 
     def fingerprint(self) -> dict[str, object]:
         address = self.session.address

@@ -40,7 +40,11 @@ class Listener:
 
     def read(self, line: str) -> tuple[int, str]:
         """The level and the text that a line has for people; no text for one that says nothing new."""
-        record = _record(hidden(line))
+        level, text = self._read(line)
+        return level, hidden(text)
+
+    def _read(self, line: str) -> tuple[int, str]:
+        record = _record(line)  # secrets are hidden afterwards: a password may be a word such as "event"
         event = record["event"]
         level = logging.getLevelNamesMapping().get(str(record.get("level", "info")).upper(), logging.INFO)
         if event == "result":
@@ -48,7 +52,8 @@ class Listener:
             return logging.INFO, numbers(record)
         if event == "failed":
             self.failure = record
-            return logging.ERROR, str(record.get("error"))
+            code = f"error[{record['code']}]: " if "code" in record else ""
+            return logging.ERROR, f"{code}{record.get('error')}"
         if event == "traceback":
             return logging.ERROR, str(record.get("text"))
         if event == "progress":
@@ -65,7 +70,8 @@ class Listener:
             kept["address"] = detail["address"]
         if "parts" in detail:
             kept["parts"] = detail["parts"]
-        return kept
+        hide: Json = _hidden(kept)
+        return hide
 
     def error(self, code: int) -> str:
         """What went wrong, without a secret in it."""
@@ -83,6 +89,15 @@ class Listener:
         if _was_stopped(kind, code) or self.failure.get("retryable", may_work_later):
             raise AirflowException(error)
         raise AirflowFailException(error)
+
+
+def _hidden(value: Any) -> Any:
+    """The value without secrets in its texts."""
+    if isinstance(value, str):
+        return hidden(value)
+    if isinstance(value, dict):
+        return {key: _hidden(part) for key, part in value.items()}
+    return [_hidden(part) for part in value] if isinstance(value, list) else value
 
 
 def _was_stopped(kind: str, code: int) -> bool:
@@ -116,7 +131,7 @@ def numbers(result: Json) -> str:
     words = {
         "rows_read": "rows read",
         "rows_written": "written",
-        "rows_quarantined": "set aside",
+        "rows_quarantined": "quarantined",
         "bytes": "bytes",
     }
     said = [f"{result[name]:,} {words[name]}" for name in NUMBERS if isinstance(result.get(name), int)]

@@ -25,9 +25,9 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from .alerts import Alarm
 from .bundle import Json, head_of, read_bundle
+from .makers import maker_of
 from .parts import Whole
 from .retries import waits
-from .runtimes import maker_of
 
 __all__ = ["dags_of"]
 

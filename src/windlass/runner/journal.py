@@ -1,0 +1,82 @@
+"""What becomes of a run: written down in history and logs, and told to whoever follows it."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+
+from windlass import logs
+from windlass.errors import DefectError, RetryableError, as_error
+from windlass.runner.clock import Clock, timestamp
+from windlass.runner.events import Observer, Progress
+from windlass.runner.history import Attempt, History, Run, TaskRun
+from windlass.runtimes.lines import TaskLog
+from windlass.state_folder import RunFolder
+from windlass.status import Status
+
+__all__ = ["AttemptLog", "Journal"]
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The journal of one run."""
+
+    run: Run
+    folder: RunFolder
+    history: History
+    observer: Observer
+    clock: Clock
+
+    def now(self) -> str:
+        return timestamp(self.clock.now())
+
+    def note(self, record: TaskRun) -> None:
+        """Something has become of a task."""
+        self.history.save(record)
+        self.observer.task_changed(record)
+
+    def note_attempt(self, attempt: Attempt) -> None:
+        self.history.save(attempt)
+
+    def failed(self, record: TaskRun, exc: Exception) -> None:
+        """Put down in the record that a task, or what looks after it, has failed for that reason."""
+        error = as_error(exc)
+        if isinstance(error, DefectError):
+            logs.debug("traceback", task=record.task, text="".join(traceback.format_exception(exc)))
+        record.status, record.error, record.ended = Status.FAILED, logs.mask(str(error)), self.now()
+        record.started = record.started or record.ended
+        record.retryable, record.code = isinstance(error, RetryableError), error.code
+
+    def progress(self, task: str, progress: Progress) -> None:
+        self.observer.progress(task, progress)
+
+    def log(self, task: str, attempt: int) -> AttemptLog:
+        """The log of an attempt, which somebody has to close."""
+        context = {"run": self.run.run_id, "pipeline": self.run.pipeline, "task": task, "attempt": attempt}
+        return AttemptLog(TaskLog(self.folder.log(task, attempt), context), self.observer)
+
+
+@dataclass(frozen=True)
+class AttemptLog:
+    """The log of one attempt at a task."""
+
+    file: TaskLog
+    observer: Observer
+
+    def keep(self, record: logs.Record) -> logs.Record:
+        """Log the record for who looks later. Returns it with its secrets masked."""
+        self.file.write(record)
+        return _masked(record)
+
+    def show(self, record: logs.Record) -> logs.Record:
+        """Log the record, and show it. Returns it with its secrets masked."""
+        self.observer.log(self.file.write(record))
+        return _masked(record)
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def _masked(record: logs.Record) -> logs.Record:
+    """The record without secrets, but with its own keys: one of them may be somebody's password, too."""
+    return {key: logs.masked(value) for key, value in record.items()}
