@@ -18,10 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.connectors.conftest import Copier
-from tests.copies import destination_of, source_of
 from windlass.connectors.files.options import Csv
 from windlass.errors import FatalError
+from windlass.testing import Copier, destination_of, source_of
 
 RFC_4180 = Csv()
 OUT = destination_of(path="out.ndjson")

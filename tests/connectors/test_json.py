@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.connectors.conftest import Copier, Database
-from tests.copies import destination_of, source_of
+from tests.connectors.database import Database
 from windlass.errors import FatalError
+from windlass.testing import Copier, destination_of, source_of
 
 OUT = destination_of(path="out.ndjson")
 

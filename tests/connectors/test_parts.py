@@ -14,8 +14,7 @@ import pytest
 from msgspec import structs
 
 from tests.conftest import Output
-from tests.connectors.conftest import Copier, Database
-from tests.copies import destination_of, source_of
+from tests.connectors.database import Database
 from windlass import failpoints
 from windlass.connectors.source import Part
 from windlass.engine import CopyResult, Job
@@ -24,6 +23,7 @@ from windlass.engine.quarantine import read_quarantine
 from windlass.engine.splitting import split
 from windlass.errors import FatalError, WindlassError
 from windlass.plan.model import Destination, Partition
+from windlass.testing import Copier, destination_of, source_of
 
 APPEND = destination_of(connection="y", table="t", mode="append")
 MERGE = destination_of(connection="y", table="t", mode="merge", key=("id",))

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.connectors.conftest import Copier, Database
-from tests.copies import destination_of, source_of
+from tests.connectors.database import Database
 from windlass.plan.model import Destination, Mode, Partition, SelectColumn
+from windlass.testing import Copier, destination_of, source_of
 
 OWN_TYPES = """
     CREATE TYPE mood AS ENUM ('sad', 'ok', 'it''s "fine", really');

@@ -9,9 +9,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.connectors.conftest import Copier, Database
-from tests.copies import destination_of, source_of
+from tests.connectors.database import Database
 from windlass.plan.model import Source
+from windlass.testing import Copier, destination_of, source_of
 
 END = destination_of(connection="y", table="t", mode="append")
 COLUMNS = "id serial PRIMARY KEY, at timestamptz DEFAULT clock_timestamp()"

@@ -17,11 +17,11 @@ import asyncpg
 import pytest
 
 from tests.conftest import missing
-from tests.connectors.conftest import Copier, Database
-from tests.copies import destination_of, source_of
+from tests.connectors.database import Database
 from windlass.connections import Address
 from windlass.plan.model import Mode, SelectColumn
 from windlass.ports import free_port
+from windlass.testing import Copier, destination_of, source_of
 
 VALUES = (
     "<a/>",

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.connectors.conftest import Copier, Database
-from tests.copies import destination_of, source_of
+from tests.connectors.database import Database
 from windlass.connectors.rows import Reason
 from windlass.plan.compiler import compile_project
 from windlass.plan.model import Copy
 from windlass.spec.files import load_project
+from windlass.testing import Copier, destination_of, source_of
 
 PAGE = (ROOT / "docs" / "reference" / "quarantine.md").read_text("utf-8")
 SECTIONS = {

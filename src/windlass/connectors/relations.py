@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from windlass import registry
 from windlass.connectors.ends import End
 from windlass.connectors.rows import BadRow, Column, RowFault
-from windlass.connectors.scratch import Scratch, identifier
+from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.connectors.source import Reading, Relation, Source
-from windlass.errors import FatalError, WindlassError
+from windlass.errors import Code, FatalError, WindlassError, did_you_mean
 from windlass.options import read_options
 from windlass.workspace import Workspace
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ArrowRelation", "StreamRelation", "records_relation"]
+__all__ = ["ArrowRelation", "StreamRelation", "past_cursor", "records_relation"]
 
 
 class StreamRelation(Relation):
@@ -52,19 +52,60 @@ class StreamRelation(Relation):
 
 
 class ArrowRelation(StreamRelation):
-    """Batches that a connector has, or makes as they are asked for; columns are as the schema says."""
+    """Batches that a connector has, or makes as they are asked for; columns are as the schema says.
+
+    What `reading` asks for is done: for a cursor all rows are kept in the scratch database first.
+    """
+
+    has_cursor = True
 
     def __init__(
-        self, name: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], scratch: Scratch
+        self,
+        name: str,
+        schema: pa.Schema,
+        batches: Iterable[pa.RecordBatch],
+        reading: Reading,
+        scratch: Scratch,
     ) -> None:
         super().__init__(name, scratch)
-        self._schema, self._batches = schema, batches
+        self._schema, self._batches, self._reading = schema, batches, reading
+        self._kept: str | None = None
 
     def columns(self) -> list[Column]:
-        return self._scratch.describe(f"FROM {self._scratch.register_table(self._schema.empty_table())}")
+        columns = self._scratch.describe(f"FROM {self._scratch.register_table(self._schema.empty_table())}")
+        if self._reading.cursor is not None and self._kept is None:
+            table = self._scratch.new_name()
+            self._scratch.rows(f"CREATE TABLE {table} AS SELECT * FROM {super().sql()}")
+            past, self.cursor = past_cursor(self.name, table, columns, self._reading, self._scratch)
+            self._kept, self.rereadable = f"(SELECT * FROM {table}{past})", True
+        return columns
+
+    def sql(self) -> str:
+        self.columns()
+        return self._kept or super().sql()
 
     def stream(self) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         return self._schema, iter(self._batches)
+
+
+def past_cursor(
+    name: str, rows: str, columns: Sequence[Column], reading: Reading, scratch: Scratch
+) -> tuple[str, str | None]:
+    """A WHERE clause for the rows past the cursor of a reading, and the highest value of it; `rows` can be read again.
+
+    Raises FatalError when there is no such column.
+    """
+    cursor, after = reading.cursor, reading.after
+    if cursor is None:
+        return "", None
+    types = {column.name: column.guess or column.type for column in columns}
+    if cursor not in types:
+        hint = did_you_mean(cursor, types)
+        raise FatalError(f"{name} has no column {cursor!r}", hint=hint, code=Code.NO_COLUMN)
+    value = f"TRY_CAST({identifier(cursor)} AS {types[cursor]})"
+    highest = scratch.value(f"SELECT CAST(max({value}) AS VARCHAR) FROM {rows}")
+    past = "" if after is None else f" WHERE {value} > CAST({literal(after)} AS {types[cursor]})"
+    return past, highest or after
 
 
 def records_relation(
@@ -105,7 +146,7 @@ def _of_file(file: Path, reading: Reading, scratch: Scratch) -> Relation:
 class _Named(Relation):
     """The relation of a file that stands for something else: errors speak of that."""
 
-    rereadable = True
+    rereadable = has_cursor = True
 
     def __init__(self, name: str, inner: Relation, place_of: Callable[[int], str]) -> None:
         self.name, self._inner, self._place_of = name, inner, place_of
@@ -140,7 +181,7 @@ class _Named(Relation):
 class _NoRows(Relation):
     """No records: the columns are those of the destination, or there is nothing to load into."""
 
-    rereadable = True
+    rereadable = has_cursor = True
 
     def __init__(self, name: str, reading: Reading, scratch: Scratch) -> None:
         if reading.target is None:

@@ -80,6 +80,9 @@ class Relation:
     has_interval = False
     """Whether the rows are those of the interval only."""
 
+    has_cursor = False
+    """Whether the rows are only those past the cursor. A copy that asks for that is refused by one that cannot tell."""
+
     def columns(self) -> list[Column]:
         """The columns and their types, always the same ones; where values are text, also a guess."""
         raise NotImplementedError

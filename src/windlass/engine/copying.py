@@ -24,7 +24,7 @@ from windlass.engine.ledger import new_entry, refuse_other_input, with_counts
 from windlass.engine.outputs import outputs_of
 from windlass.engine.overlap import refuse_overlap
 from windlass.engine.quarantine import Quarantine
-from windlass.engine.reading import reading_of, refuse_mode
+from windlass.engine.reading import interval_left, reading_of, refuse_cursor, refuse_mode
 from windlass.engine.rows import RowStream
 from windlass.engine.splitting import refuse_other_split
 from windlass.errors import RetryableError, WindlassError
@@ -95,8 +95,8 @@ def _through_scratch(
     scratch: Scratch,
 ) -> CopyResult:
     """Move the rows; once more from the beginning when the relation knows a way past an error."""
-    target = load.columns(scratch)
-    relation: Relation | None = source.open(replace(reading, target=target), scratch)
+    reading = replace(reading, target=load.columns(scratch))
+    relation: Relation | None = source.open(reading, scratch)
     while relation is not None:
         quarantine.locate = relation.locate
         try:
@@ -120,16 +120,18 @@ def _moved(
     quarantine: Quarantine,
     scratch: Scratch,
 ) -> CopyResult:
+    refuse_cursor(relation, reading)
     result = CopyResult(destination.traits.way, Counts())
+    outputs = outputs_of(job.copy, relation, load, scratch)
     rows = RowStream(
         relation,
         scratch,
-        outputs_of(job.copy, relation, load, scratch),
+        outputs,
         quarantine,
         result.counts,
         forbids_nul=not destination.traits.stores_nul,
         json_schema=job.copy.validate.json_schema,
-        interval=None if relation.has_interval else reading.interval,
+        interval=interval_left(job, relation, reading, [output.target for output in outputs]),
     )
     result.cursor = relation.cursor
     if not _written_as_query(job, rows, relation, destination, load, result, scratch):

@@ -44,7 +44,7 @@ class DuckdbRelation(Relation):
     """The rows of one reading, in the file that is attached to the scratch database."""
 
     rereadable = True
-    has_interval = True
+    has_interval = has_cursor = True
 
     def __init__(self, source: DuckdbSource, reading: Reading, scratch: Scratch) -> None:
         self.name, self._options, self._scratch = source.name, source.options, scratch

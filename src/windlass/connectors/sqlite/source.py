@@ -76,7 +76,7 @@ class SqliteSource(BaseSource):
 class SqliteRelation(StreamRelation):
     """The rows of one reading."""
 
-    has_interval = True
+    has_interval = has_cursor = True
 
     def __init__(self, source: SqliteSource, reading: Reading, scratch: Scratch) -> None:
         super().__init__(source.name, scratch)

@@ -96,7 +96,7 @@ class JsonRelation(FileRelation):
 
     def found_columns(self) -> list[Column]:
         self._prepare()
-        names = [row[0] for row in self._looked_up(_NAMES)]
+        names = [row[0] for row in self._looked_up(_NAMES)] or self._names_of_none()
         if self._layout == "array" and not all(map(_is_whole, self._files.paths)):
             raise self._malformed() or FatalError(f"{self.name} is no JSON array")
         self._check_names(names)
@@ -113,6 +113,12 @@ class JsonRelation(FileRelation):
         texts = ", ".join(_extract(column) for column in columns if column.guess == "number")
         types = infer_types(self._scratch, f"(SELECT {texts} FROM {self._records()})", numbers)
         return [_narrowed(column, types) for column in columns]
+
+    def _names_of_none(self) -> list[str]:
+        """The names that no records have, `[]`: those of the destination, if it has any."""
+        if self._looked_up("SELECT count(*) FROM {records}")[0][0]:
+            return []
+        return [column.name for column in self._reading.target or () if not column.generated]
 
     def _prepare(self) -> None:
         """Bring files that DuckDB cannot read as they are, or only slowly, into shape."""

@@ -140,7 +140,7 @@ class Selected:
 class PostgresRelation(StreamRelation):
     """Rows that come out of a binary COPY, decoded to Arrow."""
 
-    has_interval = True
+    has_interval = has_cursor = True
 
     def __init__(self, selected: Selected, scratch: Scratch) -> None:
         super().__init__(selected.source.name, scratch)
