@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.connectors.kits import KITS
+from windlass.plan.model import Incremental
 from windlass.testing import NEW, OLD, Kit
 from windlass.testing.reading import JUNE
 from windlass.testing.rows import Row
@@ -62,11 +63,11 @@ def test_incremental_reads_only_what_is_past_the_cursor(make_kit: MakeKit, from_
     source, target = make_kit(from_), make_kit(to)
     copied, destination = source.source(OLD), target.destination("append")
     assert "append" in modes_of(target)
-    assert target.copier(copied, destination, cursor="id").counts.read == 3
-    assert target.copier(copied, destination, cursor="id").counts.read == 0
+    assert target.copier(copied, destination, incremental=Incremental(cursor="id")).counts.read == 3
+    assert target.copier(copied, destination, incremental=Incremental(cursor="id")).counts.read == 0
     more: Row = (4, None, "7.00", False, "2020-06-02", None)
     source.add(copied, more)
-    assert target.copier(copied, destination, cursor="id").counts.read == 1
+    assert target.copier(copied, destination, incremental=Incremental(cursor="id")).counts.read == 1
     assert target.rows() == [*OLD, more]
 
 

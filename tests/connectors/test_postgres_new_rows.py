@@ -13,12 +13,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.connectors.conftest import Database
+from tests.connectors.database import Database
 from tests.connectors.schedules import COLUMNS, NO_TABLES, TABLES, Schedule
 from tests.faults.test_servers import FAST, Server
 from windlass.connections import Address
 from windlass.connectors.postgres.catalog import require_table
-from windlass.connectors.postgres.new_rows import Mark, NewRows, find_new_rows, has_numbers
+from windlass.connectors.postgres.reading.new_rows import Mark, NewRows, find_new_rows, has_numbers
 from windlass.connectors.postgres.session import Session
 from windlass.devservices import DevServices
 from windlass.plan.model import Connection
@@ -42,7 +42,10 @@ class Loader:
         column = table.column(cursor) if cursor else None
         self.found = find_new_rows(self.session, table, self.mark, column)
         tokens = [
-            row["token"] for row in self.session.fetch(f"SELECT token FROM t WHERE {self.found.condition}")
+            row["token"]
+            for row in self.session.fetch(
+                f"SELECT token FROM t WHERE {self.found.condition_in(self.session)}"
+            )
         ]
         highest = self.session.value(f"SELECT max({cursor})::text FROM t") if cursor else None
         self.mark = Mark.from_json(replace(self.found.mark, cursor=highest).to_json())
@@ -54,7 +57,7 @@ class Loader:
         assert self.found is not None
         if self.found.doubtful is None:
             return 0
-        where = f"{self.found.condition} AND ({self.found.doubtful})"
+        where = f"{self.found.condition_in(self.session)} AND ({self.found.doubtful})"
         return int(self.session.value(f"SELECT count(*) FROM t WHERE {where}"))
 
 

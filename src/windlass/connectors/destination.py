@@ -176,8 +176,8 @@ class Shortcut(Protocol):
         """What the way is called in log, `--json` and report."""
 
     @property
-    def cursor(self) -> str | None:
-        """After `run`: the highest value of the cursor that was read."""
+    def mark(self) -> str | None:
+        """After `run`: how far an incremental reading came."""
 
     def run(self, counts: Counts, aside: Aside, meter: Meter) -> None:
         """Bring the rows to the destination, not yet visible; update `counts`."""

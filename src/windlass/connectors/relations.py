@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from windlass import registry
+from windlass.connectors.cursors import DuckdbCursor, Found, find_new, required_cursor
 from windlass.connectors.ends import End
 from windlass.connectors.rows import BadRow, Column, RowFault
-from windlass.connectors.scratch import Scratch, identifier, literal
+from windlass.connectors.scratch import Scratch, identifier
 from windlass.connectors.source import Reading, Relation, Source
-from windlass.errors import Code, FatalError, WindlassError, did_you_mean
+from windlass.errors import FatalError, WindlassError
 from windlass.options import read_options
 from windlass.workspace import Workspace
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ArrowRelation", "StreamRelation", "past_cursor", "records_relation"]
+__all__ = ["ArrowRelation", "StreamRelation", "only_new", "records_relation"]
 
 
 class StreamRelation(Relation):
@@ -54,10 +55,10 @@ class StreamRelation(Relation):
 class ArrowRelation(StreamRelation):
     """Batches that a connector has, or makes as they are asked for; columns are as the schema says.
 
-    What `reading` asks for is done: for a cursor all rows are kept in the scratch database first.
+    What `reading` asks for is done: for an incremental copy all rows are kept in the scratch database first.
     """
 
-    has_cursor = True
+    has_since = True
 
     def __init__(
         self,
@@ -73,11 +74,11 @@ class ArrowRelation(StreamRelation):
 
     def columns(self) -> list[Column]:
         columns = self._scratch.describe(f"FROM {self._scratch.register_table(self._schema.empty_table())}")
-        if self._reading.cursor is not None and self._kept is None:
+        if self._reading.since is not None and self._kept is None:
             table = self._scratch.new_name()
             self._scratch.rows(f"CREATE TABLE {table} AS SELECT * FROM {super().sql()}")
-            past, self.cursor = past_cursor(self.name, table, columns, self._reading, self._scratch)
-            self._kept, self.rereadable = f"(SELECT * FROM {table}{past})", True
+            condition, self.mark = only_new(self.name, table, columns, self._reading, self._scratch)
+            self._kept, self.rereadable = f"(SELECT * FROM {table} WHERE {condition or 'true'})", True
         return columns
 
     def sql(self) -> str:
@@ -88,24 +89,16 @@ class ArrowRelation(StreamRelation):
         return self._schema, iter(self._batches)
 
 
-def past_cursor(
-    name: str, rows: str, columns: Sequence[Column], reading: Reading, scratch: Scratch
-) -> tuple[str, str | None]:
-    """A WHERE clause for the rows past the cursor of a reading, and the highest value of it; `rows` can be read again.
+def only_new(name: str, rows: str, columns: Sequence[Column], reading: Reading, scratch: Scratch) -> Found:
+    """What `reading` asks for of rows that the scratch database can read again, by a cursor.
 
-    Raises FatalError when there is no such column.
+    Raises FatalError when there is no such column, or it cannot tell.
     """
-    cursor, after = reading.cursor, reading.after
-    if cursor is None:
-        return "", None
-    types = {column.name: column.guess or column.type for column in columns}
-    if cursor not in types:
-        hint = did_you_mean(cursor, types)
-        raise FatalError(f"{name} has no column {cursor!r}", hint=hint, code=Code.NO_COLUMN)
-    value = f"TRY_CAST({identifier(cursor)} AS {types[cursor]})"
-    highest = scratch.value(f"SELECT CAST(max({value}) AS VARCHAR) FROM {rows}")
-    past = "" if after is None else f" WHERE {value} > CAST({literal(after)} AS {types[cursor]})"
-    return past, highest or after
+    since = reading.since
+    if since is None:
+        return Found(None, None)
+    cursor = required_cursor(since, name)
+    return find_new(DuckdbCursor(scratch, rows, columns, cursor, name), rows, since, name)
 
 
 def records_relation(
@@ -146,14 +139,14 @@ def _of_file(file: Path, reading: Reading, scratch: Scratch) -> Relation:
 class _Named(Relation):
     """The relation of a file that stands for something else: errors speak of that."""
 
-    rereadable = has_cursor = True
+    rereadable = has_since = True
 
     def __init__(self, name: str, inner: Relation, place_of: Callable[[int], str]) -> None:
         self.name, self._inner, self._place_of = name, inner, place_of
 
     def columns(self) -> list[Column]:
         columns = self._inner.columns()
-        self.cursor = self._inner.cursor
+        self.mark = self._inner.mark
         return columns
 
     def sql(self) -> str:
@@ -181,13 +174,14 @@ class _Named(Relation):
 class _NoRows(Relation):
     """No records: the columns are those of the destination, or there is nothing to load into."""
 
-    rereadable = has_cursor = True
+    rereadable = has_since = True
 
     def __init__(self, name: str, reading: Reading, scratch: Scratch) -> None:
         if reading.target is None:
             hint = "make the table first, or begin at a time when there are some"
             raise FatalError(f"{name} has no records, and so no columns for a new destination", hint=hint)
-        self.name, self.cursor, self._target = name, reading.after, reading.target
+        self.name, self._target = name, reading.target
+        self.mark = reading.since.last if reading.since else None
 
     def columns(self) -> list[Column]:
         return [Column(column.name, column.type) for column in self._target if not column.generated]

@@ -24,7 +24,7 @@ from windlass.engine.ledger import new_entry, refuse_other_input, with_counts
 from windlass.engine.outputs import outputs_of
 from windlass.engine.overlap import refuse_overlap
 from windlass.engine.quarantine import Quarantine
-from windlass.engine.reading import interval_left, reading_of, refuse_cursor, refuse_mode
+from windlass.engine.reading import interval_left, reading_of, refuse_incremental, refuse_mode
 from windlass.engine.rows import RowStream
 from windlass.engine.splitting import refuse_other_split
 from windlass.errors import RetryableError, WindlassError
@@ -66,13 +66,13 @@ def _loaded(job: Job, source: Source, destination: Destination, load: Load, entr
         if shortcut is not None:
             result = CopyResult(shortcut.way, Counts())
             shortcut.run(result.counts, quarantine, job.meter)
-            result.cursor = shortcut.cursor
+            result.mark = shortcut.mark
         else:
             scratch = opened.enter_context(Scratch(job.memory, job.scratch_folder))
             result = _through_scratch(job, source, destination, load, reading, quarantine, scratch)
         _finish(job, quarantine, result)
         source.close()  # it may hold locks on the very table that is replaced
-        load.commit(with_counts(entry, result.counts, result.cursor))
+        load.commit(with_counts(entry, result.counts, result.mark))
     return result
 
 
@@ -120,7 +120,7 @@ def _moved(
     quarantine: Quarantine,
     scratch: Scratch,
 ) -> CopyResult:
-    refuse_cursor(relation, reading)
+    refuse_incremental(relation, reading)
     result = CopyResult(destination.traits.way, Counts())
     outputs = outputs_of(job.copy, relation, load, scratch)
     rows = RowStream(
@@ -133,7 +133,7 @@ def _moved(
         json_schema=job.copy.validate.json_schema,
         interval=interval_left(job, relation, reading, [output.target for output in outputs]),
     )
-    result.cursor = relation.cursor
+    result.mark = relation.mark
     if not _written_as_query(job, rows, relation, destination, load, result, scratch):
         load.write(rows, result.counts, scratch, job.meter)
     rejected = relation.rejected()

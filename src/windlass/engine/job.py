@@ -66,7 +66,7 @@ class CopyResult:
 
     path: str
     counts: Counts
-    cursor: str | None = None
+    mark: str | None = None
     skipped: bool = False
     quarantine: str | None = None
     bad_rows: list[BadRow] = field(default_factory=list)

@@ -38,7 +38,7 @@ def new_entry(job: Job, source: Source) -> LedgerEntry:
     return replace(identified(job), digest=_digest(job, source))
 
 
-def with_counts(entry: LedgerEntry, counts: Counts, cursor: str | None) -> LedgerEntry:
+def with_counts(entry: LedgerEntry, counts: Counts, mark: str | None) -> LedgerEntry:
     """The entry as it will be committed. Raises FatalError when rows are missing: nothing may be lost."""
     if counts.read != counts.written + counts.quarantined:
         raise FatalError(
@@ -51,7 +51,7 @@ def with_counts(entry: LedgerEntry, counts: Counts, cursor: str | None) -> Ledge
         rows_read=counts.read,
         rows_written=counts.written,
         rows_quarantined=counts.quarantined,
-        cursor=cursor,
+        cursor=mark,
     )
 
 
@@ -90,7 +90,7 @@ def _digest(job: Job, source: Source) -> str:
     what: dict[str, object] = {
         "source": job.input or source.fingerprint(),
         "select": [(column.name, column.source, column.type) for column in copy.select],
-        "cursor": copy.cursor,
+        "cursor": copy.incremental.cursor if copy.incremental else None,
     }
     if job.part is not None and job.part.name:
         what["part"] = part_to_json(job.part)

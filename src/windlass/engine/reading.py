@@ -7,27 +7,38 @@ from collections.abc import Sequence
 from windlass.connectors.destination import Destination, Load
 from windlass.connectors.ends import Interval
 from windlass.connectors.rows import Column
-from windlass.connectors.source import IntervalOf, Reading, Relation
+from windlass.connectors.source import IntervalOf, Reading, Relation, Since
 from windlass.engine.job import Job
 from windlass.errors import Code, FatalError, did_you_mean
 
-__all__ = ["interval_left", "reading_of", "refuse_cursor", "refuse_mode"]
+__all__ = ["interval_left", "reading_of", "refuse_incremental", "refuse_mode"]
 
 _MOMENTS = ("DATE", "TIMESTAMP")
 """How the types of dates and times begin. Some databases have text for them, in ISO 8601."""
 
 
 def reading_of(job: Job, load: Load) -> Reading:
-    """The part, interval and cursor of this load. Raises FatalError when the run has no interval."""
+    """What this load is about. Raises FatalError when the run has no interval."""
     interval = None
     if job.copy.destination.mode == "delete_insert":
         name = str(job.copy.destination.interval)
         sources = {column.name: column.source for column in job.copy.select}
         interval = IntervalOf(sources.get(name, name), _interval(job))
-    cursor = job.copy.cursor
     part = job.part if job.part is not None and job.part.name else None
-    after = load.last_cursor if cursor is not None else None
-    return Reading(part=part, interval=interval, cursor=cursor, after=after)
+    return Reading(part=part, interval=interval, since=_since(job, load))
+
+
+def _since(job: Job, load: Load) -> Since | None:
+    wanted = job.copy.incremental
+    if wanted is None:
+        return None
+    return Since(
+        last=load.last_cursor,
+        cursor=wanted.cursor,
+        lookback=wanted.lookback,
+        nulls=wanted.nulls,
+        rereads=job.copy.destination.mode == "merge",
+    )
 
 
 def refuse_mode(job: Job, destination: Destination) -> None:
@@ -38,9 +49,9 @@ def refuse_mode(job: Job, destination: Destination) -> None:
         raise FatalError(f"the destination cannot be written with `mode: {mode}`", hint=f"it knows {known}")
 
 
-def refuse_cursor(relation: Relation, reading: Reading) -> None:
-    """Raise FatalError when the rows would not be those past the cursor."""
-    if reading.cursor is not None and not relation.has_cursor:
+def refuse_incremental(relation: Relation, reading: Reading) -> None:
+    """Raise FatalError when the rows would not be only the new ones."""
+    if reading.since is not None and not relation.has_since:
         hint = "without `incremental` it is read whole"
         raise FatalError(f"{relation.name} cannot tell which of its rows are new", hint=hint)
 

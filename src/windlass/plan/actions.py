@@ -72,7 +72,7 @@ def _copy(kind: spec_copy.Copy, included: dict[str, str]) -> plan.Copy:
         on_bad_row=kind.on_bad_row,
         max_bad_rows=kind.max_bad_rows,
         quarantine=plan.QuarantineTo(**kind.quarantine.model_dump()) if kind.quarantine else None,
-        cursor=kind.incremental.cursor if kind.incremental else None,
+        incremental=plan.Incremental(**kind.incremental.model_dump()) if kind.incremental else None,
         partition=plan.Partition(**kind.partition.model_dump()) if kind.partition else None,
     )
 

@@ -233,7 +233,7 @@ def _replayed(action: Copy, records: Path) -> Copy:
         on_bad_row="quarantine",
         max_bad_rows=None,
         quarantine=None,
-        cursor=None,
+        incremental=None,
         partition=None,
     )
 

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from windlass.options import FilePath
 from windlass.spec.ends import CopyEnd, OptionsOf
-from windlass.spec.fields import BadRows, Name
+from windlass.spec.fields import BadRows, Lookback, Name
 from windlass.spec.model import Model, refuse
 
 __all__ = [
@@ -124,8 +124,14 @@ class QuarantineTo(Model):
 class Incremental(Model):
     """Read only what is new since the last run."""
 
-    cursor: str
-    """A column that only grows, such as `updated_at` or a serial `id`."""
+    cursor: str | None = None
+    """A column that only grows, such as `updated_at` or a serial `id`. A table of Postgres needs none."""
+
+    lookback: Lookback | None = None
+    """How far below its highest value a row may come late: a duration such as `1h`, or a number."""
+
+    nulls: Literal["fail", "skip", "read"] = "fail"
+    """What becomes of rows without a value in the cursor. `read` reads them each time, for `mode: merge`."""
 
 
 class Partition(Model):
@@ -172,4 +178,15 @@ class Copy(Model):
     def _quarantine_is_on(self) -> Self:
         if self.on_bad_row == "fail" and (self.max_bad_rows is not None or self.quarantine):
             raise refuse("`max_bad_rows` and `quarantine` need `on_bad_row: quarantine`")
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_what_is_not_new(self) -> Self:
+        if self.incremental is None:
+            return self
+        mode = self.to.options.get("mode", "replace")
+        if mode not in ("append", "merge"):
+            raise refuse(f"`incremental` reads only what is new, and `mode: {mode}` would remove the rest")
+        if self.incremental.nulls == "read" and mode != "merge":
+            raise refuse("`nulls: read` reads rows again, and so needs `mode: merge`")
         return self

@@ -11,7 +11,7 @@ from windlass.engine.copying import copy
 from windlass.engine.ends import open_destination
 from windlass.engine.settling import settle
 from windlass.errors import FatalError, FencedError, RetryableError
-from windlass.plan.model import ColumnRules, Mode, Validate
+from windlass.plan.model import ColumnRules, Incremental, Mode, Validate
 from windlass.testing.copies import source_of
 from windlass.testing.kits import Kit, NdjsonKit, SqliteKit
 from windlass.testing.reading import JUNE, OUTCOMES, ROWS
@@ -190,9 +190,11 @@ class Writing:
         from_, destination = SqliteKit(writable.copier), writable.destination("append")
         source = from_.source(OLD)
         for read in (3, 0):
-            assert writable.copier(source, destination, cursor="id").counts.read == read
+            assert (
+                writable.copier(source, destination, incremental=Incremental(cursor="id")).counts.read == read
+            )
         from_.add(source, ROWS[3])
-        assert writable.copier(source, destination, cursor="id").counts.read == 1
+        assert writable.copier(source, destination, incremental=Incremental(cursor="id")).counts.read == 1
         assert writable.rows() == ROWS[:4]
 
     @pytest.mark.parametrize(("column", "rules", "good"), OUTCOMES)

@@ -82,13 +82,13 @@ class CsvRelation(FileRelation):
                 hint = did_you_mean(name, self._header)
                 raise FatalError(f"`columns` names {name!r}, which {self.name} does not have", hint=hint)
         guesses: dict[str, str | None] = {}
-        if self._reading.infer or self._reading.cursor is not None:
+        if self._reading.infer or self._reading.since is not None:
             limit = f" LIMIT {_SAMPLE_ROWS}" if self._sample_only else ""
             free = [name for name in self._header if name not in self._declared]
             guesses = infer_types(self._scratch, f"(SELECT * FROM {self.rows()}{limit})", free)
             if self._look is not None and self._look.found:  # meanwhile; what comes later makes us begin anew
                 self._look, self._in_one_piece = None, True
-        if self._reading.cursor is not None:
+        if self._reading.since is not None:
             self._finish_look()
         return [self._column(name, guesses.get(name)) for name in self._header]
 

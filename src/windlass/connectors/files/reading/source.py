@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from windlass.connectors.files.paths import InputFiles
-from windlass.connectors.relations import past_cursor
+from windlass.connectors.relations import only_new
 from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Reading, Relation
@@ -36,7 +36,7 @@ class FileSource:
 class FileRelation(Relation):
     """The rows of files. What reads a format says what `rows` are, and finds their columns."""
 
-    rereadable = has_cursor = True
+    rereadable = has_since = True
 
     def __init__(self, files: InputFiles, reading: Reading, scratch: Scratch) -> None:
         self.name = files.written
@@ -47,9 +47,10 @@ class FileRelation(Relation):
     def columns(self) -> list[Column]:
         if self._columns is None:
             self._columns = self.found_columns()
-            self._filter, self.cursor = past_cursor(
+            condition, self.mark = only_new(
                 self.name, self.rows(), self._columns, self._reading, self._scratch
             )
+            self._filter = f" WHERE {condition}" if condition else ""
         return self._columns
 
     def begin_again(self) -> None:

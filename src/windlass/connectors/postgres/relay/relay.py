@@ -24,7 +24,8 @@ from windlass.connectors.destination import Aside, Load, Shortcut
 from windlass.connectors.matching import Match, match_columns
 from windlass.connectors.postgres.catalog import PgColumn
 from windlass.connectors.postgres.reading.parts import conditions
-from windlass.connectors.postgres.reading.source import PostgresSource, Selected
+from windlass.connectors.postgres.reading.selected import Selected
+from windlass.connectors.postgres.reading.source import PostgresSource
 from windlass.connectors.postgres.relay.conversion import Fault, convert, is_too_large, rule_faults
 from windlass.connectors.postgres.session import Session, postgres_errors
 from windlass.connectors.postgres.types import as_wanted
@@ -110,8 +111,8 @@ class Relay:
         return "copy-binary" if parts == 1 else f"copy-binary in {parts} parts"
 
     @property
-    def cursor(self) -> str | None:
-        return self.selected.cursor
+    def mark(self) -> str | None:
+        return self.selected.mark
 
     def run(self, counts: Counts, aside: Aside, meter: Meter) -> None:
         def refuse(row: BadRow, _position: int) -> None:
@@ -140,10 +141,11 @@ class Relay:
         Returns the count of the source's server.
         """
         self.selected.begin_snapshot()
-        queries = self._queries(order)
+        parts = self._parts()
         sessions = [self.selected.session]
         try:
-            sessions += [self._session_with_same_snapshot() for _ in queries[1:]]
+            sessions += [self._session_with_same_snapshot() for _ in parts[1:]]
+            queries = [self._query(order, *of_part) for of_part in zip(sessions, parts, strict=True)]
             return self.load.session.run(self._transfer(sessions, queries, pipe))
         finally:
             for session in sessions[1:]:
@@ -157,25 +159,24 @@ class Relay:
         finally:
             reading.cancel()
 
-    def _queries(self, order: list[tuple[str, bool]]) -> list[str]:
-        """What to copy out, a query a part."""
+    def _parts(self) -> list[str]:
+        """A condition a part."""
+        partition, selected = self.copy.partition, self.selected
+        if partition is None:
+            return ["true"]
+        source = selected.source
+        return conditions(selected.session, selected.rows, source.table, source.columns, partition)
+
+    def _query(self, order: list[tuple[str, bool]], session: Session, part: str) -> str:
+        """What to copy out of a session."""
         by_name = {transfer.name: transfer for transfer in self.transfers}
         values = ", ".join(
             f"({by_name[name].value}){'::text' if as_text else ''} AS {identifier(name)}"
             for name, as_text in order
         )
         bad = self._bad()
-        where = f"NOT coalesce({' OR '.join(bad)}, false)" if bad else "true"
-        partition = self.copy.partition
-        parts = ["true"]
-        if partition is not None:
-            session, table = self.selected.session, self.selected.source.table
-            parts = conditions(
-                session, self.selected.from_clause, table, self.selected.source.columns, partition
-            )
-        return [
-            f"SELECT {values} FROM {self.selected.from_clause} WHERE ({part}) AND {where}" for part in parts
-        ]
+        where = f" WHERE NOT coalesce({' OR '.join(bad)}, false)" if bad else ""
+        return f"SELECT {values} FROM {self.selected.rows_in(session, part)}{where}"
 
     def _bad(self) -> list[str]:
         return [f"({test})" for transfer in self.transfers for test, _, _ in transfer.faults]
@@ -194,7 +195,7 @@ class Relay:
         cases = " ".join(f"WHEN {test} THEN {number}" for number, test in enumerate(self._bad()))
         sql = (
             "SELECT record, fault FROM (SELECT to_jsonb(r)::text AS record, "
-            f"CASE {cases} END AS fault FROM (SELECT * FROM {self.selected.from_clause}) AS r) AS f "
+            f"CASE {cases} END AS fault FROM (SELECT * FROM {self.selected.rows}) AS r) AS f "
             "WHERE fault IS NOT NULL"
         )
         count = 0

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from windlass.connectors.postgres.catalog import PgColumn, Table
@@ -88,23 +88,52 @@ class Mark:
 class NewRows:
     """The rows of one load, as SQL over the table, and the mark that it leaves."""
 
-    condition: str
     mark: Mark
+    now: Now
+    since: Mapping[int, int | None]
+    """For each table that has rows itself: from which transaction on they are new."""
+
+    partitioned: bool
     doubtful: str | None = None
     """SQL that is true for a row which may have been loaded before; None when there can be none."""
 
     because: str = ""
 
+    def condition_in(self, session: Session) -> str:
+        """SQL for the new rows, in a transaction that has the same snapshot.
+
+        What `age()` counts from differs between transactions, and is the same all through one.
+        """
+        next_ = _next_number(session, self.now.ended)
+        alike: defaultdict[int | None, list[int]] = defaultdict(list)
+        for oid, begin in self.since.items():
+            alike[begin].append(oid)
+        needs_leaf = self.partitioned or len(self.since) > 1
+        tests = []
+        for begin, oids in alike.items():
+            test = _between(next_, begin, self.now.until)
+            tests.append(f"({_in_leaves(oids)} AND {test})" if needs_leaf else test)
+        return f"({' OR '.join(tests)})" if tests else "false"
+
 
 @dataclass(frozen=True)
-class _Now:
+class Now:
     """The server in this transaction's snapshot."""
 
     server: str
     major: int
     until: int
+    """All transactions below it have ended."""
+
+    ended: int
+    """No transaction from it on had begun."""
+
     next: int
+    passing: bool
+    """Some transactions that were open in the snapshot have ended by now, so another one would have more rows."""
+
     leaves: Mapping[int, int]
+    """The tables that have rows themselves, and their files."""
 
 
 def has_numbers(session: Session, table: Table) -> bool:
@@ -130,9 +159,8 @@ def find_new_rows(
     known = {} if last is None or moved else last.leaves
     since = {oid: known[oid].until if oid in known else None for oid in now.leaves}
     mark = _mark(now, table, _still_there(session, known), last, cursor)
-    condition = _condition(now, since, needs_leaf=table.kind == "p" or len(since) > 1)
     doubtful, because = _doubt(last, now, moved, cursor)
-    return NewRows(condition, mark, doubtful, because)
+    return NewRows(mark, now, since, table.kind == "p", doubtful, because)
 
 
 # --- what there is -------------------------------------------------------------------------------
@@ -153,31 +181,60 @@ SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || CASE
 """
 
 
-def _look(session: Session, table: Table) -> _Now:
-    xmin, xmax = ("pg_snapshot_xmin", "pg_snapshot_xmax") if session.version >= 13 else _OLD_NAMES
-    snapshot = "pg_current_snapshot()" if session.version >= 13 else "txid_current_snapshot()"
-    found = session.row(
-        f"SELECT {xmin}(s)::text::int8 AS until, {xmax}(s)::text::int8 AS ended, age('3'::xid) AS age FROM {snapshot} s"
+def _look(session: Session, table: Table) -> Now:
+    of, current = (
+        ("pg_snapshot", "pg_current") if session.version >= 13 else ("txid_snapshot", "txid_current")
     )
+    found = session.row(
+        f"SELECT {of}_xmin(s)::text::int8 AS until, {of}_xmax(s)::text::int8 AS ended, pg_is_in_recovery() AS replica, "
+        f"ARRAY(SELECT x::text::int8 FROM {of}_xip(s) x) AS open FROM {current}_snapshot() s"
+    )
+    until, passing = found["until"], False
+    if not found["replica"]:  # which does not know the transactions that are open
+        until, passing = _until(session, found["open"], found["ended"])
     leaves = session.fetch(
         f"{_TREE} SELECT c.oid::int8 AS oid, {_IS_HEAP} AS heap, pg_relation_filenode(c.oid)::int8 AS filenode {_OF_TREE}",
         table.oid,
     )
     if not all(leaf["heap"] for leaf in leaves):
         raise FatalError(f"a part of {table.sql} is not an ordinary table, so its new rows cannot be told")
-    ahead = (
-        found["age"] + _FIRST_NORMAL - found["ended"]
-    ) % _ROUND  # of the next number before the snapshot's end
-    return _Now(
+    return Now(
         server=_server(session),
         major=session.version,
-        until=found["until"],
-        next=found["ended"] + ahead,
+        until=until,
+        passing=passing,
+        ended=found["ended"],
+        next=_next_number(session, found["ended"]),
         leaves={leaf["oid"]: leaf["filenode"] for leaf in leaves},
     )
 
 
-_OLD_NAMES = ("txid_snapshot_xmin", "txid_snapshot_xmax")
+def _next_number(session: Session, ended: int) -> int:
+    """The number that `age()` counts from in this transaction: the next one when it first asked, and so not before
+    the end of its snapshot."""
+    age = int(session.value(f"SELECT age('{_FIRST_NORMAL}'::xid)"))
+    return ended + (age + _FIRST_NORMAL - ended) % _ROUND
+
+
+_TRANSACTIONS = """
+WITH locks AS MATERIALIZED (SELECT * FROM pg_locks WHERE granted)
+SELECT transactionid::text::int8 AS number, EXISTS (
+    SELECT FROM locks o WHERE o.virtualtransaction = l.virtualtransaction AND o.locktype = 'relation'
+    AND o.database NOT IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+) AS elsewhere
+FROM locks l WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock'
+"""
+
+
+def _until(session: Session, open_: Sequence[int], ended: int) -> tuple[int, bool]:
+    """Up to which transaction all that may write to this database have ended; whether some have ended meanwhile.
+
+    A transaction that has locked a table of another database cannot write to one of this.
+    """
+    elsewhere = {row["number"]: row["elsewhere"] for row in session.fetch(_TRANSACTIONS)}
+    here = [number for number in open_ if not elsewhere.get(number % _ROUND, False)]
+    passing = any(number % _ROUND not in elsewhere for number in here)
+    return min(here, default=ended), passing
 
 
 def _server(session: Session) -> str:
@@ -188,9 +245,11 @@ def _server(session: Session) -> str:
     except FatalError:
         session.execute("ROLLBACK TO windlass_server")
         return ""
+    finally:
+        session.execute("RELEASE windlass_server")  # a snapshot is not exported from within one
 
 
-def _why_all_is_doubtful(last: Mark | None, now: _Now, table: Table) -> str | None:
+def _why_all_is_doubtful(last: Mark | None, now: Now, table: Table) -> str | None:
     """Why the last load's transaction numbers say nothing of the rows that are there now, if so."""
     if last is None:
         return None
@@ -207,32 +266,18 @@ def _why_all_is_doubtful(last: Mark | None, now: _Now, table: Table) -> str | No
 # --- SQL -----------------------------------------------------------------------------------------
 
 
-def _condition(now: _Now, since: Mapping[int, int | None], *, needs_leaf: bool) -> str:
-    """True for the rows whose transactions lie from `since` of their table up to now."""
-    alike: defaultdict[int | None, list[int]] = defaultdict(list)
-    for oid, begin in since.items():
-        alike[begin].append(oid)
-    tests = []
-    for begin, oids in alike.items():
-        test = _between(now, begin)
-        tests.append(f"({_in_leaves(oids)} AND {test})" if needs_leaf else test)
-    return f"({' OR '.join(tests)})" if tests else "false"
-
-
-def _between(now: _Now, begin: int | None) -> str:
-    behind = now.next - now.until
+def _between(next_: int, begin: int | None, until: int) -> str:
+    """True for the rows of transactions from `begin` on and below `until`."""
     if begin is None:
-        return f"NOT (age(xmin) BETWEEN 0 AND {behind})"
-    return f"(age(xmin) > {behind} AND age(xmin) <= {now.next - begin})"
+        return f"NOT (age(xmin) BETWEEN 0 AND {next_ - until})"
+    return f"(age(xmin) > {next_ - until} AND age(xmin) <= {next_ - begin})"
 
 
 def _in_leaves(oids: Iterable[int]) -> str:
     return f"tableoid IN ({', '.join(map(str, oids))})"
 
 
-def _doubt(
-    last: Mark | None, now: _Now, moved: str | None, cursor: PgColumn | None
-) -> tuple[str | None, str]:
+def _doubt(last: Mark | None, now: Now, moved: str | None, cursor: PgColumn | None) -> tuple[str | None, str]:
     """SQL for the rows that may have been loaded before, and why."""
     if last is None:
         return None, ""
@@ -262,14 +307,14 @@ def _not_past(last: Mark, cursor: PgColumn | None, value: str | None) -> str:
     return f"({identifier(cursor.name)} > {literal(value)}::{cursor.type}) IS NOT TRUE"
 
 
-def _cursor_a_round_ago(last: Mark, now: _Now) -> str | None:
+def _cursor_a_round_ago(last: Mark, now: Now) -> str | None:
     """A value that no row has which was loaded before its transaction's number could come again."""
     ancient = now.until - _ROUND
     return next((cursor for until, cursor in last.history if until >= ancient), last.cursor)
 
 
 def _mark(
-    now: _Now, table: Table, known: Mapping[int, Leaf], last: Mark | None, cursor: PgColumn | None
+    now: Now, table: Table, known: Mapping[int, Leaf], last: Mark | None, cursor: PgColumn | None
 ) -> Mark:
     """The mark of this load. A partition that is detached keeps its own: it may come back."""
     leaves = {**known, **{oid: Leaf(filenode, now.until) for oid, filenode in now.leaves.items()}}
