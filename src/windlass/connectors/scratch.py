@@ -206,6 +206,8 @@ def duckdb_errors() -> Iterator[None]:
             ) from exc
         raise FatalError(message) from exc
     except duckdb.Error as exc:
+        if "Unique file handle conflict" in str(exc):  # a copy in another thread of this process
+            raise RetryableError(f"the DuckDB file is in use: {_first_line(exc)}") from exc
         raise FatalError(_first_line(exc)) from exc
 
 
