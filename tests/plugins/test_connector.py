@@ -49,7 +49,7 @@ def test_it_is_an_end_of_a_copy_in_a_project(
     assert (done.code, done.json["tasks"][0]["path"]) == (0, "arrow → feather"), done.stderr
     read = windlass("-C", root, "copy", env["WINDLASS_CONN_KEPT"], "out.csv", env=env)
     assert (read.code, (root / "out.csv").read_text()) == (0, FILES["in.csv"]), read.stderr
-    assert "feather" in windlass("-C", root, "doctor", env=env).stdout
+    assert "ok  connector feather: pyarrow " in windlass("-C", root, "doctor", env=env).stdout
     assert '"feather"' in windlass("schema", "project", env=env).stdout
 
 
