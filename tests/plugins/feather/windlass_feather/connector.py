@@ -23,12 +23,12 @@ CONNECTOR = Connector(
 
 
 def open_source(end: ConnectedEnd[SourceOptions]) -> Source:
-    from windlass_feather.ends import FeatherSource
+    from .ends import FeatherSource
 
     return FeatherSource(end)
 
 
 def open_destination(end: ConnectedEnd[DestinationOptions]) -> Destination:
-    from windlass_feather.ends import FeatherDestination
+    from .ends import FeatherDestination
 
     return FeatherDestination(end)
