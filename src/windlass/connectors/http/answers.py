@@ -77,7 +77,7 @@ def _given_up(last: _NotNowError, attempts: int, retry: Retry) -> RetryableError
         hint = (
             f"its server says to come back in {last.wait:g} s, and `retry.max_wait` is {retry.max_wait:g} s"
         )
-    return RetryableError(last.message, hint=hint, code=Code.DOWNLOAD)
+    return RetryableError(last.message, hint=hint, code=Code.API_ANSWER)
 
 
 def _defaults(address: Address) -> dict[str, str]:
@@ -103,7 +103,7 @@ def _asked(request: urllib.request.Request) -> Answer:
         message = f"{url} answered {exc.code} {exc.reason}"
         if exc.code in _RETRYABLE:
             raise _NotNowError(message, _retry_after(exc.headers)) from exc
-        raise FatalError(message, code=Code.DOWNLOAD) from exc
+        raise FatalError(message, code=Code.API_ANSWER) from exc
     except urllib.error.URLError as exc:
         reason = getattr(exc.reason, "strerror", None) or exc.reason
         raise _NotNowError(f"cannot reach {url}: {reason}") from exc
@@ -114,11 +114,11 @@ def _asked(request: urllib.request.Request) -> Answer:
 def _whole(url: str, response: http.client.HTTPResponse) -> Answer:
     if response.status != http.HTTPStatus.OK:
         raise FatalError(
-            f"{url} answered {response.status} {response.reason}, expected 200", code=Code.DOWNLOAD
+            f"{url} answered {response.status} {response.reason}, expected 200", code=Code.API_ANSWER
         )
     if (coding := response.headers.get("Content-Encoding", "identity").lower()) != "identity":
         raise FatalError(
-            f"{url} answered in the encoding {coding!r}, which was not asked for", code=Code.DOWNLOAD
+            f"{url} answered in the encoding {coding!r}, which was not asked for", code=Code.API_ANSWER
         )
     known = response.length is not None or response.chunked
     if (response.length or 0) > _LARGEST:
@@ -137,7 +137,7 @@ def _whole(url: str, response: http.client.HTTPResponse) -> Answer:
 def _too_large(url: str) -> FatalError:
     hint = "ask for smaller pages; or `download` it, and copy the file"
     return FatalError(
-        f"{url}: the answer has more than {_LARGEST // 10**6} MB", hint=hint, code=Code.DOWNLOAD
+        f"{url}: the answer has more than {_LARGEST // 10**6} MB", hint=hint, code=Code.API_ANSWER
     )
 
 
@@ -167,7 +167,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         target = urljoin(req.full_url, newurl)
         if urlsplit(target).scheme not in ("http", "https"):
-            raise FatalError(f"{req.full_url} leads to {target}, which is not HTTP", code=Code.DOWNLOAD)
+            raise FatalError(f"{req.full_url} leads to {target}, which is not HTTP", code=Code.API_ANSWER)
         new = super().redirect_request(req, fp, code, msg, headers, target)
         if new is not None and urlsplit(target)[:2] != urlsplit(req.full_url)[:2]:
             new.headers = {name: value for name, value in new.headers.items() if name in _PUBLIC}

@@ -54,7 +54,7 @@ class HttpSource(BaseSource):
                 raise FatalError(
                     f"{self.name}: {page} has the same records as {seen[digest]}",
                     hint="say in `paginate` how the API really counts its pages; the first one may have number 0",
-                    code=Code.DOWNLOAD,
+                    code=Code.API_ANSWER,
                 )
             seen[digest] = page
             self._first.append(total)
@@ -79,7 +79,7 @@ class HttpSource(BaseSource):
         raise FatalError(
             f"{self.name} has more than {paginate.max_pages} pages",
             hint="allow more with `max_pages`, or ask for larger pages",
-            code=Code.DOWNLOAD,
+            code=Code.API_ANSWER,
         )
 
     def _asked(self, counted: Mapping[str, int]) -> Answer:
@@ -94,11 +94,11 @@ class HttpSource(BaseSource):
             found = _list_at(self.options.records, answer.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             kind = FatalError if answer.known_length else RetryableError  # it may have been cut off
-            raise kind(f"{self.name}: {page} is not valid JSON: {exc}", code=Code.DOWNLOAD) from exc
+            raise kind(f"{self.name}: {page} is not valid JSON: {exc}", code=Code.API_ANSWER) from exc
         if found is None:
             hint = "say with `records` which keys lead to it, such as data.items"
             message = f"{self.name}: {page} has no list of records at {self.options.records!r}"
-            raise FatalError(message, hint=hint, code=Code.DOWNLOAD)
+            raise FatalError(message, hint=hint, code=Code.API_ANSWER)
         return found
 
     def _require_last(self, answer: Answer) -> None:
@@ -119,7 +119,7 @@ class HttpSource(BaseSource):
                 f"{self.name}: the answer has {tells}, so it is not all",
                 hint="say how its pages are counted: `paginate: {type: page_number}`; or take this one only, with "
                 "`paginate: {type: single_page}`",
-                code=Code.DOWNLOAD,
+                code=Code.API_ANSWER,
             )
 
     def _place(self, ordinal: int) -> str:
