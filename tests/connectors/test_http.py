@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import Output
 from windlass.connections import Address
 from windlass.connectors.http.options import Source as HttpSource
 from windlass.errors import FatalError, RetryableError
@@ -319,3 +322,22 @@ def test_nobody_is_led_out_of_http(make_api: Make, read: Read) -> None:
 def test_what_it_does_not_do_is_refused(written: dict[str, Any], said: str) -> None:
     with pytest.raises(FatalError, match=said):
         read_options(HttpSource, written)
+
+
+def test_its_keys_are_checked_where_they_stand(
+    windlass: Callable[..., Output], project: Callable[[dict[str, str]], Path]
+) -> None:
+    end = "{connection: api, path: /x, paginate: {type: page_nmber, strat: 0}, retry: {max_wait: 5x}}"
+    root = project(
+        {
+            "windlass.yaml": "project: p\nconnections: {api: {type: http}}\n",
+            "pipelines/p.yaml": f"pipeline: p\ntasks:\n  a: {{copy: {{from: {end}, to: {{path: x.csv}}}}}}\n",
+        }
+    )
+    said = windlass("-C", root, "validate").stderr
+    for place, what in (
+        ("3:65", "type: expected 'page_number' or 'single_page', got 'page_nmber'"),
+        ("3:77", "unknown key 'strat' in tasks.a.copy.from.paginate"),
+        ("3:106", "max_wait: expected a duration such as 30s, 5m or 1h30m, got '5x'"),
+    ):
+        assert re.search(rf"p\.yaml:{place}: error\[W\d+\]: {re.escape(what)}", said), said
