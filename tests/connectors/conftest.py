@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -45,12 +46,15 @@ def copier(tmp_path: Path) -> Copier:
 
 
 @pytest.fixture
-def make_kit(copier: Copier, request: pytest.FixtureRequest) -> Callable[[str], Kit]:
+def make_kit(copier: Copier, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Kit]]:
     """Makes a kit of that name."""
+    with ExitStack() as opened:
 
-    def make(name: str) -> Kit:
-        kit = KITS[name]
-        given = [request.getfixturevalue(fixture) for fixture in getattr(kit, "fixtures", ())]
-        return kit(copier, *given)
+        def make(name: str) -> Kit:
+            kit = KITS[name]
+            given = [request.getfixturevalue(fixture) for fixture in getattr(kit, "fixtures", ())]
+            made = kit(copier, *given)
+            opened.callback(made.close)
+            return made
 
-    return make
+        yield make

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -12,7 +12,5 @@ from windlass.testing import Conformance, Kit
 
 class TestOurs(Conformance):
     @pytest.fixture(params=KITS)
-    def kit(self, request: pytest.FixtureRequest, make_kit: Callable[[str], Kit]) -> Iterator[Kit]:
-        kit = make_kit(request.param)
-        yield kit
-        kit.close()
+    def kit(self, request: pytest.FixtureRequest, make_kit: Callable[[str], Kit]) -> Kit:
+        return make_kit(request.param)

@@ -24,7 +24,8 @@ WRITTEN = [name for name, kit in KITS.items() if kit.writes()]
 def test_all_rows_arrive_in_every_mode_and_once(make_kit: MakeKit, from_: str, to: str) -> None:
     source, target = make_kit(from_), make_kit(to)
     old, new = source.source(OLD), source.source(NEW)
-    for mode, expected in AFTER.items():
+    for mode in sorted(modes_of(target) & set(AFTER)):
+        expected = AFTER[mode]
         target.copier(old, target.destination("replace"))
         assert target.rows() == OLD
         counts = target.copier(new, target.destination(mode), run_key=mode).counts
@@ -62,7 +63,7 @@ def test_delete_insert_replaces_the_rows_of_the_interval_only(
 def test_incremental_reads_only_what_is_past_the_cursor(make_kit: MakeKit, from_: str, to: str) -> None:
     source, target = make_kit(from_), make_kit(to)
     copied, destination = source.source(OLD), target.destination("append")
-    assert "append" in modes_of(target)
+    need(target, "append")
     assert target.copier(copied, destination, incremental=Incremental(cursor="id")).counts.read == 3
     assert target.copier(copied, destination, incremental=Incremental(cursor="id")).counts.read == 0
     more: Row = (4, None, "7.00", False, "2020-06-02", None)

@@ -11,7 +11,6 @@ How the rows land depends on what is there and on what was asked for (`land`):
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Self
@@ -24,6 +23,7 @@ from windlass.connectors.postgres.catalog import PgColumn, Table
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.types import as_wanted, encoder_of, storable
 from windlass.connectors.postgres.wire.framing import HEADER, TRAILER
+from windlass.connectors.postgres.writing.ahead import Ahead
 from windlass.connectors.postgres.writing.landing import Landing, LoadedTable
 from windlass.connectors.postgres.writing.ledger import Ledger
 from windlass.connectors.postgres.writing.replace import refuse_if_referenced
@@ -140,16 +140,15 @@ class PostgresLoad:
             counts.bytes += len(data)
             return data
 
-        async def stream() -> AsyncIterator[Any]:
+        async def stream(ahead: Ahead[memoryview]) -> AsyncIterator[Any]:
             yield HEADER
-            coming = asyncio.ensure_future(asyncio.to_thread(next_chunk))
-            while (chunk := await coming) is not None:
-                coming = asyncio.ensure_future(asyncio.to_thread(next_chunk))
+            async for chunk in ahead.chunks():
                 yield chunk
                 failpoints.reach("mid-copy")
             yield TRAILER
 
-        self.session.run(self.copy_in_rows(stream()))
+        with Ahead(next_chunk) as ahead:
+            self.session.run(self.copy_in_rows(stream(ahead)))
         self.place(counts)
 
     def land(
