@@ -35,7 +35,7 @@ def test_a_row_whose_transaction_was_open_is_read_the_next_time(
     from_: Source,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("windlass.connectors.postgres.reading.settled._PATIENCE", 0.1)
+    monkeypatch.setattr("windlass.connectors.postgres.reading.watermark._PATIENCE", 0.1)
     source, target = pair
     source.run("INSERT INTO t DEFAULT VALUES")
     copier(from_, END, cursor=cursor)

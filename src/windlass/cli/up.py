@@ -15,7 +15,7 @@ from windlass.cli.main import App
 from windlass.cli.options import json_option
 
 if TYPE_CHECKING:
-    from windlass.stack.layout import Stack, StackPart
+    from windlass.stack.layout import ComponentState, Stack
 
 __all__ = ["down_command", "status_command", "up_command"]
 
@@ -118,7 +118,7 @@ class _Lines:
                 self._shown[part.name] = part.state
                 self.show(part)
 
-    def show(self, part: StackPart) -> None:
+    def show(self, part: ComponentState) -> None:
         click.echo(_line(part), err=True)
 
     def say(self, text: str, *, warning: bool = False) -> None:
@@ -147,7 +147,7 @@ class _Terminal(_Lines):
         self.bars = Progress(*columns, console=Console(stderr=True, highlight=False), transient=True)
         self._ids: dict[str, object] = {}
 
-    def show(self, part: StackPart) -> None:
+    def show(self, part: ComponentState) -> None:
         if part.state == "starting" and self.bars.live.is_started:
             self._ids[part.name] = self.bars.add_task(part.name, total=None)
             return
@@ -173,7 +173,7 @@ def _display(*, supervise: bool) -> Iterator[_Lines]:
             yield display
 
 
-def _line(part: StackPart) -> str:
+def _line(part: ComponentState) -> str:
     seconds = f" after {part.seconds:.1f} s" if part.seconds is not None and part.state != "unhealthy" else ""
     state = click.style(part.state, fg=_COLOURS.get(part.state)) + seconds
     return f"{part.name:<24} {state}" + (f"   {part.address}" if part.address else "")

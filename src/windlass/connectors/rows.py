@@ -189,7 +189,7 @@ class Rows(Protocol):
 
     columns: list[Column]
 
-    sets_aside: bool
+    quarantines: bool
     """Whether `refuse` sets a row aside; otherwise it ends the load."""
 
     def batches(self) -> Iterator[pa.RecordBatch]:

@@ -18,11 +18,11 @@ from windlass.locks import locked, take
 from windlass.options import read_options
 from windlass.plan.model import Connection
 
-__all__ = ["DevServices", "Service", "can_stand_in", "files_of"]
+__all__ = ["DevService", "DevServices", "can_stand_in", "files_of"]
 
 
 @dataclass(frozen=True)
-class Service:
+class DevService:
     """What a dev service is asked to be: its connection, its folder, and the project that it serves."""
 
     name: str
@@ -49,7 +49,7 @@ class Service:
         return self.folder / "server.log"
 
 
-Start: TypeAlias = Callable[[Service], Address]
+Start: TypeAlias = Callable[[DevService], Address]
 """Starts a service, or finds it running, initialised; nobody else starts it meanwhile."""
 
 
@@ -59,12 +59,12 @@ class DevServices:
     def __init__(self, state: Path, project: Path) -> None:
         self._state, self._project = state, project
         self._held: dict[str, IO[str]] = {}
-        self._started: dict[str, Service] = {}
+        self._started: dict[str, DevService] = {}
 
     def start(self, name: str, connection: Connection) -> Address:
         """Start the dev service of a connection. Raises WindlassError when it cannot be."""
         options = options_of(connection)
-        service = Service(name, connection.type, options, self._state / "dev" / name, self._project)
+        service = DevService(name, connection.type, options, self._state / "dev" / name, self._project)
         service.folder.mkdir(parents=True, exist_ok=True)
         start: Start = registry.load(str(registry.require(connection.type).dev_service))
         with locked(service.folder / "starting.lock"):
@@ -73,7 +73,7 @@ class DevServices:
         self._started[name] = service
         return address
 
-    def ended(self) -> list[Service]:
+    def ended(self) -> list[DevService]:
         """Those whose server has ended meanwhile. To start one again is to `start` it."""
         from windlass.devservices.running import has_launcher
 
@@ -87,7 +87,7 @@ class DevServices:
         self._held.clear()
         self._started.clear()
 
-    def _hold(self, service: Service) -> None:
+    def _hold(self, service: DevService) -> None:
         """Wait for a server that is just stopping to be gone, then count as a user."""
         if service.name not in self._held:
             self._held[service.name] = take(service.users_lock, shared=True)

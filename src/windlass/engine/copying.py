@@ -20,13 +20,13 @@ from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Reading, Relation, Source
 from windlass.engine.ends import open_destination, open_source, shortcut_between
 from windlass.engine.job import CopyResult, Job
-from windlass.engine.ledger import new_entry, refuse_other_input, with_counts
+from windlass.engine.ledger import check_same_input, new_entry, with_counts
 from windlass.engine.outputs import outputs_of
-from windlass.engine.overlap import refuse_overlap
+from windlass.engine.overlap import check_no_overlap
 from windlass.engine.quarantine import Quarantine
-from windlass.engine.reading import reading_of, refuse_mode
+from windlass.engine.reading import check_mode, reading_of
 from windlass.engine.rows import RowStream
-from windlass.engine.splitting import refuse_other_split
+from windlass.engine.splitting import check_same_split
 from windlass.errors import RetryableError, WindlassError
 from windlass.ledger import LedgerEntry
 from windlass.temporary import TemporaryFolder, remove_leftovers
@@ -38,16 +38,16 @@ def copy(job: Job) -> CopyResult:
     """Do the copy. Raises WindlassError; then nothing was committed, and nothing is left behind."""
     remove_leftovers(job.scratch_folder)
     with closing(open_source(job)) as source, closing(open_destination(job)) as destination:
-        refuse_overlap(job, source, destination)
-        refuse_mode(job, destination)
+        check_no_overlap(job, source, destination)
+        check_mode(job, destination)
         entry = new_entry(job, source)
         try:
             with destination.begin(entry) as load:
                 if job.copy.destination.mode == "append" and not job.force:
                     if load.earlier is not None:
-                        refuse_other_input(load.earlier, entry)
+                        check_same_input(load.earlier, entry)
                         return _already_done(load.earlier)
-                    refuse_other_split(job, load, entry)
+                    check_same_split(job, load, entry)
                 return _loaded(job, source, destination, load, entry)
         except RetryableError as exc:
             raise destination.explain(exc) from exc

@@ -8,7 +8,7 @@ from windlass.connectors.source import IntervalOf, Reading
 from windlass.engine.job import Job
 from windlass.errors import Code, FatalError
 
-__all__ = ["reading_of", "refuse_mode"]
+__all__ = ["check_mode", "reading_of"]
 
 
 def reading_of(job: Job, load: Load) -> Reading:
@@ -22,7 +22,7 @@ def reading_of(job: Job, load: Load) -> Reading:
     return Reading(part=part, interval=interval, cursor=cursor, after=after)
 
 
-def refuse_mode(job: Job, destination: Destination) -> None:
+def check_mode(job: Job, destination: Destination) -> None:
     """Raise FatalError for a mode that the destination does not have."""
     modes, mode = destination.traits.modes, job.copy.destination.mode
     if mode not in modes:

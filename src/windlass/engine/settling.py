@@ -14,7 +14,7 @@ from windlass import logs
 from windlass.connectors.rows import Counts
 from windlass.engine.ends import open_destination, open_source
 from windlass.engine.job import CopyResult, Job
-from windlass.engine.ledger import identified, new_entry, refuse_other_input
+from windlass.engine.ledger import check_same_input, identified, new_entry
 from windlass.errors import RetryableError
 from windlass.temporary import remove_leftovers
 
@@ -29,7 +29,7 @@ def settle(job: Job, loads: Sequence[str]) -> CopyResult:
     if earlier is not None and earlier.load_id not in loads:
         if job.copy.destination.mode == "append" and not job.force:
             with closing(open_source(job)) as source:
-                refuse_other_input(earlier, new_entry(job, source))
+                check_same_input(earlier, new_entry(job, source))
         else:
             earlier = None
     logs.info("load_settled", committed=earlier is not None)

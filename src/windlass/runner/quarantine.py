@@ -90,16 +90,16 @@ def note_run(project: Path, plan: Plan, context: Context, *, succeeded: bool) ->
     _note_plan(state.run(context.run_id), plan)
     if history.knows(context.run_id):
         return
-    start, end = context.moment.interval
+    start, end = context.dates.interval
     run = Run(
         context.run_id,
         plan.pipeline,
         status=Status.SUCCESS if succeeded else Status.FAILED,
         run_key=context.run_key,
-        logical_date=context.moment.logical_date.isoformat(),
+        logical_date=context.dates.logical_date.isoformat(),
         interval_start=start.isoformat(),
         interval_end=end.isoformat(),
-        scheduled=context.moment.scheduled,
+        scheduled=context.dates.scheduled,
         params=dict(plan.params),
         started=now(),
         ended=now(),

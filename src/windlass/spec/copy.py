@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from windlass.options import FilePath
 from windlass.spec.ends import CopyEnd, OptionsOf
 from windlass.spec.fields import BadRows, Name
-from windlass.spec.model import Model, refuse
+from windlass.spec.model import Model, refusal
 
 __all__ = [
     "ColumnRules",
@@ -117,7 +117,7 @@ class QuarantineTo(Model):
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         if (self.path is None) == (self.connection is None or self.table is None):
-            raise refuse("needs either `path`, or `connection` with `table`")
+            raise refusal("needs either `path`, or `connection` with `table`")
         return self
 
 
@@ -171,5 +171,5 @@ class Copy(Model):
     @model_validator(mode="after")
     def _quarantine_is_on(self) -> Self:
         if self.on_bad_row == "fail" and (self.max_bad_rows is not None or self.quarantine):
-            raise refuse("`max_bad_rows` and `quarantine` need `on_bad_row: quarantine`")
+            raise refusal("`max_bad_rows` and `quarantine` need `on_bad_row: quarantine`")
         return self

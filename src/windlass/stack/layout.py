@@ -23,7 +23,7 @@ from typing import Any
 
 from windlass.state_folder import StateFolder
 
-__all__ = ["Layout", "Stack", "StackPart", "write_private"]
+__all__ = ["ComponentState", "Layout", "Stack", "write_private"]
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Layout:
 
 
 @dataclass
-class StackPart:
+class ComponentState:
     """One thing that the stack consists of, as `status` shows it."""
 
     name: str
@@ -113,14 +113,14 @@ class Stack:
     """What is wrong with the project's files, when the last good plan is in use instead."""
 
     failure: str | None = None
-    parts: list[StackPart] = field(default_factory=list)
+    parts: list[ComponentState] = field(default_factory=list)
 
-    def part(self, name: str) -> StackPart:
+    def part(self, name: str) -> ComponentState:
         """The part of that name; it is added when it is new."""
         for part in self.parts:
             if part.name == name:
                 return part
-        self.parts.append(StackPart(name))
+        self.parts.append(ComponentState(name))
         return self.parts[-1]
 
     def to_json(self) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class Stack:
             values = json.loads(file.read_bytes())
         except (OSError, ValueError):
             return cls()
-        return cls(**{**values, "parts": [StackPart(**part) for part in values["parts"]]})
+        return cls(**{**values, "parts": [ComponentState(**part) for part in values["parts"]]})
 
 
 def write_private(file: Path, text: str) -> None:

@@ -58,7 +58,7 @@ def _job(plan: Plan, task: str, action: Copy, context: Context) -> Job:
         identity=identity,
         workspace=context.workspace,
         addresses=_addresses(action, context),
-        interval=context.moment.interval,
+        interval=context.dates.interval,
         memory=context.memory,
         scratch_folder=context.scratch_folder,
         quarantine_file=context.quarantine_file,

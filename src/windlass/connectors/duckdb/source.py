@@ -75,7 +75,7 @@ class DuckdbRelation(Relation):
     def _advance(self, cursor: str, last: str | None) -> None:
         column = self._column(cursor)
         name = identifier(column.name)
-        # a DuckDB file has one writer at a time, so whatever is visible is settled
+        # a DuckDB file has one writer at a time, so whatever is visible is complete
         highest = self._scratch.value(f"SELECT CAST(max({name}) AS VARCHAR) FROM {self.sql()}")
         self.cursor = highest or last
         if last is not None:

@@ -106,7 +106,7 @@ class SqliteRelation(StreamRelation):
         return f"{moment} >= {start} AND {moment} < {end}"
 
     def _advance(self, cursor: str, last: str | None) -> None:
-        # SQLite has one writer at a time, so whatever is visible is settled
+        # SQLite has one writer at a time, so whatever is visible is complete
         name = identifier(self._require(cursor))
         with sqlite_errors(self._connection):
             highest, kind = self._connection.execute(

@@ -20,7 +20,7 @@ from windlass.connectors.postgres.catalog import (
 )
 from windlass.connectors.postgres.connector import CONNECTOR
 from windlass.connectors.postgres.reading.parts import condition, split
-from windlass.connectors.postgres.reading.settled import settled_until
+from windlass.connectors.postgres.reading.watermark import watermark
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.types import as_read, read_field
 from windlass.connectors.relations import StreamRelation
@@ -125,7 +125,7 @@ class Selected:
         """Only what is past `last`, and never past what an open transaction may still commit."""
         self.cursor = last
         column, table = self.source.column(cursor), self.source.table
-        until = settled_until(self.session, self.from_clause, column, table.sql if table else None)
+        until = watermark(self.session, self.from_clause, column, table.sql if table else None)
         name, kind = identifier(column.name), column.type
         if until is None or until == last:
             self._conditions.append("false")

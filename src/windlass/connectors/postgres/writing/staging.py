@@ -141,7 +141,7 @@ class Staging:
             record = json.loads(row["record"])
             record = {c.column.name: record[c.column.name] for c in self.columns}
             bad = bad_key(key, record, is_null=row["is_null"])
-            self._set_aside(bad, row["ctid"])
+            self._quarantine(bad, row["ctid"])
         if rows:
             self.session.execute(
                 f"DELETE FROM {NAME} WHERE ctid = ANY (ARRAY{[r['ctid'] for r in rows]!r}::tid[])"
@@ -166,7 +166,7 @@ class Staging:
             violation = integrity_error(error)
             if violation is None:
                 raise error
-            self._set_aside(self._bad_row(violation, places[index]), places[index])
+            self._quarantine(self._bad_row(violation, places[index]), places[index])
             return 0
 
         return insert_by_halves(0, len(places), insert, refused)
@@ -197,7 +197,7 @@ class Staging:
             reason = Reason.TYPE_MISMATCH if error.sqlstate.startswith("22") else Reason.REFUSED
         return BadRow(reason, message, details.get("column_name"), record=json.loads(record))
 
-    def _set_aside(self, row: BadRow, ctid: str) -> None:
+    def _quarantine(self, row: BadRow, ctid: str) -> None:
         if self.refuse is None:
             raise BadRowError("bad rows, and `on_bad_row` is `fail`", [row])
         page, number = ctid.strip("()").split(",")

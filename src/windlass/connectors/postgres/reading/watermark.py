@@ -6,8 +6,8 @@ overtake it. Reading up to the highest visible value would skip its rows for eve
 1. note the highest visible value;
 2. note which other transactions hold a write lock on the table now. Whoever may still commit a value up
    to the noted one took it before step 1: it holds that lock now, or has ended;
-3. wait a little for those to end. When all have, everything up to the noted value is settled. If not, a
-   cursor of the clock is settled up to when the oldest of them began, any other cursor not at all.
+3. wait a little for those to end. When all have, everything up to the noted value is complete. If not, a
+   cursor of the clock is complete up to when the oldest of them began, any other cursor not at all.
 
 The rows are read in a snapshot taken after this, so whatever had ended by then is in it. Transactions
 that begin to write later take higher values and need not be waited for.
@@ -23,7 +23,7 @@ from windlass.connectors.postgres.catalog import PgColumn
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.scratch import identifier, literal
 
-__all__ = ["settled_until"]
+__all__ = ["watermark"]
 
 _PATIENCE, _POLL = 5.0, 0.1
 
@@ -42,7 +42,7 @@ WHERE l.virtualtransaction = ANY ($1::text[])
 """
 
 
-def settled_until(session: Session, from_clause: str, cursor: PgColumn, table: str | None) -> str | None:
+def watermark(session: Session, from_clause: str, cursor: PgColumn, table: str | None) -> str | None:
     """The highest value of the cursor, as text, up to which nothing can be added any more, or None.
 
     `table` is the table's name as SQL; None for a query, whose tables are not known: then every writer
@@ -59,8 +59,8 @@ def settled_until(session: Session, from_clause: str, cursor: PgColumn, table: s
     if cursor.base not in ("timestamptz", "timestamp", "date"):
         return None
     sql = f"SELECT max({name})::text FROM {from_clause} WHERE {name} < {literal(since.isoformat())}::timestamptz"
-    settled: str | None = session.value(sql)
-    return settled
+    complete: str | None = session.value(sql)
+    return complete
 
 
 def _wait_for_writers(session: Session, table: str | None) -> datetime | None:
