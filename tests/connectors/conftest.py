@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from windlass.connections import Address
-from windlass.engine import CopyResult, Identity, Job, Workspace
+from windlass.engine import Identity, Job, Outcome, Workspace
 from windlass.engine.copying import copy
 from windlass.engine.quarantine import read_quarantine
 from windlass.plan.model import Copy, Destination, Source
@@ -98,7 +98,7 @@ class Copier:
         interval: Any = None,
         memory: int = 512_000_000,
         **options: Any,
-    ) -> CopyResult:
+    ) -> Outcome:
         key = run_key or uuid4().hex
         file = self.folder / f"{uuid4().hex}.quarantine.ndjson"
         job = replace(

@@ -18,7 +18,7 @@ from tests.connectors.conftest import Copier, Database
 from tests.copies import destination_of, source_of
 from windlass import failpoints
 from windlass.connectors.source import Part
-from windlass.engine import CopyResult, Job
+from windlass.engine import Job, Outcome
 from windlass.engine.copying import copy
 from windlass.engine.quarantine import read_quarantine
 from windlass.engine.splitting import split
@@ -52,7 +52,7 @@ def job(copier: Copier) -> Callable[..., Job]:
     return make
 
 
-def load(job: Job, part: Part) -> CopyResult:
+def load(job: Job, part: Part) -> Outcome:
     """One part, as its task loads it."""
     copied = structs.replace(job.copy, partition=None)
     return copy(replace(job, copy=copied, part=part, identity=replace(job.identity, part=part.name)))

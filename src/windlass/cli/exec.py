@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING
 import click
 
 from windlass import logs
+from windlass.api.arguments import memory_text
 from windlass.cli.main import App, say
-from windlass.cli.options import check_memory, complete_pipeline, complete_task, memory_option, parse_params
+from windlass.cli.options import (
+    arguments_as_options,
+    complete_pipeline,
+    complete_task,
+    memory_option,
+    parse_params,
+)
 from windlass.cli.planned import plan_to_execute
 from windlass.errors import DefectError, ExitCode, RetryableError, UsageError, as_error
 from windlass.plan.model import Plan, Service
@@ -76,7 +83,8 @@ def exec_command(
     with logs.bind(pipeline=pipeline, task=task):
         try:
             project = app.project
-            check_memory(memory)
+            with arguments_as_options():
+                memory_text(memory)
             if sum((start, stop, parts, part is not None)) > 1:
                 raise UsageError("--start, --stop, --parts and --part exclude each other")
             plan = plan_to_execute(project, pipeline, task, plan_file, parse_params(params))

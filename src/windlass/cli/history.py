@@ -59,11 +59,10 @@ def _tasks(history: History, run: Run) -> list[dict[str, object]]:
 
 
 def _row(history: History, run: Run) -> tuple[str, ...]:
-    from windlass.cli.display import seconds_of
 
     tasks = history.tasks(run.run_id)
     done = sum(task.status == Status.SUCCESS for task in tasks)
-    seconds = f"{seconds_of(run):.1f}" if run.ended else ""
+    seconds = f"{run.seconds:.1f}" if run.seconds is not None else ""
     return (
         run.run_id,
         run.pipeline,

@@ -19,7 +19,7 @@ from windlass.connectors.rows import Counts
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Reading, Relation, Source
 from windlass.engine.ends import open_destination, open_source, shortcut_between
-from windlass.engine.job import CopyResult, Job
+from windlass.engine.job import Job, Outcome
 from windlass.engine.ledger import check_same_input, new_entry, with_counts
 from windlass.engine.outputs import outputs_of
 from windlass.engine.overlap import check_no_overlap
@@ -34,7 +34,7 @@ from windlass.temporary import TemporaryFolder, remove_leftovers
 __all__ = ["copy"]
 
 
-def copy(job: Job) -> CopyResult:
+def copy(job: Job) -> Outcome:
     """Do the copy. Raises WindlassError; then nothing was committed, and nothing is left behind."""
     remove_leftovers(job.scratch_folder)
     with closing(open_source(job)) as source, closing(open_destination(job)) as destination:
@@ -53,18 +53,18 @@ def copy(job: Job) -> CopyResult:
             raise destination.explain(exc) from exc
 
 
-def _already_done(earlier: LedgerEntry) -> CopyResult:
+def _already_done(earlier: LedgerEntry) -> Outcome:
     logs.info("already_loaded", run_key=earlier.run_key, committed_at=earlier.committed_at)
     counts = Counts(earlier.rows_read, earlier.rows_written, earlier.rows_quarantined)
-    return CopyResult("already-loaded", counts, skipped=True)
+    return Outcome("already-loaded", counts, skipped=True)
 
 
-def _loaded(job: Job, source: Source, destination: Destination, load: Load, entry: LedgerEntry) -> CopyResult:
+def _loaded(job: Job, source: Source, destination: Destination, load: Load, entry: LedgerEntry) -> Outcome:
     reading = reading_of(job, load)
     with _quarantine(job) as quarantine, ExitStack() as opened:
         shortcut = shortcut_between(job, source, load, reading)
         if shortcut is not None:
-            result = CopyResult(shortcut.way, Counts())
+            result = Outcome(shortcut.way, Counts())
             shortcut.run(result.counts, quarantine, job.meter)
             result.cursor = shortcut.cursor
         else:
@@ -76,7 +76,7 @@ def _loaded(job: Job, source: Source, destination: Destination, load: Load, entr
     return result
 
 
-def _finish(job: Job, quarantine: Quarantine, result: CopyResult) -> None:
+def _finish(job: Job, quarantine: Quarantine, result: Outcome) -> None:
     """Put the bad rows where they wait, before anything is committed."""
     file = quarantine.finish(result.counts.read)
     result.quarantine, result.bad_rows = str(file) if file else None, quarantine.first
@@ -93,7 +93,7 @@ def _through_scratch(
     reading: Reading,
     quarantine: Quarantine,
     scratch: Scratch,
-) -> CopyResult:
+) -> Outcome:
     """Move the rows; once more from the beginning when the relation knows a way past an error."""
     target = load.columns(scratch)
     relation: Relation | None = source.open(replace(reading, target=target), scratch)
@@ -119,8 +119,8 @@ def _moved(
     reading: Reading,
     quarantine: Quarantine,
     scratch: Scratch,
-) -> CopyResult:
-    result = CopyResult(destination.traits.way, Counts())
+) -> Outcome:
+    result = Outcome(destination.traits.way, Counts())
     rows = RowStream(
         relation,
         scratch,
@@ -146,7 +146,7 @@ def _written_as_query(
     relation: Relation,
     destination: Destination,
     load: Load,
-    result: CopyResult,
+    result: Outcome,
     scratch: Scratch,
 ) -> bool:
     """Try the fast way that ends at the first bad row; then the other one starts from the beginning."""

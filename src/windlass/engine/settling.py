@@ -13,7 +13,7 @@ from contextlib import closing
 from windlass import logs
 from windlass.connectors.rows import Counts
 from windlass.engine.ends import open_destination, open_source
-from windlass.engine.job import CopyResult, Job
+from windlass.engine.job import Job, Outcome
 from windlass.engine.ledger import check_same_input, identified, new_entry
 from windlass.errors import RetryableError
 from windlass.temporary import remove_leftovers
@@ -21,7 +21,7 @@ from windlass.temporary import remove_leftovers
 __all__ = ["settle"]
 
 
-def settle(job: Job, loads: Sequence[str]) -> CopyResult:
+def settle(job: Job, loads: Sequence[str]) -> Outcome:
     """The result of a copy that one of these starts committed. Raises RetryableError when none did."""
     remove_leftovers(job.scratch_folder)
     with closing(open_destination(job)) as destination:
@@ -36,4 +36,4 @@ def settle(job: Job, loads: Sequence[str]) -> CopyResult:
     if earlier is None:
         raise RetryableError("nothing was committed")
     counts = Counts(earlier.rows_read, earlier.rows_written, earlier.rows_quarantined)
-    return CopyResult("already-loaded", counts, skipped=True)
+    return Outcome("already-loaded", counts, skipped=True)

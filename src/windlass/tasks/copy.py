@@ -13,7 +13,7 @@ from msgspec import structs
 
 from windlass.connections import Address
 from windlass.connectors.rows import Meter
-from windlass.engine import CopyResult, Identity, Job
+from windlass.engine import Identity, Job, Outcome
 from windlass.engine.copying import copy
 from windlass.engine.ledger import part_to_json
 from windlass.engine.quarantine import put_quarantine
@@ -84,7 +84,7 @@ def _mapped(task: str, action: Copy) -> Copy:
     return action
 
 
-def copy_result(result: CopyResult) -> TaskResult:
+def copy_result(result: Outcome) -> TaskResult:
     """The numbers of a copy, and its first few bad rows."""
     counts = result.counts
     detail: dict[str, object] = {}
