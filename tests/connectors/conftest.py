@@ -78,7 +78,7 @@ class Copier:
     folder: Path
     addresses: dict[str, Address] = field(default_factory=dict)
     quarantined: list[dict[str, Any]] = field(default_factory=list)
-    """The rows that the last copy set aside, as its quarantine file has them."""
+    """The rows that the last copy quarantined, as its quarantine file has them."""
 
     def job(self, source: Source, destination: Destination, run_key: str, **options: Any) -> Job:
         return Job(

@@ -1,7 +1,7 @@
 """Terminal sessions of the manual: what a person sees who types the commands of a page, whole.
 
 What differs from one run to the next (ids of runs, times, ports) is looked past when a session is compared with a
-page, and a line `…` of the page stands for any lines. The folder of the page is shown as `/home/ada`.
+page, and `…` stands for any lines, or for any part of one. The folder of the page is shown as `/home/ada`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Command", "Session", "commands"]
 
 _HOME = "/home/ada"
 _WIDTH = 100
-_ANY_LINES = "…"
+_ANY = "…"
 _OVERWRITTEN = re.compile(r".*(\r|\x1b\[2K)")  # progress of a copy: a line that is written again and again
 _RUN = re.compile(r"\b\w+-\d{8}T\d{6}-[0-9a-f]{6}\b")
 _EXIT = re.compile(r"\s+# exit (\d+)$")
@@ -114,9 +114,13 @@ def _environment() -> dict[str, str]:
 
 
 def _shows(page: list[str], lines: list[str]) -> bool:
-    """Whether the lines are those of the page, any of them where the page has `…`."""
-    pattern = "".join(r"(.*\n)*?" if line == _ANY_LINES else re.escape(f"{line}\n") for line in page)
+    """Whether the lines are those of the page, where `…` is any lines, or any part of one."""
+    pattern = "".join(r"(.*\n)*?" if line == _ANY else f"{_pattern(line)}\n" for line in page)
     return re.fullmatch(pattern, "".join(f"{line}\n" for line in lines)) is not None
+
+
+def _pattern(line: str) -> str:
+    return ".*".join(map(re.escape, line.split(_ANY)))
 
 
 def _steady(output: str) -> list[str]:

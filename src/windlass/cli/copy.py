@@ -62,14 +62,18 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
     type=click.Path(path_type=Path, dir_okay=False),
     help="The file for bad rows that are quarantined. Default: FROM.quarantine.ndjson.",
 )
-@click.option("--max-bad-rows", metavar="N|N%", help="With quarantine: more than this fail the copy.")
+@click.option(
+    "--max-bad-rows",
+    metavar="N|N%",
+    help="With quarantine: fail the copy if there are more bad rows than this.",
+)
 @click.option("--from-format", type=click.Choice(_FORMATS), help="The format of FROM. Default: by its name.")
 @click.option("--to-format", type=click.Choice(_FORMATS), help="The format of TO. Default: by its name.")
-@click.option("--delimiter", metavar="CHAR", help="Of a CSV that is read.")
-@click.option("--encoding", metavar="NAME", help="Of a CSV that is read. Default: utf-8.")
+@click.option("--delimiter", metavar="CHAR", help="The delimiter of a CSV that is read. Default: a comma.")
+@click.option("--encoding", metavar="NAME", help="The encoding of a CSV that is read. Default: utf-8.")
 @click.option("--no-header", is_flag=True, help="The CSV that is read has no header.")
 @click.option(
-    "--parts", type=click.IntRange(1, 64), default=1, help="Read a Postgres table in so many parts at once."
+    "--parts", type=click.IntRange(1, 64), default=1, help="Read a Postgres table in this many parts at once."
 )
 @memory_option
 @json_option

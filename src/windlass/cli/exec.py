@@ -39,7 +39,7 @@ __all__ = ["exec_command"]
 )
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter. Repeatable.")
 @click.option("--logical-date", metavar="DATE", help="Default: WINDLASS_LOGICAL_DATE.")
-@click.option("--force", is_flag=True, help="Append even if the same run already did, from another input.")
+@click.option("--force", is_flag=True, help="Append even if the same run has already appended another input.")
 @click.option(
     "--start", is_flag=True, help="Of a service: start it, wait until it is ready, leave it running."
 )
@@ -118,7 +118,7 @@ def exec_command(
 def _note_quarantine(
     plan: Plan, task: str, project: Path, logical_date: str | None, *, succeeded: bool
 ) -> None:
-    """Note the run when the task has set rows aside: no runner of ours has, and those are to be replayed."""
+    """Note the run when the task has quarantined rows: no runner of ours has, and those are to be replayed."""
     from windlass.state_folder import StateFolder
 
     run_id = os.environ.get("WINDLASS_RUN_ID")

@@ -33,7 +33,7 @@ _OPTION = re.compile(r"`([a-z_]+)`")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 memory_option = click.option(
-    "--memory", metavar="SIZE", help="What a copy may use, such as 2GB. Default: 512MB."
+    "--memory", metavar="SIZE", help="The memory that a copy may use, such as 2GB. Default: 512MB."
 )
 
 

@@ -69,10 +69,12 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
     "--resume",
     metavar="RUN",
     shell_complete=complete_run,
-    help="Take a run up again: only what did not succeed.",
+    help="Resume this run: only what did not succeed runs again.",
 )
 @click.option(
-    "--parallel", type=click.IntRange(1, 64), help="How many tasks at once. Default: one a core, at least 2."
+    "--parallel",
+    type=click.IntRange(1, 64),
+    help="How many tasks run at once. Default: one a core, at least 2.",
 )
 @click.option(
     "--workspace",
@@ -84,9 +86,9 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
     default="process",
     show_default=True,
     metavar="NAME",
-    help="What executes the tasks. More than processes come with packages.",
+    help="What executes the tasks. Packages can bring more than processes.",
 )
-@click.option("--force", is_flag=True, help="Append even if the same run already did, from another input.")
+@click.option("--force", is_flag=True, help="Append even if the same run has already appended another input.")
 @click.option("--params-json", hidden=True, help="Parameters as a JSON object.")
 @click.option("--parent", hidden=True, help="The run whose trigger this is.")
 @click.option("--as-task", is_flag=True, hidden=True, help="Print what a runner reads.")

@@ -168,7 +168,7 @@ def _written_as_query(
 
 @contextmanager
 def _quarantine(job: Job) -> Iterator[Quarantine]:
-    """The quarantine of this copy; what was set aside is thrown away when the copy fails."""
+    """The quarantine of this copy; what is in it is thrown away when the copy fails."""
     with TemporaryFolder(job.scratch_folder) as folder:
         quarantine = Quarantine(
             job.quarantine_file or folder / "quarantine.ndjson",

@@ -80,7 +80,7 @@ def part_from_json(text: str) -> Part:
         name = by = low = high = None
     is_bound = all(bound is None or isinstance(bound, str) for bound in (low, high))
     if not (isinstance(name, str) and isinstance(by, str) and is_bound):
-        raise UsageError("this is no part: expected one of those that --parts lists, as JSON")
+        raise UsageError("this is not a part: expected one of those that --parts lists, as JSON")
     return Part(name, by, low, high)
 
 

@@ -46,7 +46,7 @@ def check_same_split(job: Job, load: Load, entry: LedgerEntry) -> None:
     if job.part is not None and job.part.name:
         if job.part not in parts:
             raise FatalError(
-                f"part {job.part.name} is none of the parts of run key {entry.run_key!r}, and loading it could "
+                f"part {job.part.name} is not one of the parts of run key {entry.run_key!r}, and loading it could "
                 "append rows a second time",
                 hint="list the parts of this run with --parts, and load those",
                 code=Code.LOADED_FROM_OTHER_INPUT,

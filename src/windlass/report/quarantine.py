@@ -62,7 +62,7 @@ def quarantined(file: Path, first: list[dict[str, Any]]) -> Quarantined | None:
 
 
 def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
-    """The rows, as far as they can be read: the file is not ours, people mend rows in it."""
+    """The rows, as far as they can be read: the file is not ours, people fix rows in it."""
     try:
         yield from read_quarantine(file)
     except (OSError, ValueError):

@@ -37,7 +37,7 @@ _QUARANTINE_COLUMNS = {
 
 
 def run_copy(plan: Plan, task: str, action: Copy, context: Context) -> TaskResult:
-    """Copy the rows; bring what is set aside to where the pipeline wants it."""
+    """Copy the rows; bring what is quarantined to where the pipeline wants it."""
     return copy_result(copy(_job(plan, task, action, context)))
 
 

@@ -91,7 +91,7 @@ def _url(action: Download, context: Context) -> str:
         address = context.address(str(action.connection))
         url = f"{address.uri().partition('?')[0].rstrip('/')}/{str(action.path).lstrip('/')}"
     if not url.startswith(("http://", "https://")):
-        raise FatalError(f"{url!r} is no http:// or https:// address")
+        raise FatalError(f"{url!r} is not an http:// or https:// address")
     return url
 
 

@@ -1,6 +1,6 @@
 """Imports each source to a Parquet file, as it is, by one `windlass copy` each. Standard library only.
 
-The copy streams, is atomic, and sets aside what cannot be read. This step says what is copied where, runs
+The copy streams, is atomic, and quarantines what cannot be read. This step says what is copied where, runs
 as many copies at once as there are cores, and adds up what they did.
 """
 
@@ -81,7 +81,7 @@ def import_source(
     copied: dict[str, Any] = json.loads(done.stdout)
     if copied["rows_quarantined"]:
         say(
-            "set_aside",
+            "quarantined",
             level="warning",
             source=source.source_id,
             rows=copied["rows_quarantined"],

@@ -162,7 +162,7 @@ class DuckdbLoad(BaseLoad):
         failpoints.reach("mid-copy")
 
     def _without_refused(self, engine: DuckdbEngine, table: str, new: NewRows, rows: Rows) -> NewRows:
-        """The rows without those that the table would refuse, which are set aside."""
+        """The rows without those that the table would refuse, which are quarantined."""
         bad: dict[int, BadRow] = {}
         for test, reason, message in refusals(engine, table, new, appends=self._options.mode == "append"):
             select = (
