@@ -65,7 +65,7 @@ def _table(
     wrong = misfit(connector.type, role) if connector is not None else None
     if connector is None or wrong is not None:
         raise UsageError(f"{scheme}:// {wrong[0] if wrong else 'is not supported'}", hint=_known(role))
-    address = parse_address(text, "what `copy` was given")
+    address = parse_address(text, "the arguments of copy")
     model = getattr(registry.load(str(connector.options)), role.capitalize())
     keys = [key for key in model.__struct_fields__ if key in ("table", "query")]
     options = {key: value for key, value in parse_qsl(urlsplit(text).query) if key in keys}
