@@ -753,6 +753,28 @@ def test_an_alert_that_cannot_be_sent_shows_no_secret(
     assert CANARY not in done["log"]
 
 
+def test_a_task_of_a_dag_of_your_own_calls_windlass(inside: Inside, tmp_path: Path) -> None:
+    """The example of the manual, docs/reference/python.md, as Airflow reads and executes it."""
+    page = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(from datetime.*?)```", page, re.DOTALL)
+    shop = tmp_path / "shop"
+    (shop / "pipelines").mkdir(parents=True)
+    (shop / "windlass.yaml").write_text("project: shop\n")
+    (shop / "a.csv").write_text("id\n1\n2\n")
+    pipeline = "pipeline: orders\nschedule: '@daily'\n"
+    pipeline += "tasks: {load: {copy: {from: {path: a.csv}, to: {path: '{{ ds }}.csv'}}}}\n"
+    (shop / "pipelines" / "orders.yaml").write_text(pipeline)
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "shop.py").write_text(example.replace("/srv/shop", str(shop)))
+    run = json.dumps(SCHEDULED | {"logical_date": "2024-05-01T00:00:00+00:00"})
+    done = inside("execute", tmp_path / "dags", "shop", "orders", run)
+    assert (done["raised"], done["result"]) == (None, {"load": 2})
+    (shop / "a.csv").unlink()
+    failed = inside("execute", tmp_path / "dags", "shop", "orders", run)
+    assert failed["raised"][0] == "AirflowFailException"
+    assert "load: there is no file 'a.csv'" in failed["raised"][1]
+
+
 def test_a_worker_without_windlass_is_told_what_to_install(
     everything: Path, inside: Inside, tmp_path: Path
 ) -> None:

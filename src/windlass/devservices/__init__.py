@@ -8,45 +8,18 @@ when nobody holds it any more. So nothing is left running, whatever happens to a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from windlass import registry
 from windlass.connections import Address
+from windlass.devservices.running import has_launcher
+from windlass.devservices.service import DevService
 from windlass.locks import locked, take
 from windlass.options import read_options
 from windlass.plan.model import Connection
 
 __all__ = ["DevService", "DevServices", "can_stand_in", "files_of"]
-
-
-@dataclass(frozen=True)
-class DevService:
-    """What a dev service is asked to be: its connection, its folder, and the project that it serves."""
-
-    name: str
-    type: str
-    options: Any
-    """What `dev:` says, as the connector's own model has it."""
-
-    folder: Path
-    project: Path
-
-    @property
-    def users_lock(self) -> Path:
-        """Held, shared, by every process that uses the service."""
-        return self.folder / "users.lock"
-
-    @property
-    def alive_lock(self) -> Path:
-        """Held by the server's launcher."""
-        return self.folder / "alive.lock"
-
-    @property
-    def log(self) -> Path:
-        """What the server prints, if it prints anything."""
-        return self.folder / "server.log"
 
 
 Start: TypeAlias = Callable[[DevService], Address]
@@ -75,8 +48,6 @@ class DevServices:
 
     def ended(self) -> list[DevService]:
         """Those whose server has ended meanwhile. To start one again is to `start` it."""
-        from windlass.devservices.running import has_launcher
-
         servers = [service for service in self._started.values() if service.alive_lock.exists()]
         return [service for service in servers if not has_launcher(service)]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from windlass import logs, registry
 from windlass.connections import Address
-from windlass.devservices import DevService
 from windlass.devservices.initialised import is_initialised, mark_initialised, run_init_files
+from windlass.devservices.service import DevService
 
 __all__ = ["start_file"]
 

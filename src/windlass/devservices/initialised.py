@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from windlass import logs
-from windlass.devservices import DevService
+from windlass.devservices.service import DevService
 from windlass.errors import Code, FatalError, did_you_mean
 
 __all__ = ["digest_of", "is_initialised", "mark_initialised", "run_init_files"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from windlass.devservices import DevService
+from windlass.devservices.service import DevService
 from windlass.locks import has_owner
 from windlass.ports import LOOPBACK
 
