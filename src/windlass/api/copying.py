@@ -60,7 +60,7 @@ def copy(
     :param max_bad_rows: more than this fail the copy: a number, or a share such as `1%`.
     :param from_format: the format of a file that is read. Default: by its name. `to_format` likewise.
     :param delimiter: of a CSV that is read, as are `encoding` and `header`.
-    :param parts: read a Postgres table in so many parts at once.
+    :param parts: read a Postgres table in this many parts at once.
     :param memory: what the copy may use, such as `2GB`. Default: 512 MB.
     :param folder: where relative paths begin.
     :param progress: called now and then with the rows and bytes since the last call, from any thread.

@@ -35,17 +35,22 @@ __all__ = ["exec_command"]
 @click.argument("pipeline", shell_complete=complete_pipeline)
 @click.argument("task", shell_complete=complete_task)
 @click.option(
-    "--plan", "plan_file", type=click.Path(path_type=Path), help="A plan, or the plans of a whole export."
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path),
+    help="Read the plan from this file: that of a pipeline, or those of a whole export.",
 )
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter. Repeatable.")
-@click.option("--logical-date", metavar="DATE", help="Default: WINDLASS_LOGICAL_DATE.")
+@click.option(
+    "--logical-date", metavar="DATE", help="The logical date of the run. Default: WINDLASS_LOGICAL_DATE."
+)
 @click.option("--force", is_flag=True, help="Append even if the same run has already appended another input.")
 @click.option(
-    "--start", is_flag=True, help="Of a service: start it, wait until it is ready, leave it running."
+    "--start", is_flag=True, help="Start the service, wait until it is ready, and leave it running."
 )
-@click.option("--stop", is_flag=True, help="Of a service: stop the one that --start left running.")
+@click.option("--stop", is_flag=True, help="Stop the service that --start left running.")
 @click.option(
-    "--parts", is_flag=True, help="Of a copy with `partition`: copy nothing, list parts for a task each."
+    "--parts", is_flag=True, help="Copy nothing: list the parts of a copy with `partition`, for a task each."
 )
 @click.option("--part", metavar="JSON", help="Copy only this part, one of those that --parts has listed.")
 @click.option(

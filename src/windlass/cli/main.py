@@ -43,8 +43,8 @@ COMMANDS = {
     "down": ("up", "Stop what `up` has started."),
     "status": ("up", "Show what `up` has started, and how it is."),
     "connections": ("connections", "List connections and where each comes from; try them."),
-    "doctor": ("connections", "Look at what this machine has and lacks."),
-    "explain": ("explain", "Say what the code of an error means, and what to do."),
+    "doctor": ("connections", "Check what this machine has and lacks."),
+    "explain": ("explain", "Explain the code of an error: what it means, and what to do."),
     "completion": ("project", "Print the completion script of a shell."),
 }
 

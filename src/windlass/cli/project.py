@@ -71,7 +71,12 @@ def _count(number: int, what: str) -> str:
 @click.command("graph")
 @click.argument("pipeline", required=False, shell_complete=complete_pipeline)
 @click.option(
-    "--format", "kind", type=click.Choice(["text", "mermaid", "svg"]), default="text", show_default=True
+    "--format",
+    "kind",
+    type=click.Choice(["text", "mermaid", "svg"]),
+    default="text",
+    show_default=True,
+    help="Write it in this form.",
 )
 @click.pass_obj
 def graph_command(app: App, pipeline: str | None, kind: Literal["text", "mermaid", "svg"]) -> int:

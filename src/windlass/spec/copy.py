@@ -74,13 +74,13 @@ class ColumnRules(Model):
     """What every value of a column, as the destination gets it, must satisfy. A NULL satisfies all but `not_null`."""
 
     not_null: bool = False
-    """No NULL."""
+    """No value may be NULL."""
 
     min: int | float | str | None = None
     """At least this: a number; a date or time in ISO 8601, which is UTC without a zone; or text, by its code points."""
 
     max: int | float | str | None = None
-    """At most this, likewise."""
+    """At most this: a number, date, time or text, as for `min`."""
 
     accepted: list[str | int | float | bool] | None = None
     """One of these."""
@@ -89,7 +89,7 @@ class ColumnRules(Model):
     """Text that contains a match of this regular expression (RE2 syntax)."""
 
     max_length: int | None = Field(default=None, ge=0)
-    """Text of at most so many characters (Unicode code points)."""
+    """Text of at most this many characters (Unicode code points)."""
 
 
 class Validate(Model):
@@ -112,7 +112,7 @@ class QuarantineTo(Model):
     """The connection of `table`."""
 
     table: str | None = None
-    """A table; made when it is missing."""
+    """A table, created when it is missing."""
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

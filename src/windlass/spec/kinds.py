@@ -114,13 +114,13 @@ class RowCount(Model):
     """How many rows there must be."""
 
     exactly: int | None = Field(default=None, ge=0)
-    """Exactly so many."""
+    """Exactly this many."""
 
     min: int | None = Field(default=None, ge=0)
-    """At least so many."""
+    """At least this many."""
 
     max: int | None = Field(default=None, ge=0)
-    """At most so many."""
+    """At most this many."""
 
 
 class Freshness(Model):

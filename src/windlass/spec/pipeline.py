@@ -166,7 +166,7 @@ class Pipeline(Model):
     """What the pipeline is for."""
 
     tags: OneOrMany[Tag] = []
-    """Words to find it by."""
+    """Labels to find it by."""
 
     schedule: Annotated[
         Annotated[str, Option("[text]")] | Annotated[Assets, Option("[mapping]")],
@@ -197,7 +197,7 @@ class Pipeline(Model):
     """What every task has unless it says otherwise."""
 
     on_failure: OneOrMany[Name] = []
-    """The connections that are told when a run fails."""
+    """The connections that are notified when a run fails."""
 
     tasks: dict[Name, Task] = Field(min_length=1)
     """The tasks, by name."""
