@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -76,7 +77,8 @@ def import_source(
         say("command", level="debug", source=source.source_id, command=command)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        error = f"{source.source_id}: {done.stderr.strip().removeprefix('error: ')}"
+        said = re.sub(r"^error\[\w+\]: ", "", done.stderr.strip())
+        error = f"{source.source_id}: {said}"
         return {"error": error, "retryable": done.returncode == RETRYABLE}
     copied: dict[str, Any] = json.loads(done.stdout)
     if copied["rows_quarantined"]:
