@@ -174,7 +174,7 @@ def test_a_damaged_compressed_file_is_refused(copier: Copier, pack: str, damage:
         del data[-len(data) // 3 :]
     else:
         data[len(data) // 2] ^= 0x10
-    with pytest.raises(FatalError, match=r"in\.csv\..* is no whole"):
+    with pytest.raises(FatalError, match=r"in\.csv\..* is not a complete"):
         copied(copier, bytes(data), f"in.csv{pack}")
 
 
