@@ -95,7 +95,7 @@ def csv_into_sqlite(copier: Copier) -> Callable[..., int]:
             connection="sqlite", table=task, mode=mode, key=["id"] if mode == "merge" else []
         )
         wanted = Incremental(**{"cursor": "at", **incremental})
-        return copier(source_of(path="in.csv"), destination, incremental=wanted).counts.read
+        return int(copier(source_of(path="in.csv"), destination, incremental=wanted).counts.read)
 
     return load
 

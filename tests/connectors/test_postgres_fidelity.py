@@ -218,7 +218,7 @@ def test_a_merge_changes_what_differs_and_counts_what_does_not(
     assert texts(target, "everything") == texts(source, "everything")
 
 
-def test_values_that_another_type_can_hold_are_converted_and_the_others_set_aside(
+def test_values_that_another_type_can_hold_are_converted_and_the_others_quarantined(
     make_postgres: Callable[[str], Database], copier: Copier
 ) -> None:
     source = make_postgres("""

@@ -113,7 +113,7 @@ def test_xml_becomes_text_where_the_destination_has_text(copied: Callable[..., D
     copied("append", "id int, x text, xs text")
 
 
-def test_text_becomes_xml_and_what_is_none_is_set_aside(
+def test_text_becomes_xml_and_what_is_none_is_quarantined(
     databases: tuple[Database, Database], copier: Copier
 ) -> None:
     source, target = databases

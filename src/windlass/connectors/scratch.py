@@ -112,7 +112,7 @@ class Scratch:
             r"[A-Za-z][\w ]*(\(\s*\d+\s*(,\s*\d+\s*)?\))?( with(out)? time zone)?(\[\])*", text, re.IGNORECASE
         ):
             raise FatalError(
-                f"{text!r} is no type", hint="expected one such as bigint, numeric(12,2) or date"
+                f"{text!r} is not a type", hint="expected one such as bigint, numeric(12,2) or date"
             )
         name = {"jsonb": "JSON"}.get(text.strip().lower(), text)
         try:

@@ -15,7 +15,7 @@ from windlass.connectors.source import Part
 from windlass.plan.model import Copy
 from windlass.workspace import Workspace
 
-__all__ = ["CopyResult", "Identity", "Job", "Workspace"]
+__all__ = ["Identity", "Job", "Outcome", "Workspace"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Job:
 
 
 @dataclass
-class CopyResult:
+class Outcome:
     """What a copy did. `path` is the way the rows took; `bad_rows` are the first few of them."""
 
     path: str

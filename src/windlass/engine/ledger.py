@@ -17,7 +17,7 @@ from windlass.engine.job import Job
 from windlass.errors import Code, FatalError, UsageError
 from windlass.ledger import LedgerEntry
 
-__all__ = ["identified", "new_entry", "part_from_json", "part_to_json", "refuse_other_input", "with_counts"]
+__all__ = ["check_same_input", "identified", "new_entry", "part_from_json", "part_to_json", "with_counts"]
 
 
 def identified(job: Job) -> LedgerEntry:
@@ -55,7 +55,7 @@ def with_counts(entry: LedgerEntry, counts: Counts, mark: str | None) -> LedgerE
     )
 
 
-def refuse_other_input(earlier: LedgerEntry, entry: LedgerEntry) -> None:
+def check_same_input(earlier: LedgerEntry, entry: LedgerEntry) -> None:
     """Raise FatalError when a load of the same run key was committed from another input."""
     if earlier.digest != entry.digest:
         raise FatalError(
@@ -80,7 +80,7 @@ def part_from_json(text: str) -> Part:
         name = by = low = high = None
     is_bound = all(bound is None or isinstance(bound, str) for bound in (low, high))
     if not (isinstance(name, str) and isinstance(by, str) and is_bound):
-        raise UsageError("this is no part: expected one of those that --parts lists, as JSON")
+        raise UsageError("this is not a part: expected one of those that --parts lists, as JSON")
     return Part(name, by, low, high)
 
 

@@ -11,7 +11,7 @@ from windlass.connectors.source import IntervalOf, Reading, Relation, Since
 from windlass.engine.job import Job
 from windlass.errors import Code, FatalError, did_you_mean
 
-__all__ = ["interval_left", "reading_of", "refuse_incremental", "refuse_mode"]
+__all__ = ["check_incremental", "check_mode", "interval_left", "reading_of"]
 
 _MOMENTS = ("DATE", "TIMESTAMP")
 """How the types of dates and times begin. Some databases have text for them, in ISO 8601."""
@@ -41,7 +41,7 @@ def _since(job: Job, load: Load) -> Since | None:
     )
 
 
-def refuse_mode(job: Job, destination: Destination) -> None:
+def check_mode(job: Job, destination: Destination) -> None:
     """Raise FatalError for a mode that the destination does not have."""
     modes, mode = destination.traits.modes, job.copy.destination.mode
     if mode not in modes:
@@ -49,7 +49,7 @@ def refuse_mode(job: Job, destination: Destination) -> None:
         raise FatalError(f"the destination cannot be written with `mode: {mode}`", hint=f"it knows {known}")
 
 
-def refuse_incremental(relation: Relation, reading: Reading) -> None:
+def check_incremental(relation: Relation, reading: Reading) -> None:
     """Raise FatalError when the rows would not be only the new ones."""
     if reading.since is not None and not relation.has_since:
         hint = "without `incremental` it is read whole"

@@ -17,7 +17,7 @@ def action_of(kind: kinds.Kind, included: dict[str, str]) -> plan.Action:
     """The action for a kind whose templates are already evaluated as far as they can be.
 
     `included` holds the text of the files that the kind names. Raises ValueError when one of them
-    is no JSON Schema.
+    is not a JSON Schema.
     """
     match kind:
         case spec_copy.Copy():

@@ -78,7 +78,7 @@ class _Action(Struct, frozen=True, tag_field="kind", tag=str.lower):
         yield from ()
 
     def reads(self) -> tuple[str, ...]:
-        """The assets that it reads: tables and files. A query is none."""
+        """The assets that it reads: tables and files. A query has none."""
         return ()
 
     def writes(self) -> tuple[str, ...]:

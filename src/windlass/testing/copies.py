@@ -11,7 +11,7 @@ from uuid import uuid4
 import msgspec
 
 from windlass.connections import Address
-from windlass.engine import CopyResult, Identity, Job, Workspace
+from windlass.engine import Identity, Job, Outcome, Workspace
 from windlass.engine.copying import copy
 from windlass.engine.quarantine import read_quarantine
 from windlass.plan.model import Copy, Destination, Source
@@ -64,7 +64,7 @@ class Copier:
         memory: int = 512_000_000,
         meter: Callable[[int, int], None] = lambda rows, size: None,
         **options: Any,
-    ) -> CopyResult:
+    ) -> Outcome:
         """Copy. The other options are those of a `copy` task, as the plan has them."""
         key = run_key or uuid4().hex
         file = self.folder / f"{uuid4().hex}.quarantine.ndjson"

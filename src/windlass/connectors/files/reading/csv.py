@@ -185,7 +185,7 @@ class CsvRelation(FileRelation):
         self, records: Records, path: str, position: int, kind: str, line: str, message: str
     ) -> BadRow:
         reason = _REASONS.get(kind, Reason.MALFORMED_CSV)
-        # what DuckDB notes of the record has other bytes for those that are no UTF-8, and is cut
+        # what DuckDB notes of the record has other bytes for those that are not UTF-8, and is cut
         noted = len(line.encode())
         data = records.read(position - 1, noted if 0 < noted < _NOTED else None)
         if reason is Reason.WRONG_ENCODING:

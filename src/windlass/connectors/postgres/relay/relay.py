@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from windlass import failpoints
-from windlass.connectors.destination import Aside, Load, Shortcut
+from windlass.connectors.destination import Load, Quarantine, Shortcut
 from windlass.connectors.matching import Match, match_columns
 from windlass.connectors.postgres.catalog import PgColumn
 from windlass.connectors.postgres.reading.parts import conditions
@@ -114,25 +114,25 @@ class Relay:
     def mark(self) -> str | None:
         return self.selected.mark
 
-    def run(self, counts: Counts, aside: Aside, meter: Meter) -> None:
+    def run(self, counts: Counts, quarantine: Quarantine, meter: Meter) -> None:
         def refuse(row: BadRow, _position: int) -> None:
             row.source = self.selected.source.name
-            aside.add([row])
+            quarantine.add([row])
 
         cast_there = {transfer.name for transfer in self.transfers if transfer.as_text}
 
         def as_text(column: PgColumn) -> bool:
-            judged_there = not (aside.fail or column.built_in)
+            judged_there = not (quarantine.fail or column.built_in)
             return not column.portable or judged_there or column.name in cast_there
 
         landing = self.load.land(
-            [(t.name, t.type) for t in self.transfers], None if aside.fail else refuse, as_text
+            [(t.name, t.type) for t in self.transfers], None if quarantine.fail else refuse, as_text
         )
         pipe = Pipe(meter)
         counts.read = self._copy([(column.name, as_text(column)) for column in landing.columns], pipe)
         counts.bytes = pipe.bytes
         self.load.place(counts)
-        counts.read += self._set_bad_rows_aside(aside)
+        counts.read += self._quarantine_bad_rows(quarantine)
         self._note_sequences(landing)
 
     def _copy(self, order: list[tuple[str, bool]], pipe: Pipe) -> int:
@@ -188,7 +188,7 @@ class Relay:
         session.execute(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
         return session
 
-    def _set_bad_rows_aside(self, aside: Aside) -> int:
+    def _quarantine_bad_rows(self, quarantine: Quarantine) -> int:
         faults = [(t, reason, what) for t in self.transfers for _, reason, what in t.faults]
         if not faults:
             return 0
@@ -200,7 +200,7 @@ class Relay:
         )
         count = 0
         for rows in self.selected.session.batches(sql):
-            aside.add([self._bad_row(row["record"], *faults[row["fault"]]) for row in rows])
+            quarantine.add([self._bad_row(row["record"], *faults[row["fault"]]) for row in rows])
             count += len(rows)
         return count
 
@@ -275,7 +275,7 @@ class Pipe:
             failpoints.reach("mid-copy")
 
     async def _copy_out(self, session: Session, query: str) -> int:
-        part = _Part(self)
+        part = _PartStream(self)
 
         async def take(chunk: bytes) -> None:
             with session.at_work():
@@ -296,7 +296,7 @@ class Pipe:
             await self._room.wait()
 
 
-class _Part:
+class _PartStream:
     """One part's stream, without the header before and the trailer after its rows."""
 
     def __init__(self, pipe: Pipe) -> None:

@@ -26,7 +26,7 @@ from windlass.connectors.postgres.wire.framing import HEADER, TRAILER
 from windlass.connectors.postgres.writing.ahead import Ahead
 from windlass.connectors.postgres.writing.landing import Landing, LoadedTable
 from windlass.connectors.postgres.writing.ledger import Ledger
-from windlass.connectors.postgres.writing.replace import refuse_if_referenced
+from windlass.connectors.postgres.writing.replace import check_not_referenced
 from windlass.connectors.postgres.writing.staging import Staged, Staging
 from windlass.connectors.rows import BadRow, Column, Counts, Meter, Rows
 from windlass.connectors.scratch import Scratch
@@ -56,7 +56,7 @@ class PostgresDestination(BaseDestination):
         self.loaded.require_schema()
         self.loaded.find()
         if self.loaded.found is not None and self.options.mode == "replace":
-            refuse_if_referenced(self.session, self.loaded.found)
+            check_not_referenced(self.session, self.loaded.found)
         self._ledger = self._ledger_of(entry)
         self._ledger.take_over(entry)
         self.loaded.find()  # the writer before may just have made it
@@ -121,7 +121,7 @@ class PostgresLoad:
         from windlass.connectors.postgres.wire.encode import ENCODERS, encode
 
         new = [(column.name, column.native) for column in rows.columns]
-        careful = rows.sets_aside
+        careful = rows.quarantines
 
         def encoder(column: PgColumn) -> str | None:
             return encoder_of(column, careful=careful)
