@@ -133,7 +133,7 @@ REFUSED: dict[str, tuple[bytes, str, str]] = {
     "nothing": (b"", "in.ndjson", "is empty"),
     "names that differ in case": (b'{"a":1,"A":2}', "in.ndjson", "differ only in case"),
     "an empty name": (b'{"":1}', "in.ndjson", "empty name"),
-    "a damaged gz": (gzip.compress(b'{"a":1}\n' * 9999)[:-20], "in.ndjson.gz", "no whole gzip file"),
+    "a damaged gz": (gzip.compress(b'{"a":1}\n' * 9999)[:-20], "in.ndjson.gz", "not a complete gzip file"),
 }
 
 
