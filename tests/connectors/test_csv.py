@@ -133,7 +133,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "blank lines": (b"\n\r\n", "only blank lines"),
     "a name twice": (b"a,b,a\n1,2,3\n", "names 'a' more than once"),
     "a name twice but for case": (b"a,A\n1,2\n", "names 'A', 'a' more than once"),
-    "a header that never ends": (b'"a,b\n1,2\n', "in.csv:1: the header is no CSV"),
+    "a header that never ends": (b'"a,b\n1,2\n', "in.csv:1: the header is not valid CSV"),
     "a header in another encoding": (b"a,caf\xe9\n1,2\n", "byte 0xe9 at offset 5 is not UTF-8"),
     "a reserved name": (b"__windlass_row,b\n1,2\n", "__windlass_"),
 }
