@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from windlass import logs
 from windlass.connectors.cursors import find_new, lookback_of
-from windlass.connectors.postgres.catalog import PgColumn, Table, without_semicolon
+from windlass.connectors.postgres.catalog import PgColumn, Table
 from windlass.connectors.postgres.reading.cursor import ROWS, PostgresCursor, require_lookback
 from windlass.connectors.postgres.reading.new_rows import Mark, NewRows, find_new_rows, has_numbers
 from windlass.connectors.postgres.reading.parts import condition
+from windlass.connectors.postgres.reading.table_or_query import TableOrQuery
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.scratch import identifier, literal
 from windlass.connectors.source import IntervalOf, Reading, Since
 from windlass.errors import Code, FatalError, RetryableError
 from windlass.units import counted
-
-if TYPE_CHECKING:
-    from windlass.connectors.postgres.reading.source import PostgresSource
 
 __all__ = ["Selected"]
 
@@ -29,7 +26,7 @@ _SNAPSHOTS = 10
 class Selected:
     """What the relation reads, and the relay copies out."""
 
-    def __init__(self, source: PostgresSource, reading: Reading) -> None:
+    def __init__(self, source: TableOrQuery, reading: Reading) -> None:
         self.source, self.session = source, source.session
         self.mark: str | None = None
         self._conditions: list[str] = []
@@ -61,8 +58,7 @@ class Selected:
             self._begun = True
 
     def _where(self, *conditions: str) -> str:
-        table = self.source.table
-        base = table.sql if table else f"({without_semicolon(str(self.source.options.query))}\n)"
+        base = self.source.sql
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         return f"(SELECT * FROM {base} AS {ROWS}{where}) AS {ROWS}" if where else f"{base} AS {ROWS}"
 

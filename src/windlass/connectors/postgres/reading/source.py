@@ -5,27 +5,21 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from windlass.connectors.ends import ConnectedEnd
 from windlass.connectors.options import TableSource, name_of
-from windlass.connectors.postgres.catalog import (
-    PgColumn,
-    Table,
-    columns_of_query,
-    require_table,
-)
 from windlass.connectors.postgres.connector import CONNECTOR
 from windlass.connectors.postgres.reading.parts import split
 from windlass.connectors.postgres.reading.selected import Selected
+from windlass.connectors.postgres.reading.table_or_query import TableOrQuery
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.types import as_read, read_field
 from windlass.connectors.relations import StreamRelation
 from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import BaseSource, Part, Reading, Relation
-from windlass.errors import Code, FatalError, WindlassError, did_you_mean
+from windlass.errors import WindlassError
 from windlass.plan.model import Partition
 
 if TYPE_CHECKING:
@@ -39,33 +33,14 @@ _GATHERED = 4 << 20  # bytes that are decoded at once
 _WAITING = 4  # how many of those may wait for the reader of the rows
 
 
-class PostgresSource(BaseSource):
+class PostgresSource(TableOrQuery, BaseSource):
     """A table or query. Implements `Source` and `Splittable`."""
 
     def __init__(self, end: ConnectedEnd[TableSource]) -> None:
-        self.options = end.options
-        self.name = name_of(end)
-        self.session = Session(end.address)
+        super().__init__(name_of(end), Session(end.address), end.options)
 
     def close(self) -> None:
         self.session.close()
-
-    @cached_property
-    def columns(self) -> tuple[PgColumn, ...]:
-        """The columns as Postgres knows them."""
-        return self.table.columns if self.table else columns_of_query(self.session, str(self.options.query))
-
-    @cached_property
-    def table(self) -> Table | None:
-        return require_table(self.session, self.options.table, self.name) if self.options.table else None
-
-    def column(self, name: str) -> PgColumn:
-        """The column of that name. Raises FatalError with near names."""
-        for column in self.columns:
-            if column.name == name:
-                return column
-        hint = did_you_mean(name, [column.name for column in self.columns])
-        raise FatalError(f"{self.name} has no column {name!r}", hint=hint, code=Code.NO_COLUMN)
 
     def fingerprint(self) -> dict[str, object]:
         address = self.session.address
