@@ -58,7 +58,7 @@ class StateFolder:
 
     @classmethod
     def of(cls, project: Path) -> StateFolder:
-        """The state folder of a project; it is made when it is missing, and keeps itself out of git."""
+        """The state folder of a project; it is created when it is missing, and keeps itself out of git."""
         folder = cls(project / ".windlass")
         folder.path.mkdir(parents=True, exist_ok=True)
         ignore = folder.path / ".gitignore"

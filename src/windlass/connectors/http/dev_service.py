@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from windlass import logs
 from windlass.connections import Address
-from windlass.devservices import Service
+from windlass.devservices import DevService
 from windlass.devservices.running import is_running, note_port, noted_port
 from windlass.errors import Code, FatalError
 from windlass.processes import last_words
@@ -27,7 +27,7 @@ from windlass.processes.launch import launch
 __all__ = ["start"]
 
 
-def start(service: Service) -> Address:
+def start(service: DevService) -> Address:
     """The address of the server; started unless it runs already. Raises FatalError without `serve`."""
     serve = service.options.serve
     if serve is None:
@@ -49,7 +49,7 @@ def start(service: Service) -> Address:
     return Address("http", "127.0.0.1", noted_port(service), scheme="http", origin="a dev service")
 
 
-def _launch(service: Service, folder: Path) -> int:
+def _launch(service: DevService, folder: Path) -> int:
     command = (sys.executable, "-m", "windlass.connectors.http.dev_service", str(folder))
     process = launch(
         command, service.users_lock, shared_by_users=True, alive=service.alive_lock, output=subprocess.PIPE
