@@ -16,7 +16,9 @@ import sys
 import termios
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 __all__ = ["Command", "Session", "commands"]
 
@@ -110,7 +112,14 @@ def _on_a_terminal(command: str, folder: Path) -> tuple[int, str]:
 def _environment() -> dict[str, str]:
     known = {k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "AIRFLOW_CONN_"))}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**known, "PATH": path, "TERM": "dumb", "NO_COLOR": "1", "COLUMNS": str(_WIDTH)}
+    terminal = {"TERM": "dumb", "NO_COLOR": "1", "COLUMNS": str(_WIDTH)}
+    return {**known, "PATH": path, "TMPDIR": _temporary().name, **terminal}
+
+
+@cache
+def _temporary() -> TemporaryDirectory[str]:
+    """Where nobody else has left anything, which a copy would remove and say so."""
+    return TemporaryDirectory(prefix="windlass-docs-")
 
 
 def _shows(page: list[str], lines: list[str]) -> bool:
