@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import click
 import msgspec
@@ -42,9 +42,10 @@ def ends() -> Iterator[Section]:
             where = f"`copy.{key}`" if types == [FILES] else f"`copy.{key}`, beside `connection`"
             yield f"copy: {key}: {of}", model, where
             for field in msgspec.structs.fields(model):
-                if isinstance(field.type, type) and issubclass(field.type, Options):
-                    name = field.encode_name
-                    nested[field.type] = (f"copy: {name}", field.type, f"`{name}` of {of}")
+                for inner in (field.type, *get_args(field.type)):
+                    if isinstance(inner, type) and issubclass(inner, Options):
+                        name = field.encode_name
+                        nested[inner] = (f"copy: {name}", inner, f"`{name}` of {of}")
     yield from nested.values()
 
 

@@ -71,7 +71,7 @@ def follow(command_line: str) -> tuple[int, str]:
 
 
 def readable(line: str) -> str:
-    """A log record in plain words; whatever is no log record as it is."""
+    """A log record in plain words; whatever is not a log record as it is."""
     try:
         record = json.loads(line)
     except ValueError:

@@ -1,5 +1,74 @@
-"""One pipeline file; any language inside, any scheduler outside."""
+"""One pipeline file; any language inside, any scheduler outside.
 
-__all__ = ["__version__"]
+    windlass.copy("orders.csv", "postgresql://ada@localhost/shop?table=orders", mode="merge", key="id")
+    windlass.run("shop", "orders", params={"day": 5}, logical_date="2025-03-02")
+    windlass.compile("shop")
+
+Each is imported when it is first used, so `import windlass` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from windlass.api.copying import copy
+    from windlass.api.planning import compile
+    from windlass.api.results import CopyResult, RunResult, TaskRunResult
+    from windlass.api.running import run
+    from windlass.errors import (
+        FatalError,
+        Problem,
+        RetryableError,
+        SpecError,
+        UsageError,
+        WindlassError,
+    )
+    from windlass.plan.model import Plan
+    from windlass.status import Status
+
+__all__ = [
+    "CopyResult",
+    "FatalError",
+    "Plan",
+    "Problem",
+    "RetryableError",
+    "RunResult",
+    "SpecError",
+    "Status",
+    "TaskRunResult",
+    "UsageError",
+    "WindlassError",
+    "__version__",
+    "compile",
+    "copy",
+    "run",
+]
 
 __version__ = "0.1.0"
+
+_MODULES = {
+    "windlass.api.copying": ("copy",),
+    "windlass.api.planning": ("compile",),
+    "windlass.api.results": ("CopyResult", "RunResult", "TaskRunResult"),
+    "windlass.api.running": ("run",),
+    "windlass.errors": (
+        *("FatalError", "Problem", "RetryableError", "SpecError", "UsageError", "WindlassError"),
+    ),
+    "windlass.plan.model": ("Plan",),
+    "windlass.status": ("Status",),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _MODULES.items():
+        if name in names:
+            found: object = getattr(import_module(module), name)
+            globals()[name] = found
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

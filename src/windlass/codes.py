@@ -80,6 +80,8 @@ class Code(StrEnum):
     UNKNOWN_FORMAT = "W0406"
     ENCODING = "W0407"
     NO_DATA_INTERVAL = "W0408"
+    API_ANSWER = "W0409"
+    CURSOR = "W0420"
 
     # rows
     BAD_ROW = "W0501"

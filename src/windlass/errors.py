@@ -9,7 +9,7 @@
     ├── RetryableError    3   the same command may work later (a server is away, a disk is full)
     └── DefectError       1   windlass itself is at fault
 
-That somebody asked windlass to stop is no error: see stopping.py.
+That somebody asked windlass to stop is not an error: see stopping.py.
 The first line of an error says where and what; `hint` says what to do next, and `code` where to read more.
 """
 

@@ -57,7 +57,7 @@ def resolved(path: Path) -> Path:
     """Where a path leads, through every link, or would lead if something were there.
 
     A descriptor of a process, such as /dev/stdout, stays as it is: what is written there goes on from where
-    the descriptor stands. Raises FatalError for links that lead in a circle.
+    the descriptor stands. Raises FatalError for links that lead in a cycle.
     """
     return path if _descriptor(path) else _followed(path)
 

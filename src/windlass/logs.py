@@ -1,12 +1,12 @@
 """Logging: one JSON object a line, with the run's context in it and no secret in it.
 
-Every line has `time`, `level` and `event`, then `run`, `pipeline`, `task` and `attempt` where there
+Until somebody says where records go (`emit_to`), as the command line does, they go to Python's own `logging`, to the
+logger `windlass`. Every line has `time`, `level` and `event`, then `run`, `pipeline`, `task` and `attempt` where there
 is one, then the fields of the event. What masking.py knows as a secret is masked wherever it would appear.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -30,6 +30,7 @@ __all__ = [
     "mask",
     "masked",
     "timestamp",
+    "to_logging",
     "warning",
 ]
 
@@ -52,11 +53,20 @@ def json_lines(stream: TextIO) -> Sink:
     return write
 
 
-_sink: Sink = json_lines(sys.stderr)
+def to_logging(record: Record) -> None:
+    """A sink for programs that use windlass as a library: the event with its fields as the message of a log record."""
+    import logging
+
+    fields = (f"{name}={value}" for name, value in record.items() if name not in ("time", "level", "event"))
+    level = logging.getLevelNamesMapping()[str(record["level"]).upper()]
+    logging.getLogger("windlass").log(level, "%s", " ".join([str(record["event"]), *fields]))
+
+
+_sink: Sink = to_logging
 
 
 def emit_to(sink: Sink) -> None:
-    """Send every record to `sink`, from now on, instead of to stderr as JSON."""
+    """Send every record to `sink`, from now on, instead of to `logging`."""
     global _sink
     _sink = sink
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from windlass.errors import Code, UsageError, did_you_mean
+from windlass.errors import Code, FatalError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["Table"]
 
@@ -31,18 +34,32 @@ class Table(Generic[T]):
 
     def names(self) -> list[str]:
         """All of them, ours first."""
-        return [*self.own, *sorted(name for name in self._others() if name not in self.own)]
+        return [*self.own, *sorted(name for name in self._others if name not in self.own)]
 
     def load(self, name: str) -> T:
         """What has that name. Raises UsageError when nothing has."""
+        found = self.find(name)
+        if found is None:
+            hint = did_you_mean(name, self.names())
+            raise UsageError(f"there is no {self.what} {name!r}", hint=hint, code=Code.UNKNOWN_PLUGIN)
+        return found
+
+    def find(self, name: str) -> T | None:
+        """What has that name; None when nothing has. Raises FatalError when another's package is broken."""
         if name in self.own:
             module, _, attribute = self.own[name].partition(":")
             return cast(T, getattr(import_module(module), attribute))
-        others = self._others()
-        if name not in others:
-            hint = did_you_mean(name, self.names())
-            raise UsageError(f"there is no {self.what} {name!r}", hint=hint, code=Code.UNKNOWN_PLUGIN)
-        return cast(T, others[name].load())
+        return self._loaded(self._others[name]) if name in self._others else None
 
+    def _loaded(self, entry: EntryPoint) -> T:
+        try:
+            return cast(T, entry.load())
+        except Exception as exc:  # whatever somebody else's module does
+            message = f"the {self.what} {entry.name!r} cannot be loaded from {entry.value}: {exc}"
+            raise FatalError(message, hint="update the package that brings it, or remove it") from exc
+
+    @cached_property
     def _others(self) -> dict[str, EntryPoint]:
+        from importlib.metadata import entry_points  # slow to import
+
         return {entry.name: entry for entry in entry_points(group=self.group)}

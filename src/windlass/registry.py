@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
 from windlass.errors import Code, FatalError
+from windlass.plugins import Table
 
 __all__ = [
     "FILES",
@@ -35,21 +35,11 @@ __all__ = [
 Form: TypeAlias = Literal["server", "file", "url", "secret_url"]
 """What an address is made of: a server with a database; the path of a file; a URL; or one that is a secret."""
 
-_BUILT_IN = {
-    "duckdb": "windlass.connectors.duckdb.connector",
-    "files": "windlass.connectors.files.connector",
-    "http": "windlass.connectors.http.connector",
-    "postgres": "windlass.connectors.postgres.connector",
-    "slack": "windlass.connectors.slack.connector",
-    "sqlite": "windlass.connectors.sqlite.connector",
-}
 FILES = "files"
 """The connector of what has a path and no connection."""
 
 SCRATCH = "duckdb"
 """The connector whose SQL runs where no connection is named: over files, in memory."""
-
-_GROUP = "windlass.connectors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +95,26 @@ class Connector:
     """Shorter paths: the type of a destination, and the function that knows the way from here to there."""
 
 
+CONNECTORS: Table[Connector] = Table(
+    "connector",
+    "windlass.connectors",
+    {
+        "duckdb": "windlass.connectors.duckdb.connector:CONNECTOR",
+        "files": "windlass.connectors.files.connector:CONNECTOR",
+        "http": "windlass.connectors.http.connector:CONNECTOR",
+        "postgres": "windlass.connectors.postgres.connector:CONNECTOR",
+        "slack": "windlass.connectors.slack.connector:CONNECTOR",
+        "sqlite": "windlass.connectors.sqlite.connector:CONNECTOR",
+    },
+)
+
+
 def find(kind: str) -> Connector | None:
-    """The connector of that type."""
-    if kind in _BUILT_IN:
-        return _built_in(kind)
-    return next((connector for connector in _installed() if connector.type == kind), None)
+    """The connector of that type. Raises FatalError when the package that brings it is broken."""
+    found: object = CONNECTORS.find(kind)
+    if found is None or (isinstance(found, Connector) and found.type == kind):
+        return found
+    raise FatalError(f"what a package calls the connector {kind!r} is {found!r}")
 
 
 def require(kind: str) -> Connector:
@@ -124,22 +129,24 @@ def require(kind: str) -> Connector:
 def is_built_in(scheme: str) -> bool:
     """Whether addresses that begin so are of a connector of ours."""
     name = scheme.lower().partition("+")[0].replace("_", "").replace("-", "")
-    return any(name in _built_in(kind).schemes for kind in _BUILT_IN)
+    return any(name in require(kind).schemes for kind in CONNECTORS.own)
 
 
 def by_scheme(scheme: str) -> Connector | None:
     """The connector whose addresses begin so, such as `postgresql` or `postgresql+psycopg2`."""
     name = scheme.lower().partition("+")[0]
-    if name in _BUILT_IN and name in _built_in(name).schemes:
-        return _built_in(name)
-    ours = next((c for c in map(_built_in, _BUILT_IN) if name in c.schemes), None)
-    return ours or next((c for c in _installed() if name in c.schemes), None)
+    return next((connector for connector in _in_turn() if name in connector.schemes), None)
 
 
 def all_connectors() -> list[Connector]:
     """Every connector, ours and those that are installed, by type."""
-    found = {connector.type: connector for connector in (*_installed(), *map(_built_in, _BUILT_IN))}
-    return [found[kind] for kind in sorted(found)]
+    return [require(kind) for kind in sorted(CONNECTORS.names())]
+
+
+def _in_turn() -> Iterator[Connector]:
+    """Ours, and then those of packages: nobody looks for them when it is one of ours."""
+    yield from map(require, CONNECTORS.own)
+    yield from (require(kind) for kind in CONNECTORS.names() if kind not in CONNECTORS.own)
 
 
 def types() -> list[str]:
@@ -152,30 +159,3 @@ def load(part: str) -> Any:
     module, _, attribute = part.partition(":")
     loaded: Any = import_module(module)
     return getattr(loaded, attribute) if attribute else loaded
-
-
-@cache
-def _built_in(kind: str) -> Connector:
-    connector: Connector = import_module(_BUILT_IN[kind]).CONNECTOR
-    return connector
-
-
-@cache
-def _installed() -> tuple[Connector, ...]:
-    return tuple(_from_entry_points())
-
-
-def _from_entry_points() -> Iterator[Connector]:
-    from importlib.metadata import entry_points
-
-    for entry in entry_points(group=_GROUP):
-        try:
-            connector = entry.load()
-        except Exception as exc:  # whatever somebody else's module does
-            raise FatalError(f"the entry point {entry.value} of {_GROUP} cannot be loaded: {exc}") from exc
-        if not isinstance(connector, Connector) or connector.type != entry.name:
-            raise FatalError(
-                f"the entry point {entry.value} of {_GROUP} is not a Connector called {entry.name!r}"
-            )
-        if entry.name not in _BUILT_IN:
-            yield connector

@@ -66,7 +66,7 @@ class StateFolder:
 
     @classmethod
     def of(cls, project: Path) -> StateFolder:
-        """The state folder of a project; it is made when it is missing, and keeps itself out of git. Raises
+        """The state folder of a project; it is created when it is missing, and keeps itself out of git. Raises
         FatalError where something else is in its place.
         """
         folder = cls(project / ".windlass")

@@ -33,7 +33,7 @@ _SOON = 0.05
 class StoppedError(BaseException):
     """Somebody asked windlass to stop.
 
-    Like KeyboardInterrupt it is no Exception: whoever forgives an error must not forgive this.
+    Like KeyboardInterrupt it is not an Exception: whoever forgives an error must not forgive this.
     """
 
     def __init__(self, number: int) -> None:

@@ -50,7 +50,8 @@ class TemporaryFolder:
 
 
 def _place(base: Path | None) -> Path:
-    return base or Path(tempfile.gettempdir())
+    with stop_later():  # the first time, Python tries with a file whether one can be made there
+        return base or Path(tempfile.gettempdir())
 
 
 def _make(base: Path) -> tuple[Path, int]:

@@ -7,6 +7,7 @@ import re
 __all__ = [
     "DURATION_PATTERN",
     "SIZE_PATTERN",
+    "counted",
     "duration",
     "number",
     "parse_duration",
@@ -59,6 +60,14 @@ def number(value: int | None) -> str:
     '22,792'
     """
     return "" if value is None else f"{value:,}"
+
+
+def counted(count: int, noun: str) -> str:
+    """
+    >>> counted(1, "row"), counted(22792, "row")
+    ('1 row', '22,792 rows')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def size(value: int | None) -> str:

@@ -116,7 +116,9 @@ def execute(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
     ti = Ti(run)
     assets = {asset: SimpleNamespace(extra=None) for asset in operator.outlets}
     params = {name: param.value for name, param in _params(dag).items()} | run.get("params", {})
-    context = {"dag_run": _dag_run(run), "ti": ti, "params": params, "outlet_events": assets}
+    dag_run = _dag_run(run)
+    context = {"dag_run": dag_run, "ti": ti, "params": params, "outlet_events": assets}
+    context["logical_date"] = dag_run.logical_date
     answer: dict[str, Any] = {"raised": None, "result": None}
     try:
         answer["result"] = operator.execute(context)

@@ -465,6 +465,8 @@ said = json.load(open(sys.argv[1]))
 json.dump({"argv": sys.argv[2:], "env": dict(os.environ)}, open(sys.argv[1] + ".seen", "w"))
 for line in said["lines"]:
     print(line if isinstance(line, str) else json.dumps(line), flush=True)
+if said["code"] < 0:
+    os.kill(os.getpid(), -said["code"])
 sys.exit(said["code"])
 """
 
@@ -540,6 +542,7 @@ def test_a_task_finds_its_run_and_the_connections_that_it_names_and_nothing_of_a
         "WINDLASS_WORKSPACE": str(everything),
         "WINDLASS_SERVICES": "{}",
         "WINDLASS_CONN_X": own,
+        "WINDLASS_ORIGIN_X": "the Airflow connection 'x'",
     }
     assert not [name for name in seen["env"] if name.startswith("AIRFLOW")]
 
@@ -583,7 +586,7 @@ def test_a_secret_is_nowhere_in_what_a_task_leaves_behind(fake: Callable[..., An
 def test_a_failure_is_retried_where_that_can_help(
     task: str, lines: list[object], code: int, raised: str, fake: Callable[..., Any]
 ) -> None:
-    done = fake(task, *lines, code=code & 255)
+    done = fake(task, *lines, code=code)
     assert done["raised"][0] == raised
     assert done["pushed"]["error"] == done["raised"][1]
 
@@ -748,6 +751,28 @@ def test_an_alert_that_cannot_be_sent_shows_no_secret(
     done = inside("alert", tmp_path / "out", "everything", "load", json.dumps(SCHEDULED), env=env)
     assert "no alert to slack: " in done["log"]
     assert CANARY not in done["log"]
+
+
+def test_a_task_of_a_dag_of_your_own_calls_windlass(inside: Inside, tmp_path: Path) -> None:
+    """The example of the manual, docs/reference/python.md, as Airflow reads and executes it."""
+    page = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(from datetime.*?)```", page, re.DOTALL)
+    shop = tmp_path / "shop"
+    (shop / "pipelines").mkdir(parents=True)
+    (shop / "windlass.yaml").write_text("project: shop\n")
+    (shop / "a.csv").write_text("id\n1\n2\n")
+    pipeline = "pipeline: orders\nschedule: '@daily'\n"
+    pipeline += "tasks: {load: {copy: {from: {path: a.csv}, to: {path: '{{ ds }}.csv'}}}}\n"
+    (shop / "pipelines" / "orders.yaml").write_text(pipeline)
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "shop.py").write_text(example.replace("/srv/shop", str(shop)))
+    run = json.dumps(SCHEDULED | {"logical_date": "2024-05-01T00:00:00+00:00"})
+    done = inside("execute", tmp_path / "dags", "shop", "orders", run)
+    assert (done["raised"], done["result"]) == (None, {"load": 2})
+    (shop / "a.csv").unlink()
+    failed = inside("execute", tmp_path / "dags", "shop", "orders", run)
+    assert failed["raised"][0] == "AirflowFailException"
+    assert "load: there is no file 'a.csv'" in failed["raised"][1]
 
 
 def test_a_worker_without_windlass_is_told_what_to_install(

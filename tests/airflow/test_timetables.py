@@ -10,7 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import missing
-from windlass.plan.schedule import moment_of
+from windlass.plan.schedule import run_dates
 from windlass.plan.ticks import Ticks
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def test_a_run_by_hand_covers_what_airflow_would_give_it(cron: str, zone: str, n
     interval = timetable.infer_manual_data_interval(run_after=pendulum.instance(now))
     # at a time that the clock skips or shows twice, Airflow may give one without length, or of the future
     assume(interval.start < interval.end <= now)
-    moment = moment_of(cron, zone, None, now)
-    assert moment.interval == (interval.start, interval.end)
+    dates = run_dates(cron, zone, None, now)
+    assert dates.interval == (interval.start, interval.end)
 
 
 @given(CRONS, st.sampled_from(ZONES), MOMENTS)

@@ -1,4 +1,4 @@
-"""Where `windlass copy` puts rows that it sets aside, and what it says of a source without columns."""
+"""Where `windlass copy` puts the rows that it quarantines, and what it says of a source without columns."""
 
 from __future__ import annotations
 

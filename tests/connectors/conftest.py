@@ -1,55 +1,17 @@
-"""What the tests of connectors share: a copy without a project, and SQL that owes nothing to the engine."""
+"""What the tests of connectors share: databases, and a copy without a project."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
-import asyncpg
 import pytest
 
+from tests.connectors.database import Database
+from tests.connectors.kits import KITS
 from windlass.connections import Address
-from windlass.engine import CopyResult, Identity, Job, Workspace
-from windlass.engine.copying import copy
-from windlass.engine.quarantine import read_quarantine
-from windlass.plan.model import Copy, Destination, Source
-
-
-@dataclass(frozen=True)
-class Database:
-    """SQL on one Postgres database, over asyncpg alone."""
-
-    address: Address
-
-    def run(self, script: str) -> None:
-        """Any number of statements."""
-        asyncio.run(self._with(lambda connection: connection.execute(script)))
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """The rows of one SELECT."""
-        return [tuple(row) for row in asyncio.run(self._with(lambda connection: connection.fetch(query)))]
-
-    def value(self, query: str) -> Any:
-        """The one value of one SELECT."""
-        return self.rows(query)[0][0]
-
-    async def _with(self, use: Callable[[Any], Any]) -> Any:
-        where = self.address
-        connection = await asyncpg.connect(
-            host=where.host,
-            port=where.port,
-            user=where.user,
-            password=where.password,
-            database=where.database,
-        )
-        try:
-            return await use(connection)
-        finally:
-            await connection.close()
+from windlass.testing import Copier, Kit
 
 
 @pytest.fixture
@@ -71,51 +33,6 @@ def postgres(make_postgres: Callable[[], Database]) -> Database:
     return make_postgres()
 
 
-@dataclass
-class Copier:
-    """Copies without a project, each as a run of its own unless `run_key` says otherwise."""
-
-    folder: Path
-    addresses: dict[str, Address] = field(default_factory=dict)
-    quarantined: list[dict[str, Any]] = field(default_factory=list)
-    """The rows that the last copy set aside, as its quarantine file has them."""
-
-    def job(self, source: Source, destination: Destination, run_key: str, **options: Any) -> Job:
-        return Job(
-            copy=Copy(source=source, destination=destination, **options),
-            identity=Identity("test", "copy", run_key, run_key),
-            workspace=Workspace(self.folder, self.folder),
-            addresses=self.addresses,
-        )
-
-    def __call__(
-        self,
-        source: Source,
-        destination: Destination,
-        *,
-        run_key: str = "",
-        force: bool = False,
-        interval: Any = None,
-        memory: int = 512_000_000,
-        **options: Any,
-    ) -> CopyResult:
-        key = run_key or uuid4().hex
-        file = self.folder / f"{uuid4().hex}.quarantine.ndjson"
-        job = replace(
-            self.job(source, destination, key, **options),
-            quarantine_file=file,
-            interval=interval,
-            force=force,
-            memory=memory,
-        )
-        result = copy(job)
-        self.quarantined = list(read_quarantine(file)) if file.exists() else []
-        counts = result.counts
-        assert counts.read == counts.written + counts.quarantined
-        assert counts.quarantined == len(self.quarantined) or result.skipped
-        return result
-
-
 @pytest.fixture
 def copier(tmp_path: Path) -> Copier:
     """Copies between files of the test's own folder and the databases that it puts into `addresses`."""
@@ -126,3 +43,18 @@ def copier(tmp_path: Path) -> Copier:
             "duckdb": Address("duckdb", database=str(tmp_path / "file.duckdb")),
         },
     )
+
+
+@pytest.fixture
+def make_kit(copier: Copier, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Kit]]:
+    """Makes a kit of that name."""
+    with ExitStack() as opened:
+
+        def make(name: str) -> Kit:
+            kit = KITS[name]
+            given = [request.getfixturevalue(fixture) for fixture in getattr(kit, "fixtures", ())]
+            made = kit(copier, *given)
+            opened.callback(made.close)
+            return made
+
+        yield make

@@ -18,10 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.connectors.conftest import Copier
-from tests.copies import destination_of, source_of
 from windlass.connectors.files.options import Csv
 from windlass.errors import FatalError
+from windlass.testing import Copier, destination_of, source_of
 
 RFC_4180 = Csv()
 OUT = destination_of(path="out.ndjson")
@@ -122,7 +121,7 @@ SET_ASIDE: dict[str, tuple[bytes, list[list[Any]], list[tuple[str, int, int, str
 
 @pytest.mark.parametrize("pack", ["", ".gz", ".bz2", ".zst"])
 @pytest.mark.parametrize("case", SET_ASIDE)
-def test_a_broken_line_is_set_aside_with_its_place(copier: Copier, case: str, pack: str) -> None:
+def test_a_broken_line_is_quarantined_with_its_place(copier: Copier, case: str, pack: str) -> None:
     content, expected, bad = SET_ASIDE[case]
     assert copied(copier, PACKED[pack](content), f"in.csv{pack}") == expected
     found = [(row["reason"], row["line"], row["offset"], row["raw"]) for row in copier.quarantined]
@@ -134,7 +133,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "blank lines": (b"\n\r\n", "only blank lines"),
     "a name twice": (b"a,b,a\n1,2,3\n", "names 'a' more than once"),
     "a name twice but for case": (b"a,A\n1,2\n", "names 'A', 'a' more than once"),
-    "a header that never ends": (b'"a,b\n1,2\n', "in.csv:1: the header is no CSV"),
+    "a header that never ends": (b'"a,b\n1,2\n', "in.csv:1: the header is not valid CSV"),
     "a header in another encoding": (b"a,caf\xe9\n1,2\n", "byte 0xe9 at offset 5 is not UTF-8"),
     "a reserved name": (b"__windlass_row,b\n1,2\n", "__windlass_"),
 }
@@ -174,7 +173,7 @@ def test_a_damaged_compressed_file_is_refused(copier: Copier, pack: str, damage:
         del data[-len(data) // 3 :]
     else:
         data[len(data) // 2] ^= 0x10
-    with pytest.raises(FatalError, match=r"in\.csv\..* is no whole"):
+    with pytest.raises(FatalError, match=r"in\.csv\..* is not a complete"):
         copied(copier, bytes(data), f"in.csv{pack}")
 
 
@@ -209,7 +208,7 @@ def content_of(data: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(data.decode(), newline="")))
 
 
-def test_an_open_quote_behind_many_quoted_line_ends_is_set_aside(copier: Copier) -> None:
+def test_an_open_quote_behind_many_quoted_line_ends_is_quarantined(copier: Copier) -> None:
     content = b"a,b\n" + quoted(1000) * 2000 + b'1,"open\n2,y\n'
     (copier.folder / "in.csv").write_bytes(content)
     copier(source_of(path="in.csv"), destination_of(path="out.csv"), on_bad_row="quarantine")

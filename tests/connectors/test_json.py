@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.connectors.conftest import Copier, Database
-from tests.copies import destination_of, source_of
+from tests.connectors.database import Database
 from windlass.errors import FatalError
+from windlass.testing import Copier, destination_of, source_of
 
 OUT = destination_of(path="out.ndjson")
 
@@ -102,7 +102,7 @@ SET_ASIDE: dict[str, tuple[bytes, tuple[str, int, int, str]]] = {
 
 @pytest.mark.parametrize("name", ["in.ndjson", "in.ndjson.gz", "in.ndjson.bz2"])
 @pytest.mark.parametrize("case", SET_ASIDE)
-def test_a_bad_line_is_set_aside_with_its_place(copier: Copier, case: str, name: str) -> None:
+def test_a_bad_line_is_quarantined_with_its_place(copier: Copier, case: str, name: str) -> None:
     content, bad = SET_ASIDE[case]
     if name.endswith(".gz"):
         content = gzip.compress(content)
@@ -113,7 +113,7 @@ def test_a_bad_line_is_set_aside_with_its_place(copier: Copier, case: str, name:
     assert [(row["reason"], row["line"], row["offset"], row["raw"]) for row in copier.quarantined] == [bad]
 
 
-def test_a_record_of_an_array_that_is_no_object_is_set_aside(copier: Copier) -> None:
+def test_a_record_of_an_array_that_is_no_object_is_quarantined(copier: Copier) -> None:
     assert copied(copier, b'[{"a":1},5,null,{"a":2}]', "in.json") == ONE_AND_TWO
     assert [(row["reason"], row["raw"]) for row in copier.quarantined] == [
         ("not_an_object", "5"),
@@ -133,7 +133,7 @@ REFUSED: dict[str, tuple[bytes, str, str]] = {
     "nothing": (b"", "in.ndjson", "is empty"),
     "names that differ in case": (b'{"a":1,"A":2}', "in.ndjson", "differ only in case"),
     "an empty name": (b'{"":1}', "in.ndjson", "empty name"),
-    "a damaged gz": (gzip.compress(b'{"a":1}\n' * 9999)[:-20], "in.ndjson.gz", "no whole gzip file"),
+    "a damaged gz": (gzip.compress(b'{"a":1}\n' * 9999)[:-20], "in.ndjson.gz", "not a complete gzip file"),
 }
 
 
@@ -145,7 +145,7 @@ def test_what_cannot_be_read_is_refused_with_its_place(copier: Copier, case: str
     assert not (copier.folder / "out.ndjson").exists()
 
 
-def test_a_document_that_is_too_deep_for_postgres_is_set_aside(copier: Copier, postgres: Database) -> None:
+def test_a_document_that_is_too_deep_for_postgres_is_quarantined(copier: Copier, postgres: Database) -> None:
     copier.addresses["pg"] = postgres.address
     deep = b'{"a":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
     (copier.folder / "in.ndjson").write_bytes(b'{"a":{}}\n' + deep + b'\n{"a":[]}\n')

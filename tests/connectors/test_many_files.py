@@ -11,9 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.connectors.conftest import Copier
-from tests.copies import destination_of, source_of
 from windlass.errors import WindlassError
+from windlass.testing import Copier, destination_of, source_of
 
 COUNT = 600
 

@@ -14,16 +14,16 @@ import pytest
 from msgspec import structs
 
 from tests.conftest import Output
-from tests.connectors.conftest import Copier, Database
-from tests.copies import destination_of, source_of
+from tests.connectors.database import Database
 from windlass import failpoints
 from windlass.connectors.source import Part
-from windlass.engine import CopyResult, Job
+from windlass.engine import Job, Outcome
 from windlass.engine.copying import copy
 from windlass.engine.quarantine import read_quarantine
 from windlass.engine.splitting import split
 from windlass.errors import FatalError, WindlassError
 from windlass.plan.model import Destination, Partition
+from windlass.testing import Copier, destination_of, source_of
 
 APPEND = destination_of(connection="y", table="t", mode="append")
 MERGE = destination_of(connection="y", table="t", mode="merge", key=("id",))
@@ -52,7 +52,7 @@ def job(copier: Copier) -> Callable[..., Job]:
     return make
 
 
-def load(job: Job, part: Part) -> CopyResult:
+def load(job: Job, part: Part) -> Outcome:
     """One part, as its task loads it."""
     copied = structs.replace(job.copy, partition=None)
     return copy(replace(job, copy=copied, part=part, identity=replace(job.identity, part=part.name)))
@@ -171,7 +171,7 @@ def test_a_part_with_other_bounds_is_refused(
     first, second, *_ = split(job())
     load(job(), first)
     for other in (replace(first, high="999"), replace(second, high="999")):
-        with pytest.raises(FatalError, match=r"another input|none of the parts"):
+        with pytest.raises(FatalError, match=r"another input|not one of the parts"):
             load(job(), other)
     assert ids(target) == list(range(1, 251))
 
@@ -257,12 +257,13 @@ def test_each_part_has_a_quarantine_of_its_own(
     source.run("UPDATE t SET name = 'much too long' WHERE id IN (10, 20, 900)")
     target.run("CREATE TABLE t (id int, name varchar(6))")
     asked = job(on_bad_row="quarantine")
-    set_aside = {}
+    quarantined = {}
     for part in split(asked):
         file = copier.folder / f"{part.name.replace('/', '-')}.ndjson"
         load(replace(asked, quarantine_file=file), part)
-        set_aside[part.name] = [row["record"]["id"] for row in read_quarantine(file)] if file.exists() else []  # type: ignore[index]
-    assert set_aside == {"1/4": [10, 20], "2/4": [], "3/4": [], "4/4": [900]}
+        rows: list[Any] = list(read_quarantine(file)) if file.exists() else []
+        quarantined[part.name] = [row["record"]["id"] for row in rows]
+    assert quarantined == {"1/4": [10, 20], "2/4": [], "3/4": [], "4/4": [900]}
     assert len(ids(target)) == 997
 
 
@@ -349,9 +350,9 @@ def test_a_scheduler_lists_the_parts_and_starts_a_task_for_each(
     [
         ("whole", ["--parts"], "the parts of 'whole' cannot be loads of their own"),
         ("whole", ["--part", '{"part": "1/4", "by": "id", "from": null, "to": "5"}'], "cannot be loads of their own"),
-        ("load", ["--part", "4"], "this is no part"),
-        ("load", ["--part", '{"part": "1/4", "by": "id", "from": 1, "to": 2}'], "this is no part"),
-        ("load", ["--part", '{"part": "1/4", "by": "id", "from": null, "to": "5"}'], "none of the parts of run key"),
+        ("load", ["--part", "4"], "this is not a part"),
+        ("load", ["--part", '{"part": "1/4", "by": "id", "from": 1, "to": 2}'], "this is not a part"),
+        ("load", ["--part", '{"part": "1/4", "by": "id", "from": null, "to": "5"}'], "not one of the parts of run key"),
         ("load", ["--parts", "--part", "{}"], "exclude each other"),
     ],
 )  # fmt: skip

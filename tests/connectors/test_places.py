@@ -15,8 +15,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.connectors.conftest import Copier
-from tests.copies import destination_of, source_of
 from windlass.connectors.files.options import FileFormat
 from windlass.engine import Workspace
 from windlass.engine.copying import copy
@@ -24,6 +22,7 @@ from windlass.engine.settling import settle
 from windlass.errors import FatalError, RetryableError
 from windlass.plan.model import Mode, QuarantineTo
 from windlass.storage import folder as folder_place
+from windlass.testing import Copier, destination_of, source_of
 
 Tree = dict[str, tuple[int, str]]
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.connectors.conftest import Copier, Database
-from tests.copies import destination_of, source_of
+from tests.connectors.database import Database
 from windlass.plan.model import Destination, Mode, Partition, SelectColumn
+from windlass.testing import Copier, destination_of, source_of
 
 OWN_TYPES = """
     CREATE TYPE mood AS ENUM ('sad', 'ok', 'it''s "fine", really');
@@ -218,7 +218,7 @@ def test_a_merge_changes_what_differs_and_counts_what_does_not(
     assert texts(target, "everything") == texts(source, "everything")
 
 
-def test_values_that_another_type_can_hold_are_converted_and_the_others_set_aside(
+def test_values_that_another_type_can_hold_are_converted_and_the_others_quarantined(
     make_postgres: Callable[[str], Database], copier: Copier
 ) -> None:
     source = make_postgres("""

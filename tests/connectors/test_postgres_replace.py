@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.connectors.conftest import Copier, Database
-from tests.copies import destination_of, source_of
+from tests.connectors.database import Database
 from windlass.errors import FatalError
+from windlass.testing import Copier, destination_of, source_of
 
 NEW = source_of(connection="x", query="SELECT i AS id, 'new ' || i AS name FROM generate_series(1, 5) i")
 

@@ -17,11 +17,11 @@ import asyncpg
 import pytest
 
 from tests.conftest import missing
-from tests.connectors.conftest import Copier, Database
-from tests.copies import destination_of, source_of
+from tests.connectors.database import Database
 from windlass.connections import Address
 from windlass.plan.model import Mode, SelectColumn
 from windlass.ports import free_port
+from windlass.testing import Copier, destination_of, source_of
 
 VALUES = (
     "<a/>",
@@ -113,7 +113,7 @@ def test_xml_becomes_text_where_the_destination_has_text(copied: Callable[..., D
     copied("append", "id int, x text, xs text")
 
 
-def test_text_becomes_xml_and_what_is_none_is_set_aside(
+def test_text_becomes_xml_and_what_is_none_is_quarantined(
     databases: tuple[Database, Database], copier: Copier
 ) -> None:
     source, target = databases

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Output
-from tests.connectors.conftest import Database
+from tests.connectors.database import Database
 
 CSV = b'id,name\n1,Ada\n2\ntwo,Grace\n4,"Ed\nsger\n'
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.connectors.conftest import Copier, Database
-from tests.copies import destination_of, source_of
+from tests.connectors.database import Database
 from windlass.connectors.rows import Reason
 from windlass.plan.compiler import compile_project
 from windlass.plan.model import Copy
 from windlass.spec.files import load_project
+from windlass.testing import Copier, destination_of, source_of
 
 PAGE = (ROOT / "docs" / "reference" / "quarantine.md").read_text("utf-8")
 SECTIONS = {
@@ -67,7 +67,7 @@ def example(section: str, folder: Path, postgres: Database) -> Copy:
     return action
 
 
-def test_a_line_that_is_too_long_is_set_aside(copier: Copier, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_is_too_long_is_quarantined(copier: Copier, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_LONGEST_LINE", "_LONGER_LINE"):
         monkeypatch.setattr(f"windlass.connectors.files.reading.csv.{name}", 1000)
     (copier.folder / "in.csv").write_text("a,b\n1," + "x" * 2000 + "\n2,y\n")

@@ -17,10 +17,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.connectors.conftest import Copier, Database
-from tests.copies import destination_of, source_of
+from tests.connectors.database import Database
 from windlass.errors import FatalError
 from windlass.plan.model import ColumnRules, Destination, Validate
+from windlass.testing import Copier, destination_of, source_of
 
 Good = Callable[[Any], bool]
 

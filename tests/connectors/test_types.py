@@ -19,9 +19,9 @@ import duckdb
 import pytest
 
 from tests.conftest import ROOT
-from tests.connectors.conftest import Copier, Database
-from tests.copies import destination_of, source_of
+from tests.connectors.database import Database
 from windlass.plan.model import Destination, Source
+from windlass.testing import Copier, destination_of, source_of
 
 INTRODUCTION = """\
 # Types

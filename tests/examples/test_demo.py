@@ -93,10 +93,21 @@ def test_it_can_be_run_again_and_says_if_something_fails(clone: Path) -> None:
     assert "is empty" in broken.stderr
 
 
-def test_ctrl_c_stops_it_in_order(clone: Path) -> None:
+@pytest.fixture
+def endless(clone: Path) -> Iterator[Path]:
+    """The copy of the repository, with a first task that only ends when it is stopped."""
+    pipeline = clone / "examples" / "pg2pg" / "pipelines" / "pg2pg.yaml"
+    written = pipeline.read_text()
+    before, _, _ = written.partition("    copy:\n")
+    pipeline.write_text(f"{before}    run: {{command: [sleep, infinity]}}\n")
+    yield clone
+    pipeline.write_text(written)
+
+
+def test_ctrl_c_stops_it_in_order(endless: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "examples/demo.py"],
-        cwd=clone,
+        cwd=endless,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

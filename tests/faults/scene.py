@@ -313,7 +313,7 @@ class Scene:
             raise AssertionError(f"left behind: {left}") from None
 
     def _check_quarantine(self) -> None:
-        """Every bad line of the source was set aside once."""
+        """Every bad line of the source was quarantined once."""
         if not self.bad_lines:
             return
         files = list((self.folder / ".windlass" / "runs").glob("*/quarantine/*.ndjson"))

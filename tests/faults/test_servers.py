@@ -15,6 +15,7 @@ import pytest
 
 from tests.faults.checker import query, until
 from tests.faults.scene import NEW, Scene, asyncpg_copy, finished, kill
+from windlass.connections import Address
 from windlass.devservices import DevServices
 from windlass.plan.model import Connection
 
@@ -28,18 +29,19 @@ FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT
 class Server:
     """A server that can be stopped, and started again with the same data on the same port."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.url = url = address.uri()
         query(url, "ALTER ROLE postgres SET synchronous_commit = on", "SELECT 1")
-        self._data = Path(query(url, "SHOW data_directory")[0][0])
+        self.data = Path(query(url, "SHOW data_directory")[0][0])
         command = Path(f"/proc/{self._pid}/cmdline").read_bytes().split(b"\0")
-        self._command = [os.fsdecode(part) for part in command if part]
-        self._user = Path(f"/proc/{self._pid}").stat().st_uid
+        self.command = [os.fsdecode(part) for part in command if part]
+        self.user = Path(f"/proc/{self._pid}").stat().st_uid
         self._started: subprocess.Popen[bytes] | None = None
 
     @property
     def _pid(self) -> int:
-        return int((self._data / "postmaster.pid").read_text().split()[0])
+        return int((self.data / "postmaster.pid").read_text().split()[0])
 
     def stop(self, how: int) -> None:
         pid = self._pid
@@ -49,9 +51,9 @@ class Server:
         until(lambda: not Path(f"/proc/{pid}/cwd").exists(), "the server stops")
 
     def start(self) -> None:
-        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
         self._started = subprocess.Popen(
-            self._command, user=self._user, group=self._user if self._user else None, cwd="/",
+            self.command, user=self.user, group=self.user if self.user else None, cwd="/",
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         until(self._answers, "the server starts")
@@ -71,7 +73,7 @@ class Server:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
     services = DevServices(folder, folder)
-    server = Server(services.start("server", Connection(type="postgres")).uri())
+    server = Server(services.start("server", Connection(type="postgres")))
     asyncpg_copy(server.url, "src", LONG)
     yield server
     server.end()

@@ -10,6 +10,8 @@ import pytest
 
 HERE = Path(__file__).parent
 
+collect_ignore = ["feather"]  # it has tests of its own, which want it installed
+
 
 def install(package: Path, site: Path) -> None:
     """Put a package and its metadata into a folder of modules, as an installer does."""
@@ -33,4 +35,13 @@ def acme(tmp_path: Path) -> dict[str, str]:
     site = tmp_path / "site"
     site.mkdir()
     install(HERE / "acme", site)
+    return {"PYTHONPATH": str(site)}
+
+
+@pytest.fixture
+def feather(tmp_path: Path) -> dict[str, str]:
+    """The environment in which the package `windlass-feather` is installed."""
+    site = tmp_path / "site"
+    site.mkdir()
+    install(HERE / "feather", site)
     return {"PYTHONPATH": str(site)}

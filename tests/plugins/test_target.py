@@ -53,7 +53,7 @@ def test_its_options_are_those_that_it_declares(export: Callable[..., Output]) -
         "--quiet",
     ):
         assert text in told
-    assert "Missing option '--user'" in export().stderr
+    assert "missing option '--user'" in export().stderr
     assert "'zsh' is not one of 'sh', 'bash'" in export("--user", "etl", "--shell", "zsh").stderr
 
 

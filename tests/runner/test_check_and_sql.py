@@ -100,7 +100,7 @@ def test_every_check_that_fails_is_told_with_sample_rows(
     [
         ("not_null: nothing", "nothing"),
         ("expressions: 'amount >'", "syntax error"),
-        ("freshness: {column: country, within: 1h}", "no date or time"),
+        ("freshness: {column: country, within: 1h}", "is not a date or time"),
     ],
 )
 def test_a_check_that_makes_no_sense_is_an_error_and_no_pass(

@@ -155,7 +155,10 @@ def test_a_server_that_is_not_there_may_be_later(run: Run) -> None:
 @pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://host/x", "x.csv"])
 def test_only_http_is_an_address(address: str, run: Run) -> None:
     result = run(f"tasks: {{a: {{download: {{url: '{address}', to: x}}}}}}\n")
-    assert (result["code"], "is no http:// or https:// address" in result["tasks"]["a"]["error"]) == (1, True)
+    assert (result["code"], "is not an http:// or https:// address" in result["tasks"]["a"]["error"]) == (
+        1,
+        True,
+    )
 
 
 def test_the_query_of_a_connection_is_sent_and_kept_nowhere(run: Run, server: Server) -> None:

@@ -358,7 +358,7 @@ def test_a_service_is_not_left_behind_by_a_start_that_is_stopped(
     eventually(lambda: processes_with(f"WINDLASS_RUN_ID=start-{number}") == [])
 
 
-def test_rows_that_were_set_aside_under_another_scheduler_are_shown_and_replayed(
+def test_rows_that_were_quarantined_under_another_scheduler_are_shown_and_replayed(
     windlass: Call, project: Project, tmp_path: Path
 ) -> None:
     copy = (

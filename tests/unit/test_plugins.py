@@ -19,7 +19,7 @@ def table_with(monkeypatch: pytest.MonkeyPatch, **others: str) -> Table[object]:
     def entry_points(*, group: str) -> list[importlib.metadata.EntryPoint]:
         return [entry for entry in entries if entry.group == group]
 
-    monkeypatch.setattr("windlass.plugins.entry_points", entry_points)
+    monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
     return Table("thing", "acme.things", OWN)
 
 
@@ -28,7 +28,7 @@ def test_a_name_of_ours_is_found_without_looking_through_packages(monkeypatch: p
         raise AssertionError
 
     table = table_with(monkeypatch)
-    monkeypatch.setattr("windlass.plugins.entry_points", looked)
+    monkeypatch.setattr("importlib.metadata.entry_points", looked)
     assert table.load("path").__name__ == "Path"  # type: ignore[attr-defined]
 
 

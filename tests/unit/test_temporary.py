@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
+from windlass import stopping
 from windlass.temporary import TemporaryFolder, remove_leftovers
 
 
@@ -38,3 +44,22 @@ def test_a_folder_that_is_just_being_made_is_not_taken_away(tmp_path: Path) -> N
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(make, range(400)))
+
+
+def test_a_request_to_stop_leaves_nothing_of_how_the_place_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python writes a file to see whether it can, and a request may come before it has removed it."""
+    really = os.unlink
+
+    def asked_before(path: str) -> None:
+        stopping._stop(signal.SIGTERM, None)
+        really(path)
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(stopping, "_asked", None)
+    monkeypatch.setattr(os, "unlink", asked_before)
+    with pytest.raises(stopping.StoppedError):
+        remove_leftovers()
+    assert list(tmp_path.iterdir()) == []

@@ -55,7 +55,7 @@ class Trip(NamedTuple):
 
 
 def zones() -> Iterator[tuple[object, ...]]:
-    """The lookup table: an airport, the quarters of the boroughs, and two that are no place."""
+    """The lookup table: an airport, the quarters of the boroughs, and two that are not places."""
     yield 1, "Airport", "Skerry Field", "Airports"
     number = 1
     for borough, names in BOROUGHS.items():

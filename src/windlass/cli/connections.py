@@ -120,7 +120,7 @@ def _reach(host: str, port: int) -> None:
 @json_option
 @click.pass_obj
 def doctor_command(app: App, *, as_json: bool) -> int:
-    """Look at what this machine has and lacks, and say what to do about it."""
+    """Check what this machine has and lacks, and say what to do about it."""
     from windlass.cli.doctor import examine
 
     findings = examine(app.folder)

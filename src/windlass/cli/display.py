@@ -33,7 +33,6 @@ __all__ = [
     "print_result",
     "print_table",
     "result_document",
-    "seconds_of",
     "task_document",
 ]
 
@@ -251,7 +250,7 @@ def result_document(result: Result) -> dict[str, Any]:
         "run_id": run.run_id,
         "pipeline": run.pipeline,
         "status": run.status,
-        "seconds": seconds_of(run),
+        "seconds": run.seconds or 0.0,
         "tasks": [task_document(task) for task in result.tasks],
     }
 
@@ -279,7 +278,9 @@ def print_result(result: Result, report: Path | None, *, as_json: bool) -> None:
             line = f":{row['line']}" if row.get("line") else ""
             told = printable(f"{row['source']}{line}: {row['message']}")
             click.echo(f"\n{click.style(task.task, bold=True)}: quarantined {told}")
-    click.echo(f"\n{result.run.run_id}: {_styled(result.run.status)} in {duration(seconds_of(result.run))}")
+    click.echo(
+        f"\n{result.run.run_id}: {_styled(result.run.status)} in {duration(result.run.seconds or 0.0)}"
+    )
     if report is not None:
         click.echo(f"report: {report}")
     if result.run.status != Status.SUCCESS:
@@ -324,12 +325,3 @@ def _styled(text: str, status: str | None = None) -> str:
     style = _STYLES.get(status or text, "")
     colour = next((word for word in style.split() if word not in ("bold", "dim", "default")), None)
     return click.style(text, fg=colour, bold="bold" in style, dim="dim" in style)
-
-
-def seconds_of(run: Run) -> float:
-    """How long a run took; 0 while it runs."""
-    from datetime import datetime
-
-    if run.ended is None:
-        return 0.0
-    return round((datetime.fromisoformat(run.ended) - datetime.fromisoformat(run.started)).total_seconds(), 3)

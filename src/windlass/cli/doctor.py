@@ -41,7 +41,14 @@ def examine(folder: Path) -> list[Finding]:
     """Everything worth knowing about this machine and, in a project, about that."""
     python = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     findings = [Finding("windlass", "ok", __version__), Finding("python", "ok", python)]
-    findings += [_extra(name, packages) for name, packages in _extras().items()]
+    findings += [
+        _packages(f"extra {name}", packages, f"'windlass[{name}]'") for name, packages in _extras().items()
+    ]
+    findings += [
+        _packages(f"connector {connector.type}", connector.packages, " ".join(connector.packages))
+        for connector in registry.all_connectors()
+        if connector.extra is None and connector.packages
+    ]
     findings += [_node(), _docker(), _disk(folder), _user(), _project(folder)]
     return findings
 
@@ -55,7 +62,7 @@ def _extras() -> dict[str, tuple[str, ...]]:
     return {name: tuple(packages) for name, packages in found.items()} | _OTHER_EXTRAS
 
 
-def _extra(name: str, packages: tuple[str, ...]) -> Finding:
+def _packages(what: str, packages: tuple[str, ...], install: str) -> Finding:
     found, missing = [], []
     for package in packages:
         try:
@@ -63,9 +70,9 @@ def _extra(name: str, packages: tuple[str, ...]) -> Finding:
         except PackageNotFoundError:
             missing.append(package)
     if missing:
-        hint = f"install it with: pip install 'windlass[{name}]'"
-        return Finding(f"extra {name}", "missing", f"without {', '.join(missing)}", hint)
-    return Finding(f"extra {name}", "ok", ", ".join(found))
+        hint = f"install it with: pip install {install}"
+        return Finding(what, "missing", f"without {', '.join(missing)}", hint)
+    return Finding(what, "ok", ", ".join(found))
 
 
 def _node() -> Finding:

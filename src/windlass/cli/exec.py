@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING
 import click
 
 from windlass import logs
+from windlass.api.arguments import memory_text
 from windlass.cli.main import App, say
-from windlass.cli.options import check_memory, complete_pipeline, complete_task, memory_option, parse_params
+from windlass.cli.options import (
+    arguments_as_options,
+    complete_pipeline,
+    complete_task,
+    memory_option,
+    parse_params,
+)
 from windlass.cli.planned import plan_to_execute
 from windlass.errors import DefectError, ExitCode, RetryableError, UsageError, as_error
 from windlass.plan.model import Plan, Service
@@ -28,17 +35,22 @@ __all__ = ["exec_command"]
 @click.argument("pipeline", shell_complete=complete_pipeline)
 @click.argument("task", shell_complete=complete_task)
 @click.option(
-    "--plan", "plan_file", type=click.Path(path_type=Path), help="A plan, or the plans of a whole export."
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path),
+    help="Read the plan from this file: that of a pipeline, or those of a whole export.",
 )
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter. Repeatable.")
-@click.option("--logical-date", metavar="DATE", help="Default: WINDLASS_LOGICAL_DATE.")
-@click.option("--force", is_flag=True, help="Append even if the same run already did, from another input.")
 @click.option(
-    "--start", is_flag=True, help="Of a service: start it, wait until it is ready, leave it running."
+    "--logical-date", metavar="DATE", help="The logical date of the run. Default: WINDLASS_LOGICAL_DATE."
 )
-@click.option("--stop", is_flag=True, help="Of a service: stop the one that --start left running.")
+@click.option("--force", is_flag=True, help="Append even if the same run has already appended another input.")
 @click.option(
-    "--parts", is_flag=True, help="Of a copy with `partition`: copy nothing, list parts for a task each."
+    "--start", is_flag=True, help="Start the service, wait until it is ready, and leave it running."
+)
+@click.option("--stop", is_flag=True, help="Stop the service that --start left running.")
+@click.option(
+    "--parts", is_flag=True, help="Copy nothing: list the parts of a copy with `partition`, for a task each."
 )
 @click.option("--part", metavar="JSON", help="Copy only this part, one of those that --parts has listed.")
 @click.option(
@@ -76,7 +88,8 @@ def exec_command(
     with logs.bind(pipeline=pipeline, task=task):
         try:
             project = app.project
-            check_memory(memory)
+            with arguments_as_options():
+                memory_text(memory)
             if sum((start, stop, parts, part is not None)) > 1:
                 raise UsageError("--start, --stop, --parts and --part exclude each other")
             plan = plan_to_execute(project, pipeline, task, plan_file, parse_params(params))
@@ -110,7 +123,7 @@ def exec_command(
 def _note_quarantine(
     plan: Plan, task: str, project: Path, logical_date: str | None, *, succeeded: bool
 ) -> None:
-    """Note the run when the task has set rows aside: no runner of ours has, and those are to be replayed."""
+    """Note the run when the task has quarantined rows: no runner of ours has, and those are to be replayed."""
     from windlass.state_folder import StateFolder
 
     run_id = os.environ.get("WINDLASS_RUN_ID")

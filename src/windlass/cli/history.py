@@ -46,7 +46,9 @@ def runs_command() -> None:
 
 @runs_command.command("list")
 @click.argument("pipeline", required=False, shell_complete=complete_pipeline)
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1), default=20, show_default=True, help="Show at most this many."
+)
 @json_option
 @click.pass_obj
 def runs_list_command(app: App, pipeline: str | None, limit: int, *, as_json: bool) -> int:
@@ -105,11 +107,10 @@ def _tasks(history: History, run: Run) -> list[dict[str, object]]:
 
 
 def _row(history: History, run: Run) -> tuple[str, ...]:
-    from windlass.cli.display import seconds_of
 
     tasks = history.tasks(run.run_id)
     done = sum(task.status == Status.SUCCESS for task in tasks)
-    seconds = f"{seconds_of(run):.1f}" if run.ended else ""
+    seconds = f"{run.seconds:.1f}" if run.seconds is not None else ""
     return (
         run.run_id,
         run.pipeline,
@@ -175,7 +176,9 @@ def _state(app: App) -> StateFolder:
 @click.command("report")
 @click.argument("runs", metavar="[RUN]...", nargs=-1, shell_complete=complete_run)
 @click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: beside the state of the run."
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write it. Default: beside the state of the run.",
 )
 @click.pass_obj
 def report_command(app: App, runs: tuple[str, ...], output: Path | None) -> int:

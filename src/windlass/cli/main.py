@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from windlass import __version__
+from windlass import __version__, logs
 from windlass.stopping import StoppedError, ignore_requests, in_place_of
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ COMMANDS = {
     "down": ("up", "Stop what `up` has started."),
     "status": ("up", "Show what `up` has started, and how it is."),
     "connections": ("connections", "List connections and where each comes from; try them."),
-    "doctor": ("connections", "Look at what this machine has and lacks."),
-    "explain": ("explain", "Say what the code of an error means, and what to do."),
+    "doctor": ("connections", "Check what this machine has and lacks."),
+    "explain": ("explain", "Explain the code of an error: what it means, and what to do."),
     "completion": ("project", "Print the completion script of a shell."),
 }
 
@@ -118,6 +118,7 @@ def cli(ctx: click.Context, folder: Path, *, debug: bool) -> None:
     """
     if os.environ.get("NO_COLOR"):  # https://no-color.org
         ctx.color = False
+    logs.emit_to(logs.json_lines(sys.stderr))
     ctx.obj = App(folder, debug=debug)
 
 
@@ -161,16 +162,15 @@ def say(exc: BaseException) -> int:
         return exc.exit_code
     if isinstance(exc, SystemExit):  # of click, when nobody reads our output any more
         return exc.code if isinstance(exc.code, int) else 1
-    from windlass.logs import mask
     from windlass.printable import printable
 
     if "--debug" in sys.argv:
         import traceback
 
-        click.echo(printable(mask("".join(traceback.format_exception(exc)))), err=True, nl=False)
+        click.echo(printable(logs.mask("".join(traceback.format_exception(exc)))), err=True, nl=False)
     error = _as_ours(exc)
     colour = False if os.environ.get("NO_COLOR") else None
-    click.echo(mask(_shown(error)), err=True, color=colour)
+    click.echo(logs.mask(_shown(error)), err=True, color=colour)
     if isinstance(exc, OSError):  # what is left of our output may be what cannot be written
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return int(error.exit_code)

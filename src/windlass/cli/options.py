@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from windlass.spec import PipelineFile
 
 __all__ = [
-    "check_memory",
+    "arguments_as_options",
     "complete_connection",
     "complete_pipeline",
     "complete_run",
@@ -26,20 +29,26 @@ __all__ = [
     "parse_params",
 ]
 
+_OPTION = re.compile(r"`([a-z_]+)`")
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 memory_option = click.option(
-    "--memory", metavar="SIZE", help="What a copy may use, such as 2GB. Default: 512MB."
+    "--memory", metavar="SIZE", help="The memory that a copy may use, such as 2GB. Default: 512MB."
 )
 
 
-def check_memory(text: str | None) -> int | None:
-    """What `--memory` says, in bytes. Raises UsageError."""
-    from windlass.units import parse_size
-
+@contextmanager
+def arguments_as_options() -> Iterator[None]:
+    """Show the arguments that an error of the API names as the options that they are here."""
     try:
-        return parse_size(text) if text is not None else None
-    except ValueError as exc:
-        raise UsageError(f"--memory {text!r}: expected a size such as 512MB or 2GB") from exc
+        yield
+    except UsageError as exc:
+        message, hint = (_OPTION.sub(_option, text) if text else text for text in (exc.message, exc.hint))
+        raise UsageError(str(message), hint=hint, code=exc.code) from exc.__cause__
+
+
+def _option(argument: re.Match[str]) -> str:
+    return f"--{argument[1].replace('_', '-')}"
 
 
 def parse_params(params: tuple[str, ...], as_json: str | None = None) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The plan that a command works on: compiled from the project, or handed over by who started the command."""
+"""The plan of a task to execute: handed over by whoever started the command, else compiled from the project."""
 
 from __future__ import annotations
 
@@ -9,31 +9,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from windlass.errors import Code, FatalError, UsageError
+from windlass.api.planning import compile_one
+from windlass.errors import FatalError, UsageError
 from windlass.plan.model import Plan
 
-__all__ = ["compile_one", "plan_to_execute"]
-
-
-def compile_one(
-    project: Path, pipeline: str | None, params: Mapping[str, object], *, params_at_run: bool = False
-) -> Plan:
-    """Compile one pipeline of a project, with its parameters. Raises SpecError or UsageError."""
-    from windlass.plan.compiler import Scope, compile
-    from windlass.spec import load_project
-
-    files = load_project(project, only=pipeline)
-    if pipeline is None:
-        files.checked()
-        if len(files.pipelines) != 1:
-            names = ", ".join(files.pipelines) or "none"
-            hint = f"the project has: {names}"
-            raise UsageError("which pipeline?", hint=hint, code=Code.UNKNOWN_PIPELINE)
-        pipeline = next(iter(files.pipelines))
-    file = files.pipeline(pipeline)
-    if any(task.trigger for task in file.spec.tasks.values()) or not isinstance(file.spec.schedule, str):
-        files = load_project(project)  # a trigger or asset is checked against the other pipelines
-    return compile(file, params, Scope.of(files), params_at_run=params_at_run)
+__all__ = ["plan_to_execute"]
 
 
 def plan_to_execute(

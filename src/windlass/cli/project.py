@@ -44,12 +44,11 @@ def init_command(app: App, folder: Path) -> int:
 @click.pass_obj
 def validate_command(app: App, *, as_json: bool) -> int:
     """Check every file of the project, and show everything that is wrong with them."""
+    from windlass.api.planning import compile
     from windlass.errors import ExitCode, SpecError
-    from windlass.plan.compiler import compile_project
-    from windlass.spec import load_project
 
     try:
-        plans = compile_project(load_project(app.project))
+        plans = compile(app.project)
     except SpecError as exc:
         if not as_json:
             click.echo(f"{printable(str(exc))}\n\n{_count(len(exc.problems), 'problem')}", err=True)
@@ -74,13 +73,18 @@ def _count(number: int, what: str) -> str:
 @click.command("graph")
 @click.argument("pipeline", required=False, shell_complete=complete_pipeline)
 @click.option(
-    "--format", "kind", type=click.Choice(["text", "mermaid", "svg"]), default="text", show_default=True
+    "--format",
+    "kind",
+    type=click.Choice(["text", "mermaid", "svg"]),
+    default="text",
+    show_default=True,
+    help="Write it in this form.",
 )
 @click.pass_obj
 def graph_command(app: App, pipeline: str | None, kind: Literal["text", "mermaid", "svg"]) -> int:
     """Show the tasks of PIPELINE and what needs what."""
     from windlass import drawing
-    from windlass.cli.planned import compile_one
+    from windlass.api.planning import compile_one
 
     plan = compile_one(app.project, pipeline, {})
     draw = {"text": drawing.text, "mermaid": drawing.mermaid, "svg": drawing.svg}[kind]
@@ -96,7 +100,7 @@ def graph_command(app: App, pipeline: str | None, kind: Literal["text", "mermaid
 @click.pass_obj
 def compile_command(app: App, pipeline: str | None, params: tuple[str, ...], *, as_json: bool) -> int:
     """Show what PIPELINE compiles to: every task, in order; with --json the whole plan."""
-    from windlass.cli.planned import compile_one
+    from windlass.api.planning import compile_one
     from windlass.plan.codec import to_json
 
     plan = compile_one(app.project, pipeline, parse_params(params))

@@ -46,7 +46,9 @@ def list_command(app: App, *, as_json: bool) -> int:
 @quarantine_command.command("show")
 @click.argument("run", shell_complete=complete_run)
 @click.argument("task", shell_complete=complete_task)
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1), default=20, show_default=True, help="Show at most this many."
+)
 @json_option
 @click.pass_obj
 def show_command(app: App, run: str, task: str, limit: int, *, as_json: bool) -> int:
@@ -75,7 +77,7 @@ def show_command(app: App, run: str, task: str, limit: int, *, as_json: bool) ->
 @click.option(
     "--file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The fixed rows. Default: the quarantine itself.",
+    help="The file with the fixed rows. Default: the quarantine itself.",
 )
 @json_option
 @click.pass_obj

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -12,9 +11,10 @@ from typing import Any
 import click
 
 from windlass import logs
+from windlass.api.arguments import memory_text
 from windlass.cli.main import App
 from windlass.cli.options import (
-    check_memory,
+    arguments_as_options,
     complete_pipeline,
     complete_run,
     complete_task,
@@ -22,8 +22,7 @@ from windlass.cli.options import (
     memory_option,
     parse_params,
 )
-from windlass.cli.planned import compile_one
-from windlass.errors import ExitCode, RetryableError, UsageError, WindlassError
+from windlass.errors import ExitCode, RetryableError, WindlassError
 from windlass.status import Status
 
 __all__ = ["run_command"]
@@ -70,10 +69,12 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
     "--resume",
     metavar="RUN",
     shell_complete=complete_run,
-    help="Take a run up again: only what did not succeed.",
+    help="Resume this run: only what did not succeed runs again.",
 )
 @click.option(
-    "--parallel", type=click.IntRange(1, 64), help="How many tasks at once. Default: one a core, at least 2."
+    "--parallel",
+    type=click.IntRange(1, 64),
+    help="How many tasks run at once. Default: one a core, at least 2.",
 )
 @click.option(
     "--workspace",
@@ -85,9 +86,9 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
     default="process",
     show_default=True,
     metavar="NAME",
-    help="What executes the tasks. More than processes come with packages.",
+    help="What executes the tasks. Packages can bring more than processes.",
 )
-@click.option("--force", is_flag=True, help="Append even if the same run already did, from another input.")
+@click.option("--force", is_flag=True, help="Append even if the same run has already appended another input.")
 @click.option("--params-json", hidden=True, help="Parameters as a JSON object.")
 @click.option("--parent", hidden=True, help="The run whose trigger this is.")
 @click.option("--as-task", is_flag=True, hidden=True, help="Print what a runner reads.")
@@ -119,77 +120,32 @@ def run_command(
     A connection that is not configured becomes a dev service: a database that is started for the run.
     PIPELINE may be left out when the project has only one.
     """
+    from windlass.api.running import RunRequest, prune_after, report_of, run_pipeline
     from windlass.cli.display import display_for, print_result
-    from windlass.plan.schedule import parse_logical_date, tick_of
-    from windlass.runner import History, Runner, RunOptions, here
-    from windlass.state_folder import StateFolder
 
-    project = app.project
-    check_memory(memory)
-    earlier = History(StateFolder.of(project)).run(resume) if resume else None
-    values = parse_params(params, params_json)
-    if earlier is not None:
-        if pipeline not in (None, earlier.pipeline):
-            raise UsageError(f"--resume: {earlier.run_id} is a run of {earlier.pipeline}, not of {pipeline}")
-        if logical_date is not None:
-            raise UsageError("--resume: the run has its logical date; leave out --logical-date")
-        pipeline, values = earlier.pipeline, {**earlier.params, **values}
-    plan = compile_one(project, pipeline, values)
-    moment = None
-    if logical_date is not None:
-        # the date of a run that triggers this one need not be a tick of this schedule
-        by_parent = parent is not None
-        moment = (
-            parse_logical_date(logical_date)
-            if by_parent
-            else tick_of(logical_date, plan.schedule, plan.timezone)
+    with arguments_as_options():
+        request = RunRequest(
+            project=app.project,
+            pipeline=pipeline,
+            params=parse_params(params, params_json),
+            logical_date=logical_date,
+            only=tasks,
+            start=start,
+            resume=resume,
+            parallel=parallel,
+            workspace=workspace.resolve() if workspace else None,
+            runtime=runtime,
+            memory=memory_text(memory),
+            force=force,
+            parent=parent,
         )
-    folder = workspace.resolve() if workspace else None
-    world = here(plan, project, workspace=folder, runtime=runtime, memory=memory)
-    options = RunOptions(
-        logical_date=moment,
-        only=tasks,
-        start=start,
-        resume=earlier,
-        memory=memory,
-        force=force,
-        parent=parent,
-        **({"parallel": parallel} if parallel else {}),
-    )
-    with display_for(quiet=as_task) as display:
-        result = Runner(plan, world, options, display).run()
+        result = run_pipeline(request, display_for(quiet=as_task))
     if as_task:
         _print_as_task(result)
     else:
-        print_result(result, _report(project, result.run.run_id), as_json=as_json)
-        _prune(project, plan.pipeline)
+        print_result(result, report_of(request.project, result.run.run_id), as_json=as_json)
+        prune_after(request.project, result.run.pipeline)
     return int(result.exit_code)
-
-
-def _report(project: Path, run_id: str) -> Path | None:
-    """The report of a run that has ended. That it cannot be written does not change what became of the run."""
-    from windlass.report import write_report
-
-    try:
-        return write_report(project, [run_id])
-    except WindlassError as exc:
-        logs.warning("no_report", error=str(exc))
-        return None
-
-
-def _prune(project: Path, pipeline: str) -> None:
-    """Remove runs of long ago. That they cannot be does not change what became of this one."""
-    from windlass.runner.history import History
-    from windlass.runner.pruning import KEPT, prune
-    from windlass.state_folder import StateFolder
-
-    try:
-        state = StateFolder.of(project)
-        keep = int(os.environ.get("WINDLASS_KEEP_RUNS") or KEPT)
-        if keep > 0:
-            prune(state, History(state), keep=keep, pipeline=pipeline)
-    except (WindlassError, OSError, ValueError) as exc:
-        logs.warning("not_pruned", error=str(exc))
 
 
 def _print_as_task(result: Any) -> None:

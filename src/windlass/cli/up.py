@@ -14,13 +14,20 @@ import click
 from windlass.cli.main import App
 from windlass.cli.options import json_option
 from windlass.printable import printable
+from windlass.stack.layout import State
 
 if TYPE_CHECKING:
-    from windlass.stack.layout import Stack, StackPart
+    from windlass.stack.layout import ComponentState, Stack
 
 __all__ = ["down_command", "status_command", "up_command"]
 
-_COLOURS = {"healthy": "green", "done": "green", "unhealthy": "red", "ended": "red", "missing": "yellow"}
+_COLOURS = {
+    State.HEALTHY: "green",
+    State.DONE: "green",
+    State.UNHEALTHY: "red",
+    State.ENDED: "red",
+    State.MISSING: "yellow",
+}
 _PORT = click.IntRange(1, 65535)
 
 
@@ -101,7 +108,7 @@ def status_command(app: App, *, as_json: bool) -> int:
         print_table(("part", "state", "pid", "address"), rows)
         if stack.problems:
             click.echo(f"\nthe last good plan is in use:\n{printable(stack.problems)}")
-    return 0 if stack is not None and stack.state == "healthy" else 1
+    return 0 if stack is not None and stack.state == State.HEALTHY else 1
 
 
 # --- what people see while it starts ----------------------------------------------------------------
@@ -119,7 +126,7 @@ class _Lines:
                 self._shown[part.name] = part.state
                 self.show(part)
 
-    def show(self, part: StackPart) -> None:
+    def show(self, part: ComponentState) -> None:
         click.echo(_line(part), err=True)
 
     def say(self, text: str, *, warning: bool = False) -> None:
@@ -148,8 +155,8 @@ class _Terminal(_Lines):
         self.bars = Progress(*columns, console=Console(stderr=True, highlight=False), transient=True)
         self._ids: dict[str, object] = {}
 
-    def show(self, part: StackPart) -> None:
-        if part.state == "starting" and self.bars.live.is_started:
+    def show(self, part: ComponentState) -> None:
+        if part.state == State.STARTING and self.bars.live.is_started:
             self._ids[part.name] = self.bars.add_task(part.name, total=None)
             return
         if part.name in self._ids:
@@ -174,7 +181,9 @@ def _display(*, supervise: bool) -> Iterator[_Lines]:
             yield display
 
 
-def _line(part: StackPart) -> str:
-    seconds = f" after {part.seconds:.1f} s" if part.seconds is not None and part.state != "unhealthy" else ""
+def _line(part: ComponentState) -> str:
+    seconds = (
+        f" after {part.seconds:.1f} s" if part.seconds is not None and part.state != State.UNHEALTHY else ""
+    )
     state = click.style(part.state, fg=_COLOURS.get(part.state)) + seconds
     return f"{part.name:<24} {state}" + (f"   {part.address}" if part.address else "")

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL_MODES",
-    "Aside",
     "BaseDestination",
     "BaseLoad",
     "Destination",
     "Load",
     "PartedLoad",
+    "Quarantine",
     "QueryLoad",
     "Shortcut",
     "Traits",
@@ -156,7 +156,7 @@ class PartedLoad(Protocol):
         """The ledger's entry for the same load as this one, which need not be the load that was begun."""
 
 
-class Aside(Protocol):
+class Quarantine(Protocol):
     """Where a shortcut puts bad rows: the quarantine, as far as a connector knows it."""
 
     fail: bool
@@ -176,8 +176,8 @@ class Shortcut(Protocol):
         """What the way is called in log, `--json` and report."""
 
     @property
-    def cursor(self) -> str | None:
-        """After `run`: the highest value of the cursor that was read."""
+    def mark(self) -> str | None:
+        """After `run`: how far an incremental reading came."""
 
-    def run(self, counts: Counts, aside: Aside, meter: Meter) -> None:
+    def run(self, counts: Counts, quarantine: Quarantine, meter: Meter) -> None:
         """Bring the rows to the destination, not yet visible; update `counts`."""

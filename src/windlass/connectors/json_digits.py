@@ -27,5 +27,5 @@ def loses_digits(json: str) -> str:
 
 
 def has_nan(json: str) -> str:
-    """SQL that is true for JSON text that is none: with NaN or an infinity in it."""
+    """SQL that is true for JSON text that JSON does not have: with NaN or an infinity in it."""
     return f"regexp_matches(regexp_replace({json}, {_STRING}, '\"\"', 'g'), 'NaN|Inf|nan|inf')"

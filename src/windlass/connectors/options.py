@@ -70,7 +70,7 @@ class TableDestination(DestinationOptions):
     """A table of a database."""
 
     table: str
-    """The table, as `name` or `schema.name`; it is made when it is missing."""
+    """The table, as `name` or `schema.name`; it is created when it is missing."""
 
 
 def name_of(end: ConnectedEnd[TableSource]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from windlass import registry
+from windlass.connectors.cursors import DuckdbCursor, Found, find_new, required_cursor
 from windlass.connectors.ends import End
 from windlass.connectors.rows import BadRow, Column, RowFault
 from windlass.connectors.scratch import Scratch, identifier
@@ -18,7 +19,7 @@ from windlass.workspace import Workspace
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ArrowRelation", "StreamRelation", "records_relation"]
+__all__ = ["ArrowRelation", "StreamRelation", "only_new", "records_relation"]
 
 
 class StreamRelation(Relation):
@@ -52,19 +53,52 @@ class StreamRelation(Relation):
 
 
 class ArrowRelation(StreamRelation):
-    """Batches that a connector has, or makes as they are asked for; columns are as the schema says."""
+    """Batches that a connector has, or makes as they are asked for; columns are as the schema says.
+
+    What `reading` asks for is done: for an incremental copy all rows are kept in the scratch database first.
+    """
+
+    has_since = True
 
     def __init__(
-        self, name: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], scratch: Scratch
+        self,
+        name: str,
+        schema: pa.Schema,
+        batches: Iterable[pa.RecordBatch],
+        reading: Reading,
+        scratch: Scratch,
     ) -> None:
         super().__init__(name, scratch)
-        self._schema, self._batches = schema, batches
+        self._schema, self._batches, self._reading = schema, batches, reading
+        self._kept: str | None = None
 
     def columns(self) -> list[Column]:
-        return self._scratch.describe(f"FROM {self._scratch.register_table(self._schema.empty_table())}")
+        columns = self._scratch.describe(f"FROM {self._scratch.register_table(self._schema.empty_table())}")
+        if self._reading.since is not None and self._kept is None:
+            table = self._scratch.new_name()
+            self._scratch.rows(f"CREATE TABLE {table} AS SELECT * FROM {super().sql()}")
+            condition, self.mark = only_new(self.name, table, columns, self._reading, self._scratch)
+            self._kept, self.rereadable = f"(SELECT * FROM {table} WHERE {condition or 'true'})", True
+        return columns
+
+    def sql(self) -> str:
+        self.columns()
+        return self._kept or super().sql()
 
     def stream(self) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         return self._schema, iter(self._batches)
+
+
+def only_new(name: str, rows: str, columns: Sequence[Column], reading: Reading, scratch: Scratch) -> Found:
+    """What `reading` asks for of rows that the scratch database can read again, by a cursor.
+
+    Raises FatalError when there is no such column, or it cannot tell.
+    """
+    since = reading.since
+    if since is None:
+        return Found(None, None)
+    cursor = required_cursor(since, name)
+    return find_new(DuckdbCursor(scratch, rows, columns, cursor, name), rows, since, name)
 
 
 def records_relation(
@@ -105,14 +139,14 @@ def _of_file(file: Path, reading: Reading, scratch: Scratch) -> Relation:
 class _Named(Relation):
     """The relation of a file that stands for something else: errors speak of that."""
 
-    rereadable = True
+    rereadable = has_since = True
 
     def __init__(self, name: str, inner: Relation, place_of: Callable[[int], str]) -> None:
         self.name, self._inner, self._place_of = name, inner, place_of
 
     def columns(self) -> list[Column]:
         columns = self._inner.columns()
-        self.cursor = self._inner.cursor
+        self.mark = self._inner.mark
         return columns
 
     def sql(self) -> str:
@@ -140,13 +174,14 @@ class _Named(Relation):
 class _NoRows(Relation):
     """No records: the columns are those of the destination, or there is nothing to load into."""
 
-    rereadable = True
+    rereadable = has_since = True
 
     def __init__(self, name: str, reading: Reading, scratch: Scratch) -> None:
         if reading.target is None:
             hint = "make the table first, or begin at a time when there are some"
             raise FatalError(f"{name} has no records, and so no columns for a new destination", hint=hint)
-        self.name, self.cursor, self._target = name, reading.after, reading.target
+        self.name, self._target = name, reading.target
+        self.mark = reading.since.last if reading.since else None
 
     def columns(self) -> list[Column]:
         return [Column(column.name, column.type) for column in self._target if not column.generated]

@@ -113,7 +113,7 @@ class Reason(StrEnum):
 
 @dataclass
 class BadRow:
-    """A row that cannot be loaded, with everything somebody needs to mend it."""
+    """A row that cannot be loaded, with everything somebody needs to fix it."""
 
     reason: Reason
     message: str
@@ -189,11 +189,11 @@ class Rows(Protocol):
 
     columns: list[Column]
 
-    sets_aside: bool
-    """Whether `refuse` sets a row aside; otherwise it ends the load."""
+    quarantines: bool
+    """Whether `refuse` quarantines a row; otherwise it ends the load."""
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The good rows; the bad ones go to the quarantine as they come by."""
 
     def refuse(self, row: BadRow, position: int) -> None:
-        """Set a row aside that the destination refused: the one that came at that position, from 0."""
+        """Quarantine a row that the destination refused: the one that came at that position, from 0."""

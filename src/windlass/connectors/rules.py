@@ -129,7 +129,7 @@ def _rules_for(rules: ColumnRules, column: str, kind: Kind) -> Iterator[Rule]:
     if rules.accepted is not None:
         operands = tuple(dict.fromkeys(_accepted(column, rules.accepted, kind)))
         test = "other" if operands else "any"
-        yield Rule(test, Reason.NOT_ACCEPTED, "is none of the accepted values", operands)
+        yield Rule(test, Reason.NOT_ACCEPTED, "is not one of the accepted values", operands)
     if rules.pattern is not None:
         _require_text(column, "pattern", kind)
         message = f"does not match {rules.pattern!r}"

@@ -112,7 +112,7 @@ class Scratch:
             r"[A-Za-z][\w ]*(\(\s*\d+\s*(,\s*\d+\s*)?\))?( with(out)? time zone)?(\[\])*", text, re.IGNORECASE
         ):
             raise FatalError(
-                f"{text!r} is no type", hint="expected one such as bigint, numeric(12,2) or date"
+                f"{text!r} is not a type", hint="expected one such as bigint, numeric(12,2) or date"
             )
         name = {"jsonb": "JSON"}.get(text.strip().lower(), text)
         try:
@@ -132,13 +132,16 @@ class Scratch:
         self.connection.register(name, table)
         return name
 
+    def schema(self, columns: Sequence[Column]) -> pa.Schema:
+        """What batches of these columns have as their schema."""
+        empty = ", ".join(f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in columns)
+        return self.connection.sql(f"SELECT {empty} LIMIT 0").to_arrow_table().schema
+
     def reader(self, batches: Iterator[pa.RecordBatch], columns: Sequence[Column]) -> str:
         """A SELECT for `output_rows` that reads these batches, once."""
         import pyarrow as pa
 
-        empty = ", ".join(f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in columns)
-        schema = self.connection.sql(f"SELECT {empty} LIMIT 0").to_arrow_table().schema
-        name = self.new_name()
+        schema, name = self.schema(columns), self.new_name()
         self._output_connection().register(
             name, pa.RecordBatchReader.from_batches(schema, self._noting_errors(batches))
         )
@@ -206,6 +209,8 @@ def duckdb_errors() -> Iterator[None]:
             ) from exc
         raise FatalError(message) from exc
     except duckdb.Error as exc:
+        if "Unique file handle conflict" in str(exc):  # a copy in another thread of this process
+            raise RetryableError(f"the DuckDB file is in use: {_first_line(exc)}") from exc
         raise FatalError(_first_line(exc)) from exc
 
 

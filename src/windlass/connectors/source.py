@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 from windlass.connectors.ends import Interval
 from windlass.connectors.rows import BadRow, Column, RowFault
@@ -17,7 +17,7 @@ from windlass.errors import WindlassError
 if TYPE_CHECKING:
     from windlass.connectors.scratch import Scratch
 
-__all__ = ["BaseSource", "IntervalOf", "Part", "Reading", "Relation", "Source", "Splittable"]
+__all__ = ["BaseSource", "IntervalOf", "Part", "Reading", "Relation", "Since", "Source", "Splittable"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,26 @@ class IntervalOf(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Since:
+    """What an incremental copy asks for: the rows that are new since the last load."""
+
+    last: str | None = None
+    """What the relation of the last load gave as its mark."""
+
+    cursor: str | None = None
+    """A column that only grows; None where the source can tell without one."""
+
+    lookback: float | str | None = None
+    """How far below the highest value a row may come late: a distance of the cursor, or a duration."""
+
+    nulls: Literal["fail", "skip", "read"] = "fail"
+    """What becomes of rows without a value in the cursor."""
+
+    rereads: bool = False
+    """Rows that were read before may be read once more: the destination knows them."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reading:
     """What of a source a load is about."""
 
@@ -49,10 +69,9 @@ class Reading:
     interval: IntervalOf | None = None
     """A source that cannot tell brings all rows; those outside are then bad ones."""
 
-    cursor: str | None = None
-    """Only rows whose value in this column is past `after`; never past what may still be committed."""
+    since: Since | None = None
+    """Only what is new since the last load."""
 
-    after: str | None = None
     target: Sequence[Column] | None = None
     """The columns of the destination; None where it will be made, and then types of values that are text matter."""
 
@@ -71,14 +90,17 @@ class Relation:
     name: str
     """What errors and the quarantine call it: a file, or `connection.table`."""
 
-    cursor: str | None = None
-    """The highest value of the cursor that is read, to go on from the next time; known with the columns."""
+    mark: str | None = None
+    """How far an incremental reading came, for the next one to go on from there; known with the columns."""
 
     rereadable = False
     """Whether the SQL can be run more than once, and gives the same rows each time."""
 
     has_interval = False
     """Whether the rows are those of the interval only."""
+
+    has_since = False
+    """Whether the rows are only what is new. A copy that asks for that is refused by a relation that cannot tell."""
 
     def columns(self) -> list[Column]:
         """The columns and their types, always the same ones; where values are text, also a guess."""

@@ -7,55 +7,22 @@ when nobody holds it any more. So nothing is left running, whatever happens to a
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from windlass import registry
 from windlass.connections import Address
+from windlass.devservices.running import has_launcher
+from windlass.devservices.service import DevService
 from windlass.locks import locked, take
 from windlass.options import read_options
 from windlass.plan.model import Connection
 
-__all__ = ["DevServices", "Service", "can_stand_in", "files_of"]
+__all__ = ["DevService", "DevServices", "can_stand_in", "files_of"]
 
 
-@dataclass(frozen=True)
-class Service:
-    """What a dev service is asked to be: its connection, its folder, and the project that it serves."""
-
-    name: str
-    type: str
-    options: Any
-    """What `dev:` says, as the connector's own model has it."""
-
-    folder: Path
-    project: Path
-
-    @property
-    def users_lock(self) -> Path:
-        """Held, shared, by every process that uses the service."""
-        return self.folder / "users.lock"
-
-    @property
-    def alive_lock(self) -> Path:
-        """Held by the server's launcher."""
-        return self.folder / "alive.lock"
-
-    @property
-    def log(self) -> Path:
-        """What the server prints, if it prints anything."""
-        return self.folder / "server.log"
-
-    def private_log(self) -> IO[bytes]:
-        """The log, empty, for a server to write into. Nobody else may read it: it quotes rows."""
-        self.log.unlink(missing_ok=True)
-        return os.fdopen(os.open(self.log, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb")
-
-
-Start: TypeAlias = Callable[[Service], Address]
+Start: TypeAlias = Callable[[DevService], Address]
 """Starts a service, or finds it running, initialised; nobody else starts it meanwhile."""
 
 
@@ -65,12 +32,12 @@ class DevServices:
     def __init__(self, state: Path, project: Path) -> None:
         self._state, self._project = state, project
         self._held: dict[str, IO[str]] = {}
-        self._started: dict[str, Service] = {}
+        self._started: dict[str, DevService] = {}
 
     def start(self, name: str, connection: Connection) -> Address:
         """Start the dev service of a connection. Raises WindlassError when it cannot be."""
         options = options_of(connection)
-        service = Service(name, connection.type, options, self._state / "dev" / name, self._project)
+        service = DevService(name, connection.type, options, self._state / "dev" / name, self._project)
         for folder in (service.folder.parent, service.folder):  # a server of another user passes through
             folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         start: Start = registry.load(str(registry.require(connection.type).dev_service))
@@ -80,10 +47,8 @@ class DevServices:
         self._started[name] = service
         return address
 
-    def ended(self) -> list[Service]:
+    def ended(self) -> list[DevService]:
         """Those whose server has ended meanwhile. To start one again is to `start` it."""
-        from windlass.devservices.running import has_launcher
-
         servers = [service for service in self._started.values() if service.alive_lock.exists()]
         return [service for service in servers if not has_launcher(service)]
 
@@ -94,7 +59,7 @@ class DevServices:
         self._held.clear()
         self._started.clear()
 
-    def _hold(self, service: Service) -> None:
+    def _hold(self, service: DevService) -> None:
         """Wait for a server that is just stopping to be gone, then count as a user."""
         if service.name not in self._held:
             self._held[service.name] = take(service.users_lock, shared=True)

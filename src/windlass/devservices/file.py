@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from windlass import logs, registry
 from windlass.connections import Address
-from windlass.devservices import Service
 from windlass.devservices.initialised import is_initialised, mark_initialised, run_init_files
+from windlass.devservices.service import DevService
 from windlass.state_folder import close_to_others
 
 __all__ = ["start_file"]
 
 
-def start_file(service: Service, *, ending: str) -> Address:
+def start_file(service: DevService, *, ending: str) -> Address:
     """The address of the file; made and initialised if it is new or its init files have changed."""
     kind = service.type
     file = service.folder / f"{service.name}{ending}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from windlass import logs
-from windlass.devservices import Service
+from windlass.devservices.service import DevService
 from windlass.errors import Code, FatalError, did_you_mean
 
 __all__ = ["digest_of", "is_initialised", "mark_initialised", "run_init_files"]
@@ -20,7 +20,7 @@ class RunsScripts(Protocol):
         """Run one or more statements. Raises FatalError with the place in the script."""
 
 
-def digest_of(service: Service) -> str:
+def digest_of(service: DevService) -> str:
     """A hash of the init files, in their order. Raises FatalError for one that is missing."""
     digest = hashlib.sha256()
     for file in _files(service):
@@ -28,17 +28,17 @@ def digest_of(service: Service) -> str:
     return digest.hexdigest()
 
 
-def is_initialised(service: Service) -> bool:
+def is_initialised(service: DevService) -> bool:
     """Whether the service was initialised by these very files."""
     marker = service.folder / "initialised"
     return marker.exists() and marker.read_text() == digest_of(service)
 
 
-def mark_initialised(service: Service) -> None:
+def mark_initialised(service: DevService) -> None:
     (service.folder / "initialised").write_text(digest_of(service))
 
 
-def run_init_files(service: Service, database: RunsScripts) -> None:
+def run_init_files(service: DevService, database: RunsScripts) -> None:
     """Run every init file. Raises FatalError that names the file and its line."""
     for name, file in zip(service.options.init, _files(service), strict=True):
         try:
@@ -48,7 +48,7 @@ def run_init_files(service: Service, database: RunsScripts) -> None:
         logs.info("dev_service_initialised", connection=service.name, file=name)
 
 
-def _files(service: Service) -> list[Path]:
+def _files(service: DevService) -> list[Path]:
     files = [service.project / name for name in service.options.init]
     for name, file in zip(service.options.init, files, strict=True):
         if not file.is_file():

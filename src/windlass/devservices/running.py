@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import socket
 
-from windlass.devservices import Service
+from windlass.devservices.service import DevService
 from windlass.locks import has_owner
 from windlass.ports import LOOPBACK
 
 __all__ = ["has_launcher", "is_running", "note_port", "noted_port"]
 
 
-def has_launcher(service: Service) -> bool:
+def has_launcher(service: DevService) -> bool:
     """Whether somebody is there who will stop the server."""
     return has_owner(service.alive_lock)
 
 
-def is_running(service: Service) -> bool:
+def is_running(service: DevService) -> bool:
     """Whether the server has its launcher, and answers on the port that was noted."""
     if not has_launcher(service):
         return False
@@ -27,10 +27,10 @@ def is_running(service: Service) -> bool:
         return False
 
 
-def note_port(service: Service, port: int) -> None:
+def note_port(service: DevService, port: int) -> None:
     (service.folder / "port").write_text(str(port))
 
 
-def noted_port(service: Service) -> int:
+def noted_port(service: DevService) -> int:
     """The port that was noted last. Raises OSError or ValueError when none was."""
     return int((service.folder / "port").read_text())

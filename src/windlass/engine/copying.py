@@ -19,14 +19,14 @@ from windlass.connectors.rows import Counts
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Reading, Relation, Source
 from windlass.engine.ends import open_destination, open_source, shortcut_between
-from windlass.engine.job import CopyResult, Job
-from windlass.engine.ledger import new_entry, refuse_other_input, with_counts
+from windlass.engine.job import Job, Outcome
+from windlass.engine.ledger import check_same_input, new_entry, with_counts
 from windlass.engine.outputs import outputs_of
-from windlass.engine.overlap import refuse_overlap
+from windlass.engine.overlap import check_no_overlap
 from windlass.engine.quarantine import Quarantine
-from windlass.engine.reading import reading_of, refuse_mode
+from windlass.engine.reading import check_incremental, check_mode, interval_left, reading_of
 from windlass.engine.rows import RowStream
-from windlass.engine.splitting import refuse_other_split
+from windlass.engine.splitting import check_same_split
 from windlass.errors import RetryableError, WindlassError
 from windlass.ledger import LedgerEntry
 from windlass.temporary import TemporaryFolder, remove_leftovers
@@ -34,49 +34,49 @@ from windlass.temporary import TemporaryFolder, remove_leftovers
 __all__ = ["copy"]
 
 
-def copy(job: Job) -> CopyResult:
+def copy(job: Job) -> Outcome:
     """Do the copy. Raises WindlassError; then nothing was committed, and nothing is left behind."""
     remove_leftovers(job.scratch_folder)
     with closing(open_source(job)) as source, closing(open_destination(job)) as destination:
-        refuse_overlap(job, source, destination)
-        refuse_mode(job, destination)
+        check_no_overlap(job, source, destination)
+        check_mode(job, destination)
         entry = new_entry(job, source)
         try:
             with destination.begin(entry) as load:
                 if job.copy.destination.mode == "append" and not job.force:
                     if load.earlier is not None:
-                        refuse_other_input(load.earlier, entry)
+                        check_same_input(load.earlier, entry)
                         return _already_done(load.earlier)
-                    refuse_other_split(job, load, entry)
+                    check_same_split(job, load, entry)
                 return _loaded(job, source, destination, load, entry)
         except RetryableError as exc:
             raise destination.explain(exc) from exc
 
 
-def _already_done(earlier: LedgerEntry) -> CopyResult:
+def _already_done(earlier: LedgerEntry) -> Outcome:
     logs.info("already_loaded", run_key=earlier.run_key, committed_at=earlier.committed_at)
     counts = Counts(earlier.rows_read, earlier.rows_written, earlier.rows_quarantined)
-    return CopyResult("already-loaded", counts, skipped=True)
+    return Outcome("already-loaded", counts, skipped=True)
 
 
-def _loaded(job: Job, source: Source, destination: Destination, load: Load, entry: LedgerEntry) -> CopyResult:
+def _loaded(job: Job, source: Source, destination: Destination, load: Load, entry: LedgerEntry) -> Outcome:
     reading = reading_of(job, load)
     with _quarantine(job) as quarantine, ExitStack() as opened:
         shortcut = shortcut_between(job, source, load, reading)
         if shortcut is not None:
-            result = CopyResult(shortcut.way, Counts())
+            result = Outcome(shortcut.way, Counts())
             shortcut.run(result.counts, quarantine, job.meter)
-            result.cursor = shortcut.cursor
+            result.mark = shortcut.mark
         else:
             scratch = opened.enter_context(Scratch(job.memory, job.scratch_folder))
             result = _through_scratch(job, source, destination, load, reading, quarantine, scratch)
         _finish(job, quarantine, result)
         source.close()  # it may hold locks on the very table that is replaced
-        load.commit(with_counts(entry, result.counts, result.cursor))
+        load.commit(with_counts(entry, result.counts, result.mark))
     return result
 
 
-def _finish(job: Job, quarantine: Quarantine, result: CopyResult) -> None:
+def _finish(job: Job, quarantine: Quarantine, result: Outcome) -> None:
     """Put the bad rows where they wait, before anything is committed."""
     file = quarantine.finish(result.counts.read)
     result.quarantine, result.bad_rows = str(file) if file else None, quarantine.first
@@ -93,10 +93,10 @@ def _through_scratch(
     reading: Reading,
     quarantine: Quarantine,
     scratch: Scratch,
-) -> CopyResult:
+) -> Outcome:
     """Move the rows; once more from the beginning when the relation knows a way past an error."""
-    target = load.columns(scratch)
-    relation: Relation | None = source.open(replace(reading, target=target), scratch)
+    reading = replace(reading, target=load.columns(scratch))
+    relation: Relation | None = source.open(reading, scratch)
     while relation is not None:
         quarantine.locate = relation.locate
         try:
@@ -119,19 +119,21 @@ def _moved(
     reading: Reading,
     quarantine: Quarantine,
     scratch: Scratch,
-) -> CopyResult:
-    result = CopyResult(destination.traits.way, Counts())
+) -> Outcome:
+    check_incremental(relation, reading)
+    result = Outcome(destination.traits.way, Counts())
+    outputs = outputs_of(job.copy, relation, load, scratch)
     rows = RowStream(
         relation,
         scratch,
-        outputs_of(job.copy, relation, load, scratch),
+        outputs,
         quarantine,
         result.counts,
         forbids_nul=not destination.traits.stores_nul,
         json_schema=job.copy.validate.json_schema,
-        interval=None if relation.has_interval else reading.interval,
+        interval=interval_left(job, relation, reading, [output.target for output in outputs]),
     )
-    result.cursor = relation.cursor
+    result.mark = relation.mark
     if not _written_as_query(job, rows, relation, destination, load, result, scratch):
         load.write(rows, result.counts, scratch, job.meter)
     rejected = relation.rejected()
@@ -146,7 +148,7 @@ def _written_as_query(
     relation: Relation,
     destination: Destination,
     load: Load,
-    result: CopyResult,
+    result: Outcome,
     scratch: Scratch,
 ) -> bool:
     """Try the fast way that ends at the first bad row; then the other one starts from the beginning."""
@@ -168,7 +170,7 @@ def _written_as_query(
 
 @contextmanager
 def _quarantine(job: Job) -> Iterator[Quarantine]:
-    """The quarantine of this copy; what was set aside is thrown away when the copy fails."""
+    """The quarantine of this copy; what is in it is thrown away when the copy fails."""
     with TemporaryFolder(job.scratch_folder) as folder:
         quarantine = Quarantine(
             job.quarantine_file or folder / "quarantine.ndjson",

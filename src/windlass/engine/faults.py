@@ -132,7 +132,8 @@ def _beyond_limits(target: Column, v: str) -> Iterator[tuple[str, Reason, str]]:
 
 
 def _outside(output: Output, v: str, interval: Interval) -> Fault:
-    start, end = (literal(moment.isoformat()) for moment in interval)
-    test = f"NOT coalesce({v} >= CAST({start} AS TIMESTAMPTZ) AND {v} < CAST({end} AS TIMESTAMPTZ), false)"
+    start, end = (f"CAST({literal(moment.isoformat())} AS TIMESTAMPTZ)" for moment in interval)
+    moment = f"TRY_CAST({v} AS TIMESTAMPTZ)" if output.target.type == "VARCHAR" else v
+    test = f"NOT coalesce({moment} >= {start} AND {moment} < {end}, false)"
     message = f"column {output.source.name!r}: {{value}} is outside the run's data interval"
     return Fault(test, Reason.OUTSIDE_INTERVAL, message, output, v)

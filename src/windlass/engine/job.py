@@ -15,7 +15,7 @@ from windlass.connectors.source import Part
 from windlass.plan.model import Copy
 from windlass.workspace import Workspace
 
-__all__ = ["CopyResult", "Identity", "Job", "Workspace"]
+__all__ = ["Identity", "Job", "Outcome", "Workspace"]
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ class Job:
 
 
 @dataclass
-class CopyResult:
+class Outcome:
     """What a copy did. `path` is the way the rows took; `bad_rows` are the first few of them."""
 
     path: str
     counts: Counts
-    cursor: str | None = None
+    mark: str | None = None
     skipped: bool = False
     quarantine: str | None = None
     bad_rows: list[BadRow] = field(default_factory=list)

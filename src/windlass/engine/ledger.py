@@ -17,7 +17,7 @@ from windlass.engine.job import Job
 from windlass.errors import Code, FatalError, UsageError
 from windlass.ledger import LedgerEntry
 
-__all__ = ["identified", "new_entry", "part_from_json", "part_to_json", "refuse_other_input", "with_counts"]
+__all__ = ["check_same_input", "identified", "new_entry", "part_from_json", "part_to_json", "with_counts"]
 
 
 def identified(job: Job) -> LedgerEntry:
@@ -38,7 +38,7 @@ def new_entry(job: Job, source: Source) -> LedgerEntry:
     return replace(identified(job), digest=_digest(job, source))
 
 
-def with_counts(entry: LedgerEntry, counts: Counts, cursor: str | None) -> LedgerEntry:
+def with_counts(entry: LedgerEntry, counts: Counts, mark: str | None) -> LedgerEntry:
     """The entry as it will be committed. Raises FatalError when rows are missing: nothing may be lost."""
     if counts.read != counts.written + counts.quarantined:
         raise FatalError(
@@ -51,11 +51,11 @@ def with_counts(entry: LedgerEntry, counts: Counts, cursor: str | None) -> Ledge
         rows_read=counts.read,
         rows_written=counts.written,
         rows_quarantined=counts.quarantined,
-        cursor=cursor,
+        cursor=mark,
     )
 
 
-def refuse_other_input(earlier: LedgerEntry, entry: LedgerEntry) -> None:
+def check_same_input(earlier: LedgerEntry, entry: LedgerEntry) -> None:
     """Raise FatalError when a load of the same run key was committed from another input."""
     if earlier.digest != entry.digest:
         raise FatalError(
@@ -80,7 +80,7 @@ def part_from_json(text: str) -> Part:
         name = by = low = high = None
     is_bound = all(bound is None or isinstance(bound, str) for bound in (low, high))
     if not (isinstance(name, str) and isinstance(by, str) and is_bound):
-        raise UsageError("this is no part: expected one of those that --parts lists, as JSON")
+        raise UsageError("this is not a part: expected one of those that --parts lists, as JSON")
     return Part(name, by, low, high)
 
 
@@ -90,7 +90,7 @@ def _digest(job: Job, source: Source) -> str:
     what: dict[str, object] = {
         "source": job.input or source.fingerprint(),
         "select": [(column.name, column.source, column.type) for column in copy.select],
-        "cursor": copy.cursor,
+        "cursor": copy.incremental.cursor if copy.incremental else None,
     }
     if job.part is not None and job.part.name:
         what["part"] = part_to_json(job.part)

@@ -13,10 +13,10 @@ from windlass.engine.quarantine import require_quarantine_place
 from windlass.errors import FatalError
 from windlass.files import is_stream, resolved
 
-__all__ = ["refuse_overlap"]
+__all__ = ["check_no_overlap"]
 
 
-def refuse_overlap(job: Job, source: Source, destination: Destination) -> None:
+def check_no_overlap(job: Job, source: Source, destination: Destination) -> None:
     """Raise FatalError when two of the places of a copy are the same, or one is in the other.
 
     A single file may be copied onto itself: it is read whole before it is replaced.

@@ -1,4 +1,4 @@
-"""The quarantine: where bad rows wait, each with its reason, until somebody mends and replays them.
+"""The quarantine: where bad rows wait, each with its reason, until somebody fixes and replays them.
 
 A file of NDJSON, one row a line: `id`, `run`, `pipeline`, `task`, `reason`, `message`, `column`, `value`,
 `source`, `line`, `offset`, and the row itself as `record` (an object) or, when it could not be taken
@@ -49,7 +49,7 @@ class Quarantine:
     _spool: IO[str] | None = None
 
     def add(self, rows: Iterable[BadRow]) -> None:
-        """Set rows aside. Raises BadRowError when not even one, or no more, may be bad."""
+        """Quarantine rows. Raises BadRowError when not even one, or no more, may be bad."""
         rows = list(rows)
         self.count += len(rows)
         self.first.extend(rows[: _SHOWN - len(self.first)])
@@ -77,7 +77,7 @@ class Quarantine:
         return self.file
 
     def discard(self) -> None:
-        """Remove what was set aside since the copy began: it will begin again, or has failed."""
+        """Remove what was quarantined since the copy began: it will begin again, or has failed."""
         if self._spool is not None:
             with suppress(OSError):  # what it still holds may not fit on the disk
                 self._spool.close()
@@ -125,7 +125,7 @@ class Quarantine:
         return hashlib.sha256(repr((load, *place)).encode()).hexdigest()[:24]
 
     def _located(self) -> Path:
-        """The rows that were set aside, with lines and offsets, on disk."""
+        """The rows in quarantine, with lines and offsets, on disk."""
         self.first = []
         alike: Counter[bytes] = Counter()
         file = self._part("located")

@@ -45,7 +45,7 @@ class RowStream:
         interval: IntervalOf | None = None,
     ) -> None:
         self.columns = [output.target for output in outputs]
-        self.sets_aside = not quarantine.fail
+        self.quarantines = not quarantine.fail
         self._relation, self._scratch, self._outputs = relation, scratch, outputs
         self._quarantine, self._counts = quarantine, counts
         self._faults = all_faults(relation.faults(), outputs, forbids_nul=forbids_nul, interval=interval)

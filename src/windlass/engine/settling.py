@@ -13,15 +13,15 @@ from contextlib import closing
 from windlass import logs
 from windlass.connectors.rows import Counts
 from windlass.engine.ends import open_destination, open_source
-from windlass.engine.job import CopyResult, Job
-from windlass.engine.ledger import identified, new_entry, refuse_other_input
+from windlass.engine.job import Job, Outcome
+from windlass.engine.ledger import check_same_input, identified, new_entry
 from windlass.errors import RetryableError
 from windlass.temporary import remove_leftovers
 
 __all__ = ["settle"]
 
 
-def settle(job: Job, loads: Sequence[str]) -> CopyResult:
+def settle(job: Job, loads: Sequence[str]) -> Outcome:
     """The result of a copy that one of these starts committed. Raises RetryableError when none did."""
     remove_leftovers(job.scratch_folder)
     with closing(open_destination(job)) as destination:
@@ -29,11 +29,11 @@ def settle(job: Job, loads: Sequence[str]) -> CopyResult:
     if earlier is not None and earlier.load_id not in loads:
         if job.copy.destination.mode == "append" and not job.force:
             with closing(open_source(job)) as source:
-                refuse_other_input(earlier, new_entry(job, source))
+                check_same_input(earlier, new_entry(job, source))
         else:
             earlier = None
     logs.info("load_settled", committed=earlier is not None)
     if earlier is None:
         raise RetryableError("nothing was committed")
     counts = Counts(earlier.rows_read, earlier.rows_written, earlier.rows_quarantined)
-    return CopyResult("already-loaded", counts, skipped=True)
+    return Outcome("already-loaded", counts, skipped=True)

@@ -16,11 +16,11 @@ from windlass.connectors.destination import Load, PartedLoad
 from windlass.connectors.source import Part, Source, Splittable
 from windlass.engine.ends import open_destination, open_source
 from windlass.engine.job import Job
-from windlass.engine.ledger import new_entry, part_from_json, part_to_json, refuse_other_input
+from windlass.engine.ledger import check_same_input, new_entry, part_from_json, part_to_json
 from windlass.errors import Code, FatalError, RetryableError
 from windlass.ledger import LedgerEntry
 
-__all__ = ["refuse_other_split", "split"]
+__all__ = ["check_same_split", "split"]
 
 
 def split(job: Job) -> list[Part]:
@@ -37,7 +37,7 @@ def split(job: Job) -> list[Part]:
                 raise destination.explain(exc) from exc
 
 
-def refuse_other_split(job: Job, load: Load, entry: LedgerEntry) -> None:
+def check_same_split(job: Job, load: Load, entry: LedgerEntry) -> None:
     """Raise FatalError when the run key was loaded, or is being loaded, in other parts than this one."""
     if not isinstance(load, PartedLoad):
         return
@@ -46,7 +46,7 @@ def refuse_other_split(job: Job, load: Load, entry: LedgerEntry) -> None:
     if job.part is not None and job.part.name:
         if job.part not in parts:
             raise FatalError(
-                f"part {job.part.name} is none of the parts of run key {entry.run_key!r}, and loading it could "
+                f"part {job.part.name} is not one of the parts of run key {entry.run_key!r}, and loading it could "
                 "append rows a second time",
                 hint="list the parts of this run with --parts, and load those",
                 code=Code.LOADED_FROM_OTHER_INPUT,
@@ -64,7 +64,7 @@ def _kept(job: Job, source: Source, load: Load, entry: LedgerEntry) -> list[Part
     """The parts that this run key has, or gets now."""
     bounds = _of_bounds(entry)
     if load.earlier is not None:
-        refuse_other_input(load.earlier, bounds)
+        check_same_input(load.earlier, bounds)
         return _parts(load.earlier)
     is_loaded = isinstance(load, PartedLoad) and load.find(entry) is not None
     parts = [Part()] if is_loaded else _found(job, source)

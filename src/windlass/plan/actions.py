@@ -17,7 +17,7 @@ def action_of(kind: kinds.Kind, included: dict[str, str]) -> plan.Action:
     """The action for a kind whose templates are already evaluated as far as they can be.
 
     `included` holds the text of the files that the kind names. Raises ValueError when one of them
-    is no JSON Schema.
+    is not a JSON Schema.
     """
     match kind:
         case spec_copy.Copy():
@@ -72,7 +72,7 @@ def _copy(kind: spec_copy.Copy, included: dict[str, str]) -> plan.Copy:
         on_bad_row=kind.on_bad_row,
         max_bad_rows=kind.max_bad_rows,
         quarantine=plan.QuarantineTo(**kind.quarantine.model_dump()) if kind.quarantine else None,
-        cursor=kind.incremental.cursor if kind.incremental else None,
+        incremental=plan.Incremental(**kind.incremental.model_dump()) if kind.incremental else None,
         partition=plan.Partition(**kind.partition.model_dump()) if kind.partition else None,
     )
 

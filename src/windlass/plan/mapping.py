@@ -1,8 +1,8 @@
 """Which copies a scheduler may make a task a part of: what becomes dynamic task mapping on Airflow.
 
 A part in a task of its own is a transaction of its own, so what holds for a copy as a whole must hold for each
-part alone. That excludes `replace` and `delete_insert` (the parts would have to become visible together), a
-cursor and `max_bad_rows` (of the whole), a file of bad rows (of one writer), and a merge in which two parts
+part alone. That excludes `replace` and `delete_insert` (the parts would have to become visible together),
+`incremental` and `max_bad_rows` (of the whole), a file of bad rows (of one writer), and a merge in which two parts
 could bring the same key.
 """
 
@@ -47,7 +47,7 @@ def _loads_in_parts(kind: str) -> bool:
 def _is_complete_in_parts(copy: Copy) -> bool:
     """Whether a part alone is a load that makes sense."""
     one_file = copy.quarantine is not None and copy.quarantine.path is not None
-    if copy.cursor is not None or copy.max_bad_rows is not None or one_file:
+    if copy.incremental is not None or copy.max_bad_rows is not None or one_file:
         return False
     return copy.destination.mode == "append" or _merges_apart(copy)
 

@@ -78,7 +78,7 @@ class _Action(Struct, frozen=True, tag_field="kind", tag=str.lower):
         yield from ()
 
     def reads(self) -> tuple[str, ...]:
-        """The assets that it reads: tables and files. A query is none."""
+        """The assets that it reads: tables and files. A query has none."""
         return ()
 
     def writes(self) -> tuple[str, ...]:
@@ -179,6 +179,14 @@ class QuarantineTo(Struct, frozen=True, kw_only=True):
     table: str | None = None
 
 
+class Incremental(Struct, frozen=True, kw_only=True):
+    cursor: str | None = None
+    lookback: int | float | str | None = None
+    """A distance of the cursor, or a duration such as `1h`."""
+
+    nulls: Literal["fail", "skip", "read"] = "fail"
+
+
 class Partition(Struct, frozen=True, kw_only=True):
     by: str = "ctid"
     parts: int = 2
@@ -194,7 +202,7 @@ class Copy(_Action, frozen=True, kw_only=True):
     on_bad_row: Literal["fail", "quarantine"] = "fail"
     max_bad_rows: int | str | None = None
     quarantine: QuarantineTo | None = None
-    cursor: str | None = None
+    incremental: Incremental | None = None
     partition: Partition | None = None
 
     def mentions(self) -> Iterator[Mention]:

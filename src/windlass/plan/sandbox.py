@@ -68,7 +68,7 @@ def environment() -> SandboxedEnvironment:
         comment_end_string=f"#}}{NEVER}",
         undefined=StrictUndefined,
         keep_trailing_newline=True,
-        optimized=False,  # constants are no exception from the budget
+        optimized=False,  # constants count against the budget, too
     )
     made.globals.clear()  # `range`, `lipsum` and the like are not among Airflow's names
     made.filters = {name: _counted(name, made.filters[name]) for name in _FILTERS}

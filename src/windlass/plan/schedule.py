@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfoNotFoundError, available_timezones
 from windlass.errors import Code, UsageError, near_word
 from windlass.plan.ticks import PRESETS, Ticks, zone_of
 
-__all__ = ["Moment", "check_schedule", "check_timezone", "moment_of", "parse_logical_date", "tick_of"]
+__all__ = ["RunDates", "check_schedule", "check_timezone", "parse_logical_date", "run_dates", "tick_of"]
 
 _UNSCHEDULED = ("none", "@once")
 _RANDOM = re.compile(r"(^|[\s,])[rh]\b", re.IGNORECASE)  # croniter's `R` and `H` mean another time each time
@@ -23,7 +23,7 @@ _ANY_TIME = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class RunDates:
     """When a run is meant to be: its logical date and its half-open data interval, all UTC."""
 
     logical_date: datetime
@@ -102,16 +102,16 @@ def tick_of(text: str, schedule: str, zone: str) -> datetime:
     raise UsageError(what, hint=hint, code=Code.INVALID_LOGICAL_DATE)
 
 
-def moment_of(schedule: str, zone: str, logical_date: datetime | None, now: datetime) -> Moment:
-    """The moment of a run: a scheduled one when `logical_date` is given, else one started by hand now."""
+def run_dates(schedule: str, zone: str, logical_date: datetime | None, now: datetime) -> RunDates:
+    """The dates of a run: of a scheduled one when `logical_date` is given, else of one started by hand now."""
     when = logical_date or now
     if schedule in _UNSCHEDULED:
-        return Moment(when, when, when, logical_date is not None)
+        return RunDates(when, when, when, logical_date is not None)
     ticks = Ticks(schedule, zone)
     if logical_date is None:
         end = ticks.upto(now)
-        return Moment(now, ticks.before(end), end, scheduled=False)
-    return Moment(when, when, ticks.after(when), scheduled=True)
+        return RunDates(now, ticks.before(end), end, scheduled=False)
+    return RunDates(when, when, ticks.after(when), scheduled=True)
 
 
 def _day(text: str) -> date | None:

@@ -28,7 +28,7 @@ _LONGEST_CHANGE = timedelta(days=1)  # the date line was crossed now and then; s
 
 
 def zone_of(name: str) -> tzinfo:
-    """The IANA time zone. Raises ZoneInfoNotFoundError, ValueError or OSError for what is none."""
+    """The IANA time zone. Raises ZoneInfoNotFoundError, ValueError or OSError for what is not one."""
     return UTC if name == "UTC" else ZoneInfo(name)
 
 

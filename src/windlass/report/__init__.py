@@ -2,7 +2,7 @@
 
 facts.py        what is told of a run, read from the history and the run's folder
 log_end.py      the end of an attempt's log, as lines to read
-set_aside.py    rows in quarantine: how many of each reason, and the first of them
+quarantine.py   rows in quarantine: how many of each reason, and the first of them
 timeline.py     where each attempt stands in the chart
 page.py         facts to HTML: Jinja with autoescape, over the files in templates/
 """

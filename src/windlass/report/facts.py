@@ -20,7 +20,7 @@ from windlass.plan.codec import from_json
 from windlass.plan.model import Copy, Plan, Task
 from windlass.report.clipping import clipped_value
 from windlass.report.log_end import LogEnd, log_end, servers_in
-from windlass.report.set_aside import SetAside, set_aside
+from windlass.report.quarantine import Quarantined, quarantined
 from windlass.report.timeline import Span
 from windlass.runner.history import Attempt, History, Run, TaskRun
 from windlass.state_folder import RunFolder, StateFolder
@@ -68,7 +68,7 @@ class TaskFacts:
     task: Task | None
     attempts: tuple[AttemptFacts, ...]
     checks: tuple[CheckFacts, ...]
-    set_aside: SetAside | None
+    quarantined: Quarantined | None
     triggered: str | None
     """The run that this trigger started."""
 
@@ -189,7 +189,7 @@ def _task_facts(
         task=next((task for task in plan.tasks if task.name == record.task), None) if plan else None,
         attempts=tuple(_attempt_facts(a, folder, run, told=a in with_log) for a in attempts),
         checks=tuple(_check_facts(check) for check in _list(detail.get("checks"))),
-        set_aside=set_aside(folder.quarantine(record.task), _list(detail.get("bad_rows"))),
+        quarantined=quarantined(folder.quarantine(record.task), _list(detail.get("bad_rows"))),
         triggered=str(detail["run_id"]) if record.kind == "trigger" and "run_id" in detail else None,
     )
 

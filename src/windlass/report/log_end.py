@@ -49,7 +49,7 @@ def log_end(file: Path, count: int) -> LogEnd:
             start = max(length - count * _BYTES_A_LINE, 0)
             log.seek(start)
             text = log.read().decode("utf-8", "replace")
-    except (OSError, ValueError):  # a name with a NUL is no file
+    except (OSError, ValueError):  # a name with a NUL is not a file
         return LogEnd((), whole=True)
     lines = text.splitlines()[1 if start else 0 :]
     shown = lines[-count:]
@@ -61,7 +61,7 @@ def servers_in(file: Path) -> list[str]:
     try:
         with file.open("rb") as log:
             lines = log.read(_BEGINNING).decode("utf-8", "replace").splitlines()
-    except (OSError, ValueError):  # a name with a NUL is no file
+    except (OSError, ValueError):  # a name with a NUL is not a file
         return []
     records = [_record(line) for line in lines if '"connected"' in line]
     return [str(record["server"]) for record in records if record and "server" in record]

@@ -1,4 +1,4 @@
-"""How a run begins: anew or resumed, for which moment, and with which of its tasks already done."""
+"""How a run begins: anew or resumed, for which dates, and with which of its tasks already done."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 
 from windlass import __version__
 from windlass.plan.model import Plan
-from windlass.plan.schedule import Moment, moment_of
+from windlass.plan.schedule import RunDates, run_dates
 from windlass.runner.clock import timestamp
 from windlass.runner.history import Run, TaskRun
 from windlass.status import Status
@@ -22,7 +22,7 @@ class Beginning:
     """A run that is about to begin."""
 
     run: Run
-    moment: Moment
+    dates: RunDates
     tasks: dict[str, TaskRun]
     """All of the plan's tasks, in its order."""
 
@@ -34,23 +34,23 @@ def begin_anew(
     plan: Plan, chosen: Collection[str], now: datetime, logical_date: datetime | None, parent: str | None
 ) -> Beginning:
     """A new run of the chosen tasks: the schedule's for a logical date, else one by hand now."""
-    moment = moment_of(plan.schedule, plan.timezone, logical_date, now)
+    dates = run_dates(plan.schedule, plan.timezone, logical_date, now)
     run_id = f"{plan.pipeline}-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-    logical = moment.logical_date.isoformat()
+    logical = dates.logical_date.isoformat()
     run = Run(
         run_id=run_id,
         pipeline=plan.pipeline,
-        run_key=logical if moment.scheduled else run_id,
+        run_key=logical if dates.scheduled else run_id,
         logical_date=logical,
-        interval_start=moment.interval_start.isoformat(),
-        interval_end=moment.interval_end.isoformat(),
-        scheduled=moment.scheduled,
+        interval_start=dates.interval_start.isoformat(),
+        interval_end=dates.interval_end.isoformat(),
+        scheduled=dates.scheduled,
         params=dict(plan.params),
         started=timestamp(now),
         parent=parent,
         version=__version__,
     )
-    return Beginning(run, moment, _tasks(plan, run, chosen, {}), frozenset())
+    return Beginning(run, dates, _tasks(plan, run, chosen, {}), frozenset())
 
 
 def begin_again(plan: Plan, chosen: Collection[str], earlier: Run, before: Iterable[TaskRun]) -> Beginning:
@@ -64,7 +64,7 @@ def begin_again(plan: Plan, chosen: Collection[str], earlier: Run, before: Itera
     for name in done & tasks.keys():
         tasks[name].status = Status.SUCCESS
     return Beginning(
-        earlier, Moment(logical, start, end, earlier.scheduled), tasks, frozenset(done & tasks.keys())
+        earlier, RunDates(logical, start, end, earlier.scheduled), tasks, frozenset(done & tasks.keys())
     )
 
 

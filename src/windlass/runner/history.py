@@ -49,6 +49,11 @@ class Run:
 
     version: str = ""
 
+    @property
+    def seconds(self) -> float | None:
+        """How long the run took; None while it runs."""
+        return _seconds(self.started, self.ended)
+
 
 @dataclass
 class TaskRun:
@@ -75,9 +80,7 @@ class TaskRun:
 
     @property
     def seconds(self) -> float | None:
-        if self.started is None or self.ended is None:
-            return None
-        return (datetime.fromisoformat(self.ended) - datetime.fromisoformat(self.started)).total_seconds()
+        return _seconds(self.started, self.ended)
 
 
 @dataclass
@@ -92,6 +95,12 @@ class Attempt:
     ended: str | None = None
     exit_code: int | None = None
     error: str | None = None
+
+
+def _seconds(started: str | None, ended: str | None) -> float | None:
+    if started is None or ended is None:
+        return None
+    return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
 
 
 def now() -> str:

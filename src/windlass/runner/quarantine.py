@@ -1,6 +1,6 @@
-"""Rows in quarantine, over all runs: what waits, and how mended rows are loaded.
+"""Rows in quarantine, over all runs: what waits, and how fixed rows are loaded.
 
-A replay loads rows of a quarantine by the copy that set them aside. They are first put into a file of their
+A replay loads rows of a quarantine by the copy that quarantined them. They are first put into a file of their
 own, `TASK.ndjson.replaying`, whose hash is the run key of the load. If windlass dies, the next replay finds
 that file and begins with it; the ledger knows whether its rows are there. What is loaded leaves the quarantine.
 """
@@ -41,7 +41,7 @@ __all__ = ["Quarantined", "Replay", "note_run", "quarantine_file", "quarantines"
 
 @dataclass(frozen=True)
 class Quarantined:
-    """The rows that one task of one run set aside."""
+    """The rows that one task of one run quarantined."""
 
     run_id: str
     task: str
@@ -75,15 +75,12 @@ def quarantines(project: Path) -> list[Quarantined]:
 
 
 def quarantine_file(project: Path, run_id: str, task: str) -> Path:
-    """The quarantine of a task. Raises UsageError when it set nothing aside."""
+    """The quarantine of a task. Raises UsageError when it has none."""
     file = StateFolder.of(project).run(run_id).quarantine(task)
     if not file.exists():
         known = [path.stem for path in file.parent.glob("*.ndjson")]
-        raise UsageError(
-            f"task {task!r} of {run_id} set nothing aside",
-            hint=did_you_mean(task, known),
-            code=Code.NOTHING_IN_QUARANTINE,
-        )
+        message = f"task {task!r} of {run_id} has nothing in quarantine"
+        raise UsageError(message, hint=did_you_mean(task, known), code=Code.NOTHING_IN_QUARANTINE)
     return file
 
 
@@ -94,16 +91,16 @@ def note_run(project: Path, plan: Plan, context: Context, *, succeeded: bool) ->
     _note_plan(state.run(context.run_id), plan)
     if history.knows(context.run_id):
         return
-    start, end = context.moment.interval
+    start, end = context.dates.interval
     run = Run(
         context.run_id,
         plan.pipeline,
         status=Status.SUCCESS if succeeded else Status.FAILED,
         run_key=context.run_key,
-        logical_date=context.moment.logical_date.isoformat(),
+        logical_date=context.dates.logical_date.isoformat(),
         interval_start=start.isoformat(),
         interval_end=end.isoformat(),
-        scheduled=context.moment.scheduled,
+        scheduled=context.dates.scheduled,
         params=dict(plan.params),
         started=now(),
         ended=now(),
@@ -127,10 +124,10 @@ def _note_plan(run: RunFolder, plan: Plan) -> None:
         _put(run.plan, to_json(plan))
 
 
-def replay(project: Path, run: Run, task: str, mended: Path | None = None) -> Replay:
-    """Load the records of a quarantine, or of a mended copy of it. What still does not fit stays there.
+def replay(project: Path, run: Run, task: str, fixed: Path | None = None) -> Replay:
+    """Load the records of a quarantine, or of a fixed copy of it. What still does not fit stays there.
 
-    Only rows that are still in quarantine are loaded, so a mended copy may be replayed again and again.
+    Only rows that are still in quarantine are loaded, so a fixed copy may be replayed again and again.
     """
     file = quarantine_file(project, run.run_id, task)
     pending = file.with_name(f"{file.name}.replaying")
@@ -138,7 +135,7 @@ def replay(project: Path, run: Run, task: str, mended: Path | None = None) -> Re
     if pending.exists():  # a replay before this one did not come to its end
         loaded += _load(project, run, task, pending, file)
     waiting = {row["id"]: row for row in read_quarantine(file)}
-    rows = [row for row in read_quarantine(mended or file) if row.get("id") in waiting and _record(row)]
+    rows = [row for row in read_quarantine(fixed or file) if row.get("id") in waiting and _record(row)]
     if rows:
         _write(pending, rows)
         loaded += _load(project, run, task, pending, file)
@@ -226,7 +223,7 @@ def _from_json(raw: str) -> str | None:
 
 
 def _replayed(action: Copy, records: Path) -> Copy:
-    """The copy that set the rows aside, from the mended records, adding to what is there."""
+    """The copy that quarantined the rows, from the fixed records, adding to what is there."""
     destination = action.destination
     options = {name: value for name, value in destination.options.items() if name != "interval"}
     options["mode"] = "merge" if destination.mode == "merge" else "append"
@@ -237,7 +234,7 @@ def _replayed(action: Copy, records: Path) -> Copy:
         on_bad_row="quarantine",
         max_bad_rows=None,
         quarantine=None,
-        cursor=None,
+        incremental=None,
         partition=None,
     )
 

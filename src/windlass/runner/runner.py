@@ -175,7 +175,7 @@ class Runner:
         world, runtime = self._world, self._world.runtime(self._folder)
         self._journal = Journal(begun.run, self._folder, world.history, self._observer, world.clock)
         self._starter = Starter(
-            self.plan, begun.run, begun.moment, world, runtime, self._folder, self.options.of_exec
+            self.plan, begun.run, begun.dates, world, runtime, self._folder, self.options.of_exec
         )
         self._services = Services(self._schedule, self._starter, self._journal, world.network, world.loop)
 

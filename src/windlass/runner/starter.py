@@ -10,7 +10,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from windlass.plan.model import Plan, Task, Trigger
-from windlass.plan.schedule import Moment
+from windlass.plan.schedule import RunDates
 from windlass.plan.templates import variables
 from windlass.plan.travel import VARIABLE, pack
 from windlass.plan.unit import Unit
@@ -38,7 +38,7 @@ class Starter:
 
     plan: Plan
     run: Run
-    moment: Moment
+    dates: RunDates
     world: World
     runtime: Runtime
     folder: RunFolder
@@ -78,7 +78,7 @@ class Starter:
 
     def _environment(self, task: Task, attempt: int) -> dict[str, str]:
         run = run_environment(
-            run_id=self.run.run_id, run_key=self.run.run_key, moment=self.moment, services=self._services()
+            run_id=self.run.run_id, run_key=self.run.run_key, dates=self.dates, services=self._services()
         )
         own = {"WINDLASS_ATTEMPT": str(attempt), "WINDLASS_PARAMS": json.dumps(self.plan.params)}
         return {**run, **own, **self.world.connections.environment(task.connections)}
@@ -86,8 +86,8 @@ class Starter:
     def _variables(self, task: Task) -> dict[str, object]:
         return variables(
             run_id=self.run.run_id,
-            logical_date=self.moment.logical_date,
-            interval=self.moment.interval,
+            logical_date=self.dates.logical_date,
+            interval=self.dates.interval,
             params=self.plan.params,
             services=self._services(),
             paths=task.paths,

@@ -32,7 +32,7 @@ def parse_line(line: str) -> logs.Record:
             record = json.loads(line)
             if isinstance(record, dict) and isinstance(record.get("event"), str):
                 _require_shallow(line, record)
-                json.dumps(record, ensure_ascii=False).encode()  # half a surrogate pair is no text
+                json.dumps(record, ensure_ascii=False).encode()  # half a surrogate pair is not text
                 return record
     return {"event": "output", "message": line}
 

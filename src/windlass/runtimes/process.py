@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from windlass.errors import FatalError
+from windlass.errors import Code, FatalError
 from windlass.plan.travel import VARIABLE, is_digest
 from windlass.plan.unit import Unit
 from windlass.processes import Process
@@ -60,7 +60,7 @@ class ProcessRuntime:
             return
         folder, program = self._folder(unit), unit.command[0]
         if not folder.is_dir():
-            raise FatalError(f"there is no folder {folder} for the step")
+            raise FatalError(f"there is no folder {folder} for the step", code=Code.NO_ENVIRONMENT)
         self._environments[folder, program] = environment_for(folder, program, self._site.environments)
 
     def start(self, unit: Unit, environment: Mapping[str, str]) -> Execution:

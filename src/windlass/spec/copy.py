@@ -8,8 +8,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from windlass.options import FilePath
 from windlass.spec.ends import CopyEnd, OptionsOf
-from windlass.spec.fields import BadRows, Name
-from windlass.spec.model import Model, refuse
+from windlass.spec.fields import BadRows, Lookback, Name
+from windlass.spec.model import Model, refusal
 
 __all__ = [
     "ColumnRules",
@@ -74,13 +74,13 @@ class ColumnRules(Model):
     """What every value of a column, as the destination gets it, must satisfy. A NULL satisfies all but `not_null`."""
 
     not_null: bool = False
-    """No NULL."""
+    """No value may be NULL."""
 
     min: int | float | str | None = None
     """At least this: a number; a date or time in ISO 8601, which is UTC without a zone; or text, by its code points."""
 
     max: int | float | str | None = None
-    """At most this, likewise."""
+    """At most this: a number, date, time or text, as for `min`."""
 
     accepted: list[str | int | float | bool] | None = None
     """One of these."""
@@ -89,7 +89,7 @@ class ColumnRules(Model):
     """Text that contains a match of this regular expression (RE2 syntax)."""
 
     max_length: int | None = Field(default=None, ge=0)
-    """Text of at most so many characters (Unicode code points)."""
+    """Text of at most this many characters (Unicode code points)."""
 
 
 class Validate(Model):
@@ -112,20 +112,26 @@ class QuarantineTo(Model):
     """The connection of `table`."""
 
     table: str | None = None
-    """A table; made when it is missing."""
+    """A table, created when it is missing."""
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         if (self.path is None) == (self.connection is None or self.table is None):
-            raise refuse("needs either `path`, or `connection` with `table`")
+            raise refusal("needs either `path`, or `connection` with `table`")
         return self
 
 
 class Incremental(Model):
     """Read only what is new since the last run."""
 
-    cursor: str
-    """A column that only grows, such as `updated_at` or a serial `id`."""
+    cursor: str | None = None
+    """A column that only grows, such as `updated_at` or a serial `id`. A table of Postgres needs none."""
+
+    lookback: Lookback | None = None
+    """How far below its highest value a row may come late: a duration such as `1h`, or a number."""
+
+    nulls: Literal["fail", "skip", "read"] = "fail"
+    """What becomes of rows without a value in the cursor. `read` reads them each time, for `mode: merge`."""
 
 
 class Partition(Model):
@@ -171,5 +177,16 @@ class Copy(Model):
     @model_validator(mode="after")
     def _quarantine_is_on(self) -> Self:
         if self.on_bad_row == "fail" and (self.max_bad_rows is not None or self.quarantine):
-            raise refuse("`max_bad_rows` and `quarantine` need `on_bad_row: quarantine`")
+            raise refusal("`max_bad_rows` and `quarantine` need `on_bad_row: quarantine`")
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_what_is_not_new(self) -> Self:
+        if self.incremental is None:
+            return self
+        mode = self.to.options.get("mode", "replace")
+        if mode not in ("append", "merge"):
+            raise refusal(f"`incremental` reads only what is new, and `mode: {mode}` would remove the rest")
+        if self.incremental.nulls == "read" and mode != "merge":
+            raise refusal("`nulls: read` reads rows again, and so needs `mode: merge`")
         return self

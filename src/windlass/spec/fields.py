@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime
+from math import inf
 from typing import Annotated, TypeAlias, TypeVar
 
 from pydantic import (
@@ -17,10 +19,13 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from windlass.units import DURATION_PATTERN, parse_duration
+
 __all__ = [
     "BadRows",
     "Group",
     "Header",
+    "Lookback",
     "Name",
     "OneOrMany",
     "Sha256",
@@ -89,6 +94,18 @@ def _bad_rows(value: object) -> int | str:
     )
 
 
+def _lookback(value: object) -> int | float | str:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < inf:
+        return value
+    if isinstance(value, str):
+        with suppress(ValueError):
+            parse_duration(value)
+            return value
+    raise PydanticCustomError(
+        "lookback", "expected a duration such as 1h, or a positive number, got {got}", {"got": repr(value)}
+    )
+
+
 def _sha256(value: str) -> str:
     if not re.search(_SHA256_PATTERN, value):
         raise PydanticCustomError("sha256", "expected 64 hexadecimal digits, got {got}", {"got": repr(value)})
@@ -146,6 +163,20 @@ BadRows: TypeAlias = Annotated[
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"pattern": _BAD_ROWS_PATTERN}]}),
 ]
 """A number of rows, or a share of those read such as `1%`."""
+
+Lookback: TypeAlias = Annotated[
+    int | float | str,
+    BeforeValidator(_lookback),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": DURATION_PATTERN},
+            ]
+        }
+    ),
+]
+"""A duration such as `1h`, or a positive number."""
 
 Sha256: TypeAlias = Annotated[
     str, AfterValidator(_sha256), WithJsonSchema({"type": "string", "pattern": _SHA256_PATTERN})

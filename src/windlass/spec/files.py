@@ -77,7 +77,7 @@ class ProjectFiles:
     document: Document
     pipelines: dict[str, PipelineFile]
     problems: tuple[Problem, ...] = ()
-    """What is wrong with windlass.yaml, and with the files that are no pipelines at all."""
+    """What is wrong with windlass.yaml, and with the files that are not pipelines at all."""
 
     gone: frozenset[KeyPath] = frozenset()
     """What is not in the model of windlass.yaml because it is wrong."""
@@ -149,7 +149,7 @@ def load_project(root: Path, only: str | None = None) -> ProjectFiles:
 
 
 def load_pipeline(root: Path, file: Path, types: Mapping[str, str]) -> PipelineFile:
-    """Read one pipeline file and the files that it names. Raises SpecError where it is no mapping.
+    """Read one pipeline file and the files that it names. Raises SpecError where it is not a mapping.
 
     `types` are those of the project's connections, which say what the ends of a copy take.
     """

@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema
 from windlass.options import Duration, FilePath
 from windlass.spec.copy import Copy
 from windlass.spec.fields import Header, Name, OneOrMany, Sha256, Variable
-from windlass.spec.model import Model, refuse
+from windlass.spec.model import Model, refusal
 
 __all__ = [
     "Check",
@@ -45,7 +45,7 @@ class Sql(Model):
     @model_validator(mode="after")
     def _one_text(self) -> Self:
         if (self.statement is None) == (self.file is None):
-            raise refuse("needs exactly one of `statement` and `file`")
+            raise refusal("needs exactly one of `statement` and `file`")
         return self
 
 
@@ -106,7 +106,7 @@ class Download(Model):
     @model_validator(mode="after")
     def _one_address(self) -> Self:
         if (self.url is None) == (self.connection is None or self.path is None):
-            raise refuse("needs either `url`, or `connection` with `path`")
+            raise refusal("needs either `url`, or `connection` with `path`")
         return self
 
 
@@ -114,13 +114,13 @@ class RowCount(Model):
     """How many rows there must be."""
 
     exactly: int | None = Field(default=None, ge=0)
-    """Exactly so many."""
+    """Exactly this many."""
 
     min: int | None = Field(default=None, ge=0)
-    """At least so many."""
+    """At least this many."""
 
     max: int | None = Field(default=None, ge=0)
-    """At most so many."""
+    """At most this many."""
 
 
 class Freshness(Model):
@@ -200,14 +200,14 @@ class Check(Model):
     @model_validator(mode="after")
     def _one_subject_and_something_asserted(self) -> Self:
         if [self.table, self.query, self.path].count(None) != 2:
-            raise refuse("needs exactly one of `table`, `query` and `path`")
+            raise refusal("needs exactly one of `table`, `query` and `path`")
         if self.table is not None and self.connection is None:
-            raise refuse("`table` needs `connection`")
+            raise refusal("`table` needs `connection`")
         if self.path is not None and self.connection is not None:
-            raise refuse("`path` is a file of the workspace and takes no `connection`")
+            raise refusal("`path` is a file of the workspace and takes no `connection`")
         asserted = (self.rows, self.unique, self.not_null, self.accepted)
         if not any((*asserted, self.freshness, self.expressions, self.json_schema)):
-            raise refuse("asserts nothing; add `rows`, `unique`, `not_null`, `expressions` and the like")
+            raise refusal("asserts nothing; add `rows`, `unique`, `not_null`, `expressions` and the like")
         return self
 
 

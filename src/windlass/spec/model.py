@@ -11,7 +11,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
-__all__ = ["Model", "refuse"]
+__all__ = ["Model", "refusal"]
 
 
 class Model(BaseModel):
@@ -25,7 +25,7 @@ class Model(BaseModel):
     )
 
 
-def refuse(message: str) -> PydanticCustomError:
+def refusal(message: str) -> PydanticCustomError:
     """The error that a validator raises to refuse a whole mapping.
 
     The message has each key of the mapping that it is about in backticks: where one of those is wrong by itself, this

@@ -11,7 +11,7 @@ from windlass.options import Duration
 from windlass.spec.copy import Copy
 from windlass.spec.fields import Group, Name, OneOrMany, Start, Tag
 from windlass.spec.kinds import Check, Download, Kind, Run, Service, Sql, Trigger
-from windlass.spec.model import Model, refuse
+from windlass.spec.model import Model, refusal
 
 __all__ = ["KINDS", "Assets", "Defaults", "Param", "Pipeline", "Task", "TriggerRule"]
 
@@ -127,9 +127,9 @@ class Task(Model):
     def _exactly_one_kind(self) -> Self:
         present = self._present()
         if not present:
-            raise refuse(f"a task needs one of {', '.join(map('`{}`'.format, KINDS))}")
+            raise refusal(f"a task needs one of {', '.join(map('`{}`'.format, KINDS))}")
         if len(present) > 1:
-            raise refuse(
+            raise refusal(
                 f"a task is of one kind, and this one has {' and '.join(map('`{}`'.format, present))}"
             )
         return self
@@ -137,9 +137,9 @@ class Task(Model):
     @model_validator(mode="after")
     def _services_start_when_used(self) -> Self:
         if self.service and self.trigger_rule != "all_success":
-            raise refuse("a service starts with the tasks that use it, and takes no `trigger_rule`")
+            raise refusal("a service starts with the tasks that use it, and takes no `trigger_rule`")
         if self.service and self.pool:
-            raise refuse("a service takes no slot of a pool")
+            raise refusal("a service takes no slot of a pool")
         return self
 
 
@@ -166,7 +166,7 @@ class Pipeline(Model):
     """What the pipeline is for."""
 
     tags: OneOrMany[Tag] = []
-    """Words to find it by."""
+    """Labels to find it by."""
 
     schedule: Annotated[
         Annotated[str, Option("[text]")] | Annotated[Assets, Option("[mapping]")],
@@ -197,7 +197,7 @@ class Pipeline(Model):
     """What every task has unless it says otherwise."""
 
     on_failure: OneOrMany[Name] = []
-    """The connections that are told when a run fails."""
+    """The connections that are notified when a run fails."""
 
     tasks: dict[Name, Task] = Field(min_length=1)
     """The tasks, by name."""

@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from windlass import registry
 from windlass.spec.ends import models_of, options_model, plain
 from windlass.spec.fields import Name, OneOrMany
-from windlass.spec.model import Model, refuse
+from windlass.spec.model import Model, refusal
 from windlass.spec.runtimes import Runtimes
 
 __all__ = ["Connection", "Images", "Project"]
@@ -62,7 +62,7 @@ class Connection(Model):
         if model is not None:
             return plain(model, value)
         if kind is not None and value:
-            raise refuse(f"a {kind} connection has no dev service")
+            raise refusal(f"a {kind} connection has no dev service")
         return {}
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from windlass.options import Duration, Size
 from windlass.spec.fields import OneOrMany
-from windlass.spec.model import Model, refuse
+from windlass.spec.model import Model, refusal
 
 __all__ = ["DockerRuntime", "KubernetesRuntime", "Mount", "Resources", "Runtimes", "Volume"]
 
@@ -96,7 +96,7 @@ class Volume(Model):
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if [self.claim, self.secret_name, self.config_map].count(None) != 2:
-            raise refuse("needs exactly one of `claim`, `secret_name` and `config_map`")
+            raise refusal("needs exactly one of `claim`, `secret_name` and `config_map`")
         return self
 
 

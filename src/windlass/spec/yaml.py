@@ -105,7 +105,7 @@ def _unreadable(file: str, message: str, hint: str | None = None) -> SpecError:
 
 
 def not_utf8(data: bytes, exc: UnicodeDecodeError) -> tuple[str, str]:
-    """What is wrong with bytes that are no UTF-8 text, and what to do about it."""
+    """What is wrong with bytes that are not UTF-8 text, and what to do about it."""
     line = data.count(b"\n", 0, exc.start) + 1
     utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff") or data[:200].count(0) > len(data[:200]) // 4
     likely = "UTF-16" if utf16 else "Windows-1252 or Latin-1 (ISO-8859-1)"

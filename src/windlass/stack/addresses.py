@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from windlass import registry
 from windlass.connections import Address, resolve
-from windlass.devservices import DevServices, Service, can_stand_in
+from windlass.devservices import DevService, DevServices, can_stand_in
 from windlass.plan import model as plan
 from windlass.spec import ProjectFiles
 from windlass.spec.project import Connection
@@ -38,7 +38,7 @@ class Addresses:
             }
             return {name: address.result() for name, address in found.items()}
 
-    def ended(self) -> list[Service]:
+    def ended(self) -> list[DevService]:
         """The dev services whose servers have ended; `find` starts them again."""
         return self._dev_services.ended()
 

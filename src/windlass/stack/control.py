@@ -16,7 +16,7 @@ from windlass.plan.compiler import compile_project
 from windlass.processes import signal_process
 from windlass.spec import load_project
 from windlass.stack import checks
-from windlass.stack.layout import Layout, Stack
+from windlass.stack.layout import Layout, Stack, State
 from windlass.stack.locks import holder, is_free
 from windlass.stack.supervisor import Observer, StackOptions
 
@@ -68,7 +68,7 @@ def _followed(supervisor: subprocess.Popen[bytes], layout: Layout, observer: Obs
         observer.changed(stack)
         if ended is not None:
             raise _failure(stack, ended, log)
-        if stack.state == "healthy":
+        if stack.state == State.HEALTHY:
             supervisor.returncode = 0  # it goes on without us: Python need not warn of that
             return stack
         time.sleep(_POLL)

@@ -18,12 +18,13 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from windlass.state_folder import StateFolder
 
-__all__ = ["Layout", "Stack", "StackPart", "write_private"]
+__all__ = ["ComponentState", "Layout", "Stack", "State", "write_private"]
 
 
 @dataclass(frozen=True)
@@ -83,13 +84,29 @@ class Layout:
         return self.project / ".windlass" / "up"
 
 
+class State(StrEnum):
+    """How the stack is, or one thing in it."""
+
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    DONE = "done"
+    """It had to run once, and has."""
+
+    ENDED = "ended"
+    MISSING = "missing"
+    """A connection that is nowhere."""
+
+    STOPPING = "stopping"
+    FAILED = "failed"
+
+
 @dataclass
-class StackPart:
+class ComponentState:
     """One thing that the stack consists of, as `status` shows it."""
 
     name: str
-    state: str = "starting"
-    """starting, healthy, unhealthy, done or ended; `missing` for a connection that is nowhere."""
+    state: State = State.STARTING
 
     pid: int | None = None
     address: str = ""
@@ -103,8 +120,7 @@ class Stack:
     """What `state.json` says: the supervisor, what it runs, and how that goes."""
 
     pid: int = 0
-    state: str = "starting"
-    """starting, healthy, unhealthy, stopping or failed."""
+    state: State = State.STARTING
 
     page: str = ""
     pgadmin: str | None = None
@@ -113,14 +129,14 @@ class Stack:
     """What is wrong with the project's files, when the last good plan is in use instead."""
 
     failure: str | None = None
-    parts: list[StackPart] = field(default_factory=list)
+    parts: list[ComponentState] = field(default_factory=list)
 
-    def part(self, name: str) -> StackPart:
+    def part(self, name: str) -> ComponentState:
         """The part of that name; it is added when it is new."""
         for part in self.parts:
             if part.name == name:
                 return part
-        self.parts.append(StackPart(name))
+        self.parts.append(ComponentState(name))
         return self.parts[-1]
 
     def to_json(self) -> dict[str, Any]:
@@ -136,7 +152,8 @@ class Stack:
             values = json.loads(file.read_bytes())
         except (OSError, ValueError):
             return cls()
-        return cls(**{**values, "parts": [StackPart(**part) for part in values["parts"]]})
+        parts = [ComponentState(**{**part, "state": State(part["state"])}) for part in values["parts"]]
+        return cls(**{**values, "state": State(values["state"]), "parts": parts})
 
 
 def write_private(file: Path, text: str) -> None:

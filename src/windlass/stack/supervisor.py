@@ -21,7 +21,7 @@ from windlass.stack.addresses import Addresses, for_airflow
 from windlass.stack.airflow import Airflow
 from windlass.stack.component import Component, Started, end_of
 from windlass.stack.keys import Keys
-from windlass.stack.layout import Layout, Stack
+from windlass.stack.layout import Layout, Stack, State
 from windlass.stack.locks import supervising
 from windlass.stack.pgadmin import PgAdmin
 from windlass.stack.watching import Published, Watch, publish
@@ -78,13 +78,13 @@ class Supervisor:
             adopt_descendants()
             try:
                 self._start()
-                self._become("healthy")
+                self._become(State.HEALTHY)
                 ready(self._stack)
                 self._follow()
             except (WindlassError, StoppedError) as exc:
                 stopped = isinstance(exc, StoppedError)
                 self._stack.failure = None if stopped else str(exc)
-                self._become("stopping" if stopped else "failed")
+                self._become(State.STOPPING if stopped else State.FAILED)
                 self._observer.say("stopping")
                 raise
             finally:
@@ -122,7 +122,7 @@ class Supervisor:
         self._started[component.name] = started
         part = self._stack.part(component.name)
         part.log, part.address = str(component.log), component.address
-        self._set(component.name, "starting")
+        self._set(component.name, State.STARTING)
 
     def _wait_for_end(self, name: str) -> None:
         """Wait for what has something to do once. Raises FatalError when it fails."""
@@ -131,7 +131,7 @@ class Supervisor:
         if started.exit_code != 0:
             raise _ended(started)
         del self._started[name]
-        self._set(name, "done", seconds=started.seconds)
+        self._set(name, State.DONE, seconds=started.seconds)
 
     def _wait_for_health(self, *names: str) -> None:
         for name in names:
@@ -140,14 +140,14 @@ class Supervisor:
     def _is_healthy(self, waited_for: str) -> bool:
         """Look at all that is still starting, so that each is seen healthy when it is."""
         for name, started in self._started.items():
-            if self._stack.part(name).state == "starting" and started.is_healthy():
-                self._set(name, "healthy", seconds=started.seconds)
-        return self._stack.part(waited_for).state == "healthy"
+            if self._stack.part(name).state == State.STARTING and started.is_healthy():
+                self._set(name, State.HEALTHY, seconds=started.seconds)
+        return self._stack.part(waited_for).state == State.HEALTHY
 
     def _wait_for_dags(self, published: Published) -> None:
         """Wait until every pipeline is a DAG. Raises FatalError with what Airflow says when it refuses."""
         began = time.monotonic()
-        self._set("pipelines", "starting")
+        self._set("pipelines", State.STARTING)
         api = self._airflow.api
 
         def parsed() -> bool:
@@ -156,7 +156,7 @@ class Supervisor:
             return published.pipelines <= api.dags()
 
         self._until(parsed, "pipelines")
-        self._set("pipelines", "healthy", seconds=time.monotonic() - began)
+        self._set("pipelines", State.HEALTHY, seconds=time.monotonic() - began)
 
     def _until(self, condition: Callable[[], bool], name: str) -> None:
         deadline = time.monotonic() + _START_DEADLINE
@@ -209,7 +209,7 @@ class Supervisor:
         """A dev service that has ended stops nobody else: its data are there, and its next server finds them."""
         ended = self._addresses.ended()
         for service in ended:
-            self._set(f"connection {service.name}", "ended")
+            self._set(f"connection {service.name}", State.ENDED)
             said = f"; the end of its log:{log}" if (log := end_of(service.log)) else ""
             self._observer.say(f"the dev service of {service.name!r} has ended{said}", warning=True)
         if ended:
@@ -219,11 +219,11 @@ class Supervisor:
 
     def _look(self) -> None:
         for name, started in self._started.items():
-            state = "healthy" if started.is_healthy() else "unhealthy"
+            state = State.HEALTHY if started.is_healthy() else State.UNHEALTHY
             if state != self._stack.part(name).state:
                 self._set(name, state)
         states = {self._stack.part(name).state for name in self._started}
-        overall = "healthy" if states == {"healthy"} else "unhealthy"
+        overall = State.HEALTHY if states == {State.HEALTHY} else State.UNHEALTHY
         if overall != self._stack.state:
             self._become(overall)
 
@@ -232,7 +232,7 @@ class Supervisor:
             raise _with_log("the database of Airflow has ended", service.log)
         for started in self._started.values():
             if started.exit_code is not None and started.component.name != "database":
-                self._set(started.component.name, "ended")
+                self._set(started.component.name, State.ENDED)
                 raise _ended(started)
 
     # --- connections ---
@@ -242,12 +242,12 @@ class Supervisor:
         self._published = published
         files = published.files
         for name in files.spec.connections:
-            if self._stack.part(f"connection {name}").state != "healthy":
-                self._set(f"connection {name}", "starting")
+            if self._stack.part(f"connection {name}").state != State.HEALTHY:
+                self._set(f"connection {name}", State.STARTING)
         self._found = self._addresses.find(files)
         for name, address in self._found.items():
             self._stack.part(f"connection {name}").address = str(address) if address else "not configured"
-            self._set(f"connection {name}", "healthy" if address else "missing")
+            self._set(f"connection {name}", State.HEALTHY if address else State.MISSING)
         if self._pgadmin:
             servers = {n: a for n, a in self._found.items() if a and a.type == POSTGRES.type}
             self._pgadmin.register(servers)
@@ -279,7 +279,7 @@ class Supervisor:
 
     # --- what others see ---
 
-    def _set(self, name: str, state: str, *, seconds: float | None = None) -> None:
+    def _set(self, name: str, state: State, *, seconds: float | None = None) -> None:
         part = self._stack.part(name)
         part.state = state
         if seconds is not None:
@@ -288,7 +288,7 @@ class Supervisor:
             self._stack.part(running).pid = started.pid
         self._save()
 
-    def _become(self, state: str) -> None:
+    def _become(self, state: State) -> None:
         self._stack.state = state
         self._save()
 

@@ -56,7 +56,7 @@ def committed_now(entry: LedgerEntry) -> LedgerEntry:
 
 
 def read(file: Path) -> Manifest:
-    """The manifest, or an empty one. Raises FatalError for a file that is none."""
+    """The manifest, or an empty one. Raises FatalError for a file that is not one."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         loads = tuple(LedgerEntry(**load) for load in content["loads"])

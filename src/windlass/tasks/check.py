@@ -173,14 +173,14 @@ def _moment(value: object) -> datetime | None:
         try:
             value = datetime.fromisoformat(value)
         except ValueError as exc:
-            raise FatalError(f"{value!r} is no date or time, as `freshness` needs") from exc
+            raise FatalError(f"{value!r} is not a date or time, which `freshness` needs") from exc
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     if value is None:
         return None
-    raise FatalError(f"{value!r} is no date or time, as `freshness` needs")
+    raise FatalError(f"{value!r} is not a date or time, which `freshness` needs")
 
 
 def _json_value(value: object) -> object:

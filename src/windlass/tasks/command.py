@@ -11,7 +11,7 @@ from windlass.connections import variable
 from windlass.errors import Code, FatalError
 from windlass.locks import locked
 from windlass.plan.model import Task
-from windlass.plan.schedule import Moment
+from windlass.plan.schedule import RunDates
 from windlass.processes import exit_status, how_it_ended
 from windlass.runtimes import Execution
 from windlass.runtimes.lines import parse_line, shortened
@@ -32,14 +32,14 @@ class CommandFailedError(FatalError):
         self.status, self.said = exit_status(code), said
 
 
-def run_environment(*, run_id: str, run_key: str, moment: Moment, services: object) -> dict[str, str]:
+def run_environment(*, run_id: str, run_key: str, dates: RunDates, services: object) -> dict[str, str]:
     """What every unit finds, in every language and under every scheduler."""
     return {
         "WINDLASS_RUN_ID": run_id,
         "WINDLASS_RUN_KEY": run_key,
-        "WINDLASS_LOGICAL_DATE": moment.logical_date.isoformat(),
-        "WINDLASS_DATA_INTERVAL_START": moment.interval_start.isoformat(),
-        "WINDLASS_DATA_INTERVAL_END": moment.interval_end.isoformat(),
+        "WINDLASS_LOGICAL_DATE": dates.logical_date.isoformat(),
+        "WINDLASS_DATA_INTERVAL_START": dates.interval_start.isoformat(),
+        "WINDLASS_DATA_INTERVAL_END": dates.interval_end.isoformat(),
         "WINDLASS_SERVICES": json.dumps(services),
     }
 
@@ -49,7 +49,7 @@ def environment_of(task: Task, context: Context) -> dict[str, str]:
     run = run_environment(
         run_id=context.run_id,
         run_key=context.run_key,
-        moment=context.moment,
+        dates=context.dates,
         services=context.variables["services"],
     )
     return {**run, **{variable(name): context.address(name).uri() for name in task.connections}}

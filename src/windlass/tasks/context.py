@@ -15,7 +15,7 @@ from windlass.connectors.source import Part
 from windlass.engine import Workspace
 from windlass.errors import Code, FatalError
 from windlass.plan.model import Connection
-from windlass.plan.schedule import Moment
+from windlass.plan.schedule import RunDates
 from windlass.plan.templates import render
 from windlass.runtimes import Site
 from windlass.state_folder import RunFolder
@@ -43,7 +43,7 @@ class Context:
 
     run_id: str
     run_key: str
-    moment: Moment
+    dates: RunDates
     variables: Mapping[str, object]
     """What templates may name."""
 

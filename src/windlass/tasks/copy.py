@@ -13,7 +13,7 @@ from msgspec import structs
 
 from windlass.connections import Address
 from windlass.connectors.rows import Meter
-from windlass.engine import CopyResult, Identity, Job
+from windlass.engine import Identity, Job, Outcome
 from windlass.engine.copying import copy
 from windlass.engine.ledger import part_to_json
 from windlass.engine.quarantine import put_quarantine
@@ -37,7 +37,7 @@ _QUARANTINE_COLUMNS = {
 
 
 def run_copy(plan: Plan, task: str, action: Copy, context: Context) -> TaskResult:
-    """Copy the rows; bring what is set aside to where the pipeline wants it."""
+    """Copy the rows; bring what is quarantined to where the pipeline wants it."""
     return copy_result(copy(_job(plan, task, action, context)))
 
 
@@ -58,7 +58,7 @@ def _job(plan: Plan, task: str, action: Copy, context: Context) -> Job:
         identity=identity,
         workspace=context.workspace,
         addresses=_addresses(action, context),
-        interval=context.moment.interval,
+        interval=context.dates.interval,
         memory=context.memory,
         scratch_folder=context.scratch_folder,
         quarantine_file=context.quarantine_file,
@@ -84,7 +84,7 @@ def _mapped(task: str, action: Copy) -> Copy:
     return action
 
 
-def copy_result(result: CopyResult) -> TaskResult:
+def copy_result(result: Outcome) -> TaskResult:
     """The numbers of a copy, and its first few bad rows."""
     counts = result.counts
     detail: dict[str, object] = {}

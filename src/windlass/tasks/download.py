@@ -43,7 +43,7 @@ def run_download(action: Download, context: Context) -> TaskResult:
         return TaskResult(bytes=target.stat().st_size, path="already-there")
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = _Part(target.with_name(f".{target.name}.part"))
+        part = _Partial(target.with_name(f".{target.name}.part"))
         resumed = _fetch(_url(action, context), dict(action.headers), part, context)
         if wanted and (found := _sha256(part.file)) != wanted:
             part.remove()
@@ -56,7 +56,7 @@ def run_download(action: Download, context: Context) -> TaskResult:
 
 
 @dataclass
-class _Part:
+class _Partial:
     """What has arrived of a file, and of which version of it."""
 
     file: Path
@@ -95,11 +95,11 @@ def _url(action: Download, context: Context) -> str:
         url = f"{base.rstrip('/')}/{str(action.path).lstrip('/')}"
         url += f"{'&' if '?' in url else '?'}{query}" if query else ""
     if not url.startswith(("http://", "https://")):
-        raise FatalError(f"{url!r} is no http:// or https:// address")
+        raise FatalError(f"{url!r} is not an http:// or https:// address")
     return url
 
 
-def _fetch(url: str, headers: dict[str, str], part: _Part, context: Context) -> bool:
+def _fetch(url: str, headers: dict[str, str], part: _Partial, context: Context) -> bool:
     """Bring the rest of the file into the part. Returns whether there was a beginning to resume."""
     validator, have = part.version_of(url), part.size
     if validator and have:
@@ -128,7 +128,7 @@ def _fetch(url: str, headers: dict[str, str], part: _Part, context: Context) -> 
         raise RetryableError(message, code=Code.DOWNLOAD) from exc
 
 
-def _receive(response: Any, part: _Part, context: Context) -> None:
+def _receive(response: Any, part: _Partial, context: Context) -> None:
     have = part.size
     length = response.headers.get("Content-Length")
     total = have + int(length) if length is not None else None

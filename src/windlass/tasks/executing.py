@@ -18,7 +18,7 @@ from windlass.connectors.source import Part
 from windlass.engine import Workspace
 from windlass.errors import Code, UsageError, did_you_mean
 from windlass.plan.model import Plan, Task
-from windlass.plan.schedule import Moment, moment_of, parse_logical_date, tick_of
+from windlass.plan.schedule import RunDates, parse_logical_date, run_dates, tick_of
 from windlass.plan.templates import variables
 from windlass.printable import printable
 from windlass.state_folder import StateFolder
@@ -83,18 +83,18 @@ def context_of(
     part: Part | None = None,
 ) -> Context:
     """What the task finds around it. Raises UsageError for what makes no sense."""
-    moment = _moment(plan, environ, logical_date)
+    dates = _dates(plan, environ, logical_date)
     run_id = (
         environ.get("WINDLASS_RUN_ID") or f"exec-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     )
     run_key = environ.get("WINDLASS_RUN_KEY") or (
-        moment.logical_date.isoformat() if moment.scheduled else run_id
+        dates.logical_date.isoformat() if dates.scheduled else run_id
     )
     state = StateFolder.of(project)
     known = variables(
         run_id=run_id,
-        logical_date=moment.logical_date,
-        interval=moment.interval,
+        logical_date=dates.logical_date,
+        interval=dates.interval,
         params=plan.params,
         services=json.loads(environ.get("WINDLASS_SERVICES") or "{}"),
         paths=plan.task(task).paths,
@@ -102,7 +102,7 @@ def context_of(
     return Context(
         run_id=run_id,
         run_key=run_key,
-        moment=moment,
+        dates=dates,
         variables=known,
         workspace=Workspace(Path(environ.get("WINDLASS_WORKSPACE") or project), project),
         connections=plan.connections,
@@ -119,21 +119,21 @@ def context_of(
     )
 
 
-def _moment(plan: Plan, environ: Mapping[str, str], logical_date: str | None) -> Moment:
-    """The run's moment: given whole by a runner, else worked out from the logical date or the clock."""
+def _dates(plan: Plan, environ: Mapping[str, str], logical_date: str | None) -> RunDates:
+    """The dates of the run: given whole by a runner, else worked out from the logical date or the clock."""
     if logical_date is not None:
         tick = tick_of(logical_date, plan.schedule, plan.timezone)
-        return moment_of(plan.schedule, plan.timezone, tick, datetime.now(UTC))
+        return run_dates(plan.schedule, plan.timezone, tick, datetime.now(UTC))
     start, end = environ.get("WINDLASS_DATA_INTERVAL_START"), environ.get("WINDLASS_DATA_INTERVAL_END")
     given = environ.get("WINDLASS_LOGICAL_DATE")
     if given and start and end:
         logical, begins, ends = (parse_logical_date(text) for text in (given, start, end))
-        return Moment(logical, begins, ends, scheduled=environ.get("WINDLASS_RUN_KEY") == given)
+        return RunDates(logical, begins, ends, scheduled=environ.get("WINDLASS_RUN_KEY") == given)
     when = parse_logical_date(given) if given else None
     key = environ.get("WINDLASS_RUN_KEY")
     if when and key not in (None, given):  # started by hand, at that time
-        return moment_of(plan.schedule, plan.timezone, None, when)
-    return moment_of(plan.schedule, plan.timezone, when, datetime.now(UTC))
+        return run_dates(plan.schedule, plan.timezone, None, when)
+    return run_dates(plan.schedule, plan.timezone, when, datetime.now(UTC))
 
 
 def _bytes(memory: str | None) -> int:

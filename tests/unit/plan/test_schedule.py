@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from windlass.errors import UsageError
-from windlass.plan.schedule import check_schedule, check_timezone, moment_of, parse_logical_date
+from windlass.plan.schedule import check_schedule, check_timezone, parse_logical_date, run_dates
 
 NOW = datetime(2025, 3, 5, 7, 30, tzinfo=UTC)
 
@@ -40,21 +40,21 @@ def at(text: str) -> datetime:
 def test_a_scheduled_run_covers_the_time_to_the_next_tick(
     schedule: str, zone: str, logical_date: str, end: str
 ) -> None:
-    moment = moment_of(schedule, zone, at(logical_date), NOW)
-    assert moment.scheduled
-    assert (moment.logical_date, *moment.interval) == (at(logical_date), at(logical_date), at(end))
+    dates = run_dates(schedule, zone, at(logical_date), NOW)
+    assert dates.scheduled
+    assert (dates.logical_date, *dates.interval) == (at(logical_date), at(logical_date), at(end))
 
 
 def test_a_run_by_hand_covers_the_last_whole_interval() -> None:
-    moment = moment_of("@daily", "UTC", None, NOW)
-    assert not moment.scheduled
-    assert (moment.logical_date, *moment.interval) == (NOW, at("2025-03-04"), at("2025-03-05"))
+    dates = run_dates("@daily", "UTC", None, NOW)
+    assert not dates.scheduled
+    assert (dates.logical_date, *dates.interval) == (NOW, at("2025-03-04"), at("2025-03-05"))
 
 
 @pytest.mark.parametrize("schedule", ["none", "@once"])
 def test_without_a_schedule_the_interval_has_no_length(schedule: str) -> None:
-    moment = moment_of(schedule, "UTC", None, NOW)
-    assert (moment.logical_date, *moment.interval) == (NOW, NOW, NOW)
+    dates = run_dates(schedule, "UTC", None, NOW)
+    assert (dates.logical_date, *dates.interval) == (NOW, NOW, NOW)
 
 
 @given(
@@ -64,9 +64,9 @@ def test_every_moment_is_in_an_interval_that_is_neither_empty_nor_in_the_future(
     when: datetime, schedule: str
 ) -> None:
     current = when.replace(tzinfo=UTC)
-    moment = moment_of(schedule, "America/New_York", None, current)
-    assert moment.interval_start < moment.interval_end <= current
-    assert current - moment.interval_end <= timedelta(days=2)
+    dates = run_dates(schedule, "America/New_York", None, current)
+    assert dates.interval_start < dates.interval_end <= current
+    assert current - dates.interval_end <= timedelta(days=2)
 
 
 @pytest.mark.parametrize(

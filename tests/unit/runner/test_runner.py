@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.copies import destination_of, source_of
 from tests.unit.runner.fakes import START, Does, FakeWorld, plan_of, service, task
 from windlass import logs
 from windlass.errors import ExitCode, FatalError, RetryableError, UsageError
@@ -20,6 +19,7 @@ from windlass.plan import model
 from windlass.plan.model import Retry, Unit
 from windlass.runner import Result, Runner
 from windlass.runner.loop import Threads
+from windlass.testing import destination_of, source_of
 
 Make = Callable[..., FakeWorld]
 

@@ -1,6 +1,6 @@
 """Imports each source to a Parquet file, as it is, by one `windlass copy` each. Standard library only.
 
-The copy streams, is atomic, and sets aside what cannot be read. This step says what is copied where, runs
+The copy streams, is atomic, and quarantines what cannot be read. This step says what is copied where, runs
 as many copies at once as there are cores, and adds up what they did.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -76,12 +77,13 @@ def import_source(
         say("command", level="debug", source=source.source_id, command=command)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        error = f"{source.source_id}: {done.stderr.strip().removeprefix('error: ')}"
+        said = re.sub(r"^error\[\w+\]: ", "", done.stderr.strip())
+        error = f"{source.source_id}: {said}"
         return {"error": error, "retryable": done.returncode == RETRYABLE}
     copied: dict[str, Any] = json.loads(done.stdout)
     if copied["rows_quarantined"]:
         say(
-            "set_aside",
+            "quarantined",
             level="warning",
             source=source.source_id,
             rows=copied["rows_quarantined"],

@@ -64,7 +64,7 @@ class DuckdbDatabase:
 
 
 def open_file(database: str) -> Any:
-    """Open a DuckDB file; it is made when it is missing. Raises FatalError when it is in use."""
+    """Open a DuckDB file; it is created when it is missing. Raises FatalError when it is in use."""
     with extra("duckdb connections", "files"):
         import duckdb
     file = Path(database)

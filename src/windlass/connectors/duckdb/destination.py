@@ -17,7 +17,7 @@ from windlass.connectors.rows import BadRow, Column, Counts, Meter, Rows
 from windlass.connectors.scratch import Scratch, duckdb_errors, file_literal, identifier, literal
 from windlass.connectors.sql.engine import DuckdbEngine, NewRows
 from windlass.connectors.sql.ledger import SqlLedger
-from windlass.connectors.sql.merging import delete_interval, merge, set_bad_keys_aside
+from windlass.connectors.sql.merging import delete_interval, merge, quarantine_bad_keys
 from windlass.ledger import LedgerEntry
 
 __all__ = ["DuckdbDestination"]
@@ -98,7 +98,7 @@ class DuckdbLoad(BaseLoad):
         new = self._staged(rows, counts, scratch)
         engine, table, made = self._begin(scratch, scratch.output_rows, rows.columns)
         if self._options.mode == "merge":
-            new = set_bad_keys_aside(engine, new, self._options.key, rows.refuse)
+            new = quarantine_bad_keys(engine, new, self._options.key, rows.refuse)
             merge(engine, table, new, self._options.key, counts)
         else:
             if not made:
@@ -162,7 +162,7 @@ class DuckdbLoad(BaseLoad):
         failpoints.reach("mid-copy")
 
     def _without_refused(self, engine: DuckdbEngine, table: str, new: NewRows, rows: Rows) -> NewRows:
-        """The rows without those that the table would refuse, which are set aside."""
+        """The rows without those that the table would refuse, which are quarantined."""
         bad: dict[int, BadRow] = {}
         for test, reason, message in refusals(engine, table, new, appends=self._options.mode == "append"):
             select = (

@@ -8,6 +8,7 @@ from pathlib import Path
 from windlass.connectors.duckdb.connector import CONNECTOR
 from windlass.connectors.ends import ConnectedEnd
 from windlass.connectors.options import TableSource, name_of
+from windlass.connectors.relations import only_new
 from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.connectors.source import BaseSource, IntervalOf, Reading, Relation
@@ -44,7 +45,7 @@ class DuckdbRelation(Relation):
     """The rows of one reading, in the file that is attached to the scratch database."""
 
     rereadable = True
-    has_interval = True
+    has_interval = has_since = True
 
     def __init__(self, source: DuckdbSource, reading: Reading, scratch: Scratch) -> None:
         self.name, self._options, self._scratch = source.name, source.options, scratch
@@ -52,9 +53,11 @@ class DuckdbRelation(Relation):
         self._conditions: list[str] = []
         if reading.interval is not None:
             self._conditions.append(_within(reading.interval))
-        if reading.cursor is not None:
-            self._advance(reading.cursor, reading.after)
         self._columns = scratch.describe(f"SELECT * FROM {self.sql()}")
+        # a DuckDB file has one writer at a time, so whatever is visible is settled
+        condition, self.mark = only_new(self.name, self.sql(), self._columns, reading, scratch)
+        if condition is not None:
+            self._conditions.append(condition)
 
     def columns(self) -> list[Column]:
         return self._columns
@@ -71,23 +74,6 @@ class DuckdbRelation(Relation):
             return f"{database}.{_qualified(self._options.table)}"
         self._scratch.rows(f"SET search_path = '{database},memory'")
         return f"({str(self._options.query).rstrip().rstrip(';')}\n)"
-
-    def _advance(self, cursor: str, last: str | None) -> None:
-        column = self._column(cursor)
-        name = identifier(column.name)
-        # a DuckDB file has one writer at a time, so whatever is visible is settled
-        highest = self._scratch.value(f"SELECT CAST(max({name}) AS VARCHAR) FROM {self.sql()}")
-        self.cursor = highest or last
-        if last is not None:
-            self._conditions.append(f"{name} > CAST({literal(last)} AS {column.type})")
-
-    def _column(self, name: str) -> Column:
-        columns = {column.name: column for column in self._scratch.describe(f"SELECT * FROM {self.sql()}")}
-        if name not in columns:
-            raise FatalError(
-                f"{self.name} has no column {name!r}", hint=did_you_mean(name, columns), code=Code.NO_COLUMN
-            )
-        return columns[name]
 
     def _require_table(self, database: str, written: str) -> None:
         names = [row[0] for row in self._scratch.rows(_TABLES, [database])]

@@ -10,7 +10,7 @@ CONNECTOR = Connector(
     schemes=("file",),
     extra="files",
     packages=("duckdb", "pyarrow", "numpy"),
-    source="windlass.connectors.files.opening:open_source",
-    destination="windlass.connectors.files.opening:open_destination",
+    source="windlass.connectors.files.reading.opening:open_source",
+    destination="windlass.connectors.files.writing.destination:FileDestination",
     options="windlass.connectors.files.options",
 )

@@ -110,7 +110,7 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
         kind = compression_of(str(path))
         if kind is None or (isinstance(exc, OSError) and exc.errno is not None):
             raise
-        raise FatalError(f"{path.name} is no whole {kind} file: {exc}") from exc
+        raise FatalError(f"{path.name} is not a complete {kind} file: {exc}") from exc
 
 
 def _decompressed(path: Path) -> IO[bytes]:

@@ -1,1 +1,1 @@
-"""HTTP: addresses to download from, and a server of files as the dev service."""
+"""HTTP: APIs to read records from, and a server of files as the dev service."""

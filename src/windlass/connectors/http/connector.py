@@ -1,4 +1,4 @@
-"""What windlass knows of HTTP: where files are downloaded from."""
+"""What windlass knows of HTTP: APIs to read records from, and where files are downloaded from."""
 
 from windlass.registry import Connector
 
@@ -9,6 +9,7 @@ CONNECTOR = Connector(
     form="url",
     schemes=("http", "https"),
     example="https://host/path",
+    source="windlass.connectors.http.opening:open_source",
     dev_service="windlass.connectors.http.dev_service:start",
     options="windlass.connectors.http.options",
 )

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from windlass import logs
 from windlass.connections import Address
-from windlass.devservices import Service
+from windlass.devservices import DevService
 from windlass.devservices.running import is_running, note_port, noted_port
 from windlass.errors import Code, FatalError
 from windlass.ports import is_loopback
@@ -32,7 +32,7 @@ _left_running: list[subprocess.Popen[bytes]] = []
 """The launchers, which may outlive this process: Python warns of a process that nobody holds."""
 
 
-def start(service: Service) -> Address:
+def start(service: DevService) -> Address:
     """The address of the server; started unless it runs already. Raises FatalError without `serve`."""
     serve = service.options.serve
     if serve is None:
@@ -54,7 +54,7 @@ def start(service: Service) -> Address:
     return Address("http", "127.0.0.1", noted_port(service), scheme="http", origin="a dev service")
 
 
-def _launch(service: Service, folder: Path) -> int:
+def _launch(service: DevService, folder: Path) -> int:
     command = (sys.executable, "-m", "windlass.connectors.http.dev_service", str(folder))
     process = launch(
         command, service.users_lock, shared_by_users=True, alive=service.alive_lock, output=subprocess.PIPE

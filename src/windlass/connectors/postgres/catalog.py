@@ -76,7 +76,9 @@ def split_name(text: str) -> tuple[str | None, str]:
     """
     parts = re.findall(r'"(?:[^"]|"")*"|[^."]+', text)
     if not 1 <= len(parts) <= 2 or ".".join(parts) != text:
-        raise FatalError(f"{text!r} is no table name", hint='expected name, schema.name or "odd.name"')
+        raise FatalError(
+            f"{text!r} is not a valid table name", hint='expected name, schema.name or "odd.name"'
+        )
     names = [p[1:-1].replace('""', '"') if p.startswith('"') else p for p in parts]
     return (names[0], names[1]) if len(names) == 2 else (None, names[0])
 

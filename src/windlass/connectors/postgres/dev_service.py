@@ -28,7 +28,7 @@ from pathlib import Path
 from windlass import logs
 from windlass.connections import Address
 from windlass.connectors.postgres.opening import connect
-from windlass.devservices import Service
+from windlass.devservices import DevService
 from windlass.devservices.initialised import is_initialised, mark_initialised, run_init_files
 from windlass.devservices.running import has_launcher, note_port, noted_port
 from windlass.errors import Code, FatalError, MissingExtraError, RetryableError
@@ -65,7 +65,7 @@ class _Server:
     data: Path
     user: tuple[int, int] | None
 
-    def address(self, service: Service) -> Address:
+    def address(self, service: DevService) -> Address:
         return Address(
             "postgres",
             "127.0.0.1",
@@ -78,7 +78,7 @@ class _Server:
         )
 
 
-def start(service: Service) -> Address:
+def start(service: DevService) -> Address:
     """The address of the server; made, started and initialised as far as needed."""
     server = _server(service)
     initialised = is_initialised(service)
@@ -104,7 +104,7 @@ def start(service: Service) -> Address:
     return address
 
 
-def _make(service: Service, server: _Server) -> None:
+def _make(service: DevService, server: _Server) -> None:
     """Begin with empty data and a new password."""
     shutil.rmtree(server.data, ignore_errors=True)
     server.data.mkdir(parents=True)
@@ -137,7 +137,7 @@ def _make(service: Service, server: _Server) -> None:
         raise FatalError(f"the dev service of {service.name!r} cannot be made:{said}", code=Code.DEV_SERVICE)
 
 
-def _launch(service: Service, server: _Server) -> None:
+def _launch(service: DevService, server: _Server) -> None:
     port = free_port()
     settings = [f"-c{name}={value}" for name, value in {**_SETTINGS, "port": str(port)}.items()]
     with service.private_log() as log:
@@ -156,7 +156,7 @@ def _launch(service: Service, server: _Server) -> None:
     logs.info("dev_service_started", connection=service.name, type="postgres", port=port)
 
 
-def _wait_until_ready(service: Service, address: Address) -> None:
+def _wait_until_ready(service: DevService, address: Address) -> None:
     deadline = time.monotonic() + _START_DEADLINE
     while True:
         try:
@@ -172,12 +172,12 @@ def _wait_until_ready(service: Service, address: Address) -> None:
             return
 
 
-def _has_failed(service: Service) -> bool:
+def _has_failed(service: DevService) -> bool:
     log = service.log.read_bytes()
     return b"FATAL:" in log and not has_launcher(service)
 
 
-def _end_orphan(service: Service, server: _Server) -> None:
+def _end_orphan(service: DevService, server: _Server) -> None:
     """A server whose launcher was killed with it watching nobody: stop it before it is started anew.
 
     Only the process that the launcher noted is ours. Raises FatalError when another serves the data. A note of
@@ -229,7 +229,7 @@ def _note_of(data: Path) -> Path:
 # --- where things are, and whom they run as -------------------------------------------------------
 
 
-def _server(service: Service) -> _Server:
+def _server(service: DevService) -> _Server:
     programs = _programs()
     data = service.folder / "data"
     if os.geteuid() != 0:

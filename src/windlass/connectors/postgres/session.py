@@ -8,6 +8,7 @@ what it asks, two ends of a copy go on at once, and Ctrl-C still reaches the mai
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import socket
 import threading
@@ -196,6 +197,9 @@ def _started_loop() -> asyncio.AbstractEventLoop:
     loop.set_exception_handler(lambda *_: None)
     threading.Thread(target=loop.run_forever, name="postgres", daemon=True).start()
     return loop
+
+
+os.register_at_fork(after_in_child=_started_loop.cache_clear)  # the child does not have the thread
 
 
 def _seconds(address: Address) -> float:

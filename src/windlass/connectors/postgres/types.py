@@ -97,7 +97,7 @@ def read_field(column: PgColumn) -> Field:
 
     name = identifier(column.name)
     if column.type.endswith("[]"):
-        # JSON has no place for bounds other than 1: such an array stays as it is, which is no JSON
+        # JSON has no place for bounds other than 1: such an array stays as it is, which is not JSON
         odd = f"array_dims({name}) !~ {literal(_FROM_ONE)}"
         return Field(column.name, f"CASE WHEN {odd} THEN {name}::text ELSE to_json({name})::text END", "text")
     if column.type_kind == "b" and (column.base in WIDTHS or column.base in ("text", "bytea")):
@@ -154,7 +154,7 @@ def _wanted_type(column: PgColumn) -> str:
 def encoder_of(column: PgColumn, *, careful: bool) -> str | None:
     """The name of the encoder for a column; None for text that the server casts after it has arrived.
 
-    `careful` is for loads that set bad rows aside: what only the server can judge is judged there row
+    `careful` is for loads that quarantine bad rows: what only the server can judge is judged there row
     by row, and not in the COPY, which one bad value ends.
     """
     judged_by_server = column.type_kind in "de" or column.base in ("json", "jsonb", "xml")

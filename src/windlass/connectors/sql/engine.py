@@ -69,7 +69,7 @@ class DuckdbEngine:
         return int(self.rows(sql)[0][0])
 
     def moment(self, column: str) -> str:
-        return column
+        return f"TRY_CAST({column} AS TIMESTAMPTZ)"  # it may be text
 
     def bound(self, moment: datetime) -> str:
         return f"CAST({literal(moment.isoformat())} AS TIMESTAMPTZ)"

@@ -11,7 +11,7 @@ from windlass.connectors.scratch import identifier
 from windlass.connectors.sql.engine import Engine, NewRows
 from windlass.errors import FatalError
 
-__all__ = ["bad_key", "delete_interval", "key_not_unique", "merge", "set_bad_keys_aside"]
+__all__ = ["bad_key", "delete_interval", "key_not_unique", "merge", "quarantine_bad_keys"]
 
 
 def merge(engine: Engine, target: str, new: NewRows, key: Sequence[str], counts: Counts) -> None:
@@ -33,7 +33,7 @@ def merge(engine: Engine, target: str, new: NewRows, key: Sequence[str], counts:
     counts.unchanged = counts.written - counts.updated - counts.inserted
 
 
-def set_bad_keys_aside(
+def quarantine_bad_keys(
     engine: Engine, new: NewRows, key: Sequence[str], refuse: Callable[[BadRow, int], None]
 ) -> NewRows:
     """The rows without those whose key is NULL or occurs more than once: which of them should win?"""

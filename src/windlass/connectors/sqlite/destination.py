@@ -19,7 +19,7 @@ from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.connectors.sql.engine import NewRows
 from windlass.connectors.sql.halving import insert_by_halves
 from windlass.connectors.sql.ledger import SqlLedger
-from windlass.connectors.sql.merging import delete_interval, merge, set_bad_keys_aside
+from windlass.connectors.sql.merging import delete_interval, merge, quarantine_bad_keys
 from windlass.connectors.sqlite.database import connect_file, sqlite_errors, table_columns
 from windlass.connectors.sqlite.engine import SqliteEngine
 from windlass.connectors.sqlite.types import as_wanted, storable, stored_values
@@ -110,7 +110,7 @@ class SqliteLoad(BaseLoad):
         self._engine.rows("BEGIN IMMEDIATE")
         self._prepare(definitions)
         if self._options.mode == "merge":
-            merged = set_bad_keys_aside(self._engine, new, self._options.key, rows.refuse)
+            merged = quarantine_bad_keys(self._engine, new, self._options.key, rows.refuse)
             merge(self._engine, self._table, merged, self._options.key, counts)
         else:
             counts.written = self._insert_all(rows, new)
@@ -166,7 +166,7 @@ class SqliteLoad(BaseLoad):
             rows.refuse(self._bad_row(new, number, error), number - new.first)
             return 0
 
-        if not rows.sets_aside:
+        if not rows.quarantines:
             return insert(new.first, last + 1)
         return insert_by_halves(new.first, last + 1, insert, refused)
 

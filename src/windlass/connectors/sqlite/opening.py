@@ -13,7 +13,7 @@ __all__ = ["connect", "open_destination", "open_source"]
 
 
 def connect(address: Address) -> Database:
-    """Open the file, to run SQL; it is made when it is missing."""
+    """Open the file, to run SQL; it is created when it is missing."""
     from windlass.connectors.sqlite.database import SqliteDatabase
 
     return SqliteDatabase(address)

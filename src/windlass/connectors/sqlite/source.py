@@ -11,13 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from windlass.connectors.cursors import find_new, required_cursor
 from windlass.connectors.ends import ConnectedEnd
 from windlass.connectors.options import TableSource, name_of
 from windlass.connectors.relations import StreamRelation
 from windlass.connectors.rows import Column
-from windlass.connectors.scratch import Scratch, identifier, literal
-from windlass.connectors.source import BaseSource, IntervalOf, Reading, Relation
+from windlass.connectors.scratch import Scratch, identifier
+from windlass.connectors.source import BaseSource, IntervalOf, Reading, Relation, Since
 from windlass.connectors.sqlite.connector import CONNECTOR
+from windlass.connectors.sqlite.cursor import SqliteCursor
 from windlass.connectors.sqlite.database import (
     connect_file,
     sqlite_errors,
@@ -76,7 +78,7 @@ class SqliteSource(BaseSource):
 class SqliteRelation(StreamRelation):
     """The rows of one reading."""
 
-    has_interval = True
+    has_interval = has_since = True
 
     def __init__(self, source: SqliteSource, reading: Reading, scratch: Scratch) -> None:
         super().__init__(source.name, scratch)
@@ -84,8 +86,8 @@ class SqliteRelation(StreamRelation):
         self._conditions: list[str] = []
         if reading.interval is not None:
             self._conditions.append(self._within(reading.interval))
-        if reading.cursor is not None:
-            self._advance(reading.cursor, reading.after)
+        if reading.since is not None:
+            self._advance(reading.since)
         self._columns = [self._column(name, stored) for name, stored in self._stored_types().items()]
 
     def columns(self) -> list[Column]:
@@ -105,17 +107,13 @@ class SqliteRelation(StreamRelation):
         start, end = map(engine.bound, wanted.interval)
         return f"{moment} >= {start} AND {moment} < {end}"
 
-    def _advance(self, cursor: str, last: str | None) -> None:
+    def _advance(self, since: Since) -> None:
         # SQLite has one writer at a time, so whatever is visible is settled
-        name = identifier(self._require(cursor))
-        with sqlite_errors(self._connection):
-            highest, kind = self._connection.execute(
-                f"SELECT max({name}), typeof(max({name})) FROM {self._from()}"
-            ).fetchone()
-        self.cursor = last if highest is None else str(highest)
-        if last is not None:
-            value = last if kind in ("integer", "real") else literal(last)
-            self._conditions.append(f"{name} > {value}")
+        cursor, names = self._require(required_cursor(since, self.name)), self._names()
+        sql = SqliteCursor(self._connection, self._from(), names, cursor, self.name)
+        condition, self.mark = find_new(sql, self._from(), since, self.name)
+        if condition is not None:
+            self._conditions.append(condition)
 
     def _from(self) -> str:
         if self._options.table is not None:

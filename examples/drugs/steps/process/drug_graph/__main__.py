@@ -13,7 +13,7 @@ from drug_graph.journals import with_most_drugs
 from drug_graph.mentions import build_graph
 from drug_graph.picture import draw
 from drug_graph.records import read_records
-from drug_graph.tables import TableError, read_tables, set_aside
+from drug_graph.tables import TableError, quarantined, read_tables
 
 WORKSPACE = Path(os.environ.get("WINDLASS_WORKSPACE", "."))
 
@@ -26,7 +26,7 @@ def main(bucket: str, imported: str, output: str) -> int:
     except TableError as exc:
         say("failed", level="error", error=str(exc), retryable=False)
         return 1
-    decisions = list(set_aside(source))
+    decisions = list(quarantined(source))
     graph = build_graph(read_records(rows, decisions))
     data = json.dumps(graph, ensure_ascii=False, indent=1)
     write(target / "graph.json", data)

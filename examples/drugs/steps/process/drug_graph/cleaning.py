@@ -67,7 +67,7 @@ def read_date(text: str) -> tuple[str, str]:
 
 
 def _undo_bytes(text: str) -> str:
-    r"""`\xc3\xb1` is the UTF-8 of ñ. `\xc3\x28` is no UTF-8: nobody knows what it was, so it goes."""
+    r"""`\xc3\xb1` is the UTF-8 of ñ. `\xc3\x28` is not UTF-8: nobody knows what it was, so it goes."""
 
     def decoded(match: re.Match[str]) -> str:
         data = bytes.fromhex(match[0].replace("\\x", ""))
@@ -107,7 +107,7 @@ def _tidy(text: str) -> str:
 
 
 REPAIRS: dict[str, Callable[[str], str]] = {
-    r"bytes that were written out as \x… were decoded; those that are no UTF-8 were removed": _undo_bytes,
+    r"bytes that were written out as \x… were decoded; those that are not UTF-8 were removed": _undo_bytes,
     r"characters that were written out as \u… were decoded": _undo_unicode,
     "characters that were written out as &…; were decoded": _undo_entities,
     "UTF-8 that had been read as Windows-1252 was read again": _undo_mojibake,

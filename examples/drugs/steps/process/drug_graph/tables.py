@@ -43,7 +43,7 @@ def read_tables(folder: Path) -> list[Row]:
     return rows
 
 
-def set_aside(folder: Path) -> Iterator[Decision]:
+def quarantined(folder: Path) -> Iterator[Decision]:
     """The rows that the import could not read."""
     for file in sorted(folder.glob("*.quarantine.ndjson")):
         for line in file.read_text(encoding="utf-8").splitlines():

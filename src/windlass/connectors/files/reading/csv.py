@@ -82,13 +82,13 @@ class CsvRelation(FileRelation):
                 hint = did_you_mean(name, self._header)
                 raise FatalError(f"`columns` names {name!r}, which {self.name} does not have", hint=hint)
         guesses: dict[str, str | None] = {}
-        if self._reading.infer or self._reading.cursor is not None:
+        if self._reading.infer or self._reading.since is not None:
             limit = f" LIMIT {_SAMPLE_ROWS}" if self._sample_only else ""
             free = [name for name in self._header if name not in self._declared]
             guesses = infer_types(self._scratch, f"(SELECT * FROM {self.rows()}{limit})", free)
             if self._look is not None and self._look.found:  # meanwhile; what comes later makes us begin anew
                 self._look, self._in_one_piece = None, True
-        if self._reading.cursor is not None:
+        if self._reading.since is not None:
             self._finish_look()
         return [self._column(name, guesses.get(name)) for name in self._header]
 
@@ -185,7 +185,7 @@ class CsvRelation(FileRelation):
         self, records: Records, path: str, position: int, kind: str, line: str, message: str
     ) -> BadRow:
         reason = _REASONS.get(kind, Reason.MALFORMED_CSV)
-        # what DuckDB notes of the record has other bytes for those that are no UTF-8, and is cut
+        # what DuckDB notes of the record has other bytes for those that are not UTF-8, and is cut
         noted = len(line.encode())
         data = records.read(position - 1, noted if 0 < noted < _NOTED else None)
         if reason is Reason.WRONG_ENCODING:

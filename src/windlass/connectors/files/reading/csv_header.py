@@ -96,7 +96,7 @@ def _first_record(path: Path, body: str, line: int, dialect: Dialect) -> list[st
     try:
         first = next(reader, [])
     except csv.Error as exc:
-        raise FatalError(f"{path.name}:{line}: the header is no CSV: {exc}") from exc
+        raise FatalError(f"{path.name}:{line}: the header is not valid CSV: {exc}") from exc
     if dialect.header and any("\ufffd" in name for name in first):
         with open_bytes(path) as file:
             message = not_utf8(file.read(_HEAD), 0) or f"it is not {dialect.encoding}"

@@ -60,7 +60,7 @@ class JsonRelation(FileRelation):
         return (
             RowFault(f"{RECORD} IS NULL", Reason.MALFORMED_JSON, "the line is not valid JSON"),
             RowFault(
-                f"json_type({RECORD}) <> 'OBJECT'", Reason.NOT_AN_OBJECT, "the record is no JSON object"
+                f"json_type({RECORD}) <> 'OBJECT'", Reason.NOT_AN_OBJECT, "the record is not a JSON object"
             ),
             RowFault(
                 f"len({names}) <> len(list_distinct({names}))",
@@ -96,9 +96,9 @@ class JsonRelation(FileRelation):
 
     def found_columns(self) -> list[Column]:
         self._prepare()
-        names = [row[0] for row in self._looked_up(_NAMES)]
+        names = [row[0] for row in self._looked_up(_NAMES)] or self._names_of_none()
         if self._layout == "array" and not all(map(_is_whole, self._files.paths)):
-            raise self._malformed() or FatalError(f"{self.name} is no JSON array")
+            raise self._malformed() or FatalError(f"{self.name} is not a JSON array")
         self._check_names(names)
         self._digits = self._scratch.value(
             f"SELECT bool_or(regexp_matches(json, {MANY_DIGITS})) FROM {self._records()}"
@@ -113,6 +113,12 @@ class JsonRelation(FileRelation):
         texts = ", ".join(_extract(column) for column in columns if column.guess == "number")
         types = infer_types(self._scratch, f"(SELECT {texts} FROM {self._records()})", numbers)
         return [_narrowed(column, types) for column in columns]
+
+    def _names_of_none(self) -> list[str]:
+        """The names that no records have, `[]`: those of the destination, if it has any."""
+        if self._looked_up("SELECT count(*) FROM {records}")[0][0]:
+            return []
+        return [column.name for column in self._reading.target or () if not column.generated]
 
     def _prepare(self) -> None:
         """Bring files that DuckDB cannot read as they are, or only slowly, into shape."""
@@ -135,7 +141,7 @@ class JsonRelation(FileRelation):
             try:
                 return Content("".join(f"{record}\n" for record in _records_of(data.decode())).encode())
             except (ValueError, RecursionError) as exc:
-                raise self._malformed() or FatalError(f"{self._files.name(path)} is no JSON") from exc
+                raise self._malformed() or FatalError(f"{self._files.name(path)} is not valid JSON") from exc
 
         def new_file() -> Path:
             return self._scratch.folder / f"{self._scratch.new_name()}.json"
@@ -188,7 +194,7 @@ class JsonRelation(FileRelation):
         )
 
     def _malformed(self) -> FatalError | None:
-        """The first place where a file is no JSON, found by Python's parser."""
+        """The first place where a file is not JSON, found by Python's parser."""
         for path in self._files.paths:
             with open_bytes(path) as file:
                 data = file.read()
@@ -209,7 +215,7 @@ class JsonRelation(FileRelation):
                     else ": nested too deep"
                 )
                 return FatalError(
-                    f"{self._files.name(path)}{where}", hint="the file is not valid JSON; mend it there"
+                    f"{self._files.name(path)}{where}", hint="the file is not valid JSON; fix it there"
                 )
         return None
 
@@ -243,7 +249,7 @@ class _Lines:
 
 
 def _records_of(text: str) -> Iterator[str]:
-    """The texts of the items of an array, or of values one after the other. Raises ValueError if it is no JSON."""
+    """The texts of the items of an array, or of values one after the other. Raises ValueError if it is not JSON."""
     decoder, position = json.JSONDecoder(), _next_value(text, 0)
     in_array = text.startswith("[", position)
     position += in_array
@@ -358,7 +364,7 @@ def _without_mark(path: Path, scratch: Scratch) -> Path:
 
 
 def _explain(row: BadRow, line: bytes) -> None:
-    """Say what is wrong with a line that is no JSON, and keep it."""
+    """Say what is wrong with a line that is not JSON, and keep it."""
     row.raw = line.decode("utf-8", "backslashreplace")
     try:
         json.loads(line.decode("utf-8"))

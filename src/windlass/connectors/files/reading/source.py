@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from windlass.connectors.files.paths import InputFiles
+from windlass.connectors.relations import only_new
 from windlass.connectors.rows import Column
-from windlass.connectors.scratch import Scratch, identifier, literal
+from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Reading, Relation
-from windlass.errors import Code, FatalError, did_you_mean
 
 __all__ = ["FileRelation", "FileSource"]
 
@@ -36,7 +36,7 @@ class FileSource:
 class FileRelation(Relation):
     """The rows of files. What reads a format says what `rows` are, and finds their columns."""
 
-    rereadable = True
+    rereadable = has_since = True
 
     def __init__(self, files: InputFiles, reading: Reading, scratch: Scratch) -> None:
         self.name = files.written
@@ -47,7 +47,10 @@ class FileRelation(Relation):
     def columns(self) -> list[Column]:
         if self._columns is None:
             self._columns = self.found_columns()
-            self._advance(self._columns)
+            condition, self.mark = only_new(
+                self.name, self.rows(), self._columns, self._reading, self._scratch
+            )
+            self._filter = f" WHERE {condition}" if condition else ""
         return self._columns
 
     def begin_again(self) -> None:
@@ -66,18 +69,3 @@ class FileRelation(Relation):
         self.columns()
         rows = self.rows()
         return f"(SELECT * FROM {rows}{self._filter})" if self._filter else rows
-
-    def _advance(self, columns: Sequence[Column]) -> None:
-        """Keep only rows that are past the last value of the cursor, if there is one."""
-        cursor, last = self._reading.cursor, self._reading.after
-        if cursor is None:
-            return
-        types = {column.name: column.guess or column.type for column in columns}
-        if cursor not in types:
-            hint = did_you_mean(cursor, types)
-            raise FatalError(f"{self.name} has no column {cursor!r}", hint=hint, code=Code.NO_COLUMN)
-        value = f"TRY_CAST({identifier(cursor)} AS {types[cursor]})"
-        highest = self._scratch.value(f"SELECT CAST(max({value}) AS VARCHAR) FROM {self.rows()}")
-        self.cursor = highest or last
-        if last is not None:
-            self._filter = f" WHERE {value} > CAST({literal(last)} AS {types[cursor]})"

@@ -22,7 +22,7 @@ class KeptRows:
     """The rows that are in a destination's file."""
 
     def __init__(self, end: End[options.Destination], kind: options.FileFormat, scratch: Scratch) -> None:
-        from windlass.connectors.files.opening import open_source
+        from windlass.connectors.files.reading.opening import open_source
 
         old = options.Source(path=end.options.path, format=kind, csv=end.options.csv)
         self._name, self._scratch = end.options.path, scratch

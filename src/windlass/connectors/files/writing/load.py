@@ -15,7 +15,7 @@ from windlass.connectors.files.writing.writer import FileWriter, Run
 from windlass.connectors.rows import Column, Counts, Meter, Rows
 from windlass.connectors.scratch import Scratch, file_literal, identifier, literal
 from windlass.connectors.sql.engine import DuckdbEngine, NewRows
-from windlass.connectors.sql.merging import key_not_unique, set_bad_keys_aside
+from windlass.connectors.sql.merging import key_not_unique, quarantine_bad_keys
 from windlass.errors import WindlassError
 from windlass.files import disk_errors
 from windlass.ledger import LedgerEntry
@@ -135,7 +135,7 @@ class FileLoad(BaseLoad):
         """The rows whose key is new are added, the others take the place of those with the same key."""
         key, engine = self._options.key, DuckdbEngine(scratch.rows)
         new = self._stage(query, rows.columns, scratch.output_rows, counts, scratch)
-        new = set_bad_keys_aside(engine, new, key, rows.refuse)
+        new = quarantine_bad_keys(engine, new, key, rows.refuse)
         staged = f"(SELECT {new.columns} FROM {new.sql})"
         old = f"(SELECT * FROM {staged} LIMIT 0)"
         kept = self._rows_kept(scratch) if self._keeps_rows else None

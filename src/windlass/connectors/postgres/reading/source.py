@@ -5,29 +5,21 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from windlass import logs
 from windlass.connectors.ends import ConnectedEnd
 from windlass.connectors.options import TableSource, name_of
-from windlass.connectors.postgres.catalog import (
-    PgColumn,
-    Table,
-    columns_of_query,
-    require_table,
-    without_semicolon,
-)
 from windlass.connectors.postgres.connector import CONNECTOR
-from windlass.connectors.postgres.reading.parts import condition, split
-from windlass.connectors.postgres.reading.settled import settled_until
+from windlass.connectors.postgres.reading.parts import split
+from windlass.connectors.postgres.reading.selected import Selected
+from windlass.connectors.postgres.reading.table_or_query import TableOrQuery
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.types import as_read, read_field
 from windlass.connectors.relations import StreamRelation
 from windlass.connectors.rows import Column
-from windlass.connectors.scratch import Scratch, identifier, literal
-from windlass.connectors.source import BaseSource, IntervalOf, Part, Reading, Relation
-from windlass.errors import Code, FatalError, WindlassError, did_you_mean
+from windlass.connectors.scratch import Scratch
+from windlass.connectors.source import BaseSource, Part, Reading, Relation
+from windlass.errors import WindlassError
 from windlass.plan.model import Partition
 
 if TYPE_CHECKING:
@@ -35,39 +27,20 @@ if TYPE_CHECKING:
 
     from windlass.connectors.postgres.wire.decode import Field
 
-__all__ = ["PostgresSource", "Selected"]
+__all__ = ["PostgresSource"]
 
 _GATHERED = 4 << 20  # bytes that are decoded at once
 _WAITING = 4  # how many of those may wait for the reader of the rows
 
 
-class PostgresSource(BaseSource):
+class PostgresSource(TableOrQuery, BaseSource):
     """A table or query. Implements `Source` and `Splittable`."""
 
     def __init__(self, end: ConnectedEnd[TableSource]) -> None:
-        self.options = end.options
-        self.name = name_of(end)
-        self.session = Session(end.address)
+        super().__init__(name_of(end), Session(end.address), end.options)
 
     def close(self) -> None:
         self.session.close()
-
-    @cached_property
-    def columns(self) -> tuple[PgColumn, ...]:
-        """The columns as Postgres knows them."""
-        return self.table.columns if self.table else columns_of_query(self.session, str(self.options.query))
-
-    @cached_property
-    def table(self) -> Table | None:
-        return require_table(self.session, self.options.table, self.name) if self.options.table else None
-
-    def column(self, name: str) -> PgColumn:
-        """The column of that name. Raises FatalError with near names."""
-        for column in self.columns:
-            if column.name == name:
-                return column
-        hint = did_you_mean(name, [column.name for column in self.columns])
-        raise FatalError(f"{self.name} has no column {name!r}", hint=hint, code=Code.NO_COLUMN)
 
     def fingerprint(self) -> dict[str, object]:
         address = self.session.address
@@ -80,71 +53,20 @@ class PostgresSource(BaseSource):
 
     def split(self, by: str, parts: int) -> list[Part]:
         partition = Partition(by=by, parts=parts)
-        return split(self.session, Selected(self, Reading()).from_clause, self.columns, partition)
+        return split(self.session, Selected(self, Reading()).rows, self.columns, partition)
 
     def open(self, reading: Reading, scratch: Scratch) -> Relation:
         return PostgresRelation(Selected(self, reading), scratch)
 
 
-class Selected:
-    """The rows of a source that one reading is about: what the relation reads, and the relay copies out."""
-
-    def __init__(self, source: PostgresSource, reading: Reading) -> None:
-        self.source, self.session = source, source.session
-        self.cursor: str | None = None
-        self._conditions: list[str] = []
-        self._snapshot = False
-        if reading.part is not None:
-            self._conditions.append(condition(source.columns, reading.part))
-        if reading.interval is not None:
-            self._conditions.append(self._within(reading.interval))
-        if reading.cursor is not None:
-            self._advance(reading.cursor, reading.after)
-
-    @property
-    def from_clause(self) -> str:
-        """What to write after FROM."""
-        table = self.source.table
-        query = str(self.source.options.query)
-        base = table.sql if table else f"({without_semicolon(query)}\n) AS windlass_query"
-        where = " AND ".join(self._conditions)
-        return f"(SELECT * FROM {base} WHERE {where}) AS windlass_part" if where else base
-
-    def begin_snapshot(self) -> None:
-        """From here on everything is read as it is now. Idempotent."""
-        if not self._snapshot:
-            self.session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            self._snapshot = True
-
-    def _within(self, wanted: IntervalOf) -> str:
-        name = identifier(self.source.column(wanted.column).name)
-        start, end = (literal(moment.isoformat()) for moment in wanted.interval)
-        return f"{name} >= {start}::timestamptz AND {name} < {end}::timestamptz"
-
-    def _advance(self, cursor: str, last: str | None) -> None:
-        """Only what is past `last`, and never past what an open transaction may still commit."""
-        self.cursor = last
-        column, table = self.source.column(cursor), self.source.table
-        until = settled_until(self.session, self.from_clause, column, table.sql if table else None)
-        name, kind = identifier(column.name), column.type
-        if until is None or until == last:
-            self._conditions.append("false")
-            return
-        self.cursor = until
-        self._conditions.append(f"{name} <= {literal(until)}::{kind}")
-        if last is not None:
-            self._conditions.append(f"{name} > {literal(last)}::{kind}")
-        logs.info("incremental", cursor=cursor, after=last, until=until)
-
-
 class PostgresRelation(StreamRelation):
     """Rows that come out of a binary COPY, decoded to Arrow."""
 
-    has_interval = True
+    has_interval = has_since = True
 
     def __init__(self, selected: Selected, scratch: Scratch) -> None:
         super().__init__(selected.source.name, scratch)
-        self._selected, self.cursor = selected, selected.cursor
+        self._selected, self.mark = selected, selected.mark
         self._lost: WindlassError | None = None
 
     def columns(self) -> list[Column]:
@@ -164,7 +86,7 @@ class PostgresRelation(StreamRelation):
 
         self._selected.begin_snapshot()
         gathered: queue.Queue[list[bytes] | None] = queue.Queue(_WAITING)
-        sql = framed_query(fields, self._selected.from_clause)
+        sql = framed_query(fields, self._selected.rows)
         thread = threading.Thread(target=self._read, args=(sql, gathered), daemon=True)
         thread.start()
         yield empty_batch(fields)

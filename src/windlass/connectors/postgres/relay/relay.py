@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from windlass import failpoints
-from windlass.connectors.destination import Aside, Load, Shortcut
+from windlass.connectors.destination import Load, Quarantine, Shortcut
 from windlass.connectors.matching import Match, match_columns
 from windlass.connectors.postgres.catalog import PgColumn
 from windlass.connectors.postgres.reading.parts import conditions
-from windlass.connectors.postgres.reading.source import PostgresSource, Selected
+from windlass.connectors.postgres.reading.selected import Selected
+from windlass.connectors.postgres.reading.source import PostgresSource
 from windlass.connectors.postgres.relay.conversion import Fault, convert, is_too_large, rule_faults
 from windlass.connectors.postgres.session import Session, postgres_errors
 from windlass.connectors.postgres.types import as_wanted
@@ -110,28 +111,28 @@ class Relay:
         return "copy-binary" if parts == 1 else f"copy-binary in {parts} parts"
 
     @property
-    def cursor(self) -> str | None:
-        return self.selected.cursor
+    def mark(self) -> str | None:
+        return self.selected.mark
 
-    def run(self, counts: Counts, aside: Aside, meter: Meter) -> None:
+    def run(self, counts: Counts, quarantine: Quarantine, meter: Meter) -> None:
         def refuse(row: BadRow, _position: int) -> None:
             row.source = self.selected.source.name
-            aside.add([row])
+            quarantine.add([row])
 
         cast_there = {transfer.name for transfer in self.transfers if transfer.as_text}
 
         def as_text(column: PgColumn) -> bool:
-            judged_there = not (aside.fail or column.built_in)
+            judged_there = not (quarantine.fail or column.built_in)
             return not column.portable or judged_there or column.name in cast_there
 
         landing = self.load.land(
-            [(t.name, t.type) for t in self.transfers], None if aside.fail else refuse, as_text
+            [(t.name, t.type) for t in self.transfers], None if quarantine.fail else refuse, as_text
         )
         pipe = Pipe(meter)
         counts.read = self._copy([(column.name, as_text(column)) for column in landing.columns], pipe)
         counts.bytes = pipe.bytes
         self.load.place(counts)
-        counts.read += self._set_bad_rows_aside(aside)
+        counts.read += self._quarantine_bad_rows(quarantine)
         self._note_sequences(landing)
 
     def _copy(self, order: list[tuple[str, bool]], pipe: Pipe) -> int:
@@ -140,10 +141,11 @@ class Relay:
         Returns the count of the source's server.
         """
         self.selected.begin_snapshot()
-        queries = self._queries(order)
+        parts = self._parts()
         sessions = [self.selected.session]
         try:
-            sessions += [self._session_with_same_snapshot() for _ in queries[1:]]
+            sessions += [self._session_with_same_snapshot() for _ in parts[1:]]
+            queries = [self._query(order, *of_part) for of_part in zip(sessions, parts, strict=True)]
             return self.load.session.run(self._transfer(sessions, queries, pipe))
         finally:
             for session in sessions[1:]:
@@ -157,25 +159,24 @@ class Relay:
         finally:
             reading.cancel()
 
-    def _queries(self, order: list[tuple[str, bool]]) -> list[str]:
-        """What to copy out, a query a part."""
+    def _parts(self) -> list[str]:
+        """A condition a part."""
+        partition, selected = self.copy.partition, self.selected
+        if partition is None:
+            return ["true"]
+        source = selected.source
+        return conditions(selected.session, selected.rows, source.table, source.columns, partition)
+
+    def _query(self, order: list[tuple[str, bool]], session: Session, part: str) -> str:
+        """What to copy out of a session."""
         by_name = {transfer.name: transfer for transfer in self.transfers}
         values = ", ".join(
             f"({by_name[name].value}){'::text' if as_text else ''} AS {identifier(name)}"
             for name, as_text in order
         )
         bad = self._bad()
-        where = f"NOT coalesce({' OR '.join(bad)}, false)" if bad else "true"
-        partition = self.copy.partition
-        parts = ["true"]
-        if partition is not None:
-            session, table = self.selected.session, self.selected.source.table
-            parts = conditions(
-                session, self.selected.from_clause, table, self.selected.source.columns, partition
-            )
-        return [
-            f"SELECT {values} FROM {self.selected.from_clause} WHERE ({part}) AND {where}" for part in parts
-        ]
+        where = f" WHERE NOT coalesce({' OR '.join(bad)}, false)" if bad else ""
+        return f"SELECT {values} FROM {self.selected.rows_in(session, part)}{where}"
 
     def _bad(self) -> list[str]:
         return [f"({test})" for transfer in self.transfers for test, _, _ in transfer.faults]
@@ -187,19 +188,19 @@ class Relay:
         session.execute(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
         return session
 
-    def _set_bad_rows_aside(self, aside: Aside) -> int:
+    def _quarantine_bad_rows(self, quarantine: Quarantine) -> int:
         faults = [(t, reason, what) for t in self.transfers for _, reason, what in t.faults]
         if not faults:
             return 0
         cases = " ".join(f"WHEN {test} THEN {number}" for number, test in enumerate(self._bad()))
         sql = (
             "SELECT record, fault FROM (SELECT to_jsonb(r)::text AS record, "
-            f"CASE {cases} END AS fault FROM (SELECT * FROM {self.selected.from_clause}) AS r) AS f "
+            f"CASE {cases} END AS fault FROM (SELECT * FROM {self.selected.rows}) AS r) AS f "
             "WHERE fault IS NOT NULL"
         )
         count = 0
         for rows in self.selected.session.batches(sql):
-            aside.add([self._bad_row(row["record"], *faults[row["fault"]]) for row in rows])
+            quarantine.add([self._bad_row(row["record"], *faults[row["fault"]]) for row in rows])
             count += len(rows)
         return count
 
@@ -274,7 +275,7 @@ class Pipe:
             failpoints.reach("mid-copy")
 
     async def _copy_out(self, session: Session, query: str) -> int:
-        part = _Part(self)
+        part = _PartStream(self)
 
         async def take(chunk: bytes) -> None:
             with session.at_work():
@@ -295,7 +296,7 @@ class Pipe:
             await self._room.wait()
 
 
-class _Part:
+class _PartStream:
     """One part's stream, without the header before and the trailer after its rows."""
 
     def __init__(self, pipe: Pipe) -> None:

@@ -11,7 +11,6 @@ How the rows land depends on what is there and on what was asked for (`land`):
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Self
@@ -24,9 +23,10 @@ from windlass.connectors.postgres.catalog import PgColumn, Table
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.types import as_wanted, encoder_of, storable
 from windlass.connectors.postgres.wire.framing import HEADER, TRAILER
+from windlass.connectors.postgres.writing.ahead import Ahead
 from windlass.connectors.postgres.writing.landing import Landing, LoadedTable
 from windlass.connectors.postgres.writing.ledger import Ledger
-from windlass.connectors.postgres.writing.replace import refuse_if_referenced
+from windlass.connectors.postgres.writing.replace import check_not_referenced
 from windlass.connectors.postgres.writing.staging import Staged, Staging
 from windlass.connectors.rows import BadRow, Column, Counts, Meter, Rows
 from windlass.connectors.scratch import Scratch
@@ -56,7 +56,7 @@ class PostgresDestination(BaseDestination):
         self.loaded.require_schema()
         self.loaded.find()
         if self.loaded.found is not None and self.options.mode == "replace":
-            refuse_if_referenced(self.session, self.loaded.found)
+            check_not_referenced(self.session, self.loaded.found)
         self._ledger = self._ledger_of(entry)
         self._ledger.take_over(entry)
         self.loaded.find()  # the writer before may just have made it
@@ -121,7 +121,7 @@ class PostgresLoad:
         from windlass.connectors.postgres.wire.encode import ENCODERS, encode
 
         new = [(column.name, column.native) for column in rows.columns]
-        careful = rows.sets_aside
+        careful = rows.quarantines
 
         def encoder(column: PgColumn) -> str | None:
             return encoder_of(column, careful=careful)
@@ -140,16 +140,15 @@ class PostgresLoad:
             counts.bytes += len(data)
             return data
 
-        async def stream() -> AsyncIterator[Any]:
+        async def stream(ahead: Ahead[memoryview]) -> AsyncIterator[Any]:
             yield HEADER
-            coming = asyncio.ensure_future(asyncio.to_thread(next_chunk))
-            while (chunk := await coming) is not None:
-                coming = asyncio.ensure_future(asyncio.to_thread(next_chunk))
+            async for chunk in ahead.chunks():
                 yield chunk
                 failpoints.reach("mid-copy")
             yield TRAILER
 
-        self.session.run(self.copy_in_rows(stream()))
+        with Ahead(next_chunk) as ahead:
+            self.session.run(self.copy_in_rows(stream(ahead)))
         self.place(counts)
 
     def land(

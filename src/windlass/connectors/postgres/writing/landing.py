@@ -128,6 +128,9 @@ class LoadedTable:
         assert self._interval is not None
         assert self._options.interval is not None
         column, (start, end) = identifier(self._options.interval), self._interval
+        found = table.column(self._options.interval)
+        if found is not None and found.base not in ("date", "timestamp", "timestamptz"):
+            raise FatalError(f"`interval` needs a date or time, and {found.name!r} is {found.base}")
         self._session.execute(
             f"DELETE FROM {table.sql} WHERE {column} >= {literal(start.isoformat())}::timestamptz "
             f"AND {column} < {literal(end.isoformat())}::timestamptz"

@@ -26,13 +26,13 @@ from windlass.connectors.postgres.writing import replace_sql
 from windlass.connectors.scratch import identifier, literal
 from windlass.errors import FatalError, RetryableError
 
-__all__ = ["Swap", "refuse_if_referenced", "why_in_place"]
+__all__ = ["Swap", "check_not_referenced", "why_in_place"]
 
 _LOCK_TRY, _LOCK_PAUSE, _LOCK_DEADLINE = 300, 0.7, 600.0  # milliseconds; seconds
 _DEADLOCK_TIMEOUT = "SELECT setting::int FROM pg_settings WHERE name = 'deadlock_timeout'"
 
 
-def refuse_if_referenced(session: Session, table: Table) -> None:
+def check_not_referenced(session: Session, table: Table) -> None:
     """Raise FatalError when rows of other tables point at this one's, which cannot be replaced then."""
     keys = [row["name"] for row in session.fetch(replace_sql.INCOMING_KEYS, table.oid)]
     if keys:

@@ -1,7 +1,7 @@
 """Rows that first arrive in a temporary table, and how they get from there into the destination.
 
 For `merge`; for columns that only the server can cast from text; and when rows that violate a
-constraint shall be set aside: then the rows go in by halves, until every bad one stands alone.
+constraint shall be quarantined: then the rows go in by halves, until every bad one stands alone.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Staging:
         return NAME
 
     def insert(self) -> int:
-        """Bring all rows into the destination; those that it refuses are set aside. Returns how many went in."""
+        """Bring all rows into the destination; those that it refuses are quarantined. Returns how many went in."""
         if self.refuse is None:
             return self._insert("true")
         pages = self.session.value(f"SELECT pg_relation_size('{NAME}') / current_setting('block_size')::int8")
@@ -129,7 +129,7 @@ class Staging:
             raise key_not_unique(key)
 
     def _check_key(self, key: Sequence[str]) -> None:
-        """Set rows aside whose key is NULL or occurs more than once: which of them should win?"""
+        """Quarantine rows whose key is NULL or occurs more than once: which of them should win?"""
         names = ", ".join(identifier(name) for name in key)
         null = " OR ".join(f"{identifier(name)} IS NULL" for name in key)
         rows = self.session.fetch(
@@ -141,7 +141,7 @@ class Staging:
             record = json.loads(row["record"])
             record = {c.column.name: record[c.column.name] for c in self.columns}
             bad = bad_key(key, record, is_null=row["is_null"])
-            self._set_aside(bad, row["ctid"])
+            self._quarantine(bad, row["ctid"])
         if rows:
             self.session.execute(
                 f"DELETE FROM {NAME} WHERE ctid = ANY (ARRAY{[r['ctid'] for r in rows]!r}::tid[])"
@@ -166,7 +166,7 @@ class Staging:
             violation = integrity_error(error)
             if violation is None:
                 raise error
-            self._set_aside(self._bad_row(violation, places[index]), places[index])
+            self._quarantine(self._bad_row(violation, places[index]), places[index])
             return 0
 
         return insert_by_halves(0, len(places), insert, refused)
@@ -197,7 +197,7 @@ class Staging:
             reason = Reason.TYPE_MISMATCH if error.sqlstate.startswith("22") else Reason.REFUSED
         return BadRow(reason, message, details.get("column_name"), record=json.loads(record))
 
-    def _set_aside(self, row: BadRow, ctid: str) -> None:
+    def _quarantine(self, row: BadRow, ctid: str) -> None:
         if self.refuse is None:
             raise BadRowError("bad rows, and `on_bad_row` is `fail`", [row])
         page, number = ctid.strip("()").split(",")

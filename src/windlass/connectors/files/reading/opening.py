@@ -1,8 +1,7 @@
-"""Opens files as the ends of a copy."""
+"""Opens files as the source of a copy."""
 
 from __future__ import annotations
 
-from windlass.connectors.destination import Destination
 from windlass.connectors.ends import End
 from windlass.connectors.files import options
 from windlass.connectors.files.paths import InputFiles
@@ -10,7 +9,7 @@ from windlass.connectors.files.reading.source import FileSource
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Reading, Relation, Source
 
-__all__ = ["open_destination", "open_source"]
+__all__ = ["open_source"]
 
 
 def open_source(end: End[options.Source]) -> Source:
@@ -35,10 +34,3 @@ def _relation(files: InputFiles, wanted: options.Source, reading: Reading, scrat
     from windlass.connectors.files.reading.json import JsonRelation
 
     return JsonRelation(files, reading, scratch)
-
-
-def open_destination(end: End[options.Destination]) -> Destination:
-    """Open a file, or a folder when the path ends in a slash, for writing."""
-    from windlass.connectors.files.writing.destination import FileDestination
-
-    return FileDestination(end)

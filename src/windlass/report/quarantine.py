@@ -12,7 +12,7 @@ from typing import Any
 from windlass.engine.quarantine import read_quarantine
 from windlass.report.clipping import clipped, clipped_value
 
-__all__ = ["BadRow", "SetAside", "set_aside"]
+__all__ = ["BadRow", "Quarantined", "quarantined"]
 
 _COUNTED = 200_000
 _SHOWN = 20
@@ -31,7 +31,7 @@ class BadRow:
 
 
 @dataclass(frozen=True)
-class SetAside:
+class Quarantined:
     """What waits in the quarantine of one task."""
 
     waiting: int
@@ -44,7 +44,7 @@ class SetAside:
     """None when everything was replayed since."""
 
 
-def set_aside(file: Path, first: list[dict[str, Any]]) -> SetAside | None:
+def quarantined(file: Path, first: list[dict[str, Any]]) -> Quarantined | None:
     """What a quarantine file holds. `first` are the rows that the task itself told of, should it be gone."""
     reasons: Counter[str] = Counter()
     shown: list[BadRow] = []
@@ -55,14 +55,14 @@ def set_aside(file: Path, first: list[dict[str, Any]]) -> SetAside | None:
             shown.append(_bad_row(row))
     if reasons:
         ended = next(rows, None) is None
-        return SetAside(reasons.total(), ended, tuple(reasons.most_common()), tuple(shown), str(file))
+        return Quarantined(reasons.total(), ended, tuple(reasons.most_common()), tuple(shown), str(file))
     if first:
-        return SetAside(0, True, (), tuple(map(_bad_row, first[:_SHOWN])), None)
+        return Quarantined(0, True, (), tuple(map(_bad_row, first[:_SHOWN])), None)
     return None
 
 
 def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
-    """The rows, as far as they can be read: the file is not ours, people mend rows in it."""
+    """The rows, as far as they can be read: the file is not ours, people fix rows in it."""
     try:
         yield from read_quarantine(file)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The two ends of `windlass copy`, from what is written on the command line: paths, and addresses of databases."""
+"""The two ends of a copy, from what somebody writes: paths, and addresses of databases."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from windlass.plan.model import Destination, Source
 from windlass.plan.roles import misfit
 from windlass.workspace import local_path, scheme_of
 
-__all__ = ["destination_of", "source_of"]
+__all__ = ["destination_of", "path_of", "source_of"]
 
 _STANDARD = "-"
 
 
 def source_of(text: str, of_files: dict[str, Any]) -> tuple[Source, Address | None]:
     """Where the rows come from. `of_files` are options that only files have. Raises UsageError."""
-    if _is_path(text):
-        _require_format(text, "input", "--from-format", of_files)
-        return Source(options={"path": _path(text, "/dev/stdin"), **of_files}), None
+    if (path := path_of(text, "/dev/stdin")) is not None:
+        _require_format(text, "input", "from_format", of_files)
+        return Source(options={"path": path, **of_files}), None
     address, options = _table(text, "source", {})
     return Source(connection="from", type=address.type, options=options), address
 
@@ -31,26 +31,27 @@ def destination_of(
     text: str, of_files: dict[str, Any], common: dict[str, Any]
 ) -> tuple[Destination, Address | None]:
     """Where the rows go. `common` are options that every destination has. Raises UsageError."""
-    if _is_path(text):
-        _require_format(text, "output", "--to-format", of_files)
-        return Destination(options={"path": _path(text, "/dev/stdout"), **of_files, **common}), None
+    if (path := path_of(text, "/dev/stdout")) is not None:
+        _require_format(text, "output", "to_format", of_files)
+        return Destination(options={"path": path, **of_files, **common}), None
     address, options = _table(text, "destination", common)
     return Destination(connection="to", type=address.type, options=options), address
 
 
-def _is_path(text: str) -> bool:
+def path_of(text: str, standard: str) -> str | None:
+    """The path, `standard` for `-`; None where the text is the address of a database."""
     scheme = scheme_of(text)
     found = registry.by_scheme(scheme) if scheme else None
-    return scheme is None or (found is not None and found.form is None)
-
-
-def _path(text: str, standard: str) -> str:
+    if scheme is not None and (found is None or found.form is not None):
+        return None
     return standard if text == _STANDARD else text
 
 
-def _require_format(text: str, what: str, option: str, of_files: dict[str, Any]) -> None:
+def _require_format(text: str, what: str, argument: str, of_files: dict[str, Any]) -> None:
     if text == _STANDARD and "format" not in of_files:
-        raise UsageError(f"standard {what} has no name that tells its format", hint=f"say it: {option} csv")
+        raise UsageError(
+            f"standard {what} has no name that tells its format", hint=f"say it: `{argument}` csv"
+        )
 
 
 def _table(
@@ -64,7 +65,7 @@ def _table(
     wrong = misfit(connector.type, role) if connector is not None else None
     if connector is None or wrong is not None:
         raise UsageError(f"{scheme}:// {wrong[0] if wrong else 'is not supported'}", hint=_known(role))
-    address = parse_address(text, "the command line")
+    address = parse_address(text, "the arguments of copy")
     model = getattr(registry.load(str(connector.options)), role.capitalize())
     keys = [key for key in model.__struct_fields__ if key in ("table", "query")]
     options = {key: value for key, value in parse_qsl(urlsplit(text).query) if key in keys}

@@ -1,0 +1,87 @@
+"""What `windlass.copy` and `windlass.run` give back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from windlass.status import Status
+
+__all__ = ["CopyResult", "RunResult", "TaskRunResult"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyResult:
+    """What a copy did. `rows_read` is always `rows_written` plus `rows_quarantined`."""
+
+    run_id: str
+    """What the destination's ledger and the quarantine know the copy by."""
+
+    path: str
+    """The way the rows took, such as `copy-binary`."""
+
+    rows_read: int
+    rows_written: int
+    rows_quarantined: int
+    bytes: int
+    inserted: int | None
+    """Of a merge, as are the next two: rows that were new."""
+
+    updated: int | None
+    unchanged: int | None
+    seconds: float
+    quarantine: Path | None
+    """The file with the rows that could not be loaded, if there are any."""
+
+    bad_rows: tuple[str, ...]
+    """The first few of them: where each was, and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRunResult:
+    """What became of one task of a run. A number is None where the kind of task has none."""
+
+    task: str
+    kind: str
+    status: Status
+    attempts: int
+    seconds: float | None
+    rows_read: int | None
+    rows_written: int | None
+    rows_quarantined: int | None
+    bytes: int | None
+    path: str | None
+    quarantine: Path | None
+    """The file with the rows that could not be loaded, if there are any."""
+
+    error: str | None
+    code: str | None
+    """The code of the error, which `windlass explain` takes."""
+
+    retryable: bool
+    """Whether a task that failed may work later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What became of a run, and of each of its tasks."""
+
+    run_id: str
+    pipeline: str
+    status: Status
+    logical_date: datetime
+    seconds: float
+    tasks: dict[str, TaskRunResult]
+    """By name, in the order of the plan."""
+
+    report: Path | None
+    """The HTML report; None where it could not be written."""
+
+    retryable: bool
+    """Whether a run that failed may work later: every task that failed may."""
+
+    @property
+    def failed(self) -> tuple[TaskRunResult, ...]:
+        """The tasks that failed."""
+        return tuple(task for task in self.tasks.values() if task.status == Status.FAILED)

@@ -1,0 +1,210 @@
+"""One run of a pipeline on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from windlass import logs
+from windlass.api.arguments import date_text, memory_text, project_of
+from windlass.api.planning import compile_one
+from windlass.api.results import RunResult, TaskRunResult
+from windlass.errors import Code, ExitCode, FatalError, RetryableError, UsageError, WindlassError
+from windlass.plan.schedule import parse_logical_date, tick_of
+from windlass.runner import History, Result, Runner, RunOptions, here
+from windlass.runner.events import Observer, SilentObserver
+from windlass.runner.history import TaskRun
+from windlass.runtimes.table import DEFAULT_RUNTIME
+from windlass.state_folder import StateFolder
+from windlass.status import Status
+from windlass.stopping import StoppedError
+
+__all__ = ["RunRequest", "prune_after", "report_of", "run", "run_pipeline"]
+
+
+def run(
+    project: str | Path = ".",
+    pipeline: str | None = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+    logical_date: datetime | date | str | None = None,
+    tasks: Sequence[str] = (),
+    start: str | None = None,
+    resume: str | None = None,
+    parallel: int | None = None,
+    workspace: str | Path | None = None,
+    runtime: str = DEFAULT_RUNTIME,
+    memory: str | int | None = None,
+    force: bool = False,
+    check: bool = True,
+) -> RunResult:
+    """Run a pipeline on this machine, with what it needs, and wait for its end.
+
+    A connection that is not configured becomes a dev service: a database that is started for the run.
+
+    :param project: a folder with `windlass.yaml`, or one below it.
+    :param pipeline: its name; may be left out when the project has only one.
+    :param params: values of parameters; the others have their defaults.
+    :param logical_date: run as the schedule would for this date. A time without a zone is UTC.
+    :param tasks: only these tasks.
+    :param start: this task, and all that need it.
+    :param resume: the id of a run to take up again: only what did not succeed in it.
+    :param parallel: how many tasks at once. Default: one a core, at least 2.
+    :param workspace: where files go. Default: the project.
+    :param runtime: what executes the tasks.
+    :param memory: what each copy may use, such as `2GB`. Default: 512 MB.
+    :param force: append even if the same run already did, from another input.
+    :param check: raise when the run does not succeed; otherwise the result says so.
+    :raises WindlassError: SpecError for files, UsageError for arguments that make no sense. When the run failed,
+        RetryableError if every task that failed may work later, else FatalError.
+    :raises StoppedError: Ctrl-C or SIGTERM has stopped the run. Not an Exception, as KeyboardInterrupt is not.
+    """
+    request = RunRequest(
+        project=project_of(project),
+        pipeline=pipeline,
+        params=dict(params or {}),
+        logical_date=date_text(logical_date),
+        only=(tasks,) if isinstance(tasks, str) else tuple(tasks),
+        start=start,
+        resume=resume,
+        parallel=parallel,
+        workspace=Path(workspace).resolve() if workspace is not None else None,
+        runtime=runtime,
+        memory=memory_text(memory),
+        force=force,
+    )
+    ended = run_pipeline(request)
+    result = _result(request.project, ended, report_of(request.project, ended.run.run_id))
+    prune_after(request.project, ended.run.pipeline)
+    if not check or result.status == Status.SUCCESS:
+        return result
+    raise StoppedError(ended.stopped_by) if ended.stopped_by is not None else _error(result)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """Which run is wanted. `project` is its very folder."""
+
+    project: Path
+    pipeline: str | None
+    params: dict[str, Any] = field(default_factory=dict)
+    logical_date: str | None = None
+    only: tuple[str, ...] = ()
+    start: str | None = None
+    resume: str | None = None
+    parallel: int | None = None
+    workspace: Path | None = None
+    runtime: str = DEFAULT_RUNTIME
+    memory: str | None = None
+    force: bool = False
+    parent: str | None = None
+    """The run whose trigger this is."""
+
+
+def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] | None = None) -> Result:
+    """Run what is asked for; the display is entered once nothing keeps the run from beginning. Raises WindlassError."""
+    project = request.project
+    earlier = History(StateFolder.of(project)).run(request.resume) if request.resume else None
+    pipeline, values = request.pipeline, request.params
+    if earlier is not None:
+        if pipeline not in (None, earlier.pipeline):
+            raise UsageError(f"`resume`: {earlier.run_id} is a run of {earlier.pipeline}, not of {pipeline}")
+        if request.logical_date is not None:
+            raise UsageError("`resume`: the run has its logical date; leave out `logical_date`")
+        pipeline, values = earlier.pipeline, {**earlier.params, **values}
+    plan = compile_one(project, pipeline, values)
+    options = RunOptions(
+        logical_date=_logical_date(request, plan.schedule, plan.timezone),
+        only=request.only,
+        start=request.start,
+        resume=earlier,
+        memory=request.memory,
+        force=request.force,
+        parent=request.parent,
+        **({"parallel": request.parallel} if request.parallel else {}),
+    )
+    world = here(plan, project, workspace=request.workspace, runtime=request.runtime, memory=request.memory)
+    with display or nullcontext(SilentObserver()) as observer:
+        return Runner(plan, world, options, observer).run()
+
+
+def _logical_date(request: RunRequest, schedule: str, timezone: str) -> datetime | None:
+    if request.logical_date is None:
+        return None
+    if (
+        request.parent is not None
+    ):  # the date of a run that triggers this one need not be a tick of this schedule
+        return parse_logical_date(request.logical_date)
+    return tick_of(request.logical_date, schedule, timezone)
+
+
+def report_of(project: Path, run_id: str) -> Path | None:
+    """Write the report of a run that has ended. That it cannot be written does not change what became of the run."""
+    from windlass.report import write_report
+
+    try:
+        return write_report(project, [run_id])
+    except WindlassError as exc:
+        logs.warning("no_report", error=str(exc))
+        return None
+
+
+def prune_after(project: Path, pipeline: str) -> None:
+    """Remove runs of long ago. That they cannot be does not change what became of the one that has just ended."""
+    from windlass.runner.pruning import KEPT, prune
+
+    try:
+        state = StateFolder.of(project)
+        keep = int(os.environ.get("WINDLASS_KEEP_RUNS") or KEPT)
+        if keep > 0:
+            prune(state, History(state), keep=keep, pipeline=pipeline)
+    except (WindlassError, OSError, ValueError) as exc:
+        logs.warning("not_pruned", error=str(exc))
+
+
+def _result(project: Path, ended: Result, report: Path | None) -> RunResult:
+    run, folder = ended.run, StateFolder.of(project).run(ended.run.run_id)
+
+    def of_task(task: TaskRun) -> TaskRunResult:
+        quarantine = folder.quarantine(task.task)
+        return TaskRunResult(
+            task=task.task,
+            kind=task.kind,
+            status=task.status,
+            attempts=task.attempts,
+            seconds=task.seconds,
+            rows_read=task.rows_read,
+            rows_written=task.rows_written,
+            rows_quarantined=task.rows_quarantined,
+            bytes=task.bytes,
+            path=task.path,
+            quarantine=quarantine if task.rows_quarantined and quarantine.exists() else None,
+            error=task.error,
+            code=task.code,
+            retryable=task.retryable,
+        )
+
+    return RunResult(
+        run_id=run.run_id,
+        pipeline=run.pipeline,
+        status=run.status,
+        logical_date=datetime.fromisoformat(run.logical_date),
+        seconds=run.seconds or 0.0,
+        tasks={task.task: of_task(task) for task in ended.tasks},
+        report=report,
+        retryable=ended.exit_code == ExitCode.RETRYABLE,
+    )
+
+
+def _error(result: RunResult) -> FatalError | RetryableError:
+    """What is raised for a run that did not succeed."""
+    told = "; ".join(f"{task.task}: {task.error}" for task in result.failed)
+    kind = RetryableError if result.retryable else FatalError
+    hint = f"take up what did not succeed: windlass.run(…, resume={result.run_id!r})"
+    message = f"run {result.run_id}: {result.status}" + (f": {told}" if told else "")
+    return kind(message, hint=hint, code=Code.COMMAND_FAILED if result.failed else None)

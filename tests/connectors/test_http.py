@@ -1,0 +1,343 @@
+"""The records of a JSON API: all of them, exactly as they are written, or an error."""
+
+from __future__ import annotations
+
+import json
+import re
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Output
+from windlass.connections import Address
+from windlass.connectors.http.options import Source as HttpSource
+from windlass.errors import FatalError, RetryableError
+from windlass.options import read_options
+from windlass.plan.model import ColumnRules, Validate
+from windlass.testing import Copier, destination_of, source_of
+
+NO_WAIT = {"attempts": 2, "max_wait": 0.0}
+ONCE = {"attempts": 1}
+PAGES = {"type": "page_number"}
+
+
+@dataclass
+class Api:
+    """Gives its answers in turn, and keeps what was asked: the first line and the headers."""
+
+    answers: list[bytes] = field(default_factory=list)
+    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    port: int = 0
+
+    @property
+    def address(self) -> Address:
+        return Address("http", "127.0.0.1", self.port, database="v1", scheme="http")
+
+
+@pytest.fixture
+def make_api() -> Iterator[Callable[..., Api]]:
+    with ExitStack() as opened:
+
+        def make(*answers: bytes) -> Api:
+            api = Api(list(answers))
+
+            class Handler(socketserver.StreamRequestHandler):
+                def handle(self) -> None:
+                    lines = iter(self.rfile.readline, b"\r\n")
+                    first, *headers = [line.decode().strip() for line in lines]
+                    named = [line.partition(": ") for line in headers]
+                    api.asked.append((first.split()[1], {name.lower(): value for name, _, value in named}))
+                    self.wfile.write(api.answers.pop(0))
+
+            server = opened.enter_context(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler))
+            api.port = server.server_address[1]
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+            opened.callback(server.shutdown)
+            return api
+
+        yield make
+
+
+def answer(body: str | bytes, *headers: str, status: str = "200 OK", length: int | None = None) -> bytes:
+    data = body.encode() if isinstance(body, str) else body
+    said = [f"HTTP/1.1 {status}", f"Content-Length: {len(data) if length is None else length}", *headers]
+    return "\r\n".join([*said, "Connection: close", "", ""]).encode() + data
+
+
+def without_length(body: str) -> bytes:
+    return f"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{body}".encode()
+
+
+@pytest.fixture
+def read(copier: Copier) -> Callable[..., list[dict[str, Any]]]:
+    """Copies the records of an API to a file, and reads them there."""
+
+    def read(api: Api, address: Address | None = None, **options: Any) -> list[dict[str, Any]]:
+        copier.addresses["api"] = address or api.address
+        source = source_of(connection="api", path="/items", **{"retry": ONCE, **options})
+        copier(source, destination_of(path="out.ndjson"))
+        return [json.loads(line) for line in (copier.folder / "out.ndjson").read_text().splitlines()]
+
+    return read
+
+
+Read = Callable[..., list[dict[str, Any]]]
+Make = Callable[..., Api]
+
+
+# --- pages ---------------------------------------------------------------------------------------
+
+
+def test_pages_are_asked_for_until_one_has_no_records(make_api: Make, read: Read) -> None:
+    api = make_api(answer('[{"id":1},{"id":2}]'), answer('[{"id":3}]'), answer("[]"))
+    options = {
+        "query": {"per_page": 2, "open": True, "q": "a&b"},
+        "paginate": {**PAGES, "param": "p", "start": 0},
+    }
+    assert read(api, **options) == [{"id": 1}, {"id": 2}, {"id": 3}]
+    assert [path for path, _ in api.asked] == [
+        f"/v1/items?per_page=2&open=true&q=a%26b&p={n}" for n in range(3)
+    ]
+
+
+def test_a_server_that_ignores_the_number_of_the_page_is_found_out(make_api: Make, read: Read) -> None:
+    api = make_api(answer('[{"id":1}]'), answer('[{"id":2}]'), answer('[{"id":1}]'))
+    with pytest.raises(FatalError, match="api: /items: page 3 has the same records as page 1"):
+        read(api, paginate=PAGES)
+
+
+def test_more_pages_than_allowed_are_an_error_and_as_many_are_none(make_api: Make, read: Read) -> None:
+    pages = (answer('[{"id":1}]'), answer('[{"id":2}]'), answer("[]"))
+    with pytest.raises(FatalError, match="has more than 2 pages"):
+        read(make_api(*pages), paginate={**PAGES, "max_pages": 2})
+    assert len(read(make_api(*pages), paginate={**PAGES, "max_pages": 3})) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "tells"),
+    [
+        (answer('[{"id":1}]', 'Link: <http://x/?page=2>; rel="next"'), "a `Link` to the next page"),
+        (answer('{"items":[{"id":1}],"has_more":true}'), "`has_more`"),
+        (answer('{"items":[{"id":1}],"next":"/items?page=2"}'), "`next`"),
+    ],
+)
+def test_an_answer_that_is_not_all_is_an_error_unless_it_is_wanted(
+    make_api: Make, read: Read, first: bytes, tells: str
+) -> None:
+    records = "items" if b"items" in first else "[]"
+    with pytest.raises(FatalError, match=f"the answer has {tells}, so it is not all"):
+        read(make_api(first), records=records)
+    assert read(make_api(first), records=records, paginate={"type": "single_page"}) == [{"id": 1}]
+
+
+@pytest.mark.parametrize(
+    "body", ['{"items":[{"id":1}],"has_more":false,"next":null}', '{"items":[{"id":1}]}']
+)
+def test_one_answer_that_is_all_needs_no_paginate(make_api: Make, read: Read, body: str) -> None:
+    assert read(make_api(answer(body, 'Link: <http://x/>; rel="prev"')), records="items") == [{"id": 1}]
+
+
+# --- records -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("records", "body"),
+    [
+        ("[]", "%s"),
+        ("items", '{"n":1,"items":%s}'),
+        ("data.items[]", '\r\n{"data" : {"items" : %s , "x": 0}}\n'),
+    ],
+)
+def test_records_are_where_the_keys_lead_and_stay_exact(
+    make_api: Make, read: Read, copier: Copier, records: str, body: str
+) -> None:
+    text = '[ {"id":1,"x":0.1234567890123456,"n":123456789012345678, "s":"a\\nb"},\n{"id":2} ]'
+    read(make_api(answer(body % text)), records=records)
+    lines = (copier.folder / "out.ndjson").read_text().splitlines()
+    assert '"x":0.1234567890123456,"n":123456789012345678,"s":"a\\nb"' in lines[0]
+    assert len(lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("records", "body"),
+    [
+        ("items", '{"item":[]}'),
+        ("items", "[]"),
+        ("[]", '{"items":[]}'),
+        ("a.b", '{"a":{"b":{}}}'),
+        ("a.b", '{"a":1}'),
+    ],
+)
+def test_an_answer_without_the_list_is_an_error(make_api: Make, read: Read, records: str, body: str) -> None:
+    with pytest.raises(FatalError, match="the answer has no list of records at"):
+        read(make_api(answer(body)), records=records)
+
+
+@pytest.mark.parametrize(
+    "body", ["", "<html>", '[{"id":1}', '[{"id":1}] x', b'[{"id":"\xff"}]', '[{"id":01}]']
+)
+def test_what_is_not_json_is_an_error(make_api: Make, read: Read, body: str | bytes) -> None:
+    with pytest.raises(FatalError, match="the answer is not valid JSON"):
+        read(make_api(answer(body)))
+
+
+def test_a_number_that_cannot_be_kept_as_it_is_is_a_bad_row(make_api: Make, read: Read) -> None:
+    with pytest.raises(FatalError, match="a number has more digits than a double keeps"):
+        read(make_api(answer('[{"x":0.12345678901234567890}]')))
+
+
+def test_a_bad_record_is_in_quarantine_with_its_page(make_api: Make, copier: Copier) -> None:
+    api = make_api(answer('[{"id":1},{"id":2}]'), answer('[{"id":3},{"id":9},7]'), answer("[]"))
+    copier.addresses["api"] = api.address
+    copier(
+        source_of(connection="api", path="/items", paginate=PAGES),
+        destination_of(path="out.ndjson"),
+        validate=Validate(columns={"id": ColumnRules(max=8)}),
+        on_bad_row="quarantine",
+    )
+    found = [(row["reason"], row["source"]) for row in copier.quarantined]
+    assert ("above_maximum", "api: /items: page 2") in found
+    assert ("not_an_object", "api: /items: page 2") in found
+
+
+# --- answers that are no answers -----------------------------------------------------------------
+
+CUT = {
+    "a body that is shorter than was said": answer('[{"id":1}]', length=11),
+    "a chunk that is missing": b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n[{"id":1}]\r\n',
+    "no answer at all": b"",
+}
+NO_LENGTH = {
+    "JSON without an end": without_length('[{"id":1}'),
+    "half of the headers": b"HTTP/1.1 200",
+}
+"""What the end of the answer does not tell, but the end of its JSON."""
+
+
+@pytest.mark.parametrize("cut", [*CUT, *NO_LENGTH])
+def test_what_breaks_off_may_be_tried_again(make_api: Make, read: Read, cut: str) -> None:
+    with pytest.raises(RetryableError):
+        read(make_api({**CUT, **NO_LENGTH}[cut]))
+
+
+@pytest.mark.parametrize("cut", CUT)
+def test_what_breaks_off_is_asked_for_again(make_api: Make, read: Read, cut: str) -> None:
+    api = make_api(CUT[cut], answer('[{"id":1}]'))
+    assert read(api, retry=NO_WAIT) == [{"id": 1}]
+    assert len(api.asked) == 2
+
+
+@pytest.mark.parametrize("status", ["408 X", "425 X", "429 X", "500 X", "502 X", "503 X", "504 X"])
+def test_a_status_that_may_pass_is_asked_for_again(make_api: Make, read: Read, status: str) -> None:
+    api = make_api(answer("", status=status), answer('[{"id":1}]'))
+    assert read(api, retry=NO_WAIT) == [{"id": 1}]
+    with pytest.raises(RetryableError, match=f"answered {status}"):
+        read(make_api(answer("", status=status)))
+
+
+@pytest.mark.parametrize(
+    "status", ["201 Created", "204 No Content", "206 Partial Content", "401 X", "404 X", "410 X"]
+)
+def test_any_other_status_is_an_error_at_once(make_api: Make, read: Read, status: str) -> None:
+    api = make_api(answer("" if status[:3] == "204" else '[{"id":1}]', status=status))
+    with pytest.raises(FatalError, match=f"answered {status}"):
+        read(api, retry=NO_WAIT)
+    assert len(api.asked) == 1
+
+
+def test_the_server_says_when_to_come_back(
+    make_api: Make, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("windlass.connectors.http.answers.time.sleep", waited.append)
+    busy = [answer("", f"Retry-After: {said}", status="429 X") for said in ("7", "0", formatdate(0), "soon")]
+    assert read(make_api(*busy, answer('[{"id":1}]')), retry={"attempts": 5}) == [{"id": 1}]
+    assert waited == [7, 0, 0, 8]  # the last is the fourth wait that doubles
+
+
+def test_a_server_that_says_to_come_back_much_later_is_not_waited_for(make_api: Make, read: Read) -> None:
+    api = make_api(answer("", "Retry-After: 3600", status="503 X"))
+    with pytest.raises(RetryableError, match=r"come back in 3600 s, and `retry.max_wait` is 600 s"):
+        read(api, retry={"attempts": 5})
+    assert len(api.asked) == 1
+
+
+def test_an_encoding_that_was_not_asked_for_is_an_error(make_api: Make, read: Read) -> None:
+    with pytest.raises(FatalError, match="in the encoding 'gzip'"):
+        read(make_api(answer(b"\x1f\x8b", "Content-Encoding: gzip")))
+
+
+def test_a_failed_page_leaves_the_destination_as_it_was(make_api: Make, read: Read, copier: Copier) -> None:
+    (copier.folder / "out.ndjson").write_text('{"id":0}\n')
+    with pytest.raises(FatalError, match="answered 404"):
+        read(make_api(answer('[{"id":1}]'), answer("", status="404 X")), paginate=PAGES)
+    assert (copier.folder / "out.ndjson").read_text() == '{"id":0}\n'
+
+
+# --- who may see what ----------------------------------------------------------------------------
+
+
+def test_a_password_goes_to_its_server_only(make_api: Make, read: Read) -> None:
+    other = make_api(answer('[{"id":1}]'))
+    away = answer("", f"Location: http://127.0.0.1:{other.port}/x", status="302 Found")
+    here = answer("", "Location: /v2/items", status="301 X")
+    api = make_api(here, away)
+    address = Address("http", "127.0.0.1", api.port, user="ada", password="lovelace", scheme="http")
+    assert read(api, address, headers={"X-Token": "t", "Accept": "application/x+json"}) == [{"id": 1}]
+    for path, headers in api.asked:
+        assert (headers["authorization"], headers["x-token"]) == ("Basic YWRhOmxvdmVsYWNl", "t")
+        assert "ada" not in path
+    (_, headers), *_ = other.asked
+    assert (headers["accept"], "authorization" in headers, "x-token" in headers) == (
+        "application/x+json",
+        False,
+        False,
+    )
+
+
+def test_nobody_is_led_out_of_http(make_api: Make, read: Read) -> None:
+    with pytest.raises(FatalError, match="which is not HTTP"):
+        read(make_api(answer("", "Location: ftp://127.0.0.1/x", status="302 Found")))
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({"path": "/x?page=1"}, "`path` has no parameters"),
+        ({"path": "/x", "records": "items[0]"}, "`records` is `\\[\\]` or the keys"),
+        (
+            {"path": "/x", "query": {"page": 1}, "paginate": PAGES},
+            "`query` has 'page', which `paginate` counts",
+        ),
+        ({"path": "/x", "paginate": {"type": "cursor"}}, "cursor"),
+    ],
+)
+def test_what_it_does_not_do_is_refused(written: dict[str, Any], said: str) -> None:
+    with pytest.raises(FatalError, match=said):
+        read_options(HttpSource, written)
+
+
+def test_its_keys_are_checked_where_they_stand(
+    windlass: Callable[..., Output], project: Callable[[dict[str, str]], Path]
+) -> None:
+    end = "{connection: api, path: /x, paginate: {type: page_nmber, startt: 0}, retry: {max_wait: 5x}}"
+    root = project(
+        {
+            "windlass.yaml": "project: p\nconnections: {api: {type: http}}\n",
+            "pipelines/p.yaml": f"pipeline: p\ntasks:\n  a: {{copy: {{from: {end}, to: {{path: x.csv}}}}}}\n",
+        }
+    )
+    said = windlass("-C", root, "validate").stderr
+    for place, what in (
+        ("3:65", "type: expected 'page_number' or 'single_page', got 'page_nmber'"),
+        ("3:77", "unknown key 'startt' in tasks.a.copy.from.paginate"),
+        ("3:107", "max_wait: expected a duration such as 30s, 5m or 1h30m, got '5x'"),
+    ):
+        assert re.search(rf"p\.yaml:{place}: error\[W\d+\]: {re.escape(what)}", said), said

@@ -1,0 +1,1 @@
+"""Feather files: one table, with its ledger in the metadata of the schema."""
