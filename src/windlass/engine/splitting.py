@@ -18,7 +18,7 @@ from windlass.engine.ends import open_destination, open_source
 from windlass.engine.job import Job
 from windlass.engine.ledger import check_same_input, new_entry, part_from_json, part_to_json
 from windlass.errors import Code, FatalError, RetryableError
-from windlass.ledger import LedgerEntry
+from windlass.ledger import BOUNDS, LedgerEntry
 
 __all__ = ["check_same_split", "split"]
 
@@ -83,7 +83,7 @@ def _found(job: Job, source: Source) -> list[Part]:
 
 
 def _of_bounds(entry: LedgerEntry) -> LedgerEntry:
-    return replace(entry, task=f"{entry.task}.parts", part="")
+    return replace(entry, task=f"{entry.task}{BOUNDS}", part="")
 
 
 def _parts(kept: LedgerEntry) -> list[Part]:

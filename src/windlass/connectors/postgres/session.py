@@ -27,7 +27,7 @@ from windlass.errors import Code, FatalError, RetryableError, extra, reason_of
 if TYPE_CHECKING:
     import asyncpg
 
-__all__ = ["Session", "integrity_error", "lock_timed_out", "postgres_errors"]
+__all__ = ["Session", "integrity_error", "lock_timed_out", "not_permitted", "postgres_errors"]
 
 T = TypeVar("T")
 
@@ -48,6 +48,7 @@ _CODES = {  # of SQLSTATEs, and of classes of them
     "42703": Code.NO_COLUMN,
 }
 _LOCK_NOT_AVAILABLE = "55P03"
+_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 # Values travel as text now and then, so what text says must not depend on how a server is set up: a
@@ -289,6 +290,11 @@ def _hint(exc: asyncpg.PostgresError, address: Address) -> str | None:
 def lock_timed_out(error: Exception) -> bool:
     """Whether a statement gave up waiting for a lock."""
     return getattr(error.__cause__, "sqlstate", None) == _LOCK_NOT_AVAILABLE
+
+
+def not_permitted(error: Exception) -> bool:
+    """Whether the role may not do what a statement does."""
+    return getattr(error.__cause__, "sqlstate", None) == _INSUFFICIENT_PRIVILEGE
 
 
 def integrity_error(error: Exception) -> asyncpg.PostgresError | None:

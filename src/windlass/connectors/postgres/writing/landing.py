@@ -92,7 +92,7 @@ class LoadedTable:
     def make_for_all_parts(self, columns: Sequence[tuple[str, str]]) -> None:
         """Make the missing table, committed at once: the other parts of the load need it at the same time."""
         self._session.execute("BEGIN")
-        self._lock_among_parts()
+        self._lock_among_loads()
         self.find()
         if self.found is None:
             self._make(columns)
@@ -136,8 +136,8 @@ class LoadedTable:
             f"AND {column} < {literal(end.isoformat())}::timestamptz"
         )
 
-    def _lock_among_parts(self) -> None:
-        """Until the transaction ends, no other part of a load into this table gets past here."""
+    def _lock_among_loads(self) -> None:
+        """Until the transaction ends, no other load into this table gets past here."""
         table = literal(f"{self.schema}.{self.name}")
         self._session.execute(f"SELECT pg_advisory_xact_lock(hashtext({table}))")
 
@@ -148,10 +148,10 @@ class LoadedTable:
         value: int | None = self._session.value(f"SELECT max({identifier(column)}) FROM {landing.sql}")
         return value
 
-    def move_sequences(self, landing: Landing, *, among_parts: bool) -> None:
+    def move_sequences(self, landing: Landing) -> None:
         """Let sequences go on past the values that were copied; a sequence is never moved back."""
-        if among_parts and landing.highest:
-            self._lock_among_parts()  # looking and moving is not one step
+        if landing.highest:
+            self._lock_among_loads()  # looking and moving is not one step
         for column in landing.columns:
             if column.sequence is not None and (highest := landing.highest.get(column.name)) is not None:
                 self._session.execute(
