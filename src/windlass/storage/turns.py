@@ -28,10 +28,13 @@ _TOKEN = ".token"
 
 
 class Turns:
-    """The writers of one place: their tokens and temporary files, in the folder that the place is in."""
+    """The writers of one place: their tokens and temporary files, in the folder that the place is in.
 
-    def __init__(self, place: Path, shown: object = None) -> None:
-        self._place, self._shown = place, str(shown or place)
+    Not `takes_over`: a start of the same load that is at work is waited for, too; it has what nobody can take from it.
+    """
+
+    def __init__(self, place: Path, shown: object = None, *, takes_over: bool = True) -> None:
+        self._place, self._shown, self._takes_over = place, str(shown or place), takes_over
         self._prefix = f".{place.name}.windlass-tmp-"
 
     @contextmanager
@@ -84,7 +87,7 @@ class Turns:
             about = json.loads(token.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        if about["load"] == list(entry.key):
+        if about["load"] == list(entry.key) and self._takes_over:
             remove(token)
             return None
         return str(about["name"]) if alone or about["alone"] else None

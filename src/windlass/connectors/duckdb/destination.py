@@ -39,7 +39,7 @@ class DuckdbDestination(BaseDestination):
         return self.file.resolve()
 
     def begin(self, entry: LedgerEntry) -> DuckdbLoad:
-        turns = Turns(self.file.resolve())  # of the file: one process at a time can have it open
+        turns = Turns(self.file.resolve(), takes_over=False)  # one process at a time can have the file open
         with turns.await_turn(entry, alone=True):
             turn = turns.take(entry, alone=True)
         try:
