@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import re
+import secrets
 import shutil
 import stat
 import sys
@@ -27,6 +28,7 @@ __all__ = [
     "require_file_place",
     "resolved",
     "sync",
+    "write_whole",
 ]
 
 _PIECE = 1 << 20
@@ -121,6 +123,24 @@ def _put_from_another_disk(finished: Path, target: Path) -> None:
     finally:
         beside.unlink(missing_ok=True)
     finished.unlink()
+
+
+def write_whole(file: Path, content: bytes | str, *, private: bool = False) -> None:
+    """Put a file of ours into its place in one step: whoever reads it, whenever, has the old one or the new one.
+
+    `private` is for its owner only.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        with os.fdopen(os.open(beside, flags, 0o600 if private else 0o666), "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def copy_to_stream(finished: Path, stream: Path) -> None:

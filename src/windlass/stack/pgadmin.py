@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.util import find_spec
@@ -20,18 +19,18 @@ from pathlib import Path
 from windlass.connections import Address
 from windlass.connectors.postgres.connector import CONNECTOR as POSTGRES
 from windlass.errors import FatalError, MissingExtraError
-from windlass.ports import LOOPBACK
+from windlass.files import write_whole
+from windlass.ports import LOOPBACK, open_directly
 from windlass.processes import last_words
 from windlass.stack.component import Component
 from windlass.stack.keys import Keys
-from windlass.stack.layout import Layout, write_private
+from windlass.stack.layout import Layout
 
 __all__ = ["USER", "PgAdmin"]
 
 USER = "admin@localhost.local"
 _SETUP_TIMEOUT = 120.0
 _FIRST = POSTGRES.type  # the name of a server's first user and database, too
-_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _PASSWORDS = "passwords"
 _CONFIG = """\
 SERVER_MODE = True
@@ -66,10 +65,12 @@ class PgAdmin:
         if servers == self._registered:
             return
         self._configure()
-        write_private(self._storage() / _PASSWORDS, "".join(map(_password_line, servers.values())))
+        write_whole(
+            self._storage() / _PASSWORDS, "".join(map(_password_line, servers.values())), private=True
+        )
         listed = {str(i): self._server(n, a) for i, (n, a) in enumerate(servers.items(), 1)}
         file = self._folder / "servers.json"
-        write_private(file, json.dumps({"Servers": listed}, indent=2))
+        write_whole(file, json.dumps({"Servers": listed}, indent=2), private=True)
         if not (self._folder / "pgadmin4.db").exists():
             self._setup("setup-db")
         self._setup("load-servers", str(file), "--user", USER, "--replace")
@@ -88,7 +89,7 @@ class PgAdmin:
 
     def _answers(self, _since: datetime) -> bool:
         try:
-            with _DIRECTLY.open(f"http://{LOOPBACK}:{self._port}/misc/ping", timeout=5) as answer:
+            with open_directly(f"http://{LOOPBACK}:{self._port}/misc/ping", timeout=5) as answer:
                 return bool(answer.read() == b"PING")
         except (urllib.error.URLError, OSError):
             return False
@@ -102,7 +103,7 @@ class PgAdmin:
             host=LOOPBACK,
             port=self._port,
         )
-        write_private(self._folder / "config" / "config_local.py", config)
+        write_whole(self._folder / "config" / "config_local.py", config, private=True)
 
     def _server(self, name: str, address: Address) -> dict[str, object]:
         options = {key: address.options[key] for key in ("sslmode",) if key in address.options}
