@@ -13,16 +13,16 @@ import secrets
 import socket
 import threading
 from collections.abc import Coroutine, Iterator
-from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from windlass import logs
 from windlass.connections import Address
-from windlass.connectors.postgres.silence import is_lost, keep_alive
-from windlass.errors import Code, FatalError, RetryableError, extra, reason_of
+from windlass.connectors.postgres.silence import is_lost, keep_alive, repeat
+from windlass.errors import Code, FatalError, RetryableError, WindlassError, extra, reason_of
 
 if TYPE_CHECKING:
     import asyncpg
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 _starting = threading.Lock()  # `cache` alone would let two threads start a loop each
 
-_CONNECT_TIMEOUT = 15.0
+_CONNECT_TIMEOUT, _CLOSE_TIMEOUT = 15.0, 5.0
 _SILENCE = 60.0
 _OWN_OPTIONS = ("table", "query", "silence")  # ours in an address; the server would not know them
 
@@ -72,6 +72,7 @@ class Session:
         self.silence = _seconds(address)  # for so many seconds a server may say nothing
         self._name = f"windlass {secrets.token_hex(8)}"
         self._at_work, self._steps = False, 0
+        self._repeated: Future[None] | None = None
         self.connection: asyncpg.Connection[Any] = self._result_of(
             asyncpg.connect(
                 _dsn(address),
@@ -87,14 +88,24 @@ class Session:
         _note_server(address.host, address.port, self.connection.get_settings().server_version)
 
     def close(self) -> None:
-        """Close the connection; at once when it is in the middle of something, which is then undone."""
+        """Close the connection; at once when it is in the middle of something, which is then undone.
+
+        What goes wrong is no error: whatever was done before has happened, or has not.
+        """
+        if self._repeated is not None:
+            self._repeated.cancel()
         if self.connection.is_closed():
             return
-        with postgres_errors(self.address, ignore=True):
+        with suppress(WindlassError), postgres_errors(self.address):
             if self.connection.is_in_transaction():
                 _loop().call_soon_threadsafe(self.connection.terminate)
             else:
-                self.run(self.connection.close(timeout=5))
+                self.run(self.connection.close(timeout=_CLOSE_TIMEOUT))
+
+    def repeat(self, sql: str, *, every: float) -> None:
+        """Run SQL every so many seconds, over connections of its own, until this session is closed."""
+        work = repeat(_dsn(self.address), self.address.password or None, sql, every)
+        self._repeated = asyncio.run_coroutine_threadsafe(work, _loop())
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the event loop, to its end. Raises RetryableError when the server falls silent."""
@@ -221,8 +232,8 @@ def _dsn(address: Address) -> str:
 
 
 @contextmanager
-def postgres_errors(address: Address, *, ignore: bool = False) -> Iterator[None]:
-    """Turn asyncpg's exceptions into ours; with `ignore`, into nothing."""
+def postgres_errors(address: Address) -> Iterator[None]:
+    """Turn asyncpg's exceptions into ours."""
     import asyncpg
 
     ended = asyncpg.InternalClientError  # of a statement after the server has ended the session
@@ -230,13 +241,11 @@ def postgres_errors(address: Address, *, ignore: bool = False) -> Iterator[None]
     try:
         yield
     except expected as exc:
-        if not ignore:
-            raise _translated(exc, address) from exc
+        raise _translated(exc, address) from exc
     except RuntimeError as exc:  # uvloop's for a write to a connection that has just been lost
         if "is closed" not in str(exc):
             raise
-        if not ignore:
-            raise _translated(exc, address) from exc
+        raise _translated(exc, address) from exc
 
 
 def _translated(exc: Exception, address: Address) -> FatalError | RetryableError:
