@@ -27,7 +27,14 @@ from windlass.errors import Code, FatalError, RetryableError, WindlassError, ext
 if TYPE_CHECKING:
     import asyncpg
 
-__all__ = ["Session", "integrity_error", "lock_timed_out", "not_permitted", "postgres_errors"]
+__all__ = [
+    "Session",
+    "integrity_error",
+    "is_there_already",
+    "lock_timed_out",
+    "not_permitted",
+    "postgres_errors",
+]
 
 T = TypeVar("T")
 
@@ -40,14 +47,21 @@ _OWN_OPTIONS = ("table", "query", "silence")  # ours in an address; the server w
 # SQLSTATE classes after which the same command may work: connection, resources, operator, conflict.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _RETRYABLE_CLASSES = ("08", "40", "53", "57", "58")
+_LOCK_NOT_AVAILABLE, _OBJECT_IN_USE = "55P03", "55006"
+_RETRYABLE = (
+    _LOCK_NOT_AVAILABLE,
+    _OBJECT_IN_USE,
+    "25P03",
+    "25P04",
+)  # the last two: it took the transaction too long
 _CODES = {  # of SQLSTATEs, and of classes of them
     "08": Code.CONNECTION_LOST,
     "28": Code.NOT_LET_IN,
     "3D000": Code.NOT_LET_IN,
+    "53100": Code.DISK_FULL,
     "42P01": Code.NO_TABLE,
     "42703": Code.NO_COLUMN,
 }
-_LOCK_NOT_AVAILABLE = "55P03"
 _INSUFFICIENT_PRIVILEGE = "42501"
 
 
@@ -255,7 +269,7 @@ def _translated(exc: Exception, address: Address) -> FatalError | RetryableError
     if isinstance(exc, asyncpg.PostgresError):
         message = _message(exc)
         code = _CODES.get(str(exc.sqlstate)) or _CODES.get(str(exc.sqlstate)[:2])
-        if str(exc.sqlstate)[:2] in _RETRYABLE_CLASSES or exc.sqlstate == _LOCK_NOT_AVAILABLE:
+        if str(exc.sqlstate)[:2] in _RETRYABLE_CLASSES or exc.sqlstate in _RETRYABLE:
             return RetryableError(f"postgres at {where}: {message}", code=code)
         return FatalError(message, hint=_hint(exc, address), code=code)
     if isinstance(exc, TimeoutError):
@@ -304,6 +318,11 @@ def lock_timed_out(error: Exception) -> bool:
 def not_permitted(error: Exception) -> bool:
     """Whether the role may not do what a statement does."""
     return getattr(error.__cause__, "sqlstate", None) == _INSUFFICIENT_PRIVILEGE
+
+
+def is_there_already(error: Exception) -> bool:
+    """Whether somebody else has just made what a statement makes; pg_type is the first to notice."""
+    return getattr(error.__cause__, "sqlstate", None) in ("42P07", "42710", "23505")
 
 
 def integrity_error(error: Exception) -> asyncpg.PostgresError | None:

@@ -191,9 +191,10 @@ class SqliteLoad(BaseLoad):
                 f"INSERT INTO {self._table} ({new.columns}) SELECT {new.columns} FROM {new.sql} "
                 f"WHERE {new.number} >= {first} AND {new.number} < {last}"
             )
-        except WindlassError:
-            if self._connection.in_transaction:  # a full disk has undone all of it already
-                self._engine.rows("ROLLBACK TO windlass_part")
+        except WindlassError as exc:
+            if not self._connection.in_transaction:  # a full disk has undone all of it: no part may go on
+                raise RetryableError(exc.message, hint=exc.hint, code=exc.code) from exc
+            self._engine.rows("ROLLBACK TO windlass_part")
             raise
         self._engine.rows("RELEASE windlass_part")
         return inserted

@@ -10,11 +10,11 @@ from windlass import logs
 from windlass.connectors.ends import Interval
 from windlass.connectors.options import TableDestination
 from windlass.connectors.postgres.catalog import PgColumn, Table, default_schema, find_table, split_name
-from windlass.connectors.postgres.session import Session
+from windlass.connectors.postgres.session import Session, is_there_already
 from windlass.connectors.postgres.writing.replace import Swap, why_in_place
 from windlass.connectors.postgres.writing.staging import Staging
 from windlass.connectors.scratch import identifier, literal
-from windlass.errors import FatalError
+from windlass.errors import FatalError, RetryableError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -119,7 +119,12 @@ class LoadedTable:
 
     def _make(self, columns: Sequence[tuple[str, str]]) -> Table:
         made = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns)
-        self._session.execute(f"CREATE TABLE {self.sql} ({made})")
+        try:
+            self._session.execute(f"CREATE TABLE {self.sql} ({made})")
+        except FatalError as exc:
+            if not is_there_already(exc):
+                raise
+            raise RetryableError(f"somebody else just made {self.sql}") from exc
         table = find_table(self._session, self.sql)
         assert table is not None
         return table
