@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from windlass.connectors.rows import Column
-from windlass.errors import FatalError, RetryableError, WindlassError, extra
+from windlass.errors import Code, FatalError, RetryableError, WindlassError, extra
 from windlass.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
@@ -24,6 +24,11 @@ __all__ = ["DEFAULT_MEMORY", "Scratch", "duckdb_errors", "file_literal", "identi
 
 DEFAULT_MEMORY = 512_000_000
 _SETTINGS = "SET TimeZone = 'UTC'; SET enable_progress_bar = false"
+_IN_USE = (
+    "Conflicting lock",
+    "Could not set lock",
+    "Unique file handle conflict",  # a copy in another thread of this process
+)
 _BATCH_ROWS = 20_000  # small enough that a batch of wide rows stays in the cache of a core
 
 
@@ -199,19 +204,22 @@ def duckdb_errors() -> Iterator[None]:
     except duckdb.OutOfMemoryException as exc:
         hint = "give it more with --memory, such as --memory 2GB"
         raise FatalError(f"out of memory: {_first_line(exc)}", hint=hint) from exc
-    except duckdb.IOException as exc:
-        message = _first_line(exc)
-        if "Conflicting lock" in str(exc) or "Could not set lock" in message:
-            raise RetryableError(f"the DuckDB file is in use by another process: {message}") from exc
-        if "No space left" in message or "not enough space" in message.lower():
-            raise RetryableError(
-                f"no space left on the disk: {message}", hint="free some and try again"
-            ) from exc
-        raise FatalError(message) from exc
     except duckdb.Error as exc:
-        if "Unique file handle conflict" in str(exc):  # a copy in another thread of this process
-            raise RetryableError(f"the DuckDB file is in use: {_first_line(exc)}") from exc
-        raise FatalError(_first_line(exc)) from exc
+        raise _translated(exc) from exc
+
+
+def _translated(exc: duckdb.Error) -> WindlassError:
+    import duckdb
+
+    text, message = str(exc), _first_line(exc)
+    if "No space left" in text or "not enough space" in text.lower():
+        hint = "free some space and try again"
+        return RetryableError(f"no space left on the disk: {message}", hint=hint, code=Code.DISK_FULL)
+    if any(sign in text for sign in _IN_USE):
+        return RetryableError(f"the DuckDB file is in use by another process: {message}")
+    if isinstance(exc, duckdb.TransactionException):  # what another transaction has done meanwhile
+        return RetryableError(message)
+    return FatalError(message)
 
 
 def _first_line(exc: duckdb.Error) -> str:

@@ -47,7 +47,8 @@ class PostgresDestination(BaseDestination):
         self.session = Session(end.address)
         self.options = end.options
         self.loaded = LoadedTable(self.session, end.options, end.interval)
-        self._ledger: Ledger | None = None
+        self._alone = end.alone
+        self._begun: tuple[Ledger, LedgerEntry, PostgresLoad | None] | None = None
 
     def close(self) -> None:
         self.session.close()
@@ -57,29 +58,44 @@ class PostgresDestination(BaseDestination):
         self.loaded.find()
         if self.loaded.found is not None and self.options.mode == "replace":
             check_not_referenced(self.session, self.loaded.found)
-        self._ledger = self._ledger_of(entry)
-        self._ledger.take_over(entry)
+        ledger = self._ledger_of(entry)
+        ledger.create()
+        self._begun = ledger, entry, None
+        self._take_turn(ledger)
+        load = PostgresLoad(self, ledger, entry)
+        self._begun = ledger, entry, load
+        return load
+
+    def _take_turn(self, ledger: Ledger) -> None:
+        """Wait for the turn of this load; whoever makes the table is alone at that."""
+        was_missing = self.loaded.found is None
+        ledger.turn.take(alone=self._alone or was_missing)
         self.loaded.find()  # the writer before may just have made it
-        return PostgresLoad(self, self._ledger, entry)
+        if was_missing and self.loaded.found is not None and not self._alone:
+            ledger.turn.share()
 
     def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
         return self._ledger_of(entry).settle(entry, loads)
 
     def explain(self, error: RetryableError) -> WindlassError:
         """A lost connection may be the doing of a later writer; then trying again would be wrong."""
-        if self._ledger is None:
+        if self._begun is None:
             return error
+        ledger, entry, load = self._begun
         try:
             session = Session(self.session.address)
         except WindlassError:
             return error
         try:
-            return self._ledger.fenced() if self._ledger.is_fenced(session) else error
+            overtaken = ledger.is_fenced(session, entry, load.earlier if load is not None else None)
+            return ledger.fenced() if overtaken else error
+        except WindlassError:
+            return error
         finally:
             session.close()
 
     def _ledger_of(self, entry: LedgerEntry) -> Ledger:
-        return Ledger(self.session, self.loaded.schema, self.loaded.name, entry.part)
+        return Ledger(self.session, self.loaded.schema, self.loaded.name, entry)
 
 
 class PostgresLoad:
@@ -232,7 +248,7 @@ class PostgresLoad:
         self._ledger.record(entry)
         failpoints.reach("after-ledger")
         if self._landing is not None:
-            self.loaded.move_sequences(self._landing, among_parts=bool(self._part))
+            self.loaded.move_sequences(self._landing)
             if self._landing.swap is not None:
                 self._landing.swap.finish()
         self.session.execute("SET CONSTRAINTS ALL IMMEDIATE")

@@ -10,11 +10,11 @@ from windlass import logs
 from windlass.connectors.ends import Interval
 from windlass.connectors.options import TableDestination
 from windlass.connectors.postgres.catalog import PgColumn, Table, default_schema, find_table, split_name
-from windlass.connectors.postgres.session import Session
+from windlass.connectors.postgres.session import Session, is_there_already
 from windlass.connectors.postgres.writing.replace import Swap, why_in_place
 from windlass.connectors.postgres.writing.staging import Staging
 from windlass.connectors.scratch import identifier, literal
-from windlass.errors import FatalError
+from windlass.errors import FatalError, RetryableError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,7 +92,7 @@ class LoadedTable:
     def make_for_all_parts(self, columns: Sequence[tuple[str, str]]) -> None:
         """Make the missing table, committed at once: the other parts of the load need it at the same time."""
         self._session.execute("BEGIN")
-        self._lock_among_parts()
+        self._lock_among_loads()
         self.find()
         if self.found is None:
             self._make(columns)
@@ -119,7 +119,12 @@ class LoadedTable:
 
     def _make(self, columns: Sequence[tuple[str, str]]) -> Table:
         made = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns)
-        self._session.execute(f"CREATE TABLE {self.sql} ({made})")
+        try:
+            self._session.execute(f"CREATE TABLE {self.sql} ({made})")
+        except FatalError as exc:
+            if not is_there_already(exc):
+                raise
+            raise RetryableError(f"somebody else just made {self.sql}") from exc
         table = find_table(self._session, self.sql)
         assert table is not None
         return table
@@ -136,8 +141,8 @@ class LoadedTable:
             f"AND {column} < {literal(end.isoformat())}::timestamptz"
         )
 
-    def _lock_among_parts(self) -> None:
-        """Until the transaction ends, no other part of a load into this table gets past here."""
+    def _lock_among_loads(self) -> None:
+        """Until the transaction ends, no other load into this table gets past here."""
         table = literal(f"{self.schema}.{self.name}")
         self._session.execute(f"SELECT pg_advisory_xact_lock(hashtext({table}))")
 
@@ -148,10 +153,10 @@ class LoadedTable:
         value: int | None = self._session.value(f"SELECT max({identifier(column)}) FROM {landing.sql}")
         return value
 
-    def move_sequences(self, landing: Landing, *, among_parts: bool) -> None:
+    def move_sequences(self, landing: Landing) -> None:
         """Let sequences go on past the values that were copied; a sequence is never moved back."""
-        if among_parts and landing.highest:
-            self._lock_among_parts()  # looking and moving is not one step
+        if landing.highest:
+            self._lock_among_loads()  # looking and moving is not one step
         for column in landing.columns:
             if column.sequence is not None and (highest := landing.highest.get(column.name)) is not None:
                 self._session.execute(
