@@ -1,6 +1,7 @@
 """One pipeline file; any language inside, any scheduler outside.
 
     windlass.copy("orders.csv", "postgresql://ada@localhost/shop?table=orders", mode="merge", key="id")
+    windlass.query("orders.csv", "SELECT sum(amount) FROM orders")
     windlass.run("shop", "orders", params={"day": 5}, logical_date="2025-03-02")
     windlass.compile("shop")
 
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from windlass.api.copying import copy
     from windlass.api.planning import compile
-    from windlass.api.results import CopyResult, RunResult, TaskRunResult
+    from windlass.api.querying import query
+    from windlass.api.results import CopyResult, QueryResult, RunResult, TaskRunResult
     from windlass.api.running import run
     from windlass.errors import (
         FatalError,
@@ -33,6 +35,7 @@ __all__ = [
     "FatalError",
     "Plan",
     "Problem",
+    "QueryResult",
     "RetryableError",
     "RunResult",
     "SpecError",
@@ -43,6 +46,7 @@ __all__ = [
     "__version__",
     "compile",
     "copy",
+    "query",
     "run",
 ]
 
@@ -51,7 +55,8 @@ __version__ = "0.1.0"
 _MODULES = {
     "windlass.api.copying": ("copy",),
     "windlass.api.planning": ("compile",),
-    "windlass.api.results": ("CopyResult", "RunResult", "TaskRunResult"),
+    "windlass.api.querying": ("query",),
+    "windlass.api.results": ("CopyResult", "QueryResult", "RunResult", "TaskRunResult"),
     "windlass.api.running": ("run",),
     "windlass.errors": (
         *("FatalError", "Problem", "RetryableError", "SpecError", "UsageError", "WindlassError"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from windlass.api.arguments import memory_text
+from windlass.api.connections import NearConnections
 from windlass.api.copy_ends import destination_of, source_of
 from windlass.api.results import CopyResult
 from windlass.connectors.scratch import DEFAULT_MEMORY
@@ -50,7 +51,8 @@ def copy(
 ) -> CopyResult:
     """Copy a file or table to another, in one transaction.
 
-    Each end is a path, a pattern of paths, or the address of a database with `?table=` or, to read, `?query=`.
+    Each end is a path, a pattern of paths, a table of a connection of the project (`warehouse:trips`), or the address
+    of a database with `?table=` or, to read, `?query=`.
 
     :param mode: what happens to the rows that are already there.
     :param key: with `merge`, the columns that identify a row.
@@ -70,29 +72,33 @@ def copy(
     _check(mode, key, on_bad_row, quarantine, max_bad_rows, delimiter, parts)
     keys, home = [key] if isinstance(key, str) else list(key), Path(folder).resolve()
     csv = _given(delimiter=delimiter, encoding=encoding, header=None if header else False)
-    from_end, from_address = source_of(str(source), _given(format=from_format, csv=csv or None))
     common = {"mode": mode, **_given(key=keys or None)}
-    to_end, to_address = destination_of(str(destination), _given(format=to_format), common)
-    run_id = f"copy-{os.urandom(6).hex()}"
-    job = Job(
-        copy=Copy(
-            source=from_end,
-            destination=to_end,
-            select=tuple(map(_column, [select] if isinstance(select, str) else select)),
-            on_bad_row=on_bad_row,
-            max_bad_rows=max_bad_rows,
-            partition=Partition(parts=parts) if parts > 1 else None,
-        ),
-        identity=Identity(
-            "copy", str(destination) if to_address is None else str(to_end.table), run_id, run_id
-        ),
-        workspace=Workspace(home, home),
-        addresses={name: a for name, a in (("from", from_address), ("to", to_address)) if a is not None},
-        quarantine_file=_quarantine_file(home, from_end, quarantine) if on_bad_row == "quarantine" else None,
-        memory=parse_size(text) if (text := memory_text(memory)) is not None else DEFAULT_MEMORY,
-        meter=progress,
-    )
-    return _done(job)
+    with NearConnections(home) as near:
+        from_end, from_address = source_of(str(source), _given(format=from_format, csv=csv or None), near)
+        to_end, to_address = destination_of(str(destination), _given(format=to_format), common, near)
+        run_id = f"copy-{os.urandom(6).hex()}"
+        addresses = {from_end.connection: from_address, to_end.connection: to_address}
+        job = Job(
+            copy=Copy(
+                source=from_end,
+                destination=to_end,
+                select=tuple(map(_column, [select] if isinstance(select, str) else select)),
+                on_bad_row=on_bad_row,
+                max_bad_rows=max_bad_rows,
+                partition=Partition(parts=parts) if parts > 1 else None,
+            ),
+            identity=Identity(
+                "copy", str(destination) if to_address is None else str(to_end.table), run_id, run_id
+            ),
+            workspace=Workspace(home, home),
+            addresses={name: a for name, a in addresses.items() if name is not None and a is not None},
+            quarantine_file=_quarantine_file(home, from_end, quarantine)
+            if on_bad_row == "quarantine"
+            else None,
+            memory=parse_size(text) if (text := memory_text(memory)) is not None else DEFAULT_MEMORY,
+            meter=progress,
+        )
+        return _done(job)
 
 
 def _done(job: Job) -> CopyResult:

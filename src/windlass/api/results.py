@@ -1,14 +1,15 @@
-"""What `windlass.copy` and `windlass.run` give back."""
+"""What `windlass.copy`, `windlass.query` and `windlass.run` give back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from windlass.status import Status
 
-__all__ = ["CopyResult", "RunResult", "TaskRunResult"]
+__all__ = ["CopyResult", "QueryResult", "RunResult", "TaskRunResult"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,19 @@ class CopyResult:
 
     bad_rows: tuple[str, ...]
     """The first few of them: where each was, and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryResult:
+    """The rows of a query."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    """The type of each column, by DuckDB's name."""
+
+    rows: tuple[tuple[Any, ...], ...]
+    is_whole: bool
+    """Whether these are all rows; False where `limit` has left some out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

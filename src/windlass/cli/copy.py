@@ -16,7 +16,7 @@ import click
 
 from windlass import logs
 from windlass.cli.main import App
-from windlass.cli.options import arguments_as_options, json_option, memory_option
+from windlass.cli.options import arguments_as_options, complete_end, json_option, memory_option
 from windlass.files import is_stream
 from windlass.units import duration, number, size
 
@@ -30,8 +30,8 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
 
 
 @click.command("copy")
-@click.argument("source", metavar="FROM")
-@click.argument("destination", metavar="TO")
+@click.argument("source", metavar="FROM", shell_complete=complete_end)
+@click.argument("destination", metavar="TO", shell_complete=complete_end)
 @click.option(
     "--mode",
     type=click.Choice(["append", "replace", "merge"]),
@@ -100,10 +100,12 @@ def copy_command(
 ) -> int:
     """Copy FROM to TO, in one transaction.
 
-    Each is a file, a folder, a pattern, - (standard input or output), or a table of a database:
+    Each is a file, a folder, a pattern, - (standard input or output), a table of a connection of the project, or one of
+    a database:
 
     \b
       windlass copy orders.csv orders.parquet
+      windlass copy warehouse:orders orders.csv
       windlass copy 'logs/*.json' 'postgresql://user@host/db?table=logs'
       windlass copy 'postgresql://user@host/db?query=SELECT 1' one.csv
       windlass copy 'sqlite:///shop.db?table=orders' orders.parquet

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "arguments_as_options",
     "complete_connection",
+    "complete_end",
     "complete_pipeline",
     "complete_run",
     "complete_task",
@@ -106,6 +107,22 @@ def complete_connection(ctx: click.Context, _param: click.Parameter, incomplete:
     except WindlassError:
         return []
     return [CompletionItem(n, help=c.type) for n, c in connections.items() if n.startswith(incomplete)]
+
+
+def complete_end(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Files, and the connections of the project."""
+    from click.shell_completion import CompletionItem
+
+    from windlass.errors import WindlassError
+    from windlass.project_folder import find_project
+    from windlass.spec import load_project_file
+
+    try:
+        connections = load_project_file(find_project(_folder(ctx))).connections
+    except WindlassError:
+        connections = {}
+    named = [CompletionItem(f"{n}:", help=c.type) for n, c in connections.items() if n.startswith(incomplete)]
+    return [CompletionItem(incomplete, type="file"), *named]
 
 
 def complete_run(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
