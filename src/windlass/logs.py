@@ -2,22 +2,22 @@
 
 Until somebody says where records go (`emit_to`), as the command line does, they go to Python's own `logging`, to the
 logger `windlass`. Every line has `time`, `level` and `event`, then `run`, `pipeline`, `task` and `attempt` where there
-is one, then the fields of the event. Whoever knows a secret registers it, and it is masked wherever
-it would appear.
+is one, then the fields of the event. What masking.py knows as a secret is masked wherever it would appear.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TextIO, TypeAlias
 
+from windlass.masking import MASK, SECRETS
+from windlass.printable import one_line_of_json
+
 __all__ = [
+    "MASK",
     "Record",
     "add_secret",
     "bind",
@@ -36,14 +36,8 @@ __all__ = [
 
 Record: TypeAlias = dict[str, object]
 
-MASK = "***"
-_MIN_SECRET = 4  # masking shorter text would black out half of every log
-
 _NO_CONTEXT: Mapping[str, object] = {}
 _context: ContextVar[Mapping[str, object]] = ContextVar("context", default=_NO_CONTEXT)
-_secrets: tuple[str, ...] = ()  # the longest first: one may contain another
-_adding = threading.Lock()
-
 
 Sink: TypeAlias = Callable[[Record], None]
 
@@ -53,7 +47,7 @@ def json_lines(stream: TextIO) -> Sink:
 
     def write(record: Record) -> None:
         with suppress(OSError, ValueError):
-            stream.write(json.dumps(record, default=str, ensure_ascii=False) + "\n")
+            stream.write(one_line_of_json(record) + "\n")
             stream.flush()
 
     return write
@@ -89,31 +83,17 @@ def bind(**fields: object) -> Iterator[None]:
 
 def add_secret(text: str | None) -> None:
     """Mask this text wherever it would be logged, printed in an error, or reported."""
-    global _secrets
-    if text and len(text) >= _MIN_SECRET:
-        with _adding:
-            _secrets = tuple(sorted({*_secrets, text}, key=len, reverse=True))
+    SECRETS.add(text)
 
 
 def mask(text: str) -> str:
     """The text with every known secret replaced."""
-    for secret in _secrets:
-        if secret in text:
-            text = text.replace(secret, MASK)
-    return text
+    return SECRETS.mask(text)
 
 
 def masked(value: object) -> object:
     """The value as JSON can say it, with every known secret replaced in all the text in it."""
-    if isinstance(value, str):
-        return mask(value)
-    if isinstance(value, Mapping):
-        return {mask(str(key)): masked(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [masked(item) for item in value]
-    if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    return mask(str(value))
+    return SECRETS.masked(value)
 
 
 def event(level: str, name: str, **fields: object) -> None:

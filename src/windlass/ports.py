@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import errno
+import re
 import socket
+from typing import TYPE_CHECKING, Any
 
 from windlass.errors import reason_of
 
-__all__ = ["LOOPBACK", "free_port", "why_not_free"]
+if TYPE_CHECKING:
+    from urllib.request import Request
+
+__all__ = ["LOOPBACK", "free_port", "is_loopback", "open_directly", "why_not_free"]
 
 LOOPBACK = "127.0.0.1"
+_IPV4 = re.compile(r"127(\.\d{1,3}){3}")
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host is this machine, by its name."""
+    return host is not None and (host in ("localhost", "::1") or bool(_IPV4.fullmatch(host)))
 
 
 def free_port() -> int:
@@ -30,3 +41,10 @@ def why_not_free(port: int) -> str | None:
                 return "is taken"
             return f"cannot be used: {reason_of(exc)}"
     return None
+
+
+def open_directly(url: str | Request, timeout: float) -> Any:
+    """Open a URL of this machine, which no proxy could reach."""
+    import urllib.request  # which takes as long as everything else
+
+    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=timeout)

@@ -26,6 +26,7 @@ __all__ = [
     "all_connectors",
     "by_scheme",
     "find",
+    "is_built_in",
     "load",
     "require",
     "types",
@@ -59,6 +60,9 @@ class Connector:
 
     example: str = ""
     """An address, for hints."""
+
+    open_options: tuple[str, ...] = ()
+    """The options of its addresses, `?name=value`, that anybody may see. Any other is a secret."""
 
     extra: str | None = None
     """The extra of windlass that brings its packages, or how else they are installed."""
@@ -120,6 +124,12 @@ def require(kind: str) -> Connector:
         hint = f"known: {', '.join(types())}; others come with packages that have to be installed here, too"
         raise FatalError(f"there is no connector for {kind!r}", hint=hint, code=Code.UNKNOWN_PLUGIN)
     return connector
+
+
+def is_built_in(scheme: str) -> bool:
+    """Whether addresses that begin so are of a connector of ours."""
+    name = scheme.lower().partition("+")[0].replace("_", "").replace("-", "")
+    return any(name in require(kind).schemes for kind in CONNECTORS.own)
 
 
 def by_scheme(scheme: str) -> Connector | None:

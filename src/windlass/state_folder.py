@@ -8,14 +8,22 @@
   up/                  what `windlass up` runs
   envs/                environments of Python and Node.js steps
   tmp/                 what a copy spills; empty when nothing runs
+
+Rows and what steps print are nobody else's business: others of this machine cannot look into it, whatever the umask.
+Where root runs it they may pass through, and not look around: a dev Postgres has its data there, as `nobody`.
 """
 
 from __future__ import annotations
 
+import os
+import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["RunFolder", "StateFolder"]
+from windlass.errors import Code, FatalError
+
+__all__ = ["RunFolder", "StateFolder", "close_to_others"]
 
 
 @dataclass(frozen=True)
@@ -58,13 +66,28 @@ class StateFolder:
 
     @classmethod
     def of(cls, project: Path) -> StateFolder:
-        """The state folder of a project; it is created when it is missing, and keeps itself out of git."""
+        """The state folder of a project; it is created when it is missing, and keeps itself out of git. Raises
+        FatalError where something else is in its place.
+        """
         folder = cls(project / ".windlass")
-        folder.path.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except FileExistsError as exc:
+            hint = "remove it; windlass keeps there what it remembers of past runs"
+            raise FatalError(f"{folder.path} is not a folder", hint=hint, code=Code.STATE) from exc
+        close_to_others(folder.path, may_pass=os.geteuid() == 0)
+        for inner in (folder.scratch, folder.runs):
+            inner.mkdir(mode=0o700, exist_ok=True)
+            close_to_others(inner)
+        _make_private(folder.database)
         ignore = folder.path / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n")
         return folder
+
+    @property
+    def runs(self) -> Path:
+        return self.path / "runs"
 
     @property
     def database(self) -> Path:
@@ -84,7 +107,26 @@ class StateFolder:
         return self.path / "tmp"
 
     def run(self, run_id: str) -> RunFolder:
-        return RunFolder(self.path / "runs" / run_id)
+        return RunFolder(self.runs / run_id)
 
     def dev_service(self, name: str) -> Path:
         return self.path / "dev" / name
+
+
+def close_to_others(folder: Path, *, may_pass: bool = False) -> None:
+    """Leave the folder to its owner, and to a group that somebody has let write there."""
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    wanted = mode & ~(stat.S_IRWXO if mode & stat.S_IWGRP else stat.S_IRWXG | stat.S_IRWXO)
+    wanted |= stat.S_IXGRP | stat.S_IXOTH if may_pass else 0
+    if wanted != mode:
+        with suppress(OSError):  # somebody else's, who decides
+            folder.chmod(wanted)
+
+
+def _make_private(file: Path) -> None:
+    """Have the file there, for its owner only, before anybody writes into it."""
+    with suppress(OSError):
+        if not file.exists():
+            os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
+        elif (mode := stat.S_IMODE(file.stat().st_mode)) & stat.S_IRWXO:
+            file.chmod(mode & ~stat.S_IRWXO)

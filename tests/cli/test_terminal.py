@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -124,3 +126,38 @@ def test_the_other_shells_get_names_and_what_they_mean(
     )
     assert "two" in done.stdout
     assert "Two tasks" in done.stdout
+
+
+HOSTILE = """\
+pipeline: hostile
+tasks:
+  prints: {run: {command: [sh, -c, 'cat hostile.txt']}}
+  tells: {run: {command: [cat, hostile.ndjson]}}
+  load:
+    copy:
+      from: {path: hostile.csv, columns: {id: bigint}}
+      to: {path: out.ndjson}
+      on_bad_row: quarantine
+"""
+CODES = "\x1b]0;pwned title\x07\x1b[2J\x1b[5;5Hred\x1b]8;;http://evil\x07link\x1bc \x9b2J\x9d0;eight bits\x9c \u202e"
+
+
+def test_what_strangers_say_cannot_take_hold_of_the_terminal(project: Project) -> None:
+    """Codes of a step, of its records and of rows; the terminal still gets our colours and moves of the cursor."""
+    told = {"event": CODES, CODES: CODES, "message": CODES}
+    files = {
+        "pipelines/hostile.yaml": HOSTILE,
+        "hostile.txt": CODES,
+        "hostile.ndjson": json.dumps(told) + "\n",
+        "hostile.csv": f"id\n{CODES}\n",
+    }
+    root = project(files)
+    shown = on_a_terminal(root, "run", "hostile")
+    run = re.findall(r"hostile-\w+-\w+", shown)[0]
+    shown += on_a_terminal(root, "logs", run)
+    shown += on_a_terminal(root, "quarantine", "show", run, "load")
+    shown += on_a_terminal(root, "quarantine", "list")
+    shown += on_a_terminal(root, "exec", "hostile", "prints")
+    assert shown.count("redlink") >= 5
+    for code in ("\x1b]", "\x1b[2J", "\x1b[5;5H", "\x1bc", "\x9b", "\x9d", "\u202e"):
+        assert code not in shown

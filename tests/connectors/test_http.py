@@ -327,7 +327,7 @@ def test_what_it_does_not_do_is_refused(written: dict[str, Any], said: str) -> N
 def test_its_keys_are_checked_where_they_stand(
     windlass: Callable[..., Output], project: Callable[[dict[str, str]], Path]
 ) -> None:
-    end = "{connection: api, path: /x, paginate: {type: page_nmber, strat: 0}, retry: {max_wait: 5x}}"
+    end = "{connection: api, path: /x, paginate: {type: page_nmber, startt: 0}, retry: {max_wait: 5x}}"
     root = project(
         {
             "windlass.yaml": "project: p\nconnections: {api: {type: http}}\n",
@@ -337,7 +337,7 @@ def test_its_keys_are_checked_where_they_stand(
     said = windlass("-C", root, "validate").stderr
     for place, what in (
         ("3:65", "type: expected 'page_number' or 'single_page', got 'page_nmber'"),
-        ("3:77", "unknown key 'strat' in tasks.a.copy.from.paginate"),
-        ("3:106", "max_wait: expected a duration such as 30s, 5m or 1h30m, got '5x'"),
+        ("3:77", "unknown key 'startt' in tasks.a.copy.from.paginate"),
+        ("3:107", "max_wait: expected a duration such as 30s, 5m or 1h30m, got '5x'"),
     ):
         assert re.search(rf"p\.yaml:{place}: error\[W\d+\]: {re.escape(what)}", said), said

@@ -24,6 +24,7 @@ class Server(ThreadingHTTPServer):
     content = CONTENT
     breaks_off_after: list[int]
     asked: list[str]
+    paths: list[str]
     status = 200
 
     @property
@@ -37,6 +38,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         wanted = self.headers.get("Range", "")
         self.server.asked.append(wanted)
+        self.server.paths.append(self.path)
         if self.server.status != 200:
             self.send_error(self.server.status)
             return
@@ -58,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Handler) as server:
-        server.breaks_off_after, server.asked = [], []
+        server.breaks_off_after, server.asked, server.paths = [], [], []
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server
@@ -157,3 +159,16 @@ def test_only_http_is_an_address(address: str, run: Run) -> None:
         1,
         True,
     )
+
+
+def test_the_query_of_a_connection_is_sent_and_kept_nowhere(run: Run, server: Server) -> None:
+    server.breaks_off_after = [1000]
+    files = {"windlass.yaml": "project: test\nconnections: {api: {type: http}}\n"}
+    text = "tasks: {a: {download: {connection: api, path: file, to: out/file}}}\n"
+    env = {"WINDLASS_CONN_API": f"{server.url}?token=s3cret-token", "http_proxy": "http://127.0.0.1:9"}
+    result = run(text, files=files, env=env)
+    assert (result["code"], server.paths) == (3, ["/file/file?token=s3cret-token"])
+    assert files_in(result["root"]) == [".file.part", ".file.part.json"]
+    kept = b"".join(file.read_bytes() for file in result["root"].rglob("*") if file.is_file())
+    assert b"s3cret-token" not in kept
+    assert "s3cret-token" not in result["stderr"]

@@ -172,3 +172,52 @@ def test_an_http_dev_service_serves_files_and_parts_of_them(run: Run) -> None:
     assert (result["root"] / "got.txt").read_text() == "content"
     assert "answered 404" in result["tasks"]["none"]["error"]
     assert not (result["root"] / "c").exists()
+
+
+NO_HTTP = """\
+import os, socket
+server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+while True:
+    client, _ = server.accept()
+    client.sendall({answer})
+    {end}
+"""
+BAD_ANSWERS = {
+    "is_no_http": ("b'SSH-2.0-x\\r\\n'", "client.close()"),
+    "has_a_long_header": ("b'HTTP/1.1 200 OK\\r\\nX: ' + bytes(70000)", "client.close()"),
+    "hangs_up": ("b''", "client.close()"),
+    "says_nothing": ("b''", "kept = client, *globals().get('kept', ())"),
+}
+
+
+def test_a_health_check_that_fails_in_whatever_way_ends_in_the_timeout(run: Run) -> None:
+    tasks = "".join(
+        f"  {name}: {{service: {{command: [python3, {name}.py], health: '/health check', ready_timeout: 1s}}}}\n"
+        f"  u_{name}: {{uses: {name}, run: {{command: [touch, used]}}}}\n"
+        for name in BAD_ANSWERS
+    )
+    files = {
+        f"{name}.py": NO_HTTP.format(answer=answer, end=end) for name, (answer, end) in BAD_ANSWERS.items()
+    }
+    result = run("tasks:\n" + tasks, "--parallel", "8", files=files)
+    assert result["code"] == 1
+    for name in BAD_ANSWERS:
+        told = result["tasks"][name]
+        assert (told["status"], told["code"]) == ("failed", "W0607")
+        assert "was not ready after 1 s (/health check)" in told["error"]
+        assert result["tasks"][f"u_{name}"]["status"] == "upstream_failed"
+
+
+def test_a_service_is_asked_without_a_proxy_and_by_its_whole_path(run: Run) -> None:
+    server = SERVER.replace("self.path != '/healthz'", "self.path != '/health%20z?a=b'")
+    result = run(
+        "tasks:\n"
+        "  api: {service: {command: [python3, server.py], health: '/health z?a=b'}}\n"
+        "  use: {run: {command: [sh, -c, 'python3 fetch.py {{ services.api.url }}/x']}}\n",
+        files={
+            "server.py": server,
+            "fetch.py": "import sys, urllib.request; urllib.request.urlopen(sys.argv[1])",
+        },
+        env={"http_proxy": "http://127.0.0.1:9"},
+    )
+    assert (result["code"], {task["status"] for task in result["tasks"].values()}) == (0, {"success"})

@@ -13,8 +13,14 @@ EVERYTHING = dict.fromkeys((*NEEDED, *SECRET, *FOR_PACKAGES), "x")
 
 
 def test_what_we_start_gets_what_it_needs_and_no_secret() -> None:
-    assert set(inherited(EVERYTHING)) == set(NEEDED)
+    assert set(inherited(EVERYTHING)) == {*NEEDED, "no_proxy"}
 
 
 def test_an_installer_gets_at_private_packages_too_and_at_nothing_else() -> None:
-    assert set(installing(EVERYTHING)) == {*NEEDED, *FOR_PACKAGES}
+    assert set(installing(EVERYTHING)) == {*NEEDED, "no_proxy", *FOR_PACKAGES}
+
+
+def test_no_proxy_is_asked_for_what_listens_on_this_machine() -> None:
+    assert "no_proxy" not in inherited({"PATH": "/bin"})
+    given = inherited({"http_proxy": "http://proxy:1", "NO_PROXY": "example.com"})
+    assert given["no_proxy"] == given["NO_PROXY"] == "example.com,localhost,127.0.0.1"

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from windlass import logs
+from windlass.masking import Secrets
 from windlass.runtimes.lines import TaskLog, parse_line
 
 
 @pytest.fixture
 def records(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What is logged, in the test; secrets are forgotten after it."""
-    monkeypatch.setattr(logs, "_secrets", ())
+    monkeypatch.setattr(logs, "SECRETS", Secrets())
     found: list[dict[str, Any]] = []
     monkeypatch.setattr(logs, "_sink", found.append)
     return found
@@ -94,7 +95,7 @@ def test_a_line_of_a_task_is_a_record_or_output(line: str, record: dict[str, Any
 def test_the_log_of_a_task_is_masked_and_says_whose_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs, "_secrets", ())
+    monkeypatch.setattr(logs, "SECRETS", Secrets())
     logs.add_secret('pass"word')
     log = TaskLog(tmp_path / "logs/t.jsonl", {"run": "r", "task": "t"})
     log.write({"event": "output", "message": 'the pass"word', "task": "another", "run": "another"})

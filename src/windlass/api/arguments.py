@@ -4,9 +4,11 @@ it as the option that it is.
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 
+from windlass.connections import hide_secrets
 from windlass.errors import UsageError
 from windlass.project_folder import find_project
 from windlass.units import parse_size
@@ -32,8 +34,12 @@ def date_text(logical_date: date | str | None) -> str | None:
 
 
 def project_of(project: str | Path) -> Path:
-    """The folder of the project that this folder is in. Raises UsageError when there is none."""
+    """The folder of the project that this folder is in, its secrets masked from now on. Raises UsageError when there
+    is none.
+    """
     folder = Path(project)
     if not folder.is_dir():
         raise UsageError(f"there is no folder {str(project)!r}")
-    return find_project(folder.resolve())
+    found = find_project(folder.resolve())
+    hide_secrets(os.environ, found)
+    return found

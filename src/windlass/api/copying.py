@@ -13,6 +13,7 @@ from windlass.api.arguments import memory_text
 from windlass.api.connections import NearConnections
 from windlass.api.copy_ends import destination_of, source_of
 from windlass.api.results import CopyResult
+from windlass.connections import hide_secrets
 from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.engine import Identity, Job, Outcome, Workspace
 from windlass.errors import UsageError
@@ -71,6 +72,7 @@ def copy(
     """
     _check(mode, key, on_bad_row, quarantine, max_bad_rows, delimiter, parts)
     keys, home = [key] if isinstance(key, str) else list(key), Path(folder).resolve()
+    hide_secrets(os.environ, home)
     csv = _given(delimiter=delimiter, encoding=encoding, header=None if header else False)
     common = {"mode": mode, **_given(key=keys or None)}
     with NearConnections(home) as near:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from windlass.state_folder import StateFolder
 from windlass.status import Status
 from windlass.stopping import StoppedError
 
-__all__ = ["RunRequest", "report_of", "run", "run_pipeline"]
+__all__ = ["RunRequest", "prune_after", "report_of", "run", "run_pipeline"]
 
 
 def run(
@@ -79,6 +80,7 @@ def run(
     )
     ended = run_pipeline(request)
     result = _result(request.project, ended, report_of(request.project, ended.run.run_id))
+    prune_after(request.project, ended.run.pipeline)
     if not check or result.status == Status.SUCCESS:
         return result
     raise StoppedError(ended.stopped_by) if ended.stopped_by is not None else _error(result)
@@ -150,6 +152,19 @@ def report_of(project: Path, run_id: str) -> Path | None:
     except WindlassError as exc:
         logs.warning("no_report", error=str(exc))
         return None
+
+
+def prune_after(project: Path, pipeline: str) -> None:
+    """Remove runs of long ago. That they cannot be does not change what became of the one that has just ended."""
+    from windlass.runner.pruning import KEPT, prune
+
+    try:
+        state = StateFolder.of(project)
+        keep = int(os.environ.get("WINDLASS_KEEP_RUNS") or KEPT)
+        if keep > 0:
+            prune(state, History(state), keep=keep, pipeline=pipeline)
+    except (WindlassError, OSError, ValueError) as exc:
+        logs.warning("not_pruned", error=str(exc))
 
 
 def _result(project: Path, ended: Result, report: Path | None) -> RunResult:

@@ -10,6 +10,7 @@ import click
 
 from windlass.cli.main import App
 from windlass.cli.options import complete_connection, json_option
+from windlass.printable import printable
 
 __all__ = ["connections_command", "doctor_command"]
 
@@ -64,7 +65,7 @@ def test_command(app: App, names: tuple[str, ...], *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(results, indent=2))
     for result in () if as_json else results:
-        click.echo(f"{result['name']}: {result['result']}")
+        click.echo(printable(f"{result['name']}: {result['result']}"))
     return 1 if any(result["ok"] is False for result in results) else 0
 
 
@@ -91,6 +92,7 @@ def _tried(app: App, connection: _Connection) -> dict[str, str | bool | None]:
     from windlass import registry
     from windlass.connections import resolve
     from windlass.errors import WindlassError
+    from windlass.logs import mask
 
     name, kind = connection["name"], connection["type"]
     address = resolve(name, kind, app.project)
@@ -103,7 +105,7 @@ def _tried(app: App, connection: _Connection) -> dict[str, str | bool | None]:
                 return {"name": name, "ok": True, "result": f"connected, {len(connected.tables())} tables"}
         _reach(address.host, address.port or (443 if address.scheme == "https" else 80))
     except (WindlassError, OSError) as exc:
-        return {"name": name, "ok": False, "result": f"failed: {exc}"}
+        return {"name": name, "ok": False, "result": mask(f"failed: {exc}")}
     return {"name": name, "ok": True, "result": "reachable"}
 
 

@@ -18,6 +18,7 @@ from windlass import logs
 from windlass.cli.main import App
 from windlass.cli.options import arguments_as_options, complete_end, json_option, memory_option
 from windlass.files import is_stream
+from windlass.printable import printable
 from windlass.units import duration, number, size
 
 if TYPE_CHECKING:
@@ -186,7 +187,8 @@ def _without_debug(sink: logs.Sink) -> logs.Sink:
 
 
 def _fields(record: logs.Record) -> str:
-    return " ".join(f"{k}={v}" for k, v in record.items() if k not in ("time", "level", "event"))
+    fields = (f"{k}={v}" for k, v in record.items() if k not in ("time", "level", "event"))
+    return printable(" ".join(fields))
 
 
 def _is_standard_output(destination: str, folder: Path) -> bool:
@@ -223,10 +225,10 @@ def _summary(source: str, destination: str, result: CopyResult, *, as_json: bool
     if result.inserted is not None:
         merged = f" ({number(result.inserted)} new, {number(result.updated)} changed, {number(result.unchanged)} the same)"
     moved = f"{number(result.rows_written)} rows{merged}, {size(result.bytes)} in {duration(result.seconds)}"
-    lines = [f"{moved}: {logs.mask(source)} → {logs.mask(destination)}  [path: {result.path}]"]
+    lines = [f"{moved}: {source} → {destination}  [path: {result.path}]"]
     if result.quarantine:
         lines.append(
             f"{number(result.rows_quarantined)} bad rows quarantined in {result.quarantine}, such as"
         )
         lines += [f"  {row}" for row in result.bad_rows[:3]]
-    return "\n".join(lines)
+    return printable(logs.mask("\n".join(lines)))

@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
@@ -14,8 +14,10 @@ import click
 
 from windlass import logs
 from windlass.plan.model import Plan
+from windlass.printable import printable
 from windlass.runner.events import Observer, Progress, SilentObserver
 from windlass.runner.history import Run, TaskRun
+from windlass.runtimes.lines import Logged
 from windlass.status import Status
 from windlass.units import duration, number, size
 
@@ -44,6 +46,8 @@ _STYLES: dict[str, str] = {
     Status.UP_FOR_RETRY: "yellow",
     Status.PENDING: "dim",
 }
+_MOST_LINES = 200  # at once: more than anybody sees, and a terminal is slower than a step
+_LONGEST_STATE = 80
 _LEVELS = {"debug": "dim", "info": "default", "warning": "yellow", "error": "red"}
 _CONTEXT = ("time", "level", "run", "pipeline", "task", "attempt", "event")
 _FOR_RUNNERS = (
@@ -60,7 +64,7 @@ def display_for(*, quiet: bool = False) -> Iterator[Observer]:
         yield _JsonDisplay(sys.stdout)
     elif sys.stderr.isatty():
         with _TerminalDisplay() as display:
-            logs.emit_to(display.log)
+            logs.emit_to(display.show)
             yield display
     else:
         yield _JsonDisplay(sys.stderr)
@@ -73,10 +77,12 @@ class _JsonDisplay(SilentObserver):
     """One JSON object a line: the tasks' records, and what becomes of each task."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._emit = logs.json_lines(stream)
+        self._stream = stream
 
-    def log(self, record: logs.Record) -> None:
-        self._emit(record)
+    def log(self, logged: Sequence[Logged]) -> None:
+        with suppress(OSError, ValueError):  # whoever stops reading stops no run
+            self._stream.write("".join(line for _, line in logged))
+            self._stream.flush()
 
     def task_changed(self, task: TaskRun) -> None:
         logs.info(
@@ -106,22 +112,25 @@ class TerminalLog:
         clock = str(record.get("time", ""))[11:19]
         line = Text(f"{clock} ", style="dim")
         if record.get("task"):
-            line.append(f"{record['task']} ", style="cyan")
+            line.append(f"{printable(str(record['task']))} ", style="cyan")
         style = _LEVELS.get(str(record.get("level")), "default")
         if record.get("event") == "output":
-            line.append(str(record.get("message", "")), style=style)
+            line.append(printable(str(record.get("message", ""))), style=style)
         else:
-            line.append(str(record.get("event", "")), style=f"bold {style}" if style != "default" else "bold")
+            line.append(
+                printable(str(record.get("event", ""))),
+                style=f"bold {style}" if style != "default" else "bold",
+            )
             for key, value in record.items():
                 if key not in (*_CONTEXT, *_FOR_RUNNERS) and value not in (None, {}, []):
-                    line.append(f" {key}=", style="dim")
+                    line.append(f" {printable(key)}=", style="dim")
                     line.append(_short(value), style=style)
         self.console.print(line, soft_wrap=True)
 
 
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
-    text = text.partition("\n")[0]  # the result has the rest
+    text = printable(text.partition("\n")[0])  # the result has the rest
     return text if len(text) <= 300 else text[:297] + "…"
 
 
@@ -180,7 +189,14 @@ class _TerminalDisplay:
             elapsed = self._bars.tasks[self._bars.task_ids.index(bar)].elapsed or 0
             self._bars.update(bar, moved=_moving(progress, elapsed))
 
-    def log(self, record: logs.Record) -> None:
+    def log(self, logged: Sequence[Logged]) -> None:
+        left_out = max(len(logged) - _MOST_LINES, 0)
+        if left_out:
+            self._console.print(f"[dim]… {left_out:,} lines, which are in the log[/dim]")
+        for record, _ in logged[left_out:]:
+            self.show(record)
+
+    def show(self, record: logs.Record) -> None:
         if record.get("event") not in ("task", "retry") and record.get("level") != "debug":
             self._log.show(record)
 
@@ -195,7 +211,11 @@ def _moved(rows: int | None, moved: int | None) -> str:
 
 
 def _moving(progress: Progress, elapsed: float) -> str:
-    """Rows and bytes so far, the rate, and how long it will still take."""
+    """Rows and bytes so far, the rate, and how long it will still take; or what the task says itself."""
+    if progress.said:
+        from rich.markup import escape
+
+        return escape(printable(progress.said)[-_LONGEST_STATE:])
     parts = [_moved(progress.rows or None, progress.bytes)]
     if elapsed > 0 and progress.bytes:
         rate = progress.bytes / elapsed
@@ -253,12 +273,11 @@ def print_result(result: Result, report: Path | None, *, as_json: bool) -> None:
     for task in result.tasks:
         if task.error and task.status in (Status.FAILED, Status.CANCELLED):
             code = f"error[{task.code}]: " if task.code else ""
-            click.echo(f"\n{click.style(task.task, bold=True)}: {code}{task.error}")
+            click.echo(f"\n{click.style(task.task, bold=True)}: {code}{printable(task.error)}")
         for row in task.detail.get("bad_rows", ())[:3]:
             line = f":{row['line']}" if row.get("line") else ""
-            click.echo(
-                f"\n{click.style(task.task, bold=True)}: quarantined {row['source']}{line}: {row['message']}"
-            )
+            told = printable(f"{row['source']}{line}: {row['message']}")
+            click.echo(f"\n{click.style(task.task, bold=True)}: quarantined {told}")
     click.echo(
         f"\n{result.run.run_id}: {_styled(result.run.status)} in {duration(result.run.seconds or 0.0)}"
     )
@@ -284,6 +303,7 @@ def _row(pipeline: str, task: TaskRun) -> tuple[str, ...]:
 
 def print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Columns as wide as they need to be; numbers to the right."""
+    rows = [tuple(map(printable, row)) for row in rows]
     numeric = {"read", "written", "quarantined", "bytes", "seconds", "rows", "tasks", "attempts"}
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
 

@@ -12,7 +12,9 @@ import click
 
 from windlass.cli.main import App
 from windlass.cli.options import complete_pipeline, complete_run, complete_task, json_option
+from windlass.runtimes.kept_log import read_log
 from windlass.status import Status
+from windlass.units import number
 
 if TYPE_CHECKING:
     from windlass.runner.history import History, Run
@@ -29,15 +31,28 @@ def history_of(app: App) -> History:
     return History(StateFolder.of(app.project))
 
 
-@click.command("runs")
+class _Runs(click.Group):
+    """`windlass runs` lists them, also of a pipeline, without the word `list`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        named = args and (args[0] in self.commands or args[0] in ("-h", "--help"))
+        return super().parse_args(ctx, args if named else ["list", *args])
+
+
+@click.group("runs", cls=_Runs)
+def runs_command() -> None:
+    """List the latest runs, of one pipeline or of all, or remove old ones: `runs`, `runs PIPELINE`, `runs prune`."""
+
+
+@runs_command.command("list")
 @click.argument("pipeline", required=False, shell_complete=complete_pipeline)
 @click.option(
     "--limit", type=click.IntRange(1), default=20, show_default=True, help="Show at most this many."
 )
 @json_option
 @click.pass_obj
-def runs_command(app: App, pipeline: str | None, limit: int, *, as_json: bool) -> int:
-    """List the latest runs, of one PIPELINE or of all."""
+def runs_list_command(app: App, pipeline: str | None, limit: int, *, as_json: bool) -> int:
+    """List the latest runs, of one PIPELINE or of all. The word `list` may be left out."""
     from windlass.cli.display import print_table
 
     history = history_of(app)
@@ -51,6 +66,37 @@ def runs_command(app: App, pipeline: str | None, limit: int, *, as_json: bool) -
         print_table(
             ("run", "pipeline", "status", "started", "seconds", "tasks"), [_row(history, run) for run in runs]
         )
+    return 0
+
+
+@runs_command.command("prune")
+@click.option("--keep", type=click.IntRange(0), metavar="N", help="Keep the latest N runs of each pipeline.")
+@click.option("--older-than", metavar="TIME", help="Remove only runs that began before that, such as 30d.")
+@click.option("--pipeline", shell_complete=complete_pipeline, help="Only runs of this one. Default: of all.")
+@json_option
+@click.pass_obj
+def prune_command(
+    app: App, keep: int | None, older_than: str | None, pipeline: str | None, *, as_json: bool
+) -> int:
+    """Remove old runs with their logs and reports. Those with rows in quarantine stay."""
+    from windlass.errors import UsageError
+    from windlass.runner.pruning import prune
+    from windlass.units import parse_duration
+
+    if keep is None and older_than is None:
+        raise UsageError("which runs?", hint="say --keep N, --older-than TIME, or both")
+    try:
+        seconds = parse_duration(older_than) if older_than is not None else None
+    except ValueError as exc:
+        message = f"--older-than: {older_than!r} is not a valid duration"
+        raise UsageError(message, hint="expected one such as 30d or 12h") from exc
+    done = prune(_state(app), history_of(app), keep=keep, older_than=seconds, pipeline=pipeline)
+    if as_json:
+        click.echo(json.dumps(asdict(done), indent=2))
+        return 0
+    click.echo(f"{number(len(done.removed))} {'run' if len(done.removed) == 1 else 'runs'} removed")
+    for run in done.quarantined:
+        click.echo(f"{run} stays: it has rows in quarantine, which `windlass quarantine` shows and replays")
     return 0
 
 
@@ -118,7 +164,7 @@ def _show(lines: list[str]) -> None:
 
 
 def _lines(file: Path) -> list[str]:
-    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return [line.decode("utf-8", "replace").rstrip("\n") for line in read_log(file)]
 
 
 def _state(app: App) -> StateFolder:

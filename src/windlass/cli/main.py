@@ -58,13 +58,16 @@ class App:
 
     @property
     def project(self) -> Path:
-        """The project that the folder is in. Raises UsageError when there is none."""
+        """The project that the folder is in, its secrets masked from now on. Raises UsageError when there is none."""
+        from windlass.connections import hide_secrets
         from windlass.errors import UsageError
         from windlass.project_folder import find_project
 
         if not self.folder.is_dir():
             raise UsageError(f"-C {self.folder}: there is no such folder")
-        return find_project(self.folder.resolve())
+        project = find_project(self.folder.resolve())
+        hide_secrets(os.environ, project)
+        return project
 
 
 class LazyGroup(click.Group):
@@ -160,10 +163,12 @@ def say(exc: BaseException) -> int:
         return exc.exit_code
     if isinstance(exc, SystemExit):  # of click, when nobody reads our output any more
         return exc.code if isinstance(exc.code, int) else 1
+    from windlass.printable import printable
+
     if "--debug" in sys.argv:
         import traceback
 
-        click.echo(logs.mask("".join(traceback.format_exception(exc))), err=True, nl=False)
+        click.echo(printable(logs.mask("".join(traceback.format_exception(exc)))), err=True, nl=False)
     error = _as_ours(exc)
     colour = False if os.environ.get("NO_COLOR") else None
     click.echo(logs.mask(_shown(error)), err=True, color=colour)
@@ -197,7 +202,8 @@ def _near_choice(exc: click.ClickException) -> str | None:
 def _shown(error: WindlassError) -> str:
     """An error as people see it: its code first, which `windlass explain` takes."""
     from windlass.errors import SpecError
+    from windlass.printable import printable
 
     if isinstance(error, SpecError):  # each of its problems has one
-        return str(error)
-    return click.style(f"error[{error.code}]:", fg="red", bold=True) + f" {error}"
+        return printable(str(error))
+    return click.style(f"error[{error.code}]:", fg="red", bold=True) + f" {printable(str(error))}"

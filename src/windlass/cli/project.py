@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ import click
 
 from windlass.cli.main import App
 from windlass.cli.options import complete_pipeline, json_option, parse_params
+from windlass.printable import printable
 
 __all__ = [
     "compile_command",
@@ -49,7 +51,7 @@ def validate_command(app: App, *, as_json: bool) -> int:
         plans = compile(app.project)
     except SpecError as exc:
         if not as_json:
-            click.echo(f"{exc}\n\n{_count(len(exc.problems), 'problem')}", err=True)
+            click.echo(f"{printable(str(exc))}\n\n{_count(len(exc.problems), 'problem')}", err=True)
         else:
             problems = [{name: getattr(p, name) for name in p.__slots__} for p in exc.problems]
             click.echo(json.dumps({"valid": False, "problems": problems}, indent=2))
@@ -86,7 +88,8 @@ def graph_command(app: App, pipeline: str | None, kind: Literal["text", "mermaid
 
     plan = compile_one(app.project, pipeline, {})
     draw = {"text": drawing.text, "mermaid": drawing.mermaid, "svg": drawing.svg}[kind]
-    click.echo(draw(plan))
+    drawn = draw(plan)
+    click.echo(printable(drawn) if sys.stdout.isatty() else drawn)
     return 0
 
 

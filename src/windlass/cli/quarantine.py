@@ -10,6 +10,7 @@ import click
 from windlass.cli.history import history_of
 from windlass.cli.main import App
 from windlass.cli.options import complete_run, complete_task, json_option
+from windlass.printable import printable
 from windlass.units import number
 
 __all__ = ["quarantine_command"]
@@ -58,12 +59,12 @@ def show_command(app: App, run: str, task: str, limit: int, *, as_json: bool) ->
     file = quarantine_file(app.project, history_of(app).run(run).run_id, task)
     rows = list(read_quarantine(file))
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(rows, indent=2))
         return 0
     for row in rows[:limit]:
         place = f"{row['source']}:{row['line']}" if row.get("line") else str(row["source"])
         content = json.dumps(row["record"], ensure_ascii=False) if row.get("record") else row.get("raw")
-        click.echo(f"{place}: {row['message']} ({row['reason']})\n  {content}")
+        click.echo(printable(f"{place}: {row['message']} ({row['reason']})\n  {content}"))
     if len(rows) > limit:
         click.echo(f"… and {number(len(rows) - limit)} more")
     click.echo(f"\nfix the records in {file}, then: windlass quarantine replay {run} {task}")

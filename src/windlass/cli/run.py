@@ -120,7 +120,7 @@ def run_command(
     A connection that is not configured becomes a dev service: a database that is started for the run.
     PIPELINE may be left out when the project has only one.
     """
-    from windlass.api.running import RunRequest, report_of, run_pipeline
+    from windlass.api.running import RunRequest, prune_after, report_of, run_pipeline
     from windlass.cli.display import display_for, print_result
 
     with arguments_as_options():
@@ -144,6 +144,7 @@ def run_command(
         _print_as_task(result)
     else:
         print_result(result, report_of(request.project, result.run.run_id), as_json=as_json)
+        prune_after(request.project, result.run.pipeline)
     return int(result.exit_code)
 
 

@@ -13,6 +13,7 @@ import click
 
 from windlass.cli.main import App
 from windlass.cli.options import json_option
+from windlass.printable import printable
 from windlass.stack.layout import State
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def status_command(app: App, *, as_json: bool) -> int:
         rows = [(part.name, part.state, str(part.pid or ""), part.address) for part in stack.parts]
         print_table(("part", "state", "pid", "address"), rows)
         if stack.problems:
-            click.echo(f"\nthe last good plan is in use:\n{stack.problems}")
+            click.echo(f"\nthe last good plan is in use:\n{printable(stack.problems)}")
     return 0 if stack is not None and stack.state == State.HEALTHY else 1
 
 
@@ -129,7 +130,7 @@ class _Lines:
         click.echo(_line(part), err=True)
 
     def say(self, text: str, *, warning: bool = False) -> None:
-        click.echo(click.style(text, fg="yellow" if warning else None), err=True)
+        click.echo(click.style(printable(text), fg="yellow" if warning else None), err=True)
 
     def ready(self, stack: Stack, keys: Path, password: str | None) -> None:
         """Say where everything is; the password only when it has just been made."""

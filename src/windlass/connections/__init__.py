@@ -1,6 +1,7 @@
 """Where connections are: their addresses, and the places where those are looked for."""
 
 from windlass.connections.address import Address, parse_address
+from windlass.connections.around import hide_secrets
 from windlass.connections.resolve import ORIGIN, places, resolve, variable
 
-__all__ = ["ORIGIN", "Address", "parse_address", "places", "resolve", "variable"]
+__all__ = ["ORIGIN", "Address", "hide_secrets", "parse_address", "places", "resolve", "variable"]

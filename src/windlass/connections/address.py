@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from windlass import logs, registry
 from windlass.errors import Code, FatalError, did_you_mean
 
-__all__ = ["Address", "parse_address"]
+__all__ = ["Address", "leaves", "parse_address"]
+
+_OPEN_OPTIONS = ("table", "query", "schema")  # they say which rows are meant
+_NO_SECRETS = ("", "true", "false", "none", "null")
+
+_SHORTEST_PART = 8  # of the path of a webhook, to be a secret by itself
 
 
 class _UnknownTypeError(Exception):
@@ -17,15 +24,15 @@ class _UnknownTypeError(Exception):
         self.word = word
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Address:
-    """A resolved connection. `repr` and `str` never show the password."""
+    """A resolved connection. `repr` and `str` show none of its secrets."""
 
     type: str
     host: str = ""
     port: int | None = None
     user: str = ""
-    password: str = field(default="", repr=False)
+    password: str = ""
     database: str = ""
     options: dict[str, str] = field(default_factory=dict)
     scheme: str = ""
@@ -39,20 +46,52 @@ class Address:
 
     def uri(self) -> str:
         """The whole address as a URI, password included: for drivers and environments only."""
-        return self._uri(self.password)
+        return self._uri(self)
 
     def __str__(self) -> str:
-        return self._uri(logs.MASK if self.password else "")
+        hidden = {key: logs.MASK if self._hides(key) else value for key, value in self.options.items()}
+        shown = replace(self, password=self.password and logs.MASK, options=hidden)
+        if self.form == "secret_url":
+            shown = replace(shown, database=self.database and logs.MASK)
+        if self._user_is_secret:
+            shown = replace(shown, user=logs.MASK)
+        return self._uri(shown)
 
-    def _uri(self, password: str) -> str:
-        scheme = self.scheme or self.type
-        if self.form == "file":
-            return f"{scheme}:///{self.database}"
-        user = quote(self.user, safe="") + (f":{quote(password, safe='*')}" if password else "")
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        where = (f"{user}@" if user else "") + host + (f":{self.port}" if self.port else "")
-        options = "&".join(f"{quote(k)}={quote(v)}" for k, v in self.options.items())
-        path = f"/{quote(self.database, safe='/')}" if self.database else ""
+    def __repr__(self) -> str:
+        return f"Address({str(self)!r})"
+
+    def secrets(self) -> Iterator[str]:
+        """All of it that nobody but its server should see."""
+        yield self.password
+        yield from (value for key, value in self.options.items() if self._hides(key))
+        if self._user_is_secret:
+            yield self.user
+        if self.form == "secret_url":
+            yield self.database
+            parts = self.database.split("/")
+            yield from (part for part in parts if len(part) >= _SHORTEST_PART and not part.islower())
+
+    @property
+    def _user_is_secret(self) -> bool:
+        """Whether the user is a token: `https://TOKEN@host`."""
+        return self.form in ("url", "secret_url") and bool(self.user) and not self.password
+
+    def _hides(self, option: str) -> bool:
+        """Whether an option is a secret: any that its connector does not declare as open."""
+        known = (*_OPEN_OPTIONS, *registry.require(self.type).open_options)
+        return option not in known and self.options[option].lower() not in _NO_SECRETS
+
+    @staticmethod
+    def _uri(address: Address) -> str:
+        scheme = address.scheme or address.type
+        if address.form == "file":
+            return f"{scheme}:///{address.database}"
+        password = f":{quote(address.password, safe='*')}" if address.password else ""
+        user = quote(address.user, safe="*") + password
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        where = (f"{user}@" if user else "") + host + (f":{address.port}" if address.port else "")
+        options = "&".join(f"{quote(k)}={quote(v, safe='/*')}" for k, v in address.options.items())
+        path = f"/{quote(address.database, safe='/*')}" if address.database else ""
         return f"{scheme}://{where}{path}" + (f"?{options}" if options else "")
 
 
@@ -78,15 +117,40 @@ def parse_address(text: str, origin: str, expected: str | None = None) -> Addres
     if wanted is not None and address.type != wanted.type:
         message = f"the connection in {origin} is of type {address.type}, expected {expected}"
         raise FatalError(message, code=Code.ADDRESS_OF_OTHER_TYPE)
-    for form in (address.password, quote(address.password, safe=""), quote(address.password, safe="*")):
-        logs.add_secret(form)
-    logs.add_secret(_as_written(text))
+    for secret in (*address.secrets(), quote(address.password, safe="*"), *_as_written(text)):
+        logs.add_secret(secret)
     return replace(address, origin=origin)
 
 
-def _as_written(text: str) -> str | None:
-    """The password of a URI with whatever escapes somebody chose for it."""
-    return None if text.lstrip().startswith("{") else urlsplit(text.strip()).password
+def _as_written(text: str) -> Iterator[str]:
+    """Secrets with whatever escapes somebody chose for them, and those of JSON that no option can hold."""
+    if not text.lstrip().startswith("{"):
+        parts = urlsplit(text.strip())
+        yield parts.password or ""
+        yield from (pair.partition("=")[2] for pair in parts.query.split("&") if unquote(pair) != pair)
+        return
+    extra = _unpacked(json.loads(text).get("extra") or {})
+    yield from leaves(
+        [value for value in extra.values() if isinstance(value, dict | list) or "{" in str(value)]
+    )
+
+
+def leaves(value: object) -> Iterator[str]:
+    """All texts in something of JSON, also in JSON that is in a text."""
+    if isinstance(value, str):
+        yield value
+        if value.startswith(("{", "[")):
+            with suppress(ValueError):
+                yield from leaves(json.loads(value))
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from leaves(item)
+
+
+def _unpacked(extra: dict[str, object] | str) -> dict[str, object]:
+    """The `extra` of Airflow's JSON, which may be JSON in a text."""
+    unpacked: dict[str, object] = json.loads(extra) if isinstance(extra, str) else extra
+    return unpacked
 
 
 def _connector(word: str, wanted: registry.Connector | None) -> registry.Connector:
@@ -126,9 +190,7 @@ def _from_uri(text: str, wanted: registry.Connector | None) -> Address:
 def _from_json(text: str, wanted: registry.Connector | None) -> Address:
     """Airflow's JSON form: https://airflow.apache.org/docs/apache-airflow/stable/howto/connection.html"""
     data = json.loads(text)
-    extra = data.get("extra") or {}
-    if isinstance(extra, str):
-        extra = json.loads(extra)
+    extra = _unpacked(data.get("extra") or {})
     connector = _connector(data["conn_type"], wanted)
     is_url = connector.form == "url"
     database = data.get("host") if connector.form == "file" else data.get("schema")

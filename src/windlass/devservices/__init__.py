@@ -38,7 +38,8 @@ class DevServices:
         """Start the dev service of a connection. Raises WindlassError when it cannot be."""
         options = options_of(connection)
         service = DevService(name, connection.type, options, self._state / "dev" / name, self._project)
-        service.folder.mkdir(parents=True, exist_ok=True)
+        for folder in (service.folder.parent, service.folder):  # a server of another user passes through
+            folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         start: Start = registry.load(str(registry.require(connection.type).dev_service))
         with locked(service.folder / "starting.lock"):
             self._hold(service)

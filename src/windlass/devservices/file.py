@@ -6,6 +6,7 @@ from windlass import logs, registry
 from windlass.connections import Address
 from windlass.devservices.initialised import is_initialised, mark_initialised, run_init_files
 from windlass.devservices.service import DevService
+from windlass.state_folder import close_to_others
 
 __all__ = ["start_file"]
 
@@ -14,6 +15,7 @@ def start_file(service: DevService, *, ending: str) -> Address:
     """The address of the file; made and initialised if it is new or its init files have changed."""
     kind = service.type
     file = service.folder / f"{service.name}{ending}"
+    close_to_others(service.folder)
     address = Address(kind, database=str(file), scheme=kind, origin="a dev service")
     if not is_initialised(service):
         for old in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}.wal")):

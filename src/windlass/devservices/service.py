@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 __all__ = ["DevService"]
 
@@ -35,3 +36,8 @@ class DevService:
     def log(self) -> Path:
         """What the server prints, if it prints anything."""
         return self.folder / "server.log"
+
+    def private_log(self) -> IO[bytes]:
+        """The log, empty, for a server to write into. Nobody else may read it: it quotes rows."""
+        self.log.unlink(missing_ok=True)
+        return os.fdopen(os.open(self.log, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb")

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from windlass import logs
 from windlass.connectors.rows import BadRow, BadRowError, Reason
 from windlass.engine.job import Identity
 from windlass.errors import Code, FatalError
@@ -104,6 +105,9 @@ class Quarantine:
         """Every line has every key, so that whoever loads the file gets the same columns each time."""
         who = {"run": self.identity.run_id, "pipeline": self.identity.pipeline, "task": self.identity.task}
         what = {key: value for key, value in row.__dict__.items() if key != "ordinal"}
+        what["message"] = logs.mask(
+            str(what["message"])
+        )  # a server's may hold anything; the row itself is data
         return json.dumps({"id": self._id(row, alike), **who, **what}, ensure_ascii=False, default=str) + "\n"
 
     def _id(self, row: BadRow, alike: Counter[bytes]) -> str:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 __all__ = ["inherited", "installing", "own_command", "with_own_programs"]
 
+_PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"}
 _NAMES = {
     *("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "SYSTEMROOT", "TERM", "TMPDIR", "TZ", "USER"),
-    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    *(*_PROXIES, "NO_PROXY", "no_proxy"),
 }
 _SUFFIXES = ("_CA_CERTS", "_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _INSTALLERS = ("PIP_", "UV_", "NPM_CONFIG_", "npm_config_")
@@ -30,12 +31,23 @@ def inherited(environ: Mapping[str, str]) -> dict[str, str]:
     """The part of our environment that what we start gets: what makes a network work, and where an installer
     finds packages. Neither our secrets nor a connection: a command that needs one is given it by name.
     """
-    return {name: value for name, value in environ.items() if _is_harmless(name)}
+    return _with_loopback({name: value for name, value in environ.items() if _is_harmless(name)})
 
 
 def installing(environ: Mapping[str, str]) -> dict[str, str]:
     """What an installer gets: the same, and how it gets at private packages."""
-    return {name: value for name, value in environ.items() if _is_harmless(name) or _is_of_installers(name)}
+    return _with_loopback(
+        {name: value for name, value in environ.items() if _is_harmless(name) or _is_of_installers(name)}
+    )
+
+
+def _with_loopback(environment: dict[str, str]) -> dict[str, str]:
+    """The environment, with this machine among what no proxy is asked for: it could reach none of our services."""
+    if not _PROXIES & environment.keys():
+        return environment
+    without = environment.get("no_proxy") or environment.get("NO_PROXY")
+    local = ",".join(filter(None, (without, "localhost", "127.0.0.1")))
+    return {**environment, "no_proxy": local, "NO_PROXY": local}
 
 
 def _is_harmless(name: str) -> bool:

@@ -38,6 +38,8 @@ def write_report(project: Path, run_ids: Sequence[str], output: Path | None = No
     with disk_errors(target):
         try:
             temporary.write_bytes(page.encode("utf-8", "replace"))
+            if output is None:
+                temporary.chmod(0o600)  # it has rows in it
             put(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)

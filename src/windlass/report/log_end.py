@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from windlass.report.clipping import clipped
+from windlass.runtimes.kept_log import last_piece
 
 __all__ = ["Line", "LogEnd", "log_end", "servers_in"]
 
@@ -42,7 +43,8 @@ class LogEnd:
 def log_end(file: Path, count: int) -> LogEnd:
     """At most `count` lines; none when there is no file."""
     try:
-        with file.open("rb") as log:
+        piece = last_piece(file)
+        with piece.open("rb") as log:
             length = log.seek(0, 2)
             start = max(length - count * _BYTES_A_LINE, 0)
             log.seek(start)
@@ -51,7 +53,7 @@ def log_end(file: Path, count: int) -> LogEnd:
         return LogEnd((), whole=True)
     lines = text.splitlines()[1 if start else 0 :]
     shown = lines[-count:]
-    return LogEnd(tuple(map(_line, shown)), whole=start == 0 and len(shown) == len(lines))
+    return LogEnd(tuple(map(_line, shown)), whole=start == 0 and piece == file and len(shown) == len(lines))
 
 
 def servers_in(file: Path) -> list[str]:

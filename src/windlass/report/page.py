@@ -5,7 +5,6 @@ The page has no script and loads nothing; a Content-Security-Policy in it says s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from windlass import __version__, drawing, units
 from windlass.drawing.picture import STATE_ICONS
+from windlass.logs import mask
+from windlass.printable import printable
 from windlass.report.chart import Chart, chart
 from windlass.report.clipping import clipped
 from windlass.report.facts import RunFacts
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 __all__ = ["render"]
-
-_TERMINAL_CODES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-Z\\^_])")
-_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 def render(runs: Sequence[RunFacts], project: str) -> str:
@@ -80,17 +78,12 @@ def _environment() -> Environment:
 
 
 def _visible(value: object) -> object:
-    """Text without terminal codes, and with a picture of each character that a page cannot show."""
+    """Text without secrets and terminal codes, and with a picture of each character that a page cannot show."""
     if value is None:
         return ""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
-    return _INVISIBLE.sub(_shown, _TERMINAL_CODES.sub("", value.replace("\r\n", "\n")))
-
-
-def _shown(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return chr(0x2400 + code) if code < 0x20 else "\ufffd"
+    return printable(mask(value))
 
 
 def _stamp(moment: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import traceback
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
@@ -14,7 +15,7 @@ from windlass.plan.model import Copy, RunCommand, Task
 from windlass.processes import exit_status, how_it_ended
 from windlass.runner.events import Progress
 from windlass.runner.history import Attempt, TaskRun
-from windlass.runner.journal import AttemptLog, Journal
+from windlass.runner.journal import AttemptLog, Journal, masked_values
 from windlass.runner.starter import Start
 from windlass.runtimes import Execution
 from windlass.runtimes.lines import parse_line
@@ -142,8 +143,8 @@ class TaskWorker:
         timeout = self.task.timeout
         cancel = self.journal.clock.call_later(timeout, give_up) if timeout is not None else lambda: None
         try:
-            for line in execution.lines():
-                self._take(line, log)
+            for lines in execution.output():
+                self._take(lines, log)
             code = execution.wait()
         except BaseException:
             execution.stop()  # nobody follows it any more
@@ -161,20 +162,20 @@ class TaskWorker:
         self._note_result()
         return code
 
-    def _take(self, line: str, log: AttemptLog) -> None:
-        record = parse_line(line)
-        if record["event"] == "progress":
-            total = record.get("total")
-            progress = Progress(
-                _int(record.get("rows")), _int(record.get("bytes")), _int(total) if total else None
-            )
-            self.journal.progress(self.task.name, progress)
-        elif record["event"] == "result":
-            self._result = log.keep(record)  # for who looks later; the display has the numbers anyway
-        else:
-            failure = log.show(record)
-            if record["event"] == "failed":
-                self._failure = failure
+    def _take(self, lines: Sequence[str], log: AttemptLog) -> None:
+        shown: list[logs.Record] = []
+        for record in map(parse_line, lines):
+            if record["event"] == "progress":
+                self.journal.progress(self.task.name, _progress(record))
+            elif record["event"] == "result":
+                log.show_all(shown)
+                shown = []
+                self._result = log.keep(record)  # for who looks later; the display has the numbers anyway
+            else:
+                shown.append(record)
+                if record["event"] == "failed":
+                    self._failure = masked_values(record)
+        log.show_all(shown)
 
     def _note_result(self) -> None:
         for name in ("rows_read", "rows_written", "rows_quarantined", "bytes"):
@@ -204,6 +205,12 @@ class TaskWorker:
 def _is_number(value: object) -> TypeGuard[int]:
     """Whether it is a number that SQLite can keep."""
     return isinstance(value, int) and abs(value) < 1 << 63
+
+
+def _progress(record: logs.Record) -> Progress:
+    total = record.get("total")
+    said = logs.mask(str(record.get("message") or ""))
+    return Progress(_int(record.get("rows")), _int(record.get("bytes")), _int(total) if total else None, said)
 
 
 def _int(value: object) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from pathlib import Path
 
 from windlass import registry
 from windlass.connections import ORIGIN, Address, places, resolve, variable
 from windlass.devservices import DevServices
-from windlass.errors import Code, FatalError
+from windlass.errors import Code, FatalError, WindlassError
 from windlass.plan import model as plan
 from windlass.state_folder import StateFolder
 
@@ -25,6 +26,9 @@ class FoundConnections:
         self._dev_services = DevServices(state.path, project)
         self._found: dict[str, Address] = {}
         self._locks = {name: threading.Lock() for name in declared}
+        for name, connection in declared.items():  # a step may find what is nobody's business, such as `.env`
+            with suppress(WindlassError):
+                resolve(name, connection.type, project)
 
     def environment(self, names: tuple[str, ...]) -> dict[str, str]:
         """`WINDLASS_CONN_<NAME>` for each of the connections, and where that was found. Raises WindlassError for

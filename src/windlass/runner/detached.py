@@ -144,7 +144,7 @@ class _Supervisor:
         self._environment = {**environment_of(task, context), "PORT": str(self._endpoint.port)}
         self._runtime = ProcessRuntime(context.site(place.wanted))
         self._log = TaskLog(place.log, {"run": context.run_id, "task": place.task})
-        self._server = Server(unit, self._endpoint, Loopback(), self._log.write)
+        self._server = Server(unit, self._endpoint, Loopback(), self._log.write_all)
         self._stopping = threading.Event()
 
     def run(self, starter: socket.socket) -> NoReturn:

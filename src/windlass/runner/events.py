@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from windlass import logs
 from windlass.plan.model import Plan
 from windlass.runner.history import Run, TaskRun
+from windlass.runtimes.lines import Logged
 
 __all__ = ["Observer", "Progress", "SilentObserver"]
 
 
 class Progress:
-    """How far a task is: rows and bytes so far, and bytes in all where that is known."""
+    """How far a task is: rows and bytes so far, and bytes in all where that is known; or in its own words."""
 
-    def __init__(self, rows: int, size: int, total: int | None) -> None:
-        self.rows, self.bytes, self.total = rows, size, total
+    def __init__(self, rows: int, size: int, total: int | None, said: str = "") -> None:
+        self.rows, self.bytes, self.total, self.said = rows, size, total, said
 
 
 class Observer(Protocol):
@@ -27,7 +28,7 @@ class Observer(Protocol):
 
     def progress(self, task: str, progress: Progress) -> None: ...
 
-    def log(self, record: logs.Record) -> None: ...
+    def log(self, logged: Sequence[Logged]) -> None: ...
 
     def run_ended(self, run: Run, tasks: list[TaskRun]) -> None: ...
 
@@ -44,7 +45,7 @@ class SilentObserver:
     def progress(self, task: str, progress: Progress) -> None:
         return
 
-    def log(self, record: logs.Record) -> None:
+    def log(self, logged: Sequence[Logged]) -> None:
         return
 
     def run_ended(self, run: Run, tasks: list[TaskRun]) -> None:

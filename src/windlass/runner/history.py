@@ -7,11 +7,13 @@ its process lives, so a run that is `running` in the database but has no holder 
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, Any
 
 from windlass.errors import Code, FatalError, RetryableError, UsageError, did_you_mean
@@ -24,7 +26,7 @@ __all__ = ["Attempt", "History", "Run", "TaskRun", "now"]
 
 _BUSY_SECONDS = 30.0
 _VERSION = 2
-_FULL_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
+_LITTLE = 1 << 16  # bytes; SQLite needs some for its journal
 
 
 @dataclass
@@ -193,6 +195,41 @@ class History:
                 connection, Attempt, f"{where} ORDER BY started, number", run_id, *([task] if task else [])
             )
 
+    # --- old runs ---
+
+    def families(self, pipeline: str | None = None) -> list[Run]:
+        """The runs that nobody triggered who is still known, the latest first; of a pipeline, or all."""
+        where = "WHERE (parent IS NULL OR parent NOT IN (SELECT run_id FROM runs))"
+        where, args = (f"{where} AND pipeline = ?", [pipeline]) if pipeline else (where, [])
+        with self._connected() as connection:
+            self._mark_killed(connection)
+            return _select(connection, Run, f"{where} ORDER BY started DESC, rowid DESC", *args)
+
+    def descendants(self, run_id: str) -> list[Run]:
+        """The runs that triggers of this run started, and that those started in turn."""
+        children = self.children(run_id)
+        return children + [run for child in children for run in self.descendants(child.run_id)]
+
+    def forget(self, run_ids: Sequence[str]) -> None:
+        """Remove the records of these runs."""
+        with self._transaction() as connection:
+            for table, _ in _TABLES.values():
+                connection.executemany(
+                    f"DELETE FROM {table} WHERE run_id = ?", [(run_id,) for run_id in run_ids]
+                )
+
+    def give_back_space(self) -> None:
+        """Make the file as small as what is in it, if much of it is empty and nobody else uses it just now."""
+        with self._connected() as connection, suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA busy_timeout = 0")
+            pages, empty = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count")
+            )
+            if empty * 4 > pages:
+                connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     # --- killed runs ---
 
     def _running(self, connection: sqlite3.Connection, pipeline: str) -> list[Run]:
@@ -235,11 +272,20 @@ class History:
             finally:
                 connection.close()
         except sqlite3.Error as exc:
-            message = f"cannot use {self._state.database}: {exc}"
-            if exc.sqlite_errorcode in _FULL_DISK:
-                hint = "free some space and try again"
-                raise RetryableError(message, hint=hint, code=Code.DISK_FULL) from exc
-            raise FatalError(message, code=Code.STATE) from exc
+            raise self._translated(exc) from exc
+
+    def _translated(self, exc: sqlite3.Error) -> FatalError | RetryableError:
+        file, code = self._state.database, getattr(exc, "sqlite_errorcode", 0)
+        message = f"cannot use {file}: {exc}"
+        if code == sqlite3.SQLITE_FULL or (code & 0xFF == sqlite3.SQLITE_IOERR and _is_full(file.parent)):
+            return RetryableError(message, hint="free some space and try again", code=Code.DISK_FULL)
+        if not file.parent.is_dir():
+            hint = "somebody removed it while the run was going; what the run did to its destinations stays"
+            return FatalError(f"{file.parent} is gone", hint=hint, code=Code.STATE)
+        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            hint = f"it only remembers past runs, and no load depends on it: remove {file} to begin anew"
+            return FatalError(message, hint=hint, code=Code.STATE)
+        return FatalError(message, hint=f"see that this user may write {file}", code=Code.STATE)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -251,6 +297,14 @@ class History:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether there is no room on the disk of a folder."""
+    try:
+        return shutil.disk_usage(folder).free < _LITTLE
+    except OSError:
+        return False
 
 
 _TABLES: dict[type, tuple[str, tuple[str, ...]]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from windlass import logs
@@ -14,7 +15,7 @@ from windlass.runtimes.lines import TaskLog
 from windlass.state_folder import RunFolder
 from windlass.status import Status
 
-__all__ = ["AttemptLog", "Journal"]
+__all__ = ["AttemptLog", "Journal", "masked_values"]
 
 
 @dataclass(frozen=True)
@@ -66,17 +67,21 @@ class AttemptLog:
     def keep(self, record: logs.Record) -> logs.Record:
         """Log the record for who looks later. Returns it with its secrets masked."""
         self.file.write(record)
-        return _masked(record)
+        return masked_values(record)
 
     def show(self, record: logs.Record) -> logs.Record:
         """Log the record, and show it. Returns it with its secrets masked."""
-        self.observer.log(self.file.write(record))
-        return _masked(record)
+        self.show_all([record])
+        return masked_values(record)
+
+    def show_all(self, records: Sequence[logs.Record]) -> None:
+        """Log the records, and show them."""
+        self.observer.log(self.file.write_all(records))
 
     def close(self) -> None:
         self.file.close()
 
 
-def _masked(record: logs.Record) -> logs.Record:
+def masked_values(record: logs.Record) -> logs.Record:
     """The record without secrets, but with its own keys: one of them may be somebody's password, too."""
     return {key: logs.masked(value) for key, value in record.items()}

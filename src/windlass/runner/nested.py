@@ -62,7 +62,7 @@ def _left_alone(command: Sequence[str], lock: Path) -> Execution:
 class _LeftAlone:
     """What nobody waits for. Implements `Execution`."""
 
-    def lines(self) -> Iterator[str]:
+    def output(self) -> Iterator[Sequence[str]]:
         yield from ()
 
     def stop(self) -> None:

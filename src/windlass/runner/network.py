@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
-import urllib.error
-import urllib.request
+import threading
 from typing import NamedTuple, Protocol
+from urllib.parse import quote
 
 from windlass.errors import Code, FatalError
 from windlass.plan.unit import Unit
-from windlass.ports import LOOPBACK, free_port, why_not_free
+from windlass.ports import LOOPBACK, free_port, open_directly, why_not_free
 
 __all__ = ["Endpoint", "Loopback", "Network"]
+
+_TIMEOUT = 5.0
+_IN_A_PATH = "/?&=%:@!$'()*+,;~"
 
 
 class Endpoint(NamedTuple):
@@ -51,11 +55,22 @@ class Loopback:
         return Endpoint(LOOPBACK, unit.port)
 
     def is_ready(self, endpoint: Endpoint, health: str | None) -> bool:
-        try:
-            if health is None:
-                with socket.create_connection(endpoint, timeout=1):
-                    return True
-            with urllib.request.urlopen(f"{endpoint.url}/{health.lstrip('/')}", timeout=5) as response:
-                return bool(200 <= response.status < 300)
-        except (OSError, urllib.error.URLError):
-            return False
+        answers: list[
+            bool
+        ] = []  # of a thread: one that answers a byte now and then would be waited for for ever
+        asking = threading.Thread(target=lambda: answers.append(_answers(endpoint, health)), daemon=True)
+        asking.start()
+        asking.join(_TIMEOUT)
+        return answers == [True]
+
+
+def _answers(endpoint: Endpoint, health: str | None) -> bool:
+    try:
+        if health is None:
+            with socket.create_connection(endpoint, timeout=1):
+                return True
+        url = f"{endpoint.url}/{quote(health.lstrip('/'), safe=_IN_A_PATH)}"
+        with open_directly(url, timeout=_TIMEOUT) as response:
+            return bool(200 <= response.status < 300)
+    except (OSError, http.client.HTTPException, ValueError):  # whatever it is that answers there
+        return False

@@ -61,7 +61,7 @@ class Replay:
 def quarantines(project: Path) -> list[Quarantined]:
     """All quarantines of a project, the latest first."""
     files = sorted(
-        (StateFolder.of(project).path / "runs").glob("*/quarantine/*.ndjson"),
+        StateFolder.of(project).runs.glob("*/quarantine/*.ndjson"),
         key=lambda f: -f.stat().st_mtime,
     )
     found = []

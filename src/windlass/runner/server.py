@@ -23,12 +23,12 @@ _POLL = 0.1
 
 @dataclass
 class Server:
-    """One service. `take` is told every record that it prints."""
+    """One service. `take` is told the records that it prints."""
 
     unit: Unit
     endpoint: Endpoint
     network: Network
-    take: Callable[[logs.Record], object]
+    take: Callable[[list[logs.Record]], object]
     clock: Clock = field(default_factory=SystemClock)
     ended: Callable[[], None] = lambda: None
     """Called when it has ended, whoever ended it."""
@@ -90,11 +90,12 @@ class Server:
 
     def _follow(self, execution: Execution) -> None:
         try:
-            for line in execution.lines():
-                record = parse_line(line)
-                self.take(record)
-                if record["event"] == "failed":
-                    self._failure = logs.mask(str(record.get("error")))
+            for lines in execution.output():
+                records = [record for record in map(parse_line, lines) if record["event"] != "progress"]
+                self.take(records)
+                for record in records:
+                    if record["event"] == "failed":
+                        self._failure = logs.mask(str(record.get("error")))
         except Exception as exc:  # noqa: BLE001 - nobody follows it any more, so it must not go on
             self._failure = str(as_error(exc))
             execution.stop()

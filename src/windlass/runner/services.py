@@ -132,7 +132,7 @@ class _ServiceWorker:
         self._attempt = Attempt(record.run_id, record.task, record.attempts, started=now)
         self._log = self.journal.log(record.task, record.attempts)
         self._becomes = Status.SUCCESS
-        show, clock = self._log.show, self.journal.clock
+        show, clock = self._log.show_all, self.journal.clock
         self._server = Server(self.unit, self.endpoint, self.network, show, clock, self.ended)
 
     @property

@@ -5,7 +5,7 @@ A runtime is made for one run, at its `Site`; the runner knows only the protocol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -34,8 +34,10 @@ class Site:
 class Execution(Protocol):
     """A unit that was started."""
 
-    def lines(self) -> Iterator[str]:
-        """What it prints, stdout and stderr together, line by line, until it has ended."""
+    def output(self) -> Iterator[Sequence[str]]:
+        """What it prints, stdout and stderr together, in lines without their ends, as many at once as have come,
+        until it has ended. A state of a progress bar is a line `{"event": "progress", "message": …}`.
+        """
 
     def stop(self) -> None:
         """Ask it to end, and make it, if it does not. Returns at once."""

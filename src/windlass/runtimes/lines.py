@@ -8,15 +8,20 @@ the runner and not for the log: `progress` and `result`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, NamedTuple
 
 from windlass import logs
+from windlass.errors import reason_of
+from windlass.printable import one_line_of_json
+from windlass.runtimes.kept_log import KeptLog
+from windlass.runtimes.splitting import left_out_of, note_of
 
-__all__ = ["TaskLog", "parse_line"]
+__all__ = ["Logged", "TaskLog", "is_output", "parse_line", "shortened"]
 
+_LONGEST = 1 << 16
 _DEEPEST = 50
 
 
@@ -46,27 +51,91 @@ def _require_shallow(line: str, record: object) -> None:
         level = [part for values in parts for part in values if isinstance(part, dict | list)]
 
 
+def shortened(text: str) -> str:
+    """The text of a line without secrets, as far as anybody would read it."""
+    text = logs.mask(text)  # before it is cut, maybe in the middle of one
+    if len(text) <= _LONGEST:
+        return text
+    whole, more = left_out_of(text)
+    return f"{text[:_LONGEST]}{note_of(len(whole) - _LONGEST + more)}"
+
+
+class Logged(NamedTuple):
+    """A record as it was logged, without secrets, and its line of JSON with its end."""
+
+    record: logs.Record
+    line: str
+
+
 class TaskLog:
-    """The log file of one attempt: JSON lines, secrets masked."""
+    """The log file of one attempt: JSON lines, secrets masked. A disk that is full leaves it as it is."""
 
     def __init__(self, file: Path, context: Mapping[str, object]) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        self._file: IO[str] = file.open("a", encoding="utf-8")
         self._context = context
+        self._file: KeptLog | None = None
+        with self._losing():
+            self._file = KeptLog(file, self._note)
 
     def write(self, record: logs.Record) -> logs.Record:
         """Add the record, completed by the run's context. Returns it as it was written."""
-        rest = {key: value for key, value in record.items() if key not in ("time", "level", *self._context)}
-        whole: logs.Record = {
-            "time": record.get("time") or logs.timestamp(),
-            "level": record.get("level") or "info",
-            **self._context,
-            **rest,
-        }
-        masked = {logs.mask(key): logs.masked(value) for key, value in whole.items()}
-        self._file.write(json.dumps(masked, ensure_ascii=False) + "\n")
-        self._file.flush()
-        return masked
+        return self.write_all((record,))[0].record
+
+    def write_all(self, records: Sequence[logs.Record]) -> list[Logged]:
+        """Add the records, completed by the run's context."""
+        whose = self._whose("info", logs.timestamp())
+        output = _Output(whose)
+        written = [output.logged(r) if is_output(r) else self._logged(r, whose) for r in records]
+        with self._losing():
+            if self._file is not None:
+                self._file.write([line for _, line in written])
+        return written
 
     def close(self) -> None:
-        self._file.close()
+        with self._losing():
+            if self._file is not None:
+                self._file.close()
+
+    def _logged(self, record: logs.Record, whose: logs.Record) -> Logged:
+        rest = {key: value for key, value in record.items() if key not in whose}
+        own = {key: record[key] for key in ("time", "level") if record.get(key)}
+        masked = {logs.mask(key): logs.masked(value) for key, value in {**whose, **own, **rest}.items()}
+        return Logged(masked, f"{one_line_of_json(masked)}\n")
+
+    def _whose(self, level: str, time: str) -> logs.Record:
+        return {"time": time, "level": level, **self._context}
+
+    def _note(self, lines: int, size: int) -> str:
+        told = {
+            **self._whose("warning", logs.timestamp()),
+            "event": "left_out",
+            "lines": lines,
+            "bytes": size,
+        }
+        return f"{one_line_of_json(told)}\n"
+
+    @contextmanager
+    def _losing(self) -> Iterator[None]:
+        """What cannot be written, because the disk is full or the folder gone, is lost: it fails no task."""
+        try:
+            yield
+        except OSError as exc:
+            self._file = None
+            logs.warning("log_incomplete", task=self._context.get("task"), because=reason_of(exc))
+
+
+def is_output(record: logs.Record) -> bool:
+    """Whether it is made of a line that was no record."""
+    return record["event"] == "output" and len(record) == 2
+
+
+class _Output:
+    """Logs lines that are no records, of which there may be very many, with what they have in common."""
+
+    def __init__(self, whose: logs.Record) -> None:
+        self._record = {key: logs.masked(value) for key, value in whose.items()} | {"event": "output"}
+        self._begins = one_line_of_json(self._record).removesuffix("}")
+
+    def logged(self, record: logs.Record) -> Logged:
+        message = shortened(str(record["message"]))
+        line = f'{self._begins}, "message": {one_line_of_json(message)}}}\n'
+        return Logged({**self._record, "message": message}, line)

@@ -20,6 +20,7 @@ from windlass.processes.environment import inherited, own_command, with_own_prog
 from windlass.processes.launch import LOCK, launch
 from windlass.runtimes import Execution, Site
 from windlass.runtimes.environments import StepEnvironment, environment_for
+from windlass.runtimes.splitting import batches_of
 
 __all__ = ["ProcessExecution", "ProcessRuntime"]
 
@@ -31,11 +32,10 @@ class ProcessExecution:
         self._process = process
         self._held = Process(process.pid)  # whoever stops it is another thread than the one that waits for it
 
-    def lines(self) -> Iterator[str]:
+    def output(self) -> Iterator[Sequence[str]]:
         assert self._process.stdout is not None
         with self._process.stdout as output:
-            for line in output:
-                yield line.decode("utf-8", "replace").rstrip("\r\n")
+            yield from batches_of(output)
 
     def stop(self) -> None:
         self._held.signal(signal.SIGTERM)

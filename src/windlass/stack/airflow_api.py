@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from windlass.errors import RetryableError
+from windlass.ports import open_directly
 
 __all__ = ["AirflowApi"]
 
 _TIMEOUT = 10.0
 _NEVER = "0001-01-01T00:00:00Z"
-_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # it is on this machine
 
 
 class AirflowApi:
@@ -77,7 +77,7 @@ class AirflowApi:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self._url}{path}", data=data, headers=headers, method=method)
         try:
-            with _DIRECTLY.open(request, timeout=_TIMEOUT) as answer:
+            with open_directly(request, timeout=_TIMEOUT) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as exc:
             if exc.code == 401:

@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.util import find_spec
@@ -20,7 +19,7 @@ from pathlib import Path
 from windlass.connections import Address
 from windlass.connectors.postgres.connector import CONNECTOR as POSTGRES
 from windlass.errors import FatalError, MissingExtraError
-from windlass.ports import LOOPBACK
+from windlass.ports import LOOPBACK, open_directly
 from windlass.processes import last_words
 from windlass.stack.component import Component
 from windlass.stack.keys import Keys
@@ -31,7 +30,6 @@ __all__ = ["USER", "PgAdmin"]
 USER = "admin@localhost.local"
 _SETUP_TIMEOUT = 120.0
 _FIRST = POSTGRES.type  # the name of a server's first user and database, too
-_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _PASSWORDS = "passwords"
 _CONFIG = """\
 SERVER_MODE = True
@@ -88,7 +86,7 @@ class PgAdmin:
 
     def _answers(self, _since: datetime) -> bool:
         try:
-            with _DIRECTLY.open(f"http://{LOOPBACK}:{self._port}/misc/ping", timeout=5) as answer:
+            with open_directly(f"http://{LOOPBACK}:{self._port}/misc/ping", timeout=5) as answer:
                 return bool(answer.read() == b"PING")
         except (urllib.error.URLError, OSError):
             return False

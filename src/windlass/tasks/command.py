@@ -14,7 +14,7 @@ from windlass.plan.model import Task
 from windlass.plan.schedule import RunDates
 from windlass.processes import exit_status, how_it_ended
 from windlass.runtimes import Execution
-from windlass.runtimes.lines import parse_line
+from windlass.runtimes.lines import parse_line, shortened
 from windlass.runtimes.process import ProcessRuntime
 from windlass.tasks.context import Context, TaskResult
 from windlass.temporary import TemporaryFolder
@@ -111,12 +111,19 @@ class _Follower:
             self._execution.stop()
 
     def _take_lines(self) -> None:
-        for line in self._execution.lines():
-            record = parse_line(line)
-            if record["event"] == "result":
-                self._result = record
-                continue
-            if record["event"] == "failed":
-                self.failure = record
-            is_text = record["event"] == "output"
-            self._context.output(logs.mask(line) if is_text else json.dumps(logs.masked(record)))
+        for lines in self._execution.output():
+            printed = [line for line in map(self._taken, lines) if line is not None]
+            if printed:
+                self._context.output("\n".join(printed))
+
+    def _taken(self, line: str) -> str | None:
+        """The line as it is to be printed, if it is to be."""
+        record = parse_line(line)
+        if record["event"] == "result":
+            self._result = record
+            return None
+        if record["event"] == "failed":
+            self.failure = record
+        if record["event"] == "progress" and "message" in record:  # of a progress bar, for people who look on
+            return None
+        return shortened(line) if record["event"] == "output" else json.dumps(logs.masked(record))

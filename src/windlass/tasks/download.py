@@ -17,11 +17,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from windlass import __version__, logs
 from windlass.errors import Code, FatalError, RetryableError, reason_of
 from windlass.files import disk_errors, put, require_file_place, resolved, sync
 from windlass.plan.model import Download
+from windlass.ports import is_loopback, open_directly
 from windlass.tasks.context import Context, TaskResult
 
 __all__ = ["run_download"]
@@ -73,11 +75,11 @@ class _Partial:
             note = json.loads(self._note.read_text())
         except (OSError, ValueError):
             return None
-        return note["validator"] if note.get("url") == url else None
+        return note["validator"] if note.get("url") == _digest(url) else None
 
     def begin(self, url: str, validator: str | None) -> None:
         self.file.unlink(missing_ok=True)
-        self._note.write_text(json.dumps({"url": url, "validator": validator}))
+        self._note.write_text(json.dumps({"url": _digest(url), "validator": validator}))
 
     def remove(self) -> None:
         self.file.unlink(missing_ok=True)
@@ -89,7 +91,9 @@ def _url(action: Download, context: Context) -> str:
         url = action.url
     else:
         address = context.address(str(action.connection))
-        url = f"{address.uri().partition('?')[0].rstrip('/')}/{str(action.path).lstrip('/')}"
+        base, _, query = address.uri().partition("?")  # a key, say, that every request needs
+        url = f"{base.rstrip('/')}/{str(action.path).lstrip('/')}"
+        url += f"{'&' if '?' in url else '?'}{query}" if query else ""
     if not url.startswith(("http://", "https://")):
         raise FatalError(f"{url!r} is not an http:// or https:// address")
     return url
@@ -102,9 +106,8 @@ def _fetch(url: str, headers: dict[str, str], part: _Partial, context: Context) 
         headers |= {"Range": f"bytes={have}-", "If-Range": validator}
     headers.setdefault("User-Agent", f"windlass/{__version__}")
     try:
-        with urllib.request.urlopen(
-            urllib.request.Request(url, headers=headers), timeout=_TIMEOUT
-        ) as response:
+        open_url = open_directly if is_loopback(urlsplit(url).hostname) else urllib.request.urlopen
+        with open_url(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT) as response:
             resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
             if not resumed:
                 part.begin(url, _validator(response.headers))
@@ -151,6 +154,11 @@ def _validator(headers: Mapping[str, str]) -> str | None:
 
 def _reason(reason: object) -> str:
     return str(getattr(reason, "strerror", None) or reason)
+
+
+def _digest(url: str) -> str:
+    """What the note says of a URL, which may have a key in it."""
+    return hashlib.sha256(url.encode()).hexdigest()
 
 
 def _sha256(file: Path) -> str:

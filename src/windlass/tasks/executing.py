@@ -20,6 +20,7 @@ from windlass.errors import Code, UsageError, did_you_mean
 from windlass.plan.model import Plan, Task
 from windlass.plan.schedule import RunDates, parse_logical_date, run_dates, tick_of
 from windlass.plan.templates import variables
+from windlass.printable import printable
 from windlass.state_folder import StateFolder
 from windlass.tasks import Context, TaskResult, execute, settle_task, split_task
 from windlass.units import parse_size
@@ -144,6 +145,7 @@ def _bytes(memory: str | None) -> int:
 
 def _print(line: str) -> None:
     with suppress(OSError, ValueError):  # whoever stops reading stops no task
+        line = printable(line) if sys.stdout.isatty() else line
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 

@@ -32,14 +32,14 @@ class Conformance(Reading, Writing):
     def readable(self, kit: Kit) -> Kit:
         """The kit of a connector that can be read."""
         if not kit.reads():
-            pytest.skip(f"{kit.connector} is no source")
+            pytest.skip(f"{kit.connector} is not a source")
         return kit
 
     @pytest.fixture
     def writable(self, kit: Kit) -> Kit:
         """The kit of a connector that can be written."""
         if not kit.writes():
-            pytest.skip(f"{kit.connector} is no destination")
+            pytest.skip(f"{kit.connector} is not a destination")
         return kit
 
     def test_gaps_are_tests(self, kit: Kit) -> None:

@@ -156,8 +156,8 @@ class FakeExecution:
         self.followed = threading.Event()
         self.was_stopped = False
 
-    def lines(self) -> Iterator[str]:
-        yield from self._does.lines
+    def output(self) -> Iterator[Sequence[str]]:
+        yield self._does.lines
         self._does.acts()
         if self._does.takes:
             self._clock.advance(self._does.takes)

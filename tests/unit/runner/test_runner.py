@@ -14,6 +14,7 @@ import pytest
 from tests.unit.runner.fakes import START, Does, FakeWorld, plan_of, service, task
 from windlass import logs
 from windlass.errors import ExitCode, FatalError, RetryableError, UsageError
+from windlass.masking import Secrets
 from windlass.plan import model
 from windlass.plan.model import Retry, Unit
 from windlass.runner import Result, Runner
@@ -261,7 +262,8 @@ def test_a_service_that_ends_before_it_is_ready_says_why(world: Make) -> None:
 def test_a_password_that_is_a_word_of_ours_is_masked_and_changes_nothing_else(
     world: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs, "_secrets", ("failed", "result", "error", "event", "retryable", "rows_read"))
+    words = Secrets(("failed", "result", "error", "event", "retryable", "rows_read"))
+    monkeypatch.setattr(logs, "SECRETS", words)
     failed = '{"event": "failed", "error": "it failed", "retryable": false, "code": "W0403"}'
     done = '{"event": "result", "rows_read": 5, "detail": {"event": "event"}}'
     w = world(

@@ -15,16 +15,21 @@ from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from windlass import logs
 from windlass.connections import Address
 from windlass.devservices import DevService
 from windlass.devservices.running import is_running, note_port, noted_port
 from windlass.errors import Code, FatalError
+from windlass.ports import is_loopback
 from windlass.processes import last_words
 from windlass.processes.launch import launch
 
 __all__ = ["start"]
+
+_left_running: list[subprocess.Popen[bytes]] = []
+"""The launchers, which may outlive this process: Python warns of a process that nobody holds."""
 
 
 def start(service: DevService) -> Address:
@@ -59,17 +64,28 @@ def _launch(service: DevService, folder: Path) -> int:
     if not line.strip().isdigit():
         said = last_words(line + process.stdout.read().decode(errors="replace"), process.wait())
         raise FatalError(f"the dev service of {service.name!r} did not start:{said}", code=Code.DEV_SERVICE)
+    _left_running.append(process)
     return int(line)
 
 
 class RangeHandler(SimpleHTTPRequestHandler):
-    """Files of a folder, and parts of them (RFC 9110, section 14, single ranges with a known start)."""
+    """Files of a folder, and parts of them (RFC 9110, section 14, single ranges with a known start).
+
+    It serves what is in the folder, not what links in it lead to elsewhere. It answers who asks for this machine by
+    its name: a page of a stranger's whose name was made to lead here asks for another (DNS rebinding).
+    """
 
     protocol_version = "HTTP/1.1"
     _range: tuple[int, int] | None = None
 
     def send_head(self) -> Any:
         self._range = None
+        if not is_loopback(urlsplit(f"//{self.headers.get('Host', '')}").hostname):
+            self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
+            return None
+        if not _is_within(Path(self.directory), Path(self.translate_path(self.path))):
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return None
         match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         path = Path(self.translate_path(self.path))
         if match is None or not path.is_file():
@@ -108,6 +124,15 @@ class RangeHandler(SimpleHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         return
+
+
+def _is_within(folder: Path, path: Path) -> bool:
+    """Whether a path, and what is served where it is a folder, is below the folder once all links are followed."""
+    try:
+        served = (path, path / "index.html", path / "index.htm")
+        return all(file.resolve().is_relative_to(folder.resolve()) for file in served)
+    except (OSError, ValueError, RuntimeError):  # a NUL, a link to itself
+        return False
 
 
 def main(folder: str) -> None:

@@ -140,7 +140,7 @@ def _make(service: DevService, server: _Server) -> None:
 def _launch(service: DevService, server: _Server) -> None:
     port = free_port()
     settings = [f"-c{name}={value}" for name, value in {**_SETTINGS, "port": str(port)}.items()]
-    with service.log.open("wb") as log:
+    with service.private_log() as log:
         launcher = launch(
             [str(server.programs / "postgres"), "-D", str(server.data), *settings],
             service.users_lock,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from windlass.plan.unit import Unit
@@ -31,8 +31,8 @@ class Said:
 
     text: str
 
-    def lines(self) -> Iterator[str]:
-        yield self.text
+    def output(self) -> Iterator[Sequence[str]]:
+        yield [self.text]
 
     def stop(self) -> None:
         return
