@@ -20,7 +20,7 @@ from windlass.plan.roles import misfit
 from windlass.registry import Connector
 from windlass.workspace import local_path, scheme_of
 
-__all__ = ["Named", "destination_of", "named_in", "path_of", "source_of"]
+__all__ = ["Named", "destination_of", "named_in", "path_of", "source_of", "tells_format"]
 
 _STANDARD = "-"
 _NAMED = re.compile(r"([A-Za-z_][\w-]*)(:|\?(?=table=|query=)|$)(.*)", re.DOTALL)
@@ -55,6 +55,7 @@ def destination_of(
         address, options = _table_of(named, text, "destination", common, near)
         return Destination(connection=named.connection, type=address.type, options=options), address
     if (path := path_of(text, "/dev/stdout")) is not None:
+        local_path(path)
         _require_format(text, "output", "to_format", of_files)
         return Destination(options={"path": path, **of_files, **common}), None
     address, options = _table_at(text, "destination", common)
@@ -92,9 +93,20 @@ def path_of(text: str, standard: str) -> str | None:
     """The path, `standard` for `-`; None where the text is the address of a database."""
     scheme = scheme_of(text)
     found = registry.by_scheme(scheme) if scheme else None
-    if scheme is not None and (found is None or found.form is not None):
+    if scheme is not None and (found is None or found.form not in (None, "url")):
         return None
     return standard if text == _STANDARD else text
+
+
+def tells_format(text: str) -> bool:
+    """Whether the name of a file tells its format."""
+    from windlass.connectors.files.formats import format_of
+
+    try:
+        format_of(urlsplit(text).path if scheme_of(text) else text)
+    except FatalError:
+        return False
+    return True
 
 
 def _require_format(text: str, what: str, argument: str, of_files: dict[str, Any]) -> None:
@@ -121,8 +133,6 @@ def _table_at(text: str, role: Role, common: dict[str, Any]) -> tuple[Address, d
     """An address of a database, and what its query says of the rows. Raises UsageError."""
     scheme = str(scheme_of(text))
     connector = registry.by_scheme(scheme)
-    if connector is not None and connector.form == "url":
-        local_path(text)  # it says what to do instead
     wrong = misfit(connector.type, role) if connector is not None else None
     if connector is None or wrong is not None:
         raise UsageError(f"{scheme}:// {wrong[0] if wrong else 'is not supported'}", hint=_known(role))

@@ -68,6 +68,12 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
     metavar="N|N%",
     help="With quarantine: fail the copy if there are more bad rows than this.",
 )
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(_FORMATS),
+    help="The format of each end whose name does not tell it.",
+)
 @click.option("--from-format", type=click.Choice(_FORMATS), help="The format of FROM. Default: by its name.")
 @click.option("--to-format", type=click.Choice(_FORMATS), help="The format of TO. Default: by its name.")
 @click.option("--delimiter", metavar="CHAR", help="The delimiter of a CSV that is read. Default: a comma.")
@@ -89,6 +95,7 @@ def copy_command(
     on_bad_row: Literal["fail", "quarantine"],
     quarantine: Path | None,
     max_bad_rows: str | None,
+    kind: Format | None,
     from_format: Format | None,
     to_format: Format | None,
     delimiter: str | None,
@@ -101,7 +108,7 @@ def copy_command(
 ) -> int:
     """Copy FROM to TO, in one transaction.
 
-    Each is a file, a folder, a pattern, - (standard input or output), a table of a connection of the project, or one of
+    Each is a file (or its http(s) address), a folder, a pattern, - (standard input or output), a table of a connection of the project, or one of
     a database:
 
     \b
@@ -113,8 +120,12 @@ def copy_command(
 
     A password is best left out of the address: put it into ~/.pgpass or PGPASSWORD.
     """
+    from windlass.api.copy_ends import tells_format
     from windlass.api.copying import copy
 
+    if kind is not None:
+        from_format = from_format or (None if tells_format(source) else kind)
+        to_format = to_format or (None if tells_format(destination) else kind)
     rows_shown = _is_standard_output(destination, app.folder)
     with arguments_as_options(), _shown(live=not (rows_shown and sys.stdout.isatty())) as progress:
         result = copy(

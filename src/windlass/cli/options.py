@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from windlass.errors import UsageError
+from windlass.errors import UsageError, WindlassError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 _OPTION = re.compile(r"`([a-z_]+)`")
+_KEY = re.compile(r"`(?:csv: )?\{?([a-z_]+):(?: ([^`{}]+))?\}?`")  # of a pipeline file, with its value
+_OTHERWISE = {"format": "--from-format or --to-format", "header: false": "--no-header"}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 memory_option = click.option(
@@ -40,16 +42,43 @@ memory_option = click.option(
 
 @contextmanager
 def arguments_as_options() -> Iterator[None]:
-    """Show the arguments that an error of the API names as the options that they are here."""
+    """Show the arguments and keys that an error names as the options of the command that they are here."""
     try:
         yield
-    except UsageError as exc:
-        message, hint = (_OPTION.sub(_option, text) if text else text for text in (exc.message, exc.hint))
-        raise UsageError(str(message), hint=hint, code=exc.code) from exc.__cause__
+    except WindlassError as exc:
+        command = click.get_current_context().command
+        known = {name for option in command.params for name in option.opts}
+        values = {
+            v
+            for option in command.params
+            if isinstance(option.type, click.Choice)
+            for v in option.type.choices
+        }
+
+        def shown(text: str) -> str:
+            text = _OPTION.sub(lambda m: _option(m, known), _KEY.sub(lambda m: _key(m, known), text))
+            return _OPTION.sub(lambda m: m[1] if m[1] in values else m[0], text)
+
+        exc.message, exc.hint = shown(exc.message), shown(exc.hint) if exc.hint else exc.hint
+        exc.args = (exc.message, *exc.args[1:])
+        raise
 
 
-def _option(argument: re.Match[str]) -> str:
-    return f"--{argument[1].replace('_', '-')}"
+def _option(argument: re.Match[str], known: Collection[str]) -> str:
+    """`on_bad_row` is --on-bad-row where the command has that."""
+    return _named(argument[1], "", known) or argument[0]
+
+
+def _key(key: re.Match[str], known: Collection[str]) -> str:
+    """`on_bad_row: quarantine` is --on-bad-row quarantine."""
+    return _named(key[1], (key[2] or "").strip("'\" "), known) or key[0]
+
+
+def _named(name: str, value: str, known: Collection[str]) -> str | None:
+    if other := _OTHERWISE.get(f"{name}: {value}" if value else name):
+        return other if other.split()[0] in known else None
+    option = f"--{name.replace('_', '-')}"
+    return f"{option} {value}".rstrip() if option in known else None
 
 
 def parse_params(params: tuple[str, ...], as_json: str | None = None) -> dict[str, object]:

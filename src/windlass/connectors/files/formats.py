@@ -17,6 +17,12 @@ _FORMATS: dict[str, FileFormat] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+_OTHERS = {
+    **dict.fromkeys((".db", ".sqlite", ".sqlite3"), "a table of a SQLite file is sqlite:///FILE?table=NAME"),
+    **dict.fromkeys((".duckdb", ".ddb"), "a table of a DuckDB file is duckdb:///FILE?table=NAME"),
+}
+"""Names that tell what is not a file of rows, and what to write instead."""
+
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 
 
@@ -28,7 +34,8 @@ def format_of(path: str) -> FileFormat:
     for ending, kind in _FORMATS.items():
         if name.endswith(ending):
             return kind
-    hint = f"say it with `format:`, or use one of {', '.join(_FORMATS)} (each also .gz, .zst, .bz2)"
+    if (hint := next((why for ending, why in _OTHERS.items() if name.endswith(ending)), None)) is None:
+        hint = f"say it with `format:`, or use one of {', '.join(_FORMATS)} (each also .gz, .zst, .bz2)"
     raise FatalError(
         f"the name {path!r} does not tell the file's format", hint=hint, code=Code.UNKNOWN_FORMAT
     )

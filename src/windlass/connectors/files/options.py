@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypeAlias
 
 from windlass.connectors.options import DestinationOptions, SourceOptions
-from windlass.options import Character, FilePath, Minimum, OneOrMany, Options, Size
+from windlass.options import Character, FilePath, FileToRead, Minimum, OneOrMany, Options, Size
 
 __all__ = ["Csv", "Destination", "FileFormat", "Parquet", "Source"]
 
@@ -47,8 +47,8 @@ class Parquet(Options):
 class Source(SourceOptions):
     """A file, the files of a folder, or those of a pattern."""
 
-    path: FilePath
-    """A file, a folder or a pattern, relative to the workspace."""
+    path: FileToRead
+    """A file, a folder or a pattern, relative to the workspace; or the `http(s)://` address of a file."""
 
     format: FileFormat | None = None
     """The file's format. Default: by its ending (`.csv`, `.tsv`, `.json`, `.ndjson`, `.jsonl`, `.parquet`, each also `.gz`, `.zst` or `.bz2`)."""

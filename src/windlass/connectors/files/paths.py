@@ -14,7 +14,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
+from urllib.parse import unquote, urlsplit
 
+from windlass.connectors.files.fetching import fetch, is_remote
 from windlass.connectors.files.formats import compression_ending, compression_of, format_of
 from windlass.connectors.files.options import FileFormat
 from windlass.connectors.scratch import Scratch
@@ -31,7 +33,8 @@ _COPIED_AT_ONCE = 1 << 20
 class InputFiles:
     """The files to read, in the order of their names. There is at least one, and none is empty.
 
-    What can be read only once, such as standard input, is a file of a temporary folder first.
+    What can be read only once, such as standard input or the answer of a web server, is a file of a temporary folder
+    first.
     """
 
     def __init__(
@@ -50,6 +53,12 @@ class InputFiles:
     def _found(
         self, workspace: Workspace, declared: FileFormat | None, scratch: Path | None
     ) -> tuple[list[Path], FileFormat]:
+        if is_remote(self.written):
+            kind = declared or format_of(_name_at(self.written))
+            self._spool = TemporaryFolder(scratch)
+            file = self._spool.path / _name_at(self.written)
+            fetch(self.written, file)
+            return [file], kind
         path = workspace.to_read(self.written)
         if is_stream(path):
             kind = declared or format_of(self.written)
@@ -98,6 +107,11 @@ class InputFiles:
     def size(self) -> int:
         """Bytes of all files together, as they lie on the disk."""
         return sum(path.stat().st_size for path in self.paths)
+
+
+def _name_at(address: str) -> str:
+    """What a file on a web server is called."""
+    return unquote(urlsplit(address).path).rstrip("/").rpartition("/")[2] or "index"
 
 
 @contextmanager
