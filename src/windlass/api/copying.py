@@ -24,6 +24,7 @@ __all__ = ["copy"]
 
 Mode = Literal["append", "replace", "merge"]
 Format = Literal["csv", "json", "ndjson", "parquet"]
+ReadFormat = Literal["csv", "json", "ndjson", "parquet", "excel"]
 
 
 def _ignore(_rows: int, _bytes: int) -> None:
@@ -40,11 +41,13 @@ def copy(
     on_bad_row: Literal["fail", "quarantine"] = "fail",
     quarantine: str | Path | None = None,
     max_bad_rows: int | str | None = None,
-    from_format: Format | None = None,
+    from_format: ReadFormat | None = None,
     to_format: Format | None = None,
     delimiter: str | None = None,
     encoding: str | None = None,
     header: bool = True,
+    sheet: str | None = None,
+    range: str | None = None,
     parts: int = 1,
     memory: str | int | None = None,
     folder: str | Path = ".",
@@ -62,7 +65,9 @@ def copy(
     :param quarantine: the file for those. Default: `SOURCE.quarantine.ndjson` in the folder.
     :param max_bad_rows: more than this fail the copy: a number, or a share such as `1%`.
     :param from_format: the format of a file that is read. Default: by its name. `to_format` likewise.
-    :param delimiter: of a CSV that is read, as are `encoding` and `header`.
+    :param delimiter: of a CSV that is read, as are `encoding` and `header`, which Excel has, too.
+    :param sheet: of an Excel file; default: the first.
+    :param range: of a sheet, such as `A3:F200` or `A:F`; default: all of it.
     :param parts: read a Postgres table in this many parts at once.
     :param memory: what the copy may use, such as `2GB`. Default: 512 MB.
     :param folder: where relative paths begin.
@@ -74,9 +79,11 @@ def copy(
     keys, home = [key] if isinstance(key, str) else list(key), Path(folder).resolve()
     hide_secrets(os.environ, home)
     csv = _given(delimiter=delimiter, encoding=encoding, header=None if header else False)
+    excel = _given(sheet=sheet, range=range, header=None if header else False)
+    of_files = _given(format=from_format, csv=csv or None, excel=excel or None)
     common = {"mode": mode, **_given(key=keys or None)}
     with NearConnections(home) as near:
-        from_end, from_address = source_of(str(source), _given(format=from_format, csv=csv or None), near)
+        from_end, from_address = source_of(str(source), of_files, near)
         to_end, to_address = destination_of(str(destination), _given(format=to_format), common, near)
         run_id = f"copy-{os.urandom(6).hex()}"
         addresses = {from_end.connection: from_address, to_end.connection: to_address}

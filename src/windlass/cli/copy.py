@@ -22,7 +22,7 @@ from windlass.printable import printable
 from windlass.units import duration, number, size
 
 if TYPE_CHECKING:
-    from windlass.api.copying import Format, Mode
+    from windlass.api.copying import Format, Mode, ReadFormat
     from windlass.api.results import CopyResult
 
 __all__ = ["copy_command"]
@@ -74,11 +74,17 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
     type=click.Choice(_FORMATS),
     help="The format of each end whose name does not tell it.",
 )
-@click.option("--from-format", type=click.Choice(_FORMATS), help="The format of FROM. Default: by its name.")
+@click.option(
+    "--from-format", type=click.Choice([*_FORMATS, "excel"]), help="The format of FROM. Default: by its name."
+)
 @click.option("--to-format", type=click.Choice(_FORMATS), help="The format of TO. Default: by its name.")
 @click.option("--delimiter", metavar="CHAR", help="The delimiter of a CSV that is read. Default: a comma.")
 @click.option("--encoding", metavar="NAME", help="The encoding of a CSV that is read. Default: utf-8.")
-@click.option("--no-header", is_flag=True, help="The CSV that is read has no header.")
+@click.option("--no-header", is_flag=True, help="The CSV or sheet that is read has no header.")
+@click.option("--sheet", metavar="NAME", help="The sheet of an Excel file that is read. Default: the first.")
+@click.option(
+    "--range", "cells", metavar="A3:F200", help="The cells of the sheet, or its columns (A:F). Default: all."
+)
 @click.option(
     "--parts", type=click.IntRange(1, 64), default=1, help="Read a Postgres table in this many parts at once."
 )
@@ -96,10 +102,12 @@ def copy_command(
     quarantine: Path | None,
     max_bad_rows: str | None,
     kind: Format | None,
-    from_format: Format | None,
+    from_format: ReadFormat | None,
     to_format: Format | None,
     delimiter: str | None,
     encoding: str | None,
+    sheet: str | None,
+    cells: str | None,
     parts: int,
     memory: str | None,
     *,
@@ -142,6 +150,8 @@ def copy_command(
             delimiter=delimiter,
             encoding=encoding,
             header=not no_header,
+            sheet=sheet,
+            range=cells,
             parts=parts,
             memory=memory,
             folder=app.folder,

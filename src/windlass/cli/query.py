@@ -57,7 +57,7 @@ _NUMBERS = (
 )
 @click.option(
     "--from-format",
-    type=click.Choice(["csv", "json", "ndjson", "parquet"]),
+    type=click.Choice(["csv", "json", "ndjson", "parquet", "excel"]),
     help="The format of a file. Default: by its name.",
 )
 @click.option("--write", is_flag=True, help="Let the SQL change the database, in one transaction.")

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from windlass.connectors.files.fetching import fetch, is_remote
 from windlass.connectors.files.formats import compression_ending, compression_of, format_of
-from windlass.connectors.files.options import FileFormat
+from windlass.connectors.files.options import ReadFormat
 from windlass.connectors.scratch import Scratch
 from windlass.errors import Code, FatalError, did_you_mean, extra
 from windlass.files import disk_errors, is_stream
@@ -38,7 +38,7 @@ class InputFiles:
     """
 
     def __init__(
-        self, written: str, workspace: Workspace, declared: FileFormat | None, scratch: Path | None = None
+        self, written: str, workspace: Workspace, declared: ReadFormat | None, scratch: Path | None = None
     ) -> None:
         self.written = written
         self._spool: TemporaryFolder | None = None
@@ -51,8 +51,8 @@ class InputFiles:
             raise
 
     def _found(
-        self, workspace: Workspace, declared: FileFormat | None, scratch: Path | None
-    ) -> tuple[list[Path], FileFormat]:
+        self, workspace: Workspace, declared: ReadFormat | None, scratch: Path | None
+    ) -> tuple[list[Path], ReadFormat]:
         if is_remote(self.written):
             kind = declared or format_of(_name_at(self.written))
             self._spool = TemporaryFolder(scratch)
@@ -163,7 +163,7 @@ def unpack_bz2(paths: Sequence[Path], scratch: Scratch) -> list[Path]:
     return unpacked
 
 
-def _expand(written: str, path: Path, workspace: Workspace, declared: FileFormat | None) -> Iterator[Path]:
+def _expand(written: str, path: Path, workspace: Workspace, declared: ReadFormat | None) -> Iterator[Path]:
     if path.is_dir():
         yield from _in_folder(written, path, declared)
     elif path.exists():
@@ -179,7 +179,7 @@ def _expand(written: str, path: Path, workspace: Workspace, declared: FileFormat
         raise _missing(written, path)
 
 
-def _in_folder(written: str, folder: Path, declared: FileFormat | None) -> Iterator[Path]:
+def _in_folder(written: str, folder: Path, declared: ReadFormat | None) -> Iterator[Path]:
     """The data files below a folder; names that begin with a dot or underscore are not data."""
     found = []
     for place, folders, names in os.walk(folder):
