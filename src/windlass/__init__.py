@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from windlass.api.copying import copy
+    from windlass.api.copying_many import copy_tables
     from windlass.api.planning import compile
     from windlass.api.querying import query
-    from windlass.api.results import CopyResult, QueryResult, RunResult, TaskRunResult
+    from windlass.api.results import CopyResult, QueryResult, RunResult, TableCopyResult, TaskRunResult
     from windlass.api.running import run
     from windlass.errors import (
         FatalError,
@@ -40,12 +41,14 @@ __all__ = [
     "RunResult",
     "SpecError",
     "Status",
+    "TableCopyResult",
     "TaskRunResult",
     "UsageError",
     "WindlassError",
     "__version__",
     "compile",
     "copy",
+    "copy_tables",
     "query",
     "run",
 ]
@@ -55,8 +58,9 @@ __version__ = "0.1.0"
 _MODULES = {
     "windlass.api.copying": ("copy",),
     "windlass.api.planning": ("compile",),
+    "windlass.api.copying_many": ("copy_tables",),
     "windlass.api.querying": ("query",),
-    "windlass.api.results": ("CopyResult", "QueryResult", "RunResult", "TaskRunResult"),
+    "windlass.api.results": ("CopyResult", "QueryResult", "RunResult", "TableCopyResult", "TaskRunResult"),
     "windlass.api.running": ("run",),
     "windlass.errors": (
         *("FatalError", "Problem", "RetryableError", "SpecError", "UsageError", "WindlassError"),

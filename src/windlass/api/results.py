@@ -7,9 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from windlass.errors import WindlassError
 from windlass.status import Status
 
-__all__ = ["CopyResult", "QueryResult", "RunResult", "TaskRunResult"]
+__all__ = ["CopyResult", "QueryResult", "RunResult", "TableCopyResult", "TaskRunResult"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,19 @@ class CopyResult:
 
     bad_rows: tuple[str, ...]
     """The first few of them: where each was, and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableCopyResult:
+    """What became of one of many tables."""
+
+    table: str
+    destination: str
+    result: CopyResult | None
+    """What the copy did; None where it failed."""
+
+    error: WindlassError | None
+    """Why it failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

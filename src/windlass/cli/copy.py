@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from windlass import logs
+from windlass.cli.copy_many import copy_many
 from windlass.cli.main import App
 from windlass.cli.options import arguments_as_options, complete_end, json_option, memory_option
+from windlass.errors import UsageError
 from windlass.files import is_stream
 from windlass.printable import printable
 from windlass.units import duration, number, size
@@ -88,6 +90,10 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
 @click.option(
     "--parts", type=click.IntRange(1, 64), default=1, help="Read a Postgres table in this many parts at once."
 )
+@click.option(
+    "--exclude", multiple=True, metavar="PATTERN", help="Of many tables: leave these out. Repeatable."
+)
+@click.option("--parallel", type=click.IntRange(1, 64), help="Of many tables: how many at once. Default: 4.")
 @memory_option
 @json_option
 @click.pass_obj
@@ -109,6 +115,8 @@ def copy_command(
     sheet: str | None,
     cells: str | None,
     parts: int,
+    exclude: tuple[str, ...],
+    parallel: int | None,
     memory: str | None,
     *,
     no_header: bool,
@@ -126,11 +134,39 @@ def copy_command(
       windlass copy 'postgresql://user@host/db?query=SELECT 1' one.csv
       windlass copy 'sqlite:///shop.db?table=orders' orders.parquet
 
+    Many tables are a pattern: each is a copy of its own, and a table at the end tells how all of them went.
+
+    \b
+      windlass copy 'shop:public.*' warehouse: --exclude 'public.tmp_*'
+      windlass copy 'shop:*' 'warehouse:staging.*'
+      windlass copy 'shop:*' out/ --to-format csv
+
     A password is best left out of the address: put it into ~/.pgpass or PGPASSWORD.
     """
     from windlass.api.copy_ends import tells_format
     from windlass.api.copying import copy
+    from windlass.api.copying_many import names_many
 
+    if names_many(source, app.folder):
+        with arguments_as_options():
+            return copy_many(
+                source,
+                destination,
+                as_json=as_json,
+                exclude=exclude,
+                mode=mode,
+                key=key,
+                on_bad_row=on_bad_row,
+                max_bad_rows=_bad_rows(max_bad_rows),
+                to_format=to_format or kind or "parquet",
+                parallel=parallel,
+                memory=memory,
+                folder=app.folder,
+            )
+    if exclude or parallel:
+        raise UsageError(
+            "--exclude and --parallel are for many tables", hint="name them by a pattern, such as shop:*"
+        )
     if kind is not None:
         from_format = from_format or (None if tells_format(source) else kind)
         to_format = to_format or (None if tells_format(destination) else kind)
