@@ -91,6 +91,7 @@ class Reason(StrEnum):
     MALFORMED_JSON = "malformed_json"
     NOT_AN_OBJECT = "not_an_object"
     DUPLICATE_NAME = "duplicate_name"
+    CELL_ERROR = "cell_error"
     TYPE_MISMATCH = "type_mismatch"
     OUT_OF_RANGE = "out_of_range"
     LOSES_PRECISION = "loses_precision"

@@ -22,6 +22,7 @@ from windlass.engine.cleaning import close, closing, leaving
 from windlass.engine.ends import open_destination, open_source, shortcut_between
 from windlass.engine.job import Job, Outcome
 from windlass.engine.ledger import check_same_input, new_entry, with_counts
+from windlass.engine.limiting import FirstRows
 from windlass.engine.outputs import outputs_of
 from windlass.engine.overlap import check_no_overlap
 from windlass.engine.quarantine import Quarantine
@@ -63,7 +64,7 @@ def _already_done(earlier: LedgerEntry) -> Outcome:
 def _loaded(job: Job, source: Source, destination: Destination, load: Load, entry: LedgerEntry) -> Outcome:
     reading = reading_of(job, load)
     with _quarantine(job) as quarantine, ExitStack() as opened:
-        shortcut = shortcut_between(job, source, load, reading)
+        shortcut = shortcut_between(job, source, load, reading) if job.limit is None else None
         if shortcut is not None:
             result = Outcome(shortcut.way, Counts())
             shortcut.run(result.counts, quarantine, job.meter)
@@ -98,6 +99,8 @@ def _through_scratch(
     """Move the rows; once more from the beginning when the relation knows a way past an error."""
     reading = replace(reading, target=load.columns(scratch))
     relation: Relation | None = source.open(reading, scratch)
+    if job.limit is not None and relation is not None:
+        relation = FirstRows(relation, job.limit)
     while relation is not None:
         quarantine.locate = relation.locate
         try:

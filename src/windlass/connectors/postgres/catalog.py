@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from windlass.connectors.postgres.session import Session
+from windlass.connectors.postgres.statements import statements
 from windlass.connectors.scratch import identifier
 from windlass.errors import Code, FatalError, did_you_mean
 
@@ -16,6 +17,7 @@ __all__ = [
     "columns_of_query",
     "default_schema",
     "find_table",
+    "no_table",
     "require_table",
     "split_name",
     "table_names",
@@ -103,15 +105,27 @@ def require_table(session: Session, text: str, what: str) -> Table:
     return table
 
 
+def no_table(session: Session, error: FatalError) -> FatalError:
+    """The error of a statement about a table that there is not, with near names."""
+    missing = error.message.split('"')[1] if '"' in error.message else ""
+    hint = did_you_mean(missing, table_names(session)) or "the database has no tables"
+    return FatalError(error.message, hint=hint, code=Code.NO_TABLE)
+
+
 def columns_of_query(session: Session, query: str) -> tuple[PgColumn, ...]:
     """The columns that a SELECT returns. Looked up as those of a temporary view, which alone knows the
     precision of a numeric; a server that allows no temporary objects tells the rest."""
+    if len(list(statements(query))) != 1:
+        raise FatalError("a query is one SELECT, and this is more or less than one statement")
     session.execute("BEGIN")
     try:
         session.execute(f"CREATE TEMP VIEW windlass_query AS {without_semicolon(query)}")
         oid = session.value("SELECT 'pg_temp.windlass_query'::regclass::oid::int8")
         return tuple(PgColumn(**dict(row)) for row in session.fetch(_COLUMNS, oid))
     except FatalError as exc:
+        if exc.code is Code.NO_TABLE:
+            session.execute("ROLLBACK; BEGIN")
+            raise no_table(session, exc) from exc
         if getattr(exc.__cause__, "sqlstate", None) not in _NO_TEMPORARY_VIEWS:
             raise
         session.execute("ROLLBACK; BEGIN")
