@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from windlass import logs, registry
 from windlass.errors import Code, FatalError, did_you_mean
@@ -23,6 +23,8 @@ class Address:
 
     type: str
     host: str = ""
+    """Also several, each with its port, where the connector takes such: `a:1,b:2`."""
+
     port: int | None = None
     user: str = ""
     password: str = field(default="", repr=False)
@@ -49,7 +51,7 @@ class Address:
         if self.form == "file":
             return f"{scheme}:///{self.database}"
         user = quote(self.user, safe="") + (f":{quote(password, safe='*')}" if password else "")
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = f"[{self.host}]" if ":" in self.host and "," not in self.host else self.host
         where = (f"{user}@" if user else "") + host + (f":{self.port}" if self.port else "")
         options = "&".join(f"{quote(k)}={quote(v)}" for k, v in self.options.items())
         path = f"/{quote(self.database, safe='/')}" if self.database else ""
@@ -111,16 +113,25 @@ def _from_uri(text: str, wanted: registry.Connector | None) -> Address:
     if connector.form == "file":
         # sqlite:///relative.db and sqlite:////absolute.db, as SQLAlchemy has it
         return Address(connector.type, database=unquote(parts.path[1:]), options=options, scheme=parts.scheme)
+    host, port = _where(parts, connector)
     return Address(
         connector.type,
-        host=unquote(parts.hostname or ""),
-        port=parts.port,
+        host=host,
+        port=port,
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
         database=unquote(parts.path.lstrip("/")),
         options=options,
         scheme=parts.scheme,
     )
+
+
+def _where(parts: SplitResult, connector: registry.Connector) -> tuple[str, int | None]:
+    """Host and port; several of them as they are written."""
+    hosts = parts.netloc.rpartition("@")[2]
+    if connector.several_hosts and "," in hosts:
+        return unquote(hosts), None
+    return unquote(parts.hostname or ""), parts.port
 
 
 def _from_json(text: str, wanted: registry.Connector | None) -> Address:
