@@ -66,6 +66,9 @@ class Column:
     latest: str | None = None
     """Likewise the last one."""
 
+    milliseconds: bool = False
+    """Of a destination: its times have milliseconds, and nothing finer."""
+
     required: bool = False
     """Of a destination: no default, so rows must bring a value."""
 

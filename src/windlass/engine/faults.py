@@ -116,6 +116,9 @@ def _of_column(output: Output, v: str, forbids_nul: bool) -> Iterator[Fault]:
 def _beyond_limits(target: Column, v: str) -> Iterator[tuple[str, Reason, str]]:
     if target.finite:
         yield f"NOT isfinite({v})", Reason.OUT_OF_RANGE, "{value} has no place in the file's format"
+    if target.milliseconds:
+        message = "{value} has microseconds, and the destination keeps milliseconds"
+        yield f"isfinite({v}) AND epoch_us({v}) % 1000 <> 0", Reason.LOSES_PRECISION, message
     if target.forbids_nan:
         yield f"isnan({v})", Reason.OUT_OF_RANGE, "the destination would store NULL for {value}"
     if target.rounds_json and target.type == "JSON":

@@ -38,8 +38,9 @@ def _output(match: Match, column: Column, load: Load, scratch: Scratch) -> Outpu
     if match.target is not None:
         return Output(column, match.target, match.rules)
     if match.type is not None:
-        wanted = Column(match.name, scratch.normal_type(match.type))
+        wanted = Column(match.name, scratch.normal_type(match.type), trust="declared")
         return Output(column, load.storable(wanted), match.rules)
-    wanted = load.storable(Column(match.name, column.guess or column.type))
-    trust = column.trust if column.guess is not None else "declared"
-    return Output(column, wanted, match.rules, trust)
+    trust = column.trust if column.guess is not None else "known"
+    wanted = load.storable(Column(match.name, column.guess or column.type, trust=trust))
+    is_declared = column.guess is None or wanted.trust == "declared"
+    return Output(column, wanted, match.rules, "declared" if is_declared else column.trust)
