@@ -25,10 +25,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class PgColumn:
-    """A column. `type` is as `format_type` writes it; `base` is the type itself, or a domain's below it."""
+    """A column. `type` is as `format_type` writes it, and `stored` the same of what is below a domain, if it is one;
+    `base` is the catalog's name of that."""
 
     name: str
     type: str
+    stored: str
     base: str
     type_kind: str
     not_null: bool
@@ -173,8 +175,9 @@ _PORTABLE = """CASE WHEN t.oid < 16384 THEN t.typname !~ '^_?(reg|aclitem)|^xml$
 _COLUMNS = f"""
 SELECT a.attname AS name,
        format_type(a.atttypid, a.atttypmod) AS type,
+       format_type(b.oid, m.typmod) AS stored,
        b.typname AS base,
-       b.typtype::text AS type_kind,
+       t.typtype::text AS type_kind,
        a.attnotnull OR t.typnotnull AS not_null,
        a.atthasdef AND a.attgenerated = '' OR t.typdefault IS NOT NULL AS has_default,
        a.attgenerated <> '' AS generated,
@@ -202,7 +205,8 @@ _UNKNOWN: dict[str, Any] = {
 }
 
 _TYPES = f"""
-SELECT t.oid::int8 AS oid, format_type(t.oid, -1) AS type, t.typname AS base, t.typtype::text AS type_kind,
+SELECT t.oid::int8 AS oid, format_type(t.oid, -1) AS type, format_type(t.oid, -1) AS stored, t.typname AS base,
+       t.typtype::text AS type_kind,
        t.oid < 16384 AS built_in, {_PORTABLE} AS portable
 FROM pg_type t WHERE t.oid = ANY ($1::oid[])
 """

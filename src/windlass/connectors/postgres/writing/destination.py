@@ -171,6 +171,7 @@ class PostgresLoad:
         staged = [Staged(column, as_text(column)) for column in landing.columns]
         is_view = self.table is not None and self.table.kind == "v"  # which takes INSERT, but no COPY
         odd = is_view or any(column.as_text for column in staged)
+        odd = odd or (refuse is not None and any(column.is_judged for column in staged))
         careful = refuse is not None and self.table is not None and self.loaded.may_refuse_rows()
         if odd or careful or (self.options.mode == "merge" and self.table is not None):
             if careful and landing.swap is not None:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from windlass.connectors.postgres.catalog import PgColumn
+from windlass.connectors.postgres.exact import keeps
 from windlass.connectors.postgres.session import Session, integrity_error
 from windlass.connectors.rows import BadRow, BadRowError, Counts, Reason
-from windlass.connectors.scratch import identifier
+from windlass.connectors.scratch import identifier, literal
 from windlass.connectors.sql.halving import insert_by_halves
 from windlass.connectors.sql.merging import bad_key, key_not_unique
 from windlass.errors import WindlassError
@@ -22,7 +23,8 @@ from windlass.errors import WindlassError
 __all__ = ["Staged", "Staging"]
 
 NAME = "pg_temp._windlass_staging"
-_BOUNDS = r"'^(\[[-0-9]+:[-0-9]+\])+='"  # of an array that does not begin at 1; other text in [] is JSON
+_IN_JSON = r"'^\s*\[(?![-0-9]+:[-0-9]+\])'"  # not the bounds of an array that does not begin at 1
+CHANGED = "windlass-changed "  # what begins the text of a value that its type would not keep
 
 _REASONS = {
     "23502": Reason.IS_NULL,
@@ -56,18 +58,34 @@ class Staged:
 
     @property
     def type(self) -> str:
-        return "text" if self.as_text else self.column.type
+        return "text" if self.as_text else self.column.stored
 
     @property
-    def cast(self) -> str:
-        """SQL that gives the value the destination's type."""
+    def is_judged(self) -> bool:
+        """Whether bringing a value into the destination's type may fail, which then is found row by row."""
+        return self.as_text or self.column.type_kind == "d"
+
+    def cast(self, version: int) -> str:
+        """SQL that gives the value the destination's type, and fails where that would make another one of it."""
         name = identifier(self.column.name)
         if not self.as_text:
-            return name
-        if self.column.type.endswith("[]"):
-            items = f"ARRAY(SELECT jsonb_array_elements_text({name}::jsonb))::text"
-            name = f"CASE WHEN ltrim({name}) LIKE '[%' AND {name} !~ {_BOUNDS} THEN {items} ELSE {name} END"
-        return f"({name})::{self.column.type}"
+            return name if self.column.type_kind != "d" else f"{name}::{self.column.type}"
+        kind, text = self.column.type, name
+        if self.column.base.startswith("_"):
+            text = f"CASE WHEN {name} ~ {_IN_JSON} THEN {_from_json(name, kind)} ELSE {name} END"
+        value = f"({text})::{kind}"
+        kept = keeps(self.column.base, version)
+        if kept is None:
+            return value
+        kept = kept.replace("{x}", f"({text})").replace("{v}", value)
+        changed = f"({literal(CHANGED + self.column.name + ': ')} || {name})::int4::text::{kind}"
+        return f"CASE WHEN {name} IS NULL OR {kept} THEN {value} ELSE {changed} END"
+
+
+def _from_json(name: str, kind: str) -> str:
+    """SQL for a JSON array as the text of an array of Postgres."""
+    wrapped = f"jsonb_build_object('v', {name}::jsonb)"
+    return f"(SELECT v::text FROM jsonb_to_record({wrapped}) AS t(v {kind}))"
 
 
 @dataclass
@@ -191,6 +209,11 @@ class Staging:
     def _bad_row(self, error: Any, ctid: str) -> BadRow:
         record = self.session.value(f"SELECT to_jsonb(t)::text FROM {NAME} t WHERE ctid = '{ctid}'")
         details = error.as_dict()
+        if CHANGED in str(error.args[0]):
+            column, value = str(error.args[0]).partition(CHANGED)[2].rstrip('"').split(": ", 1)
+            kind = next(c.column.type for c in self.columns if c.column.name == column)
+            message = f"column {column!r}: {value!r} does not fit {kind}"
+            return BadRow(Reason.LOSES_PRECISION, message, column, value, record=json.loads(record))
         message = "; ".join(str(part) for part in (error.args[0], details.get("detail")) if part)
         reason = _REASONS.get(error.sqlstate)
         if reason is None:
@@ -208,4 +231,5 @@ class Staging:
         return ", ".join(prefix + identifier(c.column.name) for c in self.columns)
 
     def _cast_list(self) -> str:
-        return ", ".join(f"{c.cast} AS {identifier(c.column.name)}" for c in self.columns)
+        version = self.session.version
+        return ", ".join(f"{c.cast(version)} AS {identifier(c.column.name)}" for c in self.columns)
