@@ -65,7 +65,9 @@ def unwrapped(said: str, one: str, stored: str, other: str) -> tuple[str, str]:
     data: bytes = says(stored, "bytes")
     if one == "uuid" and len(data) == 16:
         return data.hex(), "uuid"
-    return (stored, "bytes") if one == "text" and data != said.encode() else (data.decode("latin-1"), "text")
+    if data == said.encode():
+        return said, "text"
+    return (stored, "bytes") if one == "text" else (data.decode("latin-1"), "text")
 
 
 def is_number(text: str) -> bool:
