@@ -130,7 +130,7 @@ class Relay:
             return not column.portable or judged_there or column.name in cast_there
 
         landing = self.load.land(
-            [(t.name, t.type) for t in self.transfers], None if aside.fail else refuse, as_text
+            [(t.name, t.type) for t in self.transfers], refuse, as_text, careful=not aside.fail
         )
         pipe = Pipe(meter)
         counts.read = self._copy([(column.name, as_text(column)) for column in landing.columns], pipe)
