@@ -7,7 +7,7 @@ from __future__ import annotations
 
 __all__ = ["MANY_DIGITS", "has_nan", "loses_digits", "other_digits"]
 
-MANY_DIGITS = "'[0-9][0-9.]{15,}'"
+MANY_DIGITS = "'[0-9][0-9.]{15,}|[0-9][eE]-[0-9]{3}'"
 """A regular expression, as SQL, for text that may have such numbers; the cheap look."""
 
 _DIGITS = r"""trim(regexp_replace(regexp_replace({x}, '[eE].*', ''), '[^0-9]', '', 'g'), '0')"""

@@ -271,7 +271,10 @@ def _guessed(target: str) -> Cast:
     if target == "BIGINT":
         return Cast(value, f"{_MISSING} OR CAST({{v}} AS VARCHAR) <> {{x}}")  # 007, 12e4, 1_000
     if target == "DOUBLE":
-        return Cast(value, f"{_MISSING} OR strlen({{x}}) > 19 OR isinf({{v}}) OR contains({{x}}, '_')")
+        rounded = (
+            f"(strlen({{x}}) > 15 OR abs({{v}}) < 2.3e-308) AND {other_digits('{x}', 'CAST({v} AS VARCHAR)')}"
+        )
+        return Cast(value, f"{_MISSING} OR isinf({{v}}) OR contains({{x}}, '_') OR ({rounded})")
     if target == "DATE":
         return Cast(value, f"{_MISSING} OR strlen({{x}}) <> 10")
     return _from_text(target)

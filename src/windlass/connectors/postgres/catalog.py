@@ -16,6 +16,7 @@ __all__ = [
     "columns_of_query",
     "default_schema",
     "find_table",
+    "require_name",
     "require_table",
     "split_name",
     "table_names",
@@ -80,7 +81,20 @@ def split_name(text: str) -> tuple[str | None, str]:
     if not 1 <= len(parts) <= 2 or ".".join(parts) != text:
         raise FatalError(f"{text!r} is no table name", hint='expected name, schema.name or "odd.name"')
     names = [p[1:-1].replace('""', '"') if p.startswith('"') else p for p in parts]
+    require_name(*names)
     return (names[0], names[1]) if len(names) == 2 else (None, names[0])
+
+
+def require_name(*names: str) -> None:
+    """Raise FatalError for a name that Postgres would cut off, and so take for another one, or that it cannot have."""
+    for name in names:
+        if (length := len(name.encode())) > _LONGEST_NAME:
+            hint = f"Postgres keeps the first {_LONGEST_NAME}: choose a shorter name"
+            raise FatalError(f"the name {name!r} has {length} bytes", hint=hint)
+        if "\0" in name:
+            raise FatalError(
+                f"the name {name!r} has a NUL character", hint="choose another name with `select`"
+            )
 
 
 def find_table(session: Session, text: str) -> Table | None:
@@ -149,6 +163,7 @@ def default_schema(session: Session) -> str:
     return str(schema)
 
 
+_LONGEST_NAME = 63  # bytes, NAMEDATALEN - 1
 _NO_TEMPORARY_VIEWS = ("25006", "42501")  # read-only, as on a replica; not permitted
 
 _TABLE = """

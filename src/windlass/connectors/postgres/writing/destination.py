@@ -20,7 +20,7 @@ from windlass import failpoints, logs
 from windlass.connectors.destination import BaseDestination, Traits
 from windlass.connectors.ends import ConnectedEnd
 from windlass.connectors.options import TableDestination
-from windlass.connectors.postgres.catalog import PgColumn, Table
+from windlass.connectors.postgres.catalog import PgColumn, Table, split_name
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.types import as_wanted, encoder_of, storable
 from windlass.connectors.postgres.wire.framing import HEADER, TRAILER
@@ -44,6 +44,7 @@ class PostgresDestination(BaseDestination):
     traits = Traits(way="arrow → copy-binary", stores_nul=False)
 
     def __init__(self, end: ConnectedEnd[TableDestination]) -> None:
+        split_name(end.options.table)  # or it is refused, before there is a session
         self.session = Session(end.address)
         self.options = end.options
         self.loaded = LoadedTable(self.session, end.options, end.interval)

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 from windlass import logs
 from windlass.connectors.ends import Interval
 from windlass.connectors.options import TableDestination
-from windlass.connectors.postgres.catalog import PgColumn, Table, default_schema, find_table, split_name
+from windlass.connectors.postgres.catalog import (
+    PgColumn,
+    Table,
+    default_schema,
+    find_table,
+    require_name,
+    split_name,
+)
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.writing.replace import Swap, why_in_place
 from windlass.connectors.postgres.writing.staging import Staging
@@ -120,6 +127,7 @@ class LoadedTable:
         )
 
     def _make(self, columns: Sequence[tuple[str, str]]) -> Table:
+        require_name(*(column for column, _ in columns))
         made = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns)
         self._session.execute(f"CREATE TABLE {self.sql} ({made})")
         table = find_table(self._session, self.sql)
