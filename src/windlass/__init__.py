@@ -1,6 +1,7 @@
 """One pipeline file; any language inside, any scheduler outside.
 
     windlass.copy("orders.csv", "postgresql://ada@localhost/shop?table=orders", mode="merge", key="id")
+    windlass.query("orders.csv", "SELECT sum(amount) FROM orders")
     windlass.run("shop", "orders", params={"day": 5}, logical_date="2025-03-02")
     windlass.compile("shop")
 
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from windlass.api.copying import copy
+    from windlass.api.copying_many import copy_tables
     from windlass.api.planning import compile
-    from windlass.api.results import CopyResult, RunResult, TaskRunResult
+    from windlass.api.querying import query
+    from windlass.api.results import CopyResult, QueryResult, RunResult, TableCopyResult, TaskRunResult
     from windlass.api.running import run
     from windlass.errors import (
         FatalError,
@@ -33,16 +36,20 @@ __all__ = [
     "FatalError",
     "Plan",
     "Problem",
+    "QueryResult",
     "RetryableError",
     "RunResult",
     "SpecError",
     "Status",
+    "TableCopyResult",
     "TaskRunResult",
     "UsageError",
     "WindlassError",
     "__version__",
     "compile",
     "copy",
+    "copy_tables",
+    "query",
     "run",
 ]
 
@@ -51,7 +58,9 @@ __version__ = "0.1.0"
 _MODULES = {
     "windlass.api.copying": ("copy",),
     "windlass.api.planning": ("compile",),
-    "windlass.api.results": ("CopyResult", "RunResult", "TaskRunResult"),
+    "windlass.api.copying_many": ("copy_tables",),
+    "windlass.api.querying": ("query",),
+    "windlass.api.results": ("CopyResult", "QueryResult", "RunResult", "TableCopyResult", "TaskRunResult"),
     "windlass.api.running": ("run",),
     "windlass.errors": (
         *("FatalError", "Problem", "RetryableError", "SpecError", "UsageError", "WindlassError"),

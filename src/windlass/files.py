@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from windlass.errors import Code, FatalError, RetryableError, reason_of
+from windlass.errors import Code, FatalError, RetryableError, reason_of, refused_by_system
 
 __all__ = [
     "copy_to_stream",
@@ -43,10 +43,7 @@ def disk_errors(target: Path, doing: str = "write") -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        message = f"cannot {doing} {target}: {reason_of(exc)}"
-        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RetryableError(message, hint="free some space and try again", code=Code.DISK_FULL) from exc
-        raise FatalError(message) from exc
+        raise refused_by_system(f"cannot {doing} {target}: {reason_of(exc)}", exc) from exc
     except FatalError as exc:
         if os.strerror(errno.ENOSPC) in exc.message:
             raise RetryableError(

@@ -50,12 +50,24 @@ def test_everything_that_is_public_is_there_and_on_the_page() -> None:
             "FatalError",
             "Plan",
             "Problem",
+            "QueryResult",
             "RetryableError",
             "RunResult",
             "SpecError",
             "Status",
         ),
-        *("TaskRunResult", "UsageError", "WindlassError", "__version__", "compile", "copy", "run"),
+        *(
+            "TableCopyResult",
+            "TaskRunResult",
+            "UsageError",
+            "WindlassError",
+            "__version__",
+            "compile",
+            "copy",
+            "copy_tables",
+            "query",
+            "run",
+        ),
     ]
     assert set(windlass.__all__) <= set(dir(windlass))
     for name in windlass.__all__:
@@ -70,13 +82,24 @@ def test_errors_are_the_classes_that_are_raised_everywhere() -> None:
         assert getattr(windlass, name) is getattr(errors, name)
 
 
-@pytest.mark.parametrize("function", [windlass.copy, windlass.run, windlass.compile])
+@pytest.mark.parametrize(
+    "function", [windlass.copy, windlass.copy_tables, windlass.query, windlass.run, windlass.compile]
+)
 def test_the_page_has_every_argument(function: Callable[..., Any]) -> None:
     for name in inspect.signature(function).parameters:
         assert f"`{name}`" in PAGE or f"{name}" in ("source", "destination"), name
 
 
-@pytest.mark.parametrize("result", [windlass.CopyResult, windlass.RunResult, windlass.TaskRunResult])
+@pytest.mark.parametrize(
+    "result",
+    [
+        windlass.CopyResult,
+        windlass.QueryResult,
+        windlass.TableCopyResult,
+        windlass.RunResult,
+        windlass.TaskRunResult,
+    ],
+)
 def test_the_page_has_every_field(result: Any) -> None:
     assert [field.name for field in fields(result) if f"`{field.name}`" not in PAGE] == []
 

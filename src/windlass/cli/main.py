@@ -34,6 +34,7 @@ COMMANDS = {
     "run": ("run", "Run a pipeline on this machine."),
     "exec": ("exec", "Execute one task, as every scheduler does."),
     "copy": ("copy", "Copy a file or table to another, once."),
+    "query": ("query", "Show rows of a connection or a file, by SQL or whole."),
     "runs": ("history", "List what ran."),
     "logs": ("history", "Show the log of a run, or of one task."),
     "report": ("history", "Write the HTML report of a run."),
