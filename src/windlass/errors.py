@@ -42,10 +42,22 @@ __all__ = [
     "near_word",
     "nearest",
     "reason_of",
+    "refused_by_system",
 ]
 
 
 _TAB = "\t"
+_PASSING = (  # what others on the machine do, a share that is away, or a disk that fails now and then
+    errno.EAGAIN,
+    errno.EBUSY,
+    errno.EINTR,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+)
 _SHOWN_BEFORE, _SHOWN_AFTER = 100, 80  # characters of a source line, on either side of the caret
 
 
@@ -180,8 +192,15 @@ def as_error(exc: BaseException) -> WindlassError:
     if not isinstance(exc, OSError) or exc.errno is None:
         return DefectError(exc)
     message = (f"{exc.filename}: " if exc.filename is not None else "") + reason_of(exc)
+    return refused_by_system(message, exc)
+
+
+def refused_by_system(message: str, exc: OSError) -> WindlassError:
+    """What the operating system refused, in our words: by whether trying again may help."""
     if exc.errno in (errno.ENOSPC, errno.EDQUOT):
         return RetryableError(message, hint="free some space and try again", code=Code.DISK_FULL)
+    if exc.errno in _PASSING:
+        return RetryableError(message)
     return FatalError(message, code=Code.REFUSED_BY_SYSTEM)
 
 

@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import re
+import secrets
 import shutil
 import stat
 import sys
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from windlass.errors import Code, FatalError, RetryableError, reason_of
+from windlass.errors import Code, FatalError, RetryableError, reason_of, refused_by_system
 
 __all__ = [
     "copy_to_stream",
@@ -27,6 +28,7 @@ __all__ = [
     "require_file_place",
     "resolved",
     "sync",
+    "write_whole",
 ]
 
 _PIECE = 1 << 20
@@ -41,10 +43,7 @@ def disk_errors(target: Path, doing: str = "write") -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        message = f"cannot {doing} {target}: {reason_of(exc)}"
-        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RetryableError(message, hint="free some space and try again", code=Code.DISK_FULL) from exc
-        raise FatalError(message) from exc
+        raise refused_by_system(f"cannot {doing} {target}: {reason_of(exc)}", exc) from exc
     except FatalError as exc:
         if os.strerror(errno.ENOSPC) in exc.message:
             raise RetryableError(
@@ -121,6 +120,24 @@ def _put_from_another_disk(finished: Path, target: Path) -> None:
     finally:
         beside.unlink(missing_ok=True)
     finished.unlink()
+
+
+def write_whole(file: Path, content: bytes | str, *, private: bool = False) -> None:
+    """Put a file of ours into its place in one step: whoever reads it, whenever, has the old one or the new one.
+
+    `private` is for its owner only.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        with os.fdopen(os.open(beside, flags, 0o600 if private else 0o666), "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def copy_to_stream(finished: Path, stream: Path) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from windlass.errors import FencedError
 
-__all__ = ["LedgerEntry", "fenced"]
+__all__ = ["BOUNDS", "LONG_MARK", "LedgerEntry", "fenced"]
+
+BOUNDS = ".parts"
+"""How the task of an entry ends that keeps the bounds of the parts of a load."""
+
+LONG_MARK = 4096
+"""Beyond this many bytes, how far an incremental load came is kept of the latest load only."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +41,27 @@ class LedgerEntry:
         """What identifies the load."""
         return self.pipeline, self.task, self.run_key, self.part
 
+    @property
+    def name(self) -> str:
+        """The load, for people."""
+        return f"{self.pipeline}.{self.task} {self.run_key} {self.part}".rstrip()
+
+    @property
+    def is_how_far(self) -> bool:
+        """Whether `cursor` says how far an incremental load came; else it has the bounds of parts, or is None."""
+        return self.cursor is not None and not self.task.endswith(BOUNDS)
+
+    def after(self, earlier: LedgerEntry) -> LedgerEntry:
+        """An earlier entry as it is kept after this one: only the latest long mark is ever asked for."""
+        is_same = (earlier.pipeline, earlier.task) == (self.pipeline, self.task)
+        if is_same and self.is_how_far and len(str(earlier.cursor)) > LONG_MARK:
+            return replace(earlier, cursor=None)
+        return earlier
+
 
 def fenced(destination: object) -> FencedError:
     """The error of a writer that was overtaken."""
     return FencedError(
-        f"a later writer took {destination} over, so this one may no longer commit",
-        hint="nothing of this load was committed; the later one decides what is there",
+        f"a later start of this load took {destination} over, so this one may no longer commit",
+        hint="nothing of this start was committed; the later one decides what is there",
     )

@@ -178,7 +178,7 @@ def test_a_copy_is_stopped_at_any_moment_and_leaves_the_old_or_the_new(
         assert list((tmp_path / "tmp").iterdir()) == []
         assert left_in(root) == []
         if address is not None:
-            assert tables(address) <= {"source", "t", "_windlass_loads", "_windlass_writers"}
+            assert tables(address) <= {"source", "t", "_windlass_loads", "_windlass_turns"}
 
 
 def tables(address: Address) -> set[str]:

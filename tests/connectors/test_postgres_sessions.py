@@ -51,11 +51,11 @@ def test_a_commit_of_a_session_that_another_role_cannot_see_is_not_taken_for_end
     monkeypatch.setattr(ledger, "_SESSION_END", 0.2)
     writer, other = role(), role()
     with closing(Session(database)) as owner:  # who made the tables that both may use
-        Ledger(owner, "public", "t")._create()
+        Ledger(owner, "public", "t", entry()).create()
     load = entry()
-    Ledger(writer, "public", "t").take_over(load)
+    Ledger(writer, "public", "t", load).turn.take(alone=True)
     with pytest.raises(RetryableError, match="may still be at its COMMIT") as caught:
-        Ledger(other, "public", "t").settle(load, [load.load_id])
+        Ledger(other, "public", "t", load).settle(load, [load.load_id])
     assert "pg_read_all_stats" in str(caught.value.hint)
     writer.close()
-    assert Ledger(other, "public", "t").settle(load, [load.load_id]) is None
+    assert Ledger(other, "public", "t", load).settle(load, [load.load_id]) is None

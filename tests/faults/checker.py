@@ -114,7 +114,7 @@ class PostgresEnd:
     def leftovers(self) -> Iterator[str]:
         relations = (
             "SELECT relname FROM pg_class WHERE relname LIKE '\\_windlass%' AND relkind IN ('r', 'v', 'S') "
-            "AND relname NOT IN ('_windlass_loads', '_windlass_writers') OR relpersistence = 't'"
+            "AND relname NOT IN ('_windlass_loads', '_windlass_turns', '_windlass_turns_ticket_seq') OR relpersistence = 't'"
         )
         sessions = (
             "SELECT pid || ' ' || state || ' ' || query FROM pg_stat_activity "

@@ -27,7 +27,8 @@ class Proxy:
     `watch` is told every piece that passes, and whether it goes to the server; it says whether this is the
     moment. From then on that connection is reset, or nothing passes any more; the piece itself is lost, or with
     `hand_on` is still handed on before that. New connections pass, unless everything shall be silent: then nothing
-    of any connection passes, until `come_back` lets new ones pass, and `resend` what the old ones held.
+    of any connection passes, until `come_back` lets new ones pass, and `resend` what the old ones held. With `keeps_open`
+    nobody is told that the other end has closed.
     """
 
     def __init__(
@@ -38,10 +39,12 @@ class Proxy:
         *,
         hand_on: bool = False,
         everything: bool = False,
+        keeps_open: bool = False,
         listening: socket.socket | None = None,
     ) -> None:
         self._server, self._cut, self._watch = urlsplit(server), cut, watch
         self._hand_on, self._everything, self._socket = hand_on, everything, listening
+        self._keeps_open = keeps_open
         self.was_cut = threading.Event()
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -131,6 +134,8 @@ class Proxy:
             if silent.is_set() or self._is_dark:
                 await self._fall(writer)
             await self._send(piece, writer, to_server=to_server)
+        if self._keeps_open:
+            await self._stop.wait()
         raise ConnectionError  # one end has closed: close the other
 
     async def _send(self, piece: bytes, writer: asyncio.StreamWriter, *, to_server: bool) -> None:

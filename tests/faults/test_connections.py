@@ -34,14 +34,10 @@ class _Rows:
 
 
 class _Commit:
-    """The moment of the second commit: the first is that of the writer who takes over."""
-
-    def __init__(self) -> None:
-        self._seen = 0
+    """The moment of the commit."""
 
     def __call__(self, piece: bytes, to_server: bool) -> bool:
-        self._seen += to_server and COMMIT in piece
-        return self._seen == 2
+        return to_server and COMMIT in piece
 
 
 @dataclass(frozen=True)
@@ -167,3 +163,50 @@ def test_the_kernel_ends_a_connection_that_nobody_acknowledges(servers: Servers)
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
     finally:
         session.close()
+
+
+@pytest.mark.parametrize("source", ["pg", "csv"])
+def test_a_commit_counts_though_the_end_of_the_connection_is_never_seen(
+    source: str, scene: Callable[..., Scene]
+) -> None:
+    """Nobody tells windlass that the server has closed: as behind a firewall that drops the flow."""
+    play = scene(source, "pg", "append")
+    end = play.seed()
+    with Proxy(play.database, "silence", lambda *_: False, keeps_open=True) as proxy:
+        play.environment["WINDLASS_CONN_Y"] = proxy.url
+        done = play.call(*play.execute(1))
+        assert done.code == 0, str(done)
+        play.check(end)
+
+
+@pytest.mark.parametrize("arrives", [True, False], ids=["commit-arrived", "commit-lost"])
+def test_a_lost_commit_is_settled_though_the_end_of_a_connection_is_never_seen(
+    arrives: bool, scene: Callable[..., Scene]
+) -> None:
+    play = scene("csv", "pg", "append")
+    end = play.seed()
+    with Proxy(play.database, "silence", _Commit(), hand_on=arrives, keeps_open=True) as proxy:
+        play.environment["WINDLASS_CONN_Y"] = proxy.url + _SILENCE
+        done = play.call(*play.execute(1))
+        assert proxy.was_cut.is_set()
+        assert f'"committed": {str(arrives).lower()}' in done.stdout, str(done)
+        assert done.code == (0 if arrives else 3), str(done)
+        assert play.call(*play.execute(1)).code == 0
+    play.check(end)
+
+
+def test_a_dead_writer_whose_connection_is_kept_open_loses_its_turn(scene: Callable[..., Scene]) -> None:
+    """Another load gets it once the lease has run out."""
+    play = scene("csv", "pg", "replace")
+    end = play.seed()
+    with Proxy(play.database, "silence", _Rows(), keeps_open=True) as proxy:
+        play.environment["WINDLASS_CONN_Y"] = proxy.url + "?silence=1"
+        dead = play.start(*play.execute(1))
+        assert proxy.was_cut.wait(60)
+        dead.kill()
+        finished(dead)
+        play.environment["WINDLASS_CONN_Y"] = play.database
+        done = play.call(*play.execute(2))
+        assert done.code == 0, str(done)
+        assert "waits_for_turn" in done.stdout
+    play.check(end)

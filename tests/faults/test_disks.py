@@ -9,10 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from tests.conftest import missing
 from tests.faults.checker import Reader, query
 from tests.faults.scene import Mode, Scene, Servers, changes_once
+from windlass.connections import Address
+from windlass.errors import Code, RetryableError
+from windlass.testing import Copier, destination_of, source_of
 
 
 class Disk:
@@ -130,3 +134,30 @@ def test_a_full_disk_of_the_target_server(
     assert play.call(*play.execute(1)).code == 0
     play.check(end)
     query(play.database, "DROP TABLE dst", f"DROP TABLESPACE {space}", "SELECT 1")
+
+
+@pytest.mark.parametrize("end", ["sqlite", "duckdb"])
+@pytest.mark.parametrize("on_bad_row", ["fail", "quarantine"])
+def test_a_full_disk_of_a_database_that_is_a_file(
+    end: str, on_bad_row: str, disk: Callable[[Path, int], Disk], tmp_path: Path
+) -> None:
+    """Whatever the database calls it, it may work later, and the old rows are there."""
+    small = disk(tmp_path / "small", 4 << 20)
+    copier = Copier(tmp_path, {"db": Address(end, database=str(small.folder / "file.db"))})
+    (tmp_path / "few.csv").write_text("id,text\n" + "1,one\n" * 10)
+    (tmp_path / "many.csv").write_text(
+        "id,text\n" + "".join(f"{i},{hash(i * 7919)}\n" for i in range(300_000))
+    )
+    to = destination_of("db", table="t", mode="append")
+    copier(source_of(path="few.csv"), to)
+    small.fill(leave=600 << 10)
+    for path, table in (("many.csv", "t"), ("many.csv", "another")):
+        with pytest.raises(RetryableError) as caught:
+            copier(
+                source_of(path=path),
+                structs.replace(to, options={**to.options, "table": table}),
+                on_bad_row=on_bad_row,
+            )
+        assert caught.value.code == Code.DISK_FULL, str(caught.value)
+    small.empty()
+    copier(source_of(path="few.csv"), to)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.checker import Reader
-from tests.faults.scene import Mode, Scene, changes_once, finished, kill
+from tests.faults.scene import NEW, Mode, Scene, changes_once, finished, kill
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_run_started_several_times_at_once_is_only_one(scene: Callable[..., Sc
     ],
 )
 @pytest.mark.parametrize("mode", ["append", "replace"])
-def test_a_paused_writer_that_wakes_after_another_took_over_is_fenced(
+def test_a_paused_writer_that_wakes_after_another_start_of_its_load_is_fenced(
     scene: Callable[..., Scene], source: str, target: str, failpoint: str, mode: Mode
 ) -> None:
     play = scene(source, target, mode)
@@ -76,12 +76,12 @@ def test_a_paused_writer_that_wakes_after_another_took_over_is_fenced(
     with Reader(end) as reader:
         paused = play.start(*play.execute(1), failpoint=f"{failpoint}:stop")
         task = play.wait_for_stopped_task(paused)
-        later = play.call(*play.execute(2))
+        later = play.call(*play.execute(1))
         assert later.code == 0, str(later)
         kill(task, signal.SIGCONT)
         woken = finished(paused)
     assert woken.code == 1, str(woken)
-    assert "a later writer took" in woken.stdout, str(woken)
+    assert "a later start of this load took" in woken.stdout, str(woken)
     play.check(end)
     changes_once(reader, before, end.key())
 
@@ -100,3 +100,17 @@ def test_a_writer_paused_in_the_middle_of_its_commit_is_waited_for(
     done = finished(waiting)
     assert (done.code, '"already-loaded"' in done.stdout) == (0, True), str(done)
     play.check(end)
+
+
+@pytest.mark.parametrize("target", ["pg", "parquet", "folder", "sqlite"])
+@pytest.mark.parametrize("mode", ["append", "replace"])
+def test_runs_of_a_backfill_at_once_are_all_loaded(
+    scene: Callable[..., Scene], target: str, mode: Mode
+) -> None:
+    play = scene("csv", target, mode)
+    end = play.seed()
+    ended = [finished(process) for process in [play.start(*play.execute(day)) for day in (1, 2, 3, 4)]]
+    assert [done.code for done in ended] == [0] * 4, "\n".join(map(str, ended))
+    if mode == "append":
+        play.new = NEW * 4
+    play.check(end, loads=4)

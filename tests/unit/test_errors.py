@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from windlass.errors import (
     Code,
     FatalError,
@@ -68,3 +70,10 @@ def test_a_near_name_is_suggested_and_few_names_are_listed() -> None:
     assert did_you_mean("tabel", ["table", "query"]) == "did you mean 'table'?"
     assert did_you_mean("zzz", ["table", "query"]) == "known: query, table"
     assert did_you_mean("zzz", map(str, range(100))) is None
+
+
+def test_what_may_pass_is_tried_again() -> None:
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.EIO, errno.ESTALE):
+        assert isinstance(as_error(OSError(number, "no")), RetryableError)
+    for number in (errno.EACCES, errno.ENOENT, errno.EROFS):
+        assert isinstance(as_error(OSError(number, "no")), FatalError)

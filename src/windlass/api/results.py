@@ -120,6 +120,9 @@ class RunResult:
     tasks: dict[str, TaskRunResult]
     """By name, in the order of the plan."""
 
+    dev_services: dict[str, str]
+    """The connections that dev services stood in for, each with its type."""
+
     report: Path | None
     """The HTML report; None where it could not be written."""
 

@@ -31,6 +31,9 @@ class End(Generic[O]):
     interval: Interval | None = None
     """The data interval of the run."""
 
+    alone: bool = True
+    """Of a destination: whether no other load may be at work there at the same time."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectedEnd(End[O]):

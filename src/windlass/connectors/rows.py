@@ -66,6 +66,12 @@ class Column:
     latest: str | None = None
     """Likewise the last one."""
 
+    milliseconds: bool = False
+    """Of a destination: its times have milliseconds, and nothing finer."""
+
+    loses: str | None = None
+    """Of a destination: SQL that is true for a value `{v}` of the type which it would keep as another one."""
+
     required: bool = False
     """Of a destination: no default, so rows must bring a value."""
 

@@ -13,17 +13,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from windlass.connectors.rows import Column
-from windlass.errors import FatalError, RetryableError, WindlassError, extra
+from windlass.errors import Code, FatalError, RetryableError, WindlassError, extra
 from windlass.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-__all__ = ["DEFAULT_MEMORY", "Scratch", "duckdb_errors", "file_literal", "identifier", "literal"]
+__all__ = ["DEFAULT_MEMORY", "Scratch", "as_arrow", "duckdb_errors", "file_literal", "identifier", "literal"]
 
 DEFAULT_MEMORY = 512_000_000
 _SETTINGS = "SET TimeZone = 'UTC'; SET enable_progress_bar = false"
+_IN_USE = (
+    "Conflicting lock",
+    "Could not set lock",
+    "Unique file handle conflict",  # a copy in another thread of this process
+)
+_NOT_IN_ARROW = (
+    "HUGEINT",
+    "UHUGEINT",
+    "BIT",
+    "TIME WITH TIME ZONE",
+)  # doubles, bytes, and a time without its zone there
 _BATCH_ROWS = 20_000  # small enough that a batch of wide rows stays in the cache of a core
 
 
@@ -134,7 +145,9 @@ class Scratch:
 
     def schema(self, columns: Sequence[Column]) -> pa.Schema:
         """What batches of these columns have as their schema."""
-        empty = ", ".join(f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in columns)
+        empty = ", ".join(
+            f"{as_arrow(c.type, f'CAST(NULL AS {c.type})')} AS {identifier(c.name)}" for c in columns
+        )
         return self.connection.sql(f"SELECT {empty} LIMIT 0").to_arrow_table().schema
 
     def reader(self, batches: Iterator[pa.RecordBatch], columns: Sequence[Column]) -> str:
@@ -145,7 +158,7 @@ class Scratch:
         self._output_connection().register(
             name, pa.RecordBatchReader.from_batches(schema, self._noting_errors(batches))
         )
-        # Arrow has no JSON and no UUID: text gets its type back here
+        # Arrow has no JSON and no UUID: text gets its type back here, and so does that of `as_arrow`
         values = ", ".join(f"CAST({identifier(c.name)} AS {c.type}) AS {identifier(c.name)}" for c in columns)
         return f"SELECT {values} FROM {name}"
 
@@ -166,6 +179,11 @@ class Scratch:
         """A name that nothing in this database has yet."""
         self._names += 1
         return f"_scratch_{self._names}"
+
+
+def as_arrow(kind: str, value: str) -> str:
+    """SQL for a value of a type as it goes through Arrow: as text where that would make another value of it."""
+    return f"CAST({value} AS VARCHAR)" if kind in _NOT_IN_ARROW else value
 
 
 def identifier(name: str) -> str:
@@ -199,19 +217,22 @@ def duckdb_errors() -> Iterator[None]:
     except duckdb.OutOfMemoryException as exc:
         hint = "give it more with --memory, such as --memory 2GB"
         raise FatalError(f"out of memory: {_first_line(exc)}", hint=hint) from exc
-    except duckdb.IOException as exc:
-        message = _first_line(exc)
-        if "Conflicting lock" in str(exc) or "Could not set lock" in message:
-            raise RetryableError(f"the DuckDB file is in use by another process: {message}") from exc
-        if "No space left" in message or "not enough space" in message.lower():
-            raise RetryableError(
-                f"no space left on the disk: {message}", hint="free some and try again"
-            ) from exc
-        raise FatalError(message) from exc
     except duckdb.Error as exc:
-        if "Unique file handle conflict" in str(exc):  # a copy in another thread of this process
-            raise RetryableError(f"the DuckDB file is in use: {_first_line(exc)}") from exc
-        raise FatalError(_first_line(exc)) from exc
+        raise _translated(exc) from exc
+
+
+def _translated(exc: duckdb.Error) -> WindlassError:
+    import duckdb
+
+    text, message = str(exc), _first_line(exc)
+    if "No space left" in text or "not enough space" in text.lower():
+        hint = "free some space and try again"
+        return RetryableError(f"no space left on the disk: {message}", hint=hint, code=Code.DISK_FULL)
+    if any(sign in text for sign in _IN_USE):
+        return RetryableError(f"the DuckDB file is in use by another process: {message}")
+    if isinstance(exc, duckdb.TransactionException):  # what another transaction has done meanwhile
+        return RetryableError(message)
+    return FatalError(message)
 
 
 def _first_line(exc: duckdb.Error) -> str:

@@ -10,7 +10,7 @@ stream through untouched). Every other pair meets in the scratch database.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from windlass import logs
@@ -18,6 +18,7 @@ from windlass.connectors.destination import Destination, Load, QueryLoad
 from windlass.connectors.rows import Counts
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Reading, Relation, Source
+from windlass.engine.cleaning import close, closing, leaving
 from windlass.engine.ends import open_destination, open_source, shortcut_between
 from windlass.engine.job import Job, Outcome
 from windlass.engine.ledger import check_same_input, new_entry, with_counts
@@ -36,14 +37,14 @@ __all__ = ["copy"]
 
 
 def copy(job: Job) -> Outcome:
-    """Do the copy. Raises WindlassError; then nothing was committed, and nothing is left behind."""
+    """Do the copy. Raises WindlassError; then nothing was committed, unless it says that this is not known."""
     remove_leftovers(job.scratch_folder)
     with closing(open_source(job)) as source, closing(open_destination(job)) as destination:
         check_no_overlap(job, source, destination)
         check_mode(job, destination)
         entry = new_entry(job, source)
         try:
-            with destination.begin(entry) as load:
+            with leaving(destination.begin(entry)) as load:
                 if job.copy.destination.mode == "append" and not job.force:
                     if load.earlier is not None:
                         check_same_input(load.earlier, entry)
@@ -69,10 +70,10 @@ def _loaded(job: Job, source: Source, destination: Destination, load: Load, entr
             shortcut.run(result.counts, quarantine, job.meter)
             result.mark = shortcut.mark
         else:
-            scratch = opened.enter_context(Scratch(job.memory, job.scratch_folder))
+            scratch = opened.enter_context(leaving(Scratch(job.memory, job.scratch_folder)))
             result = _through_scratch(job, source, destination, load, reading, quarantine, scratch)
         _finish(job, quarantine, result)
-        source.close()  # it may hold locks on the very table that is replaced
+        close(source)  # it may hold locks on the very table that is replaced
         load.commit(with_counts(entry, result.counts, result.mark))
     return result
 

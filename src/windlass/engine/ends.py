@@ -63,6 +63,7 @@ def _end(job: Job, end: plan.Source | plan.Destination, model: type[O]) -> End[O
         "workspace": job.workspace,
         "scratch_folder": job.scratch_folder,
         "interval": job.interval,
+        "alone": job.copy.destination.mode != "append" or job.copy.incremental is not None,
     }
     if end.connection is None:
         return End(**common)

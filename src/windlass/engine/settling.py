@@ -8,10 +8,10 @@ run key for its own, because with such an entry it has nothing left to do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 
 from windlass import logs
 from windlass.connectors.rows import Counts
+from windlass.engine.cleaning import closing
 from windlass.engine.ends import open_destination, open_source
 from windlass.engine.job import Job, Outcome
 from windlass.engine.ledger import check_same_input, identified, new_entry

@@ -8,17 +8,17 @@ loaded. A merge ends in the same state whatever the parts are, and finds new one
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from dataclasses import replace
 
 from windlass import logs
 from windlass.connectors.destination import Load, PartedLoad
 from windlass.connectors.source import Part, Source, Splittable
+from windlass.engine.cleaning import close, closing, leaving
 from windlass.engine.ends import open_destination, open_source
 from windlass.engine.job import Job
 from windlass.engine.ledger import check_same_input, new_entry, part_from_json, part_to_json
 from windlass.errors import Code, FatalError, RetryableError
-from windlass.ledger import LedgerEntry
+from windlass.ledger import BOUNDS, LedgerEntry
 
 __all__ = ["check_same_split", "split"]
 
@@ -31,7 +31,7 @@ def split(job: Job) -> list[Part]:
         with closing(open_destination(job)) as destination:
             entry = new_entry(job, source)
             try:
-                with destination.begin(_of_bounds(entry)) as load:
+                with leaving(destination.begin(_of_bounds(entry))) as load:
                     return _kept(job, source, load, entry)
             except RetryableError as exc:
                 raise destination.explain(exc) from exc
@@ -68,7 +68,7 @@ def _kept(job: Job, source: Source, load: Load, entry: LedgerEntry) -> list[Part
         return _parts(load.earlier)
     is_loaded = isinstance(load, PartedLoad) and load.find(entry) is not None
     parts = [Part()] if is_loaded else _found(job, source)
-    source.close()
+    close(source)
     text = json.dumps([part_to_json(part) for part in parts])
     load.commit(replace(bounds, cursor=text))
     return parts
@@ -83,7 +83,7 @@ def _found(job: Job, source: Source) -> list[Part]:
 
 
 def _of_bounds(entry: LedgerEntry) -> LedgerEntry:
-    return replace(entry, task=f"{entry.task}.parts", part="")
+    return replace(entry, task=f"{entry.task}{BOUNDS}", part="")
 
 
 def _parts(kept: LedgerEntry) -> list[Part]:

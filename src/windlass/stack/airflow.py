@@ -16,12 +16,13 @@ from datetime import datetime
 from importlib.metadata import version
 
 from windlass.connections import Address
+from windlass.files import write_whole
 from windlass.ports import LOOPBACK
 from windlass.processes.environment import with_own_programs
 from windlass.stack.airflow_api import AirflowApi
 from windlass.stack.component import Component
 from windlass.stack.keys import Keys
-from windlass.stack.layout import Layout, write_private
+from windlass.stack.layout import Layout
 
 __all__ = ["Airflow"]
 
@@ -53,8 +54,8 @@ class Airflow:
         """Write the files that Airflow finds its secrets in, and its database."""
         home = self._layout.airflow
         url = replace(database, scheme="postgresql+psycopg2").uri().replace("%", "%%")
-        write_private(home / "airflow.cfg", _SECRETS.format(**vars(self._keys), database=url))
-        write_private(home / "passwords.json", json.dumps({"admin": self._keys.admin_password}))
+        write_whole(home / "airflow.cfg", _SECRETS.format(**vars(self._keys), database=url), private=True)
+        write_whole(home / "passwords.json", json.dumps({"admin": self._keys.admin_password}), private=True)
 
     def migration(self, database: Address) -> Component | None:
         """What makes or upgrades Airflow's database; None when this version has done so."""

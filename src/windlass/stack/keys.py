@@ -11,7 +11,7 @@ from pathlib import Path
 
 from windlass import logs
 from windlass.errors import FatalError
-from windlass.stack.layout import write_private
+from windlass.files import write_whole
 
 __all__ = ["Keys"]
 
@@ -41,7 +41,7 @@ class Keys:
         """
         new = not file.exists()
         if new:
-            write_private(file, json.dumps(asdict(cls()), indent=2))
+            write_whole(file, json.dumps(asdict(cls()), indent=2), private=True)
         try:
             keys = cls(**json.loads(file.read_bytes()))
         except (ValueError, TypeError) as exc:

@@ -16,15 +16,15 @@ HOME/                  .windlass/up, or what `--home` says; for its owner only
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from windlass.files import write_whole
 from windlass.state_folder import StateFolder
 
-__all__ = ["ComponentState", "Layout", "Stack", "State", "write_private"]
+__all__ = ["ComponentState", "Layout", "Stack", "State"]
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Stack:
         return asdict(self)
 
     def write(self, file: Path) -> None:
-        write_private(file, json.dumps(self.to_json(), indent=2))
+        write_whole(file, json.dumps(self.to_json(), indent=2), private=True)
 
     @classmethod
     def read(cls, file: Path) -> Stack:
@@ -154,12 +154,3 @@ class Stack:
             return cls()
         parts = [ComponentState(**{**part, "state": State(part["state"])}) for part in values["parts"]]
         return cls(**{**values, "state": State(values["state"]), "parts": parts})
-
-
-def write_private(file: Path, text: str) -> None:
-    """Put a file in place at once, readable for its owner only."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        stream.write(text)
-    temporary.replace(file)

@@ -19,11 +19,12 @@ from pathlib import Path
 from windlass.connections import Address
 from windlass.connectors.postgres.connector import CONNECTOR as POSTGRES
 from windlass.errors import FatalError, MissingExtraError
+from windlass.files import write_whole
 from windlass.ports import LOOPBACK, open_directly
 from windlass.processes import last_words
 from windlass.stack.component import Component
 from windlass.stack.keys import Keys
-from windlass.stack.layout import Layout, write_private
+from windlass.stack.layout import Layout
 
 __all__ = ["USER", "PgAdmin"]
 
@@ -64,10 +65,12 @@ class PgAdmin:
         if servers == self._registered:
             return
         self._configure()
-        write_private(self._storage() / _PASSWORDS, "".join(map(_password_line, servers.values())))
+        write_whole(
+            self._storage() / _PASSWORDS, "".join(map(_password_line, servers.values())), private=True
+        )
         listed = {str(i): self._server(n, a) for i, (n, a) in enumerate(servers.items(), 1)}
         file = self._folder / "servers.json"
-        write_private(file, json.dumps({"Servers": listed}, indent=2))
+        write_whole(file, json.dumps({"Servers": listed}, indent=2), private=True)
         if not (self._folder / "pgadmin4.db").exists():
             self._setup("setup-db")
         self._setup("load-servers", str(file), "--user", USER, "--replace")
@@ -100,7 +103,7 @@ class PgAdmin:
             host=LOOPBACK,
             port=self._port,
         )
-        write_private(self._folder / "config" / "config_local.py", config)
+        write_whole(self._folder / "config" / "config_local.py", config, private=True)
 
     def _server(self, name: str, address: Address) -> dict[str, object]:
         options = {key: address.options[key] for key in ("sslmode",) if key in address.options}

@@ -1,7 +1,7 @@
 """Where files are kept, and how new ones come there: all of a load, or nothing of it.
 
 manifest.py    the ledger of files: what was loaded, in a file of its own
-fence.py       one writer at a time: tokens, and what writers that are gone have left
+turns.py       whose turn it is: tokens, and what writers that are gone have left
 file.py        a single file, by rename
 folder.py      a folder of files, exchanged whole
 stream.py      standard output, a FIFO, a device
@@ -36,7 +36,7 @@ class Place(Protocol):
         """The committed entry of the same load, once none of the starts of these ids can commit any more."""
 
     def begin(self, entry: LedgerEntry) -> Staged:
-        """Become the only writer."""
+        """Become a writer, once those are done that cannot go on beside it."""
 
 
 class Staged(Protocol):
@@ -53,14 +53,17 @@ class Staged(Protocol):
         """Remove what was written; the writer may begin again."""
 
     def require_writer(self) -> None:
-        """Raise FencedError when another took over."""
+        """Raise FencedError when another start of the same load took over."""
 
     def commit(self, entry: LedgerEntry) -> None:
         """Put what was written into its place, and the entry into the ledger."""
 
 
-def place_of(path: Path, *, folder: bool, adding: bool, protected: Sequence[Path] = ()) -> Place:
-    """The place for a file, or for the files of a folder. `adding`: what is there stays.
+def place_of(
+    path: Path, *, folder: bool, adding: bool, alone: bool = True, protected: Sequence[Path] = ()
+) -> Place:
+    """The place for a file, or for the files of a folder. `adding`: what is there stays; not `alone`:
+    others may add at the same time.
 
     Raises FatalError where a file cannot be put. A folder of which a `protected` one is a part is refused
     when it is about to be written.
@@ -73,7 +76,7 @@ def place_of(path: Path, *, folder: bool, adding: bool, protected: Sequence[Path
     if folder:
         from windlass.storage.folder import Folder
 
-        return Folder(path, adding=adding, protected=protected)
+        return Folder(path, adding=adding, alone=alone, protected=protected)
     if path.is_dir():
         raise FatalError(f"{path} is a folder", hint="end the path with / to write files into it")
     require_file_place(path)

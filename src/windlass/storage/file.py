@@ -20,8 +20,8 @@ from windlass.errors import RetryableError
 from windlass.files import disk_errors, locked_folder, require_file_place, sync
 from windlass.ledger import LedgerEntry
 from windlass.storage import manifest
-from windlass.storage.fence import Fence, remove
 from windlass.storage.manifest import committed_now
+from windlass.storage.turns import Turn, Turns, remove
 
 __all__ = ["OneFile"]
 
@@ -32,7 +32,7 @@ class OneFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.manifest_file = path.with_name(f".{path.name}.windlass.json")
-        self.fence = Fence(path)
+        self.turns = Turns(path)
 
     def find(self, entry: LedgerEntry) -> LedgerEntry | None:
         return manifest.read(self.manifest_file).find(entry)
@@ -45,8 +45,8 @@ class OneFile:
         if not self.path.parent.is_dir():
             return None
         with disk_errors(self.path), locked_folder(self.path.parent):
-            for leftover in self.fence.leftovers():
-                if self.fence.writer_of(leftover) in loads:
+            for leftover in self.turns.leftovers():
+                if self.turns.writer_of(leftover) in loads:
                     remove(leftover)
             self._settle_commit()
         return self.find(entry)
@@ -54,12 +54,12 @@ class OneFile:
     def begin(self, entry: LedgerEntry) -> StagedFile:
         with disk_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with locked_folder(self.path.parent):
-                for leftover in self.fence.leftovers():
+            with self.turns.await_turn(entry, alone=True):
+                for leftover in self.turns.leftovers():
                     logs.warning("removed_leftover", file=str(leftover))
                     remove(leftover)
                 self._settle_commit()
-                return StagedFile(self, self.fence.take_over(entry.load_id))
+                return StagedFile(self, self.turns.take(entry, alone=True))
 
     def _settle_commit(self) -> None:
         """Finish, in the manifest, a commit whose writer died between its steps."""
@@ -78,9 +78,9 @@ class OneFile:
 class StagedFile:
     """What will be the file. Implements `Staged`."""
 
-    def __init__(self, place: OneFile, path: Path) -> None:
-        self.path = path
-        self._place = place
+    def __init__(self, place: OneFile, turn: Turn) -> None:
+        self.path = turn.temporary
+        self._place, self._turn = place, turn
         self._before = identity(place.path)
 
     def __enter__(self) -> Self:
@@ -88,13 +88,13 @@ class StagedFile:
 
     def __exit__(self, *_: object) -> None:
         self.discard()
-        self._place.fence.leave(self.path)
+        self._turn.leave()
 
     def discard(self) -> None:
         remove(self.path)
 
     def require_writer(self) -> None:
-        self._place.fence.require_writer(self.path)
+        self._turn.require()
 
     def commit(self, entry: LedgerEntry) -> None:
         with disk_errors(self._place.path):

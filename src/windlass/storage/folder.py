@@ -20,8 +20,8 @@ from windlass.errors import FatalError
 from windlass.files import disk_errors, locked_folder, sync
 from windlass.ledger import LedgerEntry
 from windlass.storage import manifest
-from windlass.storage.fence import Fence, remove
 from windlass.storage.manifest import committed_now
+from windlass.storage.turns import Turn, Turns, remove
 
 __all__ = ["MANIFEST", "Folder"]
 
@@ -32,12 +32,17 @@ _SHOWN = 3
 
 
 class Folder:
-    """A folder. Implements `Place`. `path` is resolved; `adding`: what is there stays."""
+    """A folder. Implements `Place`. `path` is resolved; `adding`: what is there stays.
 
-    def __init__(self, path: Path, *, adding: bool, protected: Sequence[Path] = ()) -> None:
+    Loads that only add, and are not `alone`, go side by side: each brings along what is there at its commit.
+    """
+
+    def __init__(
+        self, path: Path, *, adding: bool, alone: bool = True, protected: Sequence[Path] = ()
+    ) -> None:
         self.path, self.adding = path, adding
-        self.fence = Fence(path)
-        self._protected = protected
+        self.turns = Turns(path)
+        self._alone, self._protected = alone or not adding, protected
 
     def find(self, entry: LedgerEntry) -> LedgerEntry | None:
         return self.manifest().find(entry)
@@ -57,12 +62,14 @@ class Folder:
         with disk_errors(self.path):
             self._refuse_what_is_no_place()
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with locked_folder(self.path.parent):
-                for leftover in self.fence.leftovers():
-                    logs.warning("removed_leftover", file=str(leftover))
-                self.clear(lambda _: True)
+            with self.turns.await_turn(entry, alone=self._alone):
+                at_work = self.turns.at_work()
+                for leftover in self.turns.leftovers():
+                    if self.turns.writer_of(leftover) not in at_work:
+                        logs.warning("removed_leftover", file=str(leftover))
+                self.clear(lambda writer: writer not in at_work)
                 self.require_own()
-                return StagedFolder(self, entry.load_id, self.fence.take_over(entry.load_id))
+                return StagedFolder(self, entry.load_id, self.turns.take(entry, alone=self._alone))
 
     def _refuse_what_is_no_place(self) -> None:
         if self.path.exists() and not self.path.is_dir():
@@ -112,13 +119,13 @@ class Folder:
     def clear(self, is_gone: Callable[[str], bool]) -> None:
         """Finish or undo what the writers that are gone have left."""
         failpoints.reach("during-recovery")
-        left = [path for path in self.fence.leftovers() if is_gone(self.fence.writer_of(path))]
+        left = [path for path in self.turns.leftovers() if is_gone(self.turns.writer_of(path))]
         for path in left:
             if path.suffix == _OLD and not self.path.exists():  # its writer died amid the exchange
                 path.rename(self.path)
         committed = {load.load_id for load in self.manifest().loads}
         for path in filter(Path.exists, left):
-            if path.is_dir() and (path.suffix == _OLD or self.fence.writer_of(path) in committed):
+            if path.is_dir() and (path.suffix == _OLD or self.turns.writer_of(path) in committed):
                 self.retire(path)
             else:
                 remove(path)
@@ -153,9 +160,9 @@ class Folder:
 class StagedFolder:
     """What will be the folder. Implements `Staged`."""
 
-    def __init__(self, place: Folder, writer: str, path: Path) -> None:
-        self.path = path
-        self._place, self._writer = place, writer
+    def __init__(self, place: Folder, writer: str, turn: Turn) -> None:
+        self.path = turn.temporary
+        self._place, self._writer, self._turn = place, writer, turn
 
     def __enter__(self) -> Self:
         return self
@@ -163,12 +170,13 @@ class StagedFolder:
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):  # what is left, the next writer finds
             self._place.clear(lambda writer: writer == self._writer)
+        self._turn.leave()
 
     def discard(self) -> None:
         remove(self.path)
 
     def require_writer(self) -> None:
-        self._place.fence.require_writer(self.path)
+        self._turn.require()
 
     def commit(self, entry: LedgerEntry) -> None:
         place = self._place

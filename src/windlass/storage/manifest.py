@@ -42,7 +42,7 @@ class Manifest:
 
     def with_load(self, entry: LedgerEntry) -> Manifest:
         """With the entry in it, in the place of an earlier one of the same load; nothing is pending any more."""
-        others = tuple(load for load in self.loads if load.key != entry.key)
+        others = tuple(entry.after(load) for load in self.loads if load.key != entry.key)
         return replace(self, loads=(*others, entry), pending=None)
 
     def announcing(self, identity: dict[str, int], entry: LedgerEntry) -> Manifest:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
 from windlass.errors import FatalError
+from windlass.files import write_whole
 from windlass.plan.compiler import compile_project
 from windlass.spec import ProjectFiles, load_project
 from windlass.targets import CompiledProject, Needs, Target
@@ -58,10 +58,5 @@ def _put(file: Path, data: bytes) -> Path:
     if file.is_file() and file.read_bytes() == data:
         return file
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(file, data)
     return file

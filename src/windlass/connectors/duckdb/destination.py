@@ -18,7 +18,10 @@ from windlass.connectors.scratch import Scratch, duckdb_errors, file_literal, id
 from windlass.connectors.sql.engine import DuckdbEngine, NewRows
 from windlass.connectors.sql.ledger import SqlLedger
 from windlass.connectors.sql.merging import delete_interval, merge, quarantine_bad_keys
+from windlass.errors import RetryableError
 from windlass.ledger import LedgerEntry
+from windlass.storage.turns import Turn, Turns
+from windlass.turns import Waiting
 
 __all__ = ["DuckdbDestination"]
 
@@ -36,10 +39,16 @@ class DuckdbDestination(BaseDestination):
         return self.file.resolve()
 
     def begin(self, entry: LedgerEntry) -> DuckdbLoad:
-        with self._opened_ledger() as ledger:
-            ledger.take_over(entry)
+        turns = Turns(self.file.resolve(), takes_over=False)  # one process at a time can have the file open
+        with turns.await_turn(entry, alone=True):
+            turn = turns.take(entry, alone=True)
+        try:
             failpoints.reach("during-recovery")
-            return DuckdbLoad(self, ledger, entry)
+            with self._opened_ledger() as ledger:
+                return DuckdbLoad(self, ledger, entry, turn)
+        except BaseException:
+            turn.leave()
+            raise
 
     def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
         with self._opened_ledger() as ledger:  # which no other process has open, so no writer can commit
@@ -47,7 +56,7 @@ class DuckdbDestination(BaseDestination):
 
     @contextmanager
     def _opened_ledger(self) -> Iterator[SqlLedger]:
-        connection = open_file(str(self.file))
+        connection = self._opened()
 
         def execute(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
             with duckdb_errors():
@@ -60,6 +69,15 @@ class DuckdbDestination(BaseDestination):
         finally:
             connection.close()
 
+    def _opened(self) -> Any:
+        """The file, opened once no other process has it open."""
+        waiting = Waiting(self.file)
+        while True:
+            try:
+                return open_file(str(self.file))
+            except RetryableError as exc:
+                waiting.pause([exc.message])
+
 
 class DuckdbLoad(BaseLoad):
     """One load. Implements `Load` and `QueryLoad`.
@@ -67,11 +85,17 @@ class DuckdbLoad(BaseLoad):
     The scratch database detaches the file, and so undoes what was not committed.
     """
 
-    def __init__(self, destination: DuckdbDestination, ledger: SqlLedger, entry: LedgerEntry) -> None:
+    def __init__(
+        self, destination: DuckdbDestination, ledger: SqlLedger, entry: LedgerEntry, turn: Turn
+    ) -> None:
         self.earlier, self.last_cursor = ledger.find(entry), ledger.last_cursor(entry)
         self._options, self._interval = destination.options, destination.interval
         self._file, self._name, self._ledger = destination.file, destination.options.table, ledger
         self._engine: DuckdbEngine | None = None
+        self._turn = turn
+
+    def __exit__(self, *_: object) -> None:
+        self._turn.leave()
 
     def columns(self, scratch: Scratch) -> list[Column] | None:
         database = scratch.attach(self._file, writable=True)
@@ -115,6 +139,7 @@ class DuckdbLoad(BaseLoad):
     def commit(self, entry: LedgerEntry) -> None:
         assert self._engine is not None
         failpoints.reach("before-ledger")
+        self._turn.require()
         self._ledger.record(entry)
         failpoints.reach("after-ledger")
         failpoints.reach("before-commit")
@@ -143,12 +168,14 @@ class DuckdbLoad(BaseLoad):
         """The rows in a file of the scratch folder, numbered."""
         query = scratch.reader(rows.batches(), rows.columns)
         file = scratch.folder / f"{scratch.new_name()}.parquet"
-        numbered = f"SELECT *, row_number() OVER () - 1 AS __windlass_row FROM ({query})"
+        kept = _replaced(rows.columns, "VARCHAR")
+        numbered = f"SELECT *{kept}, row_number() OVER () - 1 AS __windlass_row FROM ({query})"
         copy = f"COPY ({numbered}) TO {literal(str(file))} (FORMAT parquet)"
         counts.written = int(scratch.output_rows(copy)[0][0])
         counts.bytes = file.stat().st_size
         names = tuple(column.name for column in rows.columns)
-        return NewRows(f"read_parquet({file_literal(file)})", names, "__windlass_row")
+        rows_back = f"SELECT *{_replaced(rows.columns)} FROM read_parquet({file_literal(file)})"
+        return NewRows(f"({rows_back})", names, "__windlass_row")
 
     def _make_room(self, engine: DuckdbEngine, table: str) -> None:
         if self._options.mode == "replace":
@@ -174,3 +201,17 @@ class DuckdbLoad(BaseLoad):
         for number in sorted(bad):
             rows.refuse(bad[number], number)
         return engine.without(new, sorted(bad))
+
+
+_NOT_IN_PARQUET = ("HUGEINT", "UHUGEINT", "BIT", "TIME WITH TIME ZONE", "INTERVAL")
+"""Types whose values would be others there: doubles, whole milliseconds, a time without its zone."""
+
+
+def _replaced(columns: Sequence[Column], kind: str = "") -> str:
+    """REPLACE, for behind a star, that casts such columns to a type, or back to their own."""
+    casts = [
+        f"CAST({identifier(c.name)} AS {kind or c.type}) AS {identifier(c.name)}"
+        for c in columns
+        if c.type in _NOT_IN_PARQUET
+    ]
+    return f" REPLACE ({', '.join(casts)})" if casts else ""

@@ -18,6 +18,7 @@ __all__ = [
     "default_schema",
     "find_table",
     "no_table",
+    "require_name",
     "require_table",
     "split_name",
     "table_names",
@@ -27,10 +28,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class PgColumn:
-    """A column. `type` is as `format_type` writes it; `base` is the type itself, or a domain's below it."""
+    """A column. `type` is as `format_type` writes it, and `stored` the same of what is below a domain, if it is one;
+    `base` is the catalog's name of that."""
 
     name: str
     type: str
+    stored: str
     base: str
     type_kind: str
     not_null: bool
@@ -82,7 +85,20 @@ def split_name(text: str) -> tuple[str | None, str]:
             f"{text!r} is not a valid table name", hint='expected name, schema.name or "odd.name"'
         )
     names = [p[1:-1].replace('""', '"') if p.startswith('"') else p for p in parts]
+    require_name(*names)
     return (names[0], names[1]) if len(names) == 2 else (None, names[0])
+
+
+def require_name(*names: str) -> None:
+    """Raise FatalError for a name that Postgres would cut off, and so take for another one, or that it cannot have."""
+    for name in names:
+        if (length := len(name.encode())) > _LONGEST_NAME:
+            hint = f"Postgres keeps the first {_LONGEST_NAME}: choose a shorter name"
+            raise FatalError(f"the name {name!r} has {length} bytes", hint=hint)
+        if "\0" in name:
+            raise FatalError(
+                f"the name {name!r} has a NUL character", hint="choose another name with `select`"
+            )
 
 
 def find_table(session: Session, text: str) -> Table | None:
@@ -163,6 +179,7 @@ def default_schema(session: Session) -> str:
     return str(schema)
 
 
+_LONGEST_NAME = 63  # bytes, NAMEDATALEN - 1
 _NO_TEMPORARY_VIEWS = ("25006", "42501")  # read-only, as on a replica; not permitted
 
 _TABLE = """
@@ -189,8 +206,9 @@ _PORTABLE = """CASE WHEN t.oid < 16384 THEN t.typname !~ '^_?(reg|aclitem)|^xml$
 _COLUMNS = f"""
 SELECT a.attname AS name,
        format_type(a.atttypid, a.atttypmod) AS type,
+       format_type(b.oid, m.typmod) AS stored,
        b.typname AS base,
-       b.typtype::text AS type_kind,
+       t.typtype::text AS type_kind,
        a.attnotnull OR t.typnotnull AS not_null,
        a.atthasdef AND a.attgenerated = '' OR t.typdefault IS NOT NULL AS has_default,
        a.attgenerated <> '' AS generated,
@@ -218,7 +236,8 @@ _UNKNOWN: dict[str, Any] = {
 }
 
 _TYPES = f"""
-SELECT t.oid::int8 AS oid, format_type(t.oid, -1) AS type, t.typname AS base, t.typtype::text AS type_kind,
+SELECT t.oid::int8 AS oid, format_type(t.oid, -1) AS type, format_type(t.oid, -1) AS stored, t.typname AS base,
+       t.typtype::text AS type_kind,
        t.oid < 16384 AS built_in, {_PORTABLE} AS portable
 FROM pg_type t WHERE t.oid = ANY ($1::oid[])
 """

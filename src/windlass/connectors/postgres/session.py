@@ -13,48 +13,64 @@ import secrets
 import socket
 import threading
 from collections.abc import Coroutine, Iterator
-from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from windlass import logs
 from windlass.connections import Address
-from windlass.connectors.postgres.silence import is_lost, keep_alive
-from windlass.errors import Code, FatalError, RetryableError, extra, reason_of
+from windlass.connectors.postgres.silence import is_lost, keep_alive, repeat
+from windlass.errors import Code, FatalError, RetryableError, WindlassError, extra, reason_of
 
 if TYPE_CHECKING:
     import asyncpg
 
-__all__ = ["Session", "integrity_error", "lock_timed_out", "postgres_errors"]
+__all__ = [
+    "Session",
+    "integrity_error",
+    "is_there_already",
+    "lock_timed_out",
+    "not_permitted",
+    "postgres_errors",
+]
 
 T = TypeVar("T")
 
 _starting = threading.Lock()  # `cache` alone would let two threads start a loop each
 
-_CONNECT_TIMEOUT = 15.0
+_CONNECT_TIMEOUT, _CLOSE_TIMEOUT = 15.0, 5.0
 _SILENCE = 60.0
 _OWN_OPTIONS = ("table", "query", "silence")  # ours in an address; the server would not know them
 
 # SQLSTATE classes after which the same command may work: connection, resources, operator, conflict.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _RETRYABLE_CLASSES = ("08", "40", "53", "57", "58")
+_LOCK_NOT_AVAILABLE, _OBJECT_IN_USE = "55P03", "55006"
+_RETRYABLE = (
+    _LOCK_NOT_AVAILABLE,
+    _OBJECT_IN_USE,
+    "25P03",
+    "25P04",
+)  # the last two: it took the transaction too long
 _CODES = {  # of SQLSTATEs, and of classes of them
     "08": Code.CONNECTION_LOST,
     "28": Code.NOT_LET_IN,
     "3D000": Code.NOT_LET_IN,
+    "53100": Code.DISK_FULL,
     "42P01": Code.NO_TABLE,
     "42703": Code.NO_COLUMN,
 }
-_LOCK_NOT_AVAILABLE = "55P03"
+_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 # Values travel as text now and then, so what text says must not depend on how a server is set up: a
 # date of the style DMY would be read as another one, and fewer digits of a float as another number.
 _EXACT_TEXT = (
     "SET DateStyle = ISO; SET IntervalStyle = postgres; SET TimeZone = UTC; SET extra_float_digits = 3; "
-    "SET bytea_output = hex; SET xmloption = content; SET lc_monetary = 'C'"
+    "SET bytea_output = hex; SET xmloption = content; SET lc_monetary = 'C'; "
+    "SET statement_timeout = 0"  # a copy takes as long as it takes; what may end it is the task's timeout
 )
 
 
@@ -71,6 +87,7 @@ class Session:
         self.silence = _seconds(address)  # for so many seconds a server may say nothing
         self._name = f"windlass {secrets.token_hex(8)}"
         self._at_work, self._steps = False, 0
+        self._repeated: Future[None] | None = None
         self.connection: asyncpg.Connection[Any] = self._result_of(
             asyncpg.connect(
                 _dsn(address),
@@ -86,14 +103,24 @@ class Session:
         _note_server(address.host, address.port, self.connection.get_settings().server_version)
 
     def close(self) -> None:
-        """Close the connection; at once when it is in the middle of something, which is then undone."""
+        """Close the connection; at once when it is in the middle of something, which is then undone.
+
+        What goes wrong is no error: whatever was done before has happened, or has not.
+        """
+        if self._repeated is not None:
+            self._repeated.cancel()
         if self.connection.is_closed():
             return
-        with postgres_errors(self.address, ignore=True):
+        with suppress(WindlassError), postgres_errors(self.address):
             if self.connection.is_in_transaction():
                 _loop().call_soon_threadsafe(self.connection.terminate)
             else:
-                self.run(self.connection.close(timeout=5))
+                self.run(self.connection.close(timeout=_CLOSE_TIMEOUT))
+
+    def repeat(self, sql: str, *, every: float) -> None:
+        """Run SQL every so many seconds, over connections of its own, until this session is closed."""
+        work = repeat(_dsn(self.address), self.address.password or None, sql, every)
+        self._repeated = asyncio.run_coroutine_threadsafe(work, _loop())
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the event loop, to its end. Raises RetryableError when the server falls silent."""
@@ -220,8 +247,8 @@ def _dsn(address: Address) -> str:
 
 
 @contextmanager
-def postgres_errors(address: Address, *, ignore: bool = False) -> Iterator[None]:
-    """Turn asyncpg's exceptions into ours; with `ignore`, into nothing."""
+def postgres_errors(address: Address) -> Iterator[None]:
+    """Turn asyncpg's exceptions into ours."""
     import asyncpg
 
     ended = asyncpg.InternalClientError  # of a statement after the server has ended the session
@@ -229,13 +256,11 @@ def postgres_errors(address: Address, *, ignore: bool = False) -> Iterator[None]
     try:
         yield
     except expected as exc:
-        if not ignore:
-            raise _translated(exc, address) from exc
+        raise _translated(exc, address) from exc
     except RuntimeError as exc:  # uvloop's for a write to a connection that has just been lost
         if "is closed" not in str(exc):
             raise
-        if not ignore:
-            raise _translated(exc, address) from exc
+        raise _translated(exc, address) from exc
 
 
 def _translated(exc: Exception, address: Address) -> FatalError | RetryableError:
@@ -245,7 +270,7 @@ def _translated(exc: Exception, address: Address) -> FatalError | RetryableError
     if isinstance(exc, asyncpg.PostgresError):
         message = _message(exc)
         code = _CODES.get(str(exc.sqlstate)) or _CODES.get(str(exc.sqlstate)[:2])
-        if str(exc.sqlstate)[:2] in _RETRYABLE_CLASSES or exc.sqlstate == _LOCK_NOT_AVAILABLE:
+        if str(exc.sqlstate)[:2] in _RETRYABLE_CLASSES or exc.sqlstate in _RETRYABLE:
             return RetryableError(f"postgres at {where}: {message}", code=code)
         return FatalError(message, hint=_hint(exc, address), code=code)
     if isinstance(exc, TimeoutError):
@@ -291,11 +316,27 @@ def lock_timed_out(error: Exception) -> bool:
     return getattr(error.__cause__, "sqlstate", None) == _LOCK_NOT_AVAILABLE
 
 
+def not_permitted(error: Exception) -> bool:
+    """Whether the role may not do what a statement does."""
+    return getattr(error.__cause__, "sqlstate", None) == _INSUFFICIENT_PRIVILEGE
+
+
+def is_there_already(error: Exception) -> bool:
+    """Whether somebody else has just made what a statement makes; pg_type is the first to notice."""
+    return getattr(error.__cause__, "sqlstate", None) in ("42P07", "42710", "23505")
+
+
 def integrity_error(error: Exception) -> asyncpg.PostgresError | None:
     """The server's error behind ours, when it is about a row: bad data, a violated constraint, or too much."""
     import asyncpg
 
     cause = error.__cause__
-    if isinstance(cause, asyncpg.PostgresError) and str(cause.sqlstate)[:2] in ("22", "23", "54", "P0"):
-        return cause
-    return None
+    if not isinstance(cause, asyncpg.PostgresError):
+        return None
+    state = str(cause.sqlstate)
+    about_row_security = state == "42501" and "row-level security policy" in str(cause)
+    is_about_row = state[:2] in _OF_ROWS or state[0] not in "0123456789FHPX" or about_row_security
+    return cause if is_about_row else None
+
+
+_OF_ROWS = ("09", "21", "22", "23", "38", "39", "44", "54", "P0")

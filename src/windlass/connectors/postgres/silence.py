@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import asyncpg
 
-__all__ = ["is_lost", "keep_alive"]
+__all__ = ["is_lost", "keep_alive", "repeat"]
 
 _PROBES = 3
 
@@ -63,3 +63,18 @@ async def is_lost(dsn: str, password: str | None, name: str, patience: float) ->
     except (OSError, TimeoutError, asyncpg.InterfaceError):
         return True
     return waits is None or waits
+
+
+async def repeat(dsn: str, password: str | None, sql: str, every: float) -> None:
+    """Run SQL every so many seconds, without end, over a connection of its own each time; errors do not matter."""
+    import asyncpg
+
+    while True:
+        await asyncio.sleep(every)
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            async with asyncio.timeout(every):
+                other = await asyncpg.connect(dsn, password=password, statement_cache_size=0)
+                try:
+                    await other.execute(sql)
+                finally:
+                    other.terminate()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from windlass.errors import WindlassError
+from windlass.errors import RetryableError, WindlassError
 
 __all__ = ["insert_by_halves"]
 
@@ -25,6 +25,8 @@ def insert_by_halves(
         return 0
     try:
         return insert(first, last)
+    except RetryableError:  # a full disk, a lost connection: not about rows
+        raise
     except WindlassError as exc:
         if last - first == 1:
             return refused(first, exc)

@@ -1,6 +1,6 @@
-"""The ledger of the databases that live in a file: `_windlass_loads` and `_windlass_writers` in plain SQL.
+"""The ledger of the databases that live in a file: `_windlass_loads` in plain SQL.
 
-See `connectors/postgres/writing/ledger.py` for what they are for; a file needs no sessions to be ended.
+Whose turn it is at such a file, files beside it tell: see `storage/turns.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from windlass.ledger import LedgerEntry, fenced
+from windlass.ledger import LONG_MARK, LedgerEntry
 
 __all__ = ["SqlLedger"]
 
@@ -25,36 +25,21 @@ class SqlLedger:
 
     def __init__(self, execute: Execute, destination: str, prefix: str = "") -> None:
         self._destination = destination
-        self._number = 0
         self.move(execute, prefix)
 
     def move(self, execute: Execute, prefix: str) -> None:
         """Go on over another connection to the same database."""
         self._execute = execute
-        self._loads, self._writers = f"{prefix}_windlass_loads", f"{prefix}_windlass_writers"
+        self._loads = f"{prefix}_windlass_loads"
 
     def create(self) -> None:
-        """Make the tables, if they are not there."""
+        """Make the table, if it is not there."""
         integers = ("rows_read", "rows_written", "rows_quarantined")
         columns = ", ".join(f"{name} {'BIGINT' if name in integers else 'TEXT'}" for name in _NAMES)
         self._execute(
             f"CREATE TABLE IF NOT EXISTS {self._loads} ({columns}, destination TEXT, PRIMARY KEY ({', '.join(_KEY)}))",
             (),
         )
-        self._execute(
-            f"CREATE TABLE IF NOT EXISTS {self._writers} (destination TEXT PRIMARY KEY, number BIGINT, writer TEXT)",
-            (),
-        )
-
-    def take_over(self, entry: LedgerEntry) -> None:
-        """Become the newest writer. Belongs into a transaction of its own."""
-        writer = f"{entry.pipeline}.{entry.task} {entry.run_key} {entry.load_id}"
-        self._execute(
-            f"INSERT INTO {self._writers} VALUES (?, 1, ?) "
-            "ON CONFLICT (destination) DO UPDATE SET number = number + 1, writer = excluded.writer",
-            (self._destination, writer),
-        )
-        self._number = self._current()
 
     def find(self, entry: LedgerEntry) -> LedgerEntry | None:
         """The committed entry of the same load."""
@@ -73,9 +58,9 @@ class SqlLedger:
         return str(rows[0][0]) if rows else None
 
     def record(self, entry: LedgerEntry) -> None:
-        """Write the entry within the data's transaction. Raises FencedError when another took over."""
-        if self._current() != self._number:
-            raise fenced(self._destination)
+        """Write the entry within the data's transaction."""
+        if entry.is_how_far:
+            self._drop_long_mark(entry)
         values = {name: getattr(entry, name) for name in _NAMES}
         values["committed_at"] = datetime.now(UTC).isoformat()
         marks = ", ".join("?" * (len(_NAMES) + 1))
@@ -84,8 +69,10 @@ class SqlLedger:
             (*values.values(), self._destination),
         )
 
-    def _current(self) -> int:
-        rows = self._execute(
-            f"SELECT number FROM {self._writers} WHERE destination = ?", (self._destination,)
+    def _drop_long_mark(self, entry: LedgerEntry) -> None:
+        """Forget how far the loads before this one came, where that is long: only the latest is ever asked for."""
+        self._execute(
+            f'UPDATE {self._loads} SET "cursor" = NULL WHERE pipeline = ? AND task = ? AND destination = ? '
+            f'AND length("cursor") > {LONG_MARK}',
+            (entry.pipeline, entry.task, self._destination),
         )
-        return int(rows[0][0])

@@ -90,8 +90,12 @@ def _translated(connection: sqlite3.Connection, exc: sqlite3.OperationalError) -
     if missing := re.match(r"no such table: (?:main\.)?(.+)", message):
         hint = did_you_mean(missing[1], tables(connection)) or "the database has no tables"
         return FatalError(f"there is no table {missing[1]!r}", hint=hint, code=Code.NO_TABLE)
-    if "locked" in message or "busy" in message:
+    name = getattr(exc, "sqlite_errorname", "")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")):
         return RetryableError("the SQLite file is locked by another process")
-    if "disk" in message and "full" in message:
-        return RetryableError("no space left on the disk", hint="free some and try again")
+    if name.startswith("SQLITE_FULL"):
+        hint = "free some space and try again"
+        return RetryableError("no space left on the disk", hint=hint, code=Code.DISK_FULL)
+    if name.startswith("SQLITE_IOERR"):  # a full quota, a share that is away
+        return RetryableError(f"SQLite: {message}")
     return FatalError(message)

@@ -2,7 +2,7 @@
 
 Rows are gathered in a temporary database of their own, so the file is locked only for the last, short
 transaction, which brings them over together with the row of the ledger. Readers see the old rows or the
-new ones. A writer that was overtaken finds a higher number than its own, and gives up.
+new ones. Loads of one table follow each other; those of other tables wait only for that last transaction.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from windlass.connectors.sql.merging import delete_interval, merge, quarantine_b
 from windlass.connectors.sqlite.database import connect_file, sqlite_errors, table_columns
 from windlass.connectors.sqlite.engine import SqliteEngine
 from windlass.connectors.sqlite.types import as_wanted, storable, stored_values
-from windlass.errors import WindlassError
+from windlass.errors import RetryableError, WindlassError
 from windlass.ledger import LedgerEntry
+from windlass.storage.turns import Turn, table_turns
+from windlass.turns import Waiting
 
 __all__ = ["SqliteDestination"]
 
@@ -57,36 +59,47 @@ class SqliteDestination(BaseDestination):
         return self.file
 
     def begin(self, entry: LedgerEntry) -> SqliteLoad:
-        ledger = self._ledger()
-        self.engine.rows("BEGIN IMMEDIATE")
-        ledger.create()
-        ledger.take_over(entry)
-        failpoints.reach("during-recovery")
-        self.engine.rows("COMMIT")
-        return SqliteLoad(self, ledger, entry)
+        turns = table_turns(self.file, self.options.table)
+        with turns.await_turn(entry, alone=True):
+            turn = turns.take(entry, alone=True)
+        try:
+            failpoints.reach("during-recovery")
+            return SqliteLoad(self, self._created_ledger(), entry, turn)
+        except BaseException:
+            turn.leave()
+            raise
 
     def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
-        ledger = self._ledger()
-        self.engine.rows("BEGIN IMMEDIATE")  # no writer is at its last transaction
+        return self._created_ledger().find(entry)
+
+    def _created_ledger(self) -> SqlLedger:
+        """The ledger, while no writer that is overtaken or gone is at its last transaction."""
+        ledger = SqlLedger(self.engine.rows, self.options.table, "main.")
+        _begin_immediate(self.engine, self.file)
         ledger.create()
         self.engine.rows("COMMIT")
-        return ledger.find(entry)
-
-    def _ledger(self) -> SqlLedger:
-        return SqlLedger(self.engine.rows, self.options.table, "main.")
+        return ledger
 
 
 class SqliteLoad(BaseLoad):
     """One load. Implements `Load`. The connection undoes what is not committed when it is closed."""
 
-    def __init__(self, destination: SqliteDestination, ledger: SqlLedger, entry: LedgerEntry) -> None:
+    def __init__(
+        self, destination: SqliteDestination, ledger: SqlLedger, entry: LedgerEntry, turn: Turn
+    ) -> None:
         self.earlier, self.last_cursor = ledger.find(entry), ledger.last_cursor(entry)
         self._options, self._interval = destination.options, destination.interval
-        self._connection, self._engine, self._ledger = destination.connection, destination.engine, ledger
+        self._file, self._connection, self._engine = (
+            destination.file,
+            destination.connection,
+            destination.engine,
+        )
+        self._ledger, self._turn = ledger, turn
         self._table = f"main.{identifier(destination.options.table)}"
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
+        self._turn.leave()
 
     def columns(self, scratch: Scratch) -> list[Column] | None:
         return [as_wanted(column) for column in table_columns(self._connection, self._options.table)] or None
@@ -107,7 +120,7 @@ class SqliteLoad(BaseLoad):
         )
         new = NewRows(_STAGE, tuple(column.name for column in rows.columns), "windlass_row", first=1)
         self._gather(rows, new, counts, meter)
-        self._engine.rows("BEGIN IMMEDIATE")
+        _begin_immediate(self._engine, self._file)
         self._prepare(definitions)
         if self._options.mode == "merge":
             merged = quarantine_bad_keys(self._engine, new, self._options.key, rows.refuse)
@@ -123,7 +136,8 @@ class SqliteLoad(BaseLoad):
     def commit(self, entry: LedgerEntry) -> None:
         failpoints.reach("before-ledger")
         if not self._connection.in_transaction:
-            self._engine.rows("BEGIN IMMEDIATE")
+            _begin_immediate(self._engine, self._file)
+        self._turn.require()
         self._ledger.record(entry)
         failpoints.reach("after-ledger")
         failpoints.reach("before-commit")
@@ -177,9 +191,10 @@ class SqliteLoad(BaseLoad):
                 f"INSERT INTO {self._table} ({new.columns}) SELECT {new.columns} FROM {new.sql} "
                 f"WHERE {new.number} >= {first} AND {new.number} < {last}"
             )
-        except WindlassError:
-            if self._connection.in_transaction:  # a full disk has undone all of it already
-                self._engine.rows("ROLLBACK TO windlass_part")
+        except WindlassError as exc:
+            if not self._connection.in_transaction:  # a full disk has undone all of it: no part may go on
+                raise RetryableError(exc.message, hint=exc.hint, code=exc.code) from exc
+            self._engine.rows("ROLLBACK TO windlass_part")
             raise
         self._engine.rows("RELEASE windlass_part")
         return inserted
@@ -192,3 +207,15 @@ class SqliteLoad(BaseLoad):
         select = f"SELECT {self._engine.record(new.names)} FROM {new.sql} WHERE {new.number} = {number}"
         record = self._engine.read_record(new.names, self._engine.rows(select)[0])
         return BadRow(_REASONS.get(name, Reason.REFUSED), error.message, record=record)
+
+
+def _begin_immediate(engine: SqliteEngine, file: Path) -> None:
+    """Begin the transaction that writes, once others that write to the file are done."""
+    waiting = Waiting(file)
+    while True:
+        try:
+            engine.rows("BEGIN IMMEDIATE")
+        except RetryableError:
+            waiting.pause(["another process"])
+        else:
+            return

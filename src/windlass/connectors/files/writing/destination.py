@@ -40,6 +40,7 @@ class FileDestination(BaseDestination):
             end.workspace.to_write(options.path),
             folder=options.is_folder,
             adding=options.mode != "replace",
+            alone=end.alone,
             protected=(end.workspace.root, end.workspace.project),
         )
         if isinstance(self._place, Stream) and options.mode != "replace":

@@ -19,7 +19,7 @@ from windlass import failpoints, logs
 from windlass.connectors.destination import BaseDestination, Traits
 from windlass.connectors.ends import ConnectedEnd
 from windlass.connectors.options import TableDestination
-from windlass.connectors.postgres.catalog import PgColumn, Table
+from windlass.connectors.postgres.catalog import PgColumn, Table, split_name
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.types import as_wanted, encoder_of, storable
 from windlass.connectors.postgres.wire.framing import HEADER, TRAILER
@@ -44,10 +44,12 @@ class PostgresDestination(BaseDestination):
     traits = Traits(way="arrow → copy-binary", stores_nul=False)
 
     def __init__(self, end: ConnectedEnd[TableDestination]) -> None:
+        split_name(end.options.table)  # or it is refused, before there is a session
         self.session = Session(end.address)
         self.options = end.options
         self.loaded = LoadedTable(self.session, end.options, end.interval)
-        self._ledger: Ledger | None = None
+        self._alone = end.alone
+        self._begun: tuple[Ledger, LedgerEntry, PostgresLoad | None] | None = None
 
     def close(self) -> None:
         self.session.close()
@@ -57,29 +59,44 @@ class PostgresDestination(BaseDestination):
         self.loaded.find()
         if self.loaded.found is not None and self.options.mode == "replace":
             check_not_referenced(self.session, self.loaded.found)
-        self._ledger = self._ledger_of(entry)
-        self._ledger.take_over(entry)
+        ledger = self._ledger_of(entry)
+        ledger.create()
+        self._begun = ledger, entry, None
+        self._take_turn(ledger)
+        load = PostgresLoad(self, ledger, entry)
+        self._begun = ledger, entry, load
+        return load
+
+    def _take_turn(self, ledger: Ledger) -> None:
+        """Wait for the turn of this load; whoever makes the table is alone at that."""
+        was_missing = self.loaded.found is None
+        ledger.turn.take(alone=self._alone or was_missing)
         self.loaded.find()  # the writer before may just have made it
-        return PostgresLoad(self, self._ledger, entry)
+        if was_missing and self.loaded.found is not None and not self._alone:
+            ledger.turn.share()
 
     def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
         return self._ledger_of(entry).settle(entry, loads)
 
     def explain(self, error: RetryableError) -> WindlassError:
         """A lost connection may be the doing of a later writer; then trying again would be wrong."""
-        if self._ledger is None:
+        if self._begun is None:
             return error
+        ledger, entry, load = self._begun
         try:
             session = Session(self.session.address)
         except WindlassError:
             return error
         try:
-            return self._ledger.fenced() if self._ledger.is_fenced(session) else error
+            overtaken = ledger.is_fenced(session, entry, load.earlier if load is not None else None)
+            return ledger.fenced() if overtaken else error
+        except WindlassError:
+            return error
         finally:
             session.close()
 
     def _ledger_of(self, entry: LedgerEntry) -> Ledger:
-        return Ledger(self.session, self.loaded.schema, self.loaded.name, entry.part)
+        return Ledger(self.session, self.loaded.schema, self.loaded.name, entry)
 
 
 class PostgresLoad:
@@ -126,7 +143,7 @@ class PostgresLoad:
         def encoder(column: PgColumn) -> str | None:
             return encoder_of(column, careful=careful)
 
-        landing = self.land(new, rows.refuse if careful else None, lambda c: encoder(c) is None)
+        landing = self.land(new, rows.refuse, lambda c: encoder(c) is None, careful=careful)
         encoders = [ENCODERS[encoder(column) or "text"] for column in landing.columns]
         batches = rows.batches()
 
@@ -154,23 +171,27 @@ class PostgresLoad:
     def land(
         self,
         columns: Sequence[tuple[str, str]],
-        refuse: Callable[[BadRow, int], None] | None,
+        refuse: Callable[[BadRow, int], None],
         as_text: Callable[[PgColumn], bool],
+        *,
+        careful: bool,
     ) -> Landing:
         """Begin the transaction and prepare a table for these columns (name and, for a new table, type).
 
-        `refuse` gets the rows that violate a constraint; without it, one such row fails the load.
+        `refuse` gets the rows that the table refuses. Unless the load is `careful`, they go straight into the table
+        where they can, and one that it refuses fails the load.
         `as_text` says of a column whether its values arrive as text, to be cast here.
         """
         failpoints.reach("before-staging")
         if self.table is None and self._part:
             self.loaded.make_for_all_parts(columns)
         self.session.execute("BEGIN")
-        landing = self._landing = self.loaded.prepare(columns)
+        landing = self._landing = self.loaded.prepare(columns, careful=careful)
         staged = [Staged(column, as_text(column)) for column in landing.columns]
         is_view = self.table is not None and self.table.kind == "v"  # which takes INSERT, but no COPY
         odd = is_view or any(column.as_text for column in staged)
-        careful = refuse is not None and self.table is not None and self.loaded.may_refuse_rows()
+        odd = odd or (careful and any(column.is_judged for column in staged))
+        careful = careful and self.table is not None and self.loaded.may_refuse_rows()
         if odd or careful or (self.options.mode == "merge" and self.table is not None):
             if careful and landing.swap is not None:
                 landing.swap.complete()  # its unique keys have to refuse rows, too
@@ -232,7 +253,7 @@ class PostgresLoad:
         self._ledger.record(entry)
         failpoints.reach("after-ledger")
         if self._landing is not None:
-            self.loaded.move_sequences(self._landing, among_parts=bool(self._part))
+            self.loaded.move_sequences(self._landing)
             if self._landing.swap is not None:
                 self._landing.swap.finish()
         self.session.execute("SET CONSTRAINTS ALL IMMEDIATE")

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING
 from windlass import logs
 from windlass.connectors.ends import Interval
 from windlass.connectors.options import TableDestination
-from windlass.connectors.postgres.catalog import PgColumn, Table, default_schema, find_table, split_name
-from windlass.connectors.postgres.session import Session
+from windlass.connectors.postgres.catalog import (
+    PgColumn,
+    Table,
+    default_schema,
+    find_table,
+    require_name,
+    split_name,
+)
+from windlass.connectors.postgres.session import Session, is_there_already
 from windlass.connectors.postgres.writing.replace import Swap, why_in_place
 from windlass.connectors.postgres.writing.staging import Staging
 from windlass.connectors.scratch import identifier, literal
-from windlass.errors import FatalError
+from windlass.errors import FatalError, RetryableError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,13 +79,13 @@ class LoadedTable:
 
     # --- before the rows ---
 
-    def prepare(self, columns: Sequence[tuple[str, str]]) -> Landing:
+    def prepare(self, columns: Sequence[tuple[str, str]], *, careful: bool) -> Landing:
         """Make room for rows of these columns (name and, for a new table, type), as the mode wants it."""
         if self.found is None:
             return Landing(self.schema, self.name, list(self._make(columns).columns), fresh=True)
         written = [c for name, _ in columns if (c := self.found.column(name)) is not None and not c.generated]
         if self._options.mode == "replace":
-            why = why_in_place(self._session, self.found)
+            why = why_in_place(self._session, self.found, careful=careful)
             if why is None:
                 swap = Swap(self._session, self.found)
                 swap.create()
@@ -92,7 +99,7 @@ class LoadedTable:
     def make_for_all_parts(self, columns: Sequence[tuple[str, str]]) -> None:
         """Make the missing table, committed at once: the other parts of the load need it at the same time."""
         self._session.execute("BEGIN")
-        self._lock_among_parts()
+        self._lock_among_loads()
         self.find()
         if self.found is None:
             self._make(columns)
@@ -106,20 +113,28 @@ class LoadedTable:
         self._session.execute(f"ALTER TABLE {self.sql} ADD PRIMARY KEY ({keys})")
 
     def may_refuse_rows(self) -> bool:
-        """Whether there is a constraint or trigger beyond NOT NULL, which is checked on the way."""
+        """Whether there is more than NOT NULL, which is checked on the way."""
         assert self.found is not None
         return bool(
             self._session.value(
                 "SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = $1::int8::oid AND contype <> 'n') "
-                "OR EXISTS (SELECT FROM pg_index WHERE indrelid = $1::int8::oid AND indisunique) "
+                "OR EXISTS (SELECT FROM pg_index WHERE indrelid = $1::int8::oid) "
+                "OR EXISTS (SELECT FROM pg_class WHERE oid = $1::int8::oid AND (relkind <> 'r' OR relispartition)) "
+                "OR EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1::int8::oid AND attgenerated <> '') "
                 "OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = $1::int8::oid AND NOT tgisinternal)",
                 self.found.oid,
             )
         )
 
     def _make(self, columns: Sequence[tuple[str, str]]) -> Table:
+        require_name(*(column for column, _ in columns))
         made = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns)
-        self._session.execute(f"CREATE TABLE {self.sql} ({made})")
+        try:
+            self._session.execute(f"CREATE TABLE {self.sql} ({made})")
+        except FatalError as exc:
+            if not is_there_already(exc):
+                raise
+            raise RetryableError(f"somebody else just made {self.sql}") from exc
         table = find_table(self._session, self.sql)
         assert table is not None
         return table
@@ -136,8 +151,8 @@ class LoadedTable:
             f"AND {column} < {literal(end.isoformat())}::timestamptz"
         )
 
-    def _lock_among_parts(self) -> None:
-        """Until the transaction ends, no other part of a load into this table gets past here."""
+    def _lock_among_loads(self) -> None:
+        """Until the transaction ends, no other load into this table gets past here."""
         table = literal(f"{self.schema}.{self.name}")
         self._session.execute(f"SELECT pg_advisory_xact_lock(hashtext({table}))")
 
@@ -148,10 +163,10 @@ class LoadedTable:
         value: int | None = self._session.value(f"SELECT max({identifier(column)}) FROM {landing.sql}")
         return value
 
-    def move_sequences(self, landing: Landing, *, among_parts: bool) -> None:
+    def move_sequences(self, landing: Landing) -> None:
         """Let sequences go on past the values that were copied; a sequence is never moved back."""
-        if among_parts and landing.highest:
-            self._lock_among_parts()  # looking and moving is not one step
+        if landing.highest:
+            self._lock_among_loads()  # looking and moving is not one step
         for column in landing.columns:
             if column.sequence is not None and (highest := landing.highest.get(column.name)) is not None:
                 self._session.execute(

@@ -158,7 +158,7 @@ class Builder:
             self._operators[name], self._first[name] = self._in_parts(job, common)
         else:
             if kind == "copy" and self._plan["concurrency"] == "forbid":
-                # a backfill has several runs at once all the same, and a later load fences an earlier one
+                # a backfill has several runs at once all the same, and a load that waits for another keeps a worker
                 common["max_active_tis_per_dag"] = 1
             self._operators[name] = self._operator("task", job, common)
 
