@@ -127,7 +127,7 @@ def test_a_backfill_that_is_stopped_stops_its_runs_and_goes_on_later(windlass: W
         "  t: {run: {command: [sh, -c, 'echo $$ > {{ ds }}.pid; test -e go || sleep 600']}}\n"
     )
     command = [
-        Path(sys.executable).with_name("windlass"),
+        str(Path(sys.executable).with_name("windlass")),
         "backfill",
         "load",
         "--from",

@@ -64,7 +64,7 @@ def backfill(
     runs again. A run that fails does not keep the others from running.
 
     :param params: values of parameters. A run that had others does not count.
-    :param parallel: how many runs at once; more than 1 are refused where the pipeline says `concurrency: forbid`.
+    :param parallel: how many runs at once; more than 1 need `concurrency: allow` in the pipeline's file.
     :param again: run also what has succeeded. A load that was done stays done.
     :param dry_run: only say what there is to do.
     :param memory: what each copy may use, such as `2GB`.
@@ -76,6 +76,11 @@ def backfill(
         raise UsageError(f"`parallel` {parallel}: expected a number from 1 up")
     root, values = project_of(project), dict(params or {})
     plan = compile_one(root, pipeline, values)
+    if parallel > 1 and plan.concurrency == "forbid":
+        raise UsageError(
+            f"`parallel` {parallel}: only one run of {plan.pipeline} may go on at a time",
+            hint="say `concurrency: allow` in its file, if its runs do not disturb each other",
+        )
     wanted = _wanted(
         plan, History(StateFolder.of(root)), str(date_text(start)), str(date_text(end)), again=again
     )
