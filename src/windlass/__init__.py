@@ -14,11 +14,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from windlass.api.backfilling import backfill
     from windlass.api.copying import copy
     from windlass.api.copying_many import copy_tables
     from windlass.api.planning import compile
     from windlass.api.querying import query
-    from windlass.api.results import CopyResult, QueryResult, RunResult, TableCopyResult, TaskRunResult
+    from windlass.api.results import (
+        BackfillRunResult,
+        CopyResult,
+        QueryResult,
+        RunResult,
+        TableCopyResult,
+        TaskRunResult,
+    )
     from windlass.api.running import run
     from windlass.errors import (
         FatalError,
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
     from windlass.status import Status
 
 __all__ = [
+    "BackfillRunResult",
     "CopyResult",
     "FatalError",
     "Plan",
@@ -46,6 +55,7 @@ __all__ = [
     "UsageError",
     "WindlassError",
     "__version__",
+    "backfill",
     "compile",
     "copy",
     "copy_tables",
@@ -56,11 +66,19 @@ __all__ = [
 __version__ = "0.1.0"
 
 _MODULES = {
+    "windlass.api.backfilling": ("backfill",),
     "windlass.api.copying": ("copy",),
     "windlass.api.planning": ("compile",),
     "windlass.api.copying_many": ("copy_tables",),
     "windlass.api.querying": ("query",),
-    "windlass.api.results": ("CopyResult", "QueryResult", "RunResult", "TableCopyResult", "TaskRunResult"),
+    "windlass.api.results": (
+        "BackfillRunResult",
+        "CopyResult",
+        "QueryResult",
+        "RunResult",
+        "TableCopyResult",
+        "TaskRunResult",
+    ),
     "windlass.api.running": ("run",),
     "windlass.errors": (
         *("FatalError", "Problem", "RetryableError", "SpecError", "UsageError", "WindlassError"),

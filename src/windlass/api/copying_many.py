@@ -9,7 +9,7 @@ from contextlib import closing
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from windlass import registry
 from windlass.api.arguments import memory_text
@@ -136,7 +136,7 @@ def _tables_in(text: str, near: NearConnections) -> _Tables | None:
         return None
 
     def name_of(name: str) -> str:
-        return urlunsplit(parts._replace(query=urlencode({**options, "table": name})))
+        return f"{text.partition('?')[0]}?{urlencode({**options, 'table': name})}"
 
     return _Tables(options.get("table", ""), name_of, connector.type)
 

@@ -171,11 +171,18 @@ def _as_table(end: Source, sql: str, job: Job, name: str) -> tuple[Source, Addre
     from windlass.engine.copying import copy
 
     assert job.scratch_folder is not None
-    database = job.scratch_folder / "files.duckdb"
+    database = _own_folder(job.scratch_folder) / "files.duckdb"
     address = Address(registry.SCRATCH, database=str(database), origin="a temporary file")
     table = Destination(connection="files", type=registry.SCRATCH, options={"table": name})
     copy(replace(job, copy=Copy(source=end, destination=table), addresses={"files": address}))
     return Source(connection="source", type=registry.SCRATCH, options={"query": sql}), address
+
+
+def _own_folder(temporary: Path) -> Path:
+    """Where a load may write: it locks the folder of its file, and the temporary one is held already."""
+    folder = temporary / "written"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def _reading(job: Job, end: Source, address: Address | None, limit: int | None) -> Job:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from windlass.errors import WindlassError
 from windlass.status import Status
 
-__all__ = ["CopyResult", "QueryResult", "RunResult", "TableCopyResult", "TaskRunResult"]
+__all__ = ["BackfillRunResult", "CopyResult", "QueryResult", "RunResult", "TableCopyResult", "TaskRunResult"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,23 @@ class CopyResult:
 
     bad_rows: tuple[str, ...]
     """The first few of them: where each was, and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillRunResult:
+    """What became of one date of a backfill."""
+
+    logical_date: datetime
+    todo: Literal["run", "resume", "done"]
+    """What there was to do about it: run it, resume a run that had not succeeded, or nothing."""
+
+    run_id: str | None
+    status: Status | None
+    """None where it was only to be said what there is to do."""
+
+    seconds: float | None
+    error: str | None
+    exit_code: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

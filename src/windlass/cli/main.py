@@ -32,6 +32,7 @@ COMMANDS = {
     "compile": ("project", "Show what a pipeline compiles to."),
     "schema": ("project", "Print the JSON Schema of the files, for editors."),
     "run": ("run", "Run a pipeline on this machine."),
+    "backfill": ("backfill", "Run a pipeline for each date of a range that has not succeeded yet."),
     "exec": ("exec", "Execute one task, as every scheduler does."),
     "copy": ("copy", "Copy a file or table to another, once."),
     "query": ("query", "Show rows of a connection or a file, by SQL or whole."),
