@@ -16,6 +16,8 @@ from windlass.workspace import local_path, scheme_of
 __all__ = ["destination_of", "path_of", "source_of"]
 
 _STANDARD = "-"
+_WAYS = {"table": "?table=NAME", "query": "?query=SELECT …", "collection": "?collection=NAME"}
+"""The keys of an end that an address may say, and how."""
 
 
 def source_of(text: str, of_files: dict[str, Any]) -> tuple[Source, Address | None]:
@@ -67,14 +69,12 @@ def _table(
         raise UsageError(f"{scheme}:// {wrong[0] if wrong else 'is not supported'}", hint=_known(role))
     address = parse_address(text, "the arguments of copy")
     model = getattr(registry.load(str(connector.options)), role.capitalize())
-    keys = [key for key in model.__struct_fields__ if key in ("table", "query")]
+    keys = [key for key in model.__struct_fields__ if key in _WAYS]
     options = {key: value for key, value in parse_qsl(urlsplit(text).query) if key in keys}
     try:
         read_options(model, {**options, **common})
     except FatalError as exc:
-        ways = " or ".join(
-            {"table": "?table=NAME", "query": "?query=SELECT …"}[key] for key in sorted(keys)[::-1]
-        )
+        ways = " or ".join(_WAYS[key] for key in _WAYS if key in keys)
         raise UsageError(
             f"{address}: which {'rows' if role == 'source' else 'table'}?",
             hint=f"end the address with {ways}",
