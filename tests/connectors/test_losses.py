@@ -44,7 +44,10 @@ def test_a_word_for_a_number_is_no_json(copier: Copier, value: str) -> None:
     (copier.folder / "in.ndjson").write_text("\n".join(lines))
     copier(source_of(path="in.ndjson"), destination_of(path="out.ndjson"), on_bad_row="quarantine")
     assert [(row["line"], row["reason"]) for row in copier.quarantined] == [(1, "malformed_json")]
-    assert [json.loads(line)["id"] for line in (copier.folder / "out.ndjson").read_text().splitlines()] == [2, 3]
+    assert [json.loads(line)["id"] for line in (copier.folder / "out.ndjson").read_text().splitlines()] == [
+        2,
+        3,
+    ]
 
 
 @pytest.mark.parametrize("to", ["csv", "json", "parquet", "duckdb", "sqlite"])
