@@ -48,12 +48,12 @@ class Placing:
     casts: str
     """The values of a row, as the target has them, as SQL."""
     refuse: Callable[[WindlassError, str], None]
-    """Sets a row aside, given by its ctid, for an error."""
+    """Quarantines a row, given by its ctid, for an error."""
 
     _waiting: dict[str, WindlassError] = field(default_factory=dict)
 
     def all(self) -> int:
-        """Bring in all rows but those that are set aside. Returns how many went in."""
+        """Bring in all rows but those that are quarantined. Returns how many went in."""
         size = f"SELECT pg_relation_size('{self.staging}') / current_setting('block_size')::int8"
         placed = insert_by_halves(0, self.session.value(size), self._try_pages, self._refused_page)
         while self._waiting:
@@ -87,7 +87,7 @@ class Placing:
         return insert_by_halves(0, len(rows), insert, refused)
 
     def _try_again(self) -> int:
-        """Bring in what waits, or set aside what cannot come; what then still waits has changed."""
+        """Bring in what waits, or quarantine what cannot come; what then still waits has changed."""
         before, self._waiting = self._waiting, {}
         placed = self._by_halves(list(before))
         if len(self._waiting) == len(before):
