@@ -78,6 +78,9 @@ class Reading:
     target: Sequence[Column] | None = None
     """The columns of the destination; None where it will be made, and then types of values that are text matter."""
 
+    adds: bool = False
+    """Whether the rows come to others that stay. Then an empty file is a day without rows, and no accident."""
+
     @property
     def infer(self) -> bool:
         """Whether the types of values that are text have to be found."""

@@ -26,7 +26,13 @@ def reading_of(job: Job, load: Load) -> Reading:
         interval = IntervalOf(sources.get(name, name), _interval(job))
     part = job.part if job.part is not None and job.part.name else None
     named = frozenset(column.source for column in job.copy.select) or None
-    return Reading(named=named, part=part, interval=interval, since=_since(job, load))
+    return Reading(
+        named=named,
+        part=part,
+        interval=interval,
+        since=_since(job, load),
+        adds=job.copy.destination.mode in ("append", "merge"),
+    )
 
 
 def _since(job: Job, load: Load) -> Since | None:
