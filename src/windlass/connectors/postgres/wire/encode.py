@@ -46,11 +46,10 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Varying:
-    """A column of byte strings: value i is `prefix`, then `data[offsets[i] : offsets[i + 1]]`."""
+    """A column of byte strings: value i is `data[offsets[i] : offsets[i + 1]]`."""
 
     data: Array
     offsets: Array
-    prefix: bytes = b""
 
 
 Encode: TypeAlias = "Callable[[pa.Array], Fixed | Varying]"
@@ -95,11 +94,8 @@ def _put_field(out: Array, at: Array, field: Fixed | Varying, null: Array | None
 
 
 def _put_varying(out: Array, at: Array, field: Varying, begins: Array, lengths: Array) -> None:
-    prefix = len(field.prefix)
-    _put(out, at, (lengths + prefix).astype(">i4"))
-    if prefix:
-        _put(out, at + 4, np.full(len(at), np.void(field.prefix)))
-    at = at + 4 + prefix
+    _put(out, at, lengths.astype(">i4"))
+    at = at + 4
     for length, group in groups_of_equal(lengths):
         _put(out, at[group], items(field.data, length)[begins[group]])
 
@@ -129,7 +125,7 @@ def groups_of_equal(lengths: Array) -> Iterator[tuple[int, Array]]:
 def _sizes(field: Fixed | Varying, rows: int) -> Array:
     if isinstance(field, Fixed):
         return np.full(rows, field.values.dtype.itemsize, np.int64)
-    return np.diff(field.offsets) + len(field.prefix)
+    return np.diff(field.offsets)
 
 
 # --- one encoder a Postgres type -----------------------------------------------------------------
@@ -180,18 +176,15 @@ def _boolean(column: pa.Array) -> Fixed:
     return Fixed(_buffer(column.cast(pa.uint8()), "u1"))
 
 
-def _text(prefix: bytes = b"") -> Encode:
-    def encoder(column: pa.Array) -> Varying:
-        _, offsets, data = column.buffers()
-        begin, end = column.offset, column.offset + len(column) + 1
-        where = np.frombuffer(offsets, np.int32)[begin:end].astype(np.int64)
-        return Varying(np.frombuffer(data or b"", np.uint8), where, prefix)
-
-    return encoder
+def _text(column: pa.Array) -> Varying:
+    _, offsets, data = column.buffers()
+    begin, end = column.offset, column.offset + len(column) + 1
+    where = np.frombuffer(offsets, np.int32)[begin:end].astype(np.int64)
+    return Varying(np.frombuffer(data or b"", np.uint8), where)
 
 
 def _uuid(column: pa.Array) -> Fixed:
-    text = _text()(column)
+    text = _text(column)
     assert isinstance(text, Varying)
     out = np.zeros((len(column), 32), np.uint8)
     present = np.flatnonzero(np.diff(text.offsets) == 36)
@@ -295,9 +288,9 @@ ENCODERS: dict[str, Encode] = {
     "timestamp": _since_2000("<i8", ">i8", EPOCH_US),
     "timestamptz": _since_2000("<i8", ">i8", EPOCH_US),
     "uuid": _uuid,
-    "bytea": _text(),
-    "text": _text(),
-    "json": _text(),
+    "bytea": _text,
+    "text": _text,
+    "json": _text,
     "decimal": _decimal,
     "numeric": _decimal_text,
 }
