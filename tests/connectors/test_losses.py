@@ -115,6 +115,12 @@ def test_a_name_that_postgres_cannot_have_is_refused(
     assert postgres.rows("SELECT relname FROM pg_class WHERE relname LIKE 'b%' OR relname = 't'") == []
 
 
+def test_a_name_with_a_nul_is_refused_by_sqlite(copier: Copier) -> None:
+    (copier.folder / "in.ndjson").write_text('{"a\\u0000b": 1}\n', "utf-8")
+    with pytest.raises(FatalError, match="has a NUL character"):
+        copier(source_of(path="in.ndjson"), destination_of(connection="sqlite", table="t", mode="append"))
+
+
 @pytest.mark.parametrize("kind", ["varchar(3)", "char(3)", "character varying( 3 )", "TEXT(3)"])
 @pytest.mark.parametrize("to", ["out.ndjson", "out.parquet", "duckdb", "sqlite", "pg"])
 def test_a_length_that_select_gives_is_obeyed(copier: Copier, postgres: Database, kind: str, to: str) -> None:

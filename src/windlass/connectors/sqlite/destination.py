@@ -24,7 +24,7 @@ from windlass.connectors.sql.merging import delete_interval, merge, quarantine_b
 from windlass.connectors.sqlite.database import connect_file, sqlite_errors, table_columns
 from windlass.connectors.sqlite.engine import SqliteEngine
 from windlass.connectors.sqlite.types import as_wanted, storable, stored_values
-from windlass.errors import RetryableError, WindlassError
+from windlass.errors import FatalError, RetryableError, WindlassError
 from windlass.ledger import LedgerEntry
 from windlass.storage.turns import Turn, table_turns
 from windlass.turns import Waiting
@@ -117,6 +117,9 @@ class SqliteLoad(BaseLoad):
         return [as_wanted(column) for column in table_columns(self._connection, self._options.table)] or None
 
     def storable(self, column: Column) -> Column:
+        if "\0" in column.name:
+            message = f"the name {column.name!r} has a NUL character"
+            raise FatalError(message, hint="choose another name with `select`")
         return storable(column)
 
     def write(self, rows: Rows, counts: Counts, scratch: Scratch, meter: Meter) -> None:
