@@ -82,7 +82,6 @@ class Code(StrEnum):
     NO_DATA_INTERVAL = "W0408"
     API_ANSWER = "W0409"
     CURSOR = "W0420"
-    REFUSED_AFTER_COMMIT = "W0450"
 
     # rows
     BAD_ROW = "W0501"

@@ -54,6 +54,15 @@ class Connection:
     def close(self) -> None:
         self.client.close()
 
+    @contextmanager
+    def closed_on_error(self) -> Iterator[None]:
+        """A context that closes the connection when something goes wrong in it."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
     def errors(self) -> Any:
         """A context in which the driver's exceptions become ours."""
         return mongodb_errors(self.where)

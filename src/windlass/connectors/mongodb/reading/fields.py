@@ -215,8 +215,10 @@ def _text_of_bytes(value: bytes) -> str:
 
 
 def _text_of_time(value: Any) -> str:
+    from bson.errors import InvalidBSON
+
     try:
         moment = value.as_datetime()
-    except (ValueError, OverflowError):
+    except (InvalidBSON, ValueError, OverflowError):
         return f"{int(value)} ms since 1970"
     return f"{moment.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"

@@ -36,9 +36,10 @@ class MongodbSource(BaseSource):
         self.options, self.address = end.options, end.address
         self.name = f"{end.connection}.{end.options.collection}"
         self.connection = Connection(end.address)
-        known = self.connection.collections()
-        if self.options.collection not in known:
-            raise not_there(self.name, self.options.collection, known)
+        with self.connection.closed_on_error():
+            known = self.connection.collections()
+            if self.options.collection not in known:
+                raise not_there(self.name, self.options.collection, known)
 
     def close(self) -> None:
         self.connection.close()
