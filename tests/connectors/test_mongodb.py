@@ -408,6 +408,17 @@ def test_a_filter_and_a_projection_choose(copier: Copier, db: Db) -> None:
     assert (copier.folder / "o.csv").read_text().split() == ["_id,v", "2,2"]
 
 
+def test_a_filter_that_makes_no_sense_is_explained(copier: Copier, db: Db) -> None:
+    db.source.insert_one({})
+    for filter_, said in (
+        ({"at": {"$date": "soon"}}, "`filter` is not valid"),
+        ({"a": {"$nope": 1}}, "nope"),
+    ):
+        source = source_of(connection="m", collection="source", filter=filter_)
+        with pytest.raises(FatalError, match=said):
+            copier(source, destination_of(path="o.csv"))
+
+
 @pytest.mark.parametrize("kind", ["date", "number", "decimal", "objectid", "text"])
 def test_an_incremental_copy_reads_what_is_new_and_late_and_no_more(
     copier: Copier, db: Db, kind: str

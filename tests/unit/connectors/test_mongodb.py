@@ -109,3 +109,24 @@ def test_a_filter_keeps_its_operators() -> None:
     assert from_plain(written) == {
         "$or": [{"a": {"$gt": 1, "$lte": 5}}, {"b": {"$in": [ObjectId("0" * 24)]}}]
     }
+
+
+@pytest.mark.parametrize("text", ["2024-01-02", "2024-01-02 00:00:00+00:00", "2024-01-02T01:00:00+01:00"])
+def test_a_date_may_have_any_form_of_iso_8601(text: str) -> None:
+    """That of `{{ data_interval_start }}`, too."""
+    assert int(from_plain({"$date": text})) == 1_704_153_600_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"$date": "soon"}',
+        '{"$date": "2024-01-01T00:00:00.000001Z"}',
+        '{"$oid": 1}',
+        '{"$numberDecimal": "x"}',
+        "{",
+    ],
+)
+def test_what_is_no_extended_json_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        from_text(text)

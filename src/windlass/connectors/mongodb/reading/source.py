@@ -22,6 +22,7 @@ from windlass.connectors.relations import ArrowRelation, records_relation
 from windlass.connectors.rows import BadRow, Column
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import BaseSource, Reading, Relation
+from windlass.errors import FatalError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,15 +68,21 @@ class MongodbSource(BaseSource):
     def _found(self, reading: Reading) -> Iterator[bytes]:
         """What the server sends: batches of documents, one after the other."""
         collection = self.connection.database[self.options.collection]
-        conditions = [from_plain(self.options.filter), *wanted(reading)]
-        projection = from_plain(self.options.projection) or None
+        conditions = [self._said("filter"), *wanted(reading)]
         # values are compared as they are, whatever collation the collection has
         yield from collection.find_raw_batches(
             {"$and": conditions} if len(conditions) > 1 else conditions[0],
-            projection,
+            self._said("projection") or None,
             batch_size=10_000,
             collation={"locale": "simple"} if reading.since is not None else None,
         )
+
+    def _said(self, key: str) -> Any:
+        """A filter or projection, as the driver takes it."""
+        try:
+            return from_plain(getattr(self.options, key))
+        except ValueError as exc:
+            raise FatalError(f"{self.name}: `{key}` is not valid Extended JSON: {exc}") from exc
 
 
 class DocumentsRelation(ArrowRelation):

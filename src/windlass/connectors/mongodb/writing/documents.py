@@ -250,13 +250,11 @@ def _decimal(value: Decimal) -> Any:
 
 
 def _json(text: str) -> Any:
-    from bson.errors import BSONError
-
     try:
         return from_text(text)
     except DuplicateNameError as exc:
         raise _NotStorableError(Reason.DUPLICATE_NAME, str(exc)) from None
-    except (ValueError, TypeError, ArithmeticError, RecursionError, BSONError) as exc:
+    except (ValueError, ArithmeticError, RecursionError) as exc:
         raise _NotStorableError(Reason.MALFORMED_JSON, f"it is not valid Extended JSON: {exc}") from None
 
 
