@@ -14,7 +14,9 @@ import pytest
 from bson import Binary, Decimal128, Int64, ObjectId, Regex
 from bson.datetime_ms import DatetimeMS
 from pymongo import MongoClient
+from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.errors import AutoReconnect
 
 from windlass.connections import Address
 from windlass.errors import FatalError, RetryableError
@@ -139,6 +141,11 @@ def test_nan_is_a_double(read: Callable[..., Any]) -> None:
 
 def test_a_missing_field_is_null(read: Callable[..., Any]) -> None:
     assert read({"a": 1}, {"b": "x"}, {}) == [("BIGINT", "VARCHAR"), (1, None), (None, "x"), (None, None)]
+
+
+def test_documents_without_any_field_are_not_lost_silently(read: Callable[..., Any]) -> None:
+    with pytest.raises(FatalError, match="no document has a field"):
+        read({}, {})
 
 
 def test_names_that_differ_only_in_case_are_refused(read: Callable[..., Any]) -> None:
@@ -382,6 +389,45 @@ def test_a_document_that_is_refused_after_the_commit_waits_and_is_not_lost(copie
     assert sorted(found["mail"] for found in db.target.find()) == ["a", "b", "c", "z"]
     assert copier(source_of(path="in.csv"), to, run_key="one").skipped
     assert [name for name in db.list_collection_names() if "stage" in name] == []
+
+
+@pytest.mark.parametrize("lost", ["answer", "request", "connection"])
+def test_a_commit_whose_answer_is_lost_is_settled(
+    copier: Copier, db: Db, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    db.target.insert_one({"v": "old"})
+    (copier.folder / "in.csv").write_text("v\na\nb\n")
+    (copier.folder / "later.csv").write_text("v\nc\n")
+    to = destination_of(connection="m", collection="target", mode="append")
+    update, find = Collection.update_one, Collection.find_one
+
+    def losing(self: Any, filter_: Any, change: Any, **options: Any) -> Any:
+        if "committed" not in change.get("$set", {}):
+            return update(self, filter_, change, **options)
+        if lost != "request":
+            update(self, filter_, change, **options)
+        if lost == "connection":
+            monkeypatch.setattr(Collection, "find_one", _gone)
+        raise AutoReconnect("connection closed")
+
+    monkeypatch.setattr(Collection, "update_one", losing)
+    if lost == "answer":
+        assert copier(source_of(path="in.csv"), to, run_key="one").counts.written == 2
+    else:
+        with pytest.raises(RetryableError, match="lost the connection"):
+            copier(source_of(path="in.csv"), to, run_key="one")
+    monkeypatch.setattr(Collection, "update_one", update)
+    monkeypatch.setattr(Collection, "find_one", find)
+    copier(source_of(path="later.csv"), to)
+    expected = {"request": ["c", "old"]}.get(lost, ["a", "b", "c", "old"])
+    assert sorted(found["v"] for found in db.target.find()) == expected
+    assert copier(source_of(path="in.csv"), to, run_key="one").skipped == (lost != "request")
+    assert sorted(found["v"] for found in db.target.find()) == ["a", "b", "c", "old"]
+    assert [name for name in db.list_collection_names() if "stage" in name] == []
+
+
+def _gone(*_: Any, **__: Any) -> Any:
+    raise AutoReconnect("connection refused")
 
 
 def test_the_same_load_makes_the_same_ids(copier: Copier, db: Db) -> None:

@@ -65,6 +65,7 @@ def test_a_write_that_is_not_confirmed_may_work_later() -> None:
         (errors.NotPrimaryError("not primary"), RetryableError, Code.CONNECTION_LOST),
         (errors.AutoReconnect("connection closed"), RetryableError, Code.CONNECTION_LOST),
         (errors.ExecutionTimeout("operation exceeded time limit", 50), RetryableError, Code.CONNECTION_LOST),
+        (errors.WriteConcernError("no", 100), RetryableError, Code.CONNECTION_LOST),
         (errors.WTimeoutError("waiting for replication", 64), RetryableError, Code.CONNECTION_LOST),
         (
             errors.ServerSelectionTimeoutError("h:1: Connection refused"),

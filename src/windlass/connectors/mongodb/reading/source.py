@@ -15,7 +15,7 @@ from windlass.connectors.mongodb import options
 from windlass.connectors.mongodb.client import Connection, not_there
 from windlass.connectors.mongodb.connector import CONNECTOR
 from windlass.connectors.mongodb.extended_json import from_plain
-from windlass.connectors.mongodb.reading.fields import Fields
+from windlass.connectors.mongodb.reading.fields import Field, Fields
 from windlass.connectors.mongodb.reading.spool import Spool
 from windlass.connectors.mongodb.reading.wanted import wanted
 from windlass.connectors.relations import ArrowRelation, records_relation
@@ -61,7 +61,7 @@ class MongodbSource(BaseSource):
         fields = Fields(self.name)
         for documents in spool.read():
             fields.see(documents)
-        if not fields.by_name:
+        if not fields.documents:
             return records_relation(self.name, (), reading, scratch)
         return DocumentsRelation(self.name, spool, fields, reading, scratch)
 
@@ -104,7 +104,7 @@ class DocumentsRelation(ArrowRelation):
 class _Batches:
     """The batches of a spool, as often as they are asked for."""
 
-    def __init__(self, spool: Spool, fields: Sequence[Any], schema: pa.Schema) -> None:
+    def __init__(self, spool: Spool, fields: Sequence[Field], schema: pa.Schema) -> None:
         self._spool, self._fields, self._schema = spool, fields, schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
@@ -118,7 +118,7 @@ class _Batches:
             yield pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
 
-def _schema(fields: Sequence[Any]) -> pa.Schema:
+def _schema(fields: Sequence[Field]) -> pa.Schema:
     import pyarrow as pa
 
     return pa.schema([(field.name, field.arrow()) for field in fields])

@@ -28,7 +28,7 @@ from windlass.connectors.mongodb.writing.merging import Merging, numbered_rows
 from windlass.connectors.mongodb.writing.stage import Index, Stage, indexes_of, stages_of
 from windlass.connectors.rows import BadRow, Column, Counts, Meter, Reason, Rows
 from windlass.connectors.scratch import Scratch
-from windlass.errors import FatalError, WindlassError
+from windlass.errors import FatalError, FencedError, RetryableError, WindlassError
 from windlass.ledger import LedgerEntry
 
 __all__ = ["MongodbDestination"]
@@ -132,12 +132,19 @@ class MongodbLoad(BaseLoad):
         self._may_count = True
         try:
             load = self._ledger.commit(self._as_committed(entry))
-        except FatalError:  # it does not count, and never will
+        except FencedError:  # it does not, and never will
             self._may_count = False
             raise
         failpoints.reach("after-ledger")
-        apply(self._connection, self._collection, load)
-        self._ledger.finish(load)
+        try:
+            apply(self._connection, self._collection, load)
+            self._ledger.finish(load)
+        except RetryableError as exc:
+            message = f"the load is committed, but could not be applied to its end: {exc.message}"
+            hint = (
+                "the next load into the collection finishes it first; to start this one again is right, too"
+            )
+            raise RetryableError(message, hint=hint, code=exc.code) from exc
         failpoints.reach("after-commit")
 
     def _as_committed(self, entry: LedgerEntry) -> Committed:
