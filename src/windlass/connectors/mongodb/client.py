@@ -28,8 +28,11 @@ _SELECTION_SECONDS, _CONNECT_SECONDS = 15, 10
 
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
 _NOT_LET_IN = (13, 18, 8000)  # Unauthorized, AuthenticationFailed, and Atlas's word for the latter
-_PASSING = frozenset((6, 7, 43, 50, 89, 91, 112, 134, 189, 237, 262, 9001, 10107, 11600, 11602, 13435, 13436))
-"""Codes of what may work later: a server that is away, shutting down or no primary; time limits; conflicts."""
+_PASSING = frozenset(
+    (6, 7, 43, 50, 89, 91, 112, 134, 175, 189, 237, 262, 9001, 10107, 11600, 11602, 13435, 13436)
+)
+"""Codes of what may work later: a server that is away, shutting down or no primary; time limits; conflicts; cursors of
+a collection that somebody dropped."""
 
 
 class Connection:
@@ -53,6 +56,15 @@ class Connection:
 
     def close(self) -> None:
         self.client.close()
+
+    @contextmanager
+    def closed_on_error(self) -> Iterator[None]:
+        """A context that closes the connection when something goes wrong in it."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def errors(self) -> Any:
         """A context in which the driver's exceptions become ours."""
@@ -114,13 +126,15 @@ def _unreachable(server: str, said: str) -> WindlassError:
 
 
 def _refused(server: str, said: str, exc: Any) -> WindlassError:
+    from pymongo.errors import WriteConcernError
+
     if exc.code in _NOT_LET_IN:
         hint = (
             "look at user, password and `authSource`" if exc.code != 13 else "the user lacks a role for this"
         )
         return FatalError(f"{server} does not let us in: {said}", hint=hint, code=Code.NOT_LET_IN)
     passing = exc.code in _PASSING or exc.timeout or exc.has_error_label("RetryableWriteError")
-    if passing or exc.has_error_label("TransientTransactionError"):
+    if passing or isinstance(exc, WriteConcernError):  # which is written, and perhaps not everywhere
         return RetryableError(f"{server}: {said}", code=Code.CONNECTION_LOST)
     return FatalError(f"{server}: {said}")
 

@@ -28,7 +28,7 @@ from windlass.connectors.mongodb.writing.merging import Merging, numbered_rows
 from windlass.connectors.mongodb.writing.stage import Index, Stage, indexes_of, stages_of
 from windlass.connectors.rows import BadRow, Column, Counts, Meter, Reason, Rows
 from windlass.connectors.scratch import Scratch
-from windlass.errors import FatalError, WindlassError
+from windlass.errors import FatalError, FencedError, RetryableError, WindlassError
 from windlass.ledger import LedgerEntry
 
 __all__ = ["MongodbDestination"]
@@ -45,9 +45,8 @@ class MongodbDestination(BaseDestination):
         self.options, self.interval = end.options, end.interval
         self.name = f"{end.connection}.{end.options.collection}"
         self.connection = Connection(end.address)
-        found = self.connection.collections(self.options.collection).get(self.options.collection)
-        if found is not None and found.get("type", "collection") != "collection":
-            raise FatalError(f"{self.name} is a {found['type']}, and a copy only writes to a collection")
+        with self.connection.closed_on_error():
+            self._refuse_views()
 
     def close(self) -> None:
         self.connection.close()
@@ -71,6 +70,11 @@ class MongodbDestination(BaseDestination):
             self._finish(ledger, unfinished)
         return ledger.find(entry)
 
+    def _refuse_views(self) -> None:
+        found = self.connection.collections(self.options.collection).get(self.options.collection)
+        if found is not None and found.get("type", "collection") != "collection":
+            raise FatalError(f"{self.name} is a {found['type']}, and a copy only writes to a collection")
+
     def _finish(self, ledger: Ledger, load: Committed) -> None:
         logs.info("load_finished", collection=self.options.collection, run_key=load.entry.run_key)
         apply(self.connection, self.options.collection, load)
@@ -86,7 +90,8 @@ class MongodbLoad(BaseLoad):
         self._connection, self._ledger = destination.connection, ledger
         self._collection = destination.options.collection
         self._stage = Stage(self._connection, self._collection, ledger.number)
-        self._ids = _Identities(entry, self._collection, anew=self.earlier is not None)
+        is_forced = self.earlier is not None and self._options.mode == "append"
+        self._ids = _Identities(entry, self._collection, anew=is_forced)
         self._columns: Sequence[Column] = ()
         self._is_new = False
         self._may_count = False
@@ -127,12 +132,19 @@ class MongodbLoad(BaseLoad):
         self._may_count = True
         try:
             load = self._ledger.commit(self._as_committed(entry))
-        except FatalError:  # it does not count, and never will
+        except FencedError:  # it does not, and never will
             self._may_count = False
             raise
         failpoints.reach("after-ledger")
-        apply(self._connection, self._collection, load)
-        self._ledger.finish(load)
+        try:
+            apply(self._connection, self._collection, load)
+            self._ledger.finish(load)
+        except RetryableError as exc:
+            message = f"the load is committed, but could not be applied to its end: {exc.message}"
+            hint = (
+                "the next load into the collection finishes it first; to start this one again is right, too"
+            )
+            raise RetryableError(message, hint=hint, code=exc.code) from exc
         failpoints.reach("after-commit")
 
     def _as_committed(self, entry: LedgerEntry) -> Committed:

@@ -9,12 +9,13 @@ waits in a collection beside; to apply it can be repeated, so whoever comes next
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from windlass.connectors.mongodb.client import OURS, Connection
-from windlass.errors import RetryableError
+from windlass.errors import RetryableError, WindlassError
 from windlass.ledger import LedgerEntry, fenced
 
 if TYPE_CHECKING:
@@ -73,18 +74,19 @@ class Ledger:
         return committed if committed is not None and committed.entry.load_id in loads else None
 
     def commit(self, load: Committed) -> Committed:
-        """Have the load count. Raises FencedError when another writer took over."""
+        """Have the load count. Raises FencedError when another writer took over; with any other error it may count."""
         made = replace(load, entry=replace(load.entry, committed_at=datetime.now(UTC).isoformat()))
         mine = {"_id": self._collection, "number": self.number}
         try:
             with self._connection.errors():
                 done = self._writers().update_one(mine, {"$set": {"committed": asdict(made)}})
-        except RetryableError:
-            if not self.has_committed(made.entry):  # the answer was lost, perhaps after it was done
-                raise
-        else:
-            if done.matched_count == 0:
-                raise fenced(self._collection)
+        except WindlassError:
+            with suppress(WindlassError):
+                if self.has_committed(made.entry):  # only the answer was lost
+                    return made
+            raise
+        if done.matched_count == 0:
+            raise fenced(self._collection)
         return made
 
     def has_committed(self, entry: LedgerEntry) -> bool:
