@@ -128,6 +128,22 @@ def test_validate_as_json_lists_every_problem(project: Project, windlass: Call) 
     assert done.json["problems"][0]["hint"] == "did you mean 'tasks'?"
 
 
+def test_validate_warns_of_tasks_that_replace_the_same_table(project: Project, windlass: Call) -> None:
+    copy = "copy: {from: {path: in.csv}, to: {connection: w, table: %s, mode: %s}}"
+    tasks = [("a", "x", "replace"), ("b", "x", "replace"), ("c", "x", "append"), ("d", "y", "replace")]
+    text = "".join(f"  {name}: {{{copy % (table, mode)}}}\n" for name, table, mode in tasks)
+    root = project(
+        {
+            "windlass.yaml": "project: p\nconnections: {w: {type: postgres}}\n",
+            "pipelines/p.yaml": f"pipeline: p\ntasks:\n{text}",
+        }
+    )
+    warning = "p: a and b replace x in w, so the rows of only one of them stay"
+    done = windlass("-C", root, "validate")
+    assert (done.code, done.stderr) == (0, f"warning: {warning}\n")
+    assert windlass("-C", root, "validate", "--json").json["warnings"] == [warning]
+
+
 def test_connections_are_listed_and_tried(project: Project, windlass: Call) -> None:
     root = project(
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from windlass.connectors.duckdb.destination import DuckdbLoad
 from windlass.connectors.files.reading.source import FileSource
 from windlass.connectors.files.writing.load import FileLoad
 from windlass.connectors.postgres.session import Session
+from windlass.connectors.postgres.silence import keep_alive
 from windlass.connectors.postgres.writing.destination import PostgresDestination, PostgresLoad
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.sqlite.destination import SqliteDestination, SqliteLoad
@@ -88,3 +90,17 @@ def test_closing_a_session_never_raises(postgres: Database, monkeypatch: pytest.
     with pytest.raises(RetryableError):
         session.run(silent())
     session.connection.terminate()
+
+
+def test_a_connection_that_is_lost_right_away_is_a_lost_connection(postgres: Database) -> None:
+    """It has no socket any more when the kernel is to be told how long to wait for it."""
+    session = Session(postgres.address)
+    session.run(_abort(session))
+    keep_alive(session.connection, 1.0)
+    with pytest.raises(RetryableError):
+        session.execute("SELECT 1")
+
+
+async def _abort(session: Session) -> None:
+    session.connection._transport.abort()  # type: ignore[attr-defined] # it has no public name
+    await asyncio.sleep(0)

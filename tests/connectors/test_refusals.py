@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,6 +81,12 @@ REFUSALS = {
     ),
     "trigger": Refusal(
         f"{table('text')} CREATE FUNCTION f() RETURNS trigger {RAISES} "
+        "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
+        *one("ok", "bad", "refused_by_destination"),
+    ),
+    "trigger that leaves a row out": Refusal(
+        f"{table('text')} CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF NEW.v = 'bad' THEN RETURN NULL; END IF; RETURN NEW; END $$; "
         "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
         *one("ok", "bad", "refused_by_destination"),
     ),
@@ -167,3 +173,26 @@ def test_a_replace_fires_the_triggers_that_an_append_fires(copier: Copier, postg
     (copier.folder / "in.csv").write_text("v\na\nb\n")
     copier(source_of(path="in.csv"), destination_of(connection="pg", table="t", mode="replace"))
     assert postgres.rows("SELECT v FROM t ORDER BY v") == [("A",), ("B",)]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_row_security_at_the_destination_refuses_rows_and_not_the_load(
+    copier: Copier, postgres: Database, mode: Mode
+) -> None:
+    role = f"app_{postgres.address.database}"
+    postgres.run(
+        f"{table('text')} ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY mine ON t USING (v <> 'bad'); "
+        f"CREATE ROLE {role} LOGIN PASSWORD 'app'; GRANT ALL ON t TO {role}; GRANT ALL ON SCHEMA public TO {role}"
+    )
+    copier.addresses["pg"] = replace(postgres.address, user=role, password="app")
+    (copier.folder / "in.csv").write_text("id,day,v\n1,2020-01-01,ok\n2,2020-01-01,bad\n")
+    options: dict[str, Any] = {"key": ("id",)} if mode == "merge" else {}
+    if mode == "delete_insert":
+        options["interval"] = "day"
+    destination = destination_of(connection="pg", table="t", mode=mode, **options)
+    try:
+        copier(source_of(path="in.csv"), destination, on_bad_row="quarantine", interval=DAY)
+        assert [(row["line"], row["reason"]) for row in copier.quarantined] == [(3, "refused_by_destination")]
+        assert postgres.rows("SELECT id FROM t") == [(1,)]
+    finally:
+        postgres.run(f"DROP OWNED BY {role}; DROP ROLE {role}")

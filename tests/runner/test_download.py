@@ -172,3 +172,30 @@ def test_the_query_of_a_connection_is_sent_and_kept_nowhere(run: Run, server: Se
     kept = b"".join(file.read_bytes() for file in result["root"].rglob("*") if file.is_file())
     assert b"s3cret-token" not in kept
     assert "s3cret-token" not in result["stderr"]
+
+
+def test_a_file_that_is_the_same_is_left_as_it_is(run: Run, server: Server) -> None:
+    root = run(task(server))["root"]
+    before = (root / "out/file").stat()
+    assert run(task(server))["code"] == 0
+    after = (root / "out/file").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    (root / "out/file").write_bytes(b"x" * len(CONTENT))
+    assert run(task(server))["code"] == 0
+    assert (root / "out/file").read_bytes() == CONTENT
+    assert files_in(root) == ["file"]
+
+
+def test_a_whole_run_that_is_started_again_ends_in_the_same_rows(run: Run, server: Server) -> None:
+    """Also where a step writes the same file anew, with another time of change."""
+    text = (
+        "schedule: '@daily'\ntasks:\n"
+        f"  fetch: {{download: {{url: '{server.url}', to: out/file}}}}\n"
+        "  step: {needs: fetch, run: {command: [sh, -c, 'printf \"id\\n1\\n2\\n\" > out/in.csv']}}\n"
+        "  load: {needs: step, copy: {from: {path: out/in.csv}, to: {path: all.csv, mode: append}}}\n"
+    )
+    for _ in range(3):
+        result = run(text, "--logical-date", "2025-03-01")
+        assert result["code"] == 0, result
+    assert (result["root"] / "all.csv").read_text() == "id\n1\n2\n"
+    assert result["tasks"]["load"]["path"] == "already-loaded"

@@ -124,7 +124,7 @@ def _table_of(
     if (wrong := misfit(connector.type, role)) is not None:
         raise UsageError(f"the connection {named.connection!r} {wrong[0]}", hint=wrong[1])
     name = named.connection
-    ways = {"table": f"{name}:TABLE", "query": f"'{name}?query=SELECT …'"}
+    ways = {"table": f"{name}:TABLE", "collection": f"{name}:COLLECTION", "query": f"'{name}?query=SELECT …'"}
     options = _read(connector, role, named.rows, common, text, ways)
     return near.address(name), options
 
@@ -138,7 +138,7 @@ def _table_at(text: str, role: Role, common: dict[str, Any]) -> tuple[Address, d
         raise UsageError(f"{scheme}:// {wrong[0] if wrong else 'is not supported'}", hint=_known(role))
     address = parse_address(text, "the arguments of copy")
     rows = dict(parse_qsl(urlsplit(text).query))
-    ways = {"table": "?table=NAME at its end", "query": "?query=SELECT …"}
+    ways = {"table": "?table=NAME", "collection": "?collection=NAME", "query": "?query=SELECT …"}
     return address, _read(connector, role, rows, common, str(address), ways)
 
 
@@ -153,11 +153,13 @@ def _read(
     """The options of an end. Raises UsageError where they do not say which rows."""
     model = getattr(registry.load(str(connector.options)), role.capitalize())
     keys = [key for key in model.__struct_fields__ if key in ways]
+    if "collection" in keys and "table" in rows:  # what `NAME:` says of a database without tables
+        rows = {"collection": rows["table"]}
     options = {**{key: value for key, value in rows.items() if key in keys}, **common}
     try:
         read_options(model, options)
     except FatalError as exc:
-        hint = f"say it with {' or '.join(ways[key] for key in sorted(keys)[::-1])}"
+        hint = f"say it with {' or '.join(way for key, way in ways.items() if key in keys)}"
         raise UsageError(f"{shown}: which {'rows' if role == 'source' else 'table'}?", hint=hint) from exc
     return options
 

@@ -46,6 +46,7 @@ def validate_command(app: App, *, as_json: bool) -> int:
     """Check every file of the project, and show everything that is wrong with them."""
     from windlass.api.planning import compile
     from windlass.errors import ExitCode, SpecError
+    from windlass.plan.conflicts import conflicts
 
     try:
         plans = compile(app.project)
@@ -57,11 +58,19 @@ def validate_command(app: App, *, as_json: bool) -> int:
             click.echo(json.dumps({"valid": False, "problems": problems}, indent=2))
         return int(ExitCode.USAGE)
     tasks = sum(len(plan.tasks) for plan in plans.values())
+    warnings = [warning for plan in plans.values() for warning in conflicts(plan)]
     if as_json:
-        click.echo(
-            json.dumps({"valid": True, "problems": [], "pipelines": sorted(plans), "tasks": tasks}, indent=2)
-        )
+        valid = {
+            "valid": True,
+            "problems": [],
+            "warnings": warnings,
+            "pipelines": sorted(plans),
+            "tasks": tasks,
+        }
+        click.echo(json.dumps(valid, indent=2))
     else:
+        for warning in warnings:
+            click.echo(f"warning: {printable(warning)}", err=True)
         click.echo(f"valid: {_count(len(plans), 'pipeline')}, {_count(tasks, 'task')}")
     return 0
 

@@ -73,4 +73,6 @@ def _of_url(text: str) -> Iterator[str]:
         if parts.password:
             yield parts.password
             yield unquote(parts.password)
-        yield from (value for _, value in parse_qsl(parts.query))
+        for name, value in parse_qsl(parts.query):
+            if len(value) >= _SHORTEST_TOKEN or name.upper().endswith(_SECRETS):
+                yield value

@@ -165,6 +165,14 @@ class BaseSource:
 
 
 @runtime_checkable
+class HasContents(Protocol):
+    """A source whose fingerprint can change although its rows do not: files, by their times."""
+
+    def contents(self) -> Iterator[bytes]:
+        """All that its rows are made from, and the names of the files; read apart from the rows, in a thread."""
+
+
+@runtime_checkable
 class Splittable(Protocol):
     """A source that can be read in parts, each in a transaction of its own."""
 

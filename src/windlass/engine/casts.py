@@ -253,7 +253,7 @@ def _to_float(target: str, text: str) -> Cast:
         value,
         _MISSING,
         out_of_range=f"isinf({{v}}) AND NOT contains(lower({text}), 'inf')",
-        loses=f"(strlen({text}) > {surely} OR abs({{v}}) < {smallest}) AND {other}",
+        loses=f"CASE WHEN strlen({text}) > {surely} OR abs({{v}}) < {smallest} THEN {other} ELSE false END",
     )
 
 
@@ -261,7 +261,7 @@ def _loses_digits(decimal: tuple[int, int]) -> str:
     """Whether text has digits, other than zeros, that a DECIMAL does not keep."""
     quick = f"strpos({{x}}, '.') = 0 OR strlen({{x}}) - strpos({{x}}, '.') <= {decimal[1]}"
     surely_kept = f"({quick}) AND NOT regexp_matches({{x}}, '[eE]')"
-    return f"NOT ({surely_kept}) AND {other_digits('{x}', 'CAST({v} AS VARCHAR)')}"
+    return f"CASE WHEN {surely_kept} THEN false ELSE {other_digits('{x}', 'CAST({v} AS VARCHAR)')} END"
 
 
 def _guessed(target: str) -> Cast:
@@ -271,9 +271,8 @@ def _guessed(target: str) -> Cast:
     if target == "BIGINT":
         return Cast(value, f"{_MISSING} OR CAST({{v}} AS VARCHAR) <> {{x}}")  # 007, 12e4, 1_000
     if target == "DOUBLE":
-        rounded = (
-            f"(strlen({{x}}) > 15 OR abs({{v}}) < 2.3e-308) AND {other_digits('{x}', 'CAST({v} AS VARCHAR)')}"
-        )
+        other = other_digits("{x}", "CAST({v} AS VARCHAR)")
+        rounded = f"CASE WHEN strlen({{x}}) > 15 OR abs({{v}}) < 2.3e-308 THEN {other} ELSE false END"
         return Cast(value, f"{_MISSING} OR isinf({{v}}) OR contains({{x}}, '_') OR ({rounded})")
     if target == "DATE":
         return Cast(value, f"{_MISSING} OR strlen({{x}}) <> 10")

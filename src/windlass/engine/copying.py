@@ -20,8 +20,9 @@ from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Reading, Relation, Source
 from windlass.engine.cleaning import close, closing, leaving
 from windlass.engine.ends import open_destination, open_source, shortcut_between
+from windlass.engine.inputs import Input
 from windlass.engine.job import Job, Outcome
-from windlass.engine.ledger import check_same_input, new_entry, with_counts
+from windlass.engine.ledger import with_counts
 from windlass.engine.limiting import FirstRows
 from windlass.engine.outputs import outputs_of
 from windlass.engine.overlap import check_no_overlap
@@ -39,18 +40,23 @@ __all__ = ["copy"]
 def copy(job: Job) -> Outcome:
     """Do the copy. Raises WindlassError; then nothing was committed, unless it says that this is not known."""
     remove_leftovers(job.scratch_folder)
-    with closing(open_source(job)) as source, closing(open_destination(job)) as destination:
+    with (
+        closing(open_source(job)) as source,
+        closing(open_destination(job)) as destination,
+        Input(job, source) as given,
+    ):
         check_no_overlap(job, source, destination)
         check_mode(job, destination)
-        entry = new_entry(job, source)
+        entry = given.entry()
         try:
             with leaving(destination.begin(entry)) as load:
                 if job.copy.destination.mode == "append" and not job.force:
                     if load.earlier is not None:
-                        check_same_input(load.earlier, entry)
+                        given.require_same(load.earlier)
                         return _already_done(load.earlier)
                     check_same_split(job, load, entry)
-                return _loaded(job, source, destination, load, entry)
+                given.begin()
+                return _loaded(job, source, destination, load, given)
         except RetryableError as exc:
             raise destination.explain(exc) from exc
 
@@ -61,7 +67,7 @@ def _already_done(earlier: LedgerEntry) -> Outcome:
     return Outcome("already-loaded", counts, skipped=True)
 
 
-def _loaded(job: Job, source: Source, destination: Destination, load: Load, entry: LedgerEntry) -> Outcome:
+def _loaded(job: Job, source: Source, destination: Destination, load: Load, given: Input) -> Outcome:
     reading = reading_of(job, load)
     with _quarantine(job) as quarantine, ExitStack() as opened:
         shortcut = shortcut_between(job, source, load, reading) if job.limit is None else None
@@ -73,6 +79,7 @@ def _loaded(job: Job, source: Source, destination: Destination, load: Load, entr
             scratch = opened.enter_context(leaving(Scratch(job.memory, job.scratch_folder)))
             result = _through_scratch(job, source, destination, load, reading, quarantine, scratch)
         _finish(job, quarantine, result)
+        entry = replace(given.entry(), digest=given.digest())
         close(source)  # it may hold locks on the very table that is replaced
         load.commit(with_counts(entry, result.counts, result.mark))
     return result

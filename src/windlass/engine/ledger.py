@@ -6,18 +6,17 @@ it in the same transaction as the data. Here is only what they have in common.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 
 from windlass import __version__
 from windlass.connectors.rows import Counts
-from windlass.connectors.source import Part, Source
+from windlass.connectors.source import Part
 from windlass.engine.job import Job
-from windlass.errors import Code, FatalError, UsageError
+from windlass.errors import FatalError, UsageError
 from windlass.ledger import LedgerEntry
 
-__all__ = ["check_same_input", "identified", "new_entry", "part_from_json", "part_to_json", "with_counts"]
+__all__ = ["identified", "part_from_json", "part_to_json", "with_counts"]
 
 
 def identified(job: Job) -> LedgerEntry:
@@ -31,11 +30,6 @@ def identified(job: Job) -> LedgerEntry:
         version=__version__,
         load_id=identity.load_id,
     )
-
-
-def new_entry(job: Job, source: Source) -> LedgerEntry:
-    """The entry that this load would write, but for what only its end can tell."""
-    return replace(identified(job), digest=_digest(job, source))
 
 
 def with_counts(entry: LedgerEntry, counts: Counts, mark: str | None) -> LedgerEntry:
@@ -55,17 +49,6 @@ def with_counts(entry: LedgerEntry, counts: Counts, mark: str | None) -> LedgerE
     )
 
 
-def check_same_input(earlier: LedgerEntry, entry: LedgerEntry) -> None:
-    """Raise FatalError when a load of the same run key was committed from another input."""
-    if earlier.digest != entry.digest:
-        raise FatalError(
-            f"run key {entry.run_key!r} was already loaded from another input ({earlier.rows_written} rows, "
-            f"{earlier.committed_at}), and loading this one too would append a second time",
-            hint="start a new run; or, if both belong there, load it all the same with --force",
-            code=Code.LOADED_FROM_OTHER_INPUT,
-        )
-
-
 def part_to_json(part: Part) -> dict[str, str | None]:
     """What a part is, as schedulers hand it on and the ledger keeps it."""
     return {"part": part.name, "by": part.by, "from": part.low, "to": part.high}
@@ -82,16 +65,3 @@ def part_from_json(text: str) -> Part:
     if not (isinstance(name, str) and isinstance(by, str) and is_bound):
         raise UsageError("this is not a part: expected one of those that --parts lists, as JSON")
     return Part(name, by, low, high)
-
-
-def _digest(job: Job, source: Source) -> str:
-    """What identifies the input: where it is read from, and what is taken of it."""
-    copy = job.copy
-    what: dict[str, object] = {
-        "source": job.input or source.fingerprint(),
-        "select": [(column.name, column.source, column.type) for column in copy.select],
-        "cursor": copy.incremental.cursor if copy.incremental else None,
-    }
-    if job.part is not None and job.part.name:
-        what["part"] = part_to_json(job.part)
-    return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:32]

@@ -13,8 +13,9 @@ from windlass import logs
 from windlass.connectors.rows import Counts
 from windlass.engine.cleaning import closing
 from windlass.engine.ends import open_destination, open_source
+from windlass.engine.inputs import Input
 from windlass.engine.job import Job, Outcome
-from windlass.engine.ledger import check_same_input, identified, new_entry
+from windlass.engine.ledger import identified
 from windlass.errors import RetryableError
 from windlass.temporary import remove_leftovers
 
@@ -28,8 +29,8 @@ def settle(job: Job, loads: Sequence[str]) -> Outcome:
         earlier = destination.settle(identified(job), loads)
     if earlier is not None and earlier.load_id not in loads:
         if job.copy.destination.mode == "append" and not job.force:
-            with closing(open_source(job)) as source:
-                check_same_input(earlier, new_entry(job, source))
+            with closing(open_source(job)) as source, Input(job, source) as given:
+                given.require_same(earlier)
         else:
             earlier = None
     logs.info("load_settled", committed=earlier is not None)

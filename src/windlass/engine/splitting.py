@@ -15,8 +15,9 @@ from windlass.connectors.destination import Load, PartedLoad
 from windlass.connectors.source import Part, Source, Splittable
 from windlass.engine.cleaning import close, closing, leaving
 from windlass.engine.ends import open_destination, open_source
+from windlass.engine.inputs import Input
 from windlass.engine.job import Job
-from windlass.engine.ledger import check_same_input, new_entry, part_from_json, part_to_json
+from windlass.engine.ledger import part_from_json, part_to_json
 from windlass.errors import Code, FatalError, RetryableError
 from windlass.ledger import BOUNDS, LedgerEntry
 
@@ -28,11 +29,11 @@ def split(job: Job) -> list[Part]:
     with closing(open_source(job)) as source:
         if job.copy.destination.mode != "append":
             return _found(job, source)
-        with closing(open_destination(job)) as destination:
-            entry = new_entry(job, source)
+        with closing(open_destination(job)) as destination, Input(job, source) as given:
+            entry = given.entry()
             try:
                 with leaving(destination.begin(_of_bounds(entry))) as load:
-                    return _kept(job, source, load, entry)
+                    return _kept(job, source, load, given)
             except RetryableError as exc:
                 raise destination.explain(exc) from exc
 
@@ -60,11 +61,12 @@ def check_same_split(job: Job, load: Load, entry: LedgerEntry) -> None:
         )
 
 
-def _kept(job: Job, source: Source, load: Load, entry: LedgerEntry) -> list[Part]:
+def _kept(job: Job, source: Source, load: Load, given: Input) -> list[Part]:
     """The parts that this run key has, or gets now."""
+    entry = given.entry()
     bounds = _of_bounds(entry)
     if load.earlier is not None:
-        check_same_input(load.earlier, bounds)
+        given.require_same(load.earlier)
         return _parts(load.earlier)
     is_loaded = isinstance(load, PartedLoad) and load.find(entry) is not None
     parts = [Part()] if is_loaded else _found(job, source)

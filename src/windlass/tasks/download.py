@@ -49,10 +49,19 @@ def run_download(action: Download, context: Context) -> TaskResult:
             part.remove()
             message = f"{action.to}: the SHA-256 is {found}, expected {wanted}"
             raise FatalError(message, code=Code.CHECKSUM)
-        sync(part.file)
-        put(part.file, target)
+        if _is_same(part.file, target):
+            logs.info("unchanged", file=action.to)  # and so is its time of change, which others may go by
+        else:
+            sync(part.file)
+            put(part.file, target)
         part.remove()
     return TaskResult(bytes=target.stat().st_size, path="http (resumed)" if resumed else "http")
+
+
+def _is_same(file: Path, target: Path) -> bool:
+    if not target.is_file() or target.stat().st_size != file.stat().st_size:
+        return False
+    return _sha256(target) == _sha256(file)
 
 
 @dataclass

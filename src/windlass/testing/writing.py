@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from typing import Any
 
@@ -74,10 +75,25 @@ class Writing:
         other = out_of.source(NEW)
         with pytest.raises(FatalError, match="'one' was already loaded from another input") as refusal:
             writable.copier(other, destination, run_key="one")
-        assert "--force" in str(refusal.value)
+        assert "in a run of its own" in str(refusal.value)
         assert writable.rows() == OLD
         writable.copier(other, destination, run_key="one", force=True)
         assert len(writable.rows()) == len(OLD) + len(NEW)
+
+    def test_the_same_input_is_known_by_its_bytes(self, writable: Kit, out_of: NdjsonKit) -> None:
+        """A checkout, a download or a step may write the same file anew: its time of change differs then."""
+        need(writable, "append")
+        source, destination = out_of.source(OLD), writable.destination("append")
+        writable.copier(source, destination, run_key="one")
+        file = writable.copier.folder / str(source.options["path"])
+        for seconds in (1, 10**9):
+            os.utime(file, (seconds, seconds))
+            assert writable.copier(source, destination, run_key="one").skipped
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace("1", "7", 1), encoding="utf-8")
+        with pytest.raises(FatalError, match="'one' was already loaded from another input"):
+            writable.copier(source, destination, run_key="one")
+        assert writable.rows() == OLD
 
     @pytest.mark.parametrize("mode", AFTER)
     def test_the_ledger_says_which_start_of_a_load_committed(

@@ -96,6 +96,14 @@ class InputFiles:
             digest.update(f"{path.name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
         return {"type": "files", "path": self.written, "files": len(self.paths), "state": digest.hexdigest()}
 
+    def contents(self) -> Iterator[bytes]:
+        """The names, sizes and bytes of all files."""
+        for path in self.paths:
+            yield f"{path.name}\0{path.stat().st_size}\n".encode()
+            with path.open("rb") as file:
+                while piece := file.read(_COPIED_AT_ONCE):
+                    yield piece
+
     def occupied(self) -> Iterator[str]:
         """The paths without links, but for one that a file itself is."""
         folders: dict[Path, Path] = {}

@@ -89,6 +89,8 @@ def _translated(where: str, exc: Exception) -> WindlassError:
     from pymongo import errors
 
     server, said = f"mongodb at {where}", _first_line(exc)
+    if isinstance(exc, errors.ConfigurationError) and "lifetime expired" in said:  # of a look into the DNS
+        return RetryableError(f"{server} cannot be found: {said}", code=Code.CONNECTION_LOST)
     if isinstance(exc, errors.ConfigurationError):  # and InvalidURI
         return FatalError(f"the address of {server} is not usable: {said}", code=Code.UNREADABLE_ADDRESS)
     if isinstance(exc, errors.ServerSelectionTimeoutError):

@@ -39,9 +39,10 @@ def keep_alive(connection: asyncpg.Connection[Any], seconds: float) -> None:
         "TCP_KEEPCNT": _PROBES,
         "TCP_USER_TIMEOUT": int(seconds * 1000),
     }
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    with suppress(OSError, ValueError):  # it is lost already, as the next statement will say
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in options.items():
-        with suppress(AttributeError, OSError):  # not every system has each
+        with suppress(AttributeError, OSError, ValueError):  # not every system has each
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 

@@ -25,8 +25,8 @@ _TESTS = {
     "BIGINT": "CAST(TRY_CAST(value AS BIGINT) AS VARCHAR) = value",
     "DOUBLE": (
         f"regexp_full_match(value, '{_NUMBER}') AND NOT isinf(TRY_CAST(value AS DOUBLE)) AND "
-        "((strlen(value) <= 15 AND abs(TRY_CAST(value AS DOUBLE)) > 2.3e-308) OR "
-        f"NOT {other_digits('value', 'CAST(TRY_CAST(value AS DOUBLE) AS VARCHAR)')})"
+        "CASE WHEN strlen(value) <= 15 AND abs(TRY_CAST(value AS DOUBLE)) > 2.3e-308 THEN true "
+        f"ELSE NOT {other_digits('value', 'CAST(TRY_CAST(value AS DOUBLE) AS VARCHAR)')} END"
     ),
     "DATE": f"regexp_full_match(value, '{_DAY}') AND TRY_CAST(value AS DATE) IS NOT NULL",
     "TIMESTAMP": f"regexp_full_match(value, '{_DAY}{_TIME}') AND TRY_CAST(value AS TIMESTAMP) IS NOT NULL",

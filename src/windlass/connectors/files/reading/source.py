@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from windlass.connectors.files.paths import InputFiles
 from windlass.connectors.relations import only_new
@@ -14,7 +14,7 @@ __all__ = ["FileRelation", "FileSource"]
 
 
 class FileSource:
-    """One or more files of one format. Implements `Source`."""
+    """One or more files of one format. Implements `Source` and `HasContents`."""
 
     def __init__(self, files: InputFiles, relation: Callable[[Reading, Scratch], Relation]) -> None:
         self.name = files.written
@@ -28,6 +28,9 @@ class FileSource:
 
     def fingerprint(self) -> dict[str, object]:
         return self._files.fingerprint()
+
+    def contents(self) -> Iterator[bytes]:
+        return self._files.contents()
 
     def open(self, reading: Reading, scratch: Scratch) -> Relation:
         return self._relation(reading, scratch)

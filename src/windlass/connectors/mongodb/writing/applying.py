@@ -14,7 +14,7 @@ from windlass.errors import Code, FatalError
 __all__ = ["AT_ONCE", "apply", "within"]
 
 AT_ONCE = 1000  # documents of one bulk
-_DUPLICATE_KEY = 11000
+_DUPLICATE_KEY, _NOT_IMPLEMENTED = 11000, 238
 
 
 def apply(connection: Connection, collection: str, load: Committed) -> None:
@@ -25,7 +25,7 @@ def apply(connection: Connection, collection: str, load: Committed) -> None:
     stage, target = connection.database[load.stage], connection.database[collection]
     with connection.errors():
         if load.mode == "replace" or (load.is_new and collection not in known):
-            stage.rename(collection, dropTarget=load.mode == "replace")
+            _take_the_place(stage, target, drops=load.mode == "replace")
             failpoints.reach("mid-apply")
             return
         if load.interval is not None:
@@ -39,6 +39,19 @@ def apply(connection: Connection, collection: str, load: Committed) -> None:
 def within(interval: Mapping[str, Any]) -> dict[str, Any]:
     """A filter for the documents of an interval."""
     return {interval["field"]: {"$gte": interval["start"], "$lt": interval["end"]}}
+
+
+def _take_the_place(stage: Any, target: Any, *, drops: bool) -> None:
+    """Make the stage the collection, at once; FerretDB cannot, and there is none for a moment."""
+    from pymongo.errors import OperationFailure
+
+    try:
+        stage.rename(target.name, dropTarget=drops)
+    except OperationFailure as exc:
+        if exc.code != _NOT_IMPLEMENTED:
+            raise
+        target.drop()
+        stage.rename(target.name)
 
 
 def _written(stage: Any, target: Any, write: Callable[[Any, Sequence[Any]], None]) -> list[str]:

@@ -195,13 +195,14 @@ class PostgresLoad:
         landing = self._landing = self.loaded.prepare(columns, careful=careful)
         staged = [Staged(column, as_text(column)) for column in landing.columns]
         is_view = self.table is not None and self.table.kind == "v"  # which takes INSERT, but no COPY
-        odd = is_view or any(column.as_text for column in staged)
+        secured, vanishing = self.loaded.only_by_insert()
+        odd = is_view or secured or vanishing or any(column.as_text for column in staged)
         odd = odd or (careful and any(column.is_judged for column in staged))
         careful = careful and self.table is not None and self.loaded.may_refuse_rows()
         if odd or careful or (self.options.mode == "merge" and self.table is not None):
             if careful and landing.swap is not None:
                 landing.swap.complete()  # its unique keys have to refuse rows, too
-            landing.staging = Staging(self.session, landing.sql, staged, refuse)
+            landing.staging = Staging(self.session, landing.sql, staged, refuse, may_vanish=vanishing)
             landing.staging.create()
         return landing
 

@@ -134,6 +134,20 @@ class LoadedTable:
             )
         )
 
+    def only_by_insert(self) -> tuple[bool, bool]:
+        """Whether rows have to arrive by INSERT (row security allows no COPY), and whether one may vanish on its way:
+        by a trigger before it, one instead of it, or a rule."""
+        if self.found is None:
+            return False, False
+        row = self._session.row(
+            "SELECT row_security_active($1::int8::oid) AS secured, "
+            "EXISTS (SELECT FROM pg_trigger WHERE tgrelid = $1::int8::oid AND NOT tgisinternal AND tgenabled IN ('O', 'A') "
+            "        AND (tgtype & 7 = 7 OR tgtype & 68 = 68)) "
+            "OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = $1::int8::oid AND ev_type = '3' AND is_instead) AS vanishing",
+            self.found.oid,
+        )
+        return row["secured"], row["vanishing"]
+
     def _make(self, columns: Sequence[tuple[str, str]]) -> Table:
         require_name(*(column for column, _ in columns))
         made = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns)

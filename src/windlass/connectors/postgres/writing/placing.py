@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from windlass.connectors.postgres.session import Session, integrity_error
 from windlass.connectors.scratch import identifier
 from windlass.connectors.sql.halving import insert_by_halves
-from windlass.errors import WindlassError
+from windlass.errors import FatalError, WindlassError
 
-__all__ = ["Placing"]
+__all__ = ["Placing", "VanishedError"]
 
 _SELF_REFERENCE = """
 SELECT ARRAY(SELECT attname::text FROM unnest(k.conkey) WITH ORDINALITY u (number, place)
@@ -30,6 +30,10 @@ WHERE k.contype = 'f' AND k.conrelid = k.confrelid AND k.conname = $2
 
 References = tuple[list[str], list[str]]
 """The columns that point, and those that are pointed at."""
+
+
+class VanishedError(FatalError):
+    """The destination took rows, and has not all of them."""
 
 
 @dataclass
@@ -61,8 +65,7 @@ class Placing:
 
     def _refused_page(self, page: int, error: WindlassError) -> int:
         """Bring in the rows of one page by halves, too."""
-        if integrity_error(error) is None:
-            raise error
+        _require_about_row(error)
         rows = self.session.fetch(
             f"SELECT ctid::text AS ctid FROM {self.staging} "
             f"WHERE ctid >= '({page},0)' AND ctid < '({page + 1},0)' ORDER BY ctid"
@@ -74,8 +77,7 @@ class Placing:
             return self._try(self._among(rows[first:last]))
 
         def refused(index: int, error: WindlassError) -> int:
-            if integrity_error(error) is None:
-                raise error
+            _require_about_row(error)
             if self._points_at_its_table(error) is not None:
                 self._waiting[rows[index]] = error
             else:
@@ -135,6 +137,12 @@ class Placing:
             raise
         self.session.execute("RELEASE SAVEPOINT windlass_part")
         return placed
+
+
+def _require_about_row(error: WindlassError) -> None:
+    """Raise an error that is about anything else."""
+    if integrity_error(error) is None and not isinstance(error, VanishedError):
+        raise error
 
 
 def _constraint(error: WindlassError) -> str:

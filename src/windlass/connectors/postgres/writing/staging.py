@@ -10,12 +10,11 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from windlass.connectors.postgres.catalog import PgColumn
 from windlass.connectors.postgres.exact import keeps
 from windlass.connectors.postgres.session import Session, integrity_error
-from windlass.connectors.postgres.writing.placing import Placing
+from windlass.connectors.postgres.writing.placing import Placing, VanishedError
 from windlass.connectors.rows import BadRow, Counts, Reason
 from windlass.connectors.scratch import identifier, literal
 from windlass.connectors.sql.merging import bad_key, key_not_unique
@@ -41,6 +40,7 @@ _REASONS = {
 }
 
 
+_LEFT_OUT = "a trigger or rule of the destination left the row out"
 TYPED = "pg_temp._windlass_typed"
 
 _COLLATIONS = """
@@ -110,6 +110,9 @@ class Staging:
     refuse: Callable[[BadRow, int], None]
     """What to do with a row that the destination refuses, and its position."""
 
+    may_vanish: bool = False
+    """Whether the destination may take a row and not have it: then they are counted."""
+
     name: str = NAME
     _collations: dict[str, str] | None = None
 
@@ -143,6 +146,8 @@ class Staging:
 
         def merge_some(where: str) -> int:
             row = self.session.row(self._merge(key, on, where))
+            if row["wanted"] not in (None, row["inserted"]):
+                raise VanishedError(_LEFT_OUT)
             done["updated"] += row["updated"]
             done["inserted"] += row["inserted"]
             return int(row["total"])
@@ -154,7 +159,9 @@ class Staging:
     def _merge(self, key: Sequence[str], on: str, where: str) -> str:
         """One statement that merges the rows of which a condition is true."""
         others = [c.column.name for c in self.columns if c.column.name not in key]
-        update = "SELECT 1 WHERE false"
+        update, wanted = "SELECT 1 WHERE false", "NULL"
+        if self.may_vanish:
+            wanted = f"(SELECT count(*) FROM s WHERE NOT EXISTS (SELECT FROM {self.target} d WHERE {on}))"
         if others:
             changes = ", ".join(f"{identifier(name)} = s.{identifier(name)}" for name in others)
             old, new = (", ".join(f"{alias}.{identifier(n)}" for n in others) for alias in "ds")
@@ -164,7 +171,7 @@ class Staging:
             f"WITH s AS (SELECT {self._cast_list()} FROM {self.name} WHERE {where}), u AS ({update}), i AS ("
             f"INSERT INTO {self.target} ({self._names()}) OVERRIDING SYSTEM VALUE SELECT {self._names('s.')} FROM s "
             f"WHERE NOT EXISTS (SELECT FROM {self.target} d WHERE {on}) RETURNING 1) SELECT (SELECT count(*) FROM s) AS total, "
-            "(SELECT count(*) FROM u) AS updated, (SELECT count(*) FROM i) AS inserted"
+            f"(SELECT count(*) FROM u) AS updated, (SELECT count(*) FROM i) AS inserted, {wanted} AS wanted"
         )
 
     def _cast_all(self) -> None:
@@ -191,7 +198,7 @@ class Staging:
 
     def _placed(self, place: Callable[[str], int], target: str) -> int:
         def refuse(error: WindlassError, ctid: str) -> None:
-            self._quarantine(self._bad_row(integrity_error(error), ctid), ctid)
+            self._quarantine(self._bad_row(error, ctid), ctid)
 
         return Placing(self.session, self.name, target, place, self._cast_list(), refuse).all()
 
@@ -228,19 +235,27 @@ class Staging:
             f"INSERT INTO {self.target} ({self._names()}) OVERRIDING SYSTEM VALUE "
             f"SELECT {self._cast_list()} FROM {self.name} WHERE {where}"
         )
-        return int(status.rpartition(" ")[2])
+        inserted = int(status.rpartition(" ")[2])
+        if self.may_vanish and inserted != self.session.value(
+            f"SELECT count(*) FROM {self.name} WHERE {where}"
+        ):
+            raise VanishedError(_LEFT_OUT)
+        return inserted
 
-    def _bad_row(self, error: Any, ctid: str) -> BadRow:
+    def _bad_row(self, error: WindlassError, ctid: str) -> BadRow:
         place = self._first_place(ctid)
         record = self.session.value(f"SELECT to_jsonb(t)::text FROM {NAME} t WHERE ctid = '{place}'")
-        details = error.as_dict()
-        if CHANGED in str(error.args[0]):
-            column, value = str(error.args[0]).partition(CHANGED)[2].rstrip('"').split(": ", 1)
+        cause = integrity_error(error)
+        if cause is None:
+            return BadRow(Reason.REFUSED, error.message, record=json.loads(record))
+        said, details = str(cause.args[0]), cause.as_dict()
+        if CHANGED in said:
+            column, value = said.partition(CHANGED)[2].rstrip('"').split(": ", 1)
             kind = next(c.column.type for c in self.columns if c.column.name == column)
             message = f"column {column!r}: {value!r} does not fit {kind}"
             return BadRow(Reason.LOSES_PRECISION, message, column, value, record=json.loads(record))
-        message = "; ".join(str(part) for part in (error.args[0], details.get("detail")) if part)
-        reason = _REASONS.get(error.sqlstate, Reason.REFUSED)
+        message = "; ".join(str(part) for part in (said, details.get("detail")) if part)
+        reason = _REASONS.get(str(cause.sqlstate), Reason.REFUSED)
         return BadRow(reason, message, details.get("column_name"), record=json.loads(record))
 
     def _quarantine(self, row: BadRow, ctid: str) -> None:
