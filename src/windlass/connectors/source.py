@@ -75,10 +75,13 @@ class Reading:
     target: Sequence[Column] | None = None
     """The columns of the destination; None where it will be made, and then types of values that are text matter."""
 
+    grows: bool = False
+    """The destination may get columns that only the source has."""
+
     @property
     def infer(self) -> bool:
         """Whether the types of values that are text have to be found."""
-        return self.target is None
+        return self.target is None or self.grows
 
 
 class Relation:

@@ -96,6 +96,7 @@ class SqliteLoad(BaseLoad):
         )
         self._ledger, self._turn = ledger, turn
         self._table = f"main.{identifier(destination.options.table)}"
+        self._grown: Sequence[Column] = ()
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
@@ -106,6 +107,9 @@ class SqliteLoad(BaseLoad):
 
     def storable(self, column: Column) -> Column:
         return storable(column)
+
+    def grow(self, columns: Sequence[Column]) -> None:
+        self._grown = columns
 
     def write(self, rows: Rows, counts: Counts, scratch: Scratch, meter: Meter) -> None:
         """Gather the rows in the temporary database, and bring them over in the transaction that `commit` ends."""
@@ -129,6 +133,7 @@ class SqliteLoad(BaseLoad):
             counts.written = self._insert_all(rows, new)
 
     def restart(self) -> None:
+        self._grown = ()
         if self._connection.in_transaction:
             self._engine.rows("ROLLBACK")
         self._engine.rows("DETACH windlass_stage")
@@ -160,6 +165,10 @@ class SqliteLoad(BaseLoad):
 
     def _prepare(self, definitions: Sequence[str]) -> None:
         """Make the table, or room in it."""
+        for column in self._grown:
+            self._engine.rows(
+                f"ALTER TABLE {self._table} ADD COLUMN {identifier(column.name)} {column.native}"
+            )
         if not table_columns(self._connection, self._options.table):
             key = ", ".join(map(identifier, self._options.key))
             primary = f", PRIMARY KEY ({key})" if key else ""
