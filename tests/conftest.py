@@ -20,7 +20,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.warm import Warm, modules_of_windlass
-from windlass.connections import Address
+from windlass.connections import Address, parse_address
 from windlass.connectors.postgres.session import Session
 from windlass.devservices import DevServices
 from windlass.plan.model import Connection
@@ -177,6 +177,31 @@ def _administer(server: Address, sql: str) -> None:
         session.execute(sql)
     finally:
         session.close()
+
+
+@pytest.fixture(scope="session")
+def mongodb_server(shared: Path) -> Iterator[Address]:
+    """The MongoDB that `WINDLASS_TEST_MONGODB` names, else one of this machine, the same for all workers."""
+    if (named := os.environ.get("WINDLASS_TEST_MONGODB")) is not None:
+        yield parse_address(named, "WINDLASS_TEST_MONGODB", "mongodb")
+        return
+    if shutil.which("mongod") is None:
+        missing("MongoDB (WINDLASS_TEST_MONGODB, or mongod)")
+    folder = shared / "mongodb"
+    services = DevServices(folder, folder)
+    yield services.start("server", Connection(type="mongodb"))
+    services.close()
+
+
+@pytest.fixture
+def mongodb(mongodb_server: Address) -> Iterator[Address]:
+    """A new database, which is dropped after the test."""
+    from pymongo import MongoClient
+
+    address = replace(mongodb_server, database=f"test_{uuid4().hex[:12]}")
+    yield address
+    with MongoClient[dict[str, Any]](mongodb_server.uri()) as client:
+        client.drop_database(address.database)
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ __all__ = [
     "Character",
     "Duration",
     "FilePath",
+    "FileToRead",
     "Many",
     "Minimum",
     "OneOrMany",
@@ -220,6 +221,10 @@ def _one_character(value: str) -> str:
     return value
 
 
+def _file_to_read(value: str) -> str:
+    return value if value.lower().startswith(("http://", "https://")) else _file_path(value)
+
+
 def _file_path(value: str) -> str:
     written, template, _ = value.partition("{{")
     if written == "-" and not template:
@@ -255,6 +260,9 @@ Character: TypeAlias = Annotated[
 
 FilePath: TypeAlias = Annotated[str, _Read(_file_path, "", {"type": "string"})]
 """The path of a file: relative to the workspace, absolute, or `file:///…`."""
+
+FileToRead: TypeAlias = Annotated[str, _Read(_file_to_read, "", {"type": "string"})]
+"""The path of a file that is read, or its address on a web server."""
 
 Many: TypeAlias = Annotated[tuple[T, ...], _Items(or_one=False)]
 """A list."""

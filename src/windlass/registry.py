@@ -88,6 +88,9 @@ class Connector:
     options: str | None = None
     """The module of the models of its own keys: `Source` in `from:`, `Destination` in `to:`, `DevService` in `dev:`."""
 
+    several_hosts: bool = False
+    """An address may name several hosts, each with its port, as `a:1,b:2`: the members of a cluster."""
+
     loads_in_parts: bool = False
     """The parts of one copy between two of them may be loads of their own, at the same time."""
 
@@ -102,6 +105,7 @@ CONNECTORS: Table[Connector] = Table(
         "duckdb": "windlass.connectors.duckdb.connector:CONNECTOR",
         "files": "windlass.connectors.files.connector:CONNECTOR",
         "http": "windlass.connectors.http.connector:CONNECTOR",
+        "mongodb": "windlass.connectors.mongodb.connector:CONNECTOR",
         "postgres": "windlass.connectors.postgres.connector:CONNECTOR",
         "slack": "windlass.connectors.slack.connector:CONNECTOR",
         "sqlite": "windlass.connectors.sqlite.connector:CONNECTOR",

@@ -68,7 +68,7 @@ def _what_else(scheme: str) -> str:
     if connector is None:
         return f", and {scheme}:// is not supported"
     if connector.form == "url":
-        return "; to read it, fetch it first with a `download` task"
+        return f", and {scheme}:// can only be read, one file at a time"
     return f"; declare a connection of type {connector.type} for it"
 
 

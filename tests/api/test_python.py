@@ -13,6 +13,7 @@ from dataclasses import FrozenInstanceError, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -46,16 +47,30 @@ def root(project: Callable[..., Path]) -> Path:
 def test_everything_that_is_public_is_there_and_on_the_page() -> None:
     assert sorted(windlass.__all__, key=lambda name: (name.islower(), name)) == [
         *(
+            "BackfillRunResult",
             "CopyResult",
             "FatalError",
             "Plan",
             "Problem",
+            "QueryResult",
             "RetryableError",
             "RunResult",
             "SpecError",
             "Status",
         ),
-        *("TaskRunResult", "UsageError", "WindlassError", "__version__", "compile", "copy", "run"),
+        *(
+            "TableCopyResult",
+            "TaskRunResult",
+            "UsageError",
+            "WindlassError",
+            "__version__",
+            "backfill",
+            "compile",
+            "copy",
+            "copy_tables",
+            "query",
+            "run",
+        ),
     ]
     assert set(windlass.__all__) <= set(dir(windlass))
     for name in windlass.__all__:
@@ -70,13 +85,25 @@ def test_errors_are_the_classes_that_are_raised_everywhere() -> None:
         assert getattr(windlass, name) is getattr(errors, name)
 
 
-@pytest.mark.parametrize("function", [windlass.copy, windlass.run, windlass.compile])
+@pytest.mark.parametrize(
+    "function",
+    [windlass.backfill, windlass.copy, windlass.copy_tables, windlass.query, windlass.run, windlass.compile],
+)
 def test_the_page_has_every_argument(function: Callable[..., Any]) -> None:
     for name in inspect.signature(function).parameters:
         assert f"`{name}`" in PAGE or f"{name}" in ("source", "destination"), name
 
 
-@pytest.mark.parametrize("result", [windlass.CopyResult, windlass.RunResult, windlass.TaskRunResult])
+@pytest.mark.parametrize(
+    "result",
+    [
+        windlass.CopyResult,
+        windlass.QueryResult,
+        windlass.TableCopyResult,
+        windlass.RunResult,
+        windlass.TaskRunResult,
+    ],
+)
 def test_the_page_has_every_field(result: Any) -> None:
     assert [field.name for field in fields(result) if f"`{field.name}`" not in PAGE] == []
 
@@ -114,6 +141,16 @@ def test_a_merge_counts_and_takes_one_key_as_text(tmp_path: Path) -> None:
     assert sum(seen) == 2
     merged = windlass.copy(tmp_path / "b.csv", address, mode="merge", key="id")
     assert (merged.inserted, merged.updated, merged.unchanged) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
+@pytest.mark.parametrize("name", ["rows", "windlass_stage", "files", "select", "a b", "t'x"])
+def test_a_table_may_be_called_as_ours_are(tmp_path: Path, kind: str, name: str) -> None:
+    (tmp_path / "a.csv").write_text("id\n1\n")
+    address = f"{kind}:///{tmp_path}/x.db?table={quote(name)}"
+    for mode in ("append", "replace"):
+        windlass.copy(tmp_path / "a.csv", address, mode=mode)
+    assert windlass.query(address).rows == ((1,),)
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ COMMANDS = (
     "doctor",
     "validate --json",
     "compile p --json",
-    "export airflow --output exported",
+    "export airflow --out exported",
     *(
         f"--debug exec p {task}"
         for task in ("tells", "fails", "refused", "quarantined", "unreachable", "gone")

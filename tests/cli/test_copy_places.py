@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -60,7 +64,6 @@ UNSUPPORTED = {
     "s3://bucket/x.parquet": "s3:// is not supported",
     "gs://bucket/x.parquet": "gs:// is not supported",
     "mysql://u@h/d?table=t": "mysql:// is not supported",
-    "https://host/x.csv": "fetch it first with a `download` task",
 }
 
 
@@ -73,6 +76,97 @@ def test_an_address_that_nobody_handles_is_refused_at_either_end(
         done = windlass("copy", *arguments)
         assert (done.code != 0, UNSUPPORTED[address] in done.stderr) == (True, True), done
     assert tree(home) == before
+
+
+@pytest.fixture
+def site(home: Path) -> Iterator[str]:
+    """A web server with the files of a folder. `/broken/…` ends too early, `/twice/…` works the second time."""
+    asked: list[str] = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            if self.path.startswith("/broken/"):
+                self.send_response(200)
+                self.send_header("Content-Length", "1000")
+                self.end_headers()
+                self.wfile.write(b"a\n1\n")
+                return
+            if self.path.startswith("/twice/"):
+                if asked.count(self.path) == 1:
+                    self.send_error(503)
+                    return
+                self.path = self.path.removeprefix("/twice")
+            if self.path.startswith("/private/"):
+                if self.headers.get("Authorization") != "Basic YWRhOnMzY3JldA==":
+                    self.send_error(401)
+                    return
+                self.path = self.path.removeprefix("/private")
+            super().do_GET()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(home)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_file_of_a_web_server_is_read_whole(windlass: Windlass, home: Path, site: str) -> None:
+    (home / "b.csv.gz").write_bytes(gzip.compress(b"a\n2\n"))
+    for name in ("a.csv?version=3", "b.csv.gz", "twice/a.csv"):
+        done = windlass("copy", f"http://{site}/{name}", "-", "--to-format", "csv")
+        assert (done.code, done.stdout) == (0, "a\n2\n" if "gz" in name else "a\n1\n"), done
+    secret = windlass("copy", f"http://ada:s3cret@{site}/private/a.csv", "-", "--format", "csv")
+    assert (secret.code, secret.stdout, "s3cret" in secret.stderr) == (0, "a\n1\n", False)
+
+
+def test_what_a_web_server_does_not_have_or_sends_in_part_is_an_error(
+    windlass: Windlass, home: Path, site: str
+) -> None:
+    before = tree(home)
+    missing = windlass("copy", f"http://{site}/none.csv", "x.csv")
+    assert (missing.code, "answered 404" in missing.stderr) == (1, True)
+    broken = windlass("copy", f"http://{site}/broken/a.csv", "x.csv")
+    assert (broken.code, "broke off" in broken.stderr) == (3, True)
+    refused = windlass("copy", "a.csv", f"http://{site}/x.csv")
+    assert (refused.code, "can only be read" in refused.stderr) == (1, True)
+    assert tree(home) == before
+
+
+def test_a_pipeline_reads_from_a_web_server_too(
+    windlass: Windlass, home: Path, site: str, project: Callable[..., Path]
+) -> None:
+    copy = f"tasks: {{t: {{copy: {{from: {{path: http://{site}/a.csv}}, to: {{path: out.csv}}}}}}}}\n"
+    root = project({"pipelines/p.yaml": f"pipeline: p\n{copy}"})
+    assert windlass("run", "p", cwd=root).code == 0
+    assert (root / "out.csv").read_text() == "a\n1\n"
+
+
+IN_FLAGS = {
+    "printf 'a,b\n1,2\n3\n' > b.csv; windlass copy b.csv c.csv": "bad rows with --on-bad-row quarantine",
+    "windlass copy a.csv table.out": "--from-format or --to-format",
+    "printf 'a\n\\351\n' > b.csv; windlass copy b.csv c.csv": "--encoding",
+    "windlass copy a.csv c.csv --select b": "--select names 'b'",
+    "windlass copy a.csv shop.db": "sqlite:///FILE?table=NAME",
+}
+
+
+@pytest.mark.parametrize("script", IN_FLAGS)
+def test_a_message_names_the_options_of_the_command(home: Path, script: str) -> None:
+    done = shell(home, script)
+    assert done.code != 0
+    assert IN_FLAGS[script] in done.stderr
+    assert "`" not in done.stderr
+
+
+def test_one_flag_says_the_format_of_both_ends(home: Path) -> None:
+    assert shell(home, "cat a.csv | windlass copy - - --format csv").stdout == "a\n1\n"
+    assert shell(home, "cat a.csv | windlass copy - b.ndjson --format csv; cat b.ndjson").stdout.endswith(
+        '{"a":1}\n'
+    )
 
 
 def test_a_file_address_is_a_file(windlass: Windlass, home: Path) -> None:

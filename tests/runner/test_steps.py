@@ -140,10 +140,14 @@ def test_a_trigger_with_a_parameter_of_another_type_says_so(run: Run) -> None:
 
 
 def test_what_installs_packages_has_none_of_our_secrets(run: Run) -> None:
-    package = '{"name": "n", "version": "1.0.0", "scripts": {"postinstall": "echo found $(env | grep -c can[a]ry); exit 1"}}'
+    package = '{"name": "n", "version": "1.0.0", "dependencies": {"d": "file:./d"}, "scripts": {"postinstall": "echo found $(env | grep -c can[a]ry); exit 1"}}'
     result = run(
         "tasks: {a: {run: {build: steps/n, command: [node, main.js]}}}\n",
-        files={"steps/n/package.json": package, "steps/n/main.js": ""},
+        files={
+            "steps/n/package.json": package,
+            "steps/n/main.js": "",
+            "steps/n/d/package.json": '{"name": "d", "version": "1.0.0"}',
+        },
         env={"WINDLASS_CONN_PROD": "postgresql://u:canary-of-ours@10.0.0.1/db", "MY_TOKEN": "canary-of-ours"},
     )
     assert "cannot set up the environment of n" in result["tasks"]["a"]["error"]

@@ -1,50 +1,112 @@
-"""The two ends of a copy, from what somebody writes: paths, and addresses of databases."""
+"""The two ends of a copy, from what somebody writes: paths, tables of connections, and addresses of databases.
+
+`warehouse:trips` is a table of the project's connection `warehouse`, and `warehouse?query=SELECT …` is a query of it,
+wherever there is a connection of that name; a file that is called so is `./warehouse:trips`.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Literal
-from urllib.parse import parse_qsl, urlsplit
+import re
+from typing import Any, Literal, NamedTuple, TypeAlias
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from windlass import registry
+from windlass.api.connections import NearConnections
 from windlass.connections import Address, parse_address
-from windlass.errors import FatalError, UsageError
+from windlass.errors import FatalError, UsageError, nearest
 from windlass.options import read_options
 from windlass.plan.model import Destination, Source
 from windlass.plan.roles import misfit
+from windlass.registry import Connector
 from windlass.workspace import local_path, scheme_of
 
-__all__ = ["destination_of", "path_of", "source_of"]
+__all__ = ["Named", "destination_of", "named_in", "path_of", "source_of", "tells_format"]
 
 _STANDARD = "-"
+_NAMED = re.compile(r"([A-Za-z_][\w-]*)(:|\?(?=table=|query=)|$)(.*)", re.DOTALL)
+
+Role: TypeAlias = Literal["source", "destination"]
 
 
-def source_of(text: str, of_files: dict[str, Any]) -> tuple[Source, Address | None]:
+class Named(NamedTuple):
+    """A connection of the project, and what is said of its rows: a table or a query, or nothing."""
+
+    connection: str
+    rows: dict[str, str]
+
+
+def source_of(text: str, of_files: dict[str, Any], near: NearConnections) -> tuple[Source, Address | None]:
     """Where the rows come from. `of_files` are options that only files have. Raises UsageError."""
+    if (named := named_in(text, near)) is not None:
+        address, options = _table_of(named, text, "source", {}, near)
+        return Source(connection=named.connection, type=address.type, options=options), address
     if (path := path_of(text, "/dev/stdin")) is not None:
         _require_format(text, "input", "from_format", of_files)
         return Source(options={"path": path, **of_files}), None
-    address, options = _table(text, "source", {})
+    address, options = _table_at(text, "source", {})
     return Source(connection="from", type=address.type, options=options), address
 
 
 def destination_of(
-    text: str, of_files: dict[str, Any], common: dict[str, Any]
+    text: str, of_files: dict[str, Any], common: dict[str, Any], near: NearConnections
 ) -> tuple[Destination, Address | None]:
     """Where the rows go. `common` are options that every destination has. Raises UsageError."""
+    if (named := named_in(text, near)) is not None:
+        address, options = _table_of(named, text, "destination", common, near)
+        return Destination(connection=named.connection, type=address.type, options=options), address
     if (path := path_of(text, "/dev/stdout")) is not None:
+        local_path(path)
         _require_format(text, "output", "to_format", of_files)
         return Destination(options={"path": path, **of_files, **common}), None
-    address, options = _table(text, "destination", common)
+    address, options = _table_at(text, "destination", common)
     return Destination(connection="to", type=address.type, options=options), address
+
+
+def named_in(text: str, near: NearConnections) -> Named | None:
+    """The connection that the text names; None where it is a path or an address.
+
+    Raises UsageError for the name of a connection that there is not, unless a file may be meant.
+    """
+    found = _NAMED.fullmatch(text)
+    if found is None or scheme_of(text) is not None:
+        return None
+    name, mark, rest = found.groups()
+    if not mark and near.may_be_file(text):
+        return None
+    if name not in near.declared and not _means_connection(name, mark, text, near):
+        return None
+    near.require(name)
+    if mark == "?":
+        key, _, value = rest.partition("=")
+        return Named(name, {key: unquote(value)})
+    return Named(name, {"table": rest} if rest else {})
+
+
+def _means_connection(name: str, mark: str, text: str, near: NearConnections) -> bool:
+    """Whether somebody who writes so, where there is no connection of that name, has misspelt one."""
+    if mark == "":
+        return nearest(name, near.declared) is not None
+    return mark == "?" or not near.may_be_file(text)
 
 
 def path_of(text: str, standard: str) -> str | None:
     """The path, `standard` for `-`; None where the text is the address of a database."""
     scheme = scheme_of(text)
     found = registry.by_scheme(scheme) if scheme else None
-    if scheme is not None and (found is None or found.form is not None):
+    if scheme is not None and (found is None or found.form not in (None, "url")):
         return None
     return standard if text == _STANDARD else text
+
+
+def tells_format(text: str) -> bool:
+    """Whether the name of a file tells its format."""
+    from windlass.connectors.files.formats import format_of
+
+    try:
+        format_of(urlsplit(text).path if scheme_of(text) else text)
+    except FatalError:
+        return False
+    return True
 
 
 def _require_format(text: str, what: str, argument: str, of_files: dict[str, Any]) -> None:
@@ -54,35 +116,55 @@ def _require_format(text: str, what: str, argument: str, of_files: dict[str, Any
         )
 
 
-def _table(
-    text: str, role: Literal["source", "destination"], common: dict[str, Any]
+def _table_of(
+    named: Named, text: str, role: Role, common: dict[str, Any], near: NearConnections
 ) -> tuple[Address, dict[str, Any]]:
+    """The address of a connection, and what is said of its rows. Raises UsageError."""
+    connector = registry.require(near.require(named.connection).type)
+    if (wrong := misfit(connector.type, role)) is not None:
+        raise UsageError(f"the connection {named.connection!r} {wrong[0]}", hint=wrong[1])
+    name = named.connection
+    ways = {"table": f"{name}:TABLE", "collection": f"{name}:COLLECTION", "query": f"'{name}?query=SELECT …'"}
+    options = _read(connector, role, named.rows, common, text, ways)
+    return near.address(name), options
+
+
+def _table_at(text: str, role: Role, common: dict[str, Any]) -> tuple[Address, dict[str, Any]]:
     """An address of a database, and what its query says of the rows. Raises UsageError."""
     scheme = str(scheme_of(text))
     connector = registry.by_scheme(scheme)
-    if connector is not None and connector.form == "url":
-        local_path(text)  # it says what to do instead
     wrong = misfit(connector.type, role) if connector is not None else None
     if connector is None or wrong is not None:
         raise UsageError(f"{scheme}:// {wrong[0] if wrong else 'is not supported'}", hint=_known(role))
     address = parse_address(text, "the arguments of copy")
+    rows = dict(parse_qsl(urlsplit(text).query))
+    ways = {"table": "?table=NAME", "collection": "?collection=NAME", "query": "?query=SELECT …"}
+    return address, _read(connector, role, rows, common, str(address), ways)
+
+
+def _read(
+    connector: Connector,
+    role: Role,
+    rows: dict[str, str],
+    common: dict[str, Any],
+    shown: str,
+    ways: dict[str, str],
+) -> dict[str, Any]:
+    """The options of an end. Raises UsageError where they do not say which rows."""
     model = getattr(registry.load(str(connector.options)), role.capitalize())
-    keys = [key for key in model.__struct_fields__ if key in ("table", "query")]
-    options = {key: value for key, value in parse_qsl(urlsplit(text).query) if key in keys}
+    keys = [key for key in model.__struct_fields__ if key in ways]
+    if "collection" in keys and "table" in rows:  # what `NAME:` says of a database without tables
+        rows = {"collection": rows["table"]}
+    options = {**{key: value for key, value in rows.items() if key in keys}, **common}
     try:
-        read_options(model, {**options, **common})
+        read_options(model, options)
     except FatalError as exc:
-        ways = " or ".join(
-            {"table": "?table=NAME", "query": "?query=SELECT …"}[key] for key in sorted(keys)[::-1]
-        )
-        raise UsageError(
-            f"{address}: which {'rows' if role == 'source' else 'table'}?",
-            hint=f"end the address with {ways}",
-        ) from exc
-    return address, {**options, **common}
+        hint = f"say it with {' or '.join(way for key, way in ways.items() if key in keys)}"
+        raise UsageError(f"{shown}: which {'rows' if role == 'source' else 'table'}?", hint=hint) from exc
+    return options
 
 
-def _known(role: Literal["source", "destination"]) -> str:
+def _known(role: Role) -> str:
     fit = [
         c for c in registry.all_connectors() if c.form not in (None, "url") and misfit(c.type, role) is None
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from windlass.api.arguments import memory_text
+from windlass.api.connections import NearConnections
 from windlass.api.copy_ends import destination_of, source_of
 from windlass.api.results import CopyResult
 from windlass.connections import hide_secrets
@@ -23,6 +24,7 @@ __all__ = ["copy"]
 
 Mode = Literal["append", "replace", "merge"]
 Format = Literal["csv", "json", "ndjson", "parquet"]
+ReadFormat = Literal["csv", "json", "ndjson", "parquet", "excel"]
 
 
 def _ignore(_rows: int, _bytes: int) -> None:
@@ -39,11 +41,13 @@ def copy(
     on_bad_row: Literal["fail", "quarantine"] = "fail",
     quarantine: str | Path | None = None,
     max_bad_rows: int | str | None = None,
-    from_format: Format | None = None,
+    from_format: ReadFormat | None = None,
     to_format: Format | None = None,
     delimiter: str | None = None,
     encoding: str | None = None,
     header: bool = True,
+    sheet: str | None = None,
+    range: str | None = None,
     parts: int = 1,
     memory: str | int | None = None,
     folder: str | Path = ".",
@@ -51,7 +55,8 @@ def copy(
 ) -> CopyResult:
     """Copy a file or table to another, in one transaction.
 
-    Each end is a path, a pattern of paths, or the address of a database with `?table=` or, to read, `?query=`.
+    Each end is a path, a pattern of paths, a table of a connection of the project (`warehouse:trips`), or the address
+    of a database with `?table=` or, to read, `?query=`.
 
     :param mode: what happens to the rows that are already there.
     :param key: with `merge`, the columns that identify a row.
@@ -60,7 +65,9 @@ def copy(
     :param quarantine: the file for those. Default: `SOURCE.quarantine.ndjson` in the folder.
     :param max_bad_rows: more than this fail the copy: a number, or a share such as `1%`.
     :param from_format: the format of a file that is read. Default: by its name. `to_format` likewise.
-    :param delimiter: of a CSV that is read, as are `encoding` and `header`.
+    :param delimiter: of a CSV that is read, as are `encoding` and `header`, which Excel has, too.
+    :param sheet: of an Excel file; default: the first.
+    :param range: of a sheet, such as `A3:F200` or `A:F`; default: all of it.
     :param parts: read a Postgres table in this many parts at once.
     :param memory: what the copy may use, such as `2GB`. Default: 512 MB.
     :param folder: where relative paths begin.
@@ -72,29 +79,35 @@ def copy(
     keys, home = [key] if isinstance(key, str) else list(key), Path(folder).resolve()
     hide_secrets(os.environ, home)
     csv = _given(delimiter=delimiter, encoding=encoding, header=None if header else False)
-    from_end, from_address = source_of(str(source), _given(format=from_format, csv=csv or None))
+    excel = _given(sheet=sheet, range=range, header=None if header else False)
+    of_files = _given(format=from_format, csv=csv or None, excel=excel or None)
     common = {"mode": mode, **_given(key=keys or None)}
-    to_end, to_address = destination_of(str(destination), _given(format=to_format), common)
-    run_id = f"copy-{os.urandom(6).hex()}"
-    job = Job(
-        copy=Copy(
-            source=from_end,
-            destination=to_end,
-            select=tuple(map(_column, [select] if isinstance(select, str) else select)),
-            on_bad_row=on_bad_row,
-            max_bad_rows=max_bad_rows,
-            partition=Partition(parts=parts) if parts > 1 else None,
-        ),
-        identity=Identity(
-            "copy", str(destination) if to_address is None else str(to_end.table), run_id, run_id
-        ),
-        workspace=Workspace(home, home),
-        addresses={name: a for name, a in (("from", from_address), ("to", to_address)) if a is not None},
-        quarantine_file=_quarantine_file(home, from_end, quarantine) if on_bad_row == "quarantine" else None,
-        memory=parse_size(text) if (text := memory_text(memory)) is not None else DEFAULT_MEMORY,
-        meter=progress,
-    )
-    return _done(job)
+    with NearConnections(home) as near:
+        from_end, from_address = source_of(str(source), of_files, near)
+        to_end, to_address = destination_of(str(destination), _given(format=to_format), common, near)
+        run_id = f"copy-{os.urandom(6).hex()}"
+        addresses = {from_end.connection: from_address, to_end.connection: to_address}
+        job = Job(
+            copy=Copy(
+                source=from_end,
+                destination=to_end,
+                select=tuple(map(_column, [select] if isinstance(select, str) else select)),
+                on_bad_row=on_bad_row,
+                max_bad_rows=max_bad_rows,
+                partition=Partition(parts=parts) if parts > 1 else None,
+            ),
+            identity=Identity(
+                "copy", str(destination) if to_address is None else str(to_end.table), run_id, run_id
+            ),
+            workspace=Workspace(home, home),
+            addresses={name: a for name, a in addresses.items() if name is not None and a is not None},
+            quarantine_file=_quarantine_file(home, from_end, quarantine)
+            if on_bad_row == "quarantine"
+            else None,
+            memory=parse_size(text) if (text := memory_text(memory)) is not None else DEFAULT_MEMORY,
+            meter=progress,
+        )
+        return _done(job)
 
 
 def _done(job: Job) -> CopyResult:

@@ -1,14 +1,16 @@
-"""What `windlass.copy` and `windlass.run` give back."""
+"""What `windlass.copy`, `windlass.query` and `windlass.run` give back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any, Literal
 
+from windlass.errors import WindlassError
 from windlass.status import Status
 
-__all__ = ["CopyResult", "RunResult", "TaskRunResult"]
+__all__ = ["BackfillRunResult", "CopyResult", "QueryResult", "RunResult", "TableCopyResult", "TaskRunResult"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,49 @@ class CopyResult:
 
     bad_rows: tuple[str, ...]
     """The first few of them: where each was, and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillRunResult:
+    """What became of one date of a backfill."""
+
+    logical_date: datetime
+    todo: Literal["run", "resume", "done"]
+    """What there was to do about it: run it, resume a run that had not succeeded, or nothing."""
+
+    run_id: str | None
+    status: Status | None
+    """None where it was only to be said what there is to do."""
+
+    seconds: float | None
+    error: str | None
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableCopyResult:
+    """What became of one of many tables."""
+
+    table: str
+    destination: str
+    result: CopyResult | None
+    """What the copy did; None where it failed."""
+
+    error: WindlassError | None
+    """Why it failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryResult:
+    """The rows of a query."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    """The type of each column, by DuckDB's name."""
+
+    rows: tuple[tuple[Any, ...], ...]
+    is_whole: bool
+    """Whether these are all rows; False where `limit` has left some out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +119,9 @@ class RunResult:
     seconds: float
     tasks: dict[str, TaskRunResult]
     """By name, in the order of the plan."""
+
+    dev_services: dict[str, str]
+    """The connections that dev services stood in for, each with its type."""
 
     report: Path | None
     """The HTML report; None where it could not be written."""

@@ -14,12 +14,14 @@ from windlass import logs
 from windlass.api.arguments import date_text, memory_text, project_of
 from windlass.api.planning import compile_one
 from windlass.api.results import RunResult, TaskRunResult
+from windlass.connections import unknown_connections
 from windlass.errors import Code, ExitCode, FatalError, RetryableError, UsageError, WindlassError
 from windlass.plan.schedule import parse_logical_date, tick_of
 from windlass.runner import History, Result, Runner, RunOptions, here
 from windlass.runner.events import Observer, SilentObserver
 from windlass.runner.history import TaskRun
 from windlass.runtimes.table import DEFAULT_RUNTIME
+from windlass.spec import load_project
 from windlass.state_folder import StateFolder
 from windlass.status import Status
 from windlass.stopping import StoppedError
@@ -41,6 +43,7 @@ def run(
     runtime: str = DEFAULT_RUNTIME,
     memory: str | int | None = None,
     force: bool = False,
+    dev: bool = True,
     check: bool = True,
 ) -> RunResult:
     """Run a pipeline on this machine, with what it needs, and wait for its end.
@@ -59,6 +62,7 @@ def run(
     :param runtime: what executes the tasks.
     :param memory: what each copy may use, such as `2GB`. Default: 512 MB.
     :param force: append even if the same run already did, from another input.
+    :param dev: let dev services stand in for connections that are not configured; else those are an error.
     :param check: raise when the run does not succeed; otherwise the result says so.
     :raises WindlassError: SpecError for files, UsageError for arguments that make no sense. When the run failed,
         RetryableError if every task that failed may work later, else FatalError.
@@ -77,6 +81,7 @@ def run(
         runtime=runtime,
         memory=memory_text(memory),
         force=force,
+        dev=dev,
     )
     ended = run_pipeline(request)
     result = _result(request.project, ended, report_of(request.project, ended.run.run_id))
@@ -102,6 +107,7 @@ class RunRequest:
     runtime: str = DEFAULT_RUNTIME
     memory: str | None = None
     force: bool = False
+    dev: bool = True
     parent: str | None = None
     """The run whose trigger this is."""
 
@@ -128,9 +134,27 @@ def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] 
         parent=request.parent,
         **({"parallel": request.parallel} if request.parallel else {}),
     )
-    world = here(plan, project, workspace=request.workspace, runtime=request.runtime, memory=request.memory)
+    world = here(
+        plan,
+        project,
+        workspace=request.workspace,
+        runtime=request.runtime,
+        memory=request.memory,
+        dev=request.dev,
+    )
     with display or nullcontext(SilentObserver()) as observer:
+        if request.parent is None:
+            _tell_unknown_connections(project)
         return Runner(plan, world, options, observer).run()
+
+
+def _tell_unknown_connections(project: Path) -> None:
+    """Warn of variables that look like the addresses of connections and are of none: a name may be misspelt."""
+    if not any(unknown_connections((), project, os.environ)):
+        return
+    declared = load_project(project).spec.connections
+    for variable, place, hint in unknown_connections(declared, project, os.environ):
+        logs.warning("unknown_connection", variable=variable, where=place, hint=hint)
 
 
 def _logical_date(request: RunRequest, schedule: str, timezone: str) -> datetime | None:
@@ -195,6 +219,7 @@ def _result(project: Path, ended: Result, report: Path | None) -> RunResult:
         status=run.status,
         logical_date=datetime.fromisoformat(run.logical_date),
         seconds=run.seconds or 0.0,
+        dev_services=dict(run.dev_services),
         tasks={task.task: of_task(task) for task in ended.tasks},
         report=report,
         retryable=ended.exit_code == ExitCode.RETRYABLE,

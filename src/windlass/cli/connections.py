@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import closing
 from typing import TypedDict
 
@@ -45,7 +46,17 @@ def connections_command(ctx: click.Context, *, as_json: bool) -> int:
             for c in found
         ]
         print_table(("connection", "type", "address", "from"), rows)
+    _tell_unknown(ctx.obj, [c["name"] for c in found])
     return 0
+
+
+def _tell_unknown(app: App, declared: list[str]) -> None:
+    """Variables that look like the addresses of connections, and are of none."""
+    from windlass.connections import unknown_connections
+
+    for variable, place, hint in unknown_connections(declared, app.project, os.environ):
+        told = f"warning: {variable} in {place} is of no connection" + (f": {hint}" if hint else "")
+        click.echo(printable(told), err=True)
 
 
 @connections_command.command("test")

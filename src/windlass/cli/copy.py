@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from windlass import logs
+from windlass.cli.copy_many import copy_many
 from windlass.cli.main import App
-from windlass.cli.options import arguments_as_options, json_option, memory_option
+from windlass.cli.options import arguments_as_options, complete_end, json_option, memory_option
+from windlass.errors import UsageError
 from windlass.files import is_stream
 from windlass.printable import printable
 from windlass.units import duration, number, size
 
 if TYPE_CHECKING:
-    from windlass.api.copying import Format, Mode
+    from windlass.api.copying import Format, Mode, ReadFormat
     from windlass.api.results import CopyResult
 
 __all__ = ["copy_command"]
@@ -31,8 +33,8 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
 
 
 @click.command("copy")
-@click.argument("source", metavar="FROM")
-@click.argument("destination", metavar="TO")
+@click.argument("source", metavar="FROM", shell_complete=complete_end)
+@click.argument("destination", metavar="TO", shell_complete=complete_end)
 @click.option(
     "--mode",
     type=click.Choice(["append", "replace", "merge"]),
@@ -68,14 +70,30 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
     metavar="N|N%",
     help="With quarantine: fail the copy if there are more bad rows than this.",
 )
-@click.option("--from-format", type=click.Choice(_FORMATS), help="The format of FROM. Default: by its name.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(_FORMATS),
+    help="The format of each end whose name does not tell it.",
+)
+@click.option(
+    "--from-format", type=click.Choice([*_FORMATS, "excel"]), help="The format of FROM. Default: by its name."
+)
 @click.option("--to-format", type=click.Choice(_FORMATS), help="The format of TO. Default: by its name.")
 @click.option("--delimiter", metavar="CHAR", help="The delimiter of a CSV that is read. Default: a comma.")
 @click.option("--encoding", metavar="NAME", help="The encoding of a CSV that is read. Default: utf-8.")
-@click.option("--no-header", is_flag=True, help="The CSV that is read has no header.")
+@click.option("--no-header", is_flag=True, help="The CSV or sheet that is read has no header.")
+@click.option("--sheet", metavar="NAME", help="The sheet of an Excel file that is read. Default: the first.")
+@click.option(
+    "--range", "cells", metavar="A3:F200", help="The cells of the sheet, or its columns (A:F). Default: all."
+)
 @click.option(
     "--parts", type=click.IntRange(1, 64), default=1, help="Read a Postgres table in this many parts at once."
 )
+@click.option(
+    "--exclude", multiple=True, metavar="PATTERN", help="Of many tables: leave these out. Repeatable."
+)
+@click.option("--parallel", type=click.IntRange(1, 64), help="Of many tables: how many at once. Default: 4.")
 @memory_option
 @json_option
 @click.pass_obj
@@ -89,11 +107,16 @@ def copy_command(
     on_bad_row: Literal["fail", "quarantine"],
     quarantine: Path | None,
     max_bad_rows: str | None,
-    from_format: Format | None,
+    kind: Format | None,
+    from_format: ReadFormat | None,
     to_format: Format | None,
     delimiter: str | None,
     encoding: str | None,
+    sheet: str | None,
+    cells: str | None,
     parts: int,
+    exclude: tuple[str, ...],
+    parallel: int | None,
     memory: str | None,
     *,
     no_header: bool,
@@ -101,18 +124,52 @@ def copy_command(
 ) -> int:
     """Copy FROM to TO, in one transaction.
 
-    Each is a file, a folder, a pattern, - (standard input or output), or a table of a database:
+    Each is a file (or its http(s) address), a folder, a pattern, - (standard input or output), a table of a connection of the project, or one of
+    a database:
 
     \b
       windlass copy orders.csv orders.parquet
+      windlass copy warehouse:orders orders.csv
       windlass copy 'logs/*.json' 'postgresql://user@host/db?table=logs'
       windlass copy 'postgresql://user@host/db?query=SELECT 1' one.csv
       windlass copy 'sqlite:///shop.db?table=orders' orders.parquet
 
+    Many tables are a pattern: each is a copy of its own, and a table at the end tells how all of them went.
+
+    \b
+      windlass copy 'shop:public.*' warehouse: --exclude 'public.tmp_*'
+      windlass copy 'shop:*' 'warehouse:staging.*'
+      windlass copy 'shop:*' out/ --to-format csv
+
     A password is best left out of the address: put it into ~/.pgpass or PGPASSWORD.
     """
+    from windlass.api.copy_ends import tells_format
     from windlass.api.copying import copy
+    from windlass.api.copying_many import names_many
 
+    if names_many(source, app.folder):
+        with arguments_as_options():
+            return copy_many(
+                source,
+                destination,
+                as_json=as_json,
+                exclude=exclude,
+                mode=mode,
+                key=key,
+                on_bad_row=on_bad_row,
+                max_bad_rows=_bad_rows(max_bad_rows),
+                to_format=to_format or kind or "parquet",
+                parallel=parallel,
+                memory=memory,
+                folder=app.folder,
+            )
+    if exclude or parallel:
+        raise UsageError(
+            "--exclude and --parallel are for many tables", hint="name them by a pattern, such as shop:*"
+        )
+    if kind is not None:
+        from_format = from_format or (None if tells_format(source) else kind)
+        to_format = to_format or (None if tells_format(destination) else kind)
     rows_shown = _is_standard_output(destination, app.folder)
     with arguments_as_options(), _shown(live=not (rows_shown and sys.stdout.isatty())) as progress:
         result = copy(
@@ -129,6 +186,8 @@ def copy_command(
             delimiter=delimiter,
             encoding=encoding,
             header=not no_header,
+            sheet=sheet,
+            range=cells,
             parts=parts,
             memory=memory,
             folder=app.folder,

@@ -251,6 +251,7 @@ def result_document(result: Result) -> dict[str, Any]:
         "pipeline": run.pipeline,
         "status": run.status,
         "seconds": run.seconds or 0.0,
+        "dev_services": run.dev_services,
         "tasks": [task_document(task) for task in result.tasks],
     }
 
@@ -281,6 +282,9 @@ def print_result(result: Result, report: Path | None, *, as_json: bool) -> None:
     click.echo(
         f"\n{result.run.run_id}: {_styled(result.run.status)} in {duration(result.run.seconds or 0.0)}"
     )
+    if result.run.dev_services:
+        names = ", ".join(f"{name} ({kind})" for name, kind in result.run.dev_services.items())
+        click.echo(f"dev services stood in for: {names}")
     if report is not None:
         click.echo(f"report: {report}")
     if result.run.status != Status.SUCCESS:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from windlass.errors import UsageError
+from windlass.errors import UsageError, WindlassError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "arguments_as_options",
     "complete_connection",
+    "complete_end",
     "complete_pipeline",
     "complete_run",
     "complete_task",
@@ -30,6 +31,8 @@ __all__ = [
 ]
 
 _OPTION = re.compile(r"`([a-z_]+)`")
+_KEY = re.compile(r"`(?:csv: )?\{?([a-z_]+):(?: ([^`{}]+))?\}?`")  # of a pipeline file, with its value
+_OTHERWISE = {"format": "--from-format or --to-format", "header: false": "--no-header"}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 memory_option = click.option(
@@ -39,16 +42,43 @@ memory_option = click.option(
 
 @contextmanager
 def arguments_as_options() -> Iterator[None]:
-    """Show the arguments that an error of the API names as the options that they are here."""
+    """Show the arguments and keys that an error names as the options of the command that they are here."""
     try:
         yield
-    except UsageError as exc:
-        message, hint = (_OPTION.sub(_option, text) if text else text for text in (exc.message, exc.hint))
-        raise UsageError(str(message), hint=hint, code=exc.code) from exc.__cause__
+    except WindlassError as exc:
+        command = click.get_current_context().command
+        known = {name for option in command.params for name in option.opts}
+        values = {
+            v
+            for option in command.params
+            if isinstance(option.type, click.Choice)
+            for v in option.type.choices
+        }
+
+        def shown(text: str) -> str:
+            text = _OPTION.sub(lambda m: _option(m, known), _KEY.sub(lambda m: _key(m, known), text))
+            return _OPTION.sub(lambda m: m[1] if m[1] in values else m[0], text)
+
+        exc.message, exc.hint = shown(exc.message), shown(exc.hint) if exc.hint else exc.hint
+        exc.args = (exc.message, *exc.args[1:])
+        raise
 
 
-def _option(argument: re.Match[str]) -> str:
-    return f"--{argument[1].replace('_', '-')}"
+def _option(argument: re.Match[str], known: Collection[str]) -> str:
+    """`on_bad_row` is --on-bad-row where the command has that."""
+    return _named(argument[1], "", known) or argument[0]
+
+
+def _key(key: re.Match[str], known: Collection[str]) -> str:
+    """`on_bad_row: quarantine` is --on-bad-row quarantine."""
+    return _named(key[1], (key[2] or "").strip("'\" "), known) or key[0]
+
+
+def _named(name: str, value: str, known: Collection[str]) -> str | None:
+    if other := _OTHERWISE.get(f"{name}: {value}" if value else name):
+        return other if other.split()[0] in known else None
+    option = f"--{name.replace('_', '-')}"
+    return f"{option} {value}".rstrip() if option in known else None
 
 
 def parse_params(params: tuple[str, ...], as_json: str | None = None) -> dict[str, object]:
@@ -106,6 +136,22 @@ def complete_connection(ctx: click.Context, _param: click.Parameter, incomplete:
     except WindlassError:
         return []
     return [CompletionItem(n, help=c.type) for n, c in connections.items() if n.startswith(incomplete)]
+
+
+def complete_end(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Files, and the connections of the project."""
+    from click.shell_completion import CompletionItem
+
+    from windlass.errors import WindlassError
+    from windlass.project_folder import find_project
+    from windlass.spec import load_project_file
+
+    try:
+        connections = load_project_file(find_project(_folder(ctx))).connections
+    except WindlassError:
+        connections = {}
+    named = [CompletionItem(f"{n}:", help=c.type) for n, c in connections.items() if n.startswith(incomplete)]
+    return [CompletionItem(incomplete, type="file"), *named]
 
 
 def complete_run(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:

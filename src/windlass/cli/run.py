@@ -89,6 +89,9 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
     help="What executes the tasks. Packages can bring more than processes.",
 )
 @click.option("--force", is_flag=True, help="Append even if the same run has already appended another input.")
+@click.option(
+    "--no-dev", "no_dev", is_flag=True, help="Let no dev service stand in for a connection: fail instead."
+)
 @click.option("--params-json", hidden=True, help="Parameters as a JSON object.")
 @click.option("--parent", hidden=True, help="The run whose trigger this is.")
 @click.option("--as-task", is_flag=True, hidden=True, help="Print what a runner reads.")
@@ -112,6 +115,7 @@ def run_command(
     parent: str | None,
     *,
     force: bool,
+    no_dev: bool,
     as_task: bool,
     as_json: bool,
 ) -> int:
@@ -137,6 +141,7 @@ def run_command(
             runtime=runtime,
             memory=memory_text(memory),
             force=force,
+            dev=not no_dev,
             parent=parent,
         )
         result = run_pipeline(request, display_for(quiet=as_task))

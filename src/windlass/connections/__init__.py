@@ -2,6 +2,16 @@
 
 from windlass.connections.address import Address, parse_address
 from windlass.connections.around import hide_secrets
+from windlass.connections.env_file import unknown_connections
 from windlass.connections.resolve import ORIGIN, places, resolve, variable
 
-__all__ = ["ORIGIN", "Address", "hide_secrets", "parse_address", "places", "resolve", "variable"]
+__all__ = [
+    "ORIGIN",
+    "Address",
+    "hide_secrets",
+    "parse_address",
+    "places",
+    "resolve",
+    "unknown_connections",
+    "variable",
+]

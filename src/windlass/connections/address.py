@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from windlass import logs, registry
 from windlass.errors import Code, FatalError, did_you_mean
@@ -30,6 +30,8 @@ class Address:
 
     type: str
     host: str = ""
+    """Also several, each with its port, where the connector takes such: `a:1,b:2`."""
+
     port: int | None = None
     user: str = ""
     password: str = ""
@@ -88,7 +90,7 @@ class Address:
             return f"{scheme}:///{address.database}"
         password = f":{quote(address.password, safe='*')}" if address.password else ""
         user = quote(address.user, safe="*") + password
-        host = f"[{address.host}]" if ":" in address.host else address.host
+        host = f"[{address.host}]" if ":" in address.host and "," not in address.host else address.host
         where = (f"{user}@" if user else "") + host + (f":{address.port}" if address.port else "")
         options = "&".join(f"{quote(k)}={quote(v, safe='/*')}" for k, v in address.options.items())
         path = f"/{quote(address.database, safe='/*')}" if address.database else ""
@@ -175,16 +177,25 @@ def _from_uri(text: str, wanted: registry.Connector | None) -> Address:
     if connector.form == "file":
         # sqlite:///relative.db and sqlite:////absolute.db, as SQLAlchemy has it
         return Address(connector.type, database=unquote(parts.path[1:]), options=options, scheme=parts.scheme)
+    host, port = _where(parts, connector)
     return Address(
         connector.type,
-        host=unquote(parts.hostname or ""),
-        port=parts.port,
+        host=host,
+        port=port,
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
         database=unquote(parts.path.lstrip("/")),
         options=options,
         scheme=parts.scheme,
     )
+
+
+def _where(parts: SplitResult, connector: registry.Connector) -> tuple[str, int | None]:
+    """Host and port; several of them as they are written."""
+    hosts = parts.netloc.rpartition("@")[2]
+    if connector.several_hosts and "," in hosts:
+        return unquote(hosts), None
+    return unquote(parts.hostname or ""), parts.port
 
 
 def _from_json(text: str, wanted: registry.Connector | None) -> Address:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from windlass import logs, registry
 from windlass.connections.address import leaves, parse_address
-from windlass.connections.resolve import read_env_file
+from windlass.connections.env_file import read_env_file
 from windlass.errors import WindlassError
 
 __all__ = ["hide_secrets"]
@@ -26,7 +26,7 @@ def hide_secrets(environ: Mapping[str, str], project: Path | None = None) -> Non
     noted: dict[str, str] = {}
     if project is not None:
         with suppress(WindlassError):  # whoever looks for a connection there is told
-            noted = read_env_file(project / ".env")
+            noted = read_env_file(project / ".env", environ)
     for name, value in (*noted.items(), *environ.items()):
         for secret in _secrets_in(name, value):
             logs.add_secret(secret)
@@ -73,4 +73,6 @@ def _of_url(text: str) -> Iterator[str]:
         if parts.password:
             yield parts.password
             yield unquote(parts.password)
-        yield from (value for _, value in parse_qsl(parts.query))
+        for name, value in parse_qsl(parts.query):
+            if len(value) >= _SHORTEST_TOKEN or name.upper().endswith(_SECRETS):
+                yield value

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from windlass.connections.address import Address, parse_address
+from windlass.connections.env_file import read_env_file
 from windlass.errors import Code, FatalError, reason_of
 
-__all__ = ["ORIGIN", "places", "read_env_file", "resolve", "variable"]
+__all__ = ["ORIGIN", "places", "resolve", "variable"]
 
 ORIGIN = "WINDLASS_ORIGIN_"
 """Begins the variable that says where the address in `WINDLASS_CONN_<NAME>` was found, where a runner hands it on."""
@@ -40,25 +41,11 @@ def places(
     return [
         (environ.get(variable(name, ORIGIN)) or f"the environment variable {own}", lambda: environ.get(own)),
         (f"the environment variable {airflow}", lambda: environ.get(airflow)),
-        (f"{own} in {env_file}", lambda: read_env_file(env_file).get(own)),
-        (f"{airflow} in {env_file}", lambda: read_env_file(env_file).get(airflow)),
+        (f"{own} in {env_file}", lambda: read_env_file(env_file, environ).get(own)),
+        (f"{airflow} in {env_file}", lambda: read_env_file(env_file, environ).get(airflow)),
         (f"the file {secret}", lambda: _read(secret)),
         (f"the Airflow connection {name!r}", lambda: _from_airflow(name, environ)),
     ]
-
-
-def read_env_file(file: Path) -> dict[str, str]:
-    """`NAME=value` lines; comments, `export` and quotes as a shell would have them."""
-    values: dict[str, str] = {}
-    for line in (_read(file) or "").splitlines():
-        key, found, value = line.strip().removeprefix("export ").partition("=")
-        if not found or key.startswith("#"):
-            continue
-        value = value.strip()
-        if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
-            value = value[1:-1]
-        values[key.strip()] = value
-    return values
 
 
 def _read(file: Path) -> str | None:

@@ -107,7 +107,11 @@ class Load(Protocol):
         """The columns that are there already; None when the destination will be made."""
 
     def storable(self, column: Column) -> Column:
-        """The column that a new destination gets to keep the values of this one."""
+        """The column that a new destination gets to keep the values of this one.
+
+        Its `trust` is "declared" where somebody said the type; to return it so is to insist: a value that does not fit
+        is bad, whatever its column was guessed to be.
+        """
 
     def write(self, rows: Rows, counts: Counts, scratch: Scratch, meter: Meter) -> None:
         """Bring the rows to the destination, not yet visible; update `counts` but for what was read."""

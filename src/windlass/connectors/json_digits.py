@@ -5,12 +5,12 @@ DuckDB's JSON keeps integers of any size, but reads every other number as a doub
 
 from __future__ import annotations
 
-__all__ = ["MANY_DIGITS", "has_nan", "loses_digits"]
+__all__ = ["MANY_DIGITS", "has_nan", "loses_digits", "other_digits"]
 
-MANY_DIGITS = "'[0-9][0-9.]{15,}'"
+MANY_DIGITS = "'[0-9][0-9.]{15,}|[0-9][eE]-[0-9]{3}'"
 """A regular expression, as SQL, for text that may have such numbers; the cheap look."""
 
-_DIGITS = r"""trim(regexp_replace(regexp_replace({x}, '[eE].*', ''), '[-.]', '', 'g'), '0')"""
+_DIGITS = r"""trim(regexp_replace(regexp_replace({x}, '[eE].*', ''), '[^0-9]', '', 'g'), '0')"""
 _STRING = r"""'"(\\.|[^"\\])*"'"""
 _NO_INTEGER = r"'-?[0-9]+(\.[0-9]+([eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+)'"
 
@@ -19,13 +19,20 @@ def loses_digits(json: str) -> str:
     """SQL that is true for JSON text with a number, no integer, that has other digits after it was a double."""
     numbers = f"regexp_extract_all(regexp_replace({json}, {_STRING}, '\"\"', 'g'), {_NO_INTEGER})"
     as_double = "CAST(CAST(x AS DOUBLE) AS VARCHAR)"
-    differs = f"{_DIGITS.replace('{x}', 'x')} <> {_DIGITS.replace('{x}', as_double)}"
+    differs = other_digits("x", as_double)
     return (
         f"regexp_matches({json}, {MANY_DIGITS}) AND "
         f"len(list_filter({numbers}, lambda x: NOT isinf(CAST(x AS DOUBLE)) AND {differs})) > 0"
     )
 
 
+def other_digits(one: str, other: str) -> str:
+    """SQL that is true for two numbers, as text, that have not the same digits, wherever the point is."""
+    return f"{_DIGITS.replace('{x}', one)} <> {_DIGITS.replace('{x}', other)}"
+
+
 def has_nan(json: str) -> str:
     """SQL that is true for JSON text that JSON does not have: with NaN or an infinity in it."""
-    return f"regexp_matches(regexp_replace({json}, {_STRING}, '\"\"', 'g'), 'NaN|Inf|nan|inf')"
+    words = "'(?i)nan|inf'"
+    outside = f"regexp_replace({json}, {_STRING}, '\"\"', 'g')"
+    return f"(regexp_matches({json}, {words}) AND regexp_matches({outside}, {words}))"

@@ -66,6 +66,12 @@ class Column:
     latest: str | None = None
     """Likewise the last one."""
 
+    milliseconds: bool = False
+    """Of a destination: its times have milliseconds, and nothing finer."""
+
+    loses: str | None = None
+    """Of a destination: SQL that is true for a value `{v}` of the type which it would keep as another one."""
+
     required: bool = False
     """Of a destination: no default, so rows must bring a value."""
 
@@ -91,6 +97,7 @@ class Reason(StrEnum):
     MALFORMED_JSON = "malformed_json"
     NOT_AN_OBJECT = "not_an_object"
     DUPLICATE_NAME = "duplicate_name"
+    CELL_ERROR = "cell_error"
     TYPE_MISMATCH = "type_mismatch"
     OUT_OF_RANGE = "out_of_range"
     LOSES_PRECISION = "loses_precision"

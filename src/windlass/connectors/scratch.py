@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-__all__ = ["DEFAULT_MEMORY", "Scratch", "duckdb_errors", "file_literal", "identifier", "literal"]
+__all__ = ["DEFAULT_MEMORY", "Scratch", "as_arrow", "duckdb_errors", "file_literal", "identifier", "literal"]
 
 DEFAULT_MEMORY = 512_000_000
 _SETTINGS = "SET TimeZone = 'UTC'; SET enable_progress_bar = false"
@@ -29,6 +29,12 @@ _IN_USE = (
     "Could not set lock",
     "Unique file handle conflict",  # a copy in another thread of this process
 )
+_NOT_IN_ARROW = (
+    "HUGEINT",
+    "UHUGEINT",
+    "BIT",
+    "TIME WITH TIME ZONE",
+)  # doubles, bytes, and a time without its zone there
 _BATCH_ROWS = 20_000  # small enough that a batch of wide rows stays in the cache of a core
 
 
@@ -139,7 +145,9 @@ class Scratch:
 
     def schema(self, columns: Sequence[Column]) -> pa.Schema:
         """What batches of these columns have as their schema."""
-        empty = ", ".join(f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in columns)
+        empty = ", ".join(
+            f"{as_arrow(c.type, f'CAST(NULL AS {c.type})')} AS {identifier(c.name)}" for c in columns
+        )
         return self.connection.sql(f"SELECT {empty} LIMIT 0").to_arrow_table().schema
 
     def reader(self, batches: Iterator[pa.RecordBatch], columns: Sequence[Column]) -> str:
@@ -150,7 +158,7 @@ class Scratch:
         self._output_connection().register(
             name, pa.RecordBatchReader.from_batches(schema, self._noting_errors(batches))
         )
-        # Arrow has no JSON and no UUID: text gets its type back here
+        # Arrow has no JSON and no UUID: text gets its type back here, and so does that of `as_arrow`
         values = ", ".join(f"CAST({identifier(c.name)} AS {c.type}) AS {identifier(c.name)}" for c in columns)
         return f"SELECT {values} FROM {name}"
 
@@ -171,6 +179,11 @@ class Scratch:
         """A name that nothing in this database has yet."""
         self._names += 1
         return f"_scratch_{self._names}"
+
+
+def as_arrow(kind: str, value: str) -> str:
+    """SQL for a value of a type as it goes through Arrow: as text where that would make another value of it."""
+    return f"CAST({value} AS VARCHAR)" if kind in _NOT_IN_ARROW else value
 
 
 def identifier(name: str) -> str:

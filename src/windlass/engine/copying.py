@@ -23,6 +23,7 @@ from windlass.engine.ends import open_destination, open_source, shortcut_between
 from windlass.engine.inputs import Input
 from windlass.engine.job import Job, Outcome
 from windlass.engine.ledger import with_counts
+from windlass.engine.limiting import FirstRows
 from windlass.engine.outputs import outputs_of
 from windlass.engine.overlap import check_no_overlap
 from windlass.engine.quarantine import Quarantine
@@ -69,7 +70,7 @@ def _already_done(earlier: LedgerEntry) -> Outcome:
 def _loaded(job: Job, source: Source, destination: Destination, load: Load, given: Input) -> Outcome:
     reading = reading_of(job, load)
     with _quarantine(job) as quarantine, ExitStack() as opened:
-        shortcut = shortcut_between(job, source, load, reading)
+        shortcut = shortcut_between(job, source, load, reading) if job.limit is None else None
         if shortcut is not None:
             result = Outcome(shortcut.way, Counts())
             shortcut.run(result.counts, quarantine, job.meter)
@@ -105,6 +106,8 @@ def _through_scratch(
     """Move the rows; once more from the beginning when the relation knows a way past an error."""
     reading = replace(reading, target=load.columns(scratch))
     relation: Relation | None = source.open(reading, scratch)
+    if job.limit is not None and relation is not None:
+        relation = FirstRows(relation, job.limit)
     while relation is not None:
         quarantine.locate = relation.locate
         try:

@@ -116,6 +116,9 @@ def _of_column(output: Output, v: str, forbids_nul: bool) -> Iterator[Fault]:
 def _beyond_limits(target: Column, v: str) -> Iterator[tuple[str, Reason, str]]:
     if target.finite:
         yield f"NOT isfinite({v})", Reason.OUT_OF_RANGE, "{value} has no place in the file's format"
+    if target.milliseconds:
+        message = "{value} has microseconds, and the destination keeps milliseconds"
+        yield f"isfinite({v}) AND epoch_us({v}) % 1000 <> 0", Reason.LOSES_PRECISION, message
     if target.forbids_nan:
         yield f"isnan({v})", Reason.OUT_OF_RANGE, "the destination would store NULL for {value}"
     if target.rounds_json and target.type == "JSON":
@@ -124,6 +127,9 @@ def _beyond_limits(target: Column, v: str) -> Iterator[tuple[str, Reason, str]]:
     if target.rounds_json and target.type not in _NUMBERS and any(n in target.type for n in _NUMBERS):
         message = "{value} has a number that JSON has no word for"
         yield has_nan(f"CAST(to_json({v}) AS VARCHAR)"), Reason.OUT_OF_RANGE, message
+    if target.loses is not None:
+        message = f"{{value}} does not fit {target.native or target.type.lower()}"
+        yield target.loses.replace("{v}", v), Reason.LOSES_PRECISION, message
     for bound, operator, where in ((target.earliest, "<", "before"), (target.latest, ">", "after")):
         if bound is not None:
             finite = "true" if target.type == "TIME" else f"isfinite({v})"

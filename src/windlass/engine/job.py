@@ -56,6 +56,9 @@ class Job:
     part: Part | None = None
     """What of the source this load is about, if it is a part; `identity.part` is then its name."""
 
+    limit: int | None = None
+    """Only so many rows, the first ones that the source gives."""
+
     force: bool = False
     meter: Meter = _ignore
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from windlass.connectors.rows import BadRow, Counts, MisfitError, Reason
-from windlass.connectors.scratch import Scratch, identifier, literal
+from windlass.connectors.scratch import Scratch, as_arrow, identifier, literal
 from windlass.connectors.source import IntervalOf, Relation
 from windlass.engine.faults import Fault, Output, all_faults
 from windlass.engine.quarantine import Quarantine
@@ -103,12 +103,14 @@ class RowStream:
 
     def _split_query(self) -> str:
         if not self._faults and self._schema_error is None:
-            return self._unchecked()
+            values = [as_arrow(output.target.type, output.value) for output in self._outputs]
+            return f"SELECT {self._named(values)} FROM {self._relation.sql()}"
         values = [f"__windlass_v{i}" for i in range(len(self._outputs))]
         sources = [output.source.name for output in self._outputs]
         record = self._relation.record() or f"to_json({_struct(sources, map(identifier, sources))})"
         wanted = f"{_FAULT} IS NOT NULL" if self._schema_error is None else "TRUE"
-        columns = f"{self._named(values)}, {_FAULT}, CASE WHEN {wanted} THEN {record} END AS {_RECORD}"
+        travelling = [as_arrow(o.target.type, v) for o, v in zip(self._outputs, values, strict=True)]
+        columns = f"{self._named(travelling)}, {_FAULT}, CASE WHEN {wanted} THEN {record} END AS {_RECORD}"
         if self._schema_error is not None:
             output = _struct([output.target.name for output in self._outputs], values)
             columns += f", to_json({output}) AS {_OUTPUT}"

@@ -10,6 +10,7 @@ from windlass import registry
 from windlass.errors import Code, Problem, SpecError, UsageError, did_you_mean
 from windlass.plan import model
 from windlass.plan.actions import action_of, unit_of
+from windlass.plan.assets import why_no_asset
 from windlass.plan.facts import with_facts
 from windlass.plan.graph import Cycle, order
 from windlass.plan.mapping import with_mapping
@@ -264,7 +265,14 @@ class _Compiler:
         return pool
 
     def _assets(self, name: str, key: str, written: list[str], uses: Uses) -> tuple[str, ...]:
-        return tuple(str(self._string(text, ("tasks", name, key, i), uses)) for i, text in enumerate(written))
+        found = []
+        for i, text in enumerate(written):
+            path = ("tasks", name, key, i)
+            asset = str(self._string(text, path, uses))
+            if not is_template(asset) and (why := why_no_asset(asset)):
+                self._problem(path, Code.WRONG_FORM, f"this cannot be the name of an asset: {why}")
+            found.append(asset)
+        return tuple(found)
 
     def _needs(self, name: str, task: SpecTask, uses: Uses) -> tuple[str, ...]:
         tasks = self.file.spec.tasks
@@ -288,7 +296,12 @@ class _Compiler:
             elif used not in services:
                 hint = f"it is a {tasks[used].kind} task; name it in `needs`"
                 self._problem(path, Code.TASK_OR_SERVICE, f"uses {used!r}, which is not a service", hint)
-        return self._in_place(({*task.uses, *uses.services} & services) - {name})
+        used_services = self._in_place(({*task.uses, *uses.services} & services) - {name})
+        if used_services and task.trigger_rule != "all_success":
+            message = f"a task that uses a service ({used_services[0]!r}) runs once that is up, and takes no other rule"
+            hint = "give the rule to a task without a service, which this one needs"
+            self._problem(("tasks", name, "trigger_rule"), Code.KEYS_DO_NOT_FIT, message, hint)
+        return used_services
 
     def _in_place(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those of the names that are tasks, in the order of the file."""

@@ -9,13 +9,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfoNotFoundError, available_timezones
 
 from windlass.errors import Code, UsageError, near_word
 from windlass.plan.ticks import PRESETS, Ticks, zone_of
 
-__all__ = ["RunDates", "check_schedule", "check_timezone", "parse_logical_date", "run_dates", "tick_of"]
+__all__ = [
+    "RunDates",
+    "check_schedule",
+    "check_timezone",
+    "parse_logical_date",
+    "run_dates",
+    "tick_of",
+    "ticks_between",
+]
 
 _UNSCHEDULED = ("none", "@once")
 _RANDOM = re.compile(r"(^|[\s,])[rh]\b", re.IGNORECASE)  # croniter's `R` and `H` mean another time each time
@@ -100,6 +108,40 @@ def tick_of(text: str, schedule: str, zone: str) -> datetime:
     what = f"{schedule!r} has {len(found) or 'no'} ticks on {text} in {zone}"
     hint = f"say which, such as {', '.join(_shown(tick, zone) for tick in known)}"
     raise UsageError(what, hint=hint, code=Code.INVALID_LOGICAL_DATE)
+
+
+def ticks_between(start: str, end: str, schedule: str, zone: str) -> list[datetime]:
+    """The logical dates of a schedule from one date to another, both included; a day has all of its ticks.
+
+    Raises UsageError where there are none, or no regular schedule.
+    """
+    if schedule in _UNSCHEDULED:
+        hint = "one run by hand is: windlass run --logical-date"
+        raise UsageError(
+            f"the schedule is {schedule}, so there are no dates between two others",
+            hint=hint,
+            code=Code.INVALID_LOGICAL_DATE,
+        )
+    ticks = Ticks(schedule, zone)
+    first, last = _edge(start, zone, timedelta()), _edge(end, zone, timedelta(days=1, microseconds=-1))
+    found = []
+    tick = ticks.after(first - timedelta(microseconds=1))
+    while tick <= last:
+        found.append(tick)
+        tick = ticks.after(tick)
+    if not found:
+        message = f"{schedule!r} has no ticks from {start} to {end} in {zone}"
+        hint = f"the next is {_shown(tick, zone)}"
+        raise UsageError(message, hint=hint, code=Code.INVALID_LOGICAL_DATE)
+    return found
+
+
+def _edge(text: str, zone: str, into: timedelta) -> datetime:
+    """The moment that a text names; of a day, so far into it."""
+    day = _day(text)
+    if day is None:
+        return parse_logical_date(text)
+    return (datetime(day.year, day.month, day.day, tzinfo=zone_of(zone)) + into).astimezone(UTC)
 
 
 def run_dates(schedule: str, zone: str, logical_date: datetime | None, now: datetime) -> RunDates:

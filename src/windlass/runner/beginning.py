@@ -59,7 +59,7 @@ def begin_again(plan: Plan, chosen: Collection[str], earlier: Run, before: Itera
     logical, start, end = map(datetime.fromisoformat, dates)
     known = {record.task: record for record in before}
     done = {n for n, record in known.items() if record.status == Status.SUCCESS and record.kind != "service"}
-    earlier.status, earlier.ended = Status.RUNNING, None
+    earlier.status, earlier.ended, earlier.params = Status.RUNNING, None, dict(plan.params)
     tasks = _tasks(plan, earlier, {*chosen} - done, known)
     for name in done & tasks.keys():
         tasks[name].status = Status.SUCCESS

@@ -21,8 +21,11 @@ __all__ = ["FoundConnections"]
 class FoundConnections:
     """Resolves each connection once; starts a dev service when a task first needs it. Implements `Connections`."""
 
-    def __init__(self, declared: dict[str, plan.Connection], project: Path, state: StateFolder) -> None:
-        self._declared, self._project = declared, project
+    def __init__(
+        self, declared: dict[str, plan.Connection], project: Path, state: StateFolder, *, dev: bool = True
+    ) -> None:
+        self._declared, self._project, self._dev = declared, project, dev
+        self.dev_services: dict[str, str] = {}
         self._dev_services = DevServices(state.path, project)
         self._found: dict[str, Address] = {}
         self._locks = {name: threading.Lock() for name in declared}
@@ -57,8 +60,12 @@ class FoundConnections:
         found = resolve(name, declared.type, self._project)
         if found is not None:
             return found
-        if registry.require(declared.type).dev_service is None:
+        may_stand_in = registry.require(declared.type).dev_service is not None
+        if not self._dev or not may_stand_in:
             looked = "\n    ".join(place for place, _ in places(name, self._project))
             message = f"connection {name!r} is not configured; looked for it in\n    {looked}"
-            raise FatalError(message, code=Code.NOT_CONFIGURED)
-        return self._dev_services.start(name, declared)
+            hint = "configure it, or let a dev service stand in: leave out --no-dev" if may_stand_in else None
+            raise FatalError(message, hint=hint, code=Code.NOT_CONFIGURED)
+        address = self._dev_services.start(name, declared)
+        self.dev_services[name] = declared.type
+        return address

@@ -25,7 +25,7 @@ from windlass.status import Status
 __all__ = ["Attempt", "History", "Run", "TaskRun", "now"]
 
 _BUSY_SECONDS = 30.0
-_VERSION = 2
+_VERSION = 3
 _LITTLE = 1 << 16  # bytes; SQLite needs some for its journal
 
 
@@ -48,6 +48,8 @@ class Run:
     """The run whose trigger started this one."""
 
     version: str = ""
+    dev_services: dict[str, str] = field(default_factory=dict)
+    """The connections that dev services stood in for, each with its type."""
 
     @property
     def seconds(self) -> float | None:
@@ -344,9 +346,11 @@ def _select(connection: sqlite3.Connection, record: type[Any], rest: str, *args:
     for row in connection.execute(f"SELECT {', '.join(names)} FROM {table} {rest}", args):
         values = dict(row)
         values["status"] = Status(values["status"])
-        for name in ("params", "detail"):
+        for name in ("params", "detail", "dev_services"):
             if name in values:
-                values[name] = json.loads(values[name])
+                values[name] = json.loads(
+                    values[name] or "{}"
+                )  # there is none in a run of an earlier version
         for name in ("scheduled", "retryable"):
             if name in values:
                 values[name] = bool(values[name])

@@ -189,6 +189,7 @@ class Runner:
         if self._stopped_by is not None:
             self._record.status = Status.CANCELLED
         self._record.ended = self._journal.now()
+        self._record.dev_services = dict(self._world.connections.dev_services)
         self._world.history.save(self._record)
         result = Result(self._record, list(self._tasks.values()), self._stopped_by)
         if self._record.status == Status.FAILED and self.options.parent is None:

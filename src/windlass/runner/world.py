@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -31,6 +31,10 @@ class Connections(Protocol):
 
     def environment(self, names: tuple[str, ...]) -> dict[str, str]:
         """`WINDLASS_CONN_<NAME>` for each of them. Raises WindlassError for one that is nowhere."""
+
+    @property
+    def dev_services(self) -> Mapping[str, str]:
+        """Those that dev services stand in for, each with its type."""
 
     def close(self) -> None:
         """Nobody needs them any more."""
@@ -60,8 +64,10 @@ def here(
     workspace: Path | None = None,
     runtime: str = DEFAULT_RUNTIME,
     memory: str | None = None,
+    dev: bool = True,
 ) -> World:
-    """The world of this machine: files go to the workspace, which is the project unless said otherwise.
+    """The world of this machine: files go to the workspace, which is the project unless said otherwise. Without `dev`
+    no dev service stands in for a connection.
 
     Raises UsageError for a runtime that is not there.
     """
@@ -70,6 +76,7 @@ def here(
     alerted = {name: plan.connections[name].type for name in plan.on_failure}
     options = ["--runtime", runtime] if runtime != DEFAULT_RUNTIME else []
     options += ["--memory", memory] if memory is not None else []
+    options += [] if dev else ["--no-dev"]
 
     def runtime_of(run: RunFolder) -> Runtime:
         return factory(
@@ -85,7 +92,7 @@ def here(
     return World(
         state=state,
         history=History(state),
-        connections=FoundConnections(plan.connections, project, state),
+        connections=FoundConnections(plan.connections, project, state, dev=dev),
         runtime=runtime_of,
         pipelines=NestedRuns(project, folder, tuple(options)),
         alert=lambda alert: send_alert(alert, alerted, project),

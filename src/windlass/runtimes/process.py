@@ -52,7 +52,7 @@ class ProcessRuntime:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._environments: dict[tuple[Path, str], StepEnvironment | None] = {}
+        self._environments: dict[tuple[str | None, str], StepEnvironment | None] = {}
 
     def prepare(self, unit: Unit) -> None:
         """Give a Python or Node.js step an environment of its own; any other command needs none."""
@@ -61,7 +61,9 @@ class ProcessRuntime:
         folder, program = self._folder(unit), unit.command[0]
         if not folder.is_dir():
             raise FatalError(f"there is no folder {folder} for the step", code=Code.NO_ENVIRONMENT)
-        self._environments[folder, program] = environment_for(folder, program, self._site.environments)
+        self._environments[unit.build, program] = environment_for(
+            folder, program, self._site.environments, builds=unit.build is not None
+        )
 
     def start(self, unit: Unit, environment: Mapping[str, str]) -> Execution:
         given = {**environment, "WINDLASS_WORKSPACE": str(self._site.workspace), **unit.env}
@@ -70,11 +72,11 @@ class ProcessRuntime:
             if is_digest(given.get(VARIABLE, "")) and self._site.plan is not None:
                 command = (*command, "--plan", str(self._site.plan))
             return self._launched(command, {**os.environ, **given}, None)
-        folder, command, variables = self._folder(unit), unit.command, dict[str, str]()
-        own = self._environments.get((folder, command[0]))
+        folder, command, ours = self._folder(unit), unit.command, inherited(os.environ)
+        own = self._environments.get((unit.build, command[0]))
         if own is not None:
-            command, variables = (own.program(command[0]), *command[1:]), own.variables
-        return self._launched(command, {**inherited(os.environ), **variables, **given}, folder)
+            command, ours = (own.program(command[0]), *command[1:]), own.environment(ours)
+        return self._launched(command, {**ours, **given}, folder)
 
     def _folder(self, unit: Unit) -> Path:
         return self._site.project / (unit.build or "")

@@ -45,8 +45,14 @@ _SHA256_PATTERN = r"^[0-9a-fA-F]{64}$|\{\{"
 
 def _name(value: str) -> str:
     if not re.search(_NAME_PATTERN, value) or value.endswith("\n"):
-        raise PydanticCustomError(
-            "name", "expected a name of letters, digits, '_' and '-' that begins with a letter"
+        raise (
+            PydanticCustomError(
+                "name", "expected a name of letters, digits, '_' and '-' that begins with a letter"
+            )
+            if len(value) <= 100
+            else PydanticCustomError(
+                "name", "expected a name of at most 100 characters, got {length}", {"length": len(value)}
+            )
         )
     return value
 

@@ -18,7 +18,7 @@ from windlass.spec.pruning import Pruned, pruned
 from windlass.spec.secrets import find_secrets, hide_secrets
 from windlass.spec.yaml import Document, KeyPath, not_utf8, read
 
-__all__ = ["PipelineFile", "ProjectFiles", "load_pipeline", "load_project"]
+__all__ = ["PipelineFile", "ProjectFiles", "load_pipeline", "load_project", "load_project_file"]
 
 M = TypeVar("M", bound=Model)
 
@@ -146,6 +146,14 @@ def load_project(root: Path, only: str | None = None) -> ProjectFiles:
         unread=frozenset(name for name in unread if name is not None),
         is_whole=named and None not in unread,
     )
+
+
+def load_project_file(root: Path) -> Project:
+    """Read `windlass.yaml` alone. Raises SpecError with everything that is wrong with it."""
+    project = _project(root)
+    if project.problems:
+        raise SpecError(project.problems)
+    return project.model
 
 
 def load_pipeline(root: Path, file: Path, types: Mapping[str, str]) -> PipelineFile:

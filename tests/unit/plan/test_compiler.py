@@ -348,3 +348,32 @@ def test_a_thousand_pipelines_compile(project: Project) -> None:
     plans = compile_project(load_project(root))
     assert len(plans) == 1000
     assert {len(plan.tasks) for plan in plans.values()} == {6}
+
+
+@pytest.mark.parametrize(
+    ("asset", "why"),
+    [
+        ("airflow://x", "Airflow's own"),
+        ("AIRFLOW:x", "Airflow's own"),
+        ("' '", "it is empty"),
+        ("x" * 1501, "more than 1,500 characters"),
+        ("'http://[bad'", "Invalid IPv6 URL"),
+    ],
+)
+def test_an_asset_that_airflow_would_refuse_is_refused(project: Project, asset: str, why: str) -> None:
+    for key in ("inlets", "outlets"):
+        files = pipeline(f"  a: {{{key}: [fine, {asset}], run: {{command: [echo]}}}}\n")
+        with pytest.raises(SpecError, match="cannot be the name of an asset") as caught:
+            compiled(project(files), "p")
+        assert why in str(caught.value)
+
+
+def test_a_task_that_uses_a_service_has_no_rule_of_its_own(project: Project) -> None:
+    """Airflow lets no setup be followed by a task with another rule, and would refuse all DAGs for it."""
+    uses = (
+        "  s: {service: {command: [echo]}}\n  a: {%s trigger_rule: all_done, run: {command: [echo, '%s']}}\n"
+    )
+    for tasks in (uses % ("uses: s,", ""), uses % ("", "{{ services.s.url }}")):
+        with pytest.raises(SpecError, match=r"p\.yaml:4:\d+: .*a task that uses a service \('s'\)"):
+            compiled(project(pipeline(tasks)), "p")
+    assert compiled(project(pipeline(uses % ("", ""))), "p").task("a").trigger_rule == "all_done"

@@ -242,6 +242,7 @@ class FakeConnections:
 
     nowhere: frozenset[str] = frozenset()
     is_closed: bool = False
+    dev_services: dict[str, str] = field(default_factory=dict)
 
     def environment(self, names: tuple[str, ...]) -> dict[str, str]:
         for name in names:

@@ -84,13 +84,13 @@ tasks:
   ask:
     uses: [api]
     group: later
-    trigger_rule: all_done
     run:
       command: [curl, "{{ services.api.url }}"]
       connections: [store]
       env: {MODE: API}
   clean:
     needs: [load, ask]
+    trigger_rule: all_done
     sql:
       connection: warehouse
       file: clean.sql

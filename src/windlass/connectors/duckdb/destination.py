@@ -168,12 +168,14 @@ class DuckdbLoad(BaseLoad):
         """The rows in a file of the scratch folder, numbered."""
         query = scratch.reader(rows.batches(), rows.columns)
         file = scratch.folder / f"{scratch.new_name()}.parquet"
-        numbered = f"SELECT *, row_number() OVER () - 1 AS __windlass_row FROM ({query})"
+        kept = _replaced(rows.columns, "VARCHAR")
+        numbered = f"SELECT *{kept}, row_number() OVER () - 1 AS __windlass_row FROM ({query})"
         copy = f"COPY ({numbered}) TO {literal(str(file))} (FORMAT parquet)"
         counts.written = int(scratch.output_rows(copy)[0][0])
         counts.bytes = file.stat().st_size
         names = tuple(column.name for column in rows.columns)
-        return NewRows(f"read_parquet({file_literal(file)})", names, "__windlass_row")
+        rows_back = f"SELECT *{_replaced(rows.columns)} FROM read_parquet({file_literal(file)})"
+        return NewRows(f"({rows_back})", names, "__windlass_row")
 
     def _make_room(self, engine: DuckdbEngine, table: str) -> None:
         if self._options.mode == "replace":
@@ -199,3 +201,17 @@ class DuckdbLoad(BaseLoad):
         for number in sorted(bad):
             rows.refuse(bad[number], number)
         return engine.without(new, sorted(bad))
+
+
+_NOT_IN_PARQUET = ("HUGEINT", "UHUGEINT", "BIT", "TIME WITH TIME ZONE", "INTERVAL")
+"""Types whose values would be others there: doubles, whole milliseconds, a time without its zone."""
+
+
+def _replaced(columns: Sequence[Column], kind: str = "") -> str:
+    """REPLACE, for behind a star, that casts such columns to a type, or back to their own."""
+    casts = [
+        f"CAST({identifier(c.name)} AS {kind or c.type}) AS {identifier(c.name)}"
+        for c in columns
+        if c.type in _NOT_IN_PARQUET
+    ]
+    return f" REPLACE ({', '.join(casts)})" if casts else ""

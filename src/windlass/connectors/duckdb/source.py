@@ -24,7 +24,8 @@ class DuckdbSource(BaseSource):
         self.name, self.options = name_of(end), end.options
         self.file = Path(end.address.database)
         if not self.file.is_file():
-            raise FatalError(f"there is no DuckDB file {self.file}", hint=f"see {end.address.origin}")
+            hint = f"see {end.address.origin}"
+            raise FatalError(f"there is no DuckDB file {self.file}", hint=hint, code=Code.NO_FILE)
 
     def occupied(self) -> Iterable[str]:
         return (str(self.file.resolve()),)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypeAlias
 
 from windlass.connectors.options import DestinationOptions, SourceOptions
-from windlass.options import Character, FilePath, Minimum, OneOrMany, Options, Size
+from windlass.options import Character, FilePath, FileToRead, Minimum, OneOrMany, Options, Size
 
-__all__ = ["Csv", "Destination", "FileFormat", "Parquet", "Source"]
+__all__ = ["Csv", "Destination", "Excel", "FileFormat", "Parquet", "ReadFormat", "Source"]
 
 FileFormat: TypeAlias = Literal["csv", "json", "ndjson", "parquet"]
+ReadFormat: TypeAlias = Literal["csv", "json", "ndjson", "parquet", "excel"]
 
 
 class Csv(Options):
@@ -34,6 +35,19 @@ class Csv(Options):
     """What an unquoted field that means NULL looks like."""
 
 
+class Excel(Options):
+    """Where in an Excel file the rows are."""
+
+    sheet: str | None = None
+    """The name of the sheet. Default: the first."""
+
+    range: str | None = None
+    """The cells, such as `A3:F200`, or the columns, such as `A:F`. Default: all; rows without a value are passed over."""
+
+    header: bool = True
+    """Whether the first row names the columns; without it they are `column0`, `column1` and so on."""
+
+
 class Parquet(Options):
     """How a Parquet file is written."""
 
@@ -47,14 +61,17 @@ class Parquet(Options):
 class Source(SourceOptions):
     """A file, the files of a folder, or those of a pattern."""
 
-    path: FilePath
-    """A file, a folder or a pattern, relative to the workspace."""
+    path: FileToRead
+    """A file, a folder or a pattern, relative to the workspace; or the `http(s)://` address of a file."""
 
-    format: FileFormat | None = None
-    """The file's format. Default: by its ending (`.csv`, `.tsv`, `.json`, `.ndjson`, `.jsonl`, `.parquet`, each also `.gz`, `.zst` or `.bz2`)."""
+    format: ReadFormat | None = None
+    """The file's format. Default: by its ending (`.csv`, `.tsv`, `.json`, `.ndjson`, `.jsonl`, `.parquet`, each also `.gz`, `.zst` or `.bz2`; `.xlsx`, `.xlsm`)."""
 
     csv: Csv = Csv()
     """How the CSV is written down."""
+
+    excel: Excel = Excel()
+    """Where in an Excel file the rows are."""
 
     columns: dict[str, str] = {}
     """The type of a column that is not to be inferred, such as `zip: text`."""

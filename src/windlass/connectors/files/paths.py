@@ -14,9 +14,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
+from urllib.parse import unquote, urlsplit
 
+from windlass.connectors.files.fetching import fetch, is_remote
 from windlass.connectors.files.formats import compression_ending, compression_of, format_of
-from windlass.connectors.files.options import FileFormat
+from windlass.connectors.files.options import ReadFormat
 from windlass.connectors.scratch import Scratch
 from windlass.errors import Code, FatalError, did_you_mean, extra
 from windlass.files import disk_errors, is_stream
@@ -31,11 +33,12 @@ _COPIED_AT_ONCE = 1 << 20
 class InputFiles:
     """The files to read, in the order of their names. There is at least one, and none is empty.
 
-    What can be read only once, such as standard input, is a file of a temporary folder first.
+    What can be read only once, such as standard input or the answer of a web server, is a file of a temporary folder
+    first.
     """
 
     def __init__(
-        self, written: str, workspace: Workspace, declared: FileFormat | None, scratch: Path | None = None
+        self, written: str, workspace: Workspace, declared: ReadFormat | None, scratch: Path | None = None
     ) -> None:
         self.written = written
         self._spool: TemporaryFolder | None = None
@@ -48,8 +51,14 @@ class InputFiles:
             raise
 
     def _found(
-        self, workspace: Workspace, declared: FileFormat | None, scratch: Path | None
-    ) -> tuple[list[Path], FileFormat]:
+        self, workspace: Workspace, declared: ReadFormat | None, scratch: Path | None
+    ) -> tuple[list[Path], ReadFormat]:
+        if is_remote(self.written):
+            kind = declared or format_of(_name_at(self.written))
+            self._spool = TemporaryFolder(scratch)
+            file = self._spool.path / _name_at(self.written)
+            fetch(self.written, file)
+            return [file], kind
         path = workspace.to_read(self.written)
         if is_stream(path):
             kind = declared or format_of(self.written)
@@ -108,6 +117,11 @@ class InputFiles:
         return sum(path.stat().st_size for path in self.paths)
 
 
+def _name_at(address: str) -> str:
+    """What a file on a web server is called."""
+    return unquote(urlsplit(address).path).rstrip("/").rpartition("/")[2] or "index"
+
+
 @contextmanager
 def open_bytes(path: Path) -> Iterator[IO[bytes]]:
     """The bytes of a file, decompressed. Raises FatalError when the compressed file is damaged."""
@@ -157,7 +171,7 @@ def unpack_bz2(paths: Sequence[Path], scratch: Scratch) -> list[Path]:
     return unpacked
 
 
-def _expand(written: str, path: Path, workspace: Workspace, declared: FileFormat | None) -> Iterator[Path]:
+def _expand(written: str, path: Path, workspace: Workspace, declared: ReadFormat | None) -> Iterator[Path]:
     if path.is_dir():
         yield from _in_folder(written, path, declared)
     elif path.exists():
@@ -173,7 +187,7 @@ def _expand(written: str, path: Path, workspace: Workspace, declared: FileFormat
         raise _missing(written, path)
 
 
-def _in_folder(written: str, folder: Path, declared: FileFormat | None) -> Iterator[Path]:
+def _in_folder(written: str, folder: Path, declared: ReadFormat | None) -> Iterator[Path]:
     """The data files below a folder; names that begin with a dot or underscore are not data."""
     found = []
     for place, folders, names in os.walk(folder):

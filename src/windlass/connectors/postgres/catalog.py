@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from windlass.connectors.postgres.session import Session
+from windlass.connectors.postgres.statements import statements
 from windlass.connectors.scratch import identifier
 from windlass.errors import Code, FatalError, did_you_mean
 
@@ -16,6 +17,8 @@ __all__ = [
     "columns_of_query",
     "default_schema",
     "find_table",
+    "no_table",
+    "require_name",
     "require_table",
     "split_name",
     "table_names",
@@ -25,10 +28,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class PgColumn:
-    """A column. `type` is as `format_type` writes it; `base` is the type itself, or a domain's below it."""
+    """A column. `type` is as `format_type` writes it, and `stored` the same of what is below a domain, if it is one;
+    `base` is the catalog's name of that."""
 
     name: str
     type: str
+    stored: str
     base: str
     type_kind: str
     not_null: bool
@@ -80,7 +85,20 @@ def split_name(text: str) -> tuple[str | None, str]:
             f"{text!r} is not a valid table name", hint='expected name, schema.name or "odd.name"'
         )
     names = [p[1:-1].replace('""', '"') if p.startswith('"') else p for p in parts]
+    require_name(*names)
     return (names[0], names[1]) if len(names) == 2 else (None, names[0])
+
+
+def require_name(*names: str) -> None:
+    """Raise FatalError for a name that Postgres would cut off, and so take for another one, or that it cannot have."""
+    for name in names:
+        if (length := len(name.encode())) > _LONGEST_NAME:
+            hint = f"Postgres keeps the first {_LONGEST_NAME}: choose a shorter name"
+            raise FatalError(f"the name {name!r} has {length} bytes", hint=hint)
+        if "\0" in name:
+            raise FatalError(
+                f"the name {name!r} has a NUL character", hint="choose another name with `select`"
+            )
 
 
 def find_table(session: Session, text: str) -> Table | None:
@@ -103,15 +121,27 @@ def require_table(session: Session, text: str, what: str) -> Table:
     return table
 
 
+def no_table(session: Session, error: FatalError) -> FatalError:
+    """The error of a statement about a table that there is not, with near names."""
+    missing = error.message.split('"')[1] if '"' in error.message else ""
+    hint = did_you_mean(missing, table_names(session)) or "the database has no tables"
+    return FatalError(error.message, hint=hint, code=Code.NO_TABLE)
+
+
 def columns_of_query(session: Session, query: str) -> tuple[PgColumn, ...]:
     """The columns that a SELECT returns. Looked up as those of a temporary view, which alone knows the
     precision of a numeric; a server that allows no temporary objects tells the rest."""
+    if len(list(statements(query))) != 1:
+        raise FatalError("a query is one SELECT, and this is more or less than one statement")
     session.execute("BEGIN")
     try:
         session.execute(f"CREATE TEMP VIEW windlass_query AS {without_semicolon(query)}")
         oid = session.value("SELECT 'pg_temp.windlass_query'::regclass::oid::int8")
         return tuple(PgColumn(**dict(row)) for row in session.fetch(_COLUMNS, oid))
     except FatalError as exc:
+        if exc.code is Code.NO_TABLE:
+            session.execute("ROLLBACK; BEGIN")
+            raise no_table(session, exc) from exc
         if getattr(exc.__cause__, "sqlstate", None) not in _NO_TEMPORARY_VIEWS:
             raise
         session.execute("ROLLBACK; BEGIN")
@@ -149,6 +179,7 @@ def default_schema(session: Session) -> str:
     return str(schema)
 
 
+_LONGEST_NAME = 63  # bytes, NAMEDATALEN - 1
 _NO_TEMPORARY_VIEWS = ("25006", "42501")  # read-only, as on a replica; not permitted
 
 _TABLE = """
@@ -175,8 +206,9 @@ _PORTABLE = """CASE WHEN t.oid < 16384 THEN t.typname !~ '^_?(reg|aclitem)|^xml$
 _COLUMNS = f"""
 SELECT a.attname AS name,
        format_type(a.atttypid, a.atttypmod) AS type,
+       format_type(b.oid, m.typmod) AS stored,
        b.typname AS base,
-       b.typtype::text AS type_kind,
+       t.typtype::text AS type_kind,
        a.attnotnull OR t.typnotnull AS not_null,
        a.atthasdef AND a.attgenerated = '' OR t.typdefault IS NOT NULL AS has_default,
        a.attgenerated <> '' AS generated,
@@ -204,7 +236,8 @@ _UNKNOWN: dict[str, Any] = {
 }
 
 _TYPES = f"""
-SELECT t.oid::int8 AS oid, format_type(t.oid, -1) AS type, t.typname AS base, t.typtype::text AS type_kind,
+SELECT t.oid::int8 AS oid, format_type(t.oid, -1) AS type, format_type(t.oid, -1) AS stored, t.typname AS base,
+       t.typtype::text AS type_kind,
        t.oid < 16384 AS built_in, {_PORTABLE} AS portable
 FROM pg_type t WHERE t.oid = ANY ($1::oid[])
 """

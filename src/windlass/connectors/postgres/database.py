@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from windlass.connections import Address
 from windlass.connectors.database import SqlResult
-from windlass.connectors.postgres.catalog import table_names
+from windlass.connectors.postgres.catalog import no_table, table_names
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.statements import statements
-from windlass.errors import FatalError, did_you_mean
+from windlass.errors import Code, FatalError
 
 __all__ = ["PostgresDatabase"]
-
-_UNDEFINED_TABLE = "42P01"
 
 
 class PostgresDatabase:
@@ -57,13 +55,10 @@ class PostgresDatabase:
     def _placed(self, error: FatalError, script: str, begin: int = 0) -> FatalError:
         """The error with the line of the script that it is about, and near names for a missing table."""
         cause = error.__cause__
-        hint = error.hint
-        if getattr(cause, "sqlstate", None) == _UNDEFINED_TABLE:
-            missing = error.message.split('"')[1] if '"' in error.message else ""
-            hint = did_you_mean(missing, self.tables()) or hint
+        hint = no_table(self._session, error).hint if error.code is Code.NO_TABLE else error.hint
         position = getattr(cause, "position", None)
         if position is None:
-            return FatalError(error.message, hint=hint)
+            return FatalError(error.message, hint=hint, code=error.code)
         line = script.count("\n", 0, begin + int(position) - 1) + 1
         text = script.splitlines()[line - 1].strip()
-        return FatalError(f"line {line}: {error.message}: {text}", hint=hint)
+        return FatalError(f"line {line}: {error.message}: {text}", hint=hint, code=error.code)

@@ -69,7 +69,8 @@ _INSUFFICIENT_PRIVILEGE = "42501"
 # date of the style DMY would be read as another one, and fewer digits of a float as another number.
 _EXACT_TEXT = (
     "SET DateStyle = ISO; SET IntervalStyle = postgres; SET TimeZone = UTC; SET extra_float_digits = 3; "
-    "SET bytea_output = hex; SET xmloption = content; SET lc_monetary = 'C'"
+    "SET bytea_output = hex; SET xmloption = content; SET lc_monetary = 'C'; "
+    "SET statement_timeout = 0"  # a copy takes as long as it takes; what may end it is the task's timeout
 )
 
 
@@ -335,6 +336,12 @@ def integrity_error(error: Exception) -> asyncpg.PostgresError | None:
     import asyncpg
 
     cause = error.__cause__
-    if isinstance(cause, asyncpg.PostgresError) and str(cause.sqlstate)[:2] in ("22", "23", "54", "P0"):
-        return cause
-    return None
+    if not isinstance(cause, asyncpg.PostgresError):
+        return None
+    state = str(cause.sqlstate)
+    about_row_security = state == "42501" and "row-level security policy" in str(cause)
+    is_about_row = state[:2] in _OF_ROWS or state[0] not in "0123456789FHPX" or about_row_security
+    return cause if is_about_row else None
+
+
+_OF_ROWS = ("09", "21", "22", "23", "38", "39", "44", "54", "P0")

@@ -49,7 +49,6 @@ _NEW = {
     "TIME": "time",
     "TIMESTAMP": "timestamp",
     "TIMESTAMP WITH TIME ZONE": "timestamptz",
-    "INTERVAL": "interval",
     "BLOB": "bytea",
     "UUID": "uuid",
     "JSON": "jsonb",
@@ -129,9 +128,16 @@ def as_wanted(column: PgColumn) -> Column:
         max_length=column.length,
         pattern=_NUMBER if column.base == "numeric" and not _fits_decimal(column) else None,
         earliest=_earliest(kind),
+        loses=_lost_fraction(column.stored) if kind.startswith("TIME") else None,
         required=column.not_null and not (column.has_default or column.identity or column.generated),
         generated=column.generated,
     )
+
+
+def _lost_fraction(kind: str) -> str | None:
+    """SQL for a time with more digits than a type such as `timestamp(3) without time zone` keeps."""
+    found = re.match(r"(?:time|timestamp)\((\d)\) with", kind)
+    return f"date_part('microseconds', {{v}}) % {10 ** (6 - int(found[1]))} <> 0" if found else None
 
 
 def _carried(column: PgColumn, kind: str) -> Literal["", "number", "other"]:
@@ -143,11 +149,9 @@ def _carried(column: PgColumn, kind: str) -> Literal["", "number", "other"]:
 
 
 def _wanted_type(column: PgColumn) -> str:
-    if column.type.endswith("[]"):
-        return "VARCHAR"
     if column.base == "numeric":
         return f"DECIMAL({column.precision},{column.scale})" if _fits_decimal(column) else "VARCHAR"
-    others = {"uuid": "UUID", "json": "JSON", "jsonb": "JSON", "interval": "INTERVAL"}
+    others = {"uuid": "UUID", "json": "JSON", "jsonb": "JSON"}
     return _SAME.get(column.base) or others.get(column.base, "VARCHAR")
 
 
@@ -157,20 +161,24 @@ def encoder_of(column: PgColumn, *, careful: bool) -> str | None:
     `careful` is for loads that quarantine bad rows: what only the server can judge is judged there row
     by row, and not in the COPY, which one bad value ends.
     """
-    judged_by_server = column.type_kind in "de" or column.base in ("json", "jsonb", "xml")
-    if column.type.endswith("[]") or column.type_kind not in "bde" or (careful and judged_by_server):
+    judged_by_server = column.type_kind == "e" or column.base in ("json", "xml")
+    if column.base.startswith("_") or column.type_kind not in "bde" or (careful and judged_by_server):
         return None
     if column.base == "numeric":
+        if column.precision is not None and not _fits_decimal(column):
+            return None  # it would be rounded
         return "decimal" if _fits_decimal(column) else "numeric"
+    if column.base == "name":
+        return None
     if _SAME.get(column.base) == "VARCHAR" or column.type_kind == "e" or column.base == "xml":
         return "text"
-    if column.base in _SAME or column.base in ("uuid", "json", "jsonb", "interval"):
-        return column.base
-    return None
+    return column.base if column.base in _SAME or column.base in ("uuid", "json") else None
 
 
 def storable(column: Column) -> Column:
     """The column of a new table that keeps this one's values."""
+    if column.type == "INTERVAL":  # Postgres itself reads all ways of writing one
+        return Column(column.name, "VARCHAR", native="interval", carries="other")
     kind = "JSON" if _AS_JSON.match(column.type) else _STORED_AS.get(column.type, column.type)
     if kind not in _NEW and not kind.startswith("DECIMAL"):
         kind = "VARCHAR"

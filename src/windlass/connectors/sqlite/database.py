@@ -69,7 +69,7 @@ def tables(connection: sqlite3.Connection) -> list[str]:
 
 def table_columns(connection: sqlite3.Connection, table: str) -> list[sqlite3.Row]:
     """`PRAGMA table_xinfo`: name, type, notnull, dflt_value, pk, hidden (2 and 3: generated). Empty without table."""
-    cursor = connection.execute("SELECT * FROM pragma_table_xinfo(?)", (table,))
+    cursor = connection.execute("SELECT * FROM pragma_table_xinfo(?, 'main')", (table,))
     cursor.row_factory = sqlite3.Row
     return cursor.fetchall()
 

@@ -50,6 +50,9 @@ class SqliteSource(BaseSource):
     def __init__(self, end: ConnectedEnd[TableSource]) -> None:
         self.name, table = name_of(end), end.options.table
         self.options, self._file = end.options, Path(end.address.database)
+        if not self._file.is_file():
+            hint = f"see {end.address.origin}"
+            raise FatalError(f"there is no SQLite file {self._file}", hint=hint, code=Code.NO_FILE)
         self.connection = connect_file(end.address)
         with sqlite_errors(self.connection):
             if table is not None and not table_columns(self.connection, table):

@@ -7,6 +7,7 @@ import sqlite3
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from windlass.connectors.json_digits import other_digits
 from windlass.connectors.rows import Column
 
 if TYPE_CHECKING:
@@ -80,8 +81,25 @@ def as_wanted(column: sqlite3.Row) -> Column:
         nullable=not column["notnull"],
         native=column["type"],
         **_limits(kind),
+        loses=_LOST_AS_NUMBER if _is_numeric(column["type"], kind) else None,
         required=bool(column["notnull"]) and column["dflt_value"] is None and not is_rowid,
         generated=column["hidden"] in (2, 3),
+    )
+
+
+_TEXT, _DOUBLE = "CAST({v} AS VARCHAR)", "TRY_CAST(CAST({v} AS VARCHAR) AS DOUBLE)"
+_LOST_AS_NUMBER = (
+    rf"regexp_full_match({_TEXT}, '\s*[+-]?[0-9.]+([eE][+-]?[0-9]+)?\s*') AND "
+    f"CAST(TRY_CAST({_TEXT} AS BIGINT) AS VARCHAR) IS DISTINCT FROM {_TEXT} AND (isinf({_DOUBLE}) OR "
+    f"(strlen({_TEXT}) > 15 OR abs({_DOUBLE}) < 2.3e-308) AND {other_digits(_TEXT, f'CAST({_DOUBLE} AS VARCHAR)')})"
+)
+"""SQL for text that SQLite would keep as the nearest double."""
+
+
+def _is_numeric(declared: str, kind: str) -> bool:
+    """Whether SQLite makes a number of text that looks like one, where text, or a decimal as text, is meant."""
+    return (kind == "VARCHAR" or kind.startswith("DECIMAL")) and not re.search(
+        "CHAR|CLOB|TEXT|BLOB|^$", declared.upper().strip()
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from windlass.connectors.json_digits import other_digits
 from windlass.connectors.scratch import Scratch, identifier, literal
 
 __all__ = ["infer_types"]
@@ -23,9 +24,9 @@ _TESTS = {
     "BOOLEAN": "lower(value) IN ('true', 'false', 't', 'f')",
     "BIGINT": "CAST(TRY_CAST(value AS BIGINT) AS VARCHAR) = value",
     "DOUBLE": (
-        f"regexp_full_match(value, '{_NUMBER}') AND NOT isinf(TRY_CAST(value AS DOUBLE)) AND (strlen(value) <= 16 OR "
-        "CAST(TRY_CAST(value AS DOUBLE) AS VARCHAR) = value OR "
-        "length(regexp_replace(regexp_replace(value, '[eE].*', ''), '[^0-9]', '', 'g')) <= 15)"
+        f"regexp_full_match(value, '{_NUMBER}') AND NOT isinf(TRY_CAST(value AS DOUBLE)) AND "
+        "CASE WHEN strlen(value) <= 15 AND abs(TRY_CAST(value AS DOUBLE)) > 2.3e-308 THEN true "
+        f"ELSE NOT {other_digits('value', 'CAST(TRY_CAST(value AS DOUBLE) AS VARCHAR)')} END"
     ),
     "DATE": f"regexp_full_match(value, '{_DAY}') AND TRY_CAST(value AS DATE) IS NOT NULL",
     "TIMESTAMP": f"regexp_full_match(value, '{_DAY}{_TIME}') AND TRY_CAST(value AS TIMESTAMP) IS NOT NULL",

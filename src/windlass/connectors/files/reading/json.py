@@ -22,7 +22,7 @@ from windlass.connectors.files.paths import InputFiles, check_whole, open_bytes,
 from windlass.connectors.files.reading.gathering import Content, are_many_small, gather
 from windlass.connectors.files.reading.infer import infer_types
 from windlass.connectors.files.reading.source import FileRelation
-from windlass.connectors.json_digits import MANY_DIGITS, loses_digits
+from windlass.connectors.json_digits import MANY_DIGITS, has_nan, loses_digits
 from windlass.connectors.rows import BadRow, Column, Reason, RowFault
 from windlass.connectors.scratch import Scratch, file_literal, identifier, literal
 from windlass.connectors.source import Reading, Relation
@@ -44,7 +44,7 @@ class JsonRelation(FileRelation):
     def __init__(self, files: InputFiles, reading: Reading, scratch: Scratch) -> None:
         super().__init__(files, reading, scratch)
         self._paths: list[Path] | None = None
-        self._digits = False
+        self._digits = self._words = False
         self._layout = _layout(files)
         self._longest = min(_LARGE_RECORD, max(path.stat().st_size for path in files.paths) + _HEAD)
 
@@ -57,6 +57,11 @@ class JsonRelation(FileRelation):
         rounded = RowFault(
             loses_digits(RECORD), Reason.LOSES_PRECISION, "a number has more digits than a double keeps"
         )
+        no_json = RowFault(
+            has_nan(f"CAST({RECORD} AS VARCHAR)"),
+            Reason.MALFORMED_JSON,
+            "NaN and infinities are not valid JSON",
+        )
         return (
             RowFault(f"{RECORD} IS NULL", Reason.MALFORMED_JSON, "the line is not valid JSON"),
             RowFault(
@@ -68,6 +73,7 @@ class JsonRelation(FileRelation):
                 "a name occurs more than once",
             ),
             *((rounded,) if self._digits else ()),
+            *((no_json,) if self._words else ()),
         )
 
     def record(self) -> str | None:
@@ -100,9 +106,10 @@ class JsonRelation(FileRelation):
         if self._layout == "array" and not all(map(_is_whole, self._files.paths)):
             raise self._malformed() or FatalError(f"{self.name} is not a JSON array")
         self._check_names(names)
-        self._digits = self._scratch.value(
-            f"SELECT bool_or(regexp_matches(json, {MANY_DIGITS})) FROM {self._records()}"
-        )
+        self._digits, self._words = self._scratch.rows(
+            f"SELECT bool_or(regexp_matches(json, {MANY_DIGITS})), bool_or(regexp_matches(json, '(?i)nan|inf')) "
+            f"FROM {self._records()}"
+        )[0]
         kinds = ", ".join(f"list_distinct(list(json_type(json, {_path(name)})))" for name in names)
         row = self._scratch.rows(f"SELECT {kinds} FROM {self._records()} WHERE json_type(json) = 'OBJECT'")[0]
         columns = [

@@ -27,6 +27,10 @@ def _relation(files: InputFiles, wanted: options.Source, reading: Reading, scrat
         from windlass.connectors.files.reading.csv import CsvRelation
 
         return CsvRelation(files, wanted, reading, scratch)
+    if files.format == "excel":
+        from windlass.connectors.files.reading.excel import ExcelRelation
+
+        return ExcelRelation(files, wanted.excel, reading, scratch)
     if files.format == "parquet":
         from windlass.connectors.files.reading.parquet import ParquetRelation
 

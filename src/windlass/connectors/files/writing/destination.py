@@ -65,7 +65,10 @@ class FileDestination(BaseDestination):
 def _format(options: Destination) -> FileFormat:
     if options.csv.encoding.lower().replace("_", "-") not in ("utf-8", "utf8"):
         raise FatalError("CSV is written in UTF-8 only", hint="leave `encoding` out")
-    return options.format or ("parquet" if options.is_folder else format_of(options.path))
+    kind = options.format or ("parquet" if options.is_folder else format_of(options.path))
+    if kind == "excel":
+        raise FatalError("Excel files can be read, but not written", hint="use .csv, which Excel opens")
+    return kind
 
 
 def _compression(options: Destination) -> str | None:

@@ -1,8 +1,8 @@
 """Conversions that the source server does, in the query that is copied out of: SQL for the value, and
 SQL that is true where the value cannot be converted without becoming another one.
 
-The test is general: the value's text is valid input for the other type, and reading it there and casting
-it back gives the value again. So `1.5` does not become an integer, nor a time a date. The sessions are in
+The test is general: the value's text is valid input for the other type, and that keeps the value as it is: cast back,
+it is the same again, or for another kind of type its text is (`exact.py`). So `1.5` does not become an integer, nor a time a date. The sessions are in
 UTC, so a time without a zone is taken as UTC.
 """
 
@@ -11,29 +11,27 @@ from __future__ import annotations
 import re
 
 from windlass.connectors.postgres.catalog import PgColumn
+from windlass.connectors.postgres.exact import base_of, keeps
 from windlass.connectors.rows import Column, Reason
 from windlass.connectors.rules import Family, Kind, Rule, decimal_kind, kind_of, rules_for
 from windlass.connectors.scratch import literal
 from windlass.plan.model import ColumnRules
 
-__all__ = ["Fault", "convert", "is_too_large", "rule_faults"]
+__all__ = ["INPUT_IS_VALID", "Fault", "convert", "is_too_large", "rule_faults"]
 
 Fault = tuple[str, Reason, str]
 """SQL that is true for a bad value, the reason, and what to say of it."""
 
 _TEXT = ("text", "varchar", "bpchar", "name")
 _INTEGERS = ("smallint", "integer", "bigint")
-_WITHOUT_EQUALITY = (
-    "json",
-    "xml",
-    "point",
-    "line",
-    "lseg",
-    "box",
-    "path",
-    "polygon",
-    "circle",
-)  # or with an odd one
+_KINDS = (
+    ("int2", "int4", "int8", "float4", "float8", "numeric"),
+    ("date", "timestamp", "timestamptz"),
+    ("time", "timetz"),
+    ("interval",),
+    ("bit", "varbit"),
+)
+INPUT_IS_VALID = 16  # the first version that has pg_input_is_valid()
 _WIDER = {
     "smallint": ("integer", "bigint", "numeric", "real", "double precision"),
     "integer": ("bigint", "numeric", "double precision"),
@@ -46,31 +44,45 @@ _WIDER = {
 }
 
 
-def convert(value: str, column: PgColumn, target: str) -> tuple[str, Fault | None]:
-    """SQL for the value of `column` as type `target`, and its fault. Types as `format_type` writes them."""
+def convert(value: str, column: PgColumn, target: str) -> tuple[str, list[Fault]]:
+    """SQL for the value of `column` as type `target`, and its faults. Types as `format_type` writes them."""
     if target == column.type:
-        return value, None
-    if target == "text" or target in _WIDER.get(re.sub(r"\(.*\)", "", column.type), ()):
-        return f"{value}::{target}", None
+        return value, []
+    own = _unlimited(column.stored)
+    if target in ("text", own) or target in _WIDER.get(own, ()):
+        return f"{value}::{target}", []
     if (length := re.fullmatch(r"character varying(?:\((\d+)\))?", target)) and column.base in _TEXT:
         if length[1] is None:
-            return f"{value}::{target}", None
+            return f"{value}::{target}", []
         too_long = f"length({value}) > {length[1]}"
-        return f"{value}::{target}", (too_long, Reason.TOO_LONG, f"is longer than {length[1]} characters")
+        return f"{value}::{target}", [(too_long, Reason.TOO_LONG, f"is longer than {length[1]} characters")]
     valid = f"pg_input_is_valid({value}::text, {literal(target)})"
-    same = f"({value}::text::{target})::text::{column.type} IS NOT DISTINCT FROM {value}"
-    if column.base in _WITHOUT_EQUALITY or column.type_kind == "c":
-        same = f"({value}::text::{target})::text::{column.type}::text = {value}::text"
-    if (column.base, target) == ("json", "jsonb"):
-        same = f"{value} IS JSON WITH UNIQUE KEYS"  # all else that jsonb changes says the same
-    if (column.base, target) == ("float8", "real"):
-        same = f"{value}::real = {value}"
-    if column.base in _TEXT:
-        exact = f"{value}::numeric = {value}::{target}" if target.startswith("numeric(") else "true"
-        same = f"({exact})"
-    fits = f"CASE WHEN {valid} THEN {same} ELSE false END"
-    fault = (f"{value} IS NOT NULL AND NOT ({fits})", Reason.TYPE_MISMATCH, f"does not fit {target}")
-    return f"CASE WHEN {fits} THEN {value}::text::{target} END", fault
+    same = _is_same(value, column, target)
+    what = f"does not fit {target}"
+    faults = [(f"{value} IS NOT NULL AND NOT {valid}", Reason.TYPE_MISMATCH, what)]
+    fits = valid
+    if same is not None:
+        fits = f"CASE WHEN {valid} THEN {same} ELSE false END"
+        lost = f"CASE WHEN {valid} THEN NOT ({same}) ELSE false END"
+        faults.append((f"{value} IS NOT NULL AND {lost}", Reason.LOSES_PRECISION, what))
+    return f"CASE WHEN {fits} THEN {value}::text::{target} END", faults
+
+
+def _is_same(value: str, column: PgColumn, target: str) -> str | None:
+    """SQL that is true for a value that the other type keeps as it is, if it can read it. None: for all values.
+
+    Types of one kind are cast back; others meet in their text.
+    """
+    base = base_of(target)
+    if (column.base, base) == ("float8", "float4"):
+        return f"{value}::real = {value}"
+    there = f"({value}::text::{target})"
+    if any(column.base in kind and base in kind for kind in _KINDS):
+        own = "text" if column.base in ("bit", "varbit") else _unlimited(column.stored)
+        back = f"{there}::text::{own} IS NOT DISTINCT FROM {value}::{own}"
+        return f"CASE WHEN pg_input_is_valid({there}::text, {literal(own)}) THEN {back} ELSE false END"
+    kept = keeps(base, INPUT_IS_VALID)
+    return kept and kept.replace("{x}", f"{value}::text").replace("{v}", there)
 
 
 def is_too_large(value: str, target: str) -> bool:
@@ -138,7 +150,7 @@ def _kind_of(kind: str) -> Kind | None:
 
 def _unlimited(kind: str) -> str:
     """`timestamp without time zone` for `timestamp(3) without time zone`."""
-    return re.sub(r"\(\d+\)", "", kind)
+    return re.sub(r"\(-?\d+(,-?\d+)?\)", "", kind)
 
 
 _BY_CHARACTERS = ("below", "above", "longer")

@@ -26,7 +26,13 @@ from windlass.connectors.postgres.catalog import PgColumn
 from windlass.connectors.postgres.reading.parts import conditions
 from windlass.connectors.postgres.reading.selected import Selected
 from windlass.connectors.postgres.reading.source import PostgresSource
-from windlass.connectors.postgres.relay.conversion import Fault, convert, is_too_large, rule_faults
+from windlass.connectors.postgres.relay.conversion import (
+    INPUT_IS_VALID,
+    Fault,
+    convert,
+    is_too_large,
+    rule_faults,
+)
 from windlass.connectors.postgres.session import Session, postgres_errors
 from windlass.connectors.postgres.types import as_wanted
 from windlass.connectors.postgres.wire.framing import HEADER, TRAILER
@@ -42,7 +48,6 @@ if TYPE_CHECKING:
 __all__ = ["Relay", "relay"]
 
 _QUEUED = 4 << 20  # bytes on their way between the two servers
-_INPUT_IS_VALID = 16  # the first version that has pg_input_is_valid()
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def relay(source: Source, load: Load, reading: Reading, copy: Copy) -> Shortcut 
         if transfer is None:
             return None
         transfers.append(transfer)
-    if any(t.faults for t in transfers) and source.session.version < _INPUT_IS_VALID:
+    if any(t.faults for t in transfers) and source.session.version < INPUT_IS_VALID:
         return None
     return Relay(Selected(source, reading), load, copy, transfers)
 
@@ -89,11 +94,11 @@ def _transfer(match: Match, column: PgColumn, source: PostgresSource, load: Post
     elif column.type_kind != "b":
         load.require_type(kind)
     as_text = kind != column.type and not load.is_built_in(kind)
-    value, fault = convert(name, column, "text" if as_text else kind)
+    value, faults = convert(name, column, "text" if as_text else kind)
     broken = rule_faults(value, kind, match.rules, match.name, is_utf8=source.session.is_utf8)
     if broken is None:
         return None
-    return Transfer(column, match.name, kind, value, ((fault,) if fault else ()) + tuple(broken), as_text)
+    return Transfer(column, match.name, kind, value, (*faults, *broken), as_text)
 
 
 @dataclass
@@ -126,7 +131,7 @@ class Relay:
             return not column.portable or judged_there or column.name in cast_there
 
         landing = self.load.land(
-            [(t.name, t.type) for t in self.transfers], None if quarantine.fail else refuse, as_text
+            [(t.name, t.type) for t in self.transfers], refuse, as_text, careful=not quarantine.fail
         )
         pipe = Pipe(meter)
         counts.read = self._copy([(column.name, as_text(column)) for column in landing.columns], pipe)

@@ -202,16 +202,6 @@ def _uuid(column: pa.Array) -> Fixed:
     return Fixed((nibbles[:, 0::2] << 4 | nibbles[:, 1::2]).astype(np.uint8).view("V16").reshape(-1))
 
 
-def _interval(column: pa.Array) -> Fixed:
-    """Arrow: int32 months, int32 days, int64 nanoseconds. Postgres: int64 microseconds, days, months."""
-    arrow = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
-    values = np.frombuffer(column.buffers()[1], arrow)[column.offset : column.offset + len(column)]
-    out = np.empty(len(column), [("microseconds", ">i8"), ("days", ">i4"), ("months", ">i4")])
-    out["microseconds"] = values["nanoseconds"] // 1000
-    out["days"], out["months"] = values["days"], values["months"]
-    return Fixed(out.view("V16"))
-
-
 def _decimal(column: pa.Array) -> Fixed:
     """numeric: int16 count of digits, weight of the first, sign, display scale, then base-10,000 digits.
 
@@ -304,12 +294,10 @@ ENCODERS: dict[str, Encode] = {
     "time": _number("<i8", ">i8"),
     "timestamp": _since_2000("<i8", ">i8", EPOCH_US),
     "timestamptz": _since_2000("<i8", ">i8", EPOCH_US),
-    "interval": _interval,
     "uuid": _uuid,
     "bytea": _text(),
     "text": _text(),
     "json": _text(),
-    "jsonb": _text(b"\x01"),
     "decimal": _decimal,
     "numeric": _decimal_text,
 }

@@ -20,7 +20,7 @@ from windlass import failpoints, logs
 from windlass.connectors.destination import BaseDestination, Traits
 from windlass.connectors.ends import ConnectedEnd
 from windlass.connectors.options import TableDestination
-from windlass.connectors.postgres.catalog import PgColumn, Table
+from windlass.connectors.postgres.catalog import PgColumn, Table, split_name
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.types import as_wanted, encoder_of, storable
 from windlass.connectors.postgres.wire.framing import HEADER, TRAILER
@@ -45,6 +45,7 @@ class PostgresDestination(BaseDestination):
     traits = Traits(way="arrow → copy-binary", stores_nul=False)
 
     def __init__(self, end: ConnectedEnd[TableDestination]) -> None:
+        split_name(end.options.table)  # or it is refused, before there is a session
         self.session = Session(end.address)
         self.options = end.options
         self.loaded = LoadedTable(self.session, end.options, end.interval)
@@ -145,7 +146,7 @@ class PostgresLoad:
         def encoder(column: PgColumn) -> str | None:
             return encoder_of(column, careful=careful)
 
-        landing = self.land(new, rows.refuse if careful else None, lambda c: encoder(c) is None)
+        landing = self.land(new, rows.refuse, lambda c: encoder(c) is None, careful=careful)
         encoders = [ENCODERS[encoder(column) or "text"] for column in landing.columns]
         batches = rows.batches()
 
@@ -173,27 +174,32 @@ class PostgresLoad:
     def land(
         self,
         columns: Sequence[tuple[str, str]],
-        refuse: Callable[[BadRow, int], None] | None,
+        refuse: Callable[[BadRow, int], None],
         as_text: Callable[[PgColumn], bool],
+        *,
+        careful: bool,
     ) -> Landing:
         """Begin the transaction and prepare a table for these columns (name and, for a new table, type).
 
-        `refuse` gets the rows that violate a constraint; without it, one such row fails the load.
+        `refuse` gets the rows that the table refuses. Unless the load is `careful`, they go straight into the table
+        where they can, and one that it refuses fails the load.
         `as_text` says of a column whether its values arrive as text, to be cast here.
         """
         failpoints.reach("before-staging")
         if self.table is None and self._part:
             self.loaded.make_for_all_parts(columns)
         self.session.execute("BEGIN")
-        landing = self._landing = self.loaded.prepare(columns)
+        landing = self._landing = self.loaded.prepare(columns, careful=careful)
         staged = [Staged(column, as_text(column)) for column in landing.columns]
         is_view = self.table is not None and self.table.kind == "v"  # which takes INSERT, but no COPY
-        odd = is_view or any(column.as_text for column in staged)
-        careful = refuse is not None and self.table is not None and self.loaded.may_refuse_rows()
+        secured, vanishing = self.loaded.only_by_insert()
+        odd = is_view or secured or vanishing or any(column.as_text for column in staged)
+        odd = odd or (careful and any(column.is_judged for column in staged))
+        careful = careful and self.table is not None and self.loaded.may_refuse_rows()
         if odd or careful or (self.options.mode == "merge" and self.table is not None):
             if careful and landing.swap is not None:
                 landing.swap.complete()  # its unique keys have to refuse rows, too
-            landing.staging = Staging(self.session, landing.sql, staged, refuse)
+            landing.staging = Staging(self.session, landing.sql, staged, refuse, may_vanish=vanishing)
             landing.staging.create()
         return landing
 

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 from windlass import logs
 from windlass.connectors.ends import Interval
 from windlass.connectors.options import TableDestination
-from windlass.connectors.postgres.catalog import PgColumn, Table, default_schema, find_table, split_name
+from windlass.connectors.postgres.catalog import (
+    PgColumn,
+    Table,
+    default_schema,
+    find_table,
+    require_name,
+    split_name,
+)
 from windlass.connectors.postgres.session import Session, is_there_already
 from windlass.connectors.postgres.writing.replace import Swap, why_in_place
 from windlass.connectors.postgres.writing.staging import Staging
@@ -72,13 +79,13 @@ class LoadedTable:
 
     # --- before the rows ---
 
-    def prepare(self, columns: Sequence[tuple[str, str]]) -> Landing:
+    def prepare(self, columns: Sequence[tuple[str, str]], *, careful: bool) -> Landing:
         """Make room for rows of these columns (name and, for a new table, type), as the mode wants it."""
         if self.found is None:
             return Landing(self.schema, self.name, list(self._make(columns).columns), fresh=True)
         written = [c for name, _ in columns if (c := self.found.column(name)) is not None and not c.generated]
         if self._options.mode == "replace":
-            why = why_in_place(self._session, self.found)
+            why = why_in_place(self._session, self.found, careful=careful)
             if why is None:
                 swap = Swap(self._session, self.found)
                 swap.create()
@@ -106,18 +113,35 @@ class LoadedTable:
         self._session.execute(f"ALTER TABLE {self.sql} ADD PRIMARY KEY ({keys})")
 
     def may_refuse_rows(self) -> bool:
-        """Whether there is a constraint or trigger beyond NOT NULL, which is checked on the way."""
+        """Whether there is more than NOT NULL, which is checked on the way."""
         assert self.found is not None
         return bool(
             self._session.value(
                 "SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = $1::int8::oid AND contype <> 'n') "
-                "OR EXISTS (SELECT FROM pg_index WHERE indrelid = $1::int8::oid AND indisunique) "
+                "OR EXISTS (SELECT FROM pg_index WHERE indrelid = $1::int8::oid) "
+                "OR EXISTS (SELECT FROM pg_class WHERE oid = $1::int8::oid AND (relkind <> 'r' OR relispartition)) "
+                "OR EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1::int8::oid AND attgenerated <> '') "
                 "OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = $1::int8::oid AND NOT tgisinternal)",
                 self.found.oid,
             )
         )
 
+    def only_by_insert(self) -> tuple[bool, bool]:
+        """Whether rows have to arrive by INSERT (row security allows no COPY), and whether one may vanish on its way:
+        by a trigger before it, one instead of it, or a rule."""
+        if self.found is None:
+            return False, False
+        row = self._session.row(
+            "SELECT row_security_active($1::int8::oid) AS secured, "
+            "EXISTS (SELECT FROM pg_trigger WHERE tgrelid = $1::int8::oid AND NOT tgisinternal AND tgenabled IN ('O', 'A') "
+            "        AND (tgtype & 7 = 7 OR tgtype & 68 = 68)) "
+            "OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = $1::int8::oid AND ev_type = '3' AND is_instead) AS vanishing",
+            self.found.oid,
+        )
+        return row["secured"], row["vanishing"]
+
     def _make(self, columns: Sequence[tuple[str, str]]) -> Table:
+        require_name(*(column for column, _ in columns))
         made = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns)
         try:
             self._session.execute(f"CREATE TABLE {self.sql} ({made})")

@@ -42,11 +42,14 @@ def check_not_referenced(session: Session, table: Table) -> None:
         )
 
 
-def why_in_place(session: Session, table: Table) -> str | None:
-    """The first thing that hangs on the table and that only the table itself can keep, or None."""
+def why_in_place(session: Session, table: Table, *, careful: bool) -> str | None:
+    """The first thing that hangs on the table and that only the table itself can keep, or None.
+
+    For a `careful` load that is also a key that points at its own rows: a new table gets it when all rows are in.
+    """
     if table.kind != "r":
         return "it is partitioned" if table.kind == "p" else "it is not an ordinary table"
-    why: str | None = session.value(replace_sql.WHY_IN_PLACE, table.oid)
+    why: str | None = session.value(replace_sql.WHY_IN_PLACE, table.oid, careful)
     return why
 
 

@@ -54,6 +54,11 @@ SELECT why FROM (
      FROM t JOIN pg_type y ON y.typrelid = t.oid
      JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (y.oid, y.typarray)
      WHERE d.deptype <> 'i'
+  UNION ALL SELECT 12, format('trigger %I fires for each row that arrives', g.tgname)
+     FROM t JOIN pg_trigger g ON g.tgrelid = t.oid
+     WHERE NOT g.tgisinternal AND g.tgenabled IN ('O', 'A') AND g.tgtype & 5 = 5
+  UNION ALL SELECT 13, format('its rows point at each other (%I)', k.conname)
+     FROM t JOIN pg_constraint k ON k.conrelid = t.oid AND k.confrelid = t.oid WHERE $2::bool AND k.contype = 'f'
 ) reasons ORDER BY rank LIMIT 1
 """
 

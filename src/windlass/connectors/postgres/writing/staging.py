@@ -7,22 +7,24 @@ constraint shall be quarantined: then the rows go in by halves, until every bad 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from windlass.connectors.postgres.catalog import PgColumn
+from windlass.connectors.postgres.exact import keeps
 from windlass.connectors.postgres.session import Session, integrity_error
-from windlass.connectors.rows import BadRow, BadRowError, Counts, Reason
-from windlass.connectors.scratch import identifier
-from windlass.connectors.sql.halving import insert_by_halves
+from windlass.connectors.postgres.writing.placing import Placing, VanishedError
+from windlass.connectors.rows import BadRow, Counts, Reason
+from windlass.connectors.scratch import identifier, literal
 from windlass.connectors.sql.merging import bad_key, key_not_unique
 from windlass.errors import WindlassError
 
 __all__ = ["Staged", "Staging"]
 
 NAME = "pg_temp._windlass_staging"
-_BOUNDS = r"'^(\[[-0-9]+:[-0-9]+\])+='"  # of an array that does not begin at 1; other text in [] is JSON
+_IN_JSON = r"'^\s*\[(?![-0-9]+:[-0-9]+\])'"
+CHANGED = "windlass-changed "
 
 _REASONS = {
     "23502": Reason.IS_NULL,
@@ -32,9 +34,20 @@ _REASONS = {
     "23P01": Reason.EXCLUSION_VIOLATION,
     "22001": Reason.TOO_LONG,
     "22003": Reason.OUT_OF_RANGE,
+    "22008": Reason.OUT_OF_RANGE,
     "22021": Reason.WRONG_ENCODING,
+    **dict.fromkeys(("22P02", "22P03", "22007", "2200N", "22023", "22030", "22032"), Reason.TYPE_MISMATCH),
 }
 
+
+_LEFT_OUT = "a trigger or rule of the destination left the row out"
+TYPED = "pg_temp._windlass_typed"
+
+_COLLATIONS = """
+SELECT a.attname AS name, format('%I.%I', n.nspname, c.collname) AS collation
+FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation JOIN pg_namespace n ON n.oid = c.collnamespace
+WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped AND c.collname <> 'default'
+"""
 
 _IS_UNIQUE = """
 SELECT EXISTS (
@@ -53,21 +66,38 @@ class Staged:
 
     column: PgColumn
     as_text: bool
+    cast_before: bool = False
 
     @property
     def type(self) -> str:
-        return "text" if self.as_text else self.column.type
+        return "text" if self.as_text else self.column.stored
 
     @property
-    def cast(self) -> str:
-        """SQL that gives the value the destination's type."""
+    def is_judged(self) -> bool:
+        """Whether bringing a value into the destination's type may fail, which then is found row by row."""
+        return self.as_text or (self.column.type_kind == "d" and not self.cast_before)
+
+    def cast(self, version: int) -> str:
+        """SQL that gives the value the destination's type, and fails where that would make another one of it."""
         name = identifier(self.column.name)
         if not self.as_text:
-            return name
-        if self.column.type.endswith("[]"):
-            items = f"ARRAY(SELECT jsonb_array_elements_text({name}::jsonb))::text"
-            name = f"CASE WHEN ltrim({name}) LIKE '[%' AND {name} !~ {_BOUNDS} THEN {items} ELSE {name} END"
-        return f"({name})::{self.column.type}"
+            return f"{name}::{self.column.type}" if self.is_judged else name
+        kind, text = self.column.type, name
+        if self.column.base.startswith("_"):
+            text = f"CASE WHEN {name} ~ {_IN_JSON} THEN {_from_json(name, kind)} ELSE {name} END"
+        value = f"({text})::{kind}"
+        kept = keeps(self.column.base, version)
+        if kept is None:
+            return value
+        kept = kept.replace("{x}", f"({text})").replace("{v}", value)
+        changed = f"({literal(CHANGED + self.column.name + ': ')} || {name})::int4::text::{kind}"
+        return f"CASE WHEN {name} IS NULL OR {kept} THEN {value} ELSE {changed} END"
+
+
+def _from_json(name: str, kind: str) -> str:
+    """SQL for a JSON array as the text of an array of Postgres."""
+    wrapped = f"jsonb_build_object('v', {name}::jsonb)"
+    return f"(SELECT v::text FROM jsonb_to_record({wrapped}) AS t(v {kind}))"
 
 
 @dataclass
@@ -77,53 +107,106 @@ class Staging:
     session: Session
     target: str
     columns: Sequence[Staged]
-    refuse: Callable[[BadRow, int], None] | None
-    """What to do with a row that the destination refuses, and its position; None: the load fails."""
+    refuse: Callable[[BadRow, int], None]
+    """What to do with a row that the destination refuses, and its position."""
+
+    may_vanish: bool = False
+    """Whether the destination may take a row and not have it: then they are counted."""
+
+    name: str = NAME
+    _collations: dict[str, str] | None = None
 
     def create(self) -> str:
-        columns = ", ".join(f"{identifier(c.column.name)} {c.type}" for c in self.columns)
+        columns = ", ".join(f"{identifier(c.column.name)} {c.type}{self._collation(c)}" for c in self.columns)
         self.session.execute(
             f"DROP TABLE IF EXISTS {NAME}; CREATE TEMP TABLE _windlass_staging ({columns}) ON COMMIT DROP"
         )
         return NAME
 
+    def _collation(self, column: Staged) -> str:
+        """The collation of the destination's column, so that keys are the same here as there."""
+        if self._collations is None:
+            found = self.session.fetch(_COLLATIONS, self.target)
+            self._collations = {row["name"]: f" COLLATE {row['collation']}" for row in found}
+        return "" if column.as_text else self._collations.get(column.column.name, "")
+
     def insert(self) -> int:
         """Bring all rows into the destination; those that it refuses are quarantined. Returns how many went in."""
-        if self.refuse is None:
-            return self._insert("true")
-        pages = self.session.value(f"SELECT pg_relation_size('{NAME}') / current_setting('block_size')::int8")
-        return insert_by_halves(0, pages, self._insert_pages, self._refused_page)
+        return self._placed(self._insert, self.target)
 
     def merge(self, key: Sequence[str], counts: Counts) -> None:
-        """Update the rows whose key is there and whose values differ, insert the others: one statement."""
-        self.session.execute(f"ANALYZE {NAME}")
+        """Update the rows whose key is there and whose values differ, and insert the others."""
+        if any(column.is_judged for column in self.columns):
+            self._cast_all()
+        self.session.execute(f"ANALYZE {self.name}")
         self._check_key(key)
-        names = [c.column.name for c in self.columns]
-        others = [name for name in names if name not in key]
         on = " AND ".join(f"d.{identifier(name)} = s.{identifier(name)}" for name in key)
         self._require_unique_key(key, on)
-        total = self.session.value(f"SELECT count(*) FROM {NAME}")
-        update = "SELECT 1 WHERE false"
+        done = Counter[str]()
+
+        def merge_some(where: str) -> int:
+            row = self.session.row(self._merge(key, on, where))
+            if row["wanted"] not in (None, row["inserted"]):
+                raise VanishedError(_LEFT_OUT)
+            done["updated"] += row["updated"]
+            done["inserted"] += row["inserted"]
+            return int(row["total"])
+
+        counts.written = self._placed(merge_some, self.target)
+        counts.updated, counts.inserted = done["updated"], done["inserted"]
+        counts.unchanged = counts.written - counts.updated - counts.inserted
+
+    def _merge(self, key: Sequence[str], on: str, where: str) -> str:
+        """One statement that merges the rows of which a condition is true."""
+        others = [c.column.name for c in self.columns if c.column.name not in key]
+        update, wanted = "SELECT 1 WHERE false", "NULL"
+        if self.may_vanish:
+            wanted = f"(SELECT count(*) FROM s WHERE NOT EXISTS (SELECT FROM {self.target} d WHERE {on}))"
         if others:
             changes = ", ".join(f"{identifier(name)} = s.{identifier(name)}" for name in others)
             old, new = (", ".join(f"{alias}.{identifier(n)}" for n in others) for alias in "ds")
-            # *<> compares the values as they are stored, so 1.0 and 1.00 differ, and every type has it
+
             update = f"UPDATE {self.target} d SET {changes} FROM s WHERE {on} AND ROW({old})::record *<> ROW({new})::record RETURNING 1"
-        row = self.session.row(
-            f"WITH s AS (SELECT {self._cast_list()} FROM {NAME}), u AS ({update}), i AS ("
+        return (
+            f"WITH s AS (SELECT {self._cast_list()} FROM {self.name} WHERE {where}), u AS ({update}), i AS ("
             f"INSERT INTO {self.target} ({self._names()}) OVERRIDING SYSTEM VALUE SELECT {self._names('s.')} FROM s "
-            f"WHERE NOT EXISTS (SELECT FROM {self.target} d WHERE {on}) RETURNING 1) "
-            "SELECT (SELECT count(*) FROM u) AS updated, (SELECT count(*) FROM i) AS inserted"
+            f"WHERE NOT EXISTS (SELECT FROM {self.target} d WHERE {on}) RETURNING 1) SELECT (SELECT count(*) FROM s) AS total, "
+            f"(SELECT count(*) FROM u) AS updated, (SELECT count(*) FROM i) AS inserted, {wanted} AS wanted"
         )
-        counts.updated, counts.inserted = row["updated"], row["inserted"]
-        counts.unchanged = total - counts.updated - counts.inserted
-        counts.written = total
+
+    def _cast_all(self) -> None:
+        """Bring the rows into a second temporary table, of the destination's types; where that fails they are quarantined.
+
+        So keys are compared as the destination does, and what fails later is about the row as a whole.
+        """
+        made = ", ".join(
+            f"{identifier(c.column.name)} {c.column.type}{self._collation(c)}" for c in self.columns
+        )
+        self.session.execute(
+            f"DROP TABLE IF EXISTS {TYPED}; CREATE TEMP TABLE _windlass_typed (windlass_place tid, {made}) ON COMMIT DROP"
+        )
+
+        def cast_some(where: str) -> int:
+            status = self.session.execute(
+                f"INSERT INTO {TYPED} SELECT ctid, {self._cast_list()} FROM {self.name} WHERE {where}"
+            )
+            return int(status.rpartition(" ")[2])
+
+        self._placed(cast_some, TYPED)
+        self.name = TYPED
+        self.columns = [replace(c, as_text=False, cast_before=True) for c in self.columns]
+
+    def _placed(self, place: Callable[[str], int], target: str) -> int:
+        def refuse(error: WindlassError, ctid: str) -> None:
+            self._quarantine(self._bad_row(error, ctid), ctid)
+
+        return Placing(self.session, self.name, target, place, self._cast_list(), refuse).all()
 
     def _require_unique_key(self, key: Sequence[str], on: str) -> None:
         """Raise FatalError when a row that arrives would have to change several."""
         if self.session.value(_IS_UNIQUE, self.target, list(key)):
             return
-        rows = f"SELECT ctid::text AS windlass_row, {self._cast_list()} FROM {NAME}"
+        rows = f"SELECT ctid::text AS windlass_row, {self._cast_list()} FROM {self.name}"
         twice = f"SELECT true FROM {self.target} d JOIN ({rows}) s ON {on} GROUP BY s.windlass_row HAVING count(*) > 1"
         if self.session.value(f"{twice} LIMIT 1"):
             raise key_not_unique(key)
@@ -134,7 +217,7 @@ class Staging:
         null = " OR ".join(f"{identifier(name)} IS NULL" for name in key)
         rows = self.session.fetch(
             f"SELECT ctid::text AS ctid, ({null}) AS is_null, to_jsonb(t)::text AS record FROM ("
-            f"SELECT *, ctid, count(*) OVER (PARTITION BY {names}) AS windlass_count FROM {NAME}) t "
+            f"SELECT *, ctid, count(*) OVER (PARTITION BY {names}) AS windlass_count FROM {self.name}) t "
             f"WHERE {null} OR windlass_count > 1"
         )
         for row in rows:
@@ -144,68 +227,50 @@ class Staging:
             self._quarantine(bad, row["ctid"])
         if rows:
             self.session.execute(
-                f"DELETE FROM {NAME} WHERE ctid = ANY (ARRAY{[r['ctid'] for r in rows]!r}::tid[])"
+                f"DELETE FROM {self.name} WHERE ctid = ANY (ARRAY{[r['ctid'] for r in rows]!r}::tid[])"
             )
-
-    def _insert_pages(self, first: int, last: int) -> int:
-        return self._try(f"ctid >= '({first},0)' AND ctid < '({last},0)'")
-
-    def _refused_page(self, page: int, error: WindlassError) -> int:
-        """Insert the rows of one page by halves, too."""
-        if integrity_error(error) is None:
-            raise error
-        rows = self.session.fetch(
-            f"SELECT ctid::text AS ctid FROM {NAME} WHERE ctid >= '({page},0)' AND ctid < '({page + 1},0)' ORDER BY ctid"
-        )
-        places = [row["ctid"] for row in rows]
-
-        def insert(first: int, last: int) -> int:
-            return self._try(f"ctid = ANY (ARRAY{places[first:last]!r}::tid[])")
-
-        def refused(index: int, error: WindlassError) -> int:
-            violation = integrity_error(error)
-            if violation is None:
-                raise error
-            self._quarantine(self._bad_row(violation, places[index]), places[index])
-            return 0
-
-        return insert_by_halves(0, len(places), insert, refused)
-
-    def _try(self, where: str) -> int:
-        self.session.execute("SAVEPOINT windlass_part")
-        try:
-            inserted = self._insert(where)
-        except WindlassError:
-            self.session.execute("ROLLBACK TO SAVEPOINT windlass_part")
-            raise
-        self.session.execute("RELEASE SAVEPOINT windlass_part")
-        return inserted
 
     def _insert(self, where: str) -> int:
         status = self.session.execute(
             f"INSERT INTO {self.target} ({self._names()}) OVERRIDING SYSTEM VALUE "
-            f"SELECT {self._cast_list()} FROM {NAME} WHERE {where}"
+            f"SELECT {self._cast_list()} FROM {self.name} WHERE {where}"
         )
-        return int(status.rpartition(" ")[2])
+        inserted = int(status.rpartition(" ")[2])
+        if self.may_vanish and inserted != self.session.value(
+            f"SELECT count(*) FROM {self.name} WHERE {where}"
+        ):
+            raise VanishedError(_LEFT_OUT)
+        return inserted
 
-    def _bad_row(self, error: Any, ctid: str) -> BadRow:
-        record = self.session.value(f"SELECT to_jsonb(t)::text FROM {NAME} t WHERE ctid = '{ctid}'")
-        details = error.as_dict()
-        message = "; ".join(str(part) for part in (error.args[0], details.get("detail")) if part)
-        reason = _REASONS.get(error.sqlstate)
-        if reason is None:
-            reason = Reason.TYPE_MISMATCH if error.sqlstate.startswith("22") else Reason.REFUSED
+    def _bad_row(self, error: WindlassError, ctid: str) -> BadRow:
+        place = self._first_place(ctid)
+        record = self.session.value(f"SELECT to_jsonb(t)::text FROM {NAME} t WHERE ctid = '{place}'")
+        cause = integrity_error(error)
+        if cause is None:
+            return BadRow(Reason.REFUSED, error.message, record=json.loads(record))
+        said, details = str(cause.args[0]), cause.as_dict()
+        if CHANGED in said:
+            column, value = said.partition(CHANGED)[2].rstrip('"').split(": ", 1)
+            kind = next(c.column.type for c in self.columns if c.column.name == column)
+            message = f"column {column!r}: {value!r} does not fit {kind}"
+            return BadRow(Reason.LOSES_PRECISION, message, column, value, record=json.loads(record))
+        message = "; ".join(str(part) for part in (said, details.get("detail")) if part)
+        reason = _REASONS.get(str(cause.sqlstate), Reason.REFUSED)
         return BadRow(reason, message, details.get("column_name"), record=json.loads(record))
 
     def _quarantine(self, row: BadRow, ctid: str) -> None:
-        if self.refuse is None:
-            raise BadRowError("bad rows, and `on_bad_row` is `fail`", [row])
-        page, number = ctid.strip("()").split(",")
-        sql = f"SELECT count(*) FROM {NAME} WHERE ctid < '({page},{number})'"
-        self.refuse(row, self.session.value(sql))
+        place = self._first_place(ctid)
+        self.refuse(row, self.session.value(f"SELECT count(*) FROM {NAME} WHERE ctid < '{place}'"))
+
+    def _first_place(self, ctid: str) -> str:
+        """Where a row was before it was cast."""
+        if self.name == NAME:
+            return ctid
+        return str(self.session.value(f"SELECT windlass_place::text FROM {self.name} WHERE ctid = '{ctid}'"))
 
     def _names(self, prefix: str = "") -> str:
         return ", ".join(prefix + identifier(c.column.name) for c in self.columns)
 
     def _cast_list(self) -> str:
-        return ", ".join(f"{c.cast} AS {identifier(c.column.name)}" for c in self.columns)
+        version = self.session.version
+        return ", ".join(f"{c.cast(version)} AS {identifier(c.column.name)}" for c in self.columns)

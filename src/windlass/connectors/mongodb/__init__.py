@@ -1,0 +1,1 @@
+"""MongoDB: collections as sources and destinations of a copy."""

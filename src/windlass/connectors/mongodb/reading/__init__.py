@@ -1,0 +1,1 @@
+"""Reading a collection: documents become rows, each field a column."""

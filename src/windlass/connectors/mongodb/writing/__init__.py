@@ -1,0 +1,1 @@
+"""Writing a collection: rows become documents, each column a field."""

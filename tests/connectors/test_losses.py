@@ -1,0 +1,91 @@
+"""What an end would lose before a row is even looked at: names that are one to it, and numbers that types inferred round."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from tests.connectors.database import Database
+from windlass.errors import FatalError
+from windlass.testing import Copier, destination_of, source_of
+
+LONG = "b" * 63
+
+
+@pytest.mark.parametrize("format", ["csv", "ndjson"])
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        ["1.5", "9007199254740993"],
+        ["1.0", "9999999999999999"],
+        ["1e3", "1234567890123457"],
+        ["0.1", "0.1234567890123456"],
+        ["1.5", "1e-400"],
+        ["1.5", "2.5e-324"],
+        ["1.5", "5e-324"],
+    ],
+)
+def test_an_inferred_type_keeps_every_number(copier: Copier, format: str, numbers: list[str]) -> None:
+    lines = {"csv": ["v", *numbers], "ndjson": [f'{{"v": {number}}}' for number in numbers]}[format]
+    (copier.folder / f"in.{format}").write_text("\n".join(lines) + "\n")
+    copier(source_of(path=f"in.{format}"), destination_of(path="out.ndjson"), on_bad_row="quarantine")
+    written = (copier.folder / "out.ndjson").read_text().splitlines()
+    kept = [json.loads(line, parse_float=Decimal, parse_int=Decimal)["v"] for line in written]
+    aside = {row["reason"] for row in copier.quarantined}
+    assert [Decimal(number) for number in kept] == [Decimal(n) for n in numbers[: len(kept)]]
+    assert len(kept) == len(numbers) or (format == "ndjson" and aside == {"loses_precision"})
+
+
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", '{"a": NaN}', "[1, Infinity]"])
+def test_a_word_for_a_number_is_no_json(copier: Copier, value: str) -> None:
+    lines = [f'{{"id": 1, "v": {value}}}', '{"id": 2, "v": {"a": "NaN, inf"}}', '{"id": 3, "v": null}']
+    (copier.folder / "in.ndjson").write_text("\n".join(lines))
+    copier(source_of(path="in.ndjson"), destination_of(path="out.ndjson"), on_bad_row="quarantine")
+    assert [(row["line"], row["reason"]) for row in copier.quarantined] == [(1, "malformed_json")]
+    assert [json.loads(line)["id"] for line in (copier.folder / "out.ndjson").read_text().splitlines()] == [
+        2,
+        3,
+    ]
+
+
+@pytest.mark.parametrize("to", ["csv", "json", "parquet", "duckdb", "sqlite"])
+def test_columns_that_differ_only_in_case_are_not_one(copier: Copier, postgres: Database, to: str) -> None:
+    postgres.run("""CREATE TABLE t (id int, name text, "Name" text); INSERT INTO t VALUES (1, 'a', 'B')""")
+    copier.addresses["pg"] = postgres.address
+    source = source_of(connection="pg", table="t")
+    target = (
+        destination_of(connection=to, table="t")
+        if to in ("duckdb", "sqlite")
+        else destination_of(path=f"out.{to}")
+    )
+    with pytest.raises(FatalError, match="the columns 'name', 'Name' differ only in case"):
+        copier(source, target)
+
+
+def test_columns_that_differ_only_in_case_go_from_postgres_to_postgres(
+    copier: Copier, postgres: Database
+) -> None:
+    postgres.run("""CREATE TABLE t (id int, name text, "Name" text); INSERT INTO t VALUES (1, 'a', 'B')""")
+    copier.addresses["pg"] = postgres.address
+    copier(source_of(connection="pg", table="t"), destination_of(connection="pg", table="u"))
+    assert postgres.rows("SELECT * FROM u") == [(1, "a", "B")]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "message"),
+    [
+        (f"{LONG}_orders", "v", "has 70 bytes"),
+        ("t", "é" * 32, "has 64 bytes"),
+        ("t", "a\\u0000b", "has a NUL character"),
+    ],
+)
+def test_a_name_that_postgres_cannot_have_is_refused(
+    copier: Copier, postgres: Database, table: str, column: str, message: str
+) -> None:
+    copier.addresses["pg"] = postgres.address
+    (copier.folder / "in.ndjson").write_text(f'{{"{column}": 1}}\n', "utf-8")
+    with pytest.raises(FatalError, match=message):
+        copier(source_of(path="in.ndjson"), destination_of(connection="pg", table=table))
+    assert postgres.rows("SELECT relname FROM pg_class WHERE relname LIKE 'b%' OR relname = 't'") == []
