@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Self
 
 from windlass import failpoints, logs
@@ -117,6 +118,8 @@ class PostgresLoad:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with suppress(WindlassError):  # whoever comes next finds that its session is gone
+            self._ledger.turn.leave()
         self.session.close()
 
     @property
