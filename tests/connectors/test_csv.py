@@ -43,6 +43,13 @@ def copied(
 
 READ: dict[str, tuple[bytes, list[list[Any]]]] = {
     "BOM of UTF-8": (b"\xef\xbb\xbfa,b\n1,x\n", [[1, "x"]]),
+    "two BOMs of UTF-8": (b"\xef\xbb\xbf\xef\xbb\xbfa,b\n1,x\n", [[1, "x"]]),
+    "Excel's line about the delimiter": (b"sep=;\r\na;b\r\n1;2,5\r\n", [[1, "2,5"]]),
+    "Excel's line, behind a BOM and before a blank line": (
+        b"\xef\xbb\xbfsep=|\n\na|b\n1|x;y;z\n",
+        [[1, "x;y;z"]],
+    ),
+    "Excel's line in UTF-16": ("sep=\t\na\tb\n1\té\n".encode("utf-16"), [[1, "é"]]),
     "BOM of UTF-8 and quotes": (b'\xef\xbb\xbf"a","b"\n"1","x"\n', [[1, "x"]]),
     "BOM of UTF-16, low byte first": ("a,b\n1,é\n".encode("utf-16"), [[1, "é"]]),
     "BOM of UTF-16, high byte first": (b"\xfe\xff" + "a,b\n1,é\n".encode("utf-16-be"), [[1, "é"]]),
@@ -126,6 +133,38 @@ def test_a_broken_line_is_quarantined_with_its_place(copier: Copier, case: str, 
     assert copied(copier, PACKED[pack](content), f"in.csv{pack}") == expected
     found = [(row["reason"], row["line"], row["offset"], row["raw"]) for row in copier.quarantined]
     assert found == bad
+
+
+def test_bad_rows_behind_excels_line_have_their_places(copier: Copier) -> None:
+    assert copied(copier, "sep=;\na;b\n1;x\n2\n3;y\n") == [[1, "x"], [3, "y"]]
+    assert [(row["reason"], row["line"], row["raw"]) for row in copier.quarantined] == [
+        ("ragged_row", 4, "2")
+    ]
+    source = source_of(path="in.csv", columns={"b": "integer"})
+    copier(source, OUT, on_bad_row="quarantine")
+    assert {(row["line"], row["reason"]) for row in copier.quarantined} == {
+        (3, "type_mismatch"),
+        (4, "ragged_row"),
+        (5, "type_mismatch"),
+    }
+
+
+def test_files_with_and_without_excels_line_are_read_together(copier: Copier) -> None:
+    (copier.folder / "in").mkdir()
+    for name, content in {"1": "sep=;\na;b\n1;x\n", "2": "a;b\n2;y\n", "3": "\na;b\n3;z\n"}.items():
+        (copier.folder / "in" / f"{name}.csv").write_text(content)
+    copier(source_of(path="in/", format="csv"), OUT)
+    assert rows(copier) == [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}, {"a": 3, "b": "z"}]
+
+
+def test_a_title_above_the_header_is_asked_about(copier: Copier) -> None:
+    with pytest.raises(FatalError, match="is 'Orders of May' the header"):
+        copier(source_of(path=_written(copier, "Orders of May\nid,v\n1,2\n")), OUT)
+
+
+def _written(copier: Copier, content: str) -> str:
+    (copier.folder / "in.csv").write_text(content)
+    return "in.csv"
 
 
 REFUSED: dict[str, tuple[bytes, str]] = {

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.connectors.database import Database
+from windlass.connectors.files.options import FileFormat
 from windlass.errors import FatalError
+from windlass.plan.model import SelectColumn
 from windlass.testing import Copier, destination_of, source_of
 
 LONG = "b" * 63
+PARTITIONED = (SelectColumn(name="zip", source="zip"), SelectColumn(name="v", source="v"))
 
 
 @pytest.mark.parametrize("format", ["csv", "ndjson"])
@@ -48,6 +53,25 @@ def test_a_word_for_a_number_is_no_json(copier: Copier, value: str) -> None:
         2,
         3,
     ]
+
+
+@pytest.mark.parametrize("format", ["csv", "ndjson", "json", "parquet"])
+def test_the_columns_of_a_partitioned_folder_come_back(copier: Copier, format: FileFormat) -> None:
+    (copier.folder / "in.csv").write_text("zip,v\n01234,1\n99999,2\n")
+    out = destination_of(path="out/", format=format, partition_by=("zip",))
+    copier(source_of(path="in.csv"), out)
+    copier(source_of(path="out/", format=format), destination_of(path="back.csv"), select=PARTITIONED)
+    assert (copier.folder / "back.csv").read_text() == "zip,v\n01234,1\n99999,2\n"
+
+
+def test_decimals_of_more_than_38_digits_are_refused_and_not_rounded(copier: Copier) -> None:
+    wide = pa.array([Decimal("12345678901234567890123456789012345678901.25")], pa.decimal256(50, 2))
+    pq.write_table(pa.table({"id": [1], "wide": wide}), copier.folder / "in.parquet")
+    source, out = source_of(path="in.parquet"), destination_of(path="out.csv")
+    with pytest.raises(FatalError, match="column 'wide' has decimals of 50 digits"):
+        copier(source, out)
+    copier(source, out, select=(SelectColumn(name="id", source="id"),))
+    assert (copier.folder / "out.csv").read_text() == "id\n1\n"
 
 
 @pytest.mark.parametrize("to", ["csv", "json", "parquet", "duckdb", "sqlite"])

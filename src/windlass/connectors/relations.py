@@ -19,7 +19,7 @@ from windlass.workspace import Workspace
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ArrowRelation", "StreamRelation", "only_new", "records_relation"]
+__all__ = ["ArrowRelation", "NoRows", "StreamRelation", "only_new", "records_relation"]
 
 
 class StreamRelation(Relation):
@@ -118,7 +118,7 @@ def records_relation(
         for record in records:
             out.write(record.translate(_ON_ONE_LINE) + b"\n")
     if file.stat().st_size == 0:
-        return _NoRows(name, reading, scratch)
+        return NoRows(name, reading, scratch)
     return _Named(name, _of_file(file, reading, scratch), place_of or (lambda _: name))
 
 
@@ -171,7 +171,7 @@ class _Named(Relation):
         return None if found is None else _Named(self.name, found, self._place_of)
 
 
-class _NoRows(Relation):
+class NoRows(Relation):
     """No records: the columns are those of the destination, or there is nothing to load into."""
 
     rereadable = has_since = True

@@ -65,6 +65,9 @@ class Since:
 class Reading:
     """What of a source a load is about."""
 
+    named: frozenset[str] | None = None
+    """The columns that `select` names; None for all. The others are not needed, but welcome in a bad row's record."""
+
     part: Part | None = None
     interval: IntervalOf | None = None
     """A source that cannot tell brings all rows; those outside are then bad ones."""
@@ -77,6 +80,9 @@ class Reading:
 
     grows: bool = False
     """The destination may get columns that only the source has."""
+
+    adds: bool = False
+    """Whether the rows come to others that stay. Then an empty file is a day without rows, and no accident."""
 
     @property
     def infer(self) -> bool:

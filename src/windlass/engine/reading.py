@@ -25,7 +25,14 @@ def reading_of(job: Job, load: Load) -> Reading:
         sources = {column.name: column.source for column in job.copy.select}
         interval = IntervalOf(sources.get(name, name), _interval(job))
     part = job.part if job.part is not None and job.part.name else None
-    return Reading(part=part, interval=interval, since=_since(job, load))
+    named = frozenset(column.source for column in job.copy.select) or None
+    return Reading(
+        named=named,
+        part=part,
+        interval=interval,
+        since=_since(job, load),
+        adds=job.copy.destination.mode in ("append", "merge"),
+    )
 
 
 def _since(job: Job, load: Load) -> Since | None:

@@ -28,10 +28,11 @@ from windlass.workspace import Workspace
 __all__ = ["InputFiles", "check_whole", "open_bytes", "unpack_bz2"]
 
 _COPIED_AT_ONCE = 1 << 20
+_TEXT = ("csv", "json", "ndjson")
 
 
 class InputFiles:
-    """The files to read, in the order of their names. There is at least one, and none is empty.
+    """The files to read, in the order of their names. There is at least one; it alone may be empty, if it is text.
 
     What can be read only once, such as standard input or the answer of a web server, is a file of a temporary folder
     first.
@@ -44,8 +45,9 @@ class InputFiles:
         self._spool: TemporaryFolder | None = None
         try:
             self.paths, self.format = self._found(workspace, declared, scratch)
-            for file in self.paths:
-                _check_readable(file, self._path_shown(file))
+            empty = [file for file in self.paths if self._is_empty(file)]
+            self.is_empty = len(empty) == len(self.paths)
+            self.paths = self.paths[:1] if self.is_empty else [p for p in self.paths if p not in set(empty)]
         except BaseException:
             self.close()
             raise
@@ -68,6 +70,23 @@ class InputFiles:
             return [file], kind
         files = list(_expand(self.written, path, workspace, declared))
         return files, declared or format_of(str(files[0]))
+
+    def _is_empty(self, file: Path) -> bool:
+        """Whether there is nothing in a file of text. Raises FatalError for a file that cannot be read."""
+        shown = self._path_shown(file)
+        if not file.is_file():
+            raise FatalError(f"{shown!r} is not a regular file")
+        with disk_errors(file, "read"), file.open("rb") as opened:
+            if opened.read(1):
+                return False
+        if self.format not in _TEXT:
+            raise self.nothing(file)
+        return True
+
+    def nothing(self, file: Path) -> FatalError:
+        """The error for an empty file."""
+        shown = self._path_shown(file)
+        return FatalError(f"{shown!r} is empty", hint="expected at least a header or one row")
 
     def close(self) -> None:
         if self._spool is not None:
@@ -216,11 +235,3 @@ def _missing(written: str, path: Path) -> FatalError:
 def _copy_stream(stream: Path, file: Path) -> None:
     with disk_errors(stream, "read"), stream.open("rb") as source, file.open("wb") as target:
         shutil.copyfileobj(source, target, _COPIED_AT_ONCE)
-
-
-def _check_readable(path: Path, shown: str) -> None:
-    if not path.is_file():
-        raise FatalError(f"{shown!r} is not a regular file")
-    with disk_errors(path, "read"), path.open("rb") as file:
-        if not file.read(1):
-            raise FatalError(f"{shown!r} is empty", hint="expected at least a header or one row")

@@ -7,6 +7,7 @@ declared type, and a value that does not fit makes its row a bad one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from windlass.connectors.cursors import find_new, required_cursor
 from windlass.connectors.ends import ConnectedEnd
 from windlass.connectors.options import TableSource, name_of
 from windlass.connectors.relations import StreamRelation
-from windlass.connectors.rows import Column
+from windlass.connectors.rows import Column, Reason, RowFault
 from windlass.connectors.scratch import Scratch, identifier
 from windlass.connectors.source import BaseSource, IntervalOf, Reading, Relation, Since
 from windlass.connectors.sqlite.connector import CONNECTOR
@@ -28,7 +29,7 @@ from windlass.connectors.sqlite.database import (
 )
 from windlass.connectors.sqlite.engine import SqliteEngine
 from windlass.connectors.sqlite.types import declared_type
-from windlass.errors import Code, FatalError, did_you_mean
+from windlass.errors import Code, FatalError, WindlassError, did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 __all__ = ["SqliteSource"]
 
 _BATCH = 20_000
+_UNREADABLE = "Could not decode to UTF-8"
+_NOT_UTF8 = "__windlass_not_utf8"
+_ESCAPED = re.compile("[\udc80-\udcff]")  # a byte that is no part of a character
 _AS_STORED: dict[tuple[str, ...], str] = {
     ("integer",): "BIGINT",
     ("real",): "DOUBLE",
@@ -87,6 +91,7 @@ class SqliteRelation(StreamRelation):
         super().__init__(source.name, scratch)
         self._options, self._connection = source.options, source.connection
         self._conditions: list[str] = []
+        self._doubts_text = False
         if reading.interval is not None:
             self._conditions.append(self._within(reading.interval))
         if reading.since is not None:
@@ -99,8 +104,27 @@ class SqliteRelation(StreamRelation):
     def stream(self) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         import pyarrow as pa
 
-        schema = pa.schema([(column.name, _ARROW[column.type]()) for column in self._columns])
+        fields = [(column.name, _ARROW[column.type]()) for column in self._columns]
+        if self._doubts_text:
+            self._connection.text_factory = _readable
+            fields.append((_NOT_UTF8, pa.int32()))
+        schema = pa.schema(fields)
         return schema, self._batches(schema)
+
+    def faults(self) -> Sequence[RowFault]:
+        if not self._doubts_text:
+            return ()
+        return [
+            RowFault(f"{_NOT_UTF8} = {i}", Reason.WRONG_ENCODING, f"column {column.name!r} is not UTF-8")
+            for i, column in enumerate(self._columns)
+        ]
+
+    def recover(self, error: WindlassError) -> Relation | None:
+        """SQLite keeps any bytes as text: where some are not, each value is looked at."""
+        if self._doubts_text or _UNREADABLE not in (self._failure or error).message:
+            return super().recover(error)
+        self._doubts_text, self._failure = True, None
+        return self
 
     # --- what is read ---
 
@@ -179,12 +203,31 @@ class SqliteRelation(StreamRelation):
         with sqlite_errors(self._connection):
             cursor = self._connection.execute(f"SELECT * FROM {self._from()}")
             while rows := cursor.fetchmany(_BATCH):
+                if self._doubts_text:
+                    rows = [_marked(row) for row in rows]
                 columns = zip(*rows, strict=True)
                 arrays = [
                     pa.array(_converted(values, field.type), field.type)
                     for field, values in zip(schema, columns, strict=True)
                 ]
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _readable(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _marked(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The row, with the number of its first column that is not UTF-8 behind it, and its bytes written out."""
+    wrong = [i for i, value in enumerate(row) if isinstance(value, str) and _ESCAPED.search(value)]
+    if not wrong:
+        return (*row, None)
+    shown = [_written_out(value) if i in wrong else value for i, value in enumerate(row)]
+    return (*shown, wrong[0])
+
+
+def _written_out(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _converted(values: Sequence[Any], kind: pa.DataType) -> Sequence[Any]:

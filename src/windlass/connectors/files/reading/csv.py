@@ -18,7 +18,12 @@ from windlass import logs
 from windlass.connectors.files.options import Source
 from windlass.connectors.files.paths import InputFiles, open_bytes, unpack_bz2
 from windlass.connectors.files.reading.csv_header import Dialect, not_utf8, read_header
-from windlass.connectors.files.reading.csv_rewriting import from_first_record, to_one_line_end, to_utf8
+from windlass.connectors.files.reading.csv_rewriting import (
+    from_first_record,
+    is_separator_line,
+    to_one_line_end,
+    to_utf8,
+)
 from windlass.connectors.files.reading.gathering import Content, Origins, are_many_small, gather
 from windlass.connectors.files.reading.infer import infer_types
 from windlass.connectors.files.reading.locate import RecordLocator, line_numbers
@@ -64,8 +69,8 @@ class CsvRelation(FileRelation):
         self._originals = {str(path): path for path in files.paths}
         self._origins: dict[str, Origins] = {}
         self._dialect = Dialect.of(files.paths[0], options.csv)
-        self._header, blank_lines = read_header(files.paths[0], self._dialect)
-        self._blank_lines = {blank_lines}
+        self._header, lines_before = read_header(files.paths[0], self._dialect)
+        self._lines_before = {lines_before}
         self._sample_only = files.size() > _WHOLE
         self._longest_line = _LONGEST_LINE
         self._rejects = ""
@@ -105,7 +110,7 @@ class CsvRelation(FileRelation):
         settings = {
             "columns": f"{{{columns}}}",
             "header": literal(dialect.header),
-            "skip": str(max(self._blank_lines) if dialect.header else 0),
+            "skip": str(max(self._lines_before)),
             "delim": literal(dialect.delimiter),
             "quote": literal(dialect.quote),
             "escape": literal(dialect.escape or dialect.quote),
@@ -200,6 +205,8 @@ class CsvRelation(FileRelation):
         elif reason is Reason.RAGGED_ROW:
             found = message.rpartition(" ")[2]
             message = f"expected {len(self._header)} fields, found {found}"
+            if len(self._header) == 1:
+                message = f"expected 1 field, found {found}: is {self._header[0]!r} the header?"
         else:
             message = message.partition("\n")[0]
             message = message[:1].lower() + message[1:]
@@ -217,6 +224,7 @@ class CsvRelation(FileRelation):
                     self._dialect.escape,
                     columns=len(self._header),
                     header=self._dialect.header,
+                    lines_before=max(self._lines_before),
                 )
                 found = locator.find(row.ordinal)
                 if found is not None:
@@ -261,14 +269,12 @@ class CsvRelation(FileRelation):
         if self._prepared:
             return
         self._prepared = True
-        if are_many_small(self._paths, self._files.size()) and self._dialect.is_utf8:
+        can_be_gathered = self._dialect.is_utf8 and self._lines_before == {0}
+        if can_be_gathered and are_many_small(self._paths, self._files.size()):
             self._gather()
         for path in self._paths[1:]:
             if str(path) not in self._origins:
                 self._check_header(path)
-        if self._dialect.header and len(self._blank_lines) > 1:
-            self._rewrite(from_first_record, "it begins with blank lines, and others do not")
-            self._blank_lines = {0}
         unpacked = unpack_bz2(self._paths, self._scratch)
         for copy, path in zip(unpacked, self._paths, strict=True):
             self._originals[str(copy)] = self._originals[str(path)]
@@ -276,13 +282,16 @@ class CsvRelation(FileRelation):
         if not self._dialect.is_utf8:
             change = partial(to_utf8, encoding=self._dialect.encoding)
             self._rewrite(change, f"it is in {self._dialect.encoding}")
+        if len(self._lines_before) > 1:
+            self._rewrite(from_first_record, "it begins with blank lines, and others do not")
+            self._lines_before = {0}
         self._look = LineEndsInQuotes(self._paths, self._dialect.quote)
         if self._look.begin():
             self._look, self._in_one_piece = None, True
 
     def _check_header(self, path: Path) -> None:
-        names, blank_lines = read_header(path, self._dialect)
-        self._blank_lines.add(blank_lines)
+        names, lines_before = read_header(path, self._dialect)
+        self._lines_before.add(lines_before)
         if names != self._header:
             raise FatalError(
                 f"{path.name} has the columns {', '.join(names)}, and {self._files.paths[0].name} has "
@@ -300,6 +309,8 @@ class CsvRelation(FileRelation):
         def content_of(path: Path, data: bytes) -> Content | None:
             kind = line_end_of(data)
             if kind is None or self._dialect.escape or data.count(quote) % 2 or data[:1] in (b"\r", b"\n"):
+                return None
+            if is_separator_line(data):
                 return None
             mark = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
             skipped = first_record_end(data, quote, mark) if header else mark

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,10 +14,12 @@ from windlass.connectors.files.options import Csv
 from windlass.connectors.files.paths import open_bytes
 from windlass.errors import Code, FatalError
 
-__all__ = ["Dialect", "Header", "not_utf8", "read_header"]
+__all__ = ["SEPARATOR_LINE", "Dialect", "Header", "not_utf8", "read_header"]
 
 _HEAD = 1 << 20
 _DELIMITERS = (",", ";", "\t", "|")
+SEPARATOR_LINE = re.compile(r"[\r\n]*sep=([,;|\t])(?:\r\n?|\n)")
+"""The line that tells Excel the delimiter: it is no row, and no header."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class Dialect:
     def of(cls, path: Path, options: Csv) -> Dialect:
         """Raises FatalError for an encoding that does not exist."""
         encoding = _encoding_of(path, options.encoding)
-        delimiter = options.delimiter or _delimiter_of(path, encoding)
+        said = SEPARATOR_LINE.match(_head(path, encoding))
+        delimiter = options.delimiter or (said[1] if said else _delimiter_of(path, encoding))
         escape = None if options.escape == options.quote else options.escape
         return cls(encoding, delimiter, options.quote, escape, options.header)
 
@@ -45,22 +49,22 @@ class Dialect:
 
 
 class Header(NamedTuple):
-    """The names of the columns, and how many blank lines stand before them."""
+    """The names of the columns, and how many lines stand before them: blank ones, and Excel's `sep=;`."""
 
     names: list[str]
-    blank_lines: int
+    lines_before: int
 
 
 def read_header(path: Path, dialect: Dialect) -> Header:
     """Read the first record. Without a header the columns are called column0, column1, …"""
     text = _head(path, dialect.encoding)
-    body = text.lstrip("\r\n")
+    body = _without_separator(text).lstrip("\r\n")
     if not body:
         raise FatalError(f"{path.name} has only blank lines", hint="expected at least a header or one row")
-    blank = len(text[: len(text) - len(body)].splitlines())
-    first = _first_record(path, body, blank + 1, dialect)
+    before = len(text[: len(text) - len(body)].splitlines())
+    first = _first_record(path, body, before + 1, dialect)
     if not dialect.header:
-        return Header([f"column{i}" for i in range(len(first))], blank)
+        return Header([f"column{i}" for i in range(len(first))], before)
     names = [name.strip() or f"column{i}" for i, name in enumerate(first)]
     alike = [name.lower() for name in names]
     twice = sorted({name for name in names if alike.count(name.lower()) > 1})
@@ -69,7 +73,7 @@ def read_header(path: Path, dialect: Dialect) -> Header:
             f"{path.name}: the header names {', '.join(map(repr, twice))} more than once",
             hint="rename the columns, or read the file with `csv: {header: false}` and `select`",
         )
-    return Header(names, blank)
+    return Header(names, before)
 
 
 def not_utf8(data: bytes, offset: int) -> str | None:
@@ -82,6 +86,12 @@ def not_utf8(data: bytes, offset: int) -> str | None:
             "if the file is in another encoding, say so: `csv: {encoding: latin-1}` or cp1252"
         )
     return None
+
+
+def _without_separator(text: str) -> str:
+    """The text behind the line that tells Excel the delimiter, if it begins with one."""
+    said = SEPARATOR_LINE.match(text)
+    return text[said.end() :] if said else text
 
 
 def _first_record(path: Path, body: str, line: int, dialect: Dialect) -> list[str]:
@@ -128,4 +138,4 @@ def _head(path: Path, encoding: str) -> str:
         raise FatalError(f"unknown encoding {encoding!r}", hint=hint, code=Code.ENCODING) from exc
     with open_bytes(path) as file:
         data = file.read(_HEAD)
-    return data.decode(encoding, "replace").removeprefix("\ufeff")
+    return data.decode(encoding, "replace").lstrip("\ufeff")

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import codecs
+import re
 import shutil
 from typing import IO
 
+from windlass.connectors.files.reading.csv_header import SEPARATOR_LINE
 from windlass.errors import FatalError
 
-__all__ = ["from_first_record", "to_one_line_end", "to_utf8"]
+__all__ = ["from_first_record", "is_separator_line", "to_one_line_end", "to_utf8"]
 
 _PIECE = 1 << 20
+_SEPARATOR_LINE = re.compile(SEPARATOR_LINE.pattern.encode())
+
+
+def is_separator_line(data: bytes) -> bool:
+    """Whether a file begins with the line that tells Excel the delimiter."""
+    return _SEPARATOR_LINE.match(data.removeprefix(codecs.BOM_UTF8)) is not None
 
 
 def from_first_record(source: IO[bytes], target: IO[bytes]) -> None:
-    """Leave out the blank lines at the beginning."""
-    data = source.read(_PIECE)
-    mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
-    target.write(mark + data.removeprefix(mark).lstrip(b"\r\n"))
+    """Leave out the blank lines at the beginning, and the one that tells Excel the delimiter."""
+    data = source.read(_PIECE).removeprefix(codecs.BOM_UTF8)
+    said = _SEPARATOR_LINE.match(data)
+    target.write(data[said.end() if said else 0 :].lstrip(b"\r\n"))
     shutil.copyfileobj(source, target, _PIECE)
 
 

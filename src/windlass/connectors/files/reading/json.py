@@ -174,7 +174,8 @@ class JsonRelation(FileRelation):
                 row = BadRow(Reason.MALFORMED_JSON, "no line is a JSON object")
                 _explain(row, line)
                 return FatalError(
-                    f"{self._files.name(path)}:{number}: {row.message}", hint="expected {…} on each line"
+                    f"{self._files.name(path)}:{number}: {row.message}",
+                    hint="expected {…} on each line; `format: json` (--from-format json) reads values of many lines",
                 )
         return FatalError(f"{self.name} has no records with fields", hint="expected at least one JSON object")
 

@@ -11,10 +11,12 @@ from windlass.connectors.files.reading.source import FileRelation
 from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch, file_literal, literal
 from windlass.connectors.source import Reading
+from windlass.errors import FatalError
 
 __all__ = ["ParquetRelation"]
 
 
+_DIGITS = 38  # of a decimal of DuckDB
 _AT_ONCE = 500  # files a scan: DuckDB takes the longer for each, the more there are
 
 
@@ -27,10 +29,26 @@ class ParquetRelation(FileRelation):
         self._rows = self._gathered() if many else self._read(files.paths)
 
     def found_columns(self) -> list[Column]:
-        return self._scratch.describe(f"SELECT * FROM {self._rows}")
+        columns = self._scratch.describe(f"SELECT * FROM {self._rows}")
+        if any("DOUBLE" in column.type for column in columns):
+            self._check_digits({column.name for column in columns})
+        return columns
 
     def rows(self) -> str:
         return self._rows
+
+    def _check_digits(self, columns: set[str]) -> None:
+        """Raise FatalError for a decimal that DuckDB's reader makes a double of, unless `select` leaves it out."""
+        paths, named = self._files.paths, self._reading.named
+        for begin in range(0, len(paths), _AT_ONCE):
+            files = ", ".join(file_literal(path) for path in paths[begin : begin + _AT_ONCE])
+            found = self._scratch.rows(
+                f"SELECT name, precision FROM parquet_schema([{files}]) WHERE precision > {_DIGITS}"
+            )
+            for name, digits in found:
+                if named is None or name in named or name not in columns:
+                    message = f"{self.name}: column {name!r} has decimals of {digits} digits, and {_DIGITS} are exact"
+                    raise FatalError(message, hint="leave it out with `select`, or write it as text")
 
     def _read(self, paths: Sequence[Path]) -> str:
         files = ", ".join(file_literal(path) for path in paths)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from windlass.connectors.files.paths import InputFiles
-from windlass.connectors.relations import only_new
+from windlass.connectors.relations import NoRows, only_new
 from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Reading, Relation
@@ -33,6 +33,10 @@ class FileSource:
         return self._files.contents()
 
     def open(self, reading: Reading, scratch: Scratch) -> Relation:
+        if self._files.is_empty:
+            if reading.target is None or not reading.adds:
+                raise self._files.nothing(self._files.paths[0])
+            return NoRows(self.name, reading, scratch)
         return self._relation(reading, scratch)
 
 

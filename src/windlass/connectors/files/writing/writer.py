@@ -43,6 +43,8 @@ class FileWriter:
         extra = []
         if self._options.partition_by:
             extra.append(f"PARTITION_BY ({', '.join(map(identifier, self._options.partition_by))})")
+            if self._kind != "parquet":  # whose readers alone take columns from the names of folders
+                extra.append("WRITE_PARTITION_COLUMNS true")
         if self._options.max_file_size:
             extra.append(f"FILE_SIZE_BYTES {self._options.max_file_size}")
         with disk_errors(folder), _watched(fresh, meter):

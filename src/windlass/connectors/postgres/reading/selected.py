@@ -55,6 +55,7 @@ class Selected:
         """From here on everything is read as it is now. Idempotent."""
         if not self._begun:
             self.session.execute(_BEGIN)
+            self._show_all()
             self._begun = True
 
     def _where(self, *conditions: str) -> str:
@@ -125,10 +126,14 @@ class Selected:
     def _begin_with(self, table: Table) -> None:
         """Begin the snapshot with the table locked against being rewritten: the lock comes first."""
         self.session.execute(f"{_BEGIN}; LOCK TABLE {table.sql} IN ACCESS SHARE MODE")
-        # an error instead of rows that row-level security hides, which would never be read
-        self.session.execute("SET LOCAL row_security = off")
+        self._show_all()
         if self.session.value("SELECT to_regclass($1)::oid::int8", table.sql) != table.oid:
             raise RetryableError(f"{self.source.name} was made anew while this copy began")
+
+    def _show_all(self) -> None:
+        """An error instead of rows that row-level security hides; a query reads what its user is shown."""
+        if self.source.table is not None:
+            self.session.execute("SET LOCAL row_security = off")
 
     def _refuse_doubtful(self, new: NewRows) -> None:
         rows = self._where(new.condition_in(self.session), f"({new.doubtful})")

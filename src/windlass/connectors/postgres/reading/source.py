@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from windlass.connectors.ends import ConnectedEnd
 from windlass.connectors.options import TableSource, name_of
 from windlass.connectors.postgres.connector import CONNECTOR
+from windlass.connectors.postgres.reading.cursor import ROWS
 from windlass.connectors.postgres.reading.parts import split
 from windlass.connectors.postgres.reading.selected import Selected
 from windlass.connectors.postgres.reading.table_or_query import TableOrQuery
@@ -53,9 +54,10 @@ class PostgresSource(TableOrQuery, BaseSource):
 
     def split(self, by: str, parts: int) -> list[Part]:
         partition = Partition(by=by, parts=parts)
-        return split(self.session, Selected(self, Reading()).rows, self.columns, partition)
+        return split(self.session, f"{self.sql} AS {ROWS}", self.columns, partition)
 
     def open(self, reading: Reading, scratch: Scratch) -> Relation:
+        self.require_all(reading)
         return PostgresRelation(Selected(self, reading), scratch)
 
 

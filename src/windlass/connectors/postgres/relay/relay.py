@@ -69,6 +69,7 @@ def relay(source: Source, load: Load, reading: Reading, copy: Copy) -> Shortcut 
         return None
     assert isinstance(source, PostgresSource)
     assert isinstance(load, PostgresLoad)
+    source.require_all(reading)
     columns = {column.name: column for column in source.columns}
     target = [as_wanted(c) for c in load.table.columns] if load.table else None
     transfers: list[Transfer] = []
@@ -227,12 +228,17 @@ class Relay:
             if column.sequence is None:
                 continue
             sequence = by_name[column.name].sequence
-            if sequence is not None:
+            if sequence is not None and self._may_read(sequence):
                 highest = self.selected.session.value(f"SELECT last_value FROM {sequence} WHERE is_called")
             else:
                 highest = self.load.loaded.highest(landing, column.name)
             if highest is not None:
                 landing.highest[column.name] = int(highest)
+
+    def _may_read(self, sequence: str) -> bool:
+        """Whether the role may: SELECT on a table is none on its sequences."""
+        allowed: bool = self.selected.session.value("SELECT has_sequence_privilege($1, 'SELECT')", sequence)
+        return allowed
 
 
 class Pipe:

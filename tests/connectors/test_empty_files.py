@@ -1,0 +1,44 @@
+"""A file with nothing in it is a day without rows where rows are added, and an accident where they replace others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from windlass.errors import FatalError
+from windlass.plan.model import Mode
+from windlass.testing import Copier, destination_of, source_of
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("in.csv", ""), ("in.ndjson", ""), ("in.json", ""), ("in.json", "[]")]
+)
+@pytest.mark.parametrize("mode", ["append", "merge"])
+def test_nothing_is_added(copier: Copier, name: str, content: str, mode: Mode) -> None:
+    (copier.folder / "out.csv").write_text("id,v\n1,a\n")
+    (copier.folder / name).write_text(content)
+    options: dict[str, Any] = {"key": ("id",)} if mode == "merge" else {}
+    result = copier(source_of(path=name), destination_of(path="out.csv", mode=mode, **options))
+    assert (result.counts.read, (copier.folder / "out.csv").read_text()) == (0, "id,v\n1,a\n")
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.ndjson", "in.json", "in.parquet"])
+@pytest.mark.parametrize("there", [False, True])
+def test_an_empty_file_replaces_nothing_and_makes_nothing(copier: Copier, name: str, there: bool) -> None:
+    if there:
+        (copier.folder / "out.csv").write_text("id,v\n1,a\n")
+    (copier.folder / name).write_text("")
+    with pytest.raises(FatalError, match="is empty"):
+        copier(source_of(path=name), destination_of(path="out.csv", mode="replace"))
+    assert (copier.folder / "out.csv").exists() == there
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson", "json"])
+def test_an_empty_file_of_a_folder_has_no_rows(copier: Copier, kind: str) -> None:
+    rows = {"csv": "id\n1\n", "ndjson": '{"id": 1}\n', "json": '[{"id": 1}]'}[kind]
+    (copier.folder / "in").mkdir()
+    for name, content in {"a": "", "b": rows, "c": ""}.items():
+        (copier.folder / "in" / f"{name}.{kind}").write_text(content)
+    copier(source_of(path="in/", format=kind), destination_of(path="out.csv"))
+    assert (copier.folder / "out.csv").read_text() == "id\n1\n"
