@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -59,7 +60,9 @@ class Scene:
         self.folder, self.mode = folder, mode
         self.client: MongoClient[dict[str, Any]] = MongoClient(address.uri())
         self.database = self.client[address.database]
-        self.environment = {"WINDLASS_CONN_M": address.uri(), "WINDLASS_RUN_ID": "scheduled"}
+        options = {**address.options, "silence": "1"}
+        self.uri = replace(address, options=options).uri()
+        self.environment = {"WINDLASS_CONN_M": self.uri, "WINDLASS_RUN_ID": "scheduled"}
         self._write_project()
         self.database.rows.insert_many({"id": i, "name": name, "day": day} for i, name, day in OLD)
         self.database.rows.create_index("id")
@@ -187,11 +190,10 @@ def test_a_load_that_was_killed_is_finished_by_another_task_and_not_by_one_that_
     windlass(*_EXECUTE, cwd=stage.folder, env=environment)
     more = stage.folder / "more.csv"
     more.write_text("id,name,day\n9001,more,2026-02-01\n")
-    uri = stage.environment["WINDLASS_CONN_M"]
-    done = windlass("copy", more, f"{uri}?collection=other", "--mode", "append", cwd=stage.folder)
+    done = windlass("copy", more, f"{stage.uri}&collection=other", "--mode", "append", cwd=stage.folder)
     assert done.code == 0, done
     assert stage.rows() != stage.expected
-    done = windlass("copy", more, f"{uri}?collection=rows", "--mode", "append", cwd=stage.folder)
+    done = windlass("copy", more, f"{stage.uri}&collection=rows", "--mode", "append", cwd=stage.folder)
     assert done.code == 0, done
     assert stage.rows() == stage.expected + Counter([(9001, "more", _DAY)])
 

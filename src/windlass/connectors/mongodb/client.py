@@ -23,8 +23,8 @@ __all__ = ["OURS", "Connection", "mongodb_errors", "not_there"]
 OURS = "_windlass"
 """How the names of our own collections begin."""
 
-_OWN_OPTIONS = ("collection",)  # ours in an address; the driver would not know them
-_SELECTION_SECONDS, _CONNECT_SECONDS = 15, 10
+_OWN_OPTIONS = ("collection", "silence")  # ours in an address; the driver would not know them
+_SELECTION_SECONDS, _CONNECT_SECONDS, _SILENCE = 15, 10, 60
 
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
 _NOT_LET_IN = (13, 18, 8000)  # Unauthorized, AuthenticationFailed, and Atlas's word for the latter
@@ -49,6 +49,7 @@ class Connection:
                 f"the address in {address.origin} names no database", hint=hint, code=Code.UNREADABLE_ADDRESS
             )
         self.where = f"{address.host or 'localhost'}{f':{address.port}' if address.port else ''}"
+        self.silence = _seconds(address)  # without a sign of life, after which a load is gone
         with self.errors(), _unknown_options_are_errors(address):
             self.client: Client = pymongo.MongoClient(_uri(address), **_defaults(address))
         codec: CodecOptions[Any] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
@@ -156,6 +157,18 @@ def _uri(address: Address) -> str:
     if options.pop("srv", "").lower() == "true":  # Airflow's provider has it so
         scheme = "mongodb+srv"
     return replace(address, scheme=scheme, host=address.host or "localhost", options=options).uri()
+
+
+def _seconds(address: Address) -> float:
+    text = address.options.get("silence", str(_SILENCE))
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < float("inf"):
+        message = f"the connection in {address.origin} has silence={text}: expected a number of seconds"
+        raise FatalError(message, code=Code.UNREADABLE_ADDRESS)
+    return seconds
 
 
 def _defaults(address: Address) -> dict[str, Any]:
