@@ -41,6 +41,7 @@ class MongodbSource(BaseSource):
             known = self.connection.collections()
             if self.options.collection not in known:
                 raise not_there(self.name, self.options.collection, known)
+        self._has_collation = "collation" in known[self.options.collection].get("options", {})
 
     def close(self) -> None:
         self.connection.close()
@@ -69,12 +70,12 @@ class MongodbSource(BaseSource):
         """What the server sends: batches of documents, one after the other."""
         collection = self.connection.database[self.options.collection]
         conditions = [self._said("filter"), *wanted(reading)]
-        # values are compared as they are, whatever collation the collection has
+        # the scratch database compares text as it is, so the server has to do the same
         yield from collection.find_raw_batches(
             {"$and": conditions} if len(conditions) > 1 else conditions[0],
             self._said("projection") or None,
             batch_size=10_000,
-            collation={"locale": "simple"} if reading.since is not None else None,
+            collation={"locale": "simple"} if self._has_collation and reading.since is not None else None,
         )
 
     def _said(self, key: str) -> Any:
