@@ -113,3 +113,17 @@ def test_a_name_that_postgres_cannot_have_is_refused(
     with pytest.raises(FatalError, match=message):
         copier(source_of(path="in.ndjson"), destination_of(connection="pg", table=table))
     assert postgres.rows("SELECT relname FROM pg_class WHERE relname LIKE 'b%' OR relname = 't'") == []
+
+
+@pytest.mark.parametrize("kind", ["varchar(3)", "char(3)", "character varying( 3 )", "TEXT(3)"])
+@pytest.mark.parametrize("to", ["out.ndjson", "out.parquet", "duckdb", "sqlite", "pg"])
+def test_a_length_that_select_gives_is_obeyed(copier: Copier, postgres: Database, kind: str, to: str) -> None:
+    copier.addresses["pg"] = postgres.address
+    (copier.folder / "in.csv").write_text("v\nabc\nabcd\näöü\n", "utf-8")
+    end = destination_of(path=to) if "." in to else destination_of(connection=to, table="t", mode="append")
+    select = (SelectColumn(name="v", source="v", type=kind),)
+    counts = copier(source_of(path="in.csv"), end, select=select, on_bad_row="quarantine").counts
+    assert (counts.written, [(row["line"], row["reason"]) for row in copier.quarantined]) == (
+        2,
+        [(3, "too_long")],
+    )

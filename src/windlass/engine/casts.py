@@ -248,7 +248,7 @@ def _to_float(target: str, text: str) -> Cast:
     surely, all_digits, smallest = _FLOATS[target]
     value = f"TRY_CAST({text} AS {target})"
     short, long = "CAST({v} AS VARCHAR)", f"format('{{:.{all_digits}g}}', {{v}})"
-    other = f"{other_digits(text, short)} AND {other_digits(text, long)}"
+    other = f"CASE WHEN {other_digits(text, short)} THEN {other_digits(text, long)} ELSE false END"
     return Cast(
         value,
         _MISSING,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from windlass import logs
 from windlass.connectors.destination import GrowingLoad, Load
@@ -15,6 +17,10 @@ from windlass.errors import FatalError
 from windlass.plan.model import Copy
 
 __all__ = ["outputs_of"]
+
+_TEXT_OF_LENGTH = re.compile(
+    r"(?:n?(?:var|bp)?char|character|character varying|text|string)\s*\(\s*(\d+)\s*\)", re.IGNORECASE
+)
 
 
 def outputs_of(copy: Copy, relation: Relation, load: Load, scratch: Scratch) -> list[Output]:
@@ -63,12 +69,19 @@ def _check_alike(where: str, names: list[str]) -> None:
         raise FatalError(f"{where}: the columns {shown} differ only in case", hint=hint)
 
 
+def _length(kind: str) -> int | None:
+    """How many characters a type of text allows, as somebody wrote it: the scratch database has no such limit."""
+    found = _TEXT_OF_LENGTH.fullmatch(kind.strip())
+    return int(found[1]) if found else None
+
+
 def _output(match: Match, column: Column, load: Load, scratch: Scratch) -> Output:
     if match.target is not None:
         return Output(column, match.target, match.rules)
     if match.type is not None:
         wanted = Column(match.name, scratch.normal_type(match.type), trust="declared")
-        return Output(column, load.storable(wanted), match.rules)
+        stored = replace(load.storable(wanted), max_length=_length(match.type))
+        return Output(column, stored, match.rules)
     trust = column.trust if column.guess is not None else "known"
     wanted = load.storable(Column(match.name, column.guess or column.type, trust=trust))
     is_declared = column.guess is None or wanted.trust == "declared"

@@ -127,6 +127,8 @@ class DuckdbLoad(BaseLoad):
         engine, table, made = self._begin(scratch, scratch.output_rows, rows.columns)
         if self._options.mode == "merge":
             new = quarantine_bad_keys(engine, new, self._options.key, rows.refuse)
+            if not made:
+                new = self._without_refused(engine, table, new, rows)
             merge(engine, table, new, self._options.key, counts)
         else:
             if not made:
@@ -198,7 +200,9 @@ class DuckdbLoad(BaseLoad):
     def _without_refused(self, engine: DuckdbEngine, table: str, new: NewRows, rows: Rows) -> NewRows:
         """The rows without those that the table would refuse, which are quarantined."""
         bad: dict[int, BadRow] = {}
-        for test, reason, message in refusals(engine, table, new, appends=self._options.mode == "append"):
+        stays = self._options.mode in ("append", "merge")
+        found = refusals(engine, table, new, stays=stays, key=self._options.key)
+        for test, reason, message in found:
             select = (
                 f"SELECT {new.number}, {engine.record(new.names)} FROM {new.sql} AS s WHERE {test} ORDER BY 1"
             )

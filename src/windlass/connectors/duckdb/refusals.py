@@ -15,12 +15,19 @@ Refusal: TypeAlias = tuple[str, Reason, str]
 """SQL that is true for a new row `s` that the table would refuse, why, and what to say."""
 
 
-def refusals(engine: DuckdbEngine, table: str, new: NewRows, *, appends: bool) -> list[Refusal]:
-    """What the constraints of a table, given by its whole name, say of new rows."""
-    return list(_refusals(engine, table, new, appends=appends))
+def refusals(
+    engine: DuckdbEngine, table: str, new: NewRows, *, stays: bool, key: Sequence[str] = ()
+) -> list[Refusal]:
+    """What the constraints of a table, given by its whole name, say of new rows.
+
+    `stays`: the rows that are there stay. `key`: new rows take the place of those with the same key.
+    """
+    return list(_refusals(engine, table, new, stays=stays, key=key))
 
 
-def _refusals(engine: DuckdbEngine, table: str, new: NewRows, *, appends: bool) -> Iterator[Refusal]:
+def _refusals(
+    engine: DuckdbEngine, table: str, new: NewRows, *, stays: bool, key: Sequence[str]
+) -> Iterator[Refusal]:
     constraints = engine.rows(
         "SELECT constraint_type, constraint_column_names, expression FROM duckdb_constraints() "
         f"WHERE database_name || '.main.' || {_quoted('table_name')} = {literal(table)}"
@@ -29,17 +36,28 @@ def _refusals(engine: DuckdbEngine, table: str, new: NewRows, *, appends: bool) 
         if kind == "CHECK":
             yield f"NOT ({expression})", Reason.CHECK_VIOLATION, f"violates CHECK ({expression})"
         elif kind in ("PRIMARY KEY", "UNIQUE"):
-            yield from _taken(table, names, new, appends=appends)
+            yield from _taken(table, names, new, stays=stays, key=key)
 
 
-def _taken(table: str, key: Sequence[str], new: NewRows, *, appends: bool) -> Iterator[Refusal]:
-    """Rows whose unique key an earlier row has, or the table already."""
-    same = " AND ".join(f"o.{identifier(name)} = s.{identifier(name)}" for name in key)
-    shown = f"the unique key ({', '.join(key)}) is taken"
+def _taken(
+    table: str, unique: Sequence[str], new: NewRows, *, stays: bool, key: Sequence[str]
+) -> Iterator[Refusal]:
+    """Rows whose unique key an earlier row has, or one of the table that stays as it is."""
+    if not set(unique) <= set(new.names):
+        return
+    same = _equal(unique, "o", "s")
+    shown = f"the unique key ({', '.join(unique)}) is taken"
     earlier = f"EXISTS (SELECT 1 FROM {new.sql} AS o WHERE {same} AND o.{new.number} < s.{new.number})"
     yield earlier, Reason.UNIQUE_VIOLATION, f"{shown} by an earlier row"
-    if appends:
-        yield f"EXISTS (SELECT 1 FROM {table} AS o WHERE {same})", Reason.UNIQUE_VIOLATION, shown
+    if stays:
+        changed = (
+            f" AND NOT EXISTS (SELECT 1 FROM {new.sql} AS n WHERE {_equal(key, 'n', 'o')})" if key else ""
+        )
+        yield f"EXISTS (SELECT 1 FROM {table} AS o WHERE {same}{changed})", Reason.UNIQUE_VIOLATION, shown
+
+
+def _equal(names: Sequence[str], one: str, other: str) -> str:
+    return " AND ".join(f"{one}.{identifier(name)} = {other}.{identifier(name)}" for name in names)
 
 
 def _quoted(column: str) -> str:

@@ -7,7 +7,8 @@ new ones. Loads of one table follow each other; those of other tables wait only 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from windlass import failpoints
@@ -38,6 +39,17 @@ _REASONS = {
     "SQLITE_CONSTRAINT_CHECK": Reason.CHECK_VIOLATION,
     "SQLITE_CONSTRAINT_FOREIGNKEY": Reason.FOREIGN_KEY_VIOLATION,
 }
+
+
+_COLLATIONS = """
+SELECT DISTINCT x.name, x.coll FROM pragma_index_list(?, 'main') i, pragma_index_xinfo(i.name, 'main') x
+WHERE i."unique" AND x.key AND x.name IS NOT NULL AND x.coll <> 'BINARY'
+"""
+
+
+def _between(new: NewRows, first: int, last: int) -> NewRows:
+    rows = f"(SELECT * FROM {new.sql} WHERE {new.number} >= {first} AND {new.number} < {last})"
+    return replace(new, sql=rows)
 
 
 class SqliteDestination(BaseDestination):
@@ -116,21 +128,24 @@ class SqliteLoad(BaseLoad):
         failpoints.reach("before-staging")
         existing = {row["name"]: row["type"] for row in table_columns(self._connection, self._options.table)}
         definitions = [f"{identifier(c.name)} {existing.get(c.name, c.native)}" for c in rows.columns]
+        collations = self._collations()
+        staged = [
+            f"{definition}{collations.get(column.name, '')}"
+            for definition, column in zip(definitions, rows.columns, strict=True)
+        ]
         stage = literal(str(scratch.folder / f"{scratch.new_name()}.db"))
         self._engine.rows(f"ATTACH {stage} AS windlass_stage")
         self._engine.rows("PRAGMA windlass_stage.journal_mode = OFF")
-        self._engine.rows(
-            f"CREATE TABLE {_STAGE} (windlass_row INTEGER PRIMARY KEY, {', '.join(definitions)})"
-        )
+        self._engine.rows(f"CREATE TABLE {_STAGE} (windlass_row INTEGER PRIMARY KEY, {', '.join(staged)})")
         new = NewRows(_STAGE, tuple(column.name for column in rows.columns), "windlass_row", first=1)
         self._gather(rows, new, counts, meter)
         _begin_immediate(self._engine, self._file)
         self._prepare(definitions)
         if self._options.mode == "merge":
             merged = quarantine_bad_keys(self._engine, new, self._options.key, rows.refuse)
-            merge(self._engine, self._table, merged, self._options.key, counts)
+            self._merge_all(rows, merged, counts)
         else:
-            counts.written = self._insert_all(rows, new)
+            counts.written = self._place_all(rows, new, self._insert)
 
     def restart(self) -> None:
         self._grown = ()
@@ -179,34 +194,56 @@ class SqliteLoad(BaseLoad):
             assert self._interval is not None
             delete_interval(self._engine, self._table, str(self._options.interval), self._interval)
 
-    def _insert_all(self, rows: Rows, new: NewRows) -> int:
+    def _merge_all(self, rows: Rows, new: NewRows, counts: Counts) -> None:
+        counts.inserted = counts.updated = counts.unchanged = 0
+
+        def merge_some(some: NewRows) -> int:
+            done = Counts()
+            merge(self._engine, self._table, some, self._options.key, done)
+            counts.inserted = (counts.inserted or 0) + (done.inserted or 0)
+            counts.updated = (counts.updated or 0) + (done.updated or 0)
+            counts.unchanged = (counts.unchanged or 0) + (done.unchanged or 0)
+            return done.written
+
+        counts.written = self._place_all(rows, new, merge_some)
+
+    def _place_all(self, rows: Rows, new: NewRows, place: Callable[[NewRows], int]) -> int:
+        """Bring in all rows but those that a constraint refuses, which are quarantined. Returns how many went in."""
         last = self._engine.rows(f"SELECT coalesce(max({new.number}), 0) FROM {new.sql}")[0][0]
 
-        def insert(first: int, last: int) -> int:
-            return self._insert(new, first, last)
+        def attempt(first: int, last: int) -> int:
+            return self._whole(lambda: place(_between(new, first, last)))
 
         def refused(number: int, error: WindlassError) -> int:
             rows.refuse(self._bad_row(new, number, error), number - new.first)
             return 0
 
         if not rows.quarantines:
-            return insert(new.first, last + 1)
-        return insert_by_halves(new.first, last + 1, insert, refused)
+            return attempt(new.first, last + 1)
+        return insert_by_halves(new.first, last + 1, attempt, refused)
 
-    def _insert(self, new: NewRows, first: int, last: int) -> int:
+    def _insert(self, new: NewRows) -> int:
+        return self._engine.changed(
+            f"INSERT INTO {self._table} ({new.columns}) SELECT {new.columns} FROM {new.sql}"
+        )
+
+    def _whole(self, place: Callable[[], int]) -> int:
+        """Bring rows in, or nothing of them."""
         self._engine.rows("SAVEPOINT windlass_part")
         try:
-            inserted = self._engine.changed(
-                f"INSERT INTO {self._table} ({new.columns}) SELECT {new.columns} FROM {new.sql} "
-                f"WHERE {new.number} >= {first} AND {new.number} < {last}"
-            )
+            placed = place()
         except WindlassError as exc:
             if not self._connection.in_transaction:  # a full disk has undone all of it: no part may go on
                 raise RetryableError(exc.message, hint=exc.hint, code=exc.code) from exc
             self._engine.rows("ROLLBACK TO windlass_part")
             raise
         self._engine.rows("RELEASE windlass_part")
-        return inserted
+        return placed
+
+    def _collations(self) -> dict[str, str]:
+        """How the unique keys of the table compare text, so that keys are the same before they get there."""
+        found = self._engine.rows(_COLLATIONS, (self._options.table,))
+        return {name: f" COLLATE {identifier(collation)}" for name, collation in found}
 
     def _bad_row(self, new: NewRows, number: int, error: WindlassError) -> BadRow:
         """The row that a constraint refused. Raises any other error again."""

@@ -19,7 +19,7 @@ _TIME = "%Y-%m-%d %H:%M:%S"
 class SqliteEngine:
     """A connection. Implements `Engine`."""
 
-    differs = "IS NOT"
+    differs = "COLLATE BINARY IS NOT"  # to a column that is NOCASE, other letters would be the same
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
