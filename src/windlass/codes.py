@@ -83,7 +83,6 @@ class Code(StrEnum):
     API_ANSWER = "W0409"
     CURSOR = "W0420"
     NO_TURN = "W0430"
-    REFUSED_AFTER_COMMIT = "W0450"
 
     # rows
     BAD_ROW = "W0501"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
@@ -72,6 +73,12 @@ def test_a_run_by_hand_covers_what_airflow_would_give_it(cron: str, zone: str, n
     assert dates.interval == (interval.start, interval.end)
 
 
+def is_shown_again(moment: datetime, zone: str) -> bool:
+    """Whether the clock on the wall, set back, will show this time a second time."""
+    wall = moment.astimezone(ZoneInfo(zone)).replace(fold=0)
+    return wall.utcoffset() != wall.replace(fold=1).utcoffset() and wall.astimezone(UTC) == moment
+
+
 @given(CRONS, st.sampled_from(ZONES), MOMENTS)
 @example("0 1 * * *", "America/New_York", datetime(2025, 10, 31, 12, tzinfo=UTC))
 @example("30 2 * * *", "Europe/Paris", datetime(2025, 3, 28, 12, tzinfo=UTC))
@@ -80,6 +87,9 @@ def test_scheduled_runs_follow_each_other_as_on_airflow(cron: str, zone: str, mo
     timetable, ticks = timetable_of(cron, zone), Ticks(cron, zone)
     import pendulum
 
+    assume(
+        not is_shown_again(moment, zone)
+    )  # Airflow leaves out a tick of the second time, counted from the first
     ours, theirs = moment, pendulum.instance(moment)
     for _ in range(3):
         ours, before, theirs = ticks.after(ours), theirs, timetable._get_next(theirs)

@@ -35,12 +35,7 @@ class Loader:
         self.found: NewRows | None = None
 
     def load(self, *, cursor: str | None = None) -> list[int]:
-        self.session.execute(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE t IN ACCESS SHARE MODE"
-        )
-        table = require_table(self.session, "t", "t")
-        column = table.column(cursor) if cursor else None
-        self.found = find_new_rows(self.session, table, self.mark, column)
+        self.found = self._found(cursor)
         tokens = [
             row["token"]
             for row in self.session.fetch(
@@ -51,6 +46,17 @@ class Loader:
         self.mark = Mark.from_json(replace(self.found.mark, cursor=highest).to_json())
         self.session.execute("COMMIT")
         return tokens
+
+    def _found(self, cursor: str | None) -> NewRows:
+        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE t IN ACCESS SHARE MODE"
+        while True:
+            self.session.execute(begin)
+            table = require_table(self.session, "t", "t")
+            column = table.column(cursor) if cursor else None
+            found = find_new_rows(self.session, table, self.mark, column)
+            if not found.now.passing:
+                return found
+            self.session.execute("ROLLBACK")  # somebody else on this server has just ended
 
     def doubtful(self) -> int:
         """How many of the rows of the last load may have been loaded before."""

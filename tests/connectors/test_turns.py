@@ -287,3 +287,12 @@ def _until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_start_that_finds_its_load_done_leaves_no_turn(
+    copier: Copier, to: Callable[..., Destination], postgres: Database
+) -> None:
+    source = write_rows(copier, 1)
+    for _ in range(2):
+        copier(source, to("postgres", "append"), run_key="same")
+        assert postgres.value("SELECT count(*) FROM _windlass_turns") == 0

@@ -16,6 +16,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -25,6 +27,7 @@ import pytest
 from pymongo import MongoClient
 
 from tests.conftest import Output
+from tests.faults.checker import until
 from windlass.connections import Address
 
 MODES = ("append", "replace", "merge", "delete_insert")
@@ -57,7 +60,9 @@ class Scene:
         self.folder, self.mode = folder, mode
         self.client: MongoClient[dict[str, Any]] = MongoClient(address.uri())
         self.database = self.client[address.database]
-        self.environment = {"WINDLASS_CONN_M": address.uri(), "WINDLASS_RUN_ID": "scheduled"}
+        options = {**address.options, "silence": "1"}
+        self.uri = replace(address, options=options).uri()
+        self.environment = {"WINDLASS_CONN_M": self.uri, "WINDLASS_RUN_ID": "scheduled"}
         self._write_project()
         self.database.rows.insert_many({"id": i, "name": name, "day": day} for i, name, day in OLD)
         self.database.rows.create_index("id")
@@ -185,13 +190,27 @@ def test_a_load_that_was_killed_is_finished_by_another_task_and_not_by_one_that_
     windlass(*_EXECUTE, cwd=stage.folder, env=environment)
     more = stage.folder / "more.csv"
     more.write_text("id,name,day\n9001,more,2026-02-01\n")
-    uri = stage.environment["WINDLASS_CONN_M"]
-    done = windlass("copy", more, f"{uri}?collection=other", "--mode", "append", cwd=stage.folder)
+    done = windlass("copy", more, f"{stage.uri}&collection=other", "--mode", "append", cwd=stage.folder)
     assert done.code == 0, done
     assert stage.rows() != stage.expected
-    done = windlass("copy", more, f"{uri}?collection=rows", "--mode", "append", cwd=stage.folder)
+    done = windlass("copy", more, f"{stage.uri}&collection=rows", "--mode", "append", cwd=stage.folder)
     assert done.code == 0, done
     assert stage.rows() == stage.expected + Counter([(9001, "more", _DAY)])
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("failpoint", ["mid-copy", "before-commit"])
+def test_a_writer_that_was_paused_does_nothing_when_it_wakes_up(
+    scene: Callable[[str], Scene], windlass: Windlass, failpoint: str, mode: str
+) -> None:
+    stage = scene(mode)
+    paused = _started(stage, WINDLASS_FAILPOINT=f"{failpoint}:stop")
+    until(lambda: _is_stopped(paused.pid), "the writer is paused")
+    assert windlass(*_EXECUTE, cwd=stage.folder, env=stage.environment).code == 0
+    stage.check()
+    paused.send_signal(signal.SIGCONT)
+    assert paused.wait(60) == 1
+    stage.check()
 
 
 @pytest.mark.parametrize("number", range(6))
@@ -209,13 +228,24 @@ def test_a_load_happens_once_however_randomly_it_is_killed(
 
 
 def _kill_at(moment: float, stage: Scene) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "windlass", *_EXECUTE],
-        cwd=stage.folder,
-        env={**{k: v for k, v in os.environ.items() if not k.startswith("WINDLASS_")}, **stage.environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = _started(stage)
     time.sleep(moment)
     process.kill()
     process.wait()
+
+
+def _started(stage: Scene, **more: str) -> subprocess.Popen[bytes]:
+    own = {k: v for k, v in os.environ.items() if not k.startswith("WINDLASS_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "windlass", *_EXECUTE],
+        cwd=stage.folder,
+        env={**own, **stage.environment, **more},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _is_stopped(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    return False

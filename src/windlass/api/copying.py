@@ -48,6 +48,8 @@ def copy(
     header: bool = True,
     sheet: str | None = None,
     range: str | None = None,
+    on_new_column: Literal["fail", "add", "ignore"] = "fail",
+    on_missing_column: Literal["null", "fail"] = "null",
     parts: int = 1,
     memory: str | int | None = None,
     folder: str | Path = ".",
@@ -68,6 +70,8 @@ def copy(
     :param delimiter: of a CSV that is read, as are `encoding` and `header`, which Excel has, too.
     :param sheet: of an Excel file; default: the first.
     :param range: of a sheet, such as `A3:F200` or `A:F`; default: all of it.
+    :param on_new_column: a column that the destination does not have fails the copy, is added to it, or not copied.
+    :param on_missing_column: rows get NULL, or the default, in one that the source does not have; or the copy fails.
     :param parts: read a Postgres table in this many parts at once.
     :param memory: what the copy may use, such as `2GB`. Default: 512 MB.
     :param folder: where relative paths begin.
@@ -95,6 +99,8 @@ def copy(
                 on_bad_row=on_bad_row,
                 max_bad_rows=max_bad_rows,
                 partition=Partition(parts=parts) if parts > 1 else None,
+                on_new_column=on_new_column,
+                on_missing_column=on_missing_column,
             ),
             identity=Identity(
                 "copy", str(destination) if to_address is None else str(to_end.table), run_id, run_id
@@ -132,6 +138,7 @@ def _result(run_id: str, outcome: Outcome, seconds: float) -> CopyResult:
         seconds=round(seconds, 3),
         quarantine=Path(outcome.quarantine) if outcome.quarantine else None,
         bad_rows=tuple(map(str, outcome.bad_rows)),
+        columns_added=outcome.added,
     )
 
 

@@ -39,6 +39,9 @@ class CopyResult:
     bad_rows: tuple[str, ...]
     """The first few of them: where each was, and what is wrong with it."""
 
+    columns_added: tuple[str, ...]
+    """Those that the destination did not have before."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillRunResult:

@@ -88,6 +88,20 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
     "--range", "cells", metavar="A3:F200", help="The cells of the sheet, or its columns (A:F). Default: all."
 )
 @click.option(
+    "--on-new-column",
+    type=click.Choice(["fail", "add", "ignore"]),
+    default="fail",
+    show_default=True,
+    help="Fail at a column that TO does not have, add it, or leave it out.",
+)
+@click.option(
+    "--on-missing-column",
+    type=click.Choice(["null", "fail"]),
+    default="null",
+    show_default=True,
+    help="Write NULL, or the default, into a column that FROM does not have; or fail.",
+)
+@click.option(
     "--parts", type=click.IntRange(1, 64), default=1, help="Read a Postgres table in this many parts at once."
 )
 @click.option(
@@ -114,6 +128,8 @@ def copy_command(
     encoding: str | None,
     sheet: str | None,
     cells: str | None,
+    on_new_column: Literal["fail", "add", "ignore"],
+    on_missing_column: Literal["null", "fail"],
     parts: int,
     exclude: tuple[str, ...],
     parallel: int | None,
@@ -188,6 +204,8 @@ def copy_command(
             header=not no_header,
             sheet=sheet,
             range=cells,
+            on_new_column=on_new_column,
+            on_missing_column=on_missing_column,
             parts=parts,
             memory=memory,
             folder=app.folder,
@@ -274,6 +292,7 @@ def _summary(source: str, destination: str, result: CopyResult, *, as_json: bool
             "inserted": result.inserted,
             "updated": result.updated,
             "unchanged": result.unchanged,
+            "columns_added": list(result.columns_added),
             "seconds": result.seconds,
             "quarantine": str(result.quarantine) if result.quarantine else None,
         }

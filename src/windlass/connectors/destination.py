@@ -24,6 +24,7 @@ __all__ = [
     "BaseDestination",
     "BaseLoad",
     "Destination",
+    "GrowingLoad",
     "Load",
     "PartedLoad",
     "Quarantine",
@@ -150,6 +151,16 @@ class QueryLoad(Protocol):
         self, query: str, columns: Sequence[Column], counts: Counts, scratch: Scratch, meter: Meter
     ) -> None:
         """Write what a SELECT returns; updates what was read, too."""
+
+
+@runtime_checkable
+class GrowingLoad(Protocol):
+    """A load into a destination that can be given columns."""
+
+    def grow(self, columns: Sequence[Column]) -> None:
+        """Let the destination have these columns, too, from the commit on. Called before rows are written; a `restart`
+        forgets it.
+        """
 
 
 @runtime_checkable

@@ -20,6 +20,8 @@ class Match:
     name: str
     type: str | None
     target: Column | None
+    """None where the destination gets the column only now."""
+
     rules: ColumnRules
 
 
@@ -32,12 +34,16 @@ def match_columns(copy: Copy, source: Sequence[str], target: Sequence[Column] | 
     rules = dict(copy.validate.columns)
     matches = []
     for origin, name, kind in _picked(copy, source):
-        column = None if target is None else _find(name, target)
+        column = None if target is None else _find(name, target, copy)
+        if column is None and target is not None and copy.on_new_column == "ignore":
+            continue
         if column is None or not column.generated:
             wanted = column.name if column else name
             matches.append(Match(origin, wanted, kind, column, rules.pop(wanted, ColumnRules())))
     _check_unused_rules(rules, matches)
     _check_required(matches, target or ())
+    if copy.on_missing_column == "fail":
+        _check_missing(matches, target or ())
     return matches
 
 
@@ -55,18 +61,20 @@ def _picked(copy: Copy, source: Sequence[str]) -> Iterable[tuple[str, str, str |
     return [(column.source, column.name, column.type) for column in copy.select]
 
 
-def _find(name: str, target: Sequence[Column]) -> Column:
-    """The column of that name; failing that, the only one that differs just in case."""
+def _find(name: str, target: Sequence[Column], copy: Copy) -> Column | None:
+    """The column of that name; failing that, the only one that differs just in case. None where it may be new."""
     for column in target:
         if column.name == name:
             return column
     alike = [column for column in target if column.name.lower() == name.lower()]
     if len(alike) == 1:
         return alike[0]
+    if copy.on_new_column == "add" or (copy.on_new_column == "ignore" and not copy.select):
+        return None
     hint = did_you_mean(name, [column.name for column in target]) or ""
     raise FatalError(
         f"the destination has no column {name!r}",
-        hint=f"{hint} (pick columns with `select`)".strip(),
+        hint=f"{hint} (pick columns with `select`, or have it added: `on_new_column: add`)".strip(),
         code=Code.NO_COLUMN,
     )
 
@@ -77,6 +85,15 @@ def _check_required(matches: Sequence[Match], target: Sequence[Column]) -> None:
     if missing:
         names = ", ".join(map(repr, missing))
         raise FatalError(f"the destination needs a value for {names}, and the source has no such column")
+
+
+def _check_missing(matches: Sequence[Match], target: Sequence[Column]) -> None:
+    given = {match.name for match in matches}
+    missing = [c.name for c in target if not c.generated and c.name not in given]
+    if missing:
+        names = ", ".join(map(repr, missing))
+        hint = "it may have lost or renamed them; `on_missing_column: null` loads without them"
+        raise FatalError(f"the source has no column {names}", hint=hint, code=Code.NO_COLUMN)
 
 
 def _check_unused_rules(rules: dict[str, ColumnRules], matches: Sequence[Match]) -> None:

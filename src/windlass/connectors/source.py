@@ -78,13 +78,16 @@ class Reading:
     target: Sequence[Column] | None = None
     """The columns of the destination; None where it will be made, and then types of values that are text matter."""
 
+    grows: bool = False
+    """The destination may get columns that only the source has."""
+
     adds: bool = False
     """Whether the rows come to others that stay. Then an empty file is a day without rows, and no accident."""
 
     @property
     def infer(self) -> bool:
         """Whether the types of values that are text have to be found."""
-        return self.target is None
+        return self.target is None or self.grows
 
 
 class Relation:

@@ -104,7 +104,7 @@ def _through_scratch(
     scratch: Scratch,
 ) -> Outcome:
     """Move the rows; once more from the beginning when the relation knows a way past an error."""
-    reading = replace(reading, target=load.columns(scratch))
+    reading = replace(reading, target=load.columns(scratch), grows=job.copy.on_new_column == "add")
     relation: Relation | None = source.open(reading, scratch)
     if job.limit is not None and relation is not None:
         relation = FirstRows(relation, job.limit)
@@ -133,7 +133,11 @@ def _moved(
 ) -> Outcome:
     check_incremental(relation, reading)
     result = Outcome(destination.traits.way, Counts())
+    before = load.columns(scratch)
     outputs = outputs_of(job.copy, relation, load, scratch)
+    if before is not None:
+        known = {column.name for column in before}
+        result.added = tuple(o.target.name for o in outputs if o.target.name not in known)
     rows = RowStream(
         relation,
         scratch,

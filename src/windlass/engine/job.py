@@ -71,5 +71,8 @@ class Outcome:
     counts: Counts
     mark: str | None = None
     skipped: bool = False
+    added: tuple[str, ...] = ()
+    """The columns that the destination did not have before."""
+
     quarantine: str | None = None
     bad_rows: list[BadRow] = field(default_factory=list)

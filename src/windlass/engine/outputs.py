@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from windlass.connectors.destination import Load
+from windlass import logs
+from windlass.connectors.destination import GrowingLoad, Load
 from windlass.connectors.matching import Match, match_columns
 from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch
@@ -34,7 +35,22 @@ def outputs_of(copy: Copy, relation: Relation, load: Load, scratch: Scratch) -> 
     matches = match_columns(copy, list(columns), target)
     _check_alike(relation.name, [match.source for match in matches])
     _check_alike("the destination", [match.name for match in matches])
-    return [_output(match, columns[match.source], load, scratch) for match in matches]
+    outputs = [_output(match, columns[match.source], load, scratch) for match in matches]
+    if target is not None:
+        _grow(load, [o.target for o, match in zip(outputs, matches, strict=True) if match.target is None])
+    return outputs
+
+
+def _grow(load: Load, new: list[Column]) -> None:
+    """Have the destination get the columns that it does not have."""
+    if not new:
+        return
+    if not isinstance(load, GrowingLoad):
+        names = ", ".join(repr(column.name) for column in new)
+        hint = "`on_new_column: ignore` copies the others"
+        raise FatalError(f"the destination cannot be given columns, such as {names}", hint=hint)
+    load.grow(new)
+    logs.warning("columns_added", columns={column.name: column.native or column.type for column in new})
 
 
 def _check_names(names: Iterable[str]) -> None:

@@ -74,6 +74,8 @@ def _copy(kind: spec_copy.Copy, included: dict[str, str]) -> plan.Copy:
         quarantine=plan.QuarantineTo(**kind.quarantine.model_dump()) if kind.quarantine else None,
         incremental=plan.Incremental(**kind.incremental.model_dump()) if kind.incremental else None,
         partition=plan.Partition(**kind.partition.model_dump()) if kind.partition else None,
+        on_new_column=kind.on_new_column,
+        on_missing_column=kind.on_missing_column,
     )
 
 

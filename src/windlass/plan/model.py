@@ -204,6 +204,8 @@ class Copy(_Action, frozen=True, kw_only=True):
     quarantine: QuarantineTo | None = None
     incremental: Incremental | None = None
     partition: Partition | None = None
+    on_new_column: Literal["fail", "add", "ignore"] = "fail"
+    on_missing_column: Literal["null", "fail"] = "null"
 
     def mentions(self) -> Iterator[Mention]:
         yield from _mention(self.source.connection, "source", "from")

@@ -174,6 +174,14 @@ class Copy(Model):
     partition: Partition | None = None
     """Split the copy into parts that run at once."""
 
+    on_new_column: Literal["fail", "add", "ignore"] = "fail"
+    """What becomes of a column of the source that the destination does not have: the task fails, the column is added to
+    the destination (older rows have NULL in it), or it is not copied. One that `select` names is never ignored."""
+
+    on_missing_column: Literal["null", "fail"] = "null"
+    """What becomes of a column of the destination that the source does not have: new rows have its default or NULL, or
+    the task fails."""
+
     @model_validator(mode="after")
     def _quarantine_is_on(self) -> Self:
         if self.on_bad_row == "fail" and (self.max_bad_rows is not None or self.quarantine):

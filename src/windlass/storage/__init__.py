@@ -1,6 +1,7 @@
 """Where files are kept, and how new ones come there: all of a load, or nothing of it.
 
 manifest.py    the ledger of files: what was loaded, in a file of its own
+history.py     the loads of a file that are long past
 turns.py       whose turn it is: tokens, and what writers that are gone have left
 file.py        a single file, by rename
 folder.py      a folder of files, exchanged whole

@@ -20,6 +20,7 @@ from windlass.errors import RetryableError
 from windlass.files import disk_errors, locked_folder, require_file_place, sync
 from windlass.ledger import LedgerEntry
 from windlass.storage import manifest
+from windlass.storage.history import History
 from windlass.storage.manifest import committed_now
 from windlass.storage.turns import Turn, Turns, remove
 
@@ -33,9 +34,10 @@ class OneFile:
         self.path = path
         self.manifest_file = path.with_name(f".{path.name}.windlass.json")
         self.turns = Turns(path)
+        self._history = History(path.with_name(f".{path.name}.windlass-loads"))
 
     def find(self, entry: LedgerEntry) -> LedgerEntry | None:
-        return manifest.read(self.manifest_file).find(entry)
+        return manifest.read(self.manifest_file).find(entry) or self._history.find(entry)
 
     def last_cursor(self, entry: LedgerEntry) -> str | None:
         return manifest.read(self.manifest_file).last_cursor(entry)
@@ -59,6 +61,7 @@ class OneFile:
                     logs.warning("removed_leftover", file=str(leftover))
                     remove(leftover)
                 self._settle_commit()
+                self._keep_manifest_short()
                 return StagedFile(self, self.turns.take(entry, alone=True))
 
     def _settle_commit(self) -> None:
@@ -73,6 +76,13 @@ class OneFile:
         entry = LedgerEntry(**known.pending["entry"])
         settled = known.with_load(entry) if happened else manifest.Manifest(known.loads)
         manifest.write(self.manifest_file, settled)
+
+    def _keep_manifest_short(self) -> None:
+        known = manifest.read(self.manifest_file)
+        if past := known.past():
+            self._history.add(past)
+            failpoints.reach("during-recovery")
+            manifest.write(self.manifest_file, known.without(past))
 
 
 class StagedFile:

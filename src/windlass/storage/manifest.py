@@ -1,23 +1,28 @@
 """The ledger of files: a manifest beside a file, or in a folder, that names every load.
 
-It never forgets one: `append` depends on that, however long ago a load was. Each load is a line, so that a
-manifest of a hundred thousand of them is read and written in a moment.
+None is ever forgotten: `append` depends on that, however long ago a load was. Beside a file, those that are long past
+are in a folder (`history.py`), so that the manifest stays short. Each load is a line.
 """
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
+
+import msgspec
 
 from windlass.errors import FatalError
 from windlass.files import sync
 from windlass.ledger import LedgerEntry
 
 __all__ = ["Manifest", "prepare", "read", "write"]
+
+
+_MANY, _RECENT = 400, 200
 
 
 @dataclass(frozen=True)
@@ -45,9 +50,24 @@ class Manifest:
         others = tuple(entry.after(load) for load in self.loads if load.key != entry.key)
         return replace(self, loads=(*others, entry), pending=None)
 
+    def past(self) -> tuple[LedgerEntry, ...]:
+        """The oldest loads, once there are many, but for those that say how far their task came last."""
+        if len(self.loads) <= _MANY:
+            return ()
+        latest = {(load.pipeline, load.task): load for load in self.loads if load.cursor is not None}
+        return tuple(load for load in self.loads[:-_RECENT] if load not in latest.values())
+
+    def without(self, loads: Collection[LedgerEntry]) -> Manifest:
+        """Without these entries."""
+        gone = {load.key for load in loads}
+        return replace(self, loads=tuple(load for load in self.loads if load.key not in gone))
+
     def announcing(self, identity: dict[str, int], entry: LedgerEntry) -> Manifest:
         """With a commit that is about to happen."""
         return replace(self, pending={"file": identity, "entry": asdict(entry)})
+
+
+_TYPES = get_type_hints(Manifest)
 
 
 def committed_now(entry: LedgerEntry) -> LedgerEntry:
@@ -58,14 +78,19 @@ def committed_now(entry: LedgerEntry) -> LedgerEntry:
 def read(file: Path) -> Manifest:
     """The manifest, or an empty one. Raises FatalError for a file that is not one."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        loads = tuple(LedgerEntry(**load) for load in content["loads"])
-        return Manifest(loads, tuple(content.get("files", ())), content.get("pending"))
+        content = msgspec.json.decode(file.read_bytes(), type=dict[str, msgspec.Raw])
+        return Manifest(
+            **{name: _decoded(name, content[name]) for name in {"loads", *content} & _TYPES.keys()}
+        )
     except FileNotFoundError:
         return Manifest()
-    except (ValueError, KeyError, TypeError) as exc:
+    except (msgspec.DecodeError, KeyError) as exc:
         hint = "remove it if you are sure that nothing has to be remembered about what it belongs to"
         raise FatalError(f"{file} is not a manifest", hint=hint) from exc
+
+
+def _decoded(name: str, value: msgspec.Raw) -> Any:
+    return msgspec.json.decode(value, type=_TYPES[name])
 
 
 def write(file: Path, manifest: Manifest) -> None:
@@ -77,15 +102,16 @@ def write(file: Path, manifest: Manifest) -> None:
 def prepare(file: Path, manifest: Manifest) -> Path:
     """Write the manifest beside its place. Returns where; to rename it then needs no space."""
     beside = file.with_name(f"{file.name}.tmp")
-    with beside.open("w", encoding="utf-8") as out:
+    with beside.open("wb") as out:
         out.write(_text(manifest))
         out.flush()
         os.fsync(out.fileno())
     return beside
 
 
-def _text(manifest: Manifest) -> str:
-    loads = ",\n".join(json.dumps(asdict(load), ensure_ascii=False) for load in manifest.loads)
+def _text(manifest: Manifest) -> bytes:
+    encode = msgspec.json.encode
+    loads = b",\n".join(map(encode, manifest.loads))
     others = {"files": manifest.files, "pending": manifest.pending}
-    ends = "".join(f",\n{json.dumps(name)}: {json.dumps(value)}" for name, value in others.items() if value)
-    return f'{{"loads": [\n{loads}\n]{ends}}}\n'
+    ends = b"".join(b",\n%b: %b" % (encode(name), encode(value)) for name, value in others.items() if value)
+    return b'{"loads": [\n%b\n]%b}\n' % (loads, ends)

@@ -27,6 +27,11 @@ from windlass.errors import FatalError
             Address("postgres", "host", database="db", scheme="postgresql+psycopg2"),
         ),
         ("postgresql://[::1]:5432/db", Address("postgres", "::1", 5432, database="db", scheme="postgresql")),
+        (
+            "mongodb://me:pw@a:27017,b:27018/shop?replicaSet=rs",
+            Address("mongodb", "a:27017,b:27018", None, "me", "pw", "shop", {"replicaSet": "rs"}, "mongodb"),
+        ),
+        ("mongodb+srv://host/shop", Address("mongodb", "host", database="shop", scheme="mongodb+srv")),
         ("sqlite:///a/b.db", Address("sqlite", database="a/b.db", scheme="sqlite")),
         ("sqlite:////a/b.db", Address("sqlite", database="/a/b.db", scheme="sqlite")),
         ("duckdb:///x.duckdb", Address("duckdb", database="x.duckdb", scheme="duckdb")),
@@ -94,6 +99,19 @@ def test_a_uri_gives_the_same_address_back_and_its_text_hides_the_password(passw
     assert repr(address).count(repr(password)) <= repr(
         Address("postgres", "host", 1, user, "", "db", scheme="postgresql")
     ).count(repr(password))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["mongodb://me:p%40s@a:27017,b:27018/shop?w=1", "mongodb://[::1]:27017/shop", "mongodb+srv://h/shop"],
+)
+def test_an_address_of_several_hosts_gives_the_same_uri_back(text: str) -> None:
+    assert parse_address(text, "a test").uri() == text
+
+
+def test_several_hosts_are_refused_where_there_can_be_one() -> None:
+    with pytest.raises(FatalError, match="cannot be read"):
+        parse_address("postgresql://a:1,b:2/db", "a test")
 
 
 def test_another_type_than_declared_is_refused() -> None:

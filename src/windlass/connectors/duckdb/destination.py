@@ -92,6 +92,7 @@ class DuckdbLoad(BaseLoad):
         self._options, self._interval = destination.options, destination.interval
         self._file, self._name, self._ledger = destination.file, destination.options.table, ledger
         self._engine: DuckdbEngine | None = None
+        self._grown: Sequence[Column] = ()
         self._turn = turn
 
     def __exit__(self, *_: object) -> None:
@@ -108,6 +109,9 @@ class DuckdbLoad(BaseLoad):
             for name, kind, nullable, default in rows
         ]
         return columns or None
+
+    def grow(self, columns: Sequence[Column]) -> None:
+        self._grown = columns
 
     def write_query(
         self, query: str, columns: Sequence[Column], counts: Counts, scratch: Scratch, meter: Meter
@@ -134,6 +138,7 @@ class DuckdbLoad(BaseLoad):
         meter(counts.written, counts.bytes)
 
     def restart(self) -> None:
+        self._grown = ()
         if self._engine is not None:
             self._engine.rows("ROLLBACK")
             self._engine = None
@@ -164,6 +169,8 @@ class DuckdbLoad(BaseLoad):
             key = ", ".join(map(identifier, self._options.key))
             made = ", ".join(f"{identifier(column.name)} {column.type}" for column in columns)
             engine.rows(f"CREATE TABLE {table} ({made}{f', PRIMARY KEY ({key})' if key else ''})")
+        for column in self._grown:
+            engine.rows(f"ALTER TABLE {table} ADD COLUMN {identifier(column.name)} {column.type}")
         return engine, table, missing
 
     def _staged(self, rows: Rows, counts: Counts, scratch: Scratch) -> NewRows:

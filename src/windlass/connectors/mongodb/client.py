@@ -23,13 +23,16 @@ __all__ = ["OURS", "Connection", "mongodb_errors", "not_there"]
 OURS = "_windlass"
 """How the names of our own collections begin."""
 
-_OWN_OPTIONS = ("collection",)  # ours in an address; the driver would not know them
-_SELECTION_SECONDS, _CONNECT_SECONDS = 15, 10
+_OWN_OPTIONS = ("collection", "silence")  # ours in an address; the driver would not know them
+_SELECTION_SECONDS, _CONNECT_SECONDS, _SILENCE = 15, 10, 60
 
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
 _NOT_LET_IN = (13, 18, 8000)  # Unauthorized, AuthenticationFailed, and Atlas's word for the latter
-_PASSING = frozenset((6, 7, 43, 50, 89, 91, 112, 134, 189, 237, 262, 9001, 10107, 11600, 11602, 13435, 13436))
-"""Codes of what may work later: a server that is away, shutting down or no primary; time limits; conflicts."""
+_PASSING = frozenset(
+    (6, 7, 43, 50, 89, 91, 112, 134, 175, 189, 237, 262, 9001, 10107, 11600, 11602, 13435, 13436)
+)
+"""Codes of what may work later: a server that is away, shutting down or no primary; time limits; conflicts; cursors of
+a collection that somebody dropped."""
 
 
 class Connection:
@@ -46,6 +49,7 @@ class Connection:
                 f"the address in {address.origin} names no database", hint=hint, code=Code.UNREADABLE_ADDRESS
             )
         self.where = f"{address.host or 'localhost'}{f':{address.port}' if address.port else ''}"
+        self.silence = _seconds(address)  # without a sign of life, after which a load is gone
         with self.errors(), _unknown_options_are_errors(address):
             self.client: Client = pymongo.MongoClient(_uri(address), **_defaults(address))
         codec: CodecOptions[Any] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
@@ -53,6 +57,15 @@ class Connection:
 
     def close(self) -> None:
         self.client.close()
+
+    @contextmanager
+    def closed_on_error(self) -> Iterator[None]:
+        """A context that closes the connection when something goes wrong in it."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def errors(self) -> Any:
         """A context in which the driver's exceptions become ours."""
@@ -114,13 +127,15 @@ def _unreachable(server: str, said: str) -> WindlassError:
 
 
 def _refused(server: str, said: str, exc: Any) -> WindlassError:
+    from pymongo.errors import WriteConcernError
+
     if exc.code in _NOT_LET_IN:
         hint = (
             "look at user, password and `authSource`" if exc.code != 13 else "the user lacks a role for this"
         )
         return FatalError(f"{server} does not let us in: {said}", hint=hint, code=Code.NOT_LET_IN)
     passing = exc.code in _PASSING or exc.timeout or exc.has_error_label("RetryableWriteError")
-    if passing or exc.has_error_label("TransientTransactionError"):
+    if passing or isinstance(exc, WriteConcernError):  # which is written, and perhaps not everywhere
         return RetryableError(f"{server}: {said}", code=Code.CONNECTION_LOST)
     return FatalError(f"{server}: {said}")
 
@@ -142,6 +157,18 @@ def _uri(address: Address) -> str:
     if options.pop("srv", "").lower() == "true":  # Airflow's provider has it so
         scheme = "mongodb+srv"
     return replace(address, scheme=scheme, host=address.host or "localhost", options=options).uri()
+
+
+def _seconds(address: Address) -> float:
+    text = address.options.get("silence", str(_SILENCE))
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < float("inf"):
+        message = f"the connection in {address.origin} has silence={text}: expected a number of seconds"
+        raise FatalError(message, code=Code.UNREADABLE_ADDRESS)
+    return seconds
 
 
 def _defaults(address: Address) -> dict[str, Any]:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 __all__ = ["DuplicateNameError", "from_plain", "from_text", "to_text"]
 
 _INT64 = 2**63
+_MOST_NAMES = 2  # of an object that stands for a value
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class DuplicateNameError(ValueError):
@@ -35,20 +38,39 @@ def from_text(text: str) -> Any:
 
 
 def from_plain(value: Any) -> Any:
-    """The same for what was JSON, or YAML, and has been read."""
+    """The same for what was JSON, or YAML, and has been read. Raises ValueError likewise."""
     if isinstance(value, dict):
         return _object([(key, from_plain(inner)) for key, inner in value.items()])
     return [from_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> Any:
+    from bson.errors import BSONError
     from bson.json_util import object_hook
 
     found = dict(pairs)
     if len(found) < len(pairs):
         raise DuplicateNameError("an object has a name twice")
     first = next(iter(found), "")
-    return object_hook(found, _options()) if first.startswith("$") and len(found) <= 2 else found
+    if not first.startswith("$") or len(found) > _MOST_NAMES:
+        return found
+    if isinstance(found.get("$date"), str):
+        return _date(found["$date"])
+    try:
+        return object_hook(found, _options())
+    except (TypeError, LookupError, AttributeError, ArithmeticError, BSONError) as exc:
+        raise ValueError(f"{first}: {exc}") from exc
+
+
+def _date(text: str) -> Any:
+    """A time in any form of ISO 8601, in UTC where it says no zone."""
+    from bson.datetime_ms import DatetimeMS
+
+    moment = datetime.fromisoformat(text)
+    since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
+    if since % _MILLISECOND:
+        raise ValueError(f"$date: {text} has microseconds, and MongoDB keeps milliseconds")
+    return DatetimeMS(since // _MILLISECOND)
 
 
 def _options() -> Any:

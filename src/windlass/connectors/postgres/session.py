@@ -190,6 +190,11 @@ class Session:
         self.execute("CLOSE windlass_cursor")
 
     @property
+    def is_busy(self) -> bool:
+        """Whether it is in the middle of something, or closed."""
+        return self.connection.is_closed() or self.connection.is_in_transaction()
+
+    @property
     def is_utf8(self) -> bool:
         """Whether the server's bytes of a text are in the order of its characters."""
         return str(self.connection.get_settings().server_encoding) == "UTF8"

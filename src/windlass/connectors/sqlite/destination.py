@@ -108,6 +108,7 @@ class SqliteLoad(BaseLoad):
         )
         self._ledger, self._turn = ledger, turn
         self._table = f"main.{identifier(destination.options.table)}"
+        self._grown: Sequence[Column] = ()
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
@@ -121,6 +122,9 @@ class SqliteLoad(BaseLoad):
             message = f"the name {column.name!r} has a NUL character"
             raise FatalError(message, hint="choose another name with `select`")
         return storable(column)
+
+    def grow(self, columns: Sequence[Column]) -> None:
+        self._grown = columns
 
     def write(self, rows: Rows, counts: Counts, scratch: Scratch, meter: Meter) -> None:
         """Gather the rows in the temporary database, and bring them over in the transaction that `commit` ends."""
@@ -147,6 +151,7 @@ class SqliteLoad(BaseLoad):
             counts.written = self._place_all(rows, new, self._insert)
 
     def restart(self) -> None:
+        self._grown = ()
         if self._connection.in_transaction:
             self._engine.rows("ROLLBACK")
         self._engine.rows("DETACH windlass_stage")
@@ -178,6 +183,10 @@ class SqliteLoad(BaseLoad):
 
     def _prepare(self, definitions: Sequence[str]) -> None:
         """Make the table, or room in it."""
+        for column in self._grown:
+            self._engine.rows(
+                f"ALTER TABLE {self._table} ADD COLUMN {identifier(column.name)} {column.native}"
+            )
         if not table_columns(self._connection, self._options.table):
             key = ", ".join(map(identifier, self._options.key))
             primary = f", PRIMARY KEY ({key})" if key else ""

@@ -53,6 +53,7 @@ class FileLoad(BaseLoad):
         adds = end.options.mode in ("append", "merge")
         self._keeps_rows = adds and not end.options.is_folder and place.path.exists()
         self._kept: KeptRows | None = None
+        self._grown: Sequence[Column] = ()
         self._writer = FileWriter(end.options, kind, compression)
         self._name = f"part-{entry.load_id}-" if end.options.mode == "append" else "part-"
 
@@ -65,6 +66,9 @@ class FileLoad(BaseLoad):
         return [
             self.storable(Column(column.name, column.type)) for column in self._rows_kept(scratch).columns
         ]
+
+    def grow(self, columns: Sequence[Column]) -> None:
+        self._grown = columns
 
     def storable(self, column: Column) -> Column:
         kind = _STORED_AS[self._kind].get(column.type, column.type)
@@ -92,6 +96,7 @@ class FileLoad(BaseLoad):
         meter(counts.written, 0)
 
     def restart(self) -> None:
+        self._grown = ()
         self._staged.discard()
 
     def commit(self, entry: LedgerEntry) -> None:
@@ -140,7 +145,8 @@ class FileLoad(BaseLoad):
         old = f"(SELECT * FROM {staged} LIMIT 0)"
         kept = self._rows_kept(scratch) if self._keeps_rows else None
         if kept is not None:
-            old = f"({kept.query()})"
+            nulls = "".join(f", CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in self._grown)
+            old = f"(SELECT *{nulls} FROM ({kept.query()}))"
             _require_unique_key(scratch, old, staged, key)
         self._count(counts, scratch, staged, old, new)
         if kept is not None:

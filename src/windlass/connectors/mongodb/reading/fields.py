@@ -43,11 +43,13 @@ class Fields:
     def __init__(self, name: str) -> None:
         self._name = name
         self.by_name: dict[str, _Seen] = {}
+        self.documents = 0
 
     def see(self, documents: Iterable[Mapping[str, Any]]) -> None:
         """Look at some documents."""
         fields = self.by_name
         for document in documents:
+            self.documents += 1
             for name, value in document.items():
                 seen = fields.get(name)
                 if seen is None:
@@ -68,6 +70,8 @@ class Fields:
             raise FatalError(f"{self._name}: the names {alike} differ only in case", hint=hint)
         if "" in names:
             raise FatalError(f"{self._name}: a field has an empty name", hint=hint)
+        if not names:
+            raise FatalError(f"{self._name}: no document has a field", hint="look at `projection`")
         return [seen.field(name) for name, seen in self.by_name.items()]
 
 
@@ -215,8 +219,10 @@ def _text_of_bytes(value: bytes) -> str:
 
 
 def _text_of_time(value: Any) -> str:
+    from bson.errors import InvalidBSON
+
     try:
         moment = value.as_datetime()
-    except (ValueError, OverflowError):
+    except (InvalidBSON, ValueError, OverflowError):
         return f"{int(value)} ms since 1970"
     return f"{moment.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"

@@ -15,13 +15,14 @@ from windlass.connectors.mongodb import options
 from windlass.connectors.mongodb.client import Connection, not_there
 from windlass.connectors.mongodb.connector import CONNECTOR
 from windlass.connectors.mongodb.extended_json import from_plain
-from windlass.connectors.mongodb.reading.fields import Fields
+from windlass.connectors.mongodb.reading.fields import Field, Fields
 from windlass.connectors.mongodb.reading.spool import Spool
 from windlass.connectors.mongodb.reading.wanted import wanted
 from windlass.connectors.relations import ArrowRelation, records_relation
 from windlass.connectors.rows import BadRow, Column
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import BaseSource, Reading, Relation
+from windlass.errors import FatalError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,9 +37,11 @@ class MongodbSource(BaseSource):
         self.options, self.address = end.options, end.address
         self.name = f"{end.connection}.{end.options.collection}"
         self.connection = Connection(end.address)
-        known = self.connection.collections()
-        if self.options.collection not in known:
-            raise not_there(self.name, self.options.collection, known)
+        with self.connection.closed_on_error():
+            known = self.connection.collections()
+            if self.options.collection not in known:
+                raise not_there(self.name, self.options.collection, known)
+        self._has_collation = "collation" in known[self.options.collection].get("options", {})
 
     def close(self) -> None:
         self.connection.close()
@@ -59,22 +62,28 @@ class MongodbSource(BaseSource):
         fields = Fields(self.name)
         for documents in spool.read():
             fields.see(documents)
-        if not fields.by_name:
+        if not fields.documents:
             return records_relation(self.name, (), reading, scratch)
         return DocumentsRelation(self.name, spool, fields, reading, scratch)
 
     def _found(self, reading: Reading) -> Iterator[bytes]:
         """What the server sends: batches of documents, one after the other."""
         collection = self.connection.database[self.options.collection]
-        conditions = [from_plain(self.options.filter), *wanted(reading)]
-        projection = from_plain(self.options.projection) or None
-        # values are compared as they are, whatever collation the collection has
+        conditions = [self._said("filter"), *wanted(reading)]
+        # the scratch database compares text as it is, so the server has to do the same
         yield from collection.find_raw_batches(
             {"$and": conditions} if len(conditions) > 1 else conditions[0],
-            projection,
+            self._said("projection") or None,
             batch_size=10_000,
-            collation={"locale": "simple"} if reading.since is not None else None,
+            collation={"locale": "simple"} if self._has_collation and reading.since is not None else None,
         )
+
+    def _said(self, key: str) -> Any:
+        """A filter or projection, as the driver takes it."""
+        try:
+            return from_plain(getattr(self.options, key))
+        except ValueError as exc:
+            raise FatalError(f"{self.name}: `{key}` is not valid Extended JSON: {exc}") from exc
 
 
 class DocumentsRelation(ArrowRelation):
@@ -96,7 +105,7 @@ class DocumentsRelation(ArrowRelation):
 class _Batches:
     """The batches of a spool, as often as they are asked for."""
 
-    def __init__(self, spool: Spool, fields: Sequence[Any], schema: pa.Schema) -> None:
+    def __init__(self, spool: Spool, fields: Sequence[Field], schema: pa.Schema) -> None:
         self._spool, self._fields, self._schema = spool, fields, schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
@@ -110,7 +119,7 @@ class _Batches:
             yield pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
 
-def _schema(fields: Sequence[Any]) -> pa.Schema:
+def _schema(fields: Sequence[Field]) -> pa.Schema:
     import pyarrow as pa
 
     return pa.schema([(field.name, field.arrow()) for field in fields])

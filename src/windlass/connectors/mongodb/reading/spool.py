@@ -8,7 +8,7 @@ from typing import Any
 
 from windlass.connectors.rows import BadRow, Reason
 
-__all__ = ["Spool"]
+__all__ = ["Spool", "split"]
 
 _AT_ONCE = 10_000  # documents that are decoded at once
 _SIZE = 4  # of the number that begins a document, and a batch in the file
@@ -51,7 +51,7 @@ class Spool:
         from bson import decode
         from bson.errors import InvalidBSON
 
-        for document in _split(part):
+        for document in split(part):
             try:
                 yield decode(document, _codec())
             except (InvalidBSON, UnicodeDecodeError) as exc:
@@ -85,7 +85,8 @@ def _parts(batch: bytes) -> Iterator[bytes]:
         yield batch[begin:end]
 
 
-def _split(part: bytes) -> Iterator[bytes]:
+def split(part: bytes) -> Iterator[bytes]:
+    """The documents of a batch, one by one."""
     end = 0
     while end < len(part):
         begin, end = end, end + int.from_bytes(part[end : end + _SIZE], "little")

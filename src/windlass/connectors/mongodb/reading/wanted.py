@@ -6,6 +6,7 @@ surely not wanted is left out, and everything else is told apart here, whatever 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -40,11 +41,10 @@ def _below(since: Since) -> Iterator[dict[str, Any]]:
 
 
 def _bounds(last: Mark, lookback: float | str | None) -> Iterator[Any]:
-    from bson.decimal128 import Decimal128
     from bson.objectid import ObjectId
 
     if last.family == "number":
-        yield Decimal128(_lower(Decimal(last.highest) - Decimal(str(lookback or 0))))
+        yield math.nextafter(float(Decimal(last.highest) - Decimal(str(lookback or 0))), -math.inf)
     elif last.family == "time":
         moment = _moment(last.highest)
         if moment is not None:
@@ -53,18 +53,6 @@ def _bounds(last: Mark, lookback: float | str | None) -> Iterator[Any]:
         yield last.highest
         if len(last.highest) == _OBJECT_ID and ObjectId.is_valid(last.highest):
             yield ObjectId(last.highest)
-
-
-def _lower(number: Decimal) -> Decimal:
-    """At most the number, in the 34 digits that MongoDB has."""
-    from decimal import ROUND_FLOOR, localcontext
-
-    from bson.decimal128 import create_decimal128_context
-
-    with localcontext(create_decimal128_context()) as context:
-        context.rounding = ROUND_FLOOR
-        context.traps = dict.fromkeys(context.traps, False)
-        return +number
 
 
 def _moment(text: str) -> datetime | None:

@@ -9,7 +9,7 @@ from windlass import failpoints
 from windlass.connectors.mongodb.client import Connection
 from windlass.connectors.mongodb.writing.ledger import Committed
 from windlass.connectors.mongodb.writing.stage import read_raw, write_errors
-from windlass.errors import Code, FatalError
+from windlass.errors import FatalError
 
 __all__ = ["AT_ONCE", "apply", "within"]
 
@@ -107,5 +107,4 @@ def _refusal(collection: str, stage: str, refused: Sequence[str]) -> FatalError:
         f"{collection} has changed since its rows were checked, and now refuses {len(refused)} of them:{shown}",
         hint=f"the load is committed: change what is in the way, or remove these documents from {stage}, where they "
         "wait; the next load into this collection applies them first",
-        code=Code.REFUSED_AFTER_COMMIT,
     )

@@ -26,9 +26,10 @@ from windlass.connectors.mongodb.writing.ledger import Committed, Ledger
 from windlass.connectors.mongodb.writing.lookups import Numbered, Taken
 from windlass.connectors.mongodb.writing.merging import Merging, numbered_rows
 from windlass.connectors.mongodb.writing.stage import Index, Stage, indexes_of, stages_of
+from windlass.connectors.mongodb.writing.turns import Turn
 from windlass.connectors.rows import BadRow, Column, Counts, Meter, Reason, Rows
 from windlass.connectors.scratch import Scratch
-from windlass.errors import FatalError, WindlassError
+from windlass.errors import FatalError, FencedError, RetryableError, WindlassError
 from windlass.ledger import LedgerEntry
 
 __all__ = ["MongodbDestination"]
@@ -45,24 +46,23 @@ class MongodbDestination(BaseDestination):
         self.options, self.interval = end.options, end.interval
         self.name = f"{end.connection}.{end.options.collection}"
         self.connection = Connection(end.address)
-        found = self.connection.collections(self.options.collection).get(self.options.collection)
-        if found is not None and found.get("type", "collection") != "collection":
-            raise FatalError(f"{self.name} is a {found['type']}, and a copy only writes to a collection")
+        with self.connection.closed_on_error():
+            self._refuse_views()
 
     def close(self) -> None:
         self.connection.close()
 
     def begin(self, entry: LedgerEntry) -> MongodbLoad:
         ledger = Ledger(self.connection, self.options.collection)
-        unfinished = ledger.take_over(entry)
-        failpoints.reach("during-recovery")
-        if unfinished is not None:
-            self._finish(ledger, unfinished)
-        for name, number in stages_of(self.connection, self.options.collection).items():
-            if number < ledger.number:  # its writer can no longer commit
-                with self.connection.errors():
-                    self.connection.database.drop_collection(name)
-        return MongodbLoad(self, ledger, entry)
+        turn = ledger.take_turn(entry)
+        try:
+            failpoints.reach("during-recovery")
+            self._clean_up(ledger, turn)
+            return MongodbLoad(self, ledger, turn, entry)
+        except BaseException:
+            with suppress(WindlassError):  # then others wait until there is no sign of life
+                turn.leave()
+            raise
 
     def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
         ledger = Ledger(self.connection, self.options.collection)
@@ -70,6 +70,21 @@ class MongodbDestination(BaseDestination):
         if unfinished is not None:
             self._finish(ledger, unfinished)
         return ledger.find(entry)
+
+    def _refuse_views(self) -> None:
+        found = self.connection.collections(self.options.collection).get(self.options.collection)
+        if found is not None and found.get("type", "collection") != "collection":
+            raise FatalError(f"{self.name} is a {found['type']}, and a copy only writes to a collection")
+
+    def _clean_up(self, ledger: Ledger, turn: Turn) -> None:
+        """Finish what an earlier writer has committed, and remove what it has not."""
+        unfinished = ledger.unfinished(turn)
+        if unfinished is not None:
+            self._finish(ledger, unfinished)
+        for name, number in stages_of(self.connection, self.options.collection).items():
+            if number < turn.number:  # its writer can no longer commit
+                with self.connection.errors():
+                    self.connection.database.drop_collection(name)
 
     def _finish(self, ledger: Ledger, load: Committed) -> None:
         logs.info("load_finished", collection=self.options.collection, run_key=load.entry.run_key)
@@ -80,21 +95,26 @@ class MongodbDestination(BaseDestination):
 class MongodbLoad(BaseLoad):
     """One load. Implements `Load`."""
 
-    def __init__(self, destination: MongodbDestination, ledger: Ledger, entry: LedgerEntry) -> None:
+    def __init__(
+        self, destination: MongodbDestination, ledger: Ledger, turn: Turn, entry: LedgerEntry
+    ) -> None:
         self.earlier, self.last_cursor = ledger.find(entry), ledger.last_cursor(entry)
         self._options, self._interval = destination.options, destination.interval
-        self._connection, self._ledger = destination.connection, ledger
+        self._connection, self._ledger, self._turn = destination.connection, ledger, turn
         self._collection = destination.options.collection
-        self._stage = Stage(self._connection, self._collection, ledger.number)
-        self._ids = _Identities(entry, self._collection, anew=self.earlier is not None)
+        self._stage = Stage(self._connection, self._collection, turn.number)
+        is_forced = self.earlier is not None and self._options.mode == "append"
+        self._ids = _Identities(entry, self._collection, anew=is_forced)
         self._columns: Sequence[Column] = ()
         self._is_new = False
         self._may_count = False
 
     def __exit__(self, *_: object) -> None:
-        if not self._may_count:  # else its documents are needed by whoever finishes it
-            with suppress(WindlassError):  # the next load removes it
+        try:
+            if not self._may_count:  # else its documents are needed by whoever finishes it
                 self._stage.drop()
+        finally:
+            self._turn.leave()
 
     def storable(self, column: Column) -> Column:
         return storable(adapted(column, self._known), self._options)
@@ -127,12 +147,19 @@ class MongodbLoad(BaseLoad):
         self._may_count = True
         try:
             load = self._ledger.commit(self._as_committed(entry))
-        except FatalError:  # it does not count, and never will
+        except FencedError:  # it does not, and never will
             self._may_count = False
             raise
         failpoints.reach("after-ledger")
-        apply(self._connection, self._collection, load)
-        self._ledger.finish(load)
+        try:
+            apply(self._connection, self._collection, load)
+            self._ledger.finish(load)
+        except RetryableError as exc:
+            message = f"the load is committed, but could not be applied to its end: {exc.message}"
+            hint = (
+                "the next load into the collection finishes it first; to start this one again is right, too"
+            )
+            raise RetryableError(message, hint=hint, code=exc.code) from exc
         failpoints.reach("after-commit")
 
     def _as_committed(self, entry: LedgerEntry) -> Committed:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from windlass.connectors.mongodb.extended_json import DuplicateNameError, from_text
+from windlass.connectors.mongodb.extended_json import DuplicateNameError, from_text, to_text
 from windlass.connectors.mongodb.options import Destination
 from windlass.connectors.rows import BadRow, Column, Reason
 from windlass.errors import FatalError
@@ -161,19 +161,17 @@ def raw(fields: Mapping[str, Any]) -> bytes | BadRow:
 
 def shown(fields: Mapping[str, Any]) -> dict[str, Any]:
     """A row as it is kept in quarantine."""
-    from windlass.connectors.mongodb.extended_json import to_text
+    return {name: _shown(value) for name, value in fields.items()}
 
-    known = (str, int, bool, float, type(None))
-    return {
-        name: value
-        if type(value) in known
-        else value.hex()
-        if isinstance(value, bytes)
-        else str(value)
-        if not isinstance(value, dict | list)
-        else to_text(value)
-        for name, value in fields.items()
-    }
+
+def _shown(value: Any) -> Any:
+    if value is None or isinstance(value, bool | float | str):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return to_text(value) if isinstance(value, dict | list) else str(value)
 
 
 # --- values -------------------------------------------------------------------------------------------
@@ -252,13 +250,11 @@ def _decimal(value: Decimal) -> Any:
 
 
 def _json(text: str) -> Any:
-    from bson.errors import BSONError
-
     try:
         return from_text(text)
     except DuplicateNameError as exc:
         raise _NotStorableError(Reason.DUPLICATE_NAME, str(exc)) from None
-    except (ValueError, TypeError, ArithmeticError, RecursionError, BSONError) as exc:
+    except (ValueError, ArithmeticError, RecursionError) as exc:
         raise _NotStorableError(Reason.MALFORMED_JSON, f"it is not valid Extended JSON: {exc}") from None
 
 

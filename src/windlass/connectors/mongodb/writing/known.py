@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from windlass.connectors.mongodb.client import Connection
 from windlass.connectors.mongodb.reading.fields import Fields
+from windlass.connectors.mongodb.reading.spool import split
 from windlass.connectors.rows import Column
 
 __all__ = ["adapted", "known_types"]
@@ -26,8 +28,7 @@ _ISO_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z?)")
 
 def known_types(connection: Connection, collection: str, *, times_are_text: bool) -> dict[str, str]:
     """The type of each field that has one, of some documents."""
-    with connection.errors():
-        documents = list(connection.database[collection].find({}, limit=_SAMPLE))
+    documents = _sample(connection, collection)
     fields = Fields(collection)
     fields.see(documents)
     types = {}
@@ -45,6 +46,21 @@ def known_types(connection: Connection, collection: str, *, times_are_text: bool
             if kind != "VARCHAR":  # else it has several types
                 types[name] = kind
     return types
+
+
+def _sample(connection: Connection, collection: str) -> list[dict[str, Any]]:
+    """The first documents, as many as fit into a message of the server."""
+    from bson import decode
+    from bson.errors import BSONError
+
+    found: list[dict[str, Any]] = []
+    with connection.errors():
+        for batch in connection.database[collection].find_raw_batches({}, limit=_SAMPLE, batch_size=_SAMPLE):
+            for document in split(batch):
+                with suppress(BSONError):  # one that cannot be read says nothing
+                    found.append(decode(document, connection.database.codec_options))
+            break
+    return found
 
 
 def adapted(column: Column, types: Mapping[str, str]) -> Column:

@@ -9,13 +9,15 @@ waits in a collection beside; to apply it can be repeated, so whoever comes next
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from windlass.connectors.mongodb.client import OURS, Connection
-from windlass.errors import RetryableError
-from windlass.ledger import LedgerEntry, fenced
+from windlass.connectors.mongodb.writing.turns import Turn, take_turn
+from windlass.errors import WindlassError
+from windlass.ledger import LONG_MARK, LedgerEntry, fenced
 
 if TYPE_CHECKING:
     from pymongo.collection import Collection
@@ -49,42 +51,41 @@ class Ledger:
 
     def __init__(self, connection: Connection, collection: str) -> None:
         self._connection, self._collection = connection, collection
-        self.number = 0
+        self.turn: Turn | None = None
 
-    def take_over(self, entry: LedgerEntry) -> Committed | None:
-        """Become the latest writer. Returns a load that an earlier one has committed and not finished."""
-        writer = {
-            "pipeline": entry.pipeline,
-            "task": entry.task,
-            "run_key": entry.run_key,
-            "load_id": entry.load_id,
-        }
-        found = self._become(writer)
-        self.number = found["number"]
-        return self._read(found)
+    def take_turn(self, entry: LedgerEntry) -> Turn:
+        """Become the latest writer, when it is the load's turn."""
+        self.turn = take_turn(self._connection, self._writers(), self._collection, entry)
+        return self.turn
+
+    def unfinished(self, turn: Turn) -> Committed | None:
+        """The load that an earlier writer has committed and not finished."""
+        return self._read(turn.taken)
 
     def fence(self, loads: list[str]) -> Committed | None:
         """Keep the starts of these ids from committing. Returns the load of one that has, and was not finished."""
         mine = {"_id": self._collection, "writer.load_id": {"$in": loads}}
         with self._connection.errors():
-            self._writers().update_one(mine, {"$inc": {"number": 1}})
+            self._writers().update_one(mine, {"$inc": {"number": 1}, "$unset": {"writer": ""}})
             found = self._writers().find_one({"_id": self._collection})
         committed = None if found is None else self._read(found)
         return committed if committed is not None and committed.entry.load_id in loads else None
 
     def commit(self, load: Committed) -> Committed:
-        """Have the load count. Raises FencedError when another writer took over."""
+        """Have the load count. Raises FencedError when another writer took over; with any other error it may count."""
         made = replace(load, entry=replace(load.entry, committed_at=datetime.now(UTC).isoformat()))
-        mine = {"_id": self._collection, "number": self.number}
+        assert self.turn is not None
+        mine = {"_id": self._collection, "number": self.turn.number}
         try:
             with self._connection.errors():
                 done = self._writers().update_one(mine, {"$set": {"committed": asdict(made)}})
-        except RetryableError:
-            if not self.has_committed(made.entry):  # the answer was lost, perhaps after it was done
-                raise
-        else:
-            if done.matched_count == 0:
-                raise fenced(self._collection)
+        except WindlassError:
+            with suppress(WindlassError):
+                if self.has_committed(made.entry):  # only the answer was lost
+                    return made
+            raise
+        if done.matched_count == 0:
+            raise fenced(self._collection)
         return made
 
     def has_committed(self, entry: LedgerEntry) -> bool:
@@ -98,7 +99,10 @@ class Ledger:
         """Note that the load has been applied."""
         entry = load.entry
         with self._connection.errors():
-            self._loads().replace_one(self._key(entry), {**self._key(entry), **asdict(entry)}, upsert=True)
+            if entry.is_how_far:  # only the latest is ever asked for
+                same = {**self._of_task(entry), "has_long_mark": True}
+                self._loads().update_many(same, {"$set": {"cursor": None}, "$unset": {"has_long_mark": ""}})
+            self._loads().replace_one(self._key(entry), self._written(entry), upsert=True)
             self._writers().update_one(
                 {"_id": self._collection, "committed.entry.load_id": entry.load_id},
                 {"$unset": {"committed": ""}},
@@ -112,30 +116,10 @@ class Ledger:
 
     def last_cursor(self, entry: LedgerEntry) -> str | None:
         """The cursor of the latest load of the same pipeline and task into this collection."""
-        wanted = {
-            "_id.pipeline": entry.pipeline,
-            "_id.task": entry.task,
-            "_id.collection": self._collection,
-            "cursor": {"$ne": None},
-        }
+        wanted = {**self._of_task(entry), "cursor": {"$ne": None}}
         with self._connection.errors():
             found = self._loads().find_one(wanted, sort=[("committed_at", -1)])
         return None if found is None else str(found["cursor"])
-
-    def _become(self, writer: dict[str, str]) -> dict[str, Any]:
-        from pymongo import ReturnDocument
-        from pymongo.errors import DuplicateKeyError
-
-        change = {"$inc": {"number": 1}, "$set": {"writer": writer}}
-        with self._connection.errors():
-            for _ in range(2):
-                try:
-                    return self._writers().find_one_and_update(
-                        {"_id": self._collection}, change, upsert=True, return_document=ReturnDocument.AFTER
-                    )
-                except DuplicateKeyError:
-                    continue  # two made the first document at once
-        raise RetryableError(f"several writers took {self._collection} over at once")
 
     def _read(self, writer: dict[str, Any]) -> Committed | None:
         found = writer.get("committed")
@@ -147,6 +131,18 @@ class Ledger:
     def _key(self, entry: LedgerEntry) -> dict[str, Any]:
         names = ("pipeline", "task", "run_key", "part")
         return {"_id": {**dict(zip(names, entry.key, strict=True)), "collection": self._collection}}
+
+    def _written(self, entry: LedgerEntry) -> dict[str, Any]:
+        is_long = entry.is_how_far and len(str(entry.cursor)) > LONG_MARK
+        return {**self._key(entry), **asdict(entry), **({"has_long_mark": True} if is_long else {})}
+
+    def _of_task(self, entry: LedgerEntry) -> dict[str, Any]:
+        """A filter for the loads of the same pipeline and task."""
+        return {
+            "_id.pipeline": entry.pipeline,
+            "_id.task": entry.task,
+            "_id.collection": self._collection,
+        }
 
     def _loads(self) -> Collection[dict[str, Any]]:
         return self._durable(f"{OURS}_loads")

@@ -216,24 +216,33 @@ def _next_number(session: Session, ended: int) -> int:
     return ended + (age + _FIRST_NORMAL - ended) % _ROUND
 
 
+# The numbers of transactions that have one now, each with who has it.
 _TRANSACTIONS = """
-WITH locks AS MATERIALIZED (SELECT * FROM pg_locks WHERE granted)
-SELECT transactionid::text::int8 AS number, EXISTS (
-    SELECT FROM locks o WHERE o.virtualtransaction = l.virtualtransaction AND o.locktype = 'relation'
-    AND o.database NOT IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-) AS elsewhere
-FROM locks l WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock'
+SELECT transactionid::text::int8 AS number, virtualtransaction AS owner, pid
+FROM pg_locks WHERE granted AND locktype = 'transactionid' AND mode = 'ExclusiveLock'
+"""
+_ELSEWHERE = """
+SELECT pid FROM pg_stat_activity
+WHERE datid <> 0 AND datid <> (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+_PREPARED_ELSEWHERE = """
+SELECT transaction::text::int8 AS number FROM pg_prepared_xacts WHERE database <> current_database()
 """
 
 
 def _until(session: Session, open_: Sequence[int], ended: int) -> tuple[int, bool]:
     """Up to which transaction all that may write to this database have ended; whether some have ended meanwhile.
 
-    A transaction that has locked a table of another database cannot write to one of this.
+    A process stays in its database. That a transaction is open both before and after it was looked where its process
+    is, is proof that the number of the process was not somebody else's by then.
     """
-    elsewhere = {row["number"]: row["elsewhere"] for row in session.fetch(_TRANSACTIONS)}
-    here = [number for number in open_ if not elsewhere.get(number % _ROUND, False)]
-    passing = any(number % _ROUND not in elsewhere for number in here)
+    before = {row["number"]: (row["owner"], row["pid"]) for row in session.fetch(_TRANSACTIONS)}
+    others = {row["pid"] for row in session.fetch(_ELSEWHERE)}
+    after = {row["number"]: (row["owner"], row["pid"]) for row in session.fetch(_TRANSACTIONS)}
+    elsewhere = {row["number"] for row in session.fetch(_PREPARED_ELSEWHERE)}
+    elsewhere |= {number for number, who in after.items() if who[1] in others and before.get(number) == who}
+    here = [number for number in open_ if number % _ROUND not in elsewhere]
+    passing = any(number % _ROUND not in after for number in here)
     return min(here, default=ended), passing
 
 

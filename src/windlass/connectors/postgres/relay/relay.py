@@ -74,6 +74,8 @@ def relay(source: Source, load: Load, reading: Reading, copy: Copy) -> Shortcut 
     target = [as_wanted(c) for c in load.table.columns] if load.table else None
     transfers: list[Transfer] = []
     for match in match_columns(copy, list(columns), target):
+        if match.target is None and load.table is not None:
+            return None  # a column that the table gets only now
         transfer = _transfer(match, columns[match.source], source, load)
         if transfer is None:
             return None

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Self
 
 from windlass import failpoints, logs
@@ -111,11 +112,14 @@ class PostgresLoad:
         self.earlier, self.last_cursor = ledger.find(entry), ledger.last_cursor(entry)
         self._ledger, self._part = ledger, entry.part
         self._landing: Landing | None = None
+        self._grown: Sequence[Column] = ()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with suppress(WindlassError):  # whoever comes next finds that its session is gone
+            self._ledger.turn.leave()
         self.session.close()
 
     @property
@@ -131,6 +135,9 @@ class PostgresLoad:
 
     def storable(self, column: Column) -> Column:
         return storable(column)
+
+    def grow(self, columns: Sequence[Column]) -> None:
+        self._grown = columns
 
     # --- rows ---
 
@@ -186,6 +193,8 @@ class PostgresLoad:
         if self.table is None and self._part:
             self.loaded.make_for_all_parts(columns)
         self.session.execute("BEGIN")
+        if self._grown:
+            self.loaded.add_columns(self._grown)
         landing = self._landing = self.loaded.prepare(columns, careful=careful)
         staged = [Staged(column, as_text(column)) for column in landing.columns]
         is_view = self.table is not None and self.table.kind == "v"  # which takes INSERT, but no COPY
@@ -244,6 +253,9 @@ class PostgresLoad:
     def restart(self) -> None:
         self._landing = None
         self.session.execute("ROLLBACK")
+        if self._grown:
+            self._grown = ()
+            self.loaded.find()
 
     # --- the end of the transaction ---
 

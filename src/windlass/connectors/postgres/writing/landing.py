@@ -20,6 +20,7 @@ from windlass.connectors.postgres.catalog import (
 from windlass.connectors.postgres.session import Session, is_there_already
 from windlass.connectors.postgres.writing.replace import Swap, why_in_place
 from windlass.connectors.postgres.writing.staging import Staging
+from windlass.connectors.rows import Column
 from windlass.connectors.scratch import identifier, literal
 from windlass.errors import FatalError, RetryableError
 
@@ -95,6 +96,13 @@ class LoadedTable:
         elif self._options.mode == "delete_insert":
             self._delete_interval(self.found)
         return Landing(self.schema, self.name, written, fresh=False)
+
+    def add_columns(self, columns: Sequence[Column]) -> None:
+        """Give the table columns. Who reads it waits for the end of the transaction."""
+        added = ", ".join(f"ADD COLUMN IF NOT EXISTS {identifier(c.name)} {c.native}" for c in columns)
+        require_name(*(column.name for column in columns))
+        self._session.execute(f"ALTER TABLE {self.sql} {added}")
+        self.find()
 
     def make_for_all_parts(self, columns: Sequence[tuple[str, str]]) -> None:
         """Make the missing table, committed at once: the other parts of the load need it at the same time."""

@@ -88,6 +88,11 @@ class Turn:
         if self._session.execute(f"DELETE FROM {self._turns} t WHERE {self._own}") != "DELETE 1":
             raise self.fenced()
 
+    def leave(self) -> None:
+        """Be in nobody's way any more, where nothing was committed and the session can still be used."""
+        if not self._session.is_busy:
+            self._session.execute(f"DELETE FROM {self._turns} t WHERE {self._own}")
+
     def taken_by_another_start(self, session: Session) -> bool:
         """Whether the same load was started again meanwhile."""
         other = f"SELECT count(*) FROM {self._turns} t WHERE {self._same} AND t.load_id <> {self._load_id}"

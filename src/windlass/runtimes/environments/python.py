@@ -15,9 +15,9 @@ from pathlib import Path
 from windlass import logs
 from windlass.errors import Code, FatalError
 from windlass.locks import locked
-from windlass.runtimes.environment_key import Key
-from windlass.runtimes.environments import StepEnvironment
-from windlass.runtimes.installing import Making, beside
+from windlass.runtimes.environments.installing import Making, beside
+from windlass.runtimes.environments.key import Key
+from windlass.runtimes.environments.step import StepEnvironment
 
 __all__ = ["asks_for_something", "environment"]
 
