@@ -135,7 +135,10 @@ def _as_user(user: str) -> dict[str, Any]:
 
 
 def _wait_for_lock(path: str, sharing: str, stop: threading.Event) -> None:
-    file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+    try:
+        file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:  # somebody has removed the folder, which whoever wanted the command finds out
+        return
     fcntl.flock(file, fcntl.LOCK_SH if sharing == "shared" else fcntl.LOCK_EX)
     stop.set()
     time.sleep(3600)  # the lock is kept until this process has ended
