@@ -182,7 +182,10 @@ def _administer(server: Address, sql: str) -> None:
 @pytest.fixture(scope="session")
 def mongodb_server(shared: Path) -> Iterator[Address]:
     """The MongoDB that `WINDLASS_TEST_MONGODB` names, else one of this machine, the same for all workers."""
-    if (named := os.environ.get("WINDLASS_TEST_MONGODB")) is not None:
+    named = os.environ.get("WINDLASS_TEST_MONGODB")
+    if named == "none":
+        pytest.skip("WINDLASS_TEST_MONGODB says that there is no MongoDB")
+    if named is not None:
         yield parse_address(named, "WINDLASS_TEST_MONGODB", "mongodb")
         return
     if shutil.which("mongod") is None:
