@@ -116,6 +116,18 @@ def test_a_folder_of_windlass_is_replaced_until_somebody_puts_something_into_it(
 
 
 @pytest.mark.parametrize("mode", ["replace", "append"])
+def test_the_time_of_a_folder_tells_that_it_has_changed(copier: Copier, home: Path, mode: Mode) -> None:
+    """Else whoever remembers what was in it by number and time would take a later folder for an earlier one."""
+    end = destination_of(path="out/", format="parquet", mode=mode)
+    copier(source_of(path="in.csv"), end)
+    (home / "out").chmod(0o750)
+    os.utime(home / "out", (0, 0))
+    copier(source_of(path="in.csv"), end)
+    found = (home / "out").stat()
+    assert (found.st_mode & 0o777, found.st_mtime > 0) == (0o750, True)
+
+
+@pytest.mark.parametrize("mode", ["replace", "append"])
 @pytest.mark.parametrize("path", ["./", "../", "/", "out/../", "link/", "~"])
 def test_the_workspace_and_what_it_is_in_are_no_places_for_rows(
     copier: Copier, home: Path, path: str, mode: Mode, monkeypatch: pytest.MonkeyPatch
