@@ -38,8 +38,7 @@ def main(
     wanted: str, sharing: str, alive: str, signal_name: str, grace: str, user: str, _: str, *command: str
 ) -> int:
     stop, ended = threading.Event(), threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+    on_request((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), stop.set)
     lock = _locked(alive) if alive != "-" else None
     try:
         child = _start(command, user)
@@ -53,6 +52,25 @@ def main(
     _end_group(child.pid, ended, getattr(signal, signal_name), float(grace))
     end_descendants(but=child.pid)
     return child.wait()
+
+
+def on_request(numbers: tuple[int, ...], act: Callable[[], None]) -> None:
+    """Do this, in a thread of its own, at each of these signals.
+
+    Not in their handlers: one may run while the main thread holds the very lock of the Event that it would set, or
+    only once the wait has ended that it should end. The byte is written at once.
+    """
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    for number in numbers:
+        signal.signal(number, lambda *_: None)
+
+    def hear() -> None:
+        while os.read(heard, 1):
+            act()
+
+    _in_background(hear)
 
 
 def _start(command: tuple[str, ...], user: str) -> subprocess.Popen[bytes]:

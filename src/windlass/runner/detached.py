@@ -22,6 +22,7 @@ from windlass.errors import FatalError, as_error
 from windlass.locks import has_owner, has_users, locked, take
 from windlass.plan.model import Task, Unit
 from windlass.processes import Identity, identity_of, signal_process
+from windlass.processes.launcher import on_request
 from windlass.runner.network import Loopback
 from windlass.runner.server import Server
 from windlass.runtimes import Execution
@@ -162,8 +163,7 @@ class _Supervisor:
     def _stand_alone(self) -> None:
         """Leave the session and the output of the process that was forked."""
         os.setsid()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda *_: self._stopping.set())
+        on_request((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), self._stopping.set)
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in range(3):
             os.dup2(nothing, stream)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol, TypeAlias
 
 __all__ = ["Event", "Loop", "Threads"]
 
 Event: TypeAlias = Callable[[], None]
 """What the deciding thread is to do next."""
+
+
+_LOOK_UP = 1.0
 
 
 class Loop(Protocol):
@@ -40,4 +44,6 @@ class Threads:
         self._events.put(event)
 
     def next(self) -> Event:
-        return self._events.get()
+        while True:  # a signal that comes right before the wait is looked at only after it
+            with suppress(queue.Empty):
+                return self._events.get(timeout=_LOOK_UP)
