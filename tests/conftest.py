@@ -45,10 +45,32 @@ _TOGETHER = ("tests/airflow/test_up.py", "tests/examples/test_demo.py", "tests/f
 _FIRST = ("airflow", "examples", "faults", "runner", "cli", "report")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """A shell has what it starts in the background ignore Ctrl-C, and so would what the tests start and interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if os.environ.get("CI") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_AtOnce(config), "windlass-at-once")
+
+
+class _AtOnce:
+    """Says at once what failed and what took long: where the whole session is cut off, its end says nothing."""
+
+    LONG = 60  # seconds
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._say(f"{report.nodeid} failed ({report.when}):\n{report.longreprtext}")
+        elif report.duration > self.LONG:
+            self._say(f"{report.nodeid} took {report.duration:.0f} s ({report.when})")
+
+    def _say(self, text: str) -> None:
+        terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+        terminal.ensure_newline()
+        terminal.write_line(text)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
