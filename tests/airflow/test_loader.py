@@ -25,6 +25,7 @@ import pytest
 from tests.conftest import ROOT, missing
 from tests.targets.exported import export_to_airflow
 from tests.warm import Warm
+from windlass.errors import FatalError
 from windlass.plan.model import Retry
 from windlass.plan.travel import pack, unpack
 from windlass.spec import load_project
@@ -198,6 +199,46 @@ def test_a_container_has_what_the_project_says_and_tells_its_numbers(
     assert CANARY not in done["log"]
 
 
+INGEST = """
+  bring:
+    run:
+      image: docker.io/acme/ingest:1.4
+      user: image
+      network: other
+      mount: /app/data
+      resources: {memory: 1GB}
+      env: {DB_HOST: {connection: x, part: host}, DB_PASSWORD: {connection: x, part: password}, KEY: {secret: vendor, key: api.key}}
+"""
+
+
+def test_a_container_of_an_image_has_what_its_own_task_says(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    file = everything / "pipelines/everything.yaml"
+    file.write_text(file.read_text() + INGEST.lstrip("\n"))
+    export_to_airflow(everything, tmp_path / "out", "docker")
+    env = {"AIRFLOW_CONN_X": "postgres://me:p%40ss@db/sales", "WINDLASS_SECRET_VENDOR_API_KEY": CANARY}
+    run = json.dumps(SCHEDULED | {"lines": [f"the key is {CANARY}\n"], "code": 0})
+    done = inside("docker", tmp_path / "out", "everything", "bring", run, env=env)
+    container, host = done["container"], done["container"]["host_config"]
+    assert (done["raised"], container["image"]) == (None, "docker.io/acme/ingest:1.4")
+    assert "command" not in container
+    assert container.get("user") is None
+    assert (host["network_mode"], host["mem_limit"]) == ("other", 1_000_000_000)
+    assert [(m["Source"], m["Target"]) for m in host["mounts"]] == [
+        ("/srv/data", "/app/data"),
+        ("/etc/certs", "/certs"),
+    ]
+    found = container["environment"]
+    assert (found["DB_HOST"], found["DB_PASSWORD"], found["KEY"]) == ("db", "p@ss", CANARY)
+    assert (found["WINDLASS_WORKSPACE"], "WINDLASS_CONN_X" in found) == ("/app/data", False)
+    assert CANARY not in done["log"]
+    with pytest.raises(
+        FatalError, match="DB_HOST refers to a part of a connection, which no pod can be given"
+    ):
+        export_to_airflow(everything, tmp_path / "out", "kubernetes")
+
+
 def test_a_container_that_fails_says_why(inside: Inside, everything: Path, tmp_path: Path) -> None:
     export_to_airflow(everything, tmp_path / "out", "docker")
     failed = {"event": "failed", "error": "no such table", "retryable": False}
@@ -358,10 +399,12 @@ def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_sa
         "orders",
     ]
     assert variables["DAY"]["value"] == "5"
-    assert variables["WINDLASS_WORKSPACE"]["value"] == "/data"
-    assert variables["WINDLASS_CONN_X"]["valueFrom"]["secretKeyRef"] == {
-        "name": "all-connections",
-        "key": "WINDLASS_CONN_X",
+    assert variables["WINDLASS_WORKSPACE"]["value"] == "/app/data"
+    keys = {name: v["valueFrom"]["secretKeyRef"] for name, v in variables.items() if "valueFrom" in v}
+    assert keys == {
+        "WINDLASS_CONN_X": {"name": "all-connections", "key": "WINDLASS_CONN_X"},
+        "OTHER": {"name": "all-connections", "key": "WINDLASS_CONN_Y"},
+        "KEY": {"name": "vendor", "key": "api.key"},
     }
     assert container["envFrom"] == [
         {"secretRef": {"name": "api-keys"}},
@@ -369,9 +412,11 @@ def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_sa
     ]
     assert container["resources"] == {
         "requests": {"cpu": "500m", "memory": "512Mi"},
-        "limits": {"memory": "2Gi"},
+        "limits": {"memory": "512000000", "cpu": "1.5"},
     }
-    assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/data", "/certs"]
+    assert container["securityContext"] == {"runAsUser": 1001, "runAsGroup": 1002}
+    assert container["imagePullPolicy"] == "Always"
+    assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/app/data", "/certs"]
     assert (pod["metadata"]["namespace"], pod["spec"]["serviceAccountName"]) == ("etl", "etl")
 
 

@@ -4,6 +4,7 @@ from windlass.connections.address import Address, parse_address
 from windlass.connections.around import hide_secrets
 from windlass.connections.env_file import unknown_connections
 from windlass.connections.resolve import ORIGIN, places, resolve, variable
+from windlass.connections.secret import secret_value
 
 __all__ = [
     "ORIGIN",
@@ -12,6 +13,7 @@ __all__ = [
     "parse_address",
     "places",
     "resolve",
+    "secret_value",
     "unknown_connections",
     "variable",
 ]

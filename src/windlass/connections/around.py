@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from windlass import logs, registry
 from windlass.connections.address import leaves, parse_address
 from windlass.connections.env_file import read_env_file
+from windlass.connections.secret import PREFIX
 from windlass.errors import WindlassError
 
 __all__ = ["hide_secrets"]
@@ -35,7 +36,7 @@ def hide_secrets(environ: Mapping[str, str], project: Path | None = None) -> Non
 def _secrets_in(name: str, value: str) -> Iterator[str]:
     if name.startswith(_CONNECTIONS):
         yield from _of_connection(value.strip())
-    elif name.upper().endswith(_SECRETS) and len(value) >= _SHORTEST:
+    elif (name.startswith(PREFIX) or name.upper().endswith(_SECRETS)) and len(value) >= _SHORTEST:
         yield value
     elif "://" in value and "@" in value:  # a proxy, an index of packages
         yield from _of_url(value)

@@ -10,7 +10,7 @@ from windlass.connections.address import Address, parse_address
 from windlass.connections.env_file import read_env_file
 from windlass.errors import Code, FatalError, reason_of
 
-__all__ = ["ORIGIN", "places", "resolve", "variable"]
+__all__ = ["ORIGIN", "places", "read_secret_file", "resolve", "variable"]
 
 ORIGIN = "WINDLASS_ORIGIN_"
 """Begins the variable that says where the address in `WINDLASS_CONN_<NAME>` was found, where a runner hands it on."""
@@ -43,15 +43,16 @@ def places(
         (f"the environment variable {airflow}", lambda: environ.get(airflow)),
         (f"{own} in {env_file}", lambda: read_env_file(env_file, environ).get(own)),
         (f"{airflow} in {env_file}", lambda: read_env_file(env_file, environ).get(airflow)),
-        (f"the file {secret}", lambda: _read(secret)),
+        (f"the file {secret}", lambda: read_secret_file(secret)),
         (f"the Airflow connection {name!r}", lambda: _from_airflow(name, environ)),
     ]
 
 
-def _read(file: Path) -> str | None:
+def read_secret_file(file: Path) -> str | None:
+    """What stands in the file of a secret; None where there is no such file. Raises FatalError."""
     try:
         return file.read_text(encoding="utf-8").strip()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as exc:
         raise FatalError(f"cannot read {file}: {reason_of(exc)}", code=Code.UNREADABLE_ADDRESS) from exc

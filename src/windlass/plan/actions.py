@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import PurePosixPath
 from typing import Any
 
-from windlass.plan import model as plan
-from windlass.spec import copy as spec_copy
-from windlass.spec import kinds
-from windlass.spec.ends import CopyEnd
+from msgspec.structs import replace
 
-__all__ = ["action_of", "unit_of"]
+from windlass.plan import model as plan
+from windlass.spec import commands, kinds
+from windlass.spec import copy as spec_copy
+from windlass.spec.ends import CopyEnd
+from windlass.spec.runtimes import DockerRuntime
+
+__all__ = ["action_of", "containers_of", "unit_of"]
 
 
 def action_of(kind: kinds.Kind, included: dict[str, str]) -> plan.Action:
@@ -25,10 +29,10 @@ def action_of(kind: kinds.Kind, included: dict[str, str]) -> plan.Action:
         case kinds.Sql():
             statement = kind.statement if kind.statement is not None else included[str(kind.file)]
             return plan.Sql(connection=kind.connection, statement=statement, transaction=kind.transaction)
-        case kinds.Run():
-            return plan.RunCommand(connections=tuple(kind.connections))
-        case kinds.Service():
-            return plan.Service(connections=tuple(kind.connections))
+        case commands.Run():
+            return plan.RunCommand(connections=tuple(kind.connections), references=_references(kind))
+        case commands.Service():
+            return plan.Service(connections=tuple(kind.connections), references=_references(kind))
         case kinds.Download():
             return plan.Download(**kind.model_dump())
         case kinds.Check():
@@ -37,24 +41,73 @@ def action_of(kind: kinds.Kind, included: dict[str, str]) -> plan.Action:
             return plan.Trigger(pipeline=kind.pipeline, params=kind.params, wait=kind.wait)
 
 
-def unit_of(kind: kinds.Kind, pipeline: str, task: str) -> plan.Unit | None:
-    """What is started for a task of that kind; None for one that starts another pipeline."""
+def unit_of(kind: kinds.Kind, pipeline: str, task: str, runtime: str | None) -> plan.Unit | None:
+    """What is started for a task of that kind; None for one that starts another pipeline. `runtime` is what shall
+    execute a command that does not say.
+    """
     match kind:
-        case kinds.Service():
-            return plan.Unit(
-                build=kind.build,
-                command=tuple(kind.command),
-                env=kind.env,
-                port=kind.port,
-                health=kind.health,
-                ready_timeout=kind.ready_timeout,
-            )
-        case kinds.Run():
-            return plan.Unit(build=kind.build, command=tuple(kind.command), env=kind.env)
+        case commands.Command():
+            return _unit(kind, runtime)
         case kinds.Trigger():
             return None
         case _:
             return plan.Unit(own=True, command=("windlass", "exec", pipeline, task))
+
+
+def containers_of(project: DockerRuntime) -> plan.Container:
+    """What a project says of all its containers."""
+    return plan.Container(
+        mounts=tuple(plan.Mount(**mount.model_dump()) for mount in project.mounts),
+        user=project.user,
+        network=project.network,
+        memory=project.memory,
+        cpus=project.cpus,
+    )
+
+
+def _unit(kind: commands.Command, runtime: str | None) -> plan.Unit:
+    unit = plan.Unit(
+        build=_folder(kind.build) if kind.build else None,
+        command=tuple(kind.command),
+        env={name: value for name, value in kind.env.items() if isinstance(value, str)},
+        runtime=kind.runtime or runtime,
+        container=_container(kind),
+    )
+    if not isinstance(kind, commands.Service):
+        return unit
+    return replace(unit, port=kind.port, health=kind.health, ready_timeout=kind.ready_timeout)
+
+
+def _folder(build: commands.Build) -> str:
+    """The folder of a step: its Dockerfile's, which may be below the one that the image is built from."""
+    below = PurePosixPath(build.dockerfile).parent
+    return build.context if below == PurePosixPath() else str(PurePosixPath(build.context) / below)
+
+
+def _container(kind: commands.Command) -> plan.Container:
+    build, resources = kind.build or commands.Build(context=""), kind.resources
+    return plan.Container(
+        image=kind.image,
+        context=build.context if kind.build and _folder(build) != build.context else None,
+        dockerfile=build.dockerfile,
+        target=build.target,
+        args=build.args,
+        mount=kind.mount,
+        user=kind.user,
+        network=kind.network,
+        memory=resources.memory,
+        cpus=resources.cpus,
+        platform=kind.platform,
+        pull=kind.pull,
+    )
+
+
+def _references(kind: commands.Command) -> dict[str, plan.Reference]:
+    return {
+        name: plan.Reference(**value.model_dump())
+        for name, value in kind.env.items()
+        if not isinstance(value, str)
+    }
 
 
 def _copy(kind: spec_copy.Copy, included: dict[str, str]) -> plan.Copy:

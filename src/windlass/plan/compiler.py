@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar
 from windlass import registry
 from windlass.errors import Code, Problem, SpecError, UsageError, did_you_mean
 from windlass.plan import model
-from windlass.plan.actions import action_of, unit_of
+from windlass.plan.actions import action_of, containers_of, unit_of
 from windlass.plan.assets import why_no_asset
 from windlass.plan.facts import with_facts
 from windlass.plan.graph import Cycle, order
@@ -205,6 +205,7 @@ class _Compiler:
             on_failure=tuple(on_failure),
             connections=dict(sorted(self.connections.items())),
             pools=dict(sorted(self.pools.items())),
+            containers=containers_of(self.scope.project.runtimes.docker),
             tasks=with_facts(ordered, self.named, self.params),
         )
 
@@ -238,8 +239,12 @@ class _Compiler:
             outlets=self._assets(name, "outlets", task.outlets, uses),
             output=action.output(),
             action=with_mapping(action, self.connections),
-            unit=unit_of(action_spec, self.file.spec.pipeline, name),
+            unit=unit_of(action_spec, self.file.spec.pipeline, name, self._runtime()),
         )
+
+    def _runtime(self) -> str | None:
+        """What executes a command that does not say."""
+        return self.file.spec.defaults.runtime or self.scope.project.runtimes.default
 
     def _group(self, name: str, task: SpecTask) -> str | None:
         outermost = task.group.partition(".")[0] if task.group else ""

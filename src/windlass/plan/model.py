@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, cast
 from msgspec import Struct
 
 from windlass.plan.roles import Role
-from windlass.plan.unit import Unit
+from windlass.plan.unit import Container, Mount, Unit
 from windlass.registry import FILES
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Check",
     "ColumnRules",
     "Connection",
+    "Container",
     "Copy",
     "Destination",
     "Download",
@@ -30,10 +31,13 @@ __all__ = [
     "JsonSchema",
     "Mention",
     "Mode",
+    "Mount",
     "Param",
+    "Part",
     "Partition",
     "Plan",
     "QuarantineTo",
+    "Reference",
     "Retry",
     "RowCount",
     "RunCommand",
@@ -52,6 +56,7 @@ PLAN_VERSION = 2
 
 Param: TypeAlias = str | int | float | bool | None
 JsonSchema: TypeAlias = dict[str, Any]
+Part: TypeAlias = Literal["host", "port", "user", "password", "database"]
 Mode: TypeAlias = Literal["append", "replace", "merge", "delete_insert"]
 
 
@@ -235,14 +240,27 @@ class Sql(_Action, frozen=True, kw_only=True):
         return _mention(self.connection, "sql")
 
 
+class Reference(Struct, frozen=True, kw_only=True):
+    """A value that only a run knows: the address of a connection, a part of it, or a secret."""
+
+    connection: str | None = None
+    part: Part | None = None
+    secret: str | None = None
+    key: str | None = None
+
+
 class _Command(_Action, frozen=True, kw_only=True):
-    """A command of the user's: it is in the task's unit."""
+    """A command of the user's: it is in the task's unit, which has no secret; what its environment refers to is here."""
 
     connections: tuple[str, ...] = ()
+    references: dict[str, Reference] = {}
+    """By the variable whose value it is."""
 
     def mentions(self) -> Iterator[Mention]:
         for i, name in enumerate(self.connections):
             yield Mention(name, "command", ("connections", i))
+        for variable, reference in self.references.items():
+            yield from _mention(reference.connection, "command", "env", variable)
 
 
 class RunCommand(_Command, frozen=True, kw_only=True, tag="run"):
@@ -376,7 +394,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     """A compiled pipeline. `tasks` are in an order in which each comes after all that it needs.
 
     `assets` are what a pipeline waits for whose schedule is data; its `schedule` is then `none`. `pools`
-    has the slots of the pools that its tasks name. With `params_open` the templates still name the
+    has the slots of the pools that its tasks name. `containers` is what the project says of all containers. With `params_open` the templates still name the
     parameters, so that a run may have others than `params`.
     """
 
@@ -396,6 +414,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     on_failure: tuple[str, ...] = ()
     connections: dict[str, Connection] = {}
     pools: dict[str, int] = {}
+    containers: Container = Container()
     tasks: tuple[Task, ...] = ()
 
     def task(self, name: str) -> Task:

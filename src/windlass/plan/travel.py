@@ -38,6 +38,7 @@ def alone(plan: Plan, task: Task) -> Plan:
         timezone=plan.timezone,
         params=plan.params,
         params_open=plan.params_open,
+        containers=plan.containers,
         connections={name: plan.connections[name] for name in task.connections},
         tasks=(replace(task, unit=unit),),
     )

@@ -6,18 +6,50 @@ environment that it is started with (`windlass.tasks.command`); where it runs is
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
-__all__ = ["WORKSPACE", "Unit"]
+__all__ = ["WORKSPACE", "Container", "Mount", "Unit"]
 
 WORKSPACE = "/data"
 """Where the workspace is in a container."""
 
 
+class Mount(Struct, frozen=True, kw_only=True):
+    """A folder of the engine's machine, or a volume, in a container."""
+
+    source: str
+    target: str
+    read_only: bool = False
+
+
+class Container(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a unit of the user's is in a container. A process of this machine takes no notice of it."""
+
+    image: str | None = None
+    """Which there is already; else it is built."""
+
+    context: str | None = None
+    """The folder that it is built from, where that is not the step's own."""
+
+    dockerfile: str = "Dockerfile"
+    target: str | None = None
+    args: dict[str, str] = {}
+    mount: str = WORKSPACE
+    mounts: tuple[Mount, ...] = ()
+    user: str | None = None
+    network: str | None = None
+    memory: int | None = None
+    cpus: float | None = None
+    platform: str | None = None
+    pull: Literal["missing", "always", "never"] = "missing"
+
+
 class Unit(Struct, frozen=True, kw_only=True):
     """What is started for a task. Strings are templates, as everywhere in a plan.
 
-    The image is that of `build`, a folder of the project, else the one of the project itself.
+    The image is that of its container, else that of `build`, a folder of the project, else the one of the project itself.
     """
 
     own: bool = False
@@ -25,11 +57,18 @@ class Unit(Struct, frozen=True, kw_only=True):
 
     build: str | None = None
     command: tuple[str, ...]
+    """Empty where the image has one of its own."""
+
     env: dict[str, str] = {}
     port: int | None = None
     """Of a service: the TCP port that it wants. Without one it is told in `PORT` which to listen on."""
 
     health: str | None = None
     ready_timeout: float = 60.0
+    runtime: str | None = None
+    """What shall execute it, where windlass itself starts it."""
+
+    container: Container = Container()
+
     digest: str | None = None
     """Of the plan of its task, where an export found that too long to travel whole (`plan/travel.py`)."""

@@ -21,6 +21,7 @@ from windlass.runtimes import Execution, Runtime
 from windlass.state_folder import RunFolder
 from windlass.tasks.command import run_environment
 from windlass.tasks.context import render_strings
+from windlass.tasks.references import environment_given
 
 __all__ = ["Start", "Starter"]
 
@@ -81,7 +82,9 @@ class Starter:
             run_id=self.run.run_id, run_key=self.run.run_key, dates=self.dates, services=self._services()
         )
         own = {"WINDLASS_ATTEMPT": str(attempt), "WINDLASS_PARAMS": json.dumps(self.plan.params)}
-        return {**run, **own, **self.world.connections.environment(task.connections)}
+        addresses = self.world.connections.environment(task.connections)
+        given = environment_given(task, addresses, self.plan.connections, self.world.state.path.parent)
+        return {**run, **own, **given}
 
     def _variables(self, task: Task) -> dict[str, object]:
         return variables(

@@ -58,6 +58,7 @@ class ProcessRuntime:
         """Give a Python or Node.js step an environment of its own; any other command needs none."""
         if unit.own:
             return
+        _require_command(unit)
         folder, program = self._folder(unit), unit.command[0]
         if not folder.is_dir():
             raise FatalError(f"there is no folder {folder} for the step", code=Code.NO_ENVIRONMENT)
@@ -92,3 +93,13 @@ class ProcessRuntime:
             output=subprocess.PIPE,
         )
         return ProcessExecution(process)
+
+
+def _require_command(unit: Unit) -> None:
+    """Raise FatalError for a unit that only a container engine can start."""
+    if unit.container.image is not None:
+        what = f"the image {unit.container.image} is a container's, and the runtime `process` starts none"
+        raise FatalError(what, hint="leave out `runtime: process`", code=Code.NO_ENVIRONMENT)
+    if not unit.command:
+        what = "there is no `command`, and only a container has that of its image"
+        raise FatalError(what, hint="say `command`, or `runtime: docker`", code=Code.NO_ENVIRONMENT)

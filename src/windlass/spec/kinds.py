@@ -1,4 +1,4 @@
-"""The models of the kinds of task other than `copy`."""
+"""The models of the kinds of task that windlass itself executes, other than `copy`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from windlass.options import Duration, FilePath
+from windlass.spec.commands import Run, Service
 from windlass.spec.copy import Copy
-from windlass.spec.fields import Header, Name, OneOrMany, Sha256, Variable
+from windlass.spec.fields import Header, Name, OneOrMany, Sha256
 from windlass.spec.model import Model, refusal
 
 __all__ = [
     "Check",
-    "Command",
     "Download",
     "Freshness",
     "Kind",
     "RowCount",
-    "Run",
-    "Service",
     "Sql",
     "Trigger",
 ]
@@ -47,39 +45,6 @@ class Sql(Model):
         if (self.statement is None) == (self.file is None):
             raise refusal("needs exactly one of `statement` and `file`")
         return self
-
-
-class Command(Model):
-    """What `run` and `service` have in common: a command, and what it finds around it."""
-
-    build: str | None = None
-    """The folder of the step, relative to the project: its code, and `requirements.txt`, `pyproject.toml` or `package.json`."""
-
-    command: OneOrMany[str] = Field(min_length=1)
-    """The command and its arguments. Runs in the `build` folder, without a shell."""
-
-    env: dict[Variable, str] = Field(default_factory=dict)
-    """Environment variables; no secrets."""
-
-    connections: OneOrMany[Name] = []
-    """The connections that it gets, each as `WINDLASS_CONN_<NAME>`."""
-
-
-class Run(Command):
-    """Run a command: a step in any language. Exit code 0 is success."""
-
-
-class Service(Command):
-    """Run a command in the background for the tasks that use it."""
-
-    port: int | None = Field(default=None, ge=1, le=65535)
-    """The TCP port it listens on, also given to it as `PORT`. Default: a free one."""
-
-    health: str | None = None
-    """The HTTP path that answers 2xx once the service is ready. Default: the port accepts connections."""
-
-    ready_timeout: Duration = 60.0
-    """How long it may take to be ready."""
 
 
 class Download(Model):

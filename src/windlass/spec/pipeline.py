@@ -8,9 +8,10 @@ from pydantic import ConfigDict, Discriminator, Field, model_validator
 from pydantic import Tag as Option
 
 from windlass.options import Duration
+from windlass.spec.commands import Run, Service
 from windlass.spec.copy import Copy
 from windlass.spec.fields import Group, Name, OneOrMany, Start, Tag
-from windlass.spec.kinds import Check, Download, Kind, Run, Service, Sql, Trigger
+from windlass.spec.kinds import Check, Download, Kind, Sql, Trigger
 from windlass.spec.model import Model, refusal
 
 __all__ = ["KINDS", "Assets", "Defaults", "Param", "Pipeline", "Task", "TriggerRule"]
@@ -41,6 +42,9 @@ class Defaults(Model):
 
     pool: Name | None = None
     """The pool that tasks take a slot of while they run. Services take none."""
+
+    runtime: str | None = None
+    """What executes `run` and `service` tasks under `windlass run`: `process` or `docker`. Default: as `runtimes.default` in windlass.yaml says."""
 
 
 class Task(Model):

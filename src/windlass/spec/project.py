@@ -95,4 +95,4 @@ class Project(Model):
     """Where images go."""
 
     runtimes: Runtimes = Runtimes()
-    """How tasks become containers and pods where they are exported so."""
+    """What executes tasks, and how they become containers and pods."""

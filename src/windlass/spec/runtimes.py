@@ -156,7 +156,10 @@ class KubernetesRuntime(Model):
 
 
 class Runtimes(Model):
-    """How tasks become containers and pods where they are exported so."""
+    """What executes tasks, and how they become containers and pods."""
+
+    default: str | None = None
+    """What executes `run` and `service` tasks under `windlass run`: `process` or `docker`. Default: a container where a task has an `image`, else a process."""
 
     docker: DockerRuntime = DockerRuntime()
     """Tasks as containers of a Docker engine."""

@@ -96,6 +96,8 @@ def _secret_in(path: KeyPath, value: str) -> str | None:
 def _is_secret_key(path: KeyPath) -> bool:
     if {"select", "columns"}.intersection(path):  # there the keys are columns: `{token: text}`
         return False
+    if path[-1] == "secret" and "env" in path[:-1]:  # it is the name of one: `env: {KEY: {secret: name}}`
+        return False
     key = str(path[-1]).lower().replace("-", "_")
     return key.endswith(_SECRET_ENDINGS) or any(f"_{key}".endswith(f"_{word}") for word in _SECRET_KEYS)
 

@@ -15,6 +15,7 @@ __all__ = ["near_key", "path_of", "problem_of"]
 
 _KINDS_OF_VALUE = {
     "string_type": "text",
+    "text_or_reference": "text",
     "int_type": "a whole number",
     "float_type": "a number",
     "bool_type": "true or false",
@@ -58,7 +59,7 @@ def problem_of(model: type[Model], document: Document, error: ErrorDetails) -> P
         return document.problem(path, Code.UNKNOWN_WORD, message, hint=hint)
     if kind in _KINDS_OF_VALUE:
         message = f"{name}: expected {_KINDS_OF_VALUE[kind]}, got {_describe(error['input'])}"
-        hint = "put it in quotes to make it text" if kind == "string_type" else None
+        hint = "put it in quotes to make it text" if kind in ("string_type", "text_or_reference") else None
         hint = hint if _is_scalar(error["input"]) else None
         return document.problem(path, Code.WRONG_TYPE, message, hint=hint)
     if kind == "too_short":

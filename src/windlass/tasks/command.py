@@ -17,6 +17,7 @@ from windlass.runtimes import Execution
 from windlass.runtimes.lines import parse_line, shortened
 from windlass.runtimes.process import ProcessRuntime
 from windlass.tasks.context import Context, TaskResult
+from windlass.tasks.references import environment_given
 from windlass.temporary import TemporaryFolder
 
 __all__ = ["CommandFailedError", "environment_of", "run_command", "run_environment"]
@@ -52,7 +53,8 @@ def environment_of(task: Task, context: Context) -> dict[str, str]:
         dates=context.dates,
         services=context.variables["services"],
     )
-    return {**run, **{variable(name): context.address(name).uri() for name in task.connections}}
+    addresses = {variable(name): context.address(name).uri() for name in task.connections}
+    return {**run, **environment_given(task, addresses, context.connections, context.workspace.project)}
 
 
 def run_command(task: Task, context: Context) -> TaskResult:

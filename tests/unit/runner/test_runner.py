@@ -387,7 +387,11 @@ def test_a_run_happens_at_the_time_of_its_clock(world: Make) -> None:
 def test_every_unit_finds_its_run_and_the_connections_that_it_names(world: Make) -> None:
     w = world({"a": [FAILS, SUCCESS]})
     unit = Unit(command=("a", "{{ params.n }}", "{{ tasks.x.path }}"), env={"DAY": "{{ ds }}"})
-    named = task("a", connections=("pg",), paths={"x": "out/{{ ds }}.csv"}, unit=unit, retry=tries(1))
+    action = model.RunCommand(connections=("pg",), references={"OTHER": model.Reference(connection="other")})
+    names = ("pg", "other")
+    named = task(
+        "a", action=action, connections=names, paths={"x": "out/{{ ds }}.csv"}, unit=unit, retry=tries(1)
+    )
     result = w.run(plan_of(named, params={"n": 7}), logical_date=datetime(2025, 2, 1, tzinfo=UTC))
     (_, started, environment), _ = w.runtime.started[1], w.runtime.prepared[1]
     assert started.command == ("a", "7", "out/2025-02-01.csv")
@@ -402,6 +406,7 @@ def test_every_unit_finds_its_run_and_the_connections_that_it_names(world: Make)
         "WINDLASS_ATTEMPT": "2",
         "WINDLASS_PARAMS": '{"n": 7}',
         "WINDLASS_CONN_PG": "fake://pg",
+        "OTHER": "fake://other",
     }
     assert w.connections.is_closed
 

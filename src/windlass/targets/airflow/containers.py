@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from windlass.plan.model import Plan
+from windlass.errors import FatalError
+from windlass.plan.model import Plan, RunCommand, Service
 from windlass.plan.unit import WORKSPACE
 from windlass.spec.project import Project
 from windlass.spec.runtimes import DockerRuntime, KubernetesRuntime, Volume
@@ -21,6 +22,9 @@ def runtime_of(
     runtime: dict[str, Any] = {"kind": kind}
     if kind == "process":
         return {**runtime, "command": list(command), "project": folder, "workspace": None}
+    plans = list(plans)
+    if kind == "kubernetes":
+        _require_keys(plans)
     options = project.runtimes.docker if kind == "docker" else project.runtimes.kubernetes
     registry = f"{project.images.registry.rstrip('/')}/" if project.images else ""
     name = f"{registry}{project.project.lower()}"
@@ -38,6 +42,21 @@ def runtime_of(
         "options": _pod_operator(options),
         "pod": _pod(options),
     }
+
+
+def _require_keys(plans: Iterable[Plan]) -> None:
+    """Raise FatalError for what the environment of a pod cannot refer to: that takes the key of a Secret."""
+    for plan in plans:
+        for task in plan.tasks:
+            references = task.action.references if isinstance(task.action, RunCommand | Service) else {}
+            for name, reference in references.items():
+                lacks = "a part of a connection" if reference.part else "a secret without `key`"
+                if reference.part or (reference.secret and not reference.key):
+                    message = (
+                        f"{plan.pipeline}.{task.name}: {name} refers to {lacks}, which no pod can be given"
+                    )
+                    hint = "refer to a secret with a key, or to the whole connection"
+                    raise FatalError(message, hint=hint)
 
 
 def _steps(plans: Iterable[Plan]) -> dict[str, str]:

@@ -39,7 +39,10 @@ def read_bundle(file: Path) -> Json:
     return bundle
 
 
-_HEAD = ("version", "project", "pipeline", "schedule", "timezone", "params", "params_open", "connections")
+_HEAD = (
+    *("version", "project", "pipeline", "schedule", "timezone"),
+    *("params", "params_open", "connections", "containers"),
+)
 
 
 def head_of(plan: Json) -> Json:

@@ -11,7 +11,7 @@ from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
-__all__ = ["address_of", "connection_environment", "hidden", "variable"]
+__all__ = ["address_of", "connection_environment", "hidden", "hide", "variable"]
 
 _SHORTEST_SECRET = 4  # to mask shorter text would black out half of every log
 

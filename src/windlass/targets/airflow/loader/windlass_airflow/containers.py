@@ -13,7 +13,16 @@ from airflow.sdk.exceptions import AirflowException
 from .bundle import Json, packed
 from .run import filled, run_environment
 
-__all__ = ["container_of", "image_of", "name_of", "port_of", "service_address", "service_name", "wait_until"]
+__all__ = [
+    "container_of",
+    "image_of",
+    "name_of",
+    "port_of",
+    "service_address",
+    "service_name",
+    "wait_until",
+    "workspace_of",
+]
 
 _READY_EVERY = 0.5
 
@@ -22,15 +31,20 @@ _PORT = 8080  # where a service listens that does not say
 
 
 def image_of(job: Json) -> str:
-    """The image of the unit's own code, else the project's."""
-    runtime, build = job["runtime"], job["unit"]["build"]
-    return str(runtime["images"][build] if build else runtime["image"])
+    """The unit's own image, or that of its code, else the project's."""
+    runtime, build, own = job["runtime"], job["unit"]["build"], job["unit"]["container"].get("image")
+    return str(own or (runtime["images"][build] if build else runtime["image"]))
+
+
+def workspace_of(job: Json) -> str:
+    """Where the workspace is in the task's container."""
+    return str(job["unit"]["container"].get("mount") or job["runtime"]["workspace"])
 
 
 def container_of(operator: Any, context: Mapping[str, Any]) -> tuple[list[str], dict[str, str]]:
     """The command of a task's container, and its environment without what is secret."""
     job, unit = operator.job, operator.job["unit"]
-    environment = {**run_environment(job, context), "WINDLASS_WORKSPACE": job["runtime"]["workspace"]}
+    environment = {**run_environment(job, context), "WINDLASS_WORKSPACE": workspace_of(job)}
     if unit["own"]:
         environment["WINDLASS_PLAN"] = packed(*job["plan"])
         return [*unit["command"], *operator.options], environment

@@ -14,9 +14,10 @@ from airflow.sdk.exceptions import AirflowException
 
 from .bundle import Json
 from .connections import connection_environment, hidden
-from .containers import container_of, image_of, service_address, service_name, wait_until
+from .containers import container_of, image_of, service_address, service_name, wait_until, workspace_of
 from .lines import Listener, finished
 from .parts import mapped
+from .references import environment_given
 
 __all__ = ["make"]
 
@@ -50,7 +51,9 @@ class WindlassDockerOperator(DockerOperator):
 
     def execute(self, context: Any) -> Any:
         self.command, self.environment = container_of(self, context)
-        self._private_environment = connection_environment(self.job["connections"])
+        self._private_environment = environment_given(
+            self.job, connection_environment(self.job["connections"])
+        )
         listener = Listener(super().log)
         self._lines, code = Lines(super().log, listener), 0
         try:
@@ -73,7 +76,7 @@ class WindlassDockerServiceOperator(WindlassDockerOperator):
         host = self.cli.create_host_config(network_mode=self.network_mode, mounts=self.mounts)
         environment = {**self.environment, **self._private_environment}
         made = self.cli.create_container(
-            self.image, self.command, name=self.container_name, environment=environment, host_config=host,
+            self.image, self.command or None, name=self.container_name, environment=environment, host_config=host,
             user=self.user, labels={_LABEL: self.container_name},
         )  # fmt: skip
         self.cli.start(made["Id"])
@@ -125,9 +128,24 @@ _ROLES = {
 }
 
 
+def _own_options(job: Json) -> Json:
+    """What the task itself says of its container; its workspace is the first of the mounts."""
+    container, (workspace, *mounts) = job["unit"]["container"], job["runtime"]["options"]["mounts"]
+    found = {
+        "mounts": [{**workspace, "target": workspace_of(job)}, *mounts],
+        "user": container.get("user"),
+        "network_mode": container.get("network"),
+        "mem_limit": container.get("memory"),
+        "cpus": container.get("cpus"),
+        "force_pull": container.get("pull") == "always" or None,
+    }
+    found = {name: value for name, value in found.items() if value is not None}
+    return {**found, "user": None} if container.get("user") == "image" else found
+
+
 def make(role: str, job: Json, common: Json) -> Any:
     options = job["runtime"]["options"]
-    arguments = {"image": image_of(job), "mount_tmp_dir": False, **options, **common}
+    arguments = {"image": image_of(job), "mount_tmp_dir": False, **options, **_own_options(job), **common}
     if role == "part":
         return mapped(WindlassDockerOperator, job, arguments)
     operator = _ROLES[role](**arguments)

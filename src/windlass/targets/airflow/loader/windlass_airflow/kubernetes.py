@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,9 +12,19 @@ from kubernetes.client import models as k8s
 
 from .bundle import Json
 from .connections import variable
-from .containers import container_of, image_of, name_of, port_of, service_address, service_name, wait_until
+from .containers import (
+    container_of,
+    image_of,
+    name_of,
+    port_of,
+    service_address,
+    service_name,
+    wait_until,
+    workspace_of,
+)
 from .lines import Listener, finished
 from .parts import mapped
+from .references import references_of, whole
 
 __all__ = ["make"]
 
@@ -45,9 +56,15 @@ class WindlassPodOperator(KubernetesPodOperator):
         self.arguments = [literal(argument) for argument in command]
         self.env_vars = [k8s.V1EnvVar(name, literal(value)) for name, value in environment.items()]
         secret = self.job["runtime"]["connections_secret"]
-        for own in map(variable, self.job["connections"]):
-            key = k8s.V1SecretKeySelector(name=secret, key=own)
-            self.env_vars.append(k8s.V1EnvVar(own, value_from=k8s.V1EnvVarSource(secret_key_ref=key)))
+        keys = {own: (secret, own) for own in map(variable, whole(self.job))}
+        for name, reference in references_of(self.job).items():
+            connection = reference["connection"]
+            keys[name] = (
+                (secret, variable(connection)) if connection else (reference["secret"], reference["key"])
+            )
+        for name, (secret, key) in keys.items():
+            source = k8s.V1EnvVarSource(secret_key_ref=k8s.V1SecretKeySelector(name=secret, key=key))
+            self.env_vars.append(k8s.V1EnvVar(name, value_from=source))
 
     def _exit_code(self) -> int:
         statuses = (self.remote_pod and self.remote_pod.status.container_statuses) or ()
@@ -121,12 +138,35 @@ _ROLES = {
 }
 
 
+def _pod(job: Json) -> Json:
+    """The pod of a task: the one of all, with what the task itself says of its container."""
+    pod: Json = copy.deepcopy(job["runtime"]["pod"])
+    container = job["unit"]["container"]
+    base = pod["spec"]["containers"][0]
+    base["volumeMounts"][0]["mountPath"] = workspace_of(job)
+    limits = {"memory": container.get("memory"), "cpu": container.get("cpus")}
+    said = {name: str(limit) for name, limit in limits.items() if limit is not None}
+    if said:
+        resources = base.setdefault("resources", {})
+        resources["limits"] = {**resources.get("limits", {}), **said}
+    uid, _, gid = container.get("user", "").partition(":")
+    ids = {"runAsUser": uid, "runAsGroup": gid}
+    if uid.isdigit():
+        base["securityContext"] = {name: int(number) for name, number in ids.items() if number.isdigit()}
+    if container.get("pull"):
+        base["imagePullPolicy"] = _PULL[container["pull"]]
+    return pod
+
+
+_PULL = {"always": "Always", "never": "Never"}
+
+
 def make(role: str, job: Json, common: Json) -> Any:
     runtime = job["runtime"]
     arguments = {
         "image": image_of(job),
         "name": name_of(job),
-        "pod_template_dict": runtime["pod"],
+        "pod_template_dict": _pod(job),
         "do_xcom_push": False,
         "deferrable": False,
         **runtime["options"],

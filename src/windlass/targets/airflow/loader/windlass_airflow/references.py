@@ -1,0 +1,71 @@
+"""What the environment of a command refers to: connections, whole or in parts, and secrets of the worker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from airflow.sdk.exceptions import AirflowException
+
+from .bundle import Json
+from .connections import hide, variable
+
+__all__ = ["environment_given", "references_of", "whole"]
+
+
+def whole(job: Json) -> list[str]:
+    """The connections that a task gets whole: a command those that it asks for, windlass all that it names."""
+    action = job["plan"][1]["action"]
+    return list(action["connections"] if action["kind"] in ("run", "service") else job["connections"])
+
+
+def references_of(job: Json) -> dict[str, Json]:
+    return dict(job["plan"][1]["action"].get("references", {}))
+
+
+def environment_given(job: Json, addresses: Mapping[str, str]) -> dict[str, str]:
+    """The variables that a task is given, from those of all connections that it names."""
+    names = {
+        variable(name, prefix) for name in whole(job) for prefix in ("WINDLASS_CONN_", "WINDLASS_ORIGIN_")
+    }
+    given = {name: value for name, value in addresses.items() if name in names}
+    return given | {
+        name: _value(name, reference, addresses) for name, reference in references_of(job).items()
+    }
+
+
+def _value(wanted_by: str, reference: Json, addresses: Mapping[str, str]) -> str:
+    if reference["connection"] is None:
+        return _secret(reference["secret"], reference["key"])
+    name, part = reference["connection"], reference["part"]
+    uri = addresses.get(variable(name))
+    if uri is None:
+        raise AirflowException(f"connection {name!r}, which is to be {wanted_by}, is not configured")
+    return uri if part is None else _part(uri, part)
+
+
+def _part(uri: str, part: str) -> str:
+    parts = urlsplit(uri)
+    found: dict[str, Any] = {
+        "host": parts.hostname,
+        "port": parts.port,
+        "user": parts.username and unquote(parts.username),
+        "password": parts.password and unquote(parts.password),
+        "database": unquote(parts.path.lstrip("/")),
+    }
+    return str(found[part] or "")
+
+
+def _secret(name: str, key: str | None) -> str:
+    named = variable(name if key is None else f"{name}_{key}", "WINDLASS_SECRET_").replace(".", "_")
+    file = Path("/run/secrets") / name / (key or "")
+    value = os.environ.get(named) or (file.read_text(encoding="utf-8").strip() if file.is_file() else "")
+    if not value:
+        raise AirflowException(
+            f"a secret is not configured; looked for {named} of the worker, and for {file}"
+        )
+    hide(value)
+    return value
