@@ -23,9 +23,13 @@ from tests.warm import Warm, modules_of_windlass
 from windlass.connections import Address, parse_address
 from windlass.connectors.postgres.session import Session
 from windlass.devservices import DevServices
+from windlass.errors import FatalError
 from windlass.plan.model import Connection
+from windlass.runtimes.docker.engine import Engine, engine_of
 
 ROOT = Path(__file__).parents[1]
+PYTHON = "python:3.12-slim"
+"""An image that the tests of containers start from."""
 
 settings.register_profile("windlass", deadline=None)  # no test depends on a clock's speed
 settings.load_profile("windlass")
@@ -227,6 +231,23 @@ def mongodb(mongodb_server: Address) -> Iterator[Address]:
     yield address
     with MongoClient[dict[str, Any]](mongodb_server.uri()) as client:
         client.drop_database(address.database)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """The container engine that `WINDLASS_TEST_DOCKER` names, else the one of this machine; it has an image with Python."""
+    named = os.environ.get("WINDLASS_TEST_DOCKER")
+    if named == "none":
+        pytest.skip("WINDLASS_TEST_DOCKER says that there is no container engine")
+    if named is not None:
+        os.environ["DOCKER_HOST"] = named
+    try:
+        found = engine_of()
+    except FatalError as exc:
+        missing(f"a container engine (WINDLASS_TEST_DOCKER, or one that is found): {exc.message}")
+    if not found.client.images(PYTHON):
+        found.client.pull(PYTHON)
+    return found
 
 
 @pytest.fixture

@@ -104,6 +104,9 @@ class Code(StrEnum):
     INVALID_LOGICAL_DATE = "W0612"
     NOTHING_IN_QUARANTINE = "W0613"
     STATE = "W0614"
+    NO_ENGINE = "W0620"
+    NO_IMAGE = "W0621"
+    OUT_OF_MEMORY = "W0622"
 
     # exports
     NOT_A_PLAN = "W0701"

@@ -19,6 +19,9 @@ from tests.conftest import ROOT
 from tests.docs.sessions import Session, commands
 
 _BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_CONTAINERS = re.compile(
+    r"run: \{image: .*pull|image: python:|windlass [^`\n]*--runtime docker"
+)  # of an engine that is there
 _TITLE = re.compile(r'title="([^"]+)"')
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -34,6 +37,8 @@ def blocks(page: Path) -> list[tuple[str, str, str]]:
 )
 def test_every_example_of_the_page_runs(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     text, session = page.read_text(encoding="utf-8"), Session(tmp_path)
+    if _CONTAINERS.search(text):
+        request.getfixturevalue("engine")
     for kind, rest, content in blocks(page):
         if title := _TITLE.search(rest):
             file = tmp_path / title[1]

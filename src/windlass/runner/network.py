@@ -6,7 +6,7 @@ import http.client
 import socket
 import threading
 from typing import NamedTuple, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from windlass.errors import Code, FatalError
 from windlass.plan.unit import Unit
@@ -23,6 +23,11 @@ class Endpoint(NamedTuple):
 
     host: str
     port: int
+
+    @classmethod
+    def of(cls, url: str) -> Endpoint:
+        parts = urlsplit(url)
+        return cls(parts.hostname or "", parts.port or 80)
 
     @property
     def url(self) -> str:

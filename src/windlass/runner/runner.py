@@ -90,6 +90,7 @@ class Runner:
     def run(self) -> Result:
         """Run the plan. Raises WindlassError only for what keeps it from beginning."""
         chosen = select(self.plan, self.options.only, self.options.start)
+        self._world.check(task.unit for task in self.plan.tasks if task.unit and task.name in chosen)
         begun = self._begin(chosen)
         self._record, self._tasks = begun.run, begun.tasks
         self._schedule = Schedule(self.plan, chosen, begun.done)
@@ -105,6 +106,7 @@ class Runner:
                 self._loop()
             finally:
                 self._stop_everything()
+                self._runtime.close()
                 self._world.connections.close()
             return self._finish()
 
@@ -172,10 +174,11 @@ class Runner:
 
     def _prepare(self, begun: Beginning) -> None:
         """Have ready what starts tasks and services, and what is told of them."""
-        world, runtime = self._world, self._world.runtime(self._folder)
+        world = self._world
+        self._runtime = world.runtime(self._folder)
         self._journal = Journal(begun.run, self._folder, world.history, self._observer, world.clock)
         self._starter = Starter(
-            self.plan, begun.run, begun.dates, world, runtime, self._folder, self.options.of_exec
+            self.plan, begun.run, begun.dates, world, self._runtime, self._folder, self.options.of_exec
         )
         self._services = Services(self._schedule, self._starter, self._journal, world.network, world.loop)
 

@@ -48,7 +48,7 @@ class Services:
         self.schedule.set(task.name, Status.RUNNING)
         try:
             unit = self.starter.unit(task)
-            endpoint = self.network.endpoint(task.name, unit)
+            endpoint = self.starter.endpoint(task, unit)
         except WindlassError as exc:
             self.journal.failed(record, exc)
             self.journal.note(record)

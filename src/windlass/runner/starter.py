@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from msgspec.structs import replace
 
+from windlass.connections import PREFIX
 from windlass.plan.model import Plan, Task, Trigger
 from windlass.plan.schedule import RunDates
 from windlass.plan.templates import variables
 from windlass.plan.travel import VARIABLE, pack
 from windlass.plan.unit import Unit
+from windlass.ports import LOOPBACK
 from windlass.runner.history import Run
 from windlass.runner.network import Endpoint
 from windlass.runner.world import World
@@ -56,33 +58,44 @@ class Starter:
         if isinstance(task.action, Trigger):
             trigger = render_strings(task.action, self._variables(task))
             return self.world.pipelines.start(trigger, self.run, self.folder.lock)
-        unit, environment = self.unit(task), self._environment(task, number)
+        unit = self.unit(task)
+        environment = self._environment(task, unit, number)
         if unit.own:
             environment[VARIABLE] = pack(self.plan, task)
             unit = replace(unit, command=(*unit.command, *self.options, *options))
         if load is not None:
             environment["WINDLASS_LOAD_ID"] = load
-        return self._started(unit, environment)
+        self.runtime.prepare(unit)
+        return self.runtime.start(unit, environment, task=task.name)
+
+    def endpoint(self, task: Task, unit: Unit) -> Endpoint:
+        """Where a service will listen. Raises WindlassError when it cannot."""
+        published = self.runtime.publish(task.name, unit)
+        if published is not None:
+            return Endpoint(LOOPBACK, published)
+        return self.world.network.endpoint(task.name, unit)
 
     def service(self, task: Task, unit: Unit, endpoint: Endpoint, number: int) -> Execution:
         """Start a service that shall listen there. Raises WindlassError."""
-        return self._started(unit, {**self._environment(task, number), "PORT": str(endpoint.port)})
+        self.runtime.prepare(unit)
+        environment = self._environment(task, unit, number)
+        return self.runtime.start(unit, environment, task=task.name, port=endpoint.port)
 
     def unit(self, task: Task) -> Unit:
         """The unit of a task, its templates filled in. Raises FatalError."""
         assert task.unit is not None
         return render_strings(task.unit, self._variables(task))
 
-    def _started(self, unit: Unit, environment: Mapping[str, str]) -> Execution:
-        self.runtime.prepare(unit)
-        return self.runtime.start(unit, environment)
-
-    def _environment(self, task: Task, attempt: int) -> dict[str, str]:
+    def _environment(self, task: Task, unit: Unit, attempt: int) -> dict[str, str]:
+        services = self._services(unit)
         run = run_environment(
-            run_id=self.run.run_id, run_key=self.run.run_key, dates=self.dates, services=self._services()
+            run_id=self.run.run_id, run_key=self.run.run_key, dates=self.dates, services=services
         )
         own = {"WINDLASS_ATTEMPT": str(attempt), "WINDLASS_PARAMS": json.dumps(self.plan.params)}
-        addresses = self.world.connections.environment(task.connections)
+        addresses = {
+            name: self.runtime.seen(unit, value) if name.startswith(PREFIX) else value
+            for name, value in self.world.connections.environment(task.connections).items()
+        }
         given = environment_given(task, addresses, self.plan.connections, self.world.state.path.parent)
         return {**run, **own, **given}
 
@@ -92,9 +105,14 @@ class Starter:
             logical_date=self.dates.logical_date,
             interval=self.dates.interval,
             params=self.plan.params,
-            services=self._services(),
+            services=self._services(task.unit),
             paths=task.paths,
         )
 
-    def _services(self) -> dict[str, dict[str, object]]:
-        return {name: endpoint.names() for name, endpoint in self.services.items()}
+    def _services(self, unit: Unit | None) -> dict[str, dict[str, object]]:
+        """What `services.NAME` means for a unit, or here: where it reaches each of them."""
+        reached = {
+            name: endpoint if unit is None else Endpoint.of(self.runtime.seen(unit, endpoint.url))
+            for name, endpoint in self.services.items()
+        }
+        return {name: endpoint.names() for name, endpoint in reached.items()}

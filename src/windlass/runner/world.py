@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from windlass.alerts import Alert, send_alert
 from windlass.plan.model import Plan
+from windlass.plan.unit import Unit
 from windlass.runner.clock import Clock, SystemClock
 from windlass.runner.connections import FoundConnections
 from windlass.runner.history import History
@@ -20,7 +21,7 @@ from windlass.runner.nested import NestedRuns, Pipelines
 from windlass.runner.network import Loopback, Network
 from windlass.runner.versions import versions
 from windlass.runtimes import Runtime, Site
-from windlass.runtimes.table import DEFAULT_RUNTIME, RUNTIMES
+from windlass.runtimes.choosing import ChosenRuntimes, check_runtimes
 from windlass.state_folder import RunFolder, StateFolder
 
 __all__ = ["Connections", "World", "here"]
@@ -48,6 +49,9 @@ class World:
     history: History
     connections: Connections
     runtime: Callable[[RunFolder], Runtime]
+    check: Callable[[Iterable[Unit]], None] = lambda _: None
+    """Raises WindlassError for what keeps the runtime from starting these, before anything is started."""
+
     pipelines: Pipelines
     network: Network = field(default_factory=Loopback)
     clock: Clock = field(default_factory=SystemClock)
@@ -62,38 +66,37 @@ def here(
     project: Path,
     *,
     workspace: Path | None = None,
-    runtime: str = DEFAULT_RUNTIME,
+    runtime: str | None = None,
     memory: str | None = None,
     dev: bool = True,
 ) -> World:
     """The world of this machine: files go to the workspace, which is the project unless said otherwise. Without `dev`
     no dev service stands in for a connection.
 
-    Raises UsageError for a runtime that is not there.
+    Its `check` raises UsageError for a runtime that is not there.
     """
     state, folder = StateFolder.of(project), workspace or project
-    factory = RUNTIMES.load(runtime)
     alerted = {name: plan.connections[name].type for name in plan.on_failure}
-    options = ["--runtime", runtime] if runtime != DEFAULT_RUNTIME else []
+    options = ["--runtime", runtime] if runtime is not None else []
     options += ["--memory", memory] if memory is not None else []
     options += [] if dev else ["--no-dev"]
 
     def runtime_of(run: RunFolder) -> Runtime:
-        return factory(
-            Site(
-                project=project,
-                workspace=folder,
-                environments=state.environments,
-                plan=run.plan,
-                wanted=run.lock,
-            )
+        site = Site(
+            project=project,
+            workspace=folder,
+            environments=state.environments,
+            plan=run.plan,
+            wanted=run.lock,
         )
+        return ChosenRuntimes(site, runtime, plan.containers)
 
     return World(
         state=state,
         history=History(state),
         connections=FoundConnections(plan.connections, project, state, dev=dev),
         runtime=runtime_of,
+        check=lambda units: check_runtimes(units, runtime),
         pipelines=NestedRuns(project, folder, tuple(options)),
         alert=lambda alert: send_alert(alert, alerted, project),
         versions=versions,

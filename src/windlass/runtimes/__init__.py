@@ -1,14 +1,15 @@
-"""What executes the units of a run: processes of this machine, later containers and pods.
+"""What executes the units of a run: processes of this machine, and containers.
 
-A runtime is made for one run, at its `Site`; the runner knows only the protocol. `table.py` has them by name.
+A runtime is made for one run, at its `Site`; the runner knows only the protocol. `table.py` has them by name, and
+`choosing.py` says which of them a unit gets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from windlass.plan.unit import Unit
 
@@ -49,13 +50,36 @@ class Execution(Protocol):
 class Runtime(Protocol):
     """Starts units whose templates are filled in."""
 
+    def executes(self, unit: Unit) -> bool:
+        """Whether it can; else a process of this machine does."""
+
     def prepare(self, unit: Unit) -> None:
         """Have ready what the unit needs to start, such as its dependencies. Takes minutes the first time."""
 
-    def start(self, unit: Unit, environment: Mapping[str, str]) -> Execution:
-        """Start a unit that is prepared. It finds in its environment what a run gives it, WINDLASS_WORKSPACE
-        where this runtime has the workspace, and on top what it says itself. Raises WindlassError.
+    def publish(self, service: str, unit: Unit) -> int | None:
+        """The port of this machine where a service will be reached that does not listen on it by itself; None where
+        it does. Raises WindlassError.
         """
 
+    def seen(self, unit: Unit, url: str) -> str:
+        """The address as the unit has to write it, of what this machine reaches at `url`."""
 
-RuntimeFactory: TypeAlias = Callable[[Site], Runtime]
+    def start(
+        self, unit: Unit, environment: Mapping[str, str], *, task: str, port: int | None = None
+    ) -> Execution:
+        """Start a unit that is prepared. It finds in its environment what a run gives it, WINDLASS_WORKSPACE
+        where this runtime has the workspace, and on top what it says itself. A service is to be reached at `port`
+        of this machine, and finds in PORT where to listen. Raises WindlassError.
+        """
+
+    def close(self) -> None:
+        """All that was started has ended."""
+
+
+class RuntimeFactory(Protocol):
+    """Makes the runtime of one run: a class, as a rule."""
+
+    def __call__(self, site: Site) -> Runtime: ...
+
+    def check(self, units: Iterable[Unit]) -> None:
+        """Raise WindlassError for what keeps it from starting these, before anything is started."""

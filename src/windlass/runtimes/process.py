@@ -6,10 +6,11 @@ end of its PATH, behind the programs of the step's own environment and of the ma
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from windlass.errors import Code, FatalError
@@ -20,6 +21,7 @@ from windlass.processes.environment import inherited, own_command, with_own_prog
 from windlass.processes.launch import LOCK, launch
 from windlass.runtimes import Execution, Site
 from windlass.runtimes.environments import StepEnvironment, environment_for
+from windlass.runtimes.missed_mount import MissedMount
 from windlass.runtimes.splitting import batches_of
 
 __all__ = ["ProcessExecution", "ProcessRuntime"]
@@ -28,14 +30,20 @@ __all__ = ["ProcessExecution", "ProcessRuntime"]
 class ProcessExecution:
     """A process under the launcher. Implements `Execution`."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
+    def __init__(self, process: subprocess.Popen[bytes], missed: MissedMount | None = None) -> None:
+        self._process, self._missed = process, missed
         self._held = Process(process.pid)  # whoever stops it is another thread than the one that waits for it
 
     def output(self) -> Iterator[Sequence[str]]:
         assert self._process.stdout is not None
         with self._process.stdout as output:
-            yield from batches_of(output)
+            for lines in batches_of(output):
+                if self._missed is not None:
+                    self._missed.hear(lines)
+                yield lines
+        failure = self._missed and self._missed.failure(self.wait())
+        if failure:
+            yield [json.dumps(failure)]
 
     def stop(self) -> None:
         self._held.signal(signal.SIGTERM)
@@ -54,6 +62,25 @@ class ProcessRuntime:
         self._site = site
         self._environments: dict[tuple[str | None, str], StepEnvironment | None] = {}
 
+    @staticmethod
+    def check(units: Iterable[Unit]) -> None:
+        """Raise FatalError for a unit that only a container engine can start."""
+        for unit in units:
+            if not unit.own:
+                _require_command(unit)
+
+    def executes(self, unit: Unit) -> bool:
+        return True
+
+    def publish(self, service: str, unit: Unit) -> int | None:
+        return None
+
+    def seen(self, unit: Unit, url: str) -> str:
+        return url
+
+    def close(self) -> None:
+        return
+
     def prepare(self, unit: Unit) -> None:
         """Give a Python or Node.js step an environment of its own; any other command needs none."""
         if unit.own:
@@ -66,8 +93,11 @@ class ProcessRuntime:
             folder, program, self._site.environments, builds=unit.build is not None
         )
 
-    def start(self, unit: Unit, environment: Mapping[str, str]) -> Execution:
-        given = {**environment, "WINDLASS_WORKSPACE": str(self._site.workspace), **unit.env}
+    def start(
+        self, unit: Unit, environment: Mapping[str, str], *, task: str, port: int | None = None
+    ) -> Execution:
+        given = {**environment, "WINDLASS_WORKSPACE": str(self._site.workspace)}
+        given |= unit.env if port is None else {"PORT": str(port), **unit.env}
         if unit.own:
             command = (*own_command(self._site.project), *unit.command[1:])
             if is_digest(given.get(VARIABLE, "")) and self._site.plan is not None:
@@ -77,13 +107,18 @@ class ProcessRuntime:
         own = self._environments.get((unit.build, command[0]))
         if own is not None:
             command, ours = (own.program(command[0]), *command[1:]), own.environment(ours)
-        return self._launched(command, {**ours, **given}, folder)
+        missed = MissedMount(unit.container.mount, self._site.workspace)
+        return self._launched(command, {**ours, **given}, folder, missed)
 
     def _folder(self, unit: Unit) -> Path:
         return self._site.project / (unit.build or "")
 
     def _launched(
-        self, command: Sequence[str], environment: dict[str, str], folder: Path | None
+        self,
+        command: Sequence[str],
+        environment: dict[str, str],
+        folder: Path | None,
+        missed: MissedMount | None = None,
     ) -> Execution:
         process = launch(
             command,
@@ -92,14 +127,14 @@ class ProcessRuntime:
             environment=with_own_programs({**environment, LOCK: str(self._site.wanted)}),
             output=subprocess.PIPE,
         )
-        return ProcessExecution(process)
+        return ProcessExecution(process, missed)
 
 
 def _require_command(unit: Unit) -> None:
     """Raise FatalError for a unit that only a container engine can start."""
     if unit.container.image is not None:
         what = f"the image {unit.container.image} is a container's, and the runtime `process` starts none"
-        raise FatalError(what, hint="leave out `runtime: process`", code=Code.NO_ENVIRONMENT)
+        raise FatalError(what, hint="let the runtime `docker` execute it", code=Code.NO_ENVIRONMENT)
     if not unit.command:
         what = "there is no `command`, and only a container has that of its image"
         raise FatalError(what, hint="say `command`, or `runtime: docker`", code=Code.NO_ENVIRONMENT)

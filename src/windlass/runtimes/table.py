@@ -5,10 +5,16 @@ from __future__ import annotations
 from windlass.plugins import Table
 from windlass.runtimes import RuntimeFactory
 
-__all__ = ["DEFAULT_RUNTIME", "RUNTIMES"]
+__all__ = ["OF_IMAGES", "OF_THIS_MACHINE", "RUNTIMES"]
 
-DEFAULT_RUNTIME = "process"
+OF_THIS_MACHINE = "process"
+OF_IMAGES = "docker"
 
 RUNTIMES: Table[RuntimeFactory] = Table(
-    "runtime", "windlass.runtimes", {DEFAULT_RUNTIME: "windlass.runtimes.process:ProcessRuntime"}
+    "runtime",
+    "windlass.runtimes",
+    {
+        OF_THIS_MACHINE: "windlass.runtimes.process:ProcessRuntime",
+        OF_IMAGES: "windlass.runtimes.docker.runtime:DockerRuntime",
+    },
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import closing
 from pathlib import Path
 
 from windlass import logs
@@ -12,10 +13,10 @@ from windlass.errors import Code, FatalError
 from windlass.locks import locked
 from windlass.plan.model import Task
 from windlass.plan.schedule import RunDates
+from windlass.plan.unit import Unit
 from windlass.processes import exit_status, how_it_ended
-from windlass.runtimes import Execution
+from windlass.runtimes import Execution, Runtime
 from windlass.runtimes.lines import parse_line, shortened
-from windlass.runtimes.process import ProcessRuntime
 from windlass.tasks.context import Context, TaskResult
 from windlass.tasks.references import environment_given
 from windlass.temporary import TemporaryFolder
@@ -45,27 +46,29 @@ def run_environment(*, run_id: str, run_key: str, dates: RunDates, services: obj
     }
 
 
-def environment_of(task: Task, context: Context) -> dict[str, str]:
-    """What the unit of a task finds, in a process that executes one task."""
+def environment_of(task: Task, unit: Unit, runtime: Runtime, context: Context) -> dict[str, str]:
+    """What the unit of a task finds, started by a process that executes one task."""
     run = run_environment(
         run_id=context.run_id,
         run_key=context.run_key,
         dates=context.dates,
         services=context.variables["services"],
     )
-    addresses = {variable(name): context.address(name).uri() for name in task.connections}
+    addresses = {variable(name): runtime.seen(unit, context.address(name).uri()) for name in task.connections}
     return {**run, **environment_given(task, addresses, context.connections, context.workspace.project)}
 
 
 def run_command(task: Task, context: Context) -> TaskResult:
     """Run the command to its end; what it prints is printed. Raises CommandFailedError for its exit code."""
     assert task.unit is not None
-    unit, environment = context.rendered(task.unit), environment_of(task, context)
+    unit = context.rendered(task.unit)
     with TemporaryFolder(context.scratch_folder) as folder, locked(folder / "wanted") as wanted:
-        runtime = ProcessRuntime(context.site(Path(wanted.name)))
-        runtime.prepare(unit)
-        follower = _Follower(context, runtime.start(unit, environment))
-        code = follower.wait()
+        runtime = context.runtimes(Path(wanted.name))
+        with closing(runtime):
+            runtime.prepare(unit)
+            environment = environment_of(task, unit, runtime, context)
+            follower = _Follower(context, runtime.start(unit, environment, task=task.name))
+            code = follower.wait()
     if code != 0:
         raise CommandFailedError(code, said="error" in follower.failure)
     return follower.task_result()

@@ -17,7 +17,9 @@ from windlass.errors import Code, FatalError
 from windlass.plan.model import Connection
 from windlass.plan.schedule import RunDates
 from windlass.plan.templates import render
-from windlass.runtimes import Site
+from windlass.plan.unit import Container
+from windlass.runtimes import Runtime, Site
+from windlass.runtimes.choosing import ChosenRuntimes
 from windlass.state_folder import RunFolder
 
 __all__ = ["Context", "TaskResult", "render_strings"]
@@ -57,6 +59,9 @@ class Context:
     environments: Path
     """Where the environments of steps are made."""
 
+    containers: Container = field(default_factory=Container)
+    """What the project says of all containers."""
+
     memory: int = DEFAULT_MEMORY
     force: bool = False
     part: Part | None = None
@@ -71,14 +76,15 @@ class Context:
     output: Callable[[str], None] = lambda _line: None
     """Told each line that a command prints."""
 
-    def site(self, wanted: Path) -> Site:
-        """This machine, for a unit that lives as long as that lock is held."""
-        return Site(
+    def runtimes(self, wanted: Path) -> Runtime:
+        """What executes units of this machine that live as long as that lock is held."""
+        site = Site(
             project=self.workspace.project,
             workspace=self.workspace.root,
             environments=self.environments,
             wanted=wanted,
         )
+        return ChosenRuntimes(site, None, self.containers)
 
     def rendered(self, value: T) -> T:
         """The value with every template in it rendered."""

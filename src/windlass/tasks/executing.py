@@ -106,6 +106,7 @@ def context_of(
         variables=known,
         workspace=Workspace(Path(environ.get("WINDLASS_WORKSPACE") or project), project),
         connections=plan.connections,
+        containers=plan.containers,
         folder=state.run(run_id),
         quarantine_file=state.run(run_id).quarantine(task, part.name if part else ""),
         scratch_folder=state.scratch,

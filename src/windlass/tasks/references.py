@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from windlass.connections import ORIGIN, parse_address, secret_value, variable
+from windlass.connections import ORIGIN, PREFIX, parse_address, secret_value, variable
 from windlass.errors import Code, FatalError
 from windlass.plan.model import Connection, Reference, RunCommand, Service, Task
 
@@ -25,7 +25,7 @@ def environment_given(
     action = task.action
     if not isinstance(action, RunCommand | Service):
         return dict(addresses)
-    whole = {variable(name, prefix) for name in action.connections for prefix in ("WINDLASS_CONN_", ORIGIN)}
+    whole = {variable(name, prefix) for name in action.connections for prefix in (PREFIX, ORIGIN)}
     given = {name: value for name, value in addresses.items() if name in whole}
     for name, reference in action.references.items():
         given[name] = _value(name, reference, addresses, connections, project)

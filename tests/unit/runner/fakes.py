@@ -202,9 +202,24 @@ class FakeRuntime:
     def prepare(self, unit: Unit) -> None:
         self.prepared.append(unit)
 
-    def start(self, unit: Unit, environment: Mapping[str, str]) -> Execution:
+    def executes(self, unit: Unit) -> bool:
+        return True
+
+    def publish(self, service: str, unit: Unit) -> int | None:
+        return None
+
+    def seen(self, unit: Unit, url: str) -> str:
+        return url
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def start(
+        self, unit: Unit, environment: Mapping[str, str], *, task: str, port: int | None = None
+    ) -> Execution:
         name = unit.command[3] if unit.own else unit.command[0]
-        self.started.append((name, unit, dict(environment)))
+        given = {} if port is None else {"PORT": str(port)}
+        self.started.append((name, unit, {**environment, **given}))
         left = self.script.get(name) or [Does()]
         does = left.pop(0) if len(left) > 1 else left[0]
         if does.refuses is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from windlass.plan.unit import Unit
@@ -15,10 +15,28 @@ class Rehearsal:
     def __init__(self, site: Site) -> None:
         self._site = site
 
+    @staticmethod
+    def check(units: Iterable[Unit]) -> None:
+        return
+
+    def executes(self, unit: Unit) -> bool:
+        return True
+
     def prepare(self, unit: Unit) -> None:
         return
 
-    def start(self, unit: Unit, environment: Mapping[str, str]) -> Execution:
+    def publish(self, service: str, unit: Unit) -> int | None:
+        return None
+
+    def seen(self, unit: Unit, url: str) -> str:
+        return url
+
+    def close(self) -> None:
+        return
+
+    def start(
+        self, unit: Unit, environment: Mapping[str, str], *, task: str, port: int | None = None
+    ) -> Execution:
         where = unit.build or "the project"
         return Said(
             f"would start {' '.join(unit.command)} of {where} on {environment['WINDLASS_LOGICAL_DATE']}"

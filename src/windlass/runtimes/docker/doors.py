@@ -1,0 +1,130 @@
+"""How a container reaches what listens on this machine's loopback, which is not its own.
+
+Where the engine runs on this very system, the gateway of a container's network is an address of ours: a door there hands
+connections on. Elsewhere, in the virtual machine of a Docker Desktop, the name `host.docker.internal` leads here.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from windlass.ports import LOOPBACK, is_loopback
+from windlass.runtimes.docker.engine import Engine
+
+__all__ = ["HOST", "Doors", "moved"]
+
+HOST = "host.docker.internal"
+_CHUNK = 1 << 18
+
+_Where = tuple[str, int | None]
+
+
+class Doors:
+    """The doors of one run, each opened when somebody asks for it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._open: dict[tuple[str, int], socket.socket] = {}
+        self._gateways: dict[str, str | None] = {}
+        self._lock = threading.Lock()
+
+    def to(self, port: int, network: str) -> tuple[str, int]:
+        """Where containers of the network reach what listens on that port of our loopback."""
+        with self._lock:
+            gateway = self._gateway(network)
+            if gateway is None:
+                return HOST, port
+            if (network, port) not in self._open:
+                self._open[network, port] = _door(gateway, port)
+            return gateway, self._open[network, port].getsockname()[1]
+
+    def close(self) -> None:
+        for door in self._open.values():
+            with suppress(OSError):  # which ends whoever waits in accept
+                door.shutdown(socket.SHUT_RDWR)
+            door.close()
+
+    def _gateway(self, network: str) -> str | None:
+        if network not in self._gateways:
+            self._gateways[network] = _own_gateway(self._engine, network)
+        return self._gateways[network]
+
+
+def _own_gateway(engine: Engine, network: str) -> str | None:
+    """The gateway of a network, if that is an address of this system."""
+    from docker.errors import DockerException
+
+    try:
+        configs = engine.client.inspect_network(network)["IPAM"]["Config"] or []
+    except DockerException:  # the engine says so when a container is to be in it
+        return None
+    for gateway in filter(None, (config.get("Gateway") for config in configs)):
+        with suppress(OSError), socket.create_server((gateway, 0)):
+            return str(gateway)
+    return None
+
+
+def _door(gateway: str, port: int) -> socket.socket:
+    door = socket.create_server((gateway, 0), backlog=128)
+    _in_background(_receive, door, port)
+    return door
+
+
+def _receive(door: socket.socket, port: int) -> None:
+    while True:
+        try:
+            theirs, _ = door.accept()
+        except OSError:  # it was closed
+            return
+        _in_background(_serve, theirs, port)
+
+
+def _serve(theirs: socket.socket, port: int) -> None:
+    with theirs:
+        try:
+            ours = socket.create_connection((LOOPBACK, port))
+        except OSError:  # nobody listens any more, which closing says
+            return
+        with ours:
+            back = _in_background(_hand_on, ours, theirs)
+            _hand_on(theirs, ours)
+            back.join()
+
+
+def _hand_on(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(_CHUNK):
+            sink.sendall(data)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
+def _in_background(function: Callable[..., None], *arguments: object) -> threading.Thread:
+    thread = threading.Thread(target=function, args=arguments, daemon=True)
+    thread.start()
+    return thread
+
+
+def moved(url: str, move: Callable[[int], tuple[str, int]]) -> str:
+    """An address in which each host that is this machine's loopback, with its port, is where `move` says."""
+    parts = urlsplit(url)
+    login, at, hosts = parts.netloc.rpartition("@")
+    found = [_moved(host, move) for host in hosts.split(",")]
+    if found == hosts.split(","):
+        return url  # letter for letter
+    return urlunsplit(parts._replace(netloc=f"{login}{at}{','.join(found)}"))
+
+
+def _moved(host: str, move: Callable[[int], tuple[str, int]]) -> str:
+    try:
+        where: SplitResult = urlsplit(f"//{host}")
+        if not is_loopback(where.hostname) or where.port is None:
+            return host
+    except ValueError:  # whatever stands there
+        return host
+    name, port = move(where.port)
+    return f"{name}:{port}"

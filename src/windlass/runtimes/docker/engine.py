@@ -1,0 +1,185 @@
+"""Finds the container engine, as its own command would, and at the usual sockets; and says its errors in our words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from windlass.errors import Code, FatalError, RetryableError, extra, reason_of
+from windlass.ports import is_loopback
+
+if TYPE_CHECKING:
+    from docker.api.client import APIClient
+
+__all__ = ["Engine", "engine_of", "telling"]
+
+_SECONDS_TO_CONNECT = 10
+_SECONDS = 60  # for an answer; an engine that starts many containers at once takes its time
+_CONNECTIONS = 100  # one for each container that runs
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A container engine that answers."""
+
+    client: APIClient
+    name: str
+    url: str
+    is_rootless: bool
+    has_selinux: bool
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.url}"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is on this machine, or in a virtual machine of it that shares its folders."""
+        parts = urlsplit(self.url)
+        return parts.scheme in ("unix", "npipe", "http+unix") or is_loopback(parts.hostname)
+
+
+class _Place(NamedTuple):
+    what: str
+    url: str
+    tls: Any = None
+
+
+def engine_of(environ: Mapping[str, str] = os.environ) -> Engine:
+    """The engine that the environment says, else the first that answers. Raises FatalError with every place."""
+    return _engine_of(tuple((name, environ.get(name, "")) for name in _VARIABLES))
+
+
+_VARIABLES = (
+    *("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONTEXT", "DOCKER_CONFIG"),
+    *("CONTAINER_HOST", "XDG_RUNTIME_DIR", "HOME"),
+)
+
+
+@lru_cache(1)
+def _engine_of(variables: tuple[tuple[str, str], ...]) -> Engine:
+    with extra("a container", "docker"):
+        import docker.errors  # noqa: F401 - whether it is there
+    looked = []
+    for place in _places({name: value for name, value in variables if value}):
+        try:
+            return _connected(place)
+        except Exception as exc:  # noqa: BLE001 - of the engine, of SSH, of TLS: the next place may do
+            looked.append(f"{place.what} ({place.url}): {_why(exc)}")
+    places = "".join(f"\n    {line}" for line in looked) or "\n    none of the usual sockets is there"
+    hint = "start Docker, Podman or Colima; or set DOCKER_HOST"
+    raise FatalError(f"no container engine answers:{places}", hint=hint, code=Code.NO_ENGINE)
+
+
+def _places(environ: Mapping[str, str]) -> Iterator[_Place]:
+    """Where an engine may be; where somebody has said where, only there."""
+    if "DOCKER_HOST" in environ:
+        from docker.utils import kwargs_from_env
+
+        found = kwargs_from_env(environment=dict(environ))
+        yield _Place("DOCKER_HOST", found.get("base_url") or environ["DOCKER_HOST"], found.get("tls"))
+        return
+    if (context := _context(environ.get("DOCKER_CONTEXT"))) is not None:
+        yield context
+        return
+    if "CONTAINER_HOST" in environ:
+        yield _Place("CONTAINER_HOST", environ["CONTAINER_HOST"])
+        return
+    home, own = (
+        Path(environ.get("HOME", "/nonexistent")),
+        Path(environ.get("XDG_RUNTIME_DIR", "/nonexistent")),
+    )
+    sockets = (
+        Path("/var/run/docker.sock"),
+        own / "docker.sock",
+        home / ".docker/run/docker.sock",
+        home / ".docker/desktop/docker.sock",
+        home / ".colima/default/docker.sock",
+        home / ".config/colima/default/docker.sock",
+        home / ".rd/docker.sock",
+        home / ".orbstack/run/docker.sock",
+        own / "podman/podman.sock",
+        home / ".local/share/containers/podman/machine/podman.sock",
+        Path("/run/podman/podman.sock"),
+    )
+    yield from (_Place("a socket", f"unix://{socket}") for socket in sockets if socket.exists())
+
+
+def _context(name: str | None) -> _Place | None:
+    """The context that the `docker` command would take, unless that is the default."""
+    from docker.context import ContextAPI
+    from docker.context.config import get_current_context_name
+
+    name = name or get_current_context_name()
+    if name == "default":
+        return None
+    context = ContextAPI.get_context(name)
+    if context is None:
+        raise FatalError(
+            f"there is no Docker context {name!r}", hint="see: docker context ls", code=Code.NO_ENGINE
+        )
+    return _Place(f"the context {name!r}", context.Host, context.TLSConfig)
+
+
+def _connected(place: _Place) -> Engine:
+    from docker import APIClient
+
+    client = APIClient(
+        base_url=place.url,
+        version="auto",
+        timeout=_SECONDS_TO_CONNECT,
+        tls=place.tls or False,
+        use_ssh_client=place.url.startswith("ssh://"),
+        max_pool_size=_CONNECTIONS,
+    )
+    version, options = client.version(), client.info().get("SecurityOptions") or []
+    client.timeout = _SECONDS
+    component = (version.get("Components") or [{"Name": "Engine"}])[0]["Name"]
+    kind = "Podman" if "podman" in component.lower() else "Docker"
+    return Engine(
+        client,
+        f"{kind} {version['Version']}",
+        place.url,
+        is_rootless=any("rootless" in option for option in options),
+        has_selinux=any("selinux" in option for option in options),
+    )
+
+
+@contextmanager
+def telling(what: str) -> Iterator[None]:
+    """Says what the engine refuses, or that it is gone, as an error of ours. `what` could not be done."""
+    from docker.errors import APIError, DockerException
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except APIError as exc:
+        code = Code.NO_PROGRAM if "executable file not found" in _why(exc) else None
+        raise FatalError(f"cannot {what}: {_why(exc)}", code=code) from exc
+    except (DockerException, RequestException, OSError) as exc:
+        raise RetryableError(f"cannot {what}: {_why(exc)}", code=Code.NO_ENGINE) from exc
+
+
+def _why(exc: BaseException) -> str:
+    if isinstance(exc, FatalError):
+        return exc.message
+    if told := getattr(exc, "explanation", None):
+        return str(told).strip().splitlines()[0]
+    system = next(_system_errors(exc, set()), None)
+    return reason_of(exc if system is None else system).strip().splitlines()[0]
+
+
+def _system_errors(exc: object, seen: set[int]) -> Iterator[OSError]:
+    """What the system said, below what the library, and those below it, made of that."""
+    if not isinstance(exc, BaseException) or id(exc) in seen:
+        return
+    seen.add(id(exc))
+    if isinstance(exc, OSError) and exc.strerror:
+        yield exc
+    for inner in (*exc.args, exc.__cause__, exc.__context__):
+        yield from _system_errors(inner, seen)

@@ -1,0 +1,124 @@
+"""A container that runs: its output as it comes, its end, and nothing left of it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import IO, Any, cast
+
+from windlass.errors import Code, RetryableError
+from windlass.runtimes.docker.engine import Engine, telling
+from windlass.runtimes.splitting import batches_of
+from windlass.units import size
+
+__all__ = ["ContainerExecution"]
+
+_GRACE = 10
+_AWAY = 60.0  # seconds that an engine may take to start again
+_CANNOT_START = (126, 127)  # what a shell, and the small init of a container, say of a program
+
+
+class ContainerExecution:
+    """A container that was started. Implements `Execution`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        container: str,
+        said: Iterator[bytes],
+        *,
+        program: str | None,
+        memory: int | None,
+        gone: Callable[[], None],
+    ) -> None:
+        self._engine, self._container, self._said = engine, container, said
+        self._program, self._memory, self._gone = program, memory, gone
+        self._ending = threading.Lock()
+        self._end: tuple[int, bool] | RetryableError | None = None
+
+    def output(self) -> Iterator[Sequence[str]]:
+        last: Sequence[str] = ()
+        for lines in batches_of(cast("IO[bytes]", _Stream(self._said))):
+            last = lines
+            yield lines
+        if (failure := self._failure(last)) is not None:
+            yield [json.dumps({"event": "failed", "level": "error", **failure})]
+
+    def stop(self) -> None:
+        threading.Thread(target=self._stop, daemon=True).start()
+
+    def wait(self) -> int:
+        return self._ended()[0]
+
+    def _stop(self) -> None:
+        with suppress(Exception):  # it has ended, or whoever waits for it is told
+            self._engine.client.stop(self._container, timeout=_GRACE)
+
+    def _failure(self, last: Sequence[str]) -> dict[str, Any] | None:
+        """What the exit code of the container does not say by itself."""
+        code, out_of_memory = self._ended()
+        if code and out_of_memory:
+            limit = f": it wanted more than {size(self._memory)}" if self._memory else ""
+            hint = "" if self._memory is None else "; `resources` says what it may use"
+            error = f"killed, out of memory{limit}{hint}"
+            return {"error": error, "code": Code.OUT_OF_MEMORY, "retryable": False}
+        if code in _CANNOT_START and last and last[-1].startswith("[FATAL tini"):
+            error = f"there is no program {self._program!r} in the image"
+            return {"error": error, "code": Code.NO_PROGRAM, "retryable": False}
+        return None
+
+    def _ended(self) -> tuple[int, bool]:
+        """Its exit code, and whether it took too much memory, once it has ended; then nothing of it is left."""
+        with self._ending:
+            if self._end is None:
+                self._end = self._awaited()
+                self._gone()
+        if isinstance(self._end, RetryableError):
+            raise self._end
+        return self._end
+
+    def _awaited(self) -> tuple[int, bool] | RetryableError:
+        deadline = time.monotonic() + _AWAY
+        while True:
+            try:
+                return self._state()
+            except RetryableError as exc:  # the engine may only be starting again
+                if time.monotonic() > deadline:
+                    return exc
+                time.sleep(1)
+
+    def _state(self) -> tuple[int, bool]:
+        from docker.errors import NotFound
+
+        client = self._engine.client
+        with telling("follow the container"):
+            try:
+                client.wait(self._container, timeout=None)
+                state = client.inspect_container(self._container)["State"]
+                client.remove_container(self._container, force=True, v=True)
+            except NotFound:  # somebody has removed it while it ran
+                return -signal.SIGKILL, False
+        return _code(state["ExitCode"]), bool(state.get("OOMKilled"))
+
+
+def _code(status: int) -> int:
+    """What `subprocess` says of an end that a container engine says as a shell does: minus the signal."""
+    return 128 - status if status - 128 in signal.valid_signals() else status
+
+
+class _Stream:
+    """What the engine sends of a container's output, to be read as of a pipe."""
+
+    def __init__(self, said: Iterator[bytes]) -> None:
+        self._said, self._rest = said, b""
+
+    def read1(self, most: int) -> bytes:
+        with suppress(Exception):  # the engine is gone: what became of the container is asked later
+            while not self._rest:
+                self._rest = next(self._said)
+        taken, self._rest = self._rest[:most], self._rest[most:]
+        return taken

@@ -1,0 +1,59 @@
+"""Where the engine's machine has a folder: elsewhere than here, where windlass runs in a container of that engine itself.
+
+Containers that it starts are its siblings, and mount folders of the engine's machine, not of this container. Which
+those are stands in the description of the container that this is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from windlass.errors import Code, FatalError
+from windlass.runtimes.docker.engine import Engine
+
+__all__ = ["host_path", "own_container", "source_of"]
+
+_ID = re.compile(r"/containers/(?:[^/ ]+/)*([0-9a-f]{64})/")
+
+
+def host_path(engine: Engine, folder: Path) -> str:
+    """The folder, as the engine's machine calls it. Raises FatalError where it does not have it."""
+    from docker.errors import DockerException
+
+    own = own_container()
+    if own is None:
+        return str(folder)
+    try:
+        mounts = engine.client.inspect_container(own)["Mounts"]
+    except DockerException:  # this is a container of another engine
+        return str(folder)
+    found = source_of(mounts, folder)
+    if found is None:
+        hint = f"start the container of windlass with a mount there: -v {folder}:{folder}"
+        message = (
+            f"{folder} is inside the container that windlass runs in, where no other container can see it"
+        )
+        raise FatalError(message, hint=hint, code=Code.NO_ENGINE)
+    return found
+
+
+def own_container(mountinfo: Path = Path("/proc/self/mountinfo")) -> str | None:
+    """The id of the container that this process runs in, as its mounts tell it (man 5 proc)."""
+    try:
+        found = _ID.search(mountinfo.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None
+    return found[1] if found else None
+
+
+def source_of(mounts: Sequence[Mapping[str, Any]], folder: Path) -> str | None:
+    """Where the folder comes from, by the innermost mount that it is in."""
+    wanted = PurePosixPath(folder)
+    around = [mount for mount in mounts if wanted.is_relative_to(mount["Destination"])]
+    if not around:
+        return None
+    mount = max(around, key=lambda mount: len(mount["Destination"]))
+    return str(PurePosixPath(mount["Source"]) / wanted.relative_to(mount["Destination"]))

@@ -1,0 +1,217 @@
+"""Units as containers of an engine of this machine.
+
+What runs in the project's own image, windlass itself above all, it leaves to processes (docs/adr/0046).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from windlass import logs
+from windlass.errors import FatalError
+from windlass.plan.unit import Unit
+from windlass.ports import LOOPBACK, free_port
+from windlass.runtimes import Execution, Site
+from windlass.runtimes.docker.doors import HOST, Doors, moved
+from windlass.runtimes.docker.engine import engine_of, telling
+from windlass.runtimes.docker.execution import ContainerExecution
+from windlass.runtimes.docker.host_paths import host_path
+from windlass.runtimes.docker.images import Images
+from windlass.runtimes.docker.leftovers import MACHINE, WANTED, machine, remove_leftovers
+
+__all__ = ["DockerRuntime"]
+
+_BRIDGE = "bridge"  # the network of a container that says none
+_LOG = {"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}}
+
+
+@dataclass
+class _Published:
+    """A service, and the port of this machine where it is reached."""
+
+    name: str
+    port: int
+    network: str
+    address: str | None = None
+    """Of its container in that network, once it runs."""
+
+
+class DockerRuntime:
+    """Executes steps and services in containers. Implements `Runtime`."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._engine = engine_of()
+        self._images = Images(self._engine, site.project)
+        self._doors = Doors(self._engine)
+        self._published: dict[int, _Published] = {}
+        self._cleaning = threading.Lock()
+        self._is_clean = False
+
+    @staticmethod
+    def check(units: Iterable[Unit]) -> None:
+        """Raise FatalError where units want a container and no engine answers."""
+        if any(_is_for_containers(unit) for unit in units):
+            engine_of()
+
+    def executes(self, unit: Unit) -> bool:
+        return _is_for_containers(unit)
+
+    def prepare(self, unit: Unit) -> None:
+        """Have the image of the unit; at first, remove what runs that are gone have left."""
+        with self._cleaning:
+            if not self._is_clean:
+                logs.info("engine", engine=self._engine.name, url=self._engine.url)
+                remove_leftovers(self._engine)
+                self._is_clean = True
+        self._images.of(unit)
+
+    def publish(self, service: str, unit: Unit) -> int | None:
+        network = unit.container.network or _BRIDGE
+        if network == "host":
+            return None
+        if not self._engine.is_here:
+            hint = "run it as a process, or have it in a network of your own with its consumers"
+            raise FatalError(
+                f"a service in a container needs an engine on this machine, not {self._engine}", hint=hint
+            )
+        port = free_port()
+        name = re.sub(r"[^a-z0-9]+", "-", service.lower()).strip("-")
+        self._published[port] = _Published(name, unit.port or port, network)
+        return port
+
+    def seen(self, unit: Unit, url: str) -> str:
+        network = unit.container.network or _BRIDGE
+        if not urlsplit(url).netloc:
+            return self._seen_file(unit, url)
+        if network == "host":
+            return url
+
+        def reached(port: int) -> tuple[str, int]:
+            service = self._published.get(port)
+            if service is not None and service.network == network and service.address is not None:
+                return service.name, service.port
+            return self._doors.to(port, network)
+
+        return moved(url, reached)
+
+    def start(
+        self, unit: Unit, environment: Mapping[str, str], *, task: str, port: int | None = None
+    ) -> Execution:
+        client, service = self._engine.client, self._published.get(port or 0)
+        with telling(f"start the container of {task}"):
+            made = client.create_container(
+                **self._container(unit, environment, task, port), host_config=self._host(unit, port)
+            )["Id"]
+            try:
+                said = client.attach(made, stream=True, logs=True)
+                client.start(made)
+                if service is not None:
+                    service.address = self._address(made, service.network)
+            except BaseException:
+                client.remove_container(made, force=True, v=True)
+                raise
+
+        def gone() -> None:
+            if service is not None:
+                service.address = None
+
+        program = unit.command[0] if unit.command else None
+        memory = unit.container.memory
+        return ContainerExecution(self._engine, made, said, program=program, memory=memory, gone=gone)
+
+    def close(self) -> None:
+        self._doors.close()
+
+    # --- what a container is made of ---
+
+    def _container(
+        self, unit: Unit, environment: Mapping[str, str], task: str, port: int | None
+    ) -> dict[str, Any]:
+        run, user = environment.get("WINDLASS_RUN_ID", ""), self._user(unit)
+        given = {**environment, "WINDLASS_WORKSPACE": unit.container.mount}
+        if user is not None:
+            given["HOME"] = "/tmp"  # who it is has no home in the image
+        if port is not None:
+            given["PORT"] = str(self._inner_port(unit, port))
+        token = secrets.token_hex(3)
+        return {
+            "image": self._images.of(unit),
+            "command": list(unit.command) or None,
+            "name": re.sub(r"[^a-zA-Z0-9_.-]+", "-", f"windlass-{run[:80]}-{task[:80]}-{token}"),
+            "environment": {**given, **unit.env},
+            "user": user,
+            "platform": unit.container.platform,
+            "ports": [given["PORT"]] if port is not None else None,
+            "labels": {
+                "windlass.project": str(self._site.project),
+                "windlass.run": run,
+                "windlass.task": task,
+                MACHINE: machine(),
+                WANTED: str(self._site.wanted),
+            },
+            "use_config_proxy": True,
+        }
+
+    def _host(self, unit: Unit, port: int | None) -> dict[str, Any]:
+        from docker.types import Mount
+
+        container = unit.container
+        workspace = Mount(container.mount, host_path(self._engine, self._site.workspace), type="bind")
+        others = [
+            Mount(m.target, m.source, "bind" if m.source.startswith("/") else "volume", read_only=m.read_only)
+            for m in container.mounts
+        ]
+        network = container.network or _BRIDGE
+        inner = self._inner_port(unit, port) if port is not None else None
+        services = {s.name: s.address for s in self._published.values() if s.address and s.network == network}
+        made: dict[str, Any] = self._engine.client.create_host_config(
+            mounts=[workspace, *others],
+            network_mode=container.network,
+            port_bindings={inner: (LOOPBACK, port)} if inner and network != "host" else None,
+            extra_hosts={} if network == "host" else {HOST: "host-gateway", **services},
+            mem_limit=container.memory,
+            memswap_limit=container.memory,  # no swap beside it
+            nano_cpus=round(container.cpus * 1e9) if container.cpus else None,
+            init=True,  # else a program that does not care for SIGTERM cannot be asked to end
+            security_opt=["label=disable"] if self._engine.has_selinux else None,
+            log_config=_LOG,
+        )
+        return made
+
+    def _inner_port(self, unit: Unit, port: int) -> int:
+        published = self._published.get(port)
+        return published.port if published is not None else unit.port or port
+
+    def _user(self, unit: Unit) -> str | None:
+        """Who it runs as: whoever owns what it writes afterwards. None for whom the image says."""
+        said = unit.container.user
+        if said is not None:
+            return None if said == "image" else said
+        # where the engine runs without root, root inside is whoever runs the engine
+        return "0:0" if self._engine.is_rootless else f"{os.getuid()}:{os.getgid()}"
+
+    def _address(self, container: str, network: str) -> str | None:
+        networks = self._engine.client.inspect_container(container)["NetworkSettings"]["Networks"]
+        return (networks.get(network) or {}).get("IPAddress") or None
+
+    def _seen_file(self, unit: Unit, url: str) -> str:
+        """A file of the workspace, such as that of a dev service, by its path in the container."""
+        parts = urlsplit(url)
+        path = Path(unquote(parts.path.removeprefix("/")))
+        if not path.is_absolute() or not path.is_relative_to(self._site.workspace):
+            return url
+        inside = PurePosixPath(unit.container.mount) / path.relative_to(self._site.workspace)
+        return f"{parts.scheme}:///{quote(str(inside))}" + (f"?{parts.query}" if parts.query else "")
+
+
+def _is_for_containers(unit: Unit) -> bool:
+    return unit.container.image is not None or (not unit.own and unit.build is not None)

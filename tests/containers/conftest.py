@@ -1,0 +1,25 @@
+"""What is there of the containers of a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from windlass.runtimes.docker.engine import Engine
+
+
+@pytest.fixture
+def containers(engine: Engine, tmp_path: Path) -> Iterator[Callable[[], list[str]]]:
+    """The containers of projects of this test that there are; in the end there are none."""
+
+    def of_the_test() -> list[str]:
+        found = engine.client.containers(all=True, filters={"label": "windlass.project"})
+        return [c["Id"] for c in found if c["Labels"]["windlass.project"].startswith(str(tmp_path))]
+
+    yield of_the_test
+    left = of_the_test()
+    for container in left:
+        engine.client.remove_container(container, force=True)
+    assert left == []
