@@ -33,7 +33,7 @@ settings.load_profile("windlass")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files; never in CI")
-    parser.addoption("--faults", type=int, default=60, help="how many random kills the fault tests do")
+    parser.addoption("--faults", type=int, default=30, help="how many random kills the fault tests do")
     # in the environment, so that several workers have the same
     first = int(os.environ.setdefault("WINDLASS_TEST_SEED", str(random.SystemRandom().randrange(10**9))))
     parser.addoption("--seed", type=int, default=first, help="the first seed of the random fault tests")
