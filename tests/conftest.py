@@ -34,6 +34,9 @@ settings.load_profile("windlass")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files; never in CI")
     parser.addoption("--faults", type=int, default=30, help="how many random kills the fault tests do")
+    parser.addoption(
+        "--every", action="store_true", help="every pair of ends in the fault tests, not one of each kind"
+    )
     # in the environment, so that several workers have the same
     first = int(os.environ.setdefault("WINDLASS_TEST_SEED", str(random.SystemRandom().randrange(10**9))))
     parser.addoption("--seed", type=int, default=first, help="the first seed of the random fault tests")
@@ -76,6 +79,11 @@ class _AtOnce:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     folders = {name: rank for rank, name in enumerate(_FIRST)}
     items.sort(key=lambda item: folders.get(item.path.relative_to(ROOT / "tests").parts[0], len(_FIRST)))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: much of what takes long is waited for."""
+    return (os.cpu_count() or 1) + 1
 
 
 class _OneByOne(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types

@@ -377,7 +377,9 @@ def test_a_path_elsewhere_is_refused_and_nothing_is_made_here(
     copier: Copier, home: Path, scheme: str
 ) -> None:
     before = tree(home)
-    read = [(scheme, "out.csv")] if not scheme.startswith("https") else []  # a file of a web server is fetched
+    read = (
+        [(scheme, "out.csv")] if not scheme.startswith("https") else []
+    )  # a file of a web server is fetched
     for source, destination in (*read, ("in.csv", scheme), ("in.csv", f"{scheme}/")):
         with pytest.raises(FatalError, match="is not on this machine"):
             copier(source_of(path=source, format="csv"), destination_of(path=destination, format="csv"))
