@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files; never in CI")
     parser.addoption("--faults", type=int, default=30, help="how many random kills the fault tests do")
     parser.addoption(
-        "--every", action="store_true", help="every pair of ends in the fault tests, not one of each kind"
+        "--every", action="store_true", help="every case of the tests that play a share of theirs each time"
     )
     # in the environment, so that several workers have the same
     first = int(os.environ.setdefault("WINDLASS_TEST_SEED", str(random.SystemRandom().randrange(10**9))))
