@@ -48,10 +48,22 @@ _TOGETHER = ("tests/airflow/test_up.py", "tests/examples/test_demo.py", "tests/f
 _FIRST = ("airflow", "examples", "faults", "runner", "cli", "report")
 
 
+WAIT_FOR_TURN = "WINDLASS_WAIT_FOR_TURN"
+
+
+def plain_environment() -> dict[str, str]:
+    """The environment of this machine, without what is meant for windlass; but nobody waits for long."""
+    known = {k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "AIRFLOW_CONN_"))}
+    return {**known, WAIT_FOR_TURN: os.environ[WAIT_FOR_TURN]}
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """A shell has what it starts in the background ignore Ctrl-C, and so would what the tests start and interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.setdefault(
+        WAIT_FOR_TURN, "60"
+    )  # seconds: a load that waits in vain fails its test, and not in an hour
     if os.environ.get("CI") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_AtOnce(config), "windlass-at-once")
 
@@ -148,9 +160,7 @@ def windlass(tmp_path: Path, warm: Warm) -> Callable[..., Output]:
     """Call the command line, in a folder of the test's own, and wait for its end."""
 
     def call(*arguments: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> Output:
-        environment = {
-            k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "AIRFLOW_CONN_"))
-        }
+        environment = plain_environment()
         done = warm.run(
             "windlass",
             *map(str, arguments),

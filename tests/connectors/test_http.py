@@ -175,7 +175,7 @@ def test_what_leads_in_a_cycle_or_away_is_an_error(make_api: Make, read: Read) -
         with pytest.raises(FatalError, match=says):
             read(api, paginate=way, records="data")
     api = make_api(answer(page % (1, "http://127.0.0.1:1/steal")))
-    with pytest.raises(FatalError, match="page 1 leads to .*, which is another server"):
+    with pytest.raises(FatalError, match=r"page 1 leads to .*, which is another server"):
         read(api, paginate=link, records="data")
 
 
