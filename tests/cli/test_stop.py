@@ -58,7 +58,7 @@ def moments(request: pytest.FixtureRequest) -> random.Random:
 @pytest.fixture
 def times(request: pytest.FixtureRequest) -> int:
     """How many moments for each command."""
-    return max(1, int(request.config.getoption("--faults")) // 12)
+    return max(1, int(request.config.getoption("--faults")) // 8)
 
 
 @pytest.fixture
