@@ -327,8 +327,8 @@ def test_a_service_ends_with_the_process_that_looks_after_it(service: Call, tmp_
 def test_a_service_that_does_not_come_up_says_why_and_leaves_nothing(service: Call, tmp_path: Path) -> None:
     done = service("--start", "bad")
     (failed,) = events(done.stdout, "failed")
-    assert (done.code, failed["error"]) == (1, "the service ended before it was ready: exit code 4")
-    assert "it is broken" in done.stdout
+    error = "the service ended before it was ready: exit code 4\n    it is broken"
+    assert (done.code, failed["error"]) == (1, error)
     eventually(lambda: processes_of(tmp_path) == [])
 
 

@@ -62,7 +62,7 @@ def test_a_service_that_does_not_come_up_fails_what_uses_it(run: Run) -> None:
     )
     errors = {name: task["error"] for name, task in result["tasks"].items() if task["status"] == "failed"}
     assert errors == {
-        "ends": "the service ended before it was ready: exit code 4",
+        "ends": "the service ended before it was ready: exit code 4\n    no",
         "hangs": f"the service was not ready after 0.3 s (port {port_of(errors['hangs'])})",
         "gone": "there is no program 'no-such-program'",
         "dies": "the service ended by itself: exit code 0",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,11 +15,12 @@ from windlass.processes import how_it_ended
 from windlass.runner.clock import Clock, SystemClock
 from windlass.runner.network import Endpoint, Network
 from windlass.runtimes import Execution
-from windlass.runtimes.lines import parse_line
+from windlass.runtimes.lines import is_output, parse_line, shortened
 
 __all__ = ["Server"]
 
 _POLL = 0.1
+_LAST_LINES = 10  # of a service that never was ready
 
 
 @dataclass
@@ -38,6 +40,7 @@ class Server:
         self._failure: str | None = None
         self._stopping = threading.Event()
         self._ended = threading.Event()
+        self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
 
     @property
     def end(self) -> str:
@@ -45,6 +48,11 @@ class Server:
         if self._failure is not None or self._execution is None:
             return self._failure or "it was not started"
         return how_it_ended(self._execution.wait())
+
+    @property
+    def _words(self) -> str:
+        """What it has printed last, a line each."""
+        return "".join(f"\n    {shortened(line)}" for line in self._last_lines)
 
     @property
     def was_stopped(self) -> bool:
@@ -93,6 +101,7 @@ class Server:
             for lines in execution.output():
                 records = [record for record in map(parse_line, lines) if record["event"] != "progress"]
                 self.take(records)
+                self._last_lines.extend(str(r["message"]) for r in records if is_output(r))
                 for record in records:
                     if record["event"] == "failed":
                         self._failure = logs.mask(str(record.get("error")))
@@ -108,11 +117,13 @@ class Server:
         deadline = self.clock.now() + timedelta(seconds=self.unit.ready_timeout)
         while not self.network.is_ready(self.endpoint, self.unit.health):
             if self._ended.is_set():
-                message = self._failure or f"the service ended before it was ready: {self.end}"
+                message = self._failure or f"the service ended before it was ready: {self.end}{self._words}"
                 raise FatalError(message, code=Code.SERVICE_NOT_READY)
             if self.clock.wait(self._stopping, _POLL):
                 raise FatalError("the service was stopped before it was ready", code=Code.SERVICE_NOT_READY)
             if self.clock.now() > deadline:
                 what = self.unit.health or f"port {self.endpoint.port}"
-                message = f"the service was not ready after {self.unit.ready_timeout:g} s ({what})"
+                message = (
+                    f"the service was not ready after {self.unit.ready_timeout:g} s ({what}){self._words}"
+                )
                 raise FatalError(message, code=Code.SERVICE_NOT_READY)
