@@ -117,7 +117,7 @@ REACH = """
 pipeline: p
 tasks:
   seed: {sql: {connection: lite, statement: "CREATE TABLE t AS SELECT 42 AS n"}}
-  inside: {service: {build: {context: steps/api, target: base, args: {WHO: a container}}, port: 3000, health: /}}
+  inside: {service: {build: {context: steps/api, target: base, args: {WHO: a container}}, port: 3000, command: [sh, -c, "sleep 1; exec python server.py"]}}
   outside: {service: {runtime: process, build: steps/api, command: [python3, server.py], env: {WHO: a process}}}
   both:
     uses: [inside, outside]

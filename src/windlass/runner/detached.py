@@ -143,7 +143,11 @@ class _Supervisor:
         self._place, self._unit = place, unit
         self._runtime = context.runtimes(place.wanted)
         published = self._runtime.publish(task.name, unit)
-        self._endpoint = Endpoint(LOOPBACK, published) if published else Loopback().endpoint(task.name, unit)
+        self._endpoint = (
+            Loopback().endpoint(task.name, unit)
+            if published is None
+            else Endpoint(LOOPBACK, published, is_published=True)
+        )
         self._environment = environment_of(task, unit, self._runtime, context)
         self._log = TaskLog(place.log, {"run": context.run_id, "task": place.task})
         self._server = Server(unit, self._endpoint, Loopback(), self._log.write_all)

@@ -15,6 +15,7 @@ from windlass.ports import LOOPBACK, free_port, open_directly, why_not_free
 __all__ = ["Endpoint", "Loopback", "Network"]
 
 _TIMEOUT = 5.0
+_HANGS_UP_WITHIN = 0.5
 _IN_A_PATH = "/?&=%:@!$'()*+,;~"
 
 
@@ -23,6 +24,8 @@ class Endpoint(NamedTuple):
 
     host: str
     port: int
+    is_published: bool = False
+    """Whether it is a container's, for which somebody else takes connections before anybody listens in it."""
 
     @classmethod
     def of(cls, url: str) -> Endpoint:
@@ -72,10 +75,19 @@ class Loopback:
 def _answers(endpoint: Endpoint, health: str | None) -> bool:
     try:
         if health is None:
-            with socket.create_connection(endpoint, timeout=1):
-                return True
+            with socket.create_connection((endpoint.host, endpoint.port), timeout=1) as connection:
+                return not (endpoint.is_published and _hangs_up(connection))
         url = f"{endpoint.url}/{quote(health.lstrip('/'), safe=_IN_A_PATH)}"
         with open_directly(url, timeout=_TIMEOUT) as response:
             return bool(200 <= response.status < 300)
     except (OSError, http.client.HTTPException, ValueError):  # whatever it is that answers there
+        return False
+
+
+def _hangs_up(connection: socket.socket) -> bool:
+    """Whether the other side ends the connection at once: whoever took it has found nobody behind the port."""
+    connection.settimeout(_HANGS_UP_WITHIN)
+    try:
+        return connection.recv(1, socket.MSG_PEEK) == b""
+    except TimeoutError:
         return False

@@ -72,7 +72,7 @@ class Starter:
         """Where a service will listen. Raises WindlassError when it cannot."""
         published = self.runtime.publish(task.name, unit)
         if published is not None:
-            return Endpoint(LOOPBACK, published)
+            return Endpoint(LOOPBACK, published, is_published=True)
         return self.world.network.endpoint(task.name, unit)
 
     def service(self, task: Task, unit: Unit, endpoint: Endpoint, number: int) -> Execution:

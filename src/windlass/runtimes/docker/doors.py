@@ -1,7 +1,7 @@
 """How a container reaches what listens on this machine's loopback, which is not its own.
 
 Where the engine runs on this very system, the gateway of a container's network is an address of ours: a door there hands
-connections on. Elsewhere, in the virtual machine of a Docker Desktop, the name `host.docker.internal` leads here.
+connections on. Elsewhere, in the virtual machine of a Docker Desktop, a name leads here.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 from windlass.ports import LOOPBACK, is_loopback
 from windlass.runtimes.docker.engine import Engine
 
-__all__ = ["HOST", "Doors", "moved"]
+__all__ = ["Doors", "moved"]
 
-HOST = "host.docker.internal"
 _CHUNK = 1 << 18
 
 _Where = tuple[str, int | None]
@@ -37,7 +36,7 @@ class Doors:
         with self._lock:
             gateway = self._gateway(network)
             if gateway is None:
-                return HOST, port
+                return self._engine.host, port
             if (network, port) not in self._open:
                 self._open[network, port] = _door(gateway, port)
             return gateway, self._open[network, port].getsockname()[1]

@@ -21,6 +21,7 @@ __all__ = ["Engine", "engine_of", "telling"]
 
 _SECONDS_TO_CONNECT = 10
 _SECONDS = 60  # for an answer; an engine that starts many containers at once takes its time
+_NO_FOLDER = "bind source path does not exist"
 _CONNECTIONS = 100  # one for each container that runs
 
 
@@ -36,6 +37,20 @@ class Engine:
 
     def __str__(self) -> str:
         return f"{self.name} at {self.url}"
+
+    @property
+    def is_podman(self) -> bool:
+        return self.name.startswith("Podman")
+
+    @property
+    def host(self) -> str:
+        """The name by which containers call the machine that the engine's user is at."""
+        return "host.containers.internal" if self.is_podman else "host.docker.internal"
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What containers have to be told of that name. Podman tells them by itself."""
+        return {} if self.is_podman else {self.host: "host-gateway"}
 
     @property
     def is_here(self) -> bool:
@@ -160,7 +175,10 @@ def telling(what: str) -> Iterator[None]:
         yield
     except APIError as exc:
         code = Code.NO_PROGRAM if "executable file not found" in _why(exc) else None
-        raise FatalError(f"cannot {what}: {_why(exc)}", code=code) from exc
+        hint = (
+            "`windlass doctor` tries whether containers see this folder" if _NO_FOLDER in _why(exc) else None
+        )
+        raise FatalError(f"cannot {what}: {_why(exc)}", hint=hint, code=code) from exc
     except (DockerException, RequestException, OSError) as exc:
         raise RetryableError(f"cannot {what}: {_why(exc)}", code=Code.NO_ENGINE) from exc
 

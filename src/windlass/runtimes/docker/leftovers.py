@@ -27,9 +27,9 @@ def machine() -> str:
 def remove_leftovers(engine: Engine) -> None:
     """Remove every container of this machine's that nobody wants any more."""
     with telling("look for containers of runs that are gone"):
-        found = engine.client.containers(all=True, filters={"label": f"{MACHINE}={machine()}"})
+        found = engine.client.containers(all=True, filters={"label": [f"{MACHINE}={machine()}", WANTED]})
     for container in found:
-        if not has_owner(Path(container["Labels"].get(WANTED, ""))):
+        if not has_owner(Path(container["Labels"][WANTED])):
             _remove(engine, container["Id"])
             logs.warning(
                 "orphan_ended", run=container["Labels"].get("windlass.run"), container=container["Id"][:12]

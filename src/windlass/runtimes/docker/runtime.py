@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,7 +20,7 @@ from windlass.errors import FatalError
 from windlass.plan.unit import Unit
 from windlass.ports import LOOPBACK, free_port
 from windlass.runtimes import Execution, Site
-from windlass.runtimes.docker.doors import HOST, Doors, moved
+from windlass.runtimes.docker.doors import Doors, moved
 from windlass.runtimes.docker.engine import engine_of, telling
 from windlass.runtimes.docker.execution import ContainerExecution
 from windlass.runtimes.docker.host_paths import host_path
@@ -30,6 +30,7 @@ from windlass.runtimes.docker.leftovers import MACHINE, WANTED, machine, remove_
 __all__ = ["DockerRuntime"]
 
 _BRIDGE = "bridge"  # the network of a container that says none
+_NO_INIT = re.compile("catatonit|docker-init|init binary")  # an engine may be installed without one
 _LOG = {"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}}
 
 
@@ -106,19 +107,19 @@ class DockerRuntime:
     def start(
         self, unit: Unit, environment: Mapping[str, str], *, task: str, port: int | None = None
     ) -> Execution:
-        client, service = self._engine.client, self._published.get(port or 0)
+        from docker.errors import APIError
+
+        service = self._published.get(port or 0)
+        described = self._container(unit, environment, task, port)
         with telling(f"start the container of {task}"):
-            made = client.create_container(
-                **self._container(unit, environment, task, port), host_config=self._host(unit, port)
-            )["Id"]
             try:
-                said = client.attach(made, stream=True, logs=True)
-                client.start(made)
-                if service is not None:
-                    service.address = self._address(made, service.network)
-            except BaseException:
-                client.remove_container(made, force=True, v=True)
-                raise
+                made, said = self._started(described, self._host(unit, port, init=True))
+            except APIError as exc:
+                if not _NO_INIT.search(str(exc.explanation)):
+                    raise
+                made, said = self._started(described, self._host(unit, port, init=False))
+            if service is not None:
+                service.address = self._address(made, service.network)
 
         def gone() -> None:
             if service is not None:
@@ -132,6 +133,18 @@ class DockerRuntime:
         self._doors.close()
 
     # --- what a container is made of ---
+
+    def _started(self, described: dict[str, Any], host: dict[str, Any]) -> tuple[str, Iterator[bytes]]:
+        """A container that runs, and what it prints, from the first byte on."""
+        client = self._engine.client
+        made = client.create_container(**described, host_config=host)["Id"]
+        try:
+            said = client.attach(made, stream=True, logs=True)
+            client.start(made)
+        except BaseException:
+            client.remove_container(made, force=True, v=True)
+            raise
+        return made, said
 
     def _container(
         self, unit: Unit, environment: Mapping[str, str], task: str, port: int | None
@@ -161,7 +174,7 @@ class DockerRuntime:
             "use_config_proxy": True,
         }
 
-    def _host(self, unit: Unit, port: int | None) -> dict[str, Any]:
+    def _host(self, unit: Unit, port: int | None, *, init: bool) -> dict[str, Any]:
         from docker.types import Mount
 
         container = unit.container
@@ -177,11 +190,11 @@ class DockerRuntime:
             mounts=[workspace, *others],
             network_mode=container.network,
             port_bindings={inner: (LOOPBACK, port)} if inner and network != "host" else None,
-            extra_hosts={} if network == "host" else {HOST: "host-gateway", **services},
+            extra_hosts={} if network == "host" else {**self._engine.names, **services},
             mem_limit=container.memory,
             memswap_limit=container.memory,  # no swap beside it
             nano_cpus=round(container.cpus * 1e9) if container.cpus else None,
-            init=True,  # else a program that does not care for SIGTERM cannot be asked to end
+            init=init,  # else a program that does not care for SIGTERM cannot be asked to end
             security_opt=["label=disable"] if self._engine.has_selinux else None,
             log_config=_LOG,
         )
