@@ -6,6 +6,6 @@ images.py      images: pulled, or built by the engine out of a step's folder
 execution.py   a container that runs: its output, its end
 doors.py       how a container reaches what listens on this machine's loopback
 leftovers.py   removes containers whose run is gone
-host_paths.py  where the engine's machine has a folder, where windlass is in a container itself
+host_paths.py  where windlass is itself, seen by the engine: maybe in a container
 probing.py     whether containers see a folder, for `windlass doctor`
 """

@@ -1,25 +1,24 @@
-"""How a container reaches what listens on this machine's loopback, which is not its own.
+"""How a container reaches what listens on this machine's loopback, which is not its own; and the other way.
 
 Where the engine runs on this very system, the gateway of a container's network is an address of ours: a door there hands
-connections on. Elsewhere, in the virtual machine of a Docker Desktop, a name leads here.
+connections on. Where windlass is in a container of that network, its own address there is. Elsewhere, in the virtual machine of a Docker Desktop, a name leads here.
 """
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from windlass.ports import LOOPBACK, is_loopback
 from windlass.runtimes.docker.engine import Engine
+from windlass.runtimes.docker.host_paths import sibling
 
 __all__ = ["Doors", "moved"]
 
 _CHUNK = 1 << 18
-
-_Where = tuple[str, int | None]
 
 
 class Doors:
@@ -38,8 +37,13 @@ class Doors:
             if gateway is None:
                 return self._engine.host, port
             if (network, port) not in self._open:
-                self._open[network, port] = _door(gateway, port)
+                self._open[network, port] = _door((gateway, 0), (LOOPBACK, port))
             return gateway, self._open[network, port].getsockname()[1]
+
+    def here(self, port: int, address: str, inner_port: int) -> None:
+        """Have that port of our loopback lead to a container, where the engine can publish nothing here."""
+        with self._lock:
+            self._open[address, port] = _door((LOOPBACK, port), (address, inner_port))
 
     def close(self) -> None:
         for door in self._open.values():
@@ -54,39 +58,44 @@ class Doors:
 
 
 def _own_gateway(engine: Engine, network: str) -> str | None:
-    """The gateway of a network, if that is an address of this system."""
-    from docker.errors import DockerException
-
-    try:
-        configs = engine.client.inspect_network(network)["IPAM"]["Config"] or []
-    except DockerException:  # the engine says so when a container is to be in it
-        return None
-    for gateway in filter(None, (config.get("Gateway") for config in configs)):
-        with suppress(OSError), socket.create_server((gateway, 0)):
-            return str(gateway)
+    """An address of this system that containers of the network reach."""
+    for address in filter(None, _addresses(engine, network)):
+        with suppress(OSError), socket.create_server((address, 0)):
+            return address
     return None
 
 
-def _door(gateway: str, port: int) -> socket.socket:
-    door = socket.create_server((gateway, 0), backlog=128)
-    _in_background(_receive, door, port)
+def _addresses(engine: Engine, network: str) -> Iterator[str | None]:
+    from docker.errors import DockerException
+
+    with suppress(DockerException):  # the engine says so when a container is to be in it
+        for config in engine.client.inspect_network(network)["IPAM"]["Config"] or ():
+            yield config.get("Gateway")
+    own = sibling(engine)
+    if own is not None:
+        yield own["NetworkSettings"]["Networks"].get(network, {}).get("IPAddress")
+
+
+def _door(at: tuple[str, int], to: tuple[str, int]) -> socket.socket:
+    door = socket.create_server(at, backlog=128)
+    _in_background(_receive, door, to)
     return door
 
 
-def _receive(door: socket.socket, port: int) -> None:
+def _receive(door: socket.socket, to: tuple[str, int]) -> None:
     while True:
         try:
             theirs, _ = door.accept()
         except OSError:  # it was closed
             return
-        _in_background(_serve, theirs, port)
+        _in_background(_serve, theirs, to)
 
 
-def _serve(theirs: socket.socket, port: int) -> None:
+def _serve(theirs: socket.socket, to: tuple[str, int]) -> None:
     with theirs:
         try:
-            ours = socket.create_connection((LOOPBACK, port))
-        except OSError:  # nobody listens any more, which closing says
+            ours = socket.create_connection(to)
+        except OSError:  # nobody listens there, which closing says
             return
         with ours:
             back = _in_background(_hand_on, ours, theirs)

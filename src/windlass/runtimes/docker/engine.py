@@ -48,6 +48,11 @@ class Engine:
         return "host.containers.internal" if self.is_podman else "host.docker.internal"
 
     @property
+    def bridge(self) -> str:
+        """The network of a container that says none."""
+        return "podman" if self.is_podman else "bridge"
+
+    @property
     def names(self) -> dict[str, str]:
         """What containers have to be told of that name. Podman tells them by itself."""
         return {} if self.is_podman else {self.host: "host-gateway"}
@@ -174,11 +179,10 @@ def telling(what: str) -> Iterator[None]:
     try:
         yield
     except APIError as exc:
-        code = Code.NO_PROGRAM if "executable file not found" in _why(exc) else None
         hint = (
             "`windlass doctor` tries whether containers see this folder" if _NO_FOLDER in _why(exc) else None
         )
-        raise FatalError(f"cannot {what}: {_why(exc)}", hint=hint, code=code) from exc
+        raise FatalError(f"cannot {what}: {_why(exc)}", hint=hint) from exc
     except (DockerException, RequestException, OSError) as exc:
         raise RetryableError(f"cannot {what}: {_why(exc)}", code=Code.NO_ENGINE) from exc
 

@@ -15,7 +15,7 @@ from windlass.runtimes.docker.engine import Engine, telling
 from windlass.runtimes.splitting import batches_of
 from windlass.units import size
 
-__all__ = ["ContainerExecution"]
+__all__ = ["ContainerExecution", "no_program"]
 
 _GRACE = 10
 _AWAY = 60.0  # seconds that an engine may take to start again
@@ -67,8 +67,7 @@ class ContainerExecution:
             error = f"killed, out of memory{limit}{hint}"
             return {"error": error, "code": Code.OUT_OF_MEMORY, "retryable": False}
         if code in _CANNOT_START and last and last[-1].startswith("[FATAL tini"):
-            error = f"there is no program {self._program!r} in the image"
-            return {"error": error, "code": Code.NO_PROGRAM, "retryable": False}
+            return {"error": no_program(self._program), "code": Code.NO_PROGRAM, "retryable": False}
         return None
 
     def _ended(self) -> tuple[int, bool]:
@@ -108,6 +107,10 @@ class ContainerExecution:
 def _code(status: int) -> int:
     """What `subprocess` says of an end that a container engine says as a shell does: minus the signal."""
     return 128 - status if status - 128 in signal.valid_signals() else status
+
+
+def no_program(name: str | None) -> str:
+    return f"there is no program {name!r} in the image"
 
 
 class _Stream:

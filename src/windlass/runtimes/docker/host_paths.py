@@ -1,4 +1,4 @@
-"""Where the engine's machine has a folder: elsewhere than here, where windlass runs in a container of that engine itself.
+"""Where windlass is, seen by the engine: maybe in a container itself, whose folders have other names there.
 
 Containers that it starts are its siblings, and mount folders of the engine's machine, not of this container. Which
 those are stands in the description of the container that this is.
@@ -14,23 +14,17 @@ from typing import Any
 from windlass.errors import Code, FatalError
 from windlass.runtimes.docker.engine import Engine
 
-__all__ = ["host_path", "own_container", "source_of"]
+__all__ = ["host_path", "own_container", "sibling", "source_of"]
 
 _ID = re.compile(r"/containers/(?:[^/ ]+/)*([0-9a-f]{64})/")
 
 
 def host_path(engine: Engine, folder: Path) -> str:
     """The folder, as the engine's machine calls it. Raises FatalError where it does not have it."""
-    from docker.errors import DockerException
-
-    own = own_container()
+    own = sibling(engine)
     if own is None:
         return str(folder)
-    try:
-        mounts = engine.client.inspect_container(own)["Mounts"]
-    except DockerException:  # this is a container of another engine
-        return str(folder)
-    found = source_of(mounts, folder)
+    found = source_of(own["Mounts"], folder)
     if found is None:
         hint = f"start the container of windlass with a mount there: -v {folder}:{folder}"
         message = (
@@ -38,6 +32,20 @@ def host_path(engine: Engine, folder: Path) -> str:
         )
         raise FatalError(message, hint=hint, code=Code.NO_ENGINE)
     return found
+
+
+def sibling(engine: Engine) -> dict[str, Any] | None:
+    """What the engine says of the container that windlass runs in, if it is one of its own."""
+    from docker.errors import DockerException
+
+    own = own_container()
+    if own is None:
+        return None
+    try:
+        described: dict[str, Any] = engine.client.inspect_container(own)
+    except DockerException:  # this is a container of another engine
+        return None
+    return described
 
 
 def own_container(mountinfo: Path = Path("/proc/self/mountinfo")) -> str | None:

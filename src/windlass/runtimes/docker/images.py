@@ -103,22 +103,36 @@ class Images:
         return image
 
     def _build(self, image: str, context: Path, unit: Unit) -> None:
-        if (program := _buildx()) is not None and self._engine.is_here:
-            said, ok = self._by_buildkit(program, image, context, unit)
+        if (builder := _buildkit()) is not None and not self._engine.is_podman:
+            said, ok = self._by_buildkit(builder, image, context, unit)
         else:
             said, ok = self._by_engine(image, context, unit)
         if not ok:
             raise FatalError(f"cannot build {unit.build}:{last_words(said, 1)}", code=Code.NO_IMAGE)
 
-    def _by_buildkit(self, program: str, image: str, context: Path, unit: Unit) -> tuple[str, bool]:
+    def _by_buildkit(
+        self, builder: tuple[str, ...], image: str, context: Path, unit: Unit
+    ) -> tuple[str, bool]:
         container = unit.container
-        command = [program, "buildx", "build", "--load", "--progress=plain", "--tag", image]
-        command += ["--file", str(context / container.dockerfile)]
+        command = [
+            *builder,
+            "--progress=plain",
+            "--tag",
+            image,
+            "--file",
+            str(context / container.dockerfile),
+        ]
         command += ["--target", container.target] if container.target else []
         command += ["--platform", container.platform] if container.platform else []
         for name, value in container.args.items():
             command += ["--build-arg", f"{name}={value}"]
-        environment = {**installing(os.environ), "DOCKER_HOST": self._engine.url}
+        own = {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
+        environment = {
+            **installing(os.environ),
+            **own,
+            "DOCKER_HOST": self._engine.url,
+            "DOCKER_BUILDKIT": "1",
+        }
         done = subprocess.run(
             [*command, str(context)], env=environment, capture_output=True, text=True, check=False
         )
@@ -146,13 +160,17 @@ class Images:
 
 
 @cache
-def _buildx() -> str | None:
-    """The `docker` command, if it can build by BuildKit."""
+def _buildkit() -> tuple[str, ...] | None:
+    """The command that builds by BuildKit, where there is one: the plugin, or one of the years when it needed none."""
     program = shutil.which("docker")
     if program is None:
         return None
-    asked = subprocess.run([program, "buildx", "version"], capture_output=True, check=False)
-    return program if asked.returncode == 0 else None
+    if subprocess.run([program, "buildx", "version"], capture_output=True, check=False).returncode == 0:
+        return program, "buildx", "build", "--load"
+    asked = [program, "version", "--format", "{{.Client.Version}}"]
+    version = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    major = version.partition(".")[0]
+    return (program, "build") if major.isdigit() and 19 <= int(major) < 23 else None
 
 
 def digest_of(context: Path, unit: Unit) -> str:

@@ -16,21 +16,21 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from windlass import logs
-from windlass.errors import FatalError
+from windlass.errors import Code, FatalError
 from windlass.plan.unit import Unit
 from windlass.ports import LOOPBACK, free_port
 from windlass.runtimes import Execution, Site
 from windlass.runtimes.docker.doors import Doors, moved
 from windlass.runtimes.docker.engine import engine_of, telling
-from windlass.runtimes.docker.execution import ContainerExecution
-from windlass.runtimes.docker.host_paths import host_path
+from windlass.runtimes.docker.execution import ContainerExecution, no_program
+from windlass.runtimes.docker.host_paths import host_path, sibling
 from windlass.runtimes.docker.images import Images
 from windlass.runtimes.docker.leftovers import MACHINE, WANTED, machine, remove_leftovers
 
 __all__ = ["DockerRuntime"]
 
-_BRIDGE = "bridge"  # the network of a container that says none
 _NO_INIT = re.compile("catatonit|docker-init|init binary")  # an engine may be installed without one
+_NO_PROGRAM = "executable file not found"  # of an engine whose containers begin without one
 _LOG = {"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}}
 
 
@@ -76,7 +76,7 @@ class DockerRuntime:
         self._images.of(unit)
 
     def publish(self, service: str, unit: Unit) -> int | None:
-        network = unit.container.network or _BRIDGE
+        network = self._network(unit)
         if network == "host":
             return None
         if not self._engine.is_here:
@@ -90,7 +90,7 @@ class DockerRuntime:
         return port
 
     def seen(self, unit: Unit, url: str) -> str:
-        network = unit.container.network or _BRIDGE
+        network = self._network(unit)
         if not urlsplit(url).netloc:
             return self._seen_file(unit, url)
         if network == "host":
@@ -111,6 +111,7 @@ class DockerRuntime:
 
         service = self._published.get(port or 0)
         described = self._container(unit, environment, task, port)
+        program = unit.command[0] if unit.command else None
         with telling(f"start the container of {task}"):
             try:
                 made, said = self._started(described, self._host(unit, port, init=True))
@@ -118,14 +119,15 @@ class DockerRuntime:
                 if not _NO_INIT.search(str(exc.explanation)):
                     raise
                 made, said = self._started(described, self._host(unit, port, init=False))
-            if service is not None:
+            if service is not None and port is not None:
                 service.address = self._address(made, service.network)
+                if service.address and sibling(self._engine) is not None:
+                    self._doors.here(port, service.address, service.port)
 
         def gone() -> None:
             if service is not None:
                 service.address = None
 
-        program = unit.command[0] if unit.command else None
         memory = unit.container.memory
         return ContainerExecution(self._engine, made, said, program=program, memory=memory, gone=gone)
 
@@ -141,8 +143,10 @@ class DockerRuntime:
         try:
             said = client.attach(made, stream=True, logs=True)
             client.start(made)
-        except BaseException:
+        except BaseException as exc:
             client.remove_container(made, force=True, v=True)
+            if _NO_PROGRAM in str(getattr(exc, "explanation", "")):
+                raise FatalError(no_program(described["command"][0]), code=Code.NO_PROGRAM) from exc
             raise
         return made, said
 
@@ -183,7 +187,7 @@ class DockerRuntime:
             Mount(m.target, m.source, "bind" if m.source.startswith("/") else "volume", read_only=m.read_only)
             for m in container.mounts
         ]
-        network = container.network or _BRIDGE
+        network = self._network(unit)
         inner = self._inner_port(unit, port) if port is not None else None
         services = {s.name: s.address for s in self._published.values() if s.address and s.network == network}
         made: dict[str, Any] = self._engine.client.create_host_config(
@@ -199,6 +203,9 @@ class DockerRuntime:
             log_config=_LOG,
         )
         return made
+
+    def _network(self, unit: Unit) -> str:
+        return unit.container.network or self._engine.bridge
 
     def _inner_port(self, unit: Unit, port: int) -> int:
         published = self._published.get(port)
