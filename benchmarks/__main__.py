@@ -4,7 +4,8 @@ Every run is a whole process, start included. The contenders of a case run one a
 round, so that a machine that changes its speed changes it for all; the table shows medians, and ratios to
 the limit. Times compare within one run of this program only.
 
-`python -m benchmarks airflow` measures how long Airflow takes to read many pipelines instead.
+`python -m benchmarks airflow` measures how long Airflow takes to read many pipelines instead, `python -m benchmarks
+containers` what a step in a container costs over `docker run`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import airflow_parse
+from benchmarks import airflow_parse, containers
 from benchmarks.cases import all_cases
 from benchmarks.chart import draw
 from benchmarks.data import make, reset
@@ -31,6 +32,8 @@ def main() -> int:
     """Measure. Returns the exit code: nonzero when somebody failed to copy all rows."""
     if sys.argv[1:2] == ["airflow"]:
         return airflow_parse.main(sys.argv[2:])
+    if sys.argv[1:2] == ["containers"]:
+        return containers.main(sys.argv[2:])
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,0 +1,68 @@
+"""`python -m benchmarks containers`: what a step in a container costs over `docker run` of the same image.
+
+Rounds of both in turn: a pipeline of so many steps, one after the other, each of which does nothing; and as many `docker run
+--rm`. A step of windlass has its log read, its end inspected and its container removed, as `docker run --rm` does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+__all__ = ["main"]
+
+
+def main(arguments: list[str]) -> int:
+    """Measure. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--image", default="python:3.12-slim")
+    parser.add_argument("--steps", type=int, default=10, help="how many, one after the other")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args(arguments)
+    bare, steps, runs = [], [], []
+    with tempfile.TemporaryDirectory(prefix="windlass-bench-") as name:
+        project = _project(Path(name), options.image, options.steps)
+        for _ in range(options.rounds):
+            bare += [_seconds("docker", "run", "--rm", options.image, "true") for _ in range(options.steps)]
+            began = time.monotonic()
+            steps += _steps(project)
+            runs.append(time.monotonic() - began)
+    times = {"docker run": bare, "a step": steps}
+    for what, seconds in times.items():
+        sys.stdout.write(f"{what:12} {statistics.median(seconds):.3f} s (median of {len(seconds)})\n")
+    over = statistics.median(steps) - statistics.median(bare)
+    whole = statistics.median(runs)
+    sys.stdout.write(f"a step costs {over:+.3f} s; `windlass run` of {options.steps} in all {whole:.1f} s\n")
+    return 0
+
+
+def _project(root: Path, image: str, steps: int) -> Path:
+    (root / "pipelines").mkdir()
+    (root / "windlass.yaml").write_text("project: bench\n")
+    tasks = {
+        f"step_{i}": {"needs": [f"step_{i - 1}"] if i else [], "run": {"image": image, "command": ["true"]}}
+        for i in range(steps)
+    }
+    (root / "pipelines/steps.yaml").write_text(json.dumps({"pipeline": "steps", "tasks": tasks}))
+    return root
+
+
+def _seconds(*command: str) -> float:
+    began = time.monotonic()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.monotonic() - began
+
+
+def _steps(project: Path) -> list[float]:
+    """How long each step took, from before its container is made until that is removed."""
+    command = [sys.executable, "-m", "windlass", "-C", str(project), "run", "steps", "--json"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return [task["seconds"] for task in json.loads(done.stdout)["tasks"]]
