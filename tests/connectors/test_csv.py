@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from windlass.connectors.files.options import Csv
 from windlass.errors import FatalError
+from windlass.plan.model import SelectColumn
 from windlass.testing import Copier, destination_of, source_of
 
 RFC_4180 = Csv()
@@ -175,6 +176,11 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a header that never ends": (b'"a,b\n1,2\n', "in.csv:1: the header is not valid CSV"),
     "a header in another encoding": (b"a,caf\xe9\n1,2\n", "byte 0xe9 at offset 5 is not UTF-8"),
     "a reserved name": (b"__windlass_row,b\n1,2\n", "__windlass_"),
+    "more columns than memory": (
+        b",".join(b"c%d" % i for i in range(300_000)) + b"\n",
+        "in.csv has 300,000 columns, and there is memory for 10,240",
+    ),
+    "a first record that is too long": (b"x" * (32 << 20) + b"x,b\n1,2\n", "longer than 32 MB"),
 }
 
 
@@ -184,6 +190,18 @@ def test_a_file_without_a_sound_header_is_refused(copier: Copier, case: str) -> 
     with pytest.raises(FatalError, match=message):
         copied(copier, content)
     assert not (copier.folder / "out.ndjson").exists()
+
+
+def test_a_long_header_is_read_whole(copier: Copier) -> None:
+    names = [letter * 400_000 for letter in "abc"]
+    (copier.folder / "in.csv").write_text(",".join(names) + "\n1,2,3\n")
+    assert (
+        copier(
+            source_of(path="in.csv"), OUT, select=(SelectColumn(name="c", source=names[2]),)
+        ).counts.written
+        == 1
+    )
+    assert (copier.folder / "out.ndjson").read_text() == '{"c":3}\n'
 
 
 def test_a_byte_that_the_declared_encoding_does_not_have_is_refused_with_its_place(copier: Copier) -> None:

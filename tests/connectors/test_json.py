@@ -144,6 +144,14 @@ def test_what_cannot_be_read_is_refused_with_its_place(copier: Copier, case: str
     assert not (copier.folder / "out.ndjson").exists()
 
 
+def test_a_few_records_with_many_fields_take_little_memory(copier: Copier) -> None:
+    records = [{f"f{i}": i * row if i % 9 else {"a": row} for i in range(150)} for row in range(2500)]
+    (copier.folder / "in.ndjson").write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert copier(source_of(path="in.ndjson"), OUT, memory=400_000_000).counts.written == len(records)
+    with (copier.folder / "out.ndjson").open() as lines:
+        assert list(map(json.loads, lines)) == records
+
+
 def test_a_document_that_is_too_deep_for_postgres_is_quarantined(copier: Copier, postgres: Database) -> None:
     copier.addresses["pg"] = postgres.address
     deep = b'{"a":' + b"[" * 50_000 + b"]" * 50_000 + b"}"

@@ -35,6 +35,10 @@ _NOT_IN_ARROW = (
     "BIT",
     "TIME WITH TIME ZONE",
 )  # doubles, bytes, and a time without its zone there
+_COLUMN_AT_LEAST, _COLUMN = (
+    50_000,
+    250_000,
+)  # bytes that a thread takes for a column: just to pass it on; to check it
 _BATCH_ROWS = 20_000  # small enough that a batch of wide rows stays in the cache of a core
 
 
@@ -54,6 +58,7 @@ class Scratch:
         }
         self.connection = duckdb.connect(config=config)
         self.connection.execute(_SETTINGS)
+        self._memory, self._threads = memory, int(self.value("SELECT current_setting('threads')"))
         self._output: duckdb.DuckDBPyConnection | None = None
         self._stream_error: WindlassError | None = None
         self._names = 0
@@ -67,6 +72,22 @@ class Scratch:
             self._output.close()
         self.connection.close()
         self._temporary.remove()
+
+    def make_room(self, name: str, columns: int) -> None:
+        """Have few threads for many columns: each makes room for 2,048 values of every one, at every step.
+
+        Raises FatalError when there are more columns than fit into memory even so.
+        """
+        if columns * _COLUMN_AT_LEAST > self._memory:
+            most = self._memory // _COLUMN_AT_LEAST
+            message = f"{name} has {columns:,} columns, and there is memory for {most:,}"
+            needed = -(-columns * _COLUMN // 10**9)
+            hint = f"give it more with --memory, such as --memory {needed}GB; or make rows of the columns"
+            raise FatalError(message, hint=hint)
+        threads = max(self._memory // (columns * _COLUMN), 1)
+        if threads < self._threads:
+            self._threads = threads
+            self.rows(f"SET threads = {threads}")
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run SQL and return all its rows."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from windlass import logs
 from windlass.connectors.destination import GrowingLoad, Load
-from windlass.connectors.matching import Match, match_columns
+from windlass.connectors.matching import Match, alike, match_columns
 from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Relation
@@ -32,6 +32,7 @@ def outputs_of(copy: Copy, relation: Relation, load: Load, scratch: Scratch) -> 
         hint = "expected at least one record, with a name for each of its values"
         raise FatalError(f"{relation.name} has no columns", hint=hint)
     _check_names(columns)
+    scratch.make_room(relation.name, len(columns))
     matches = match_columns(copy, list(columns), target)
     _check_alike(relation.name, [match.source for match in matches])
     _check_alike("the destination", [match.name for match in matches])
@@ -61,10 +62,9 @@ def _check_names(names: Iterable[str]) -> None:
 
 def _check_alike(where: str, names: list[str]) -> None:
     """Raise FatalError for names that the scratch database would take for the same."""
-    lower = [name.lower() for name in names]
-    alike = [name for name in dict.fromkeys(names) if lower.count(name.lower()) > 1]
-    if len(alike) > 1:
-        shown = ", ".join(map(repr, alike))
+    twice = dict.fromkeys(alike(names))
+    if len(twice) > 1:
+        shown = ", ".join(map(repr, twice))
         hint = "copy them one at a time with `select`, or give them other names in a `query`"
         raise FatalError(f"{where}: the columns {shown} differ only in case", hint=hint)
 

@@ -25,7 +25,7 @@ from windlass.connectors.files.reading.csv_rewriting import (
     to_utf8,
 )
 from windlass.connectors.files.reading.gathering import Content, Origins, are_many_small, gather
-from windlass.connectors.files.reading.infer import infer_types
+from windlass.connectors.files.reading.infer import infer_types, values_of
 from windlass.connectors.files.reading.locate import RecordLocator, line_numbers
 from windlass.connectors.files.reading.quoting import (
     LineEndsInQuotes,
@@ -86,11 +86,13 @@ class CsvRelation(FileRelation):
             if name not in self._header:
                 hint = did_you_mean(name, self._header)
                 raise FatalError(f"`columns` names {name!r}, which {self.name} does not have", hint=hint)
+        self._scratch.make_room(self.name, len(self._header))
         guesses: dict[str, str | None] = {}
         if self._reading.infer or self._reading.since is not None:
             limit = f" LIMIT {_SAMPLE_ROWS}" if self._sample_only else ""
             free = [name for name in self._header if name not in self._declared]
-            guesses = infer_types(self._scratch, f"(SELECT * FROM {self.rows()}{limit})", free)
+            rows = f"(SELECT * FROM {self.rows()}{limit})"
+            guesses = infer_types(self._scratch, partial(values_of, rows), free)
             if self._look is not None and self._look.found:  # meanwhile; what comes later makes us begin anew
                 self._look, self._in_one_piece = None, True
         if self._reading.since is not None:
