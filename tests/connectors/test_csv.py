@@ -287,6 +287,18 @@ def test_a_field_of_100_mb_arrives_within_the_memory_that_is_allowed(copier: Cop
     assert int(done.stderr.split()[-2]) < 600_000  # kB
 
 
+def test_a_row_is_not_lost_for_being_long(copier: Copier) -> None:
+    for megabytes in (40, 161):
+        with pa.output_stream(copier.folder / f"{megabytes}.csv.zst", compression="zstd") as out:
+            out.write(b"a,b\n1,x\n2,")
+            for _ in range(megabytes):
+                out.write(b"x" * (1 << 20))
+            out.write(b"\n3,y\n")
+    assert copier(source_of(path="40.csv.zst"), destination_of(path="out.parquet")).counts.written == 3
+    with pytest.raises(FatalError, match=r"161\.csv\.zst has a line of more than 160 MB"):
+        copier(source_of(path="161.csv.zst"), destination_of(path="out.parquet"))
+
+
 MEASURED = """
 import atexit, pathlib, sys
 from windlass.cli.main import main

@@ -28,6 +28,7 @@ from windlass.connectors.files.reading.gathering import Content, Origins, are_ma
 from windlass.connectors.files.reading.infer import infer_types, values_of
 from windlass.connectors.files.reading.locate import RecordLocator, line_numbers
 from windlass.connectors.files.reading.quoting import (
+    LONGEST_LINE,
     LineEndsInQuotes,
     Records,
     first_record_end,
@@ -44,7 +45,7 @@ __all__ = ["CsvRelation"]
 
 _WHOLE = 64 << 20  # files up to this size are looked at whole to infer types; of larger ones, a sample
 _SAMPLE_ROWS = 20_000
-_LONGEST_LINE, _LONGER_LINE = 2 << 20, 160 << 20
+_USUAL_LINE = 2 << 20
 _NOT_CLOSED = "a quoted field is not closed"
 _NOTED = 10_000  # bytes of a rejected line that DuckDB notes
 _MIXED_LINE_ENDS = "state machine reached an invalid state"
@@ -72,7 +73,7 @@ class CsvRelation(FileRelation):
         self._header, lines_before = read_header(files.paths[0], self._dialect)
         self._lines_before = {lines_before}
         self._sample_only = files.size() > _WHOLE
-        self._longest_line = _LONGEST_LINE
+        self._longest_line = _USUAL_LINE
         self._rejects = ""
         self._bad: list[BadRow] = []
         self._prepared = self._line_ends_rewritten = False
@@ -126,6 +127,8 @@ class CsvRelation(FileRelation):
             "hive_partitioning": "false",
             "parallel": literal(not self._in_one_piece),
         }
+        if self._longest_line == LONGEST_LINE:
+            settings["buffer_size"] = str(LONGEST_LINE)  # and not 16 times as much
         paths = ", ".join(file_literal(path) for path in self._paths)
         arguments = ", ".join(f"{key} = {value}" for key, value in settings.items())
         return f"read_csv([{paths}], {arguments})"
@@ -161,7 +164,7 @@ class CsvRelation(FileRelation):
 
     def _read_otherwise(self, errors: Sequence[tuple[Any, ...]]) -> None:
         """Raise MisfitError for errors that another way of reading may not have."""
-        if any(too_long for *_, too_long in errors) and self._longest_line < _LONGER_LINE:
+        if any(too_long for *_, too_long in errors) and self._longest_line < LONGEST_LINE:
             raise MisfitError(f"a line is longer than {self._longest_line:,} bytes")
         if any(not line for _, _, _, line, *_ in errors) and not self._in_one_piece:
             raise MisfitError("a quoted field is longer than a piece of the file")
@@ -248,11 +251,11 @@ class CsvRelation(FileRelation):
         """Whether there is another way to read that may get past this error; then it is taken."""
         if isinstance(error, MisfitError):
             if "line is longer" in error.message:
-                self._longest_line = _LONGER_LINE
+                self._longest_line, self._in_one_piece = LONGEST_LINE, True
                 return True
             if not self._in_one_piece and "quoted field" in error.message:
                 self._in_one_piece = True
-                self._longest_line = _LONGER_LINE if "longer" in error.message else self._longest_line
+                self._longest_line = LONGEST_LINE if "longer" in error.message else self._longest_line
                 return True
             if self._sample_only:
                 self._sample_only = False

@@ -3,7 +3,8 @@
 It reads a file in pieces of some megabytes at the same time, and has to guess whether a piece begins
 inside a quoted field. Where quoted fields contain line ends it may guess wrong, and then takes text for
 rows without a word. So such files are looked for, and read in one piece. Doing that, it says nothing of
-a quote that is still open at the end of the file; `unterminated` finds it.
+a quote that is still open at the end of the file; `unterminated` finds it. And of a line that is longer than
+such a piece it says nothing either: the row would be lost.
 """
 
 from __future__ import annotations
@@ -19,18 +20,22 @@ from typing import IO
 from windlass.connectors.files.formats import compression_of
 from windlass.connectors.files.paths import open_bytes
 from windlass.connectors.rows import MisfitError
+from windlass.errors import FatalError
 
-__all__ = ["LineEndsInQuotes", "Records", "first_record_end", "line_end_of", "unterminated"]
+__all__ = ["LONGEST_LINE", "LineEndsInQuotes", "Records", "first_record_end", "line_end_of", "unterminated"]
 
 _ONE_PIECE = 4 << 20  # smaller files are read in one piece anyway
 _CHUNK = 256 << 10  # stays in the cache of a core
+_LONG_LINE = 16 << 20  # half of a piece
+LONGEST_LINE = 160 << 20
+"""Longer lines cannot be read."""
 _AT_ONCE = 2 << 20  # so much is looked at before anything is read, the rest meanwhile
 
 
 class LineEndsInQuotes:
     """Looks through files for line ends within quotes, and for a quote that is still open at the end.
 
-    Also finds compressed files that are damaged.
+    Also finds compressed files that are damaged, and lines that are longer than what is read at once.
 
     A quote in the middle of a field that is not quoted counts like any other: then a file is read in
     one piece without need. `found` says what was found so far.
@@ -40,6 +45,7 @@ class LineEndsInQuotes:
         self._quote = ord(quote)
         self.found = False
         self.odd: list[Path] = []  # files with an odd number of quotes
+        self._line = self._longest_line = 0  # bytes: of the line that goes on, and of the longest
         self._failure: BaseException | None = None
         self._work = self._steps(paths)
         self._thread: threading.Thread | None = None
@@ -66,6 +72,8 @@ class LineEndsInQuotes:
             raise self._failure
         if self.found:
             raise MisfitError("quoted fields contain line ends")
+        if self._longest_line > _LONG_LINE:
+            raise MisfitError(f"a line is longer than {_LONG_LINE:,} bytes")
 
     def _look_on(self) -> None:
         try:
@@ -84,8 +92,9 @@ class LineEndsInQuotes:
                 yield len(data)
                 continue
             with open_bytes(path) as file:
-                quoted = False
+                quoted, self._line = False, 0
                 while chunk := file.read(_CHUNK):
+                    self._measure(path, chunk)
                     if not self.found:
                         quoted = self._look_at(chunk, quoted=quoted)
                     elif compression_of(str(path)) is None:
@@ -93,6 +102,15 @@ class LineEndsInQuotes:
                     yield len(chunk)
                 if quoted:
                     self.odd.append(path)
+
+    def _measure(self, path: Path, chunk: bytes) -> None:
+        """Raises FatalError in a line that is too long to be read."""
+        line_end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+        self._line = self._line + len(chunk) if line_end < 0 else len(chunk) - line_end - 1
+        self._longest_line = max(self._longest_line, self._line)
+        if self._line > LONGEST_LINE:
+            hint = "is it the right file, and CSV?"
+            raise FatalError(f"{path.name} has a line of more than {LONGEST_LINE >> 20} MB", hint=hint)
 
     def _look_at(self, chunk: bytes, *, quoted: bool) -> bool:
         """Whether the chunk's end is in quotes, if its beginning is as `quoted` says."""
