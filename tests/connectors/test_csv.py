@@ -62,7 +62,10 @@ READ: dict[str, tuple[bytes, list[list[Any]]]] = {
         [[1, "x\ny"], [2, "y\r\nz"], [3, "q\rq"]],
     ),
     "no line end at the end": (b"a,b\n1,x", [[1, "x"]]),
-    "quotes": (b'a,b\n1,"x ""q"" y"\n2,"a,b"\n3,""\n4,\n', [[1, 'x "q" y'], [2, "a,b"], [3, ""], [4, None]]),
+    "quotes": (
+        b'a,b\n1,"x ""q"" y"\n2,"a,b"\n3,""\n4,\n5,"a , ""b"" , c"\n',
+        [[1, 'x "q" y'], [2, "a,b"], [3, ""], [4, None], [5, 'a , "b" , c']],
+    ),
     "a quote in the middle": (b'a,b\n1,5" pipe\n2,y\n', [[1, '5" pipe'], [2, "y"]]),
     "blank lines": (b"\r\n\r\na,b\r\n\r\n1,x\r\n\r\n", [[1, "x"]]),
     "an empty field behind the last": (b"a,b\n1,x,\n", [[1, "x"]]),
@@ -97,6 +100,12 @@ DECLARED: dict[str, tuple[bytes, Csv, list[list[Any]]]] = {
     "quote": (b"a,b\n1,'x,y'\n", Csv(quote="'"), [[1, "x,y"]]),
     "escape": (b'a,b\n1,"x \\"q\\" y"\n', Csv(escape="\\"), [[1, 'x "q" y']]),
     "null": (b'a,b\n1,NULL\n2,"NULL"\n', Csv(null="NULL"), [[1, None], [2, "NULL"]]),
+    "spaces beside quotes": (b'a,b\n1, "x" \n', Csv(skip_spaces=True), [[1, "x"]]),
+    "two BOMs and no header": (
+        b"\xef\xbb\xbf\xef\xbb\xbf1,x\n2,y\n",
+        Csv(header=False),
+        [[1, "x"], [2, "y"]],
+    ),
     "no header": (b"\xef\xbb\xbf1,x\n2,y\n", Csv(header=False), [[1, "x"], [2, "y"]]),
 }
 
@@ -175,6 +184,11 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a name twice but for case": (b"a,A\n1,2\n", "names 'A', 'a' more than once"),
     "a header that never ends": (b'"a,b\n1,2\n', "in.csv:1: the header is not valid CSV"),
     "a header in another encoding": (b"a,caf\xe9\n1,2\n", "byte 0xe9 at offset 5 is not UTF-8"),
+    "spaces before a quote": (
+        b'a,b\n1,"\n"\n2, "x"\n',
+        r"in\.csv:4: there are spaces between a quote and a delimiter",
+    ),
+    "spaces behind a quote": (b'a,b\n1,"x" ,2\n', r"in\.csv:2: there are spaces"),
     "a reserved name": (b"__windlass_row,b\n1,2\n", "__windlass_"),
     "more columns than memory": (
         b",".join(b"c%d" % i for i in range(300_000)) + b"\n",
@@ -295,7 +309,7 @@ def test_a_row_is_not_lost_for_being_long(copier: Copier) -> None:
                 out.write(b"x" * (1 << 20))
             out.write(b"\n3,y\n")
     assert copier(source_of(path="40.csv.zst"), destination_of(path="out.parquet")).counts.written == 3
-    with pytest.raises(FatalError, match=r"161\.csv\.zst has a line of more than 160 MB"):
+    with pytest.raises(FatalError, match=r"161\.csv\.zst:3: the line has more than 160 MB"):
         copier(source_of(path="161.csv.zst"), destination_of(path="out.parquet"))
 
 

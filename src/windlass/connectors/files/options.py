@@ -31,6 +31,9 @@ class Csv(Options):
     encoding: str = "utf-8"
     """The encoding of the text, by its Python or IANA name."""
 
+    skip_spaces: bool = False
+    """Whether spaces between a delimiter and a quote are passed over when a file is read. Else they are an error."""
+
     null: str = ""
     """What an unquoted field that means NULL looks like."""
 

@@ -66,6 +66,7 @@ class CsvRelation(FileRelation):
     def __init__(self, files: InputFiles, options: Source, reading: Reading, scratch: Scratch) -> None:
         super().__init__(files, reading, scratch)
         self._declared, self._null = options.columns, options.csv.null
+        self._skips_spaces = options.csv.skip_spaces
         self._paths = list(files.paths)
         self._originals = {str(path): path for path in files.paths}
         self._origins: dict[str, Origins] = {}
@@ -95,7 +96,7 @@ class CsvRelation(FileRelation):
             rows = f"(SELECT * FROM {self.rows()}{limit})"
             guesses = infer_types(self._scratch, partial(values_of, rows), free)
             if self._look is not None and self._look.found:  # meanwhile; what comes later makes us begin anew
-                self._look, self._in_one_piece = None, True
+                self._in_one_piece = True
         if self._reading.since is not None:
             self._finish_look()
         return [self._column(name, guesses.get(name)) for name in self._header]
@@ -172,7 +173,7 @@ class CsvRelation(FileRelation):
     def _finish_look(self) -> None:
         look, self._look = self._look, None
         if look is not None:
-            look.finish()
+            look.finish(in_one_piece=self._in_one_piece)
             self._odd = look.odd
 
     def _unterminated(self) -> Iterator[BadRow]:
@@ -290,9 +291,13 @@ class CsvRelation(FileRelation):
         if len(self._lines_before) > 1:
             self._rewrite(from_first_record, "it begins with blank lines, and others do not")
             self._lines_before = {0}
-        self._look = LineEndsInQuotes(self._paths, self._dialect.quote)
-        if self._look.begin():
-            self._look, self._in_one_piece = None, True
+        elif not self._dialect.header and any(map(_has_two_marks, self._paths)):
+            self._rewrite(from_first_record, "it begins with several byte order marks")
+            self._lines_before = {0}
+        self._look = LineEndsInQuotes(
+            self._paths, self._dialect, self._refusal, skips_spaces=self._skips_spaces
+        )
+        self._in_one_piece = self._look.begin()
 
     def _check_header(self, path: Path) -> None:
         names, lines_before = read_header(path, self._dialect)
@@ -314,6 +319,8 @@ class CsvRelation(FileRelation):
         def content_of(path: Path, data: bytes) -> Content | None:
             kind = line_end_of(data)
             if kind is None or self._dialect.escape or data.count(quote) % 2 or data[:1] in (b"\r", b"\n"):
+                return None
+            if data.startswith(codecs.BOM_UTF8 * 2):
                 return None
             if is_separator_line(data):
                 return None
@@ -359,5 +366,16 @@ class CsvRelation(FileRelation):
         original, offset = self._origins[path].of(offset)
         return str(original), offset
 
+    def _refusal(self, path: Path, offset: int, message: str, hint: str) -> FatalError:
+        original, offset = self._original(str(path), offset)
+        [line] = line_numbers(Path(original), [offset])
+        return FatalError(f"{self._shown(original)}:{line}: {message}", hint=hint)
+
     def _shown(self, path: str) -> str:
         return self._files.name(self._originals[path])
+
+
+def _has_two_marks(path: Path) -> bool:
+    """Whether a file begins with two byte order marks, of which DuckDB passes over the first."""
+    with open_bytes(path) as file:
+        return file.read(2 * len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 * 2

@@ -156,7 +156,8 @@ class JsonRelation(FileRelation):
         in_lines = self._layout == "newline_delimited"
 
         def content_of(path: Path, data: bytes) -> Content:
-            data = data.removeprefix(codecs.BOM_UTF8)
+            while data.startswith(codecs.BOM_UTF8):
+                data = data.removeprefix(codecs.BOM_UTF8)
             if in_lines:
                 return Content(data if data.endswith(b"\n") else data + b"\n")
             try:
@@ -219,7 +220,7 @@ class JsonRelation(FileRelation):
             with open_bytes(path) as file:
                 data = file.read()
             try:
-                text = data.decode("utf-8-sig")
+                text = data.decode().lstrip("\ufeff")
             except UnicodeDecodeError as exc:
                 message = f"byte 0x{data[exc.start]:02x} at offset {exc.start} is not UTF-8"
                 return FatalError(f"{self._files.name(path)}: {message}", hint="save the file as UTF-8")
@@ -298,7 +299,7 @@ def _layout(files: InputFiles) -> str:
     if files.format == "ndjson":
         return "newline_delimited"
     with open_bytes(files.paths[0]) as file:
-        head = file.read(_HEAD).decode("utf-8", "replace").removeprefix("\ufeff").lstrip()
+        head = file.read(_HEAD).decode("utf-8", "replace").lstrip("\ufeff").lstrip()
     if head.startswith("["):
         return "array"
     first_line, newline, _ = head.partition("\n")
@@ -384,12 +385,16 @@ def _next_value(text: str, position: int) -> int:
 
 
 def _without_mark(path: Path, scratch: Scratch) -> Path:
-    """The file, or a copy without the byte order mark that it begins with."""
+    """The file, or a copy without the byte order marks that it begins with."""
     with open_bytes(path) as source:
-        if source.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+        marks, head = 0, source.read(_HEAD)
+        while head.startswith(codecs.BOM_UTF8, marks):
+            marks += len(codecs.BOM_UTF8)
+        if not marks:
             return path
         copy = scratch.folder / f"{scratch.new_name()}.json"
         with copy.open("wb") as target:
+            target.write(head[marks:])
             shutil.copyfileobj(source, target)
     return copy
 
