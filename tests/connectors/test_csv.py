@@ -177,6 +177,25 @@ def _written(copier: Copier, content: str) -> str:
     return "in.csv"
 
 
+def test_files_with_the_columns_in_another_order_are_read_by_name(copier: Copier) -> None:
+    """Also many small ones, which are read together; a bad row is told as its own file has it."""
+    for i in range(70):
+        (copier.folder / f"a{i:02}.csv").write_text("id,v\n1,a\n")
+        (copier.folder / f"b{i:02}.csv").write_text("v,id\nq\nb,2\n")
+    (copier.folder / "c.csv.bz2").write_bytes(bz2.compress(b"v,id\nc,x\n"))
+    for path, times in (("*0.csv", 7), ("*.csv*", 70)):
+        source = source_of(path=path, columns={"id": "int"}, format="csv")
+        copier(source, OUT, on_bad_row="quarantine")
+        assert (
+            sorted(map(str, rows(copier)))
+            == ["{'id': 1, 'v': 'a'}"] * times + ["{'id': 2, 'v': 'b'}"] * times
+        )
+        ragged = [row for row in copier.quarantined if row["reason"] == "ragged_row"]
+        assert {(row["raw"], *row["columns"], row["line"]) for row in ragged} == {("q", "v", "id", 2)}
+        assert len({row["source"] for row in ragged}) == times
+    assert [row["source"] for row in copier.quarantined if row["value"] == "x"] == ["c.csv.bz2"]
+
+
 REFUSED: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "is empty"),
     "blank lines": (b"\n\r\n", "only blank lines"),

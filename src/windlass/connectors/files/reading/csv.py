@@ -70,6 +70,8 @@ class CsvRelation(FileRelation):
         self._paths = list(files.paths)
         self._originals = {str(path): path for path in files.paths}
         self._origins: dict[str, Origins] = {}
+        self._other_orders: dict[Path, list[str]] = {}
+        """The headers of files that have the columns in another order than the first."""
         self._dialect = Dialect.of(files.paths[0], options.csv)
         self._header, lines_before = read_header(files.paths[0], self._dialect)
         self._lines_before = {lines_before}
@@ -109,8 +111,18 @@ class CsvRelation(FileRelation):
 
     def rows(self) -> str:
         self._rejects = self._scratch.new_name()
+        if not self._other_orders:
+            return self._read(self._paths, self._header)
+        by_order = itertools.groupby(self._paths, key=self._header_of)
+        reads = [f"FROM {self._read(list(paths), header)}" for header, paths in by_order]
+        return f"({' UNION ALL BY NAME '.join(reads)})"
+
+    def _header_of(self, path: Path | str) -> list[str]:
+        return self._other_orders.get(self._originals[str(path)], self._header)
+
+    def _read(self, files: Sequence[Path], header: Sequence[str]) -> str:
         dialect = self._dialect
-        columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self._header)
+        columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header)
         settings = {
             "columns": f"{{{columns}}}",
             "header": literal(dialect.header),
@@ -130,7 +142,7 @@ class CsvRelation(FileRelation):
         }
         if self._longest_line == LONGEST_LINE:
             settings["buffer_size"] = str(LONGEST_LINE)  # and not 16 times as much
-        paths = ", ".join(file_literal(path) for path in self._paths)
+        paths = ", ".join(file_literal(path) for path in files)
         arguments = ", ".join(f"{key} = {value}" for key, value in settings.items())
         return f"read_csv([{paths}], {arguments})"
 
@@ -187,7 +199,7 @@ class CsvRelation(FileRelation):
                     Reason.UNTERMINATED_QUOTE,
                     _NOT_CLOSED,
                     raw=found[1],
-                    columns=self._header,
+                    columns=self._header_of(path),
                     source=path,
                     offset=found[0],
                 )
@@ -217,7 +229,9 @@ class CsvRelation(FileRelation):
             message = message.partition("\n")[0]
             message = message[:1].lower() + message[1:]
         raw = data.decode("utf-8", "backslashreplace")
-        return BadRow(reason, message, raw=raw, columns=self._header, source=path, offset=position - 1)
+        return BadRow(
+            reason, message, raw=raw, columns=self._header_of(path), source=path, offset=position - 1
+        )
 
     def locate(self, rows: Iterator[BadRow]) -> Iterator[BadRow]:
         locator: RecordLocator | None = None
@@ -281,6 +295,7 @@ class CsvRelation(FileRelation):
         for path in self._paths[1:]:
             if str(path) not in self._origins:
                 self._check_header(path)
+        self._paths.sort(key=lambda path: self._header_of(path) if self._other_orders else [])
         unpacked = unpack_bz2(self._paths, self._scratch)
         for copy, path in zip(unpacked, self._paths, strict=True):
             self._originals[str(copy)] = self._originals[str(path)]
@@ -302,12 +317,15 @@ class CsvRelation(FileRelation):
     def _check_header(self, path: Path) -> None:
         names, lines_before = read_header(path, self._dialect)
         self._lines_before.add(lines_before)
-        if names != self._header:
+        if names == self._header:
+            return
+        if not self._dialect.header or sorted(names) != sorted(self._header):
             raise FatalError(
                 f"{path.name} has the columns {', '.join(names)}, and {self._files.paths[0].name} has "
                 f"{', '.join(self._header)}",
                 hint="copy files with different columns one by one",
             )
+        self._other_orders[path] = names
 
     def _gather(self) -> None:
         """Put small files together, under the header of the first."""
@@ -328,6 +346,8 @@ class CsvRelation(FileRelation):
             skipped = first_record_end(data, quote, mark) if header else mark
             if data[mark:skipped] != first:
                 self._check_header(path)
+            if path in self._other_orders:
+                return None
             rows = data[skipped:]
             is_closed = not rows or rows.endswith(b"\n")
             return Content(rows if is_closed else rows + kind, skipped, kind)
