@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from tests.conftest import Output
 from tests.connectors.database import Database
+from windlass.plan.model import SelectColumn
+from windlass.testing import Copier, destination_of, source_of
 
 CSV = b'id,name\n1,Ada\n2\ntwo,Grace\n4,"Ed\nsger\n'
 
@@ -143,3 +147,32 @@ def test_a_quarantine_can_be_a_file_of_the_workspace(
     (root / "in.csv").write_bytes(CSV)
     assert windlass("-C", root, "run", "p").code == 0
     assert len((root / "bad" / "rows.ndjson").read_text().splitlines()) == 3
+
+
+def test_a_record_in_quarantine_has_every_digit_and_loads_as_it_was(copier: Copier) -> None:
+    exact = "1234567890123456789.0123456789"
+    columns = "n VARCHAR, d DECIMAL(38,10), f DOUBLE, g DOUBLE"
+    row = f"'7x', {exact}, 'nan', '-inf'"
+    with duckdb.connect(str(copier.folder / "file.duckdb")) as database:
+        database.execute(f"CREATE TABLE source ({columns}); INSERT INTO source VALUES ({row})")
+        database.execute(f"CREATE TABLE target ({columns.replace('n VARCHAR', 'n INTEGER')})")
+    target = destination_of(connection="duckdb", table="target", mode="append")
+    copier(source_of(connection="duckdb", table="source"), target, on_bad_row="quarantine")
+    [bad] = copier.quarantined
+    assert json.loads(json.dumps(bad, allow_nan=False)) == bad
+    fixed = {**bad["record"], "n": 7}
+    (copier.folder / "fixed.ndjson").write_text(json.dumps(fixed))
+    copier(source_of(path="fixed.ndjson"), target)
+    with duckdb.connect(str(copier.folder / "file.duckdb")) as database:
+        [stored] = database.execute("SELECT n, d, isnan(f), g FROM target").fetchall()
+    assert stored == (7, Decimal(exact), True, float("-inf"))
+
+
+def test_a_record_that_is_too_deep_to_be_taken_apart_is_kept_as_text(copier: Copier) -> None:
+    deep = '{"id":"x","v":' + "[" * 100_000 + "]" * 100_000 + "}"
+    (copier.folder / "in.ndjson").write_text(f'{{"id":1}}\n{deep}\n')
+    source, out = source_of(path="in.ndjson"), destination_of(path="out.ndjson")
+    select = (SelectColumn(name="id", source="id", type="int"),)
+    copier(source, out, on_bad_row="quarantine", select=select)
+    [bad] = copier.quarantined
+    assert (bad["reason"], bad["raw"], bad["line"]) == ("type_mismatch", deep, 2)

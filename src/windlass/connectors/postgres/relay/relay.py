@@ -14,7 +14,6 @@ Their streams are merged into one COPY of the target, so the load still is one t
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -37,7 +36,7 @@ from windlass.connectors.postgres.session import Session, postgres_errors
 from windlass.connectors.postgres.types import as_wanted
 from windlass.connectors.postgres.wire.framing import HEADER, TRAILER
 from windlass.connectors.postgres.writing.destination import PostgresLoad
-from windlass.connectors.rows import BadRow, Counts, Meter, Reason
+from windlass.connectors.rows import BadRow, Counts, Meter, Reason, record_of
 from windlass.connectors.scratch import identifier, literal
 from windlass.connectors.source import Reading, Source
 from windlass.plan.model import Copy
@@ -213,7 +212,7 @@ class Relay:
         return count
 
     def _bad_row(self, record: str, transfer: Transfer, reason: Reason, what: str) -> BadRow:
-        values, column = json.loads(record), transfer.source.name
+        values, column = record_of(record), transfer.source.name
         value = None if values[column] is None else str(values[column])
         if reason is Reason.TYPE_MISMATCH and value is not None and is_too_large(value, transfer.type):
             reason = Reason.OUT_OF_RANGE
