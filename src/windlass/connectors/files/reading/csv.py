@@ -140,7 +140,7 @@ class CsvRelation(FileRelation):
             "hive_partitioning": "false",
             "parallel": literal(not self._in_one_piece),
         }
-        if self._longest_line == LONGEST_LINE:
+        if self._in_one_piece and self._longest_line == LONGEST_LINE:
             settings["buffer_size"] = str(LONGEST_LINE)  # and not 16 times as much
         paths = ", ".join(file_literal(path) for path in files)
         arguments = ", ".join(f"{key} = {value}" for key, value in settings.items())
