@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from decimal import Decimal
 
 import pyarrow as pa
@@ -72,6 +73,18 @@ def test_decimals_of_more_than_38_digits_are_refused_and_not_rounded(copier: Cop
         copier(source, out)
     copier(source, out, select=(SelectColumn(name="id", source="id"),))
     assert (copier.folder / "out.csv").read_text() == "id\n1\n"
+
+
+def test_times_in_int96_that_are_finer_than_microseconds_are_refused_and_not_cut_off(copier: Copier) -> None:
+    far = pa.array([datetime(9999, 1, 1, 1, 2, 3, 4), None], pa.timestamp("us"))
+    for name, nanoseconds in (("whole", 1_577_836_800_123_456_000), ("fine", 1_577_836_800_123_456_789)):
+        times = pa.array([nanoseconds, None], pa.timestamp("ns"))
+        table, file = pa.table({"far": far, "t": times}), copier.folder / f"{name}.parquet"
+        pq.write_table(table, file, use_deprecated_int96_timestamps=True)
+    copier(source_of(path="whole.parquet"), destination_of(path="out.csv"))
+    assert "9999-01-01 01:02:03.000004,2020-01-01 00:00:00.123456" in (copier.folder / "out.csv").read_text()
+    with pytest.raises(FatalError, match="column 't' has times finer than microseconds"):
+        copier(source_of(path="*.parquet"), destination_of(path="out.csv"))
 
 
 @pytest.mark.parametrize("to", ["csv", "json", "parquet", "duckdb", "sqlite"])
