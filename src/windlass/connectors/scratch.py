@@ -39,6 +39,7 @@ _COLUMN_AT_LEAST, _COLUMN = (
     50_000,
     250_000,
 )  # bytes that a thread takes for a column: just to pass it on; to check it
+_TYPES = "expected one such as bigint, numeric(12,2) or date"
 _BATCH_ROWS = 20_000  # small enough that a batch of wide rows stays in the cache of a core
 
 
@@ -143,14 +144,14 @@ class Scratch:
         if not re.fullmatch(
             r"[A-Za-z][\w ]*(\(\s*\d+\s*(,\s*\d+\s*)?\))?( with(out)? time zone)?(\[\])*", text, re.IGNORECASE
         ):
-            raise FatalError(
-                f"{text!r} is not a type", hint="expected one such as bigint, numeric(12,2) or date"
-            )
+            raise FatalError(f"{text!r} is not a type", hint=_TYPES)
+        if re.match(r"(bit|bit varying|varbit)\s*\(", text.strip(), re.IGNORECASE):
+            raise FatalError(f"{text!r}: a length of bits is not kept", hint="write bit, without a length")
         name = {"jsonb": "JSON"}.get(text.strip().lower(), text)
         try:
             return str(self.value(f"SELECT typeof(CAST(NULL AS {name}))"))
         except WindlassError as exc:
-            raise FatalError(f"unknown type {text!r}", hint=exc.message) from exc
+            raise FatalError(f"unknown type {text!r}", hint=_TYPES) from exc
 
     def register(self, reader: pa.RecordBatchReader) -> str:
         """Make an Arrow stream readable, once, under the name that is returned."""
