@@ -11,6 +11,7 @@ from windlass.errors import Code, Problem, SpecError, UsageError, did_you_mean
 from windlass.plan import model
 from windlass.plan.actions import action_of, unit_of
 from windlass.plan.assets import why_no_asset
+from windlass.plan.budget import OF_A_PIPELINE, within_budget
 from windlass.plan.facts import with_facts
 from windlass.plan.graph import Cycle, order
 from windlass.plan.mapping import with_mapping
@@ -31,6 +32,7 @@ __all__ = ["Scope", "compile", "compile_project"]
 M = TypeVar("M", bound=Model)
 
 _CYCLES = 20  # so many are told
+_MADE_OF = 100
 _PATIENCE = 200_000  # names that are compared to find near ones: a few seconds
 
 _Places: TypeAlias = dict[str, KeyPath]
@@ -177,9 +179,12 @@ class _Compiler:
 
     def ordered(self) -> tuple[model.Task, ...]:
         """The tasks that make sense, in their order."""
-        tasks = {name: self._task(name, task) for name, task in self.file.spec.tasks.items()}
+        with within_budget(OF_A_PIPELINE):
+            tasks = {name: self._task(name, task) for name, task in self.file.spec.tasks.items()}
         self._check_paths({name: task.output for name, task in tasks.items() if task})
-        return self._in_order({name: task for name, task in tasks.items() if task})
+        ordered = self._in_order({name: task for name, task in tasks.items() if task})
+        self._check_depth(ordered)
+        return ordered
 
     def plan(self) -> model.Plan:
         spec = self.file.spec
@@ -381,6 +386,17 @@ class _Compiler:
                     self._problem(path, Code.TASK_WITHOUT_FILE, message)
             if name in tasks_in(outputs.get(name) or ""):
                 self._problem(places[name], Code.CYCLE, f"the path of {name!r} is made of itself")
+
+    def _check_depth(self, ordered: Iterable[model.Task]) -> None:
+        """A path is made of a few others: each task takes all of them along."""
+        made_of: dict[str, frozenset[str]] = {}
+        for task in ordered:
+            named = tasks_in(task.output or "")
+            made_of[task.name] = named.union(*(made_of.get(name, frozenset()) for name in named))
+            if len(made_of[task.name]) > _MADE_OF:
+                message = f"the path of {task.name!r} is made of those of more than {_MADE_OF} other tasks"
+                self._problem(self.named[task.name][min(named)], Code.INVALID_TEMPLATE, message)
+                made_of[task.name] = frozenset()
 
     def _connection(self, name: str, role: Role, path: KeyPath) -> str:
         declared = self.scope.project.connections
