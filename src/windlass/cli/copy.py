@@ -16,11 +16,11 @@ import click
 
 from windlass import logs
 from windlass.cli.copy_many import copy_many
+from windlass.cli.echo import echo
 from windlass.cli.main import App
 from windlass.cli.options import arguments_as_options, complete_end, json_option, memory_option
 from windlass.errors import UsageError
 from windlass.files import is_stream
-from windlass.printable import printable
 from windlass.units import duration, number, size
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def copy_command(
             folder=app.folder,
             progress=progress,
         )
-    click.echo(_summary(source, destination, result, as_json=as_json), err=rows_shown)
+    echo(_summary(source, destination, result, as_json=as_json), err=rows_shown)
     return 0
 
 
@@ -236,14 +236,18 @@ def _shown(*, live: bool) -> Iterator[Callable[[int, int], None]]:
             elapsed = time.monotonic() - begun
             rows = f"{number(moved[0])} rows  " if moved[0] else ""
             text = f"{rows}{size(moved[1])}  {size(int(moved[1] / elapsed))}/s  {duration(elapsed)}"
-            click.echo(f"\r\x1b[2K{text}", err=True, nl=False)
-        click.echo("\r\x1b[2K", err=True, nl=False)
+            write(text)
+        write("")
+
+    def write(text: str) -> None:
+        sys.stderr.write(f"\r\x1b[2K{text}")
+        sys.stderr.flush()
 
     if not sys.stderr.isatty():
         logs.emit_to(_without_debug(logs.json_lines(sys.stderr)))
         yield progress
         return
-    logs.emit_to(_without_debug(lambda record: click.echo(f"{record['event']}: {_fields(record)}", err=True)))
+    logs.emit_to(_without_debug(lambda record: echo(f"{record['event']}: {_fields(record)}", err=True)))
     if not live:
         yield progress
         return
@@ -263,7 +267,7 @@ def _without_debug(sink: logs.Sink) -> logs.Sink:
 
 def _fields(record: logs.Record) -> str:
     fields = (f"{k}={v}" for k, v in record.items() if k not in ("time", "level", "event"))
-    return printable(" ".join(fields))
+    return " ".join(fields)
 
 
 def _is_standard_output(destination: str, folder: Path) -> bool:
@@ -307,4 +311,4 @@ def _summary(source: str, destination: str, result: CopyResult, *, as_json: bool
             f"{number(result.rows_quarantined)} bad rows quarantined in {result.quarantine}, such as"
         )
         lines += [f"  {row}" for row in result.bad_rows[:3]]
-    return printable(logs.mask("\n".join(lines)))
+    return logs.mask("\n".join(lines))

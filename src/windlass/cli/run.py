@@ -12,6 +12,7 @@ import click
 
 from windlass import logs
 from windlass.api.arguments import memory_text
+from windlass.cli.echo import echo_json
 from windlass.cli.main import App
 from windlass.cli.options import (
     arguments_as_options,
@@ -40,7 +41,7 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
                 raise
             retryable = isinstance(exc, RetryableError)
             record = {"event": "failed", "level": "error", "error": str(exc), "retryable": retryable}
-            click.echo(json.dumps(logs.masked(record)))
+            echo_json(json.dumps(logs.masked(record)))
             return int(exc.exit_code)
 
     return told
@@ -160,9 +161,9 @@ def _print_as_task(result: Any) -> None:
         for name in ("rows_read", "rows_written", "rows_quarantined", "bytes")
     }
     record = {"event": "result", **sums, "path": "nested run", "detail": {"run_id": result.run.run_id}}
-    click.echo(json.dumps(record))
+    echo_json(json.dumps(record))
     failed = [f"{task.task}: {task.error}" for task in result.tasks if task.status == Status.FAILED]
     if failed and result.exit_code != ExitCode.SUCCESS:
         retryable = result.exit_code == ExitCode.RETRYABLE
         error = f"run {result.run.run_id} failed: {'; '.join(failed)}"
-        click.echo(json.dumps({"event": "failed", "level": "error", "error": error, "retryable": retryable}))
+        echo_json(json.dumps({"event": "failed", "level": "error", "error": error, "retryable": retryable}))
