@@ -168,6 +168,7 @@ class _Compiler:
 
     connections: dict[str, model.Connection] = field(default_factory=dict)
     pools: dict[str, int] = field(default_factory=dict)
+    groups: dict[str, str] = field(default_factory=dict)
     compared: int = 0
     """How many names were compared to find near ones."""
 
@@ -247,11 +248,15 @@ class _Compiler:
         )
 
     def _group(self, name: str, task: SpecTask) -> str | None:
-        outermost = task.group.partition(".")[0] if task.group else ""
-        if outermost in self.file.spec.tasks:
-            self._problem(
-                ("tasks", name, "group"), Code.NAME_TAKEN, f"the group {outermost!r} has the name of a task"
-            )
+        for group in _with_outer(task.group):
+            known = group.replace(".", "__")  # the name that a scheduler has for it
+            other = self.groups.setdefault(known, group)
+            if known in self.file.spec.tasks:
+                message = f"the group {group!r} has the name of {'a task' if known == group else f'the task {known!r}'}"
+                self._problem(("tasks", name, "group"), Code.NAME_TAKEN, message)
+            elif other != group:
+                message = f"the groups {other!r} and {group!r} would be one in a scheduler"
+                self._problem(("tasks", name, "group"), Code.NAME_TAKEN, message)
         return task.group
 
     def _pool(self, name: str, task: SpecTask) -> str | None:
@@ -514,6 +519,12 @@ def _retry(task: SpecTask, defaults: Defaults) -> model.Retry:
         delay=either(task.retry_delay, defaults.retry_delay),
         backoff=either(task.backoff, defaults.backoff),
     )
+
+
+def _with_outer(group: str | None) -> list[str]:
+    """A group and those that it is in, the outermost first."""
+    names = group.split(".") if group else []
+    return [".".join(names[: i + 1]) for i in range(len(names))]
 
 
 def _chain(triggers: Mapping[str, frozenset[str]], start: str, goal: str) -> list[str]:

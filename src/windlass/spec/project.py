@@ -88,7 +88,7 @@ class Project(Model):
     connections: dict[Name, Connection] = Field(default_factory=dict)
     """The endpoints that the pipelines name."""
 
-    pools: dict[Name, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    pools: dict[Name, Annotated[int, Field(ge=1, le=2_147_483_647)]] = Field(default_factory=dict)
     """How many tasks of a pool may run at once. A task names its pool under `pool`."""
 
     images: Images | None = None
