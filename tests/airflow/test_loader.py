@@ -607,17 +607,24 @@ def test_a_trigger_hands_on_date_and_parameters_in_the_types_that_the_other_pipe
 
 
 SLEEPER = """\
-import os, subprocess, sys, time
+import os, signal, subprocess, sys, time
+def end(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for line in [b"ending\\n"] * 20_000 + [b"polite\\n"]:
+        os.write(1, line)
+    os.kill(os.getpid(), signal.SIGTERM)
+signal.signal(signal.SIGTERM, end)
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 with open(sys.argv[1], "w") as seen:
     seen.write(f"{os.getpid()} {child.pid}\\n")
-time.sleep(600)
+while True:
+    os.write(1, b"at work\\n")
 """
 
 
 @pytest.fixture
 def sleeper(everything: Path, tmp_path: Path) -> Path:
-    """A windlass that does nothing, for long, and has a child that does the same. Where it writes who they are."""
+    """A windlass that only talks, for long, and has a child that does nothing. Where it writes who they are."""
     (tmp_path / "sleeper.py").write_text(SLEEPER)
     pids = tmp_path / "pids"
     export_to_airflow(
@@ -628,7 +635,7 @@ def sleeper(everything: Path, tmp_path: Path) -> Path:
     return pids
 
 
-def test_a_killed_task_takes_its_whole_process_group_with_it(
+def test_a_killed_task_says_its_last_words_and_takes_its_group_with_it(
     sleeper: Path, inside: Inside, tmp_path: Path
 ) -> None:
     done = inside(
@@ -636,6 +643,7 @@ def test_a_killed_task_takes_its_whole_process_group_with_it(
     )
     assert done["raised"] == ["AirflowException", "killed by SIGTERM"]
     assert not any(map(_runs, sleeper.read_text().split()))
+    assert "polite" in done["log"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
