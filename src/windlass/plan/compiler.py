@@ -16,6 +16,7 @@ from windlass.plan.facts import with_facts
 from windlass.plan.graph import Cycle, order
 from windlass.plan.mapping import with_mapping
 from windlass.plan.params import param, with_overrides
+from windlass.plan.quarantine import why_not_there
 from windlass.plan.roles import Role, misfit
 from windlass.plan.schedule import check_schedule, check_timezone
 from windlass.plan.templates import Names, TemplateError, Uses, evaluate, is_template, tasks_in
@@ -229,6 +230,7 @@ class _Compiler:
             return None
         self._check_connections(action, (*at, kind))
         self._check_trigger(action, (*at, kind))
+        self._check_quarantine(action, (*at, kind, "quarantine"))
         return model.Task(
             name=name,
             description=task.description,
@@ -439,6 +441,15 @@ class _Compiler:
             self._problem((*path, "pipeline"), Code.TRIGGER_CYCLE, message)
         if action.pipeline in self.scope.params:
             self._check_given(action, self.scope.params[action.pipeline], (*path, "params"))
+
+    def _check_quarantine(self, action: model.Action, path: KeyPath) -> None:
+        if not isinstance(action, model.Copy) or action.quarantine is None:
+            return
+        to, name = action.quarantine, action.destination.connection
+        form = self.connections[name].form if name in self.connections else ""
+        if wrong := why_not_there(action, same_database=to.connection == name, form=form):
+            message = f"the rows in quarantine cannot go there: {wrong}"
+            self._problem(path, Code.KEYS_DO_NOT_FIT, message, "name another connection, or a `path`")
 
     def _check_given(
         self, trigger: model.Trigger, declared: Mapping[str, model.Param], path: KeyPath
