@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import io
 import os
 import re
 import sys
@@ -128,6 +129,7 @@ def cli(ctx: click.Context, folder: Path, *, debug: bool) -> None:
 def main() -> NoReturn:
     """Run the command line, and end the process; every failure becomes a message and an exit code."""
     _open_standard_streams()
+    _speak_utf8()
     gc.set_threshold(_MUCH_GARBAGE)  # a short command ends before there is any worth looking for
     try:
         code = cli.main(standalone_mode=False)
@@ -156,6 +158,14 @@ def _open_standard_streams() -> None:
             os.dup2(os.open(os.devnull, os.O_RDWR), number)
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", closefd=False))
+
+
+def _speak_utf8() -> None:
+    """Records and documents are UTF-8, whatever the locale; a terminal gets what it can show."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
 def say(exc: BaseException) -> int:
