@@ -104,8 +104,8 @@ def _asset(end: Source | Destination | Check) -> tuple[str, ...]:
 # --- copy: see windlass.spec.copy for what each field means ---------------------------------------
 
 
-class Source(Struct, frozen=True, kw_only=True):
-    """Where rows come from: a connection, or files, and what the connector of that type takes."""
+class _End(Struct, frozen=True, kw_only=True):
+    """A connection, or files, and what the connector of that type takes."""
 
     connection: str | None = None
     type: str = FILES
@@ -121,21 +121,12 @@ class Source(Struct, frozen=True, kw_only=True):
         return self.options.get("table")
 
 
-class Destination(Struct, frozen=True, kw_only=True):
-    """Where rows go, likewise."""
+class Source(_End, frozen=True, kw_only=True):
+    """Where rows come from."""
 
-    connection: str | None = None
-    type: str = FILES
-    options: dict[str, Any] = {}
 
-    @property
-    def path(self) -> str | None:
-        """Of files."""
-        return self.options["path"] if self.connection is None else None
-
-    @property
-    def table(self) -> str | None:
-        return self.options.get("table")
+class Destination(_End, frozen=True, kw_only=True):
+    """Where rows go."""
 
     @property
     def mode(self) -> Mode:
@@ -287,6 +278,7 @@ class Check(_Action, frozen=True, kw_only=True):
     table: str | None = None
     query: str | None = None
     path: str | None = None
+    source: Source | None = None
     rows: RowCount | None = None
     unique: tuple[tuple[str, ...], ...] = ()
     not_null: tuple[str, ...] = ()
@@ -296,10 +288,12 @@ class Check(_Action, frozen=True, kw_only=True):
     json_schema: JsonSchema | None = None
 
     def mentions(self) -> Iterator[Mention]:
+        if self.source is not None:
+            return _mention(self.source.connection, "source", "from")
         return _mention(self.connection, "sql")
 
     def reads(self) -> tuple[str, ...]:
-        return _asset(self)
+        return _asset(self.source or self)
 
 
 class Trigger(_Action, frozen=True, kw_only=True):
