@@ -42,6 +42,12 @@ class CopyResult:
     columns_added: tuple[str, ...]
     """Those that the destination did not have before."""
 
+    columns_missing: tuple[str, ...]
+    """Those of the destination that the source does not have."""
+
+    columns_widened: dict[str, str]
+    """Those that have got a wider type, each with what it was and is: `integer → bigint`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillRunResult:

@@ -275,6 +275,8 @@ def print_result(result: Result, report: Path | None, *, as_json: bool) -> None:
         if task.error and task.status in (Status.FAILED, Status.CANCELLED):
             code = f"error[{task.code}]: " if task.code else ""
             click.echo(f"\n{click.style(task.task, bold=True)}: {code}{printable(task.error)}")
+        if task.columns_changed:
+            click.echo(f"\n{click.style(task.task, bold=True)}: {printable(task.columns_changed)}")
         for row in task.detail.get("bad_rows", ())[:3]:
             line = f":{row['line']}" if row.get("line") else ""
             told = printable(f"{row['source']}{line}: {row['message']}")

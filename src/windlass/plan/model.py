@@ -206,6 +206,7 @@ class Copy(_Action, frozen=True, kw_only=True):
     partition: Partition | None = None
     on_new_column: Literal["fail", "add", "ignore"] = "fail"
     on_missing_column: Literal["null", "fail"] = "null"
+    on_type_change: Literal["keep", "widen"] = "keep"
 
     def mentions(self) -> Iterator[Mention]:
         yield from _mention(self.source.connection, "source", "from")

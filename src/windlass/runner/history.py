@@ -84,6 +84,18 @@ class TaskRun:
     def seconds(self) -> float | None:
         return _seconds(self.started, self.ended)
 
+    @property
+    def columns_changed(self) -> str:
+        """What a copy did to the columns of its destination, in words; empty where it left them as they were."""
+        added, widened = self.detail.get("columns_added"), self.detail.get("columns_widened")
+        words = []
+        if isinstance(added, list) and added:
+            words.append(f"columns added: {', '.join(map(str, added))}")
+        if isinstance(widened, dict) and widened:
+            wider = ", ".join(f"{name} ({change})" for name, change in widened.items())
+            words.append(f"columns widened: {wider}")
+        return "; ".join(words)
+
 
 @dataclass
 class Attempt:
