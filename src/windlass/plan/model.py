@@ -385,6 +385,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     project: str
     pipeline: str
     description: str = ""
+    owner: str = ""
     tags: tuple[str, ...] = ()
     schedule: str = "none"
     assets: tuple[str, ...] = ()

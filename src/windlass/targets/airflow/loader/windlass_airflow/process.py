@@ -29,8 +29,6 @@ _GRACE = 20.0  # seconds that a task has to leave nothing behind
 class WindlassOperator(BaseOperator):
     """Starts `windlass exec` for one task, in a process group of its own, and follows it to its end."""
 
-    ui_color = "#e8f0f7"
-
     job: Json
     options: Sequence[str] = ()
     _process: subprocess.Popen[bytes] | None = None
