@@ -106,6 +106,11 @@ class TaskRunResult:
     rows_quarantined: int | None
     bytes: int | None
     path: str | None
+    columns_added: tuple[str, ...]
+    """Of a copy, as are the next two: the columns that the destination did not have before."""
+
+    columns_missing: tuple[str, ...]
+    columns_widened: dict[str, str]
     quarantine: Path | None
     """The file with the rows that could not be loaded, if there are any."""
 
