@@ -17,7 +17,7 @@ from windlass.connectors.scratch import Scratch, file_literal, identifier, liter
 from windlass.connectors.sql.engine import DuckdbEngine, NewRows
 from windlass.connectors.sql.merging import key_not_unique, quarantine_bad_keys
 from windlass.connectors.widening import common_type
-from windlass.errors import WindlassError
+from windlass.errors import FatalError, WindlassError
 from windlass.files import disk_errors
 from windlass.ledger import LedgerEntry
 from windlass.storage import Place, Staged
@@ -132,6 +132,7 @@ class FileLoad(BaseLoad):
         meter: Meter,
     ) -> None:
         if self._options.is_folder:
+            self._require_other_columns(columns)
             with disk_errors(self._staged.path):
                 self._staged.path.mkdir()
             counts.written = self._writer.write_folder(self._staged.path, query, run, meter, name=self._name)
@@ -144,6 +145,15 @@ class FileLoad(BaseLoad):
         else:
             counts.written = self._writer.write_file(self._staged.path, query, run, meter)
         counts.bytes = _size(self._staged.path)
+
+    def _require_other_columns(self, columns: Sequence[Column]) -> None:
+        """Raise FatalError for rows that would have nothing left but the names of their folders."""
+        by = self._options.partition_by
+        if self._kind == "parquet" and {column.name for column in columns} <= set(by):
+            message = f"`partition_by` names every column ({', '.join(by)}), and none is left for the files"
+            raise FatalError(
+                message, hint="leave one out, or choose `format: csv`, which keeps them in the files"
+            )
 
     def _merge(self, rows: Rows, query: str, counts: Counts, scratch: Scratch, meter: Meter) -> None:
         """The rows whose key is new are added, the others take the place of those with the same key."""
