@@ -38,8 +38,8 @@ docs: .venv/.dev ## build the manual into site/
 bench: .venv/.bench ## measure against the raw limit and peers; also: python -m benchmarks airflow
 	$(RUN)/python -m benchmarks
 
-faults: .venv/.dev ## play N loads that are killed at random moments, from SEED on
-	$(RUN)/pytest tests/faults -k random --faults=$(or $(N),60) $(if $(SEED),--seed=$(SEED))
+faults: .venv/.dev ## play every place of a kill; with N: so many kills at random moments, from SEED on
+	$(RUN)/pytest tests/faults $(if $(N),-k random --faults=$(N),-n auto --every) $(if $(SEED),--seed=$(SEED))
 
 clean: ## remove everything that was made
 	rm -rf .venv .cache site dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -33,7 +33,10 @@ settings.load_profile("windlass")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files; never in CI")
-    parser.addoption("--faults", type=int, default=60, help="how many random kills the fault tests do")
+    parser.addoption("--faults", type=int, default=30, help="how many random kills the fault tests do")
+    parser.addoption(
+        "--every", action="store_true", help="every case of the tests that play a share of theirs each time"
+    )
     # in the environment, so that several workers have the same
     first = int(os.environ.setdefault("WINDLASS_TEST_SEED", str(random.SystemRandom().randrange(10**9))))
     parser.addoption("--seed", type=int, default=first, help="the first seed of the random fault tests")
@@ -45,15 +48,54 @@ _TOGETHER = ("tests/airflow/test_up.py", "tests/examples/test_demo.py", "tests/f
 _FIRST = ("airflow", "examples", "faults", "runner", "cli", "report")
 
 
-def pytest_configure() -> None:
+WAIT_FOR_TURN = "WINDLASS_WAIT_FOR_TURN"
+
+
+def plain_environment() -> dict[str, str]:
+    """The environment of this machine, without what is meant for windlass; but nobody waits for long."""
+    known = {k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "AIRFLOW_CONN_"))}
+    return {**known, WAIT_FOR_TURN: os.environ[WAIT_FOR_TURN]}
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """A shell has what it starts in the background ignore Ctrl-C, and so would what the tests start and interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.setdefault(
+        WAIT_FOR_TURN, "60"
+    )  # seconds: a load that waits in vain fails its test, and not in an hour
+    if os.environ.get("CI") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_AtOnce(config), "windlass-at-once")
+
+
+class _AtOnce:
+    """Says at once what failed and what took long: where the whole session is cut off, its end says nothing."""
+
+    LONG = 60  # seconds
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._say(f"{report.nodeid} failed ({report.when}):\n{report.longreprtext}")
+        elif report.duration > self.LONG:
+            self._say(f"{report.nodeid} took {report.duration:.0f} s ({report.when})")
+
+    def _say(self, text: str) -> None:
+        terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+        terminal.ensure_newline()
+        terminal.write_line(text)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     folders = {name: rank for rank, name in enumerate(_FIRST)}
     items.sort(key=lambda item: folders.get(item.path.relative_to(ROOT / "tests").parts[0], len(_FIRST)))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: much of what takes long is waited for."""
+    return (os.cpu_count() or 1) + 1
 
 
 class _OneByOne(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
@@ -118,9 +160,7 @@ def windlass(tmp_path: Path, warm: Warm) -> Callable[..., Output]:
     """Call the command line, in a folder of the test's own, and wait for its end."""
 
     def call(*arguments: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> Output:
-        environment = {
-            k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "AIRFLOW_CONN_"))
-        }
+        environment = plain_environment()
         done = warm.run(
             "windlass",
             *map(str, arguments),

@@ -88,6 +88,12 @@ class Started:
             return False
         return True
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Signal it, unless it has ended."""
+        if not self.has_ended():
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
     def wait(self, timeout: float) -> subprocess.CompletedProcess[str]:
         """How it has ended, and what it has printed. It is killed when it takes too long."""
         self._answers.settimeout(timeout)

@@ -8,7 +8,6 @@ import errno
 import fcntl
 import os
 import re
-import secrets
 import shutil
 import stat
 import sys
@@ -128,7 +127,7 @@ def write_whole(file: Path, content: bytes | str, *, private: bool = False) -> N
     `private` is for its owner only.
     """
     data = content.encode() if isinstance(content, str) else content
-    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    beside = file.with_name(f".{file.name}.{os.urandom(4).hex()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
         with os.fdopen(os.open(beside, flags, 0o600 if private else 0o666), "wb") as out:

@@ -11,7 +11,7 @@ methods that pydantic itself calls, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -121,9 +121,19 @@ def read_options(model: type[O], written: Mapping[str, Any]) -> O:
         made = msgspec.convert(written, model)
     except msgspec.ValidationError as exc:
         raise FatalError(str(exc)) from exc
-    if (why := made.refusal()) is not None:
-        raise FatalError(why)
+    for each in _with_inner(made):
+        if (why := each.refusal()) is not None:
+            raise FatalError(why)
     return made
+
+
+def _with_inner(options: Options) -> Iterator[Options]:
+    """Options, and those that are values of theirs; inner ones first, as when a file is read."""
+    for value in msgspec.structs.astuple(options):
+        for inner in value if isinstance(value, tuple) else (value,):
+            if isinstance(inner, Options):
+                yield from _with_inner(inner)
+    yield options
 
 
 # --- documentation ----------------------------------------------------------------------------------

@@ -102,10 +102,17 @@ def _found_or_started(project: Path, note: Path, warm: Warm) -> Proof:
     return Proof(up, databases, canary)
 
 
+@pytest.fixture
+def alone_at_the_gate(shared: Path) -> Iterator[None]:
+    """Of the tests that hold copies at the gate one plays at a time, to the end of its run."""
+    with _alone(shared, "gate"):
+        yield
+
+
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One worker at a time starts or stops."""
-    with (folder / "proof.lock").open("a") as lock:
+def _alone(folder: Path, what: str = "proof") -> Iterator[None]:
+    """One worker at a time: starts or stops, for one."""
+    with (folder / f"{what}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -74,6 +74,7 @@ def task_of_airflow(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
+@pytest.mark.usefixtures("alone_at_the_gate")
 @pytest.mark.parametrize("chosen", [windlass_itself, task_of_airflow], ids=lambda chosen: chosen.__name__)
 def test_rows_are_there_once_though_the_copy_was_killed_in_the_middle(
     proof: Proof, chosen: Callable[[int], int]
@@ -94,6 +95,7 @@ def test_rows_are_there_once_though_the_copy_was_killed_in_the_middle(
     assert {name for (name,) in proof.databases.ask("pg_y", left)} <= known
 
 
+@pytest.mark.usefixtures("alone_at_the_gate")
 def test_only_the_part_that_was_killed_is_copied_again(proof: Proof) -> None:
     def attempts(state: str) -> dict[int, int]:
         path = f"/dags/gated_parts/dagRuns/{quote(run, safe='')}/taskInstances/load__part/listMapped"

@@ -7,10 +7,13 @@ from configparser import ConfigParser
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
+
 from tests.airflow.proof import Proof, gate
 from tests.faults.checker import query
 
 
+@pytest.mark.usefixtures("alone_at_the_gate")
 def test_a_password_is_nowhere_to_be_seen(proof: Proof) -> None:
     with gate(proof.databases.url("pg_x")) as somebody_waits:
         run = proof.up.trigger("secret")

@@ -18,13 +18,14 @@ from typing import Any
 import pytest
 
 from tests.runner.conftest import eventually, processes_with
+from tests.warm import Started, Warm
 from windlass.connections import Address
 from windlass.connectors.postgres.session import Session
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 REQUESTS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
-ROWS = 150_000
+ROWS = 60_000
 FILES = {
     "windlass.yaml": "project: p\nconnections: {store: {type: sqlite}}\n",
     "pipelines/p.yaml": """\
@@ -35,7 +36,8 @@ tasks:
   step: {needs: load, run: {command: [sh, -c, "sleep 600 & sleep 0.3"]}}
 """,
 }
-Start = Callable[..., subprocess.Popen[str]]
+Running = subprocess.Popen[str] | Started
+Start = Callable[..., Running]
 
 
 @pytest.fixture
@@ -56,25 +58,42 @@ def moments(request: pytest.FixtureRequest) -> random.Random:
 @pytest.fixture
 def times(request: pytest.FixtureRequest) -> int:
     """How many moments for each command."""
-    return max(1, int(request.config.getoption("--faults")) // 12)
+    return max(1, int(request.config.getoption("--faults")) // 8)
 
 
 @pytest.fixture
-def start(root: Path, tmp_path: Path) -> Start:
-    """Starts a command; returns when it listens to signals, which is before it imports anything."""
+def environment(tmp_path: Path) -> dict[str, str]:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
+    return {**os.environ, "TMPDIR": str(temporary), "WINDLASS_RUN_ID": "", "WINDLASS_CONN_STORE": ""}
 
-    def call(*arguments: str) -> subprocess.Popen[str]:
+
+@pytest.fixture
+def start(root: Path, environment: dict[str, str]) -> Start:
+    """Starts a command; returns when it listens to signals, which is before it imports anything."""
+
+    def call(*arguments: str) -> Running:
         process = subprocess.Popen(
             [sys.executable, "-m", "windlass", *arguments],
             cwd=root,
-            env={**os.environ, "TMPDIR": str(temporary), "WINDLASS_RUN_ID": "", "WINDLASS_CONN_STORE": ""},
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
         eventually(lambda: process.poll() is not None or listens(process.pid))
+        return process
+
+    return call
+
+
+@pytest.fixture
+def start_warm(root: Path, environment: dict[str, str], warm: Warm) -> Start:
+    """The same of a command whose imports are done, so that more of the moments lie in its work."""
+
+    def call(*arguments: str) -> Running:
+        process = warm.start("windlass", *arguments, cwd=root, env=environment)
+        eventually(lambda: process.has_ended() or listens(process.pid))
         return process
 
     return call
@@ -86,19 +105,28 @@ def listens(pid: int) -> bool:
     return bool(caught >> (signal.SIGHUP - 1) & 1)  # the last one that it begins to listen to
 
 
-def stopped(process: subprocess.Popen[str], number: signal.Signals) -> bool:
+def stopped(process: Running, number: signal.Signals) -> bool:
     """Ask a command to stop. Returns whether it did, and not come to its end before."""
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    done = ended(process)
+    said = done.stderr
     assert "Traceback" not in said, said
     assert "defect" not in said, said
-    if process.returncode == 0:
+    if done.returncode == 0:
         return False
-    assert (process.returncode, said.splitlines()[-1:]) == (
+    assert (done.returncode, said.splitlines()[-1:]) == (
         128 + number,
         [f"stopped by {REQUESTS[number]}"],
     ), said
     return True
+
+
+def ended(process: Running) -> subprocess.CompletedProcess[str]:
+    """How a command has ended, and what it has printed."""
+    if isinstance(process, Started):
+        return process.wait(120)
+    out, err = process.communicate(timeout=120)
+    return subprocess.CompletedProcess([], process.returncode, out, err)
 
 
 def left_in(*folders: Path) -> list[str]:
@@ -110,9 +138,8 @@ def left_in(*folders: Path) -> list[str]:
 def play(start: Start, moments: random.Random, times: int, *command: str) -> Iterator[bool]:
     """Stop a command at random moments of its life, so many times: whether it was stopped."""
     begun = time.monotonic()
-    process = start(*command)
-    process.communicate(timeout=120)
-    assert process.returncode == 0
+    done = ended(start(*command))
+    assert done.returncode == 0, done.stderr
     duration = time.monotonic() - begun
     for _ in range(times):
         process = start(*command)
@@ -158,7 +185,7 @@ def test_a_command_that_looks_is_stopped_at_any_moment(
 @pytest.mark.parametrize("command", COPIES)
 def test_a_copy_is_stopped_at_any_moment_and_leaves_the_old_or_the_new(
     command: str,
-    start: Start,
+    start_warm: Start,
     moments: random.Random,
     times: int,
     root: Path,
@@ -174,7 +201,7 @@ def test_a_copy_is_stopped_at_any_moment_and_leaves_the_old_or_the_new(
         )
         session.close()
         command = command.replace("POSTGRES", address.uri())
-    for _ in play(start, moments, times, *command.split()):
+    for _ in play(start_warm, moments, times, *command.split()):
         assert list((tmp_path / "tmp").iterdir()) == []
         assert left_in(root) == []
         if address is not None:
@@ -193,16 +220,15 @@ def tables(address: Address) -> set[str]:
 def test_a_run_is_stopped_at_any_moment_and_is_recorded(
     start: Start, moments: random.Random, times: int, root: Path, tmp_path: Path, windlass: Callable[..., Any]
 ) -> None:
-    process = start("run", "p")
-    process.communicate(timeout=120)
+    ended(start("run", "p"))
     for _ in range(times):
         process, number = start("run", "p"), moments.choice(list(REQUESTS))
         time.sleep(moments.uniform(0, 2.5))
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
-        assert process.returncode in (0, 128 + number), said
-        assert "Traceback" not in said
-        assert "defect" not in said
+        done = ended(process)
+        assert done.returncode in (0, 128 + number), done.stderr
+        assert "Traceback" not in done.stderr
+        assert "defect" not in done.stderr
         eventually(lambda: processes_with(f"WINDLASS_WORKSPACE={root}") == [])
         assert left_in(root, tmp_path / "tmp") == []
     found = {run["status"] for run in windlass("-C", root, "runs", "--json").json}
@@ -216,13 +242,14 @@ def test_a_task_is_stopped_at_any_moment_and_may_be_tried_again(
         process, number = start("exec", "p", "load"), moments.choice(list(REQUESTS))
         time.sleep(moments.uniform(0, 1))
         process.send_signal(number)
-        said, errors = process.communicate(timeout=60)
-        if process.returncode != 0:
-            assert process.returncode == 128 + number, errors
-            if errors:  # it had not begun yet
-                assert errors == f"stopped by {REQUESTS[number]}\n"
+        done = ended(process)
+        if done.returncode != 0:
+            assert done.returncode == 128 + number, done.stderr
+            said = f"stopped by {REQUESTS[number]}"
+            if done.stderr:  # it had not begun yet
+                assert done.stderr == f"{said}\n"
             else:
-                assert f'"error": "stopped by {REQUESTS[number]}", "retryable": true' in said.splitlines()[-1]
+                assert f'"error": "{said}", "retryable": true' in done.stdout.splitlines()[-1]
         assert left_in(root, tmp_path / "tmp") == []
 
 

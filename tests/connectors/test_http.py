@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -30,9 +31,10 @@ PAGES = {"type": "page_number"}
 
 @dataclass
 class Api:
-    """Gives its answers in turn, and keeps what was asked: the first line and the headers."""
+    """Gives its answers in turn, or those of a shop, and keeps what was asked: the first line and the headers."""
 
     answers: list[bytes] = field(default_factory=list)
+    shop: Shop | None = None
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     port: int = 0
 
@@ -45,16 +47,17 @@ class Api:
 def make_api() -> Iterator[Callable[..., Api]]:
     with ExitStack() as opened:
 
-        def make(*answers: bytes) -> Api:
-            api = Api(list(answers))
+        def make(*answers: bytes, shop: Shop | None = None) -> Api:
+            api = Api(list(answers), shop)
 
             class Handler(socketserver.StreamRequestHandler):
                 def handle(self) -> None:
                     lines = iter(self.rfile.readline, b"\r\n")
                     first, *headers = [line.decode().strip() for line in lines]
                     named = [line.partition(": ") for line in headers]
-                    api.asked.append((first.split()[1], {name.lower(): value for name, _, value in named}))
-                    self.wfile.write(api.answers.pop(0))
+                    path = first.split()[1]
+                    api.asked.append((path, {name.lower(): value for name, _, value in named}))
+                    self.wfile.write(api.shop.answer(path) if api.shop else api.answers.pop(0))
 
             server = opened.enter_context(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler))
             api.port = server.server_address[1]
@@ -111,6 +114,86 @@ def test_a_server_that_ignores_the_number_of_the_page_is_found_out(make_api: Mak
     api = make_api(answer('[{"id":1}]'), answer('[{"id":2}]'), answer('[{"id":1}]'))
     with pytest.raises(FatalError, match="api: /items: page 3 has the same records as page 1"):
         read(api, paginate=PAGES)
+
+
+class Shop:
+    """An API with so many records that counts its pages in each way that there is, as the request wants them."""
+
+    def __init__(self, count: int, size: int) -> None:
+        self.records, self.size = [{"id": number} for number in range(count)], size
+
+    def answer(self, url: str) -> bytes:
+        asked = urlsplit(url)
+        query = dict(parse_qsl(asked.query))
+        size = min(self.size, int(query.get("limit", self.size)))
+        at = int(query["offset"]) if "offset" in query else (int(query.get("page", 1)) - 1) * size
+        if "after" in query:
+            at = int(query["after"]) + 1
+        found, end = self.records[at : at + size], at + size >= len(self.records)
+        link = f"{asked.path}?offset={at + size}&limit={size}"
+        body = {
+            "data": found,
+            "meta": {"next": None if end else link, "more": not end, "total": len(self.records)},
+        }
+        header = [] if end else [f'Link: </first>; rel="first", <{link}>; title="a, b"; rel="x next"']
+        return answer(json.dumps(body), *header)
+
+
+WAYS: list[dict[str, Any]] = [
+    {"type": "page_number"},
+    {"type": "page_number", "more": "meta.more", "total": "meta.total"},
+    {"type": "offset", "limit": 3},
+    {"type": "offset", "limit": 50, "total": "meta.total"},  # the server gives fewer than are asked for
+    {"type": "offset", "more": "meta.more"},
+    {"type": "cursor", "param": "after", "next": "data[-1].id"},
+    {"type": "cursor", "param": "after", "next": "data[-1].id", "more": "meta.more", "total": "meta.total"},
+    {"type": "json_link", "next": "meta.next"},
+    {"type": "header_link", "total": "meta.total"},
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: "-".join(map(str, way.values())))
+def test_every_record_arrives_once_however_pages_are_counted(
+    make_api: Make, read: Read, way: dict[str, Any]
+) -> None:
+    for count in (0, 1, 4, 5, 9, 10, 11):
+        api = make_api(shop=Shop(count, 5))
+        if count == 0:
+            with pytest.raises(FatalError, match="has no records"):
+                read(api, paginate=way, records="data")
+        else:
+            assert read(api, paginate=way, records="data") == [{"id": n} for n in range(count)]
+        assert len(api.asked) <= count // 3 + 2
+
+
+def test_what_leads_in_a_cycle_or_away_is_an_error(make_api: Make, read: Read) -> None:
+    page = '{"data": [{"id": %d}], "next": "%s"}'
+    link: dict[str, Any] = {"type": "json_link", "next": "next"}
+    cursor: dict[str, Any] = {"type": "cursor", "param": "c", "next": "next"}
+    for way, says in ((cursor, "the cursor 'a' leads to itself"), (link, "the link to .*/a leads to itself")):
+        api = make_api(*(answer(page % (n, "a")) for n in range(3)))
+        with pytest.raises(FatalError, match=says):
+            read(api, paginate=way, records="data")
+    api = make_api(answer(page % (1, "http://127.0.0.1:1/steal")))
+    with pytest.raises(FatalError, match=r"page 1 leads to .*, which is another server"):
+        read(api, paginate=link, records="data")
+
+
+def test_a_large_cursor_is_sent_as_it_was_written(make_api: Make, read: Read) -> None:
+    pages = (answer('{"data":[{"id":1}],"next":90071992547409931234}'), answer('{"data":[],"next":null}'))
+    api = make_api(*pages)
+    read(api, paginate={"type": "cursor", "param": "c", "next": "next"}, records="data", query={"q": 1})
+    assert [path for path, _ in api.asked] == ["/v1/items?q=1", "/v1/items?q=1&c=90071992547409931234"]
+
+
+def test_fewer_records_than_the_api_speaks_of_are_an_error(make_api: Make, read: Read) -> None:
+    way = {**PAGES, "total": "total"}
+    pages = (answer('{"data":[{"id":1}],"total":3}'), answer('{"data":[{"id":2}],"total":3}'))
+    end = answer('{"data":[],"total":3}')
+    with pytest.raises(RetryableError, match="2 records have come, and total of the answer says 3"):
+        read(make_api(*pages, end), paginate=way, records="data")
+    with pytest.raises(FatalError, match="total of the answer is no number of records"):
+        read(make_api(*pages, answer('{"data":[],"total":"3"}')), paginate=way, records="data")
 
 
 def test_more_pages_than_allowed_are_an_error_and_as_many_are_none(make_api: Make, read: Read) -> None:
@@ -314,9 +397,21 @@ def test_nobody_is_led_out_of_http(make_api: Make, read: Read) -> None:
         ({"path": "/x", "records": "items[0]"}, "`records` is `\\[\\]` or the keys"),
         (
             {"path": "/x", "query": {"page": 1}, "paginate": PAGES},
-            "`query` has 'page', which `paginate` counts",
+            "`query` has 'page', which `paginate` sets",
         ),
-        ({"path": "/x", "paginate": {"type": "cursor"}}, "cursor"),
+        ({"path": "/x", "paginate": {"type": "cursor"}}, "`cursor` needs `param`"),
+        ({"path": "/x", "paginate": {"type": "json_link"}}, "`json_link` needs `next`"),
+        ({"path": "/x", "paginate": {**PAGES, "next": "a"}}, "`next` is for `cursor` and `json_link`"),
+        ({"path": "/x", "paginate": {"type": "header_link", "start": 1}}, "`start` is for what is counted"),
+        (
+            {"path": "/x", "paginate": {"type": "single_page", "param": "x"}},
+            "`param` is for what a request says",
+        ),
+        ({"path": "/x", "paginate": {**PAGES, "more": "a..b"}}, "`more` is where an answer has it"),
+        (
+            {"path": "/x", "query": {"limit": 5}, "paginate": {"type": "offset"}},
+            "`query` has 'limit', which `paginate` sets",
+        ),
     ],
 )
 def test_what_it_does_not_do_is_refused(written: dict[str, Any], said: str) -> None:
@@ -336,7 +431,10 @@ def test_its_keys_are_checked_where_they_stand(
     )
     said = windlass("-C", root, "validate").stderr
     for place, what in (
-        ("3:65", "type: expected 'page_number' or 'single_page', got 'page_nmber'"),
+        (
+            "3:65",
+            "type: expected 'page_number', 'offset', 'cursor', 'json_link', 'header_link' or 'single_page', got 'page_nmber'",
+        ),
         ("3:77", "unknown key 'startt' in tasks.a.copy.from.paginate"),
         ("3:107", "max_wait: expected a duration such as 30s, 5m or 1h30m, got '5x'"),
     ):

@@ -20,6 +20,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.conftest import plain_environment
+
 __all__ = ["Command", "Session", "commands"]
 
 _HOME = "/home/ada"
@@ -110,7 +112,7 @@ def _on_a_terminal(command: str, folder: Path) -> tuple[int, str]:
 
 
 def _environment() -> dict[str, str]:
-    known = {k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "AIRFLOW_CONN_"))}
+    known = plain_environment()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     terminal = {"TERM": "dumb", "NO_COLOR": "1", "COLUMNS": str(_WIDTH)}
     return {**known, "PATH": path, "TMPDIR": _temporary().name, **terminal}

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import duckdb
 
+from tests.conftest import plain_environment
 from tests.faults.checker import query
 from tests.faults.proxy import Proxy
 from tests.faults.scene import kill
@@ -147,13 +148,12 @@ class Crowd:
         self, load: Load, address: str, failpoint: str, what: str = "", dice: random.Random | None = None
     ) -> tuple[int, str]:
         environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "AIRFLOW_CONN_"))},
+            **plain_environment(),
             "WINDLASS_RUN_ID": load.key,
             "WINDLASS_RUN_KEY": load.key,
             "WINDLASS_CONN_Y": f"{address}?silence=1",
             "WINDLASS_CONN_Z": f"sqlite:///{self.folder / 'file.sqlite'}",
             "WINDLASS_CONN_D": f"duckdb:///{self.folder / 'file.duckdb'}",
-            "WINDLASS_WAIT_FOR_TURN": "60",
             "TMPDIR": str(self.folder.parent),
             **({"WINDLASS_FAILPOINT": failpoint} if failpoint else {}),
         }

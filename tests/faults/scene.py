@@ -22,6 +22,7 @@ import asyncpg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tests.conftest import plain_environment
 from tests.faults.checker import (
     ParquetEnd,
     PostgresEnd,
@@ -117,7 +118,7 @@ class Scene:
         if pair.target == "pg":
             self.database = new_database(servers.target)
         self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "AIRFLOW_CONN_"))},
+            **plain_environment(),
             "TMPDIR": str(self.temporary),
             "WINDLASS_RUN_ID": "scheduled",  # what a scheduler says, for `windlass exec`
             "WINDLASS_CONN_X": servers.source,

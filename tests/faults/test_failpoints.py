@@ -10,6 +10,7 @@ The cases run a few at a time in the background; each test waits for its own.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -83,7 +84,22 @@ ALL = [Case(*combination) for combination in product(FAILPOINTS, PAIRS, MODES)]
 CASES = [case for case in ALL if case.senseless is None]
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+def played(cases: Sequence[Case], config: pytest.Config) -> list[Case]:
+    """Every failpoint with every destination and mode, each from one of the sources: which one, the seed decides."""
+    if config.getoption("every"):
+        return list(cases)
+    sources: dict[tuple[str, str, Mode], list[Case]] = {}
+    for case in cases:
+        sources.setdefault((case.failpoint, case.pair.target, case.mode), []).append(case)
+    seed = int(config.getoption("seed"))
+    return [alike[(seed + number) % len(alike)] for number, alike in enumerate(sources.values())]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "case" in metafunc.fixturenames:
+        metafunc.parametrize("case", played(CASES, metafunc.config), ids=str)
+
+
 def test_a_load_happens_exactly_once_however_it_is_killed(case: Case, outcomes: Outcomes) -> None:
     outcomes.check(case)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import product
+from itertools import product, starmap
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ import pytest
 from tests.faults.checker import Reader
 from tests.faults.outcomes import Outcomes
 from tests.faults.scene import Mode, Scene, Servers, changes_once
-from tests.faults.test_failpoints import MODES, PAIRS
+from tests.faults.test_failpoints import MODES, PAIRS, played
 from tests.faults.test_failpoints import Case as Kill
 
 _ONCE = {"retries": 0}
@@ -33,11 +33,14 @@ class Case:
 
 
 _MOMENTS = ("before-commit", "mid-rename", "after-commit")
-KILLS = [Kill(*combination) for combination in product(_MOMENTS, PAIRS, MODES)]
-CASES = [Case(kill) for kill in KILLS if kill.senseless is None]
+KILLS = [kill for kill in starmap(Kill, product(_MOMENTS, PAIRS, MODES)) if kill.senseless is None]
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "case" in metafunc.fixturenames:
+        metafunc.parametrize("case", [Case(kill) for kill in played(KILLS, metafunc.config)], ids=str)
+
+
 def test_the_last_try_says_success_if_and_only_if_it_committed(case: Case, outcomes: Outcomes) -> None:
     outcomes.check(case)
 

@@ -17,6 +17,8 @@ Call = Callable[..., Any]
 
 PROJECT = {"windlass.yaml": "project: p\nconnections: {pg: {type: postgres}}\n"}
 
+MONGODB = {"windlass.yaml": "project: p\nconnections: {m: {type: mongodb}}\n"}
+
 ORDERS = """\
 CREATE TABLE orders (id int, country text, amount numeric, at timestamptz);
 INSERT INTO orders VALUES (1, 'FR', 5, now()), (2, 'DE', -1, now()), (2, NULL, 7, now() - interval '9 days');
@@ -38,11 +40,33 @@ def file_of_orders() -> str:
     return FILE.format(now=now.isoformat(), old=(now - timedelta(days=9)).isoformat())
 
 
-@pytest.fixture(params=["table", "query", "file"])
+def collection_of_orders(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The orders as documents. Returns the environment in which they are found."""
+    from pymongo import MongoClient
+
+    address: Address = request.getfixturevalue("mongodb")
+    now = datetime.now(UTC)
+    with MongoClient[dict[str, Any]](address.uri()) as client:
+        client[address.database].orders.insert_many(
+            [
+                {"id": 1, "country": "FR", "amount": 5, "at": now},
+                {"id": 2, "country": "DE", "amount": -1, "at": now},
+                {"id": 2, "country": None, "amount": 7, "at": now - timedelta(days=9)},
+            ]
+        )
+    return {"WINDLASS_CONN_M": address.uri()}
+
+
+@pytest.fixture(params=["table", "query", "file", "file with options", "collection"])
 def subject(request: pytest.FixtureRequest, database: Address) -> tuple[str, dict[str, str], dict[str, str]]:
-    """The same rows as a table, a query and a file: what a check says, the files, the environment."""
+    """The same rows wherever they can be: what a check says, the files, the environment."""
     if request.param == "file":
         return "path: orders.csv", {"orders.csv": file_of_orders()}, {}
+    if request.param == "file with options":
+        content = file_of_orders().replace(",", ";")
+        return "from: {path: orders.txt, format: csv, csv: {delimiter: ;}}", {"orders.txt": content}, {}
+    if request.param == "collection":
+        return "from: {connection: m, collection: orders}", MONGODB, collection_of_orders(request)
     execute(database, ORDERS)
     what = "table: public.orders" if request.param == "table" else "query: 'SELECT * FROM orders'"
     return f"connection: pg, {what}", PROJECT, {"WINDLASS_CONN_PG": database.uri()}

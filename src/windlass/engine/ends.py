@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from windlass import registry
+from windlass.connections import Address
 from windlass.connectors.destination import Destination, Load, Shortcut
 from windlass.connectors.ends import ConnectedEnd, End
 from windlass.connectors.source import Reading, Source
@@ -14,25 +16,39 @@ from windlass.options import Options, read_options
 from windlass.plan import model as plan
 from windlass.workspace import Workspace
 
-__all__ = ["open_destination", "open_files", "open_source", "shortcut_between"]
+__all__ = ["open_destination", "open_for_reading", "open_source", "shortcut_between"]
 
 O = TypeVar("O", bound=Options)
 
 
 def open_source(job: Job) -> Source:
     """Connect to the source. Raises WindlassError when that is not possible."""
-    connector = registry.require(_type(job, job.copy.source))
-    model = registry.load(str(connector.options)).Source
-    source: Source = registry.load(str(connector.source))(_end(job, job.copy.source, model))
-    return source
+    return _opened_source(_type(job, job.copy.source), lambda model: _end(job, job.copy.source, model))
 
 
-def open_files(path: str, workspace: Workspace, scratch_folder: Path | None) -> Source:
-    """Open the files of a path, as they are, for reading. Raises WindlassError when that is not possible."""
-    connector = registry.require(registry.FILES)
-    options = read_options(registry.load(str(connector.options)).Source, {"path": path})
-    end = End(options=options, workspace=workspace, scratch_folder=scratch_folder)
-    source: Source = registry.load(str(connector.source))(end)
+def open_for_reading(
+    source: plan.Source, address: Address | None, workspace: Workspace, scratch_folder: Path | None
+) -> Source:
+    """Connect to a source outside a copy; files have no address. Raises WindlassError when that is not possible."""
+
+    def end(model: type[O]) -> End[O]:
+        options = read_options(model, source.options)
+        if address is None:
+            return End(options=options, workspace=workspace, scratch_folder=scratch_folder)
+        return ConnectedEnd(
+            options=options,
+            workspace=workspace,
+            scratch_folder=scratch_folder,
+            connection=str(source.connection),
+            address=address,
+        )
+
+    return _opened_source(registry.FILES if address is None else address.type, end)
+
+
+def _opened_source(kind: str, end: Callable[[type[Any]], End[Any]]) -> Source:
+    connector = registry.require(kind)
+    source: Source = registry.load(str(connector.source))(end(registry.load(str(connector.options)).Source))
     return source
 
 

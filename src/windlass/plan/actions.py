@@ -96,6 +96,7 @@ def _check(kind: kinds.Check, included: dict[str, str]) -> plan.Check:
         table=kind.table,
         query=kind.query,
         path=kind.path,
+        source=plan.Source(**_end(kind.from_)) if kind.from_ else None,
         rows=plan.RowCount(**kind.rows.model_dump()) if kind.rows else None,
         unique=tuple(tuple(columns) for columns in kind.unique),
         not_null=tuple(kind.not_null),

@@ -288,6 +288,7 @@ class Check(_Action, frozen=True, kw_only=True):
     table: str | None = None
     query: str | None = None
     path: str | None = None
+    source: Source | None = None
     rows: RowCount | None = None
     unique: tuple[tuple[str, ...], ...] = ()
     not_null: tuple[str, ...] = ()
@@ -297,10 +298,12 @@ class Check(_Action, frozen=True, kw_only=True):
     json_schema: JsonSchema | None = None
 
     def mentions(self) -> Iterator[Mention]:
+        if self.source is not None:
+            return _mention(self.source.connection, "source", "from")
         return _mention(self.connection, "sql")
 
     def reads(self) -> tuple[str, ...]:
-        return _asset(self)
+        return _asset(self.source or self)
 
 
 class Trigger(_Action, frozen=True, kw_only=True):

@@ -38,6 +38,7 @@ _IN_PIPELINE: dict[KeyPath, object] = {
     ("tasks", "*", "service"): _COMMAND,
     ("tasks", "*", "service", "command"): _COMMAND["command"],
     ("tasks", "*", "copy", "from"): _END,
+    ("tasks", "*", "check", "from"): _END,
     ("tasks", "*", "copy", "to"): _END,
 }
 

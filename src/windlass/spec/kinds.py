@@ -10,6 +10,7 @@ from pydantic_core import CoreSchema
 
 from windlass.options import Duration, FilePath
 from windlass.spec.copy import Copy
+from windlass.spec.ends import CopyEnd, OptionsOf
 from windlass.spec.fields import Header, Name, OneOrMany, Sha256, Variable
 from windlass.spec.model import Model, refusal
 
@@ -176,6 +177,10 @@ class Check(Model):
     path: FilePath | None = None
     """A file to check."""
 
+    from_: Annotated[CopyEnd | None, OptionsOf("Source")] = Field(default=None, alias="from")
+    """Anything that a copy reads, said as in its `from`: a collection, the records of an API, files with options. It is read
+    whole, and checked as a file is."""
+
     rows: Annotated[RowCount | None, BeforeValidator(_row_count), _OrNumber()] = None
     """How many rows there must be: a number, or `min` and `max`."""
 
@@ -199,12 +204,14 @@ class Check(Model):
 
     @model_validator(mode="after")
     def _one_subject_and_something_asserted(self) -> Self:
-        if [self.table, self.query, self.path].count(None) != 2:
-            raise refusal("needs exactly one of `table`, `query` and `path`")
+        if [self.table, self.query, self.path, self.from_].count(None) != 3:
+            raise refusal("needs exactly one of `table`, `query`, `path` and `from`")
         if self.table is not None and self.connection is None:
             raise refusal("`table` needs `connection`")
         if self.path is not None and self.connection is not None:
             raise refusal("`path` is a file of the workspace and takes no `connection`")
+        if self.from_ is not None and self.connection is not None:
+            raise refusal("`from` says its `connection` itself")
         asserted = (self.rows, self.unique, self.not_null, self.accepted)
         if not any((*asserted, self.freshness, self.expressions, self.json_schema)):
             raise refusal("asserts nothing; add `rows`, `unique`, `not_null`, `expressions` and the like")

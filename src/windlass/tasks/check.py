@@ -12,7 +12,7 @@ from windlass.connectors.database import Database
 from windlass.connectors.scratch import identifier, literal
 from windlass.connectors.source import Reading
 from windlass.errors import Code, FatalError
-from windlass.plan.model import Check, Freshness, JsonSchema, RowCount
+from windlass.plan.model import Check, Freshness, JsonSchema, RowCount, Source
 from windlass.tasks.context import Context, TaskResult
 from windlass.tasks.sql import open_database
 
@@ -61,28 +61,38 @@ def run_check(action: Check, context: Context) -> TaskResult:
 @contextmanager
 def _subject(action: Check, context: Context) -> Iterator[tuple[Database, str]]:
     """The database, and what stands after FROM for the rows to check."""
-    if action.path is None:
+    if action.source is None and action.path is None:
         rows = (
             f"({action.query})" if action.query else ".".join(map(identifier, str(action.table).split(".")))
         )
         with open_database(action.connection, context) as database:
             yield database, f"{rows} AS checked"
         return
+    with _read(action.source or Source(options={"path": action.path}), context) as subject:
+        yield subject
+
+
+@contextmanager
+def _read(source: Source, context: Context) -> Iterator[tuple[Database, str]]:
+    """The scratch database with the rows of a source, which are read again for each assertion where they can be."""
     from windlass.connectors.duckdb.database import DuckdbDatabase
     from windlass.connectors.scratch import Scratch
-    from windlass.engine.ends import open_files
+    from windlass.engine.ends import open_for_reading
 
-    source = open_files(action.path, context.workspace, context.scratch_folder)
-    with closing(source), Scratch(context.memory, context.scratch_folder) as scratch:
-        relation = source.open(Reading(), scratch)
+    address = context.address(source.connection) if source.connection is not None else None
+    opened = open_for_reading(source, address, context.workspace, context.scratch_folder)
+    with closing(opened), Scratch(context.memory, context.scratch_folder) as scratch:
+        relation = opened.open(Reading(), scratch)
         values = ", ".join(
             f"TRY_CAST({identifier(c.name)} AS {c.guess or c.type}) AS {identifier(c.name)}"
             for c in relation.columns()
         )
-        yield (
-            DuckdbDatabase.over(scratch.connection),
-            f"(SELECT {values} FROM {relation.sql()}) AS checked",
-        )
+        rows = f"(SELECT {values} FROM {relation.sql()})"
+        if not relation.rereadable:
+            kept = scratch.new_name()
+            scratch.rows(f"CREATE TABLE {kept} AS {rows}")
+            rows = kept
+        yield DuckdbDatabase.over(scratch.connection), f"{rows} AS checked"
 
 
 class _Checker:

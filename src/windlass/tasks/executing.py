@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -84,9 +83,7 @@ def context_of(
 ) -> Context:
     """What the task finds around it. Raises UsageError for what makes no sense."""
     dates = _dates(plan, environ, logical_date)
-    run_id = (
-        environ.get("WINDLASS_RUN_ID") or f"exec-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-    )
+    run_id = environ.get("WINDLASS_RUN_ID") or f"exec-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(3).hex()}"
     run_key = environ.get("WINDLASS_RUN_KEY") or (
         dates.logical_date.isoformat() if dates.scheduled else run_id
     )

@@ -15,17 +15,12 @@ from windlass import __version__, logs
 from windlass.errors import Code, FatalError, RetryableError, reason_of
 from windlass.files import disk_errors
 
-__all__ = ["fetch", "is_remote"]
+__all__ = ["fetch"]
 
 _TIMEOUT = 60.0
 _ATTEMPTS, _FIRST_WAIT = 3, 1.0
 _PIECE = 1 << 20
 _RETRYABLE = (408, 425, 429, 500, 502, 503, 504)
-
-
-def is_remote(path: str) -> bool:
-    """Whether a path is the address of a file on a web server."""
-    return path.lower().startswith(("http://", "https://"))
 
 
 def fetch(url: str, file: Path) -> None:

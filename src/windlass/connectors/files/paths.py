@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import IO, cast
 from urllib.parse import unquote, urlsplit
 
-from windlass.connectors.files.fetching import fetch, is_remote
 from windlass.connectors.files.formats import compression_ending, compression_of, format_of
 from windlass.connectors.files.options import ReadFormat
 from windlass.connectors.scratch import Scratch
@@ -55,7 +54,9 @@ class InputFiles:
     def _found(
         self, workspace: Workspace, declared: ReadFormat | None, scratch: Path | None
     ) -> tuple[list[Path], ReadFormat]:
-        if is_remote(self.written):
+        if self.written.lower().startswith(("http://", "https://")):
+            from windlass.connectors.files.fetching import fetch
+
             kind = declared or format_of(_name_at(self.written))
             self._spool = TemporaryFolder(scratch)
             file = self._spool.path / _name_at(self.written)

@@ -7,7 +7,6 @@ same as one before is an error: the server does not do what `paginate` says.
 from __future__ import annotations
 
 import hashlib
-import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,6 +17,7 @@ import msgspec
 from windlass.connectors.ends import ConnectedEnd
 from windlass.connectors.http import options
 from windlass.connectors.http.answers import Answer, ask
+from windlass.connectors.http.paging import Page, Request, next_link, requests
 from windlass.connectors.relations import records_relation
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import BaseSource, Reading, Relation
@@ -28,7 +28,7 @@ __all__ = ["HttpSource"]
 _MORE = ("next", "next_page", "next_url", "has_more", "hasMore", "next_cursor")
 """Keys by which an answer tells that it is not all."""
 
-_NEXT_LINK = re.compile(r';\s*rel="?next\b', re.IGNORECASE)
+_ONE = options.Paginate(type="single_page")
 
 
 class HttpSource(BaseSource):
@@ -38,7 +38,8 @@ class HttpSource(BaseSource):
         self.options, self.address = end.options, end.address
         self.name = f"{end.connection}: {end.options.path}"
         self._url = _url(end)
-        self._first: list[int] = []  # of each page: the number of its first record
+        self._first: list[int] = []  # of each page with records: the number of the first one
+        self._names: list[str] = []  # what it is called
 
     def fingerprint(self) -> dict[str, object]:
         return {"url": self._url, "query": dict(self.options.query), "records": self.options.records}
@@ -50,6 +51,7 @@ class HttpSource(BaseSource):
         total, seen = 0, dict[bytes, str]()
         for page, records in self._pages():
             digest = hashlib.sha256(b"\n".join(records)).digest()
+            self._names.append(page)
             if digest in seen:
                 raise FatalError(
                     f"{self.name}: {page} has the same records as {seen[digest]}",
@@ -63,29 +65,51 @@ class HttpSource(BaseSource):
 
     def _pages(self) -> Iterator[tuple[str, list[bytes]]]:
         """What each page with records is called, and its records."""
-        paginate = self.options.paginate
-        if paginate is None or paginate.type == "single_page":
-            answer = self._asked({})
-            if paginate is None:
+        paginate = self.options.paginate or _ONE
+        asking, total = requests(paginate, self.name), 0
+        request = next(asking)
+        for _ in range(paginate.max_pages):
+            url = self._url_of(request)
+            answer = ask(url, self.options.headers, self.address, self.options.retry)
+            records = self._found(answer, request.name)
+            if self.options.paginate is None:
                 self._require_last(answer)
-            if records := self._found(answer, "the answer"):
-                yield "the answer", records
-            return
-        for number in range(paginate.start, paginate.start + paginate.max_pages):
-            records = self._found(self._asked({paginate.param: number}), f"page {number}")
-            if not records:
+            if records:
+                yield request.name, records
+            total += len(records)
+            page = Page(url, answer, len(records))
+            try:
+                request = asking.send(page)
+            except StopIteration:
+                self._require_total(page, total)
                 return
-            yield f"page {number}", records
         raise FatalError(
             f"{self.name} has more than {paginate.max_pages} pages",
             hint="allow more with `max_pages`, or ask for larger pages",
             code=Code.API_ANSWER,
         )
 
-    def _asked(self, counted: Mapping[str, int]) -> Answer:
-        query = {**self.address.options, **self.options.query, **counted}
-        url = f"{self._url}?{urlencode(_texts(query))}" if query else self._url
-        return ask(url, self.options.headers, self.address, self.options.retry)
+    def _url_of(self, request: Request) -> str:
+        if request.url is not None:
+            return request.url
+        query = {**self.address.options, **self.options.query, **request.query}
+        return f"{self._url}?{urlencode(_texts(query))}" if query else self._url
+
+    def _require_total(self, page: Page, count: int) -> None:
+        """Raise RetryableError when the last page speaks of more records than have come."""
+        path = self.options.paginate.total if self.options.paginate else None
+        total = page.at(path)
+        if path is None or (isinstance(total, int) and total <= count):
+            return
+        if not isinstance(total, int) or isinstance(total, bool):
+            raise FatalError(
+                f"{self.name}: {path} of the answer is no number of records", code=Code.API_ANSWER
+            )
+        raise RetryableError(
+            f"{self.name}: {count} records have come, and {path} of the answer says {total}",
+            hint="the pages may have moved while they were read; sort by something that does not change",
+            code=Code.API_ANSWER,
+        )
 
     def _found(self, answer: Answer, page: str) -> list[bytes]:
         """The text of each record of an answer."""
@@ -103,11 +127,7 @@ class HttpSource(BaseSource):
 
     def _require_last(self, answer: Answer) -> None:
         """Raise FatalError when the answer says that there are others."""
-        tells = (
-            "a `Link` to the next page"
-            if _NEXT_LINK.search(", ".join(answer.headers.get_all("Link", [])))
-            else None
-        )
+        tells = "a `Link` to the next page" if next_link(answer) else None
         if tells is None and answer.body.lstrip()[:1] == b"{":
             try:
                 keys = msgspec.json.decode(answer.body, type=dict[str, Any])
@@ -117,17 +137,16 @@ class HttpSource(BaseSource):
         if tells is not None:
             raise FatalError(
                 f"{self.name}: the answer has {tells}, so it is not all",
-                hint="say how its pages are counted: `paginate: {type: page_number}`; or take this one only, with "
-                "`paginate: {type: single_page}`",
+                hint="say how its pages follow each other, such as `paginate: {type: header_link}`; or take this one only, "
+                "with `paginate: {type: single_page}`",
                 code=Code.API_ANSWER,
             )
 
     def _place(self, ordinal: int) -> str:
         """Where the record of that number came from."""
-        paginate = self.options.paginate
-        if paginate is None or paginate.type == "single_page":
+        if self.options.paginate is None or self.options.paginate.type == "single_page":
             return self.name
-        return f"{self.name}: page {paginate.start + bisect_right(self._first, ordinal) - 1}"
+        return f"{self.name}: {self._names[bisect_right(self._first, ordinal) - 1]}"
 
 
 def _url(end: ConnectedEnd[options.Source]) -> str:

@@ -1,0 +1,168 @@
+"""How the pages of an API follow each other: each way is a generator that gives a request and is sent its page.
+
+It ends when the API has said that there is no other page. What it says that cannot be is an error: a cursor or link
+that was followed before, a total that the records do not reach, a link to another server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeAlias
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+
+from windlass.connectors.http import keys
+from windlass.connectors.http.answers import Answer
+from windlass.connectors.http.options import Paginate
+from windlass.errors import Code, FatalError
+
+__all__ = ["Page", "Request", "next_link", "requests"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for next."""
+
+    name: str
+    """What errors and the quarantine call its page."""
+
+    query: Mapping[str, object] = field(default_factory=dict)
+    """Parameters beside those of the source."""
+
+    url: str | None = None
+    """The whole address, where the API has given it; it has its parameters already."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What has come."""
+
+    url: str
+    answer: Answer
+    records: int
+
+    @cached_property
+    def content(self) -> object:
+        """The answer as JSON says it; None where it is none, which is told by who looks for the records."""
+        try:
+            return msgspec.json.decode(self.answer.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+
+    def at(self, path: str | None) -> object:
+        """What the answer has there; None without a path."""
+        return None if path is None else keys.find(keys.parse(path), self.content)
+
+
+Requests: TypeAlias = Generator[Request, Page, None]
+
+
+def requests(paginate: Paginate, name: str) -> Requests:
+    """The requests for all pages. Raises FatalError for what an API must not say."""
+    return _WAYS[paginate.type](paginate, name)
+
+
+def _by_number(paginate: Paginate, name: str) -> Requests:
+    number = paginate.first
+    while True:
+        page = yield Request(f"page {number}", {paginate.counted_by: number})
+        if not page.records or _is_last(paginate, page):
+            return
+        number += 1
+
+
+def _by_offset(paginate: Paginate, name: str) -> Requests:
+    offset = paginate.first
+    while True:
+        counted = {paginate.counted_by: offset, paginate.limit_param: paginate.limit}
+        page = yield Request(f"the page at {offset}", counted)
+        offset += page.records  # a server may give fewer than it was asked for
+        if not page.records or _is_last(paginate, page):
+            return
+
+
+def _by_cursor(paginate: Paginate, name: str) -> Requests:
+    seen, number = set[str](), 1
+    page = yield Request("page 1")
+    while not _is_last(paginate, page) and (cursor := _text_of(page.at(paginate.next))):
+        if cursor in seen:
+            raise _goes_round(name, f"the cursor {cursor!r} leads to itself")
+        seen.add(cursor)
+        number += 1
+        page = yield Request(f"page {number}", {paginate.counted_by: cursor})
+
+
+def _by_json_link(paginate: Paginate, name: str) -> Requests:
+    return _by_link(paginate, name, lambda page: _text_of(page.at(paginate.next)))
+
+
+def _by_header_link(paginate: Paginate, name: str) -> Requests:
+    return _by_link(paginate, name, lambda page: next_link(page.answer))
+
+
+def _by_link(paginate: Paginate, name: str, link_of: Callable[[Page], str | None]) -> Requests:
+    seen, number = set[str](), 1
+    page = yield Request("page 1")
+    while not _is_last(paginate, page) and (link := link_of(page)):
+        url = urljoin(page.url, link)
+        if _server(url) != _server(page.url):
+            raise FatalError(
+                f"{name}: page {number} leads to {url}, which is another server", code=Code.API_ANSWER
+            )
+        if url in seen:
+            raise _goes_round(name, f"the link to {url} leads to itself")
+        seen.add(url)
+        number += 1
+        page = yield Request(f"page {number}", url=url)
+
+
+def _once(paginate: Paginate, name: str) -> Requests:
+    yield Request("the answer")
+
+
+_WAYS: Mapping[str, Callable[[Paginate, str], Requests]] = {
+    "page_number": _by_number,
+    "offset": _by_offset,
+    "cursor": _by_cursor,
+    "json_link": _by_json_link,
+    "header_link": _by_header_link,
+    "single_page": _once,
+}
+
+
+def _is_last(paginate: Paginate, page: Page) -> bool:
+    """Whether the answer says so: where `more` leads is false, null or nothing."""
+    return paginate.more is not None and not page.at(paginate.more)
+
+
+def _text_of(value: object) -> str | None:
+    """A cursor or link as it is sent; None for what means that there is none."""
+    if isinstance(value, bool) or value is None or value == "":
+        return None
+    return str(value)
+
+
+def _goes_round(name: str, what: str) -> FatalError:
+    hint = "its pages would never end; say in `paginate` how they really follow each other"
+    return FatalError(f"{name}: {what}", hint=hint, code=Code.API_ANSWER)
+
+
+def _server(url: str) -> tuple[str, str]:
+    return urlsplit(url)[:2]
+
+
+_LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:"[^"]*"|[^",;\s]+))?)*)')
+_REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^",;\s]+))', re.IGNORECASE)
+
+
+def next_link(answer: Answer) -> str | None:
+    """The target of the `Link` whose relation is `next` (RFC 8288)."""
+    for target, parameters in _LINK.findall(", ".join(answer.headers.get_all("Link", []))):
+        found = _REL.search(parameters)
+        if found and "next" in (found[1] or found[2]).lower().split():
+            return str(target)
+    return None
