@@ -731,9 +731,14 @@ def test_a_failed_run_is_told_once_with_every_task_that_failed(
             "load": "failed",
             "move__part_3": "failed",
             "next": "failed",
-            "publish": "upstream_failed",
+            "clean_up": "upstream_failed",
+            "publish": "success",
         },
-        "xcoms": {"load:error": "no such table", "move__part[3]:error": "no such column"},
+        "xcoms": {
+            "load:error": "no such table",
+            "move__part[3]:error": "no such column",
+            "publish": {"columns_added": ["fare"], "columns_widened": {"id": "integer → bigint"}},
+        },
     }
     done = inside(
         "alert", tmp_path / "out", "everything", "load", json.dumps(run), env={"AIRFLOW_CONN_SLACK": address}
@@ -744,7 +749,8 @@ def test_a_failed_run_is_told_once_with_every_task_that_failed(
         "run `scheduled__2024-05-01T02:15:00+00:00`, logical date 2024-05-01T02:15:00+00:00\n"
         "• *load*: no such table\n"
         "• *move__part_3*: no such column\n"
-        "• *next*: see its log"
+        "• *next*: see its log\n"
+        "• *publish*: columns added: fare; columns widened: id (integer → bigint)"
     )
     assert message["blocks"][0]["text"]["text"] == message["text"]
     assert "alert sent to slack" in done["log"]
