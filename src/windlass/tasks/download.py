@@ -8,29 +8,24 @@ that says of which version of the file it is. It is resumed only if that is stil
 from __future__ import annotations
 
 import hashlib
-import http.client
+import http
 import json
 import os
-import urllib.error
 import urllib.request
-from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from windlass import __version__, logs
-from windlass.errors import Code, FatalError, RetryableError, reason_of
+from windlass import logs, web
+from windlass.errors import Code, FatalError, RetryableError
 from windlass.files import disk_errors, put, require_file_place, resolved, sync
 from windlass.plan.model import Download
-from windlass.ports import is_loopback, open_directly
 from windlass.tasks.context import Context, TaskResult
 
 __all__ = ["run_download"]
 
 _CHUNK = 1 << 18
-_TIMEOUT = 60.0
-_RETRYABLE = (408, 425, 429, 500, 502, 503, 504)
 
 
 def run_download(action: Download, context: Context) -> TaskResult:
@@ -113,28 +108,22 @@ def _fetch(url: str, headers: dict[str, str], part: _Partial, context: Context) 
     validator, have = part.version_of(url), part.size
     if validator and have:
         headers |= {"Range": f"bytes={have}-", "If-Range": validator}
-    headers.setdefault("User-Agent", f"windlass/{__version__}")
+    headers.setdefault("User-Agent", web.AGENT)
     try:
-        open_url = open_directly if is_loopback(urlsplit(url).hostname) else urllib.request.urlopen
-        with open_url(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT) as response:
+        request = urllib.request.Request(url, headers=headers)
+        with web.answer_to(request, shown=url, code=Code.DOWNLOAD) as response:
             resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
             if not resumed:
                 part.begin(url, _validator(response.headers))
             _receive(response, part, context)
-            return bool(resumed)
-    except urllib.error.HTTPError as exc:
-        if exc.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            part.remove()
-            return _fetch(
-                url, {k: v for k, v in headers.items() if k not in ("Range", "If-Range")}, part, context
-            )
-        message = f"{url} answered {exc.code} {exc.reason}"
-        raise (RetryableError if exc.code in _RETRYABLE else FatalError)(message, code=Code.DOWNLOAD) from exc
-    except urllib.error.URLError as exc:
-        raise RetryableError(f"cannot reach {url}: {_reason(exc.reason)}", code=Code.DOWNLOAD) from exc
-    except (http.client.HTTPException, ConnectionError, TimeoutError) as exc:
-        message = f"the download of {url} broke off: {reason_of(exc)}"
-        raise RetryableError(message, code=Code.DOWNLOAD) from exc
+            return resumed
+    except web.AnswerError as exc:
+        if exc.status != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+        part.remove()
+        return _fetch(
+            url, {k: v for k, v in headers.items() if k not in ("Range", "If-Range")}, part, context
+        )
 
 
 def _receive(response: Any, part: _Partial, context: Context) -> None:
@@ -153,16 +142,12 @@ def _receive(response: Any, part: _Partial, context: Context) -> None:
         raise RetryableError(message, code=Code.DOWNLOAD)
 
 
-def _validator(headers: Mapping[str, str]) -> str | None:
+def _validator(headers: Message) -> str | None:
     """A strong ETag, else the time of the last change: what If-Range takes."""
     etag = headers.get("ETag")
     if etag and not etag.startswith("W/"):
         return etag
     return headers.get("Last-Modified")
-
-
-def _reason(reason: object) -> str:
-    return str(getattr(reason, "strerror", None) or reason)
 
 
 def _digest(url: str) -> str:

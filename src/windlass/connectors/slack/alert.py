@@ -6,13 +6,12 @@ The connection is the webhook's address, which is a secret.
 from __future__ import annotations
 
 import json
-import urllib.error
 import urllib.request
 
-from windlass import logs
+from windlass import logs, web
 from windlass.alerts import Alert
 from windlass.connections import Address
-from windlass.errors import RetryableError
+from windlass.errors import Code, RetryableError, WindlassError
 
 __all__ = ["send"]
 
@@ -28,10 +27,10 @@ def send(address: Address, alert: Alert) -> None:
         url, data=json.dumps(_message(alert)).encode(), headers={"Content-Type": "application/json"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT):
+        with web.answer_to(request, shown="its webhook", code=Code.MAY_WORK_LATER, timeout=_TIMEOUT):
             return
-    except (urllib.error.URLError, OSError) as exc:
-        raise RetryableError(f"Slack did not take the alert: {exc}") from exc
+    except WindlassError as exc:
+        raise RetryableError(f"Slack did not take the alert: {exc.message}") from exc
 
 
 def _message(alert: Alert) -> dict[str, object]:

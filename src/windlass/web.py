@@ -1,0 +1,132 @@
+"""Requests to web servers, and what becomes of them: the same for an API, a file that is read, a download and an alert.
+
+A request to this machine goes past every proxy. A redirect to another server is followed without what is meant for the
+first one alone: of the headers it gets those that tell nothing. Every answer but one with a status of success is an
+error, and so is a body that ends before its server said that it would.
+"""
+
+from __future__ import annotations
+
+import http.client
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.message import Message
+from email.utils import parsedate_to_datetime
+from typing import IO
+from urllib.parse import urljoin, urlsplit
+
+from windlass import __version__, logs
+from windlass.errors import Code, FatalError, RetryableError, reason_of
+from windlass.ports import is_loopback
+
+__all__ = ["AGENT", "AnswerError", "NotNowError", "answer_to", "basic", "require_whole"]
+
+AGENT = f"windlass/{__version__}"
+"""What we call ourselves in `User-Agent`."""
+
+_RETRYABLE = (408, 425, 429, 500, 502, 503, 504)
+_PUBLIC = ("accept", "accept-encoding", "content-type", "if-range", "range", "user-agent")
+"""The headers that another server may see, too."""
+
+
+class AnswerError(FatalError):
+    """An answer that will be the same again."""
+
+    def __init__(self, message: str, status: int, code: Code) -> None:
+        super().__init__(message, code=code)
+        self.status = status
+
+
+class NotNowError(RetryableError):
+    """No answer, half of one, or one that says to come back."""
+
+    wait: float | None = None
+    """How many seconds the server says to wait (`Retry-After`, RFC 9110, section 10.2.3)."""
+
+
+@contextmanager
+def answer_to(
+    request: urllib.request.Request, *, shown: str, code: Code, timeout: float = 60.0
+) -> Iterator[http.client.HTTPResponse]:
+    """The answer to a request, to be read inside. `shown` is the address as people may see it.
+
+    Raises AnswerError, and NotNowError for what may be otherwise in a moment.
+    """
+    try:
+        with _opener_for(request.full_url).open(request, timeout=timeout) as response:
+            yield response
+    except urllib.error.HTTPError as exc:
+        exc.close()
+        message = f"{shown} answered {exc.code} {exc.reason}"
+        if exc.code not in _RETRYABLE:
+            raise AnswerError(message, exc.code, code) from exc
+        busy = NotNowError(message, code=code)
+        busy.wait = _retry_after(exc.headers)
+        raise busy from exc
+    except _LeadsAwayError as exc:
+        raise FatalError(f"{shown} leads to {exc}, which is not HTTP", code=code) from exc
+    except urllib.error.URLError as exc:
+        reason = getattr(exc.reason, "strerror", None) or exc.reason
+        raise NotNowError(f"cannot reach {shown}: {reason}", code=code) from exc
+    except (http.client.HTTPException, ConnectionError, TimeoutError) as exc:
+        raise NotNowError(f"the answer of {shown} broke off: {reason_of(exc)}", code=code) from exc
+
+
+def require_whole(response: http.client.HTTPResponse) -> None:
+    """Raise what tells of a body that broke off: with an amount, `read` gives what there is, and says nothing."""
+    if response.length:
+        raise http.client.IncompleteRead(b"", response.length)
+
+
+def basic(user: str, password: str) -> str:
+    """The value of `Authorization` for a user and password, which is kept out of every log."""
+    token = b64encode(f"{user}:{password}".encode()).decode()
+    logs.add_secret(token)
+    return f"Basic {token}"
+
+
+class _LeadsAwayError(Exception):
+    """A redirect out of HTTP."""
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        target = urljoin(req.full_url, newurl)
+        if urlsplit(target).scheme not in ("http", "https"):
+            raise _LeadsAwayError(target)
+        new = super().redirect_request(req, fp, code, msg, headers, target)
+        if new is not None and urlsplit(target)[:2] != urlsplit(req.full_url)[:2]:
+            new.headers = {name: value for name, value in new.headers.items() if name.lower() in _PUBLIC}
+        return new
+
+
+_opener = urllib.request.build_opener(_Redirects)
+_opener_past_proxies = urllib.request.build_opener(_Redirects, urllib.request.ProxyHandler({}))
+
+
+def _opener_for(url: str) -> urllib.request.OpenerDirector:
+    return _opener_past_proxies if is_loopback(urlsplit(url).hostname) else _opener
+
+
+def _retry_after(headers: Message) -> float | None:
+    """Seconds that the server says to wait: it may write them, or the time when they are over."""
+    said = str(headers.get("Retry-After", "")).strip()
+    if said.isdecimal():
+        return float(said)
+    try:
+        moment = parsedate_to_datetime(said)
+    except ValueError:
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
