@@ -74,6 +74,8 @@ def _params(dag: DAG) -> dict[str, Any]:
 def _task(task: Any) -> dict[str, Any]:
     return {
         "operator": type(task).__name__,
+        "shown": task.operator_name,
+        "owner": task.owner,
         "needs": sorted(task.upstream_task_ids),
         "group": task.task_group.group_id if task.task_group else None,
         "retries": task.retries,

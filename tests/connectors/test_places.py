@@ -111,6 +111,8 @@ def test_a_folder_of_windlass_is_replaced_until_somebody_puts_something_into_it(
         copier(source_of(path="in.csv"), destination_of(path="out/"))
         assert rows(home) == [1, 2]
         assert set(tree(home / "out")) == {".windlass-manifest.json", "part-00000.parquet"}
+    with pytest.raises(FatalError, match="none is left for the files"):
+        copier(source_of(path="two.csv"), destination_of(path="out/", partition_by=("country", "id")))
     (home / "out" / "notes.md").write_text("mine")
     with pytest.raises(FatalError, match=r"1 file that windlass did not write: notes\.md"):
         copier(source_of(path="in.csv"), destination_of(path="out/"))

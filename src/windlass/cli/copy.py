@@ -102,6 +102,13 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
     help="Write NULL, or the default, into a column that FROM does not have; or fail.",
 )
 @click.option(
+    "--on-type-change",
+    type=click.Choice(["keep", "widen"]),
+    default="keep",
+    show_default=True,
+    help="Keep the type of a column of TO, or widen it where that of FROM holds more.",
+)
+@click.option(
     "--parts", type=click.IntRange(1, 64), default=1, help="Read a Postgres table in this many parts at once."
 )
 @click.option(
@@ -130,6 +137,7 @@ def copy_command(
     cells: str | None,
     on_new_column: Literal["fail", "add", "ignore"],
     on_missing_column: Literal["null", "fail"],
+    on_type_change: Literal["keep", "widen"],
     parts: int,
     exclude: tuple[str, ...],
     parallel: int | None,
@@ -206,6 +214,7 @@ def copy_command(
             range=cells,
             on_new_column=on_new_column,
             on_missing_column=on_missing_column,
+            on_type_change=on_type_change,
             parts=parts,
             memory=memory,
             folder=app.folder,
@@ -297,6 +306,8 @@ def _summary(source: str, destination: str, result: CopyResult, *, as_json: bool
             "updated": result.updated,
             "unchanged": result.unchanged,
             "columns_added": list(result.columns_added),
+            "columns_missing": list(result.columns_missing),
+            "columns_widened": result.columns_widened,
             "seconds": result.seconds,
             "quarantine": str(result.quarantine) if result.quarantine else None,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
@@ -239,6 +239,9 @@ _TASK_KEYS = (
     "bytes",
     "seconds",
     "path",
+    "columns_added",
+    "columns_missing",
+    "columns_widened",
     "error",
     "code",
 )
@@ -262,8 +265,10 @@ def task_document(task: TaskRun) -> dict[str, Any]:
     return {key: getattr(task, key) for key in _TASK_KEYS}
 
 
-def print_result(result: Result, report: Path | None, *, as_json: bool) -> None:
-    """The end of a run, on stdout."""
+def print_result(
+    result: Result, report: Path | None, places: Mapping[str, str] | None = None, *, as_json: bool
+) -> None:
+    """The end of a run, on stdout. `places` says of tasks that failed where in the pipeline file that comes from."""
     if as_json:
         document = result_document(result) | {"report": str(report) if report else None}
         echo_json(json.dumps(document, indent=2))
@@ -276,6 +281,10 @@ def print_result(result: Result, report: Path | None, *, as_json: bool) -> None:
         if task.error and task.status in (Status.FAILED, Status.CANCELLED):
             code = f"error[{task.code}]: " if task.code else ""
             echo(f"\n{click.style(task.task, bold=True)}: {code}{task.error}")
+            if places and task.task in places:
+                echo(f"  at {places[task.task]}")
+        if task.columns_changed:
+            echo(f"\n{click.style(task.task, bold=True)}: {task.columns_changed}")
         for row in task.detail.get("bad_rows", ())[:3]:
             line = f":{row['line']}" if row.get("line") else ""
             told = f"{row['source']}{line}: {row['message']}"

@@ -128,17 +128,28 @@ def compile_command(app: App, pipeline: str | None, params: tuple[str, ...], *, 
 
 @click.command("schema")
 @click.argument("file", type=click.Choice(["pipeline", "project"]), default="pipeline")
-def schema_command(file: Literal["pipeline", "project"]) -> int:
+@click.option("--write", is_flag=True, help="Write both into the project, for editors.")
+@click.pass_obj
+def schema_command(app: App, file: Literal["pipeline", "project"], *, write: bool) -> int:
     """Print the JSON Schema of a pipeline file, or of windlass.yaml.
 
-    An editor with a YAML language server takes it from the first line of a file:
+    With --write both are put into the project, where an editor finds them by the first line of a file:
 
     \b
-      # yaml-language-server: $schema=pipeline.schema.json
+      # yaml-language-server: $schema=../.schema/pipeline.json      in pipelines/
+      # yaml-language-server: $schema=.schema/windlass.json         in windlass.yaml
     """
+    from windlass.cli.editor import write_schemas
     from windlass.spec.schema import json_schema
 
-    echo_json(json.dumps(json_schema(file), indent=2))
+    if not write:
+        echo_json(json.dumps(json_schema(file), indent=2))
+        return 0
+    changed = write_schemas(app.project)
+    for name in changed:
+        echo(f"wrote {name}")
+    if not changed:
+        echo("the schemas are those of this windlass already")
     return 0
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,10 +23,16 @@ from windlass.cli.options import (
     memory_option,
     parse_params,
 )
+from windlass.codes import Code
 from windlass.errors import ExitCode, RetryableError, WindlassError
 from windlass.status import Status
 
+if TYPE_CHECKING:
+    from windlass.runner import Result
+
 __all__ = ["run_command"]
+
+_NOT_FOUND = (Code.NO_TABLE, Code.NO_COLUMN, Code.NO_FILE)
 
 
 def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
@@ -149,9 +155,26 @@ def run_command(
     if as_task:
         _print_as_task(result)
     else:
-        print_result(result, report_of(request.project, result.run.run_id), as_json=as_json)
+        report = report_of(request.project, result.run.run_id)
+        print_result(result, report, _places(request.project, result), as_json=as_json)
         prune_after(request.project, result.run.pipeline)
     return int(result.exit_code)
+
+
+def _places(project: Path, result: Result) -> dict[str, str]:
+    """Where the pipeline file names what tasks did not find."""
+    from windlass.spec import load_project
+    from windlass.spec.places import place_of
+
+    missed = [t for t in result.tasks if t.error and t.status == Status.FAILED and t.code in _NOT_FOUND]
+    try:
+        file = (
+            load_project(project, result.run.pipeline).pipelines.get(result.run.pipeline) if missed else None
+        )
+    except WindlassError:  # it has changed since
+        file = None
+    found = {t.task: place_of(file.document, t.task, t.error or "") for t in missed} if file else {}
+    return {task: place for task, place in found.items() if place is not None}
 
 
 def _print_as_task(result: Any) -> None:

@@ -182,8 +182,6 @@ def _display(*, supervise: bool) -> Iterator[_Lines]:
 
 
 def _line(part: ComponentState) -> str:
-    seconds = (
-        f" after {part.seconds:.1f} s" if part.seconds is not None and part.state != State.UNHEALTHY else ""
-    )
+    seconds = f" after {part.seconds:.1f} s" if part.seconds is not None else ""
     state = click.style(part.state, fg=_COLOURS.get(part.state)) + seconds
     return f"{part.name:<24} {state}" + (f"   {part.address}" if part.address else "")

@@ -200,6 +200,7 @@ class _Compiler:
             project=self.scope.project.project,
             pipeline=spec.pipeline,
             description=spec.description,
+            owner=spec.owner or self.scope.project.owner,
             tags=tuple(spec.tags),
             schedule=schedule,
             assets=assets,

@@ -28,6 +28,7 @@ __all__ = [
     "Lookback",
     "Name",
     "OneOrMany",
+    "Owner",
     "Sha256",
     "Start",
     "Tag",
@@ -167,6 +168,9 @@ Group: TypeAlias = Annotated[
 
 Tag: TypeAlias = Annotated[str, Field(min_length=1, max_length=100)]
 """A word to find pipelines by; Airflow allows 100 characters."""
+
+Owner: TypeAlias = Annotated[str, Field(max_length=100)]
+"""A person or a team, or several with commas between them."""
 
 Start: TypeAlias = Annotated[
     datetime,

@@ -92,8 +92,7 @@ def copy_result(result: Outcome) -> TaskResult:
     detail: dict[str, object] = {}
     if counts.inserted is not None:
         detail |= {"inserted": counts.inserted, "updated": counts.updated, "unchanged": counts.unchanged}
-    if result.added:
-        detail["columns_added"] = list(result.added)
+    detail |= result.changes.as_detail()
     if result.skipped:
         detail["already_loaded"] = True
     if result.quarantine:

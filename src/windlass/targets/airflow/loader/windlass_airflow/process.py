@@ -32,8 +32,6 @@ _POLL = 0.1
 class WindlassOperator(BaseOperator):
     """Starts `windlass exec` for one task, in a process group of its own, and follows it to its end."""
 
-    ui_color = "#e8f0f7"
-
     job: Json
     options: Sequence[str] = ()
     _process: subprocess.Popen[bytes] | None = None
