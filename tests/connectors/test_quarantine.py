@@ -22,7 +22,8 @@ CSV = b'id,name\n1,Ada\n2\ntwo,Grace\n4,"Ed\nsger\n'
 
 def files(to: str, quarantine: str = "", source: str = "in.csv") -> dict[str, str]:
     return {
-        "windlass.yaml": "project: test\nconnections:\n  pg: {type: postgres}\n  lite: {type: sqlite}\n",
+        "windlass.yaml": "project: test\nconnections:\n  pg: {type: postgres}\n  lite: {type: sqlite}\n"
+        "  again: {type: sqlite}\n",
         "pipelines/p.yaml": f"""
 pipeline: p
 tasks:
@@ -125,6 +126,17 @@ def test_a_quarantine_can_be_a_table_and_a_second_run_adds_to_it(
         found = connection.execute(query).fetchall()
         connection.close()
     assert found == [("ragged_row", 2, 2), ("type_mismatch", 2, 2), ("unterminated_quote", 2, 2)]
+
+
+def test_bad_rows_do_not_go_into_a_file_that_their_load_has_by_another_name(
+    windlass: Callable[..., Output], project: Callable[..., Path]
+) -> None:
+    root = project(files("{connection: lite, table: t}", "quarantine: {connection: again, table: bad_rows}"))
+    (root / "in.csv").write_bytes(CSV)
+    env = dict.fromkeys(("WINDLASS_CONN_LITE", "WINDLASS_CONN_AGAIN"), f"sqlite:///{root}/file.db")
+    (task,) = windlass("-C", root, "run", "p", "--json", env=env).json["tasks"]
+    assert (task["status"], task["code"]) == ("failed", "W0109")
+    assert "the copy has the file of 'lite' for itself until it ends" in task["error"]
 
 
 def test_a_nul_does_not_keep_a_row_out_of_a_quarantine_in_postgres(

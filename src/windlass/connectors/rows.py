@@ -78,6 +78,9 @@ class Column:
     required: bool = False
     """Of a destination: no default, so rows must bring a value."""
 
+    has_default: bool = False
+    """Of a destination: rows that bring no value get one."""
+
     generated: bool = False
     """Of a destination: computed there, so rows must not bring a value."""
 

@@ -6,6 +6,7 @@ Its memory is capped; what does not fit goes to a temporary folder, which is rem
 from __future__ import annotations
 
 import glob
+import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -238,7 +239,7 @@ def duckdb_errors() -> Iterator[None]:
         yield
     except duckdb.OutOfMemoryException as exc:
         hint = "give it more with --memory, such as --memory 2GB"
-        raise FatalError(f"out of memory: {_first_line(exc)}", hint=hint) from exc
+        raise FatalError(f"out of memory: {_message(exc)}", hint=hint) from exc
     except duckdb.Error as exc:
         raise _translated(exc) from exc
 
@@ -246,7 +247,7 @@ def duckdb_errors() -> Iterator[None]:
 def _translated(exc: duckdb.Error) -> WindlassError:
     import duckdb
 
-    text, message = str(exc), _first_line(exc)
+    text, message = str(exc), _message(exc)
     if "No space left" in text or "not enough space" in text.lower():
         hint = "free some space and try again"
         return RetryableError(f"no space left on the disk: {message}", hint=hint, code=Code.DISK_FULL)
@@ -257,5 +258,12 @@ def _translated(exc: duckdb.Error) -> WindlassError:
     return FatalError(message)
 
 
-def _first_line(exc: duckdb.Error) -> str:
-    return str(exc).strip().split("\n", 1)[0]
+def _message(exc: duckdb.Error) -> str:
+    """The first line, without another error as JSON at its end: that is what has to be said, and not around it."""
+    line = str(exc).strip().split("\n", 1)[0]
+    before, found, rest = line.partition('{"exception_type":')
+    try:
+        inner = json.loads(found + rest)["exception_message"] if found else None
+    except (ValueError, KeyError):
+        inner = None
+    return f"{before.partition(':')[0]}: {inner}" if inner else line

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from windlass import logs
 from windlass.connectors.destination import GrowingLoad, Load
 from windlass.connectors.matching import Match, alike, match_columns
 from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Relation
 from windlass.engine.faults import Output
+from windlass.engine.widening import widened
 from windlass.errors import FatalError
 from windlass.plan.model import Copy
 
@@ -37,6 +37,8 @@ def outputs_of(copy: Copy, relation: Relation, load: Load, scratch: Scratch) -> 
     _check_alike(relation.name, [match.source for match in matches])
     _check_alike("the destination", [match.name for match in matches])
     outputs = [_output(match, columns[match.source], load, scratch) for match in matches]
+    if target is not None and copy.on_type_change == "widen":
+        outputs = widened(outputs, [_asked(match, scratch) for match in matches], relation, load, scratch)
     if target is not None:
         _grow(load, [o.target for o, match in zip(outputs, matches, strict=True) if match.target is None])
     return outputs
@@ -51,7 +53,6 @@ def _grow(load: Load, new: list[Column]) -> None:
         hint = "`on_new_column: ignore` copies the others"
         raise FatalError(f"the destination cannot be given columns, such as {names}", hint=hint)
     load.grow(new)
-    logs.warning("columns_added", columns={column.name: column.native or column.type for column in new})
 
 
 def _check_names(names: Iterable[str]) -> None:
@@ -73,6 +74,13 @@ def _length(kind: str) -> int | None:
     """How many characters a type of text allows, as somebody wrote it: the scratch database has no such limit."""
     found = _TEXT_OF_LENGTH.fullmatch(kind.strip())
     return int(found[1]) if found else None
+
+
+def _asked(match: Match, scratch: Scratch) -> Column | None:
+    """The column of the type that `select` gives."""
+    if match.type is None:
+        return None
+    return Column(match.name, scratch.normal_type(match.type), max_length=_length(match.type))
 
 
 def _output(match: Match, column: Column, load: Load, scratch: Scratch) -> Output:

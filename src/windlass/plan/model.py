@@ -197,6 +197,7 @@ class Copy(_Action, frozen=True, kw_only=True):
     partition: Partition | None = None
     on_new_column: Literal["fail", "add", "ignore"] = "fail"
     on_missing_column: Literal["null", "fail"] = "null"
+    on_type_change: Literal["keep", "widen"] = "keep"
 
     def mentions(self) -> Iterator[Mention]:
         yield from _mention(self.source.connection, "source", "from")
@@ -378,6 +379,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     project: str
     pipeline: str
     description: str = ""
+    owner: str = ""
     tags: tuple[str, ...] = ()
     schedule: str = "none"
     assets: tuple[str, ...] = ()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from windlass.connectors.files.paths import InputFiles
 from windlass.connectors.files.reading.gathering import are_many_small
@@ -18,6 +17,9 @@ __all__ = ["ParquetRelation"]
 
 
 _DIGITS = 38  # of a decimal of DuckDB
+_EXACT = {"FLOAT": ("FLOAT",), "DOUBLE": ("FLOAT", "DOUBLE", "INT32")}
+"""Columns as DuckDB reads them from all files, and what a file may have that is the same number then."""
+
 _AT_ONCE = 500  # files a scan: DuckDB takes the longer for each, the more there are
 
 
@@ -31,8 +33,8 @@ class ParquetRelation(FileRelation):
 
     def found_columns(self) -> list[Column]:
         columns = self._scratch.describe(f"SELECT * FROM {self._rows}")
-        if any("DOUBLE" in column.type for column in columns):
-            self._check_digits({column.name for column in columns})
+        if any(kind in column.type for column in columns for kind in _EXACT):
+            self._check_digits({column.name: column.type for column in columns})
         times = {column.name for column in columns if column.type == "TIMESTAMP"}
         if times:
             self._check_nanoseconds(times)
@@ -41,32 +43,56 @@ class ParquetRelation(FileRelation):
     def rows(self) -> str:
         return self._rows
 
-    def _check_digits(self, columns: set[str]) -> None:
-        """Raise FatalError for a decimal that DuckDB's reader makes a double of, unless `select` leaves it out."""
-        named = self._reading.named
-        for name, digits in self._in_schemas("name, precision", f"precision > {_DIGITS}"):
-            if named is None or name in named or name not in columns:
-                message = (
-                    f"{self.name}: column {name!r} has decimals of {digits} digits, and {_DIGITS} are exact"
-                )
-                raise FatalError(message, hint="leave it out with `select`, or write it as text")
+    def _check_digits(self, columns: Mapping[str, str]) -> None:
+        """Raise FatalError for numbers that DuckDB's reader makes floating-point ones of, unless `select` leaves them
+        out: decimals with many digits, and those of one file where another has floating-point numbers.
+        """
+        named, kinds = self._reading.named, "name, type, max(precision)"
+        for files in self._some_files():
+            found = (
+                f"SELECT {kinds} FROM parquet_schema([{files}]) WHERE type IS NOT NULL GROUP BY name, type"
+            )
+            for name, kind, digits in self._scratch.rows(found):
+                if named is not None and name not in named and name in columns:
+                    continue
+                if digits is not None and digits > _DIGITS:
+                    message = f"{self.name}: column {name!r} has decimals of {digits} digits, and {_DIGITS} are exact"
+                    raise FatalError(message, hint="leave it out with `select`, or write it as text")
+                if kind not in _EXACT.get(columns.get(name, ""), (kind,)):
+                    self._check_mixed(name, columns[name], files)
+
+    def _check_mixed(self, name: str, kind: str, files: str) -> None:
+        """Raise FatalError if a column itself, and not one within another, has numbers in a file that become others."""
+        exact = ", ".join(map(literal, _EXACT[kind]))
+        own = f"path_in_schema = {literal(name)} AND type NOT IN ({exact})"
+        found = self._scratch.rows(
+            f"SELECT file_name, type FROM parquet_metadata([{files}]) WHERE {own} LIMIT 1"
+        )
+        for file, other in found:
+            message = (
+                f"{self.name}: column {name!r} has floating-point numbers ({kind}) in one file, and {other} in "
+                f"{file}: no type holds both exactly"
+            )
+            hint = "write the files with one type, leave it out with `select`, or copy them apart"
+            raise FatalError(message, hint=hint)
+
+    def _some_files(self) -> Iterator[str]:
+        """The files as SQL, some hundred at a time."""
+        paths = self._files.paths
+        for begin in range(0, len(paths), _AT_ONCE):
+            yield ", ".join(file_literal(path) for path in paths[begin : begin + _AT_ONCE])
 
     def _check_nanoseconds(self, columns: set[str]) -> None:
         """Raise FatalError for the old INT96 times of Hive and Impala if they are finer than what DuckDB reads of them."""
         wanted = columns if self._reading.named is None else columns & self._reading.named
-        for path, name in self._in_schemas("file_name, name", "type = 'INT96'"):
-            if name in wanted and _has_nanoseconds(path, name):
-                message = f"{self.name}: column {name!r} has times finer than microseconds, in INT96"
-                raise FatalError(message, hint="leave it out with `select`, or write it as TIMESTAMP(NANOS)")
-
-    def _in_schemas(self, columns: str, condition: str) -> Iterator[tuple[Any, ...]]:
-        """What the schemas of the files say."""
-        paths = self._files.paths
-        for begin in range(0, len(paths), _AT_ONCE):
-            files = ", ".join(file_literal(path) for path in paths[begin : begin + _AT_ONCE])
-            yield from self._scratch.rows(
-                f"SELECT {columns} FROM parquet_schema([{files}]) WHERE {condition}"
-            )
+        for files in self._some_files():
+            found = f"SELECT file_name, name FROM parquet_schema([{files}]) WHERE type = 'INT96'"
+            for path, name in self._scratch.rows(found):
+                if name in wanted and _has_nanoseconds(path, name):
+                    message = f"{self.name}: column {name!r} has times finer than microseconds, in INT96"
+                    raise FatalError(
+                        message, hint="leave it out with `select`, or write it as TIMESTAMP(NANOS)"
+                    )
 
     def _read(self, paths: Sequence[Path]) -> str:
         files = ", ".join(file_literal(path) for path in paths)
