@@ -138,7 +138,9 @@ def _read(file: Path) -> str | None:
 def keys_page(title: str, file: str, models: Any, schema: Any) -> str:
     """Every key of a file, model by model."""
     lines = [NOTICE, f"# {title}\n", f"Every key of `{file}`. A key that is not here is an error. "]
-    lines.append(f"`windlass schema {schema}` prints the same as JSON Schema, for editors.\n")
+    lines.append(
+        f"`windlass schema {schema}` prints the same as JSON Schema, for [editors](../guides/editors.md).\n"
+    )
     for heading, model, place in models:
         lines += [
             f"## {heading}\n",

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from windlass.errors import Code, FatalError, RetryableError, reason_of, refused_by_system
+from windlass.locks import flock
 
 __all__ = [
     "copy_to_stream",
@@ -167,13 +168,11 @@ def locked_folder(folder: Path) -> Iterator[None]:
     try:
         deadline = time.monotonic() + _LOCK_WAIT
         while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, folder):
                 break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise RetryableError(f"another writer holds {folder}") from None
-                time.sleep(_LOCK_POLL)
+            if time.monotonic() > deadline:
+                raise RetryableError(f"another writer holds {folder}")
+            time.sleep(_LOCK_POLL)
         yield
     finally:
         os.close(descriptor)

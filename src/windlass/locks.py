@@ -12,22 +12,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from windlass.errors import FatalError
+from windlass.errors import Code, FatalError
 
-__all__ = ["has_owner", "has_users", "locked", "take", "try_to_take"]
+__all__ = ["flock", "has_owner", "has_users", "locked", "take", "try_to_take"]
 
 
 def take(file: Path, *, shared: bool = False) -> IO[str]:
     """Wait for the lock, and hold it. The file is made if it is missing, and keeps its content."""
     lock = _opened(file)
-    _flock(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+    _asked(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
     return lock
 
 
 def try_to_take(file: Path, *, shared: bool = False) -> IO[str] | None:
     """The lock, held; None when somebody else has it."""
     lock = _opened(file)
-    if _flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB):
+    if _asked(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB):
         return lock
     lock.close()
     return None
@@ -53,7 +53,7 @@ def has_users(file: Path) -> bool:
 def _is_refused(file: Path, mode: str, kind: int) -> bool:
     try:
         with file.open(mode) as lock:
-            return not _flock(lock, kind | fcntl.LOCK_NB)
+            return not flock(lock.fileno(), kind | fcntl.LOCK_NB, file)
     except FileNotFoundError:
         return False
 
@@ -63,16 +63,24 @@ def _opened(file: Path) -> IO[str]:
     return file.open("a+")
 
 
-def _flock(lock: IO[str], kind: int) -> bool:
-    """Whether the lock was given. Raises FatalError where the file system has none."""
+def _asked(lock: IO[str], kind: int) -> bool:
     try:
-        fcntl.flock(lock, kind)
+        return flock(lock.fileno(), kind, lock.name)
+    except BaseException:
+        lock.close()
+        raise
+
+
+def flock(descriptor: int, kind: int, path: object) -> bool:
+    """Whether the lock was given, on what is open. Raises FatalError where the file system has none."""
+    try:
+        fcntl.flock(descriptor, kind)
     except BlockingIOError:
         return False
     except OSError as exc:
-        lock.close()
-        if exc.errno in (errno.ENOLCK, errno.ENOTSUP):
-            hint = "put the project on a disk of this machine, or mount the share with locks"
-            raise FatalError(f"cannot lock {lock.name}: {exc.strerror}", hint=hint) from exc
+        if exc.errno in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+            hint = "use a disk of this machine, or mount the share with locks"
+            message = f"cannot lock {path}, so nobody could tell who is at work there: {exc.strerror}"
+            raise FatalError(message, hint=hint, code=Code.REFUSED_BY_SYSTEM) from exc
         raise
     return True

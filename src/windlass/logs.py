@@ -7,7 +7,7 @@ is one, then the fields of the event. What masking.py knows as a secret is maske
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ __all__ = [
     "info",
     "json_lines",
     "mask",
+    "mask_all",
     "masked",
     "timestamp",
     "to_logging",
@@ -89,6 +90,11 @@ def add_secret(text: str | None) -> None:
 def mask(text: str) -> str:
     """The text with every known secret replaced."""
     return SECRETS.mask(text)
+
+
+def mask_all(texts: Sequence[str]) -> list[str]:
+    """The texts with every known secret replaced, many of them faster than one by one."""
+    return SECRETS.mask_all(texts)
 
 
 def masked(value: object) -> object:

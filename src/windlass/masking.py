@@ -13,7 +13,8 @@ import json
 import math
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 from urllib.parse import quote, quote_plus
 
 __all__ = ["MASK", "SECRETS", "Secrets"]
@@ -25,37 +26,51 @@ _SHORTEST_BASE64 = 8
 _NOT_ESCAPED = ("", "/", "*", "!'()*~")  # by whoever writes percent-encodings: Python, windlass, JavaScript
 
 
+class _Index(NamedTuple):
+    """What is looked for: forms, the longest first as one may contain another, by the clue that a text has of them."""
+
+    forms: tuple[str, ...]
+    clues: Mapping[str, tuple[str, ...]]
+
+
 class Secrets:
     """Secrets that are known, and masked."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._forms: tuple[str, ...] = ()  # the longest first: one may contain another
-        self._clues: tuple[str, ...] = ()  # text without any of these has none of them
+        self._clue_of: dict[str, str] = {}  # of each form
+        self._index: _Index | None = (
+            None  # made when somebody looks: most secrets are learnt one after the other
+        )
         self._adding = threading.Lock()
         for secret in secrets:
             self.add(secret)
 
     def add(self, secret: str | None) -> None:
         """Mask this text from now on."""
-        if not secret or len(secret) < _SHORTEST or secret in self._forms:
+        if not secret or len(secret) < _SHORTEST or secret in self._clue_of:
             return
         with self._adding:
-            forms = {form for form in _forms(secret) if len(form) >= _SHORTEST}
-            self._forms = tuple(sorted({*self._forms, *forms}, key=lambda form: (-len(form), form)))
-            self._clues = _clues({*self._clues, *(_clue(form, secret) for form in forms)})
+            found = {form: _clue(form, secret) for form in _forms(secret) if len(form) >= _SHORTEST}
+            self._clue_of = {**found, **self._clue_of}
+            self._index = None
 
     def mask(self, text: str) -> str:
         """The text without any of them."""
-        for clue in self._clues:
-            if clue in text:
-                return self._without(text)
-        return text
+        index = self._index or self._indexed()
+        clues = [clue for clue in index.clues if clue in text]
+        return _without(text, clues, index) if clues else text
 
-    def _without(self, text: str) -> str:
-        for form in self._forms:
-            if form in text:
-                text = text.replace(form, MASK)
-        return text
+    def mask_all(self, texts: Sequence[str]) -> list[str]:
+        """The texts without any of them: thousands of lines are looked through at once."""
+        index = self._index or self._indexed()
+        whole = "\n".join(texts)
+        found = [clue for clue in index.clues if clue in whole]
+        if not found:
+            return list(texts)
+        clues = ([clue for clue in found if clue in text] for text in texts)
+        return [
+            _without(text, here, index) if here else text for text, here in zip(texts, clues, strict=True)
+        ]
 
     def masked(self, value: object) -> object:
         """The value as JSON can say it, without any of them in all the text in it."""
@@ -69,8 +84,26 @@ class Secrets:
             return value
         return self.mask(str(value))
 
+    def _indexed(self) -> _Index:
+        with self._adding:
+            forms = sorted(self._clue_of, key=lambda form: (-len(form), form))
+            clues = _shortest(set(self._clue_of.values()))
+            self._index = index = _Index(
+                tuple(forms), {clue: tuple(form for form in forms if clue in form) for clue in clues}
+            )
+        return index
+
 
 SECRETS = Secrets()
+
+
+def _without(text: str, clues: Sequence[str], index: _Index) -> str:
+    """The text without the forms that have one of these clues, all that are in it."""
+    forms = index.clues[clues[0]] if len(clues) == 1 else index.forms
+    for form in forms:
+        if form in text:
+            text = text.replace(form, MASK)
+    return text
 
 
 def _clue(form: str, secret: str) -> str:
@@ -79,7 +112,7 @@ def _clue(form: str, secret: str) -> str:
     return max((word for word in words if word in form), key=len, default=form)
 
 
-def _clues(found: set[str]) -> tuple[str, ...]:
+def _shortest(found: set[str]) -> tuple[str, ...]:
     """Those that contain no other."""
     kept: list[str] = []
     for clue in sorted(found, key=len):

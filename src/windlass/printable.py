@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 
-__all__ = ["one_line_of_json", "printable"]
+__all__ = ["escaped_json", "one_line_of_json", "printable"]
 
 _CODES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI, ECMA-48 section 5.4: colours, the cursor
@@ -19,6 +19,7 @@ _CODES = re.compile(
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _NOT_IN_JSON = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_encoded = json.encoder.encode_basestring  # what an encoder does with text, which is most of a log
 _ENCODER = json.JSONEncoder(default=str, ensure_ascii=False)  # json.dumps would make one each time
 
 
@@ -31,7 +32,12 @@ def printable(text: str) -> str:
 
 def one_line_of_json(value: object) -> str:
     """The value as JSON that a terminal can be given as well; what JSON cannot say, as text."""
-    text = _ENCODER.encode(value)
+    encoded = _encoded(value) if isinstance(value, str) else _ENCODER.encode(value)
+    return escaped_json(encoded)
+
+
+def escaped_json(text: str) -> str:
+    """The same JSON with escapes for what a terminal would obey, and JSON need not escape."""
     harmless = text.isascii() and "\x7f" not in text
     return text if harmless else _NOT_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 

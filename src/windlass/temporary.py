@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from windlass import logs
+from windlass.locks import flock
 from windlass.stopping import stop_later
 
 __all__ = ["TemporaryFolder", "remove_leftovers"]
@@ -60,7 +61,12 @@ def _make(base: Path) -> tuple[Path, int]:
         # In the moment before it is locked, somebody else may take it for a leftover
         with suppress(FileNotFoundError):
             lock = os.open(path, os.O_RDONLY)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                flock(lock, fcntl.LOCK_EX, path)
+            except BaseException:
+                path.rmdir()
+                os.close(lock)
+                raise
             if path.exists():
                 return path, lock
             os.close(lock)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
 import sys
 import threading
 import time
@@ -72,6 +74,8 @@ def _params(dag: DAG) -> dict[str, Any]:
 def _task(task: Any) -> dict[str, Any]:
     return {
         "operator": type(task).__name__,
+        "shown": task.operator_name,
+        "owner": task.owner,
         "needs": sorted(task.upstream_task_ids),
         "group": task.task_group.group_id if task.task_group else None,
         "retries": task.retries,
@@ -138,9 +142,10 @@ def kill(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
         pids = Path(run["pids"])
         while not (pids.exists() and pids.read_text().endswith("\n")):
             time.sleep(0.05)
-        operator: Any = dag.get_task(task)
-        operator.on_kill()
+        os.kill(os.getpid(), signal.SIGTERM)
 
+    operator: Any = dag.get_task(task)
+    signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())
     threading.Thread(target=end, daemon=True).start()
     return execute(dag, task, run)
 

@@ -44,6 +44,17 @@ SCHEDULED = {
 }
 MANUAL = {"run_id": "manual__1", "run_type": "manual", "run_after": "2024-05-03T10:00:00+00:00"}
 
+SHOWN_AS = {
+    "fetch": "download",
+    "api": "service",
+    "api__stop": "service stop",
+    "transform": "run",
+    "load": "copy",
+    "publish": "copy",
+    "clean_up": "sql",
+    "next": "trigger",
+}
+
 IMPORTED_INSIDE = (
     "airflow.dag_processing.dagbag",
     "airflow.sdk.definitions.dag",
@@ -124,7 +135,8 @@ def test_everything_in_a_plan_arrives(
     dag, follow = found["dags"]["everything"], found["dags"]["follow"]
     tasks = dag.pop("tasks")
     assert dag == {
-        "doc": "Everything at once\n\nSee the notes in notes.md\n\n",
+        "doc": "Everything at once\n\nSee the notes in notes.md\n\n`pipelines/everything.yaml`:\n\n```yaml\n"
+        f"{(EVERYTHING / 'everything.yaml').read_text().rstrip()}\n```\n",
         "tags": ["nightly", "sales"],
         "timetable": "CronDataIntervalTimetable",
         "summary": "15 4 * * *",
@@ -152,6 +164,9 @@ def test_everything_in_a_plan_arrives(
         "clean_up": ["load"],
         "next": ["publish"],
     }
+    assert {name: task["shown"] for name, task in tasks.items()} == SHOWN_AS
+    assert {task["owner"] for task in tasks.values()} == {"sales-data"}
+    assert {task["owner"] for task in follow["tasks"].values()} == {"platform"}
     fetch, load, clean_up = tasks["fetch"], tasks["load"], tasks["clean_up"]
     assert fetch["operator"] == f"Windlass{prefix}Operator"
     assert (fetch["group"], fetch["doc"], fetch["outlets"]) == (
@@ -360,7 +375,9 @@ def test_the_parts_of_a_copy_are_mapped_and_its_own_task_waits_for_them(
         "move": ["move__part"],
         "last": ["move"],
     }
-    assert [tasks[name]["mapped"] for name in ("move__split", "move__part", "move")] == [False, True, False]
+    of_move = ("move__split", "move__part", "move")
+    assert [tasks[name]["mapped"] for name in of_move] == [False, True, False]
+    assert [tasks[name]["shown"] for name in of_move] == ["copy split", "copy part", "copy"]
     rules = {name: task["rule"] for name, task in tasks.items() if name != "last"}
     assert rules == {
         "first": "all_success", "move__split": "all_done", "move__part": "all_success", "move": "all_success"
@@ -652,17 +669,24 @@ def test_a_trigger_hands_on_date_and_parameters_in_the_types_that_the_other_pipe
 
 
 SLEEPER = """\
-import os, subprocess, sys, time
+import os, signal, subprocess, sys, time
+def end(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for line in [b"ending\\n"] * 20_000 + [b"polite\\n"]:
+        os.write(1, line)
+    os.kill(os.getpid(), signal.SIGTERM)
+signal.signal(signal.SIGTERM, end)
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 with open(sys.argv[1], "w") as seen:
     seen.write(f"{os.getpid()} {child.pid}\\n")
-time.sleep(600)
+while True:
+    os.write(1, b"at work\\n")
 """
 
 
 @pytest.fixture
 def sleeper(everything: Path, tmp_path: Path) -> Path:
-    """A windlass that does nothing, for long, and has a child that does the same. Where it writes who they are."""
+    """A windlass that only talks, for long, and has a child that does nothing. Where it writes who they are."""
     (tmp_path / "sleeper.py").write_text(SLEEPER)
     pids = tmp_path / "pids"
     export_to_airflow(
@@ -673,7 +697,7 @@ def sleeper(everything: Path, tmp_path: Path) -> Path:
     return pids
 
 
-def test_a_killed_task_takes_its_whole_process_group_with_it(
+def test_a_killed_task_says_its_last_words_and_takes_its_group_with_it(
     sleeper: Path, inside: Inside, tmp_path: Path
 ) -> None:
     done = inside(
@@ -681,6 +705,7 @@ def test_a_killed_task_takes_its_whole_process_group_with_it(
     )
     assert done["raised"] == ["AirflowException", "killed by SIGTERM"]
     assert not any(map(_runs, sleeper.read_text().split()))
+    assert "polite" in done["log"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
@@ -759,9 +784,14 @@ def test_a_failed_run_is_told_once_with_every_task_that_failed(
             "load": "failed",
             "move__part_3": "failed",
             "next": "failed",
-            "publish": "upstream_failed",
+            "clean_up": "upstream_failed",
+            "publish": "success",
         },
-        "xcoms": {"load:error": "no such table", "move__part[3]:error": "no such column"},
+        "xcoms": {
+            "load:error": "no such table",
+            "move__part[3]:error": "no such column",
+            "publish": {"columns_added": ["fare"], "columns_widened": {"id": "integer → bigint"}},
+        },
     }
     done = inside(
         "alert", tmp_path / "out", "everything", "load", json.dumps(run), env={"AIRFLOW_CONN_SLACK": address}
@@ -772,7 +802,8 @@ def test_a_failed_run_is_told_once_with_every_task_that_failed(
         "run `scheduled__2024-05-01T02:15:00+00:00`, logical date 2024-05-01T02:15:00+00:00\n"
         "• *load*: no such table\n"
         "• *move__part_3*: no such column\n"
-        "• *next*: see its log"
+        "• *next*: see its log\n"
+        "• *publish*: columns added: fare; columns widened: id (integer → bigint)"
     )
     assert message["blocks"][0]["text"]["text"] == message["text"]
     assert "alert sent to slack" in done["log"]

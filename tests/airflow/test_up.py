@@ -21,6 +21,14 @@ from tests.conftest import missing
 from windlass.connections import parse_address
 from windlass.connectors.postgres.session import Session
 
+CANARY = "CanaryOfTheShell41"
+SECRETS = (
+    "WINDLASS_CONN_PROD",
+    "AWS_SECRET_ACCESS_KEY",
+    "MY_TOKEN",
+    "PGPASSWORD",
+    "AIRFLOW__CORE__FERNET_KEY",
+)
 COMPONENTS = {"api-server", "dag-processor", "scheduler", "triggerer", "pgadmin"}
 
 
@@ -29,7 +37,8 @@ def up(bring_up: Callable[..., Up], example_copy: Callable[[str], Path]) -> Up:
     """The example pg2pg, up, with pgAdmin."""
     if find_spec("pgadmin4") is None:
         missing("pgAdmin")
-    return bring_up(example_copy("pg2pg"), "--pgadmin", "--pgadmin-port", str(free_port()))
+    secrets = dict.fromkeys(SECRETS, CANARY)
+    return bring_up(example_copy("pg2pg"), "--pgadmin", "--pgadmin-port", str(free_port()), env=secrets)
 
 
 @pytest.fixture
@@ -57,6 +66,13 @@ def processes_of(home: Path) -> set[int]:
         if os.fsencode(home) in known and int(folder.name) != os.getpid():
             found.add(int(folder.name))
     return found
+
+
+def has_canary(pid: int) -> bool:
+    try:
+        return os.fsencode(CANARY) in Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:  # it has ended
+        return False
 
 
 def gone(home: Path) -> bool:
@@ -158,6 +174,8 @@ def test_secrets_are_for_their_owner_only_and_in_no_command_line_or_environment(
     for pid in processes_of(home):
         known = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
         assert not [secret for secret in secrets if secret in known]
+    with_canary = {pid for pid in processes_of(up.project) if has_canary(pid)}
+    assert with_canary == {up.status()["pid"]}, "only the supervisor has what the shell had"
     logs = b"".join(file.read_bytes() for file in home.rglob("*.log"))
     assert not [secret for secret in secrets if secret in logs]
 

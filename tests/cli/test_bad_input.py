@@ -77,6 +77,7 @@ def test_a_line_that_is_no_json_is_told_with_its_number(refused: Callable[..., s
 def test_an_unknown_column_or_type_is_told(refused: Callable[..., str]) -> None:
     assert "did you mean 'amount'?" in refused(b"id,amount\n1,2\n", "--select", "amuont")
     assert "unknown type 'moneyy'" in refused(b"id\n1\n", "--select", "id:moneyy")
+    assert "'bit(3)': a length of bits is not kept" in refused(b"id\n1011\n", "--select", "id:bit(3)")
 
 
 def test_a_table_that_does_not_exist_is_told_with_near_names(windlass: Call, tmp_path: Path) -> None:

@@ -29,6 +29,9 @@ TASK_KEYS = [
     "bytes",
     "seconds",
     "path",
+    "columns_added",
+    "columns_missing",
+    "columns_widened",
     "error",
     "code",
 ]
@@ -56,6 +59,21 @@ def test_what_init_makes_runs_at_once(result: Any, hello: Path) -> None:
     load = result["tasks"][0]
     assert (load["rows_read"], load["rows_written"], load["rows_quarantined"]) == (6, 5, 1)
     assert (hello / "out/summary.csv").read_text().splitlines()[0] == "country,orders,amount"
+
+
+def test_what_init_makes_names_the_schema_of_each_file_for_editors(hello: Path, windlass: Call) -> None:
+    for file in (hello / "windlass.yaml", hello / "pipelines" / "hello.yaml"):
+        line = file.read_text().partition("\n")[0]
+        schema = json.loads((file.parent / line.removeprefix("# yaml-language-server: $schema=")).read_text())
+        assert "project" in schema["properties"] if file.parent == hello else "tasks" in schema["properties"]
+    assert (
+        windlass("-C", hello, "schema", "--write").stdout
+        == "the schemas are those of this windlass already\n"
+    )
+    (hello / ".schema" / "pipeline.json").write_text("{}")
+    (project,) = [f for f in windlass("-C", hello, "doctor", "--json").json if f["what"] == "project"]
+    assert (project["state"], "schema --write" in project["hint"]) == ("missing", True)
+    assert windlass("-C", hello, "schema", "--write").stdout == "wrote .schema/pipeline.json\n"
 
 
 def test_init_does_not_touch_a_project_that_is_there(hello: Path, windlass: Call) -> None:

@@ -24,8 +24,8 @@ tasks:
 """
 
 
-def on_a_terminal(root: Path, *arguments: str, **variables: str) -> str:
-    """What a terminal shows of a command that succeeds."""
+def on_a_terminal(root: Path, *arguments: str, status: int = 0, **variables: str) -> str:
+    """What a terminal shows of a command that ends with this status."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "windlass", *arguments],
@@ -43,7 +43,7 @@ def on_a_terminal(root: Path, *arguments: str, **variables: str) -> str:
     except OSError:  # Linux's way to say that nobody has the other end
         pass
     os.close(ours)
-    assert process.wait() == 0, shown.decode()
+    assert process.wait() == status, shown.decode()
     return shown.decode()
 
 
@@ -139,6 +139,13 @@ tasks:
       to: {path: out.ndjson}
       on_bad_row: quarantine
 """
+REFUSED = """\
+pipeline: refused
+schedule: "@daily"
+start: 2026-01-01
+tasks:
+  load: {copy: {from: {path: hostile.csv, columns: {id: bigint}}, to: {path: "refused.ndjson"}}}
+"""
 CODES = "\x1b]0;pwned title\x07\x1b[2J\x1b[5;5Hred\x1b]8;;http://evil\x07link\x1bc \x9b2J\x9d0;eight bits\x9c \u202e"
 
 
@@ -150,6 +157,8 @@ def test_what_strangers_say_cannot_take_hold_of_the_terminal(project: Project) -
         "hostile.txt": CODES,
         "hostile.ndjson": json.dumps(told) + "\n",
         "hostile.csv": f"id\n{CODES}\n",
+        "columns.csv": f"id{CODES},x\n1{CODES},2\n",
+        "pipelines/refused.yaml": REFUSED,
     }
     root = project(files)
     shown = on_a_terminal(root, "run", "hostile")
@@ -158,6 +167,13 @@ def test_what_strangers_say_cannot_take_hold_of_the_terminal(project: Project) -
     shown += on_a_terminal(root, "quarantine", "show", run, "load")
     shown += on_a_terminal(root, "quarantine", "list")
     shown += on_a_terminal(root, "exec", "hostile", "prints")
-    assert shown.count("redlink") >= 5
+    shown += on_a_terminal(root, "query", "columns.csv")
+    for kind in ("csv", "json", "markdown"):
+        shown += on_a_terminal(root, "query", "columns.csv", "--format", kind)
+    shown += on_a_terminal(root, "copy", CODES, "missing/out.csv", status=1)
+    shown += on_a_terminal(
+        root, "backfill", "refused", "--from", "2026-01-01", "--to", "2026-01-01", status=1
+    )
+    assert shown.count("redlink") >= 15
     for code in ("\x1b]", "\x1b[2J", "\x1b[5;5H", "\x1bc", "\x9b", "\x9d", "\u202e"):
         assert code not in shown

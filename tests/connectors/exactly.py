@@ -131,7 +131,7 @@ def is_nearest(said: str, stored: str, kind: str) -> bool:
 def says(text: str, kind: str) -> Meaning:
     """What a text says as a value of a kind."""
     try:
-        return _READERS[kind](text.strip() if kind != "text" else text)
+        return _READERS[kind](text if kind in ("text", "bytes") else text.strip())
     except (ValueError, InvalidOperation, OverflowError):
         return Unreadable(text)
 

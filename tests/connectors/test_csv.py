@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from windlass.connectors.files.options import Csv
 from windlass.errors import FatalError
+from windlass.plan.model import SelectColumn
 from windlass.testing import Copier, destination_of, source_of
 
 RFC_4180 = Csv()
@@ -61,7 +62,10 @@ READ: dict[str, tuple[bytes, list[list[Any]]]] = {
         [[1, "x\ny"], [2, "y\r\nz"], [3, "q\rq"]],
     ),
     "no line end at the end": (b"a,b\n1,x", [[1, "x"]]),
-    "quotes": (b'a,b\n1,"x ""q"" y"\n2,"a,b"\n3,""\n4,\n', [[1, 'x "q" y'], [2, "a,b"], [3, ""], [4, None]]),
+    "quotes": (
+        b'a,b\n1,"x ""q"" y"\n2,"a,b"\n3,""\n4,\n5,"a , ""b"" , c"\n',
+        [[1, 'x "q" y'], [2, "a,b"], [3, ""], [4, None], [5, 'a , "b" , c']],
+    ),
     "a quote in the middle": (b'a,b\n1,5" pipe\n2,y\n', [[1, '5" pipe'], [2, "y"]]),
     "blank lines": (b"\r\n\r\na,b\r\n\r\n1,x\r\n\r\n", [[1, "x"]]),
     "an empty field behind the last": (b"a,b\n1,x,\n", [[1, "x"]]),
@@ -96,6 +100,12 @@ DECLARED: dict[str, tuple[bytes, Csv, list[list[Any]]]] = {
     "quote": (b"a,b\n1,'x,y'\n", Csv(quote="'"), [[1, "x,y"]]),
     "escape": (b'a,b\n1,"x \\"q\\" y"\n', Csv(escape="\\"), [[1, 'x "q" y']]),
     "null": (b'a,b\n1,NULL\n2,"NULL"\n', Csv(null="NULL"), [[1, None], [2, "NULL"]]),
+    "spaces beside quotes": (b'a,b\n1, "x" \n', Csv(skip_spaces=True), [[1, "x"]]),
+    "two BOMs and no header": (
+        b"\xef\xbb\xbf\xef\xbb\xbf1,x\n2,y\n",
+        Csv(header=False),
+        [[1, "x"], [2, "y"]],
+    ),
     "no header": (b"\xef\xbb\xbf1,x\n2,y\n", Csv(header=False), [[1, "x"], [2, "y"]]),
 }
 
@@ -167,6 +177,25 @@ def _written(copier: Copier, content: str) -> str:
     return "in.csv"
 
 
+def test_files_with_the_columns_in_another_order_are_read_by_name(copier: Copier) -> None:
+    """Also many small ones, which are read together; a bad row is told as its own file has it."""
+    for i in range(70):
+        (copier.folder / f"a{i:02}.csv").write_text("id,v\n1,a\n")
+        (copier.folder / f"b{i:02}.csv").write_text("v,id\nq\nb,2\n")
+    (copier.folder / "c.csv.bz2").write_bytes(bz2.compress(b"v,id\nc,x\n"))
+    for path, times in (("*0.csv", 7), ("*.csv*", 70)):
+        source = source_of(path=path, columns={"id": "int"}, format="csv")
+        copier(source, OUT, on_bad_row="quarantine")
+        assert (
+            sorted(map(str, rows(copier)))
+            == ["{'id': 1, 'v': 'a'}"] * times + ["{'id': 2, 'v': 'b'}"] * times
+        )
+        ragged = [row for row in copier.quarantined if row["reason"] == "ragged_row"]
+        assert {(row["raw"], *row["columns"], row["line"]) for row in ragged} == {("q", "v", "id", 2)}
+        assert len({row["source"] for row in ragged}) == times
+    assert [row["source"] for row in copier.quarantined if row["value"] == "x"] == ["c.csv.bz2"]
+
+
 REFUSED: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "is empty"),
     "blank lines": (b"\n\r\n", "only blank lines"),
@@ -174,7 +203,17 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a name twice but for case": (b"a,A\n1,2\n", "names 'A', 'a' more than once"),
     "a header that never ends": (b'"a,b\n1,2\n', "in.csv:1: the header is not valid CSV"),
     "a header in another encoding": (b"a,caf\xe9\n1,2\n", "byte 0xe9 at offset 5 is not UTF-8"),
+    "spaces before a quote": (
+        b'a,b\n1,"\n"\n2, "x"\n',
+        r"in\.csv:4: there are spaces between a quote and a delimiter",
+    ),
+    "spaces behind a quote": (b'a,b\n1,"x" ,2\n', r"in\.csv:2: there are spaces"),
     "a reserved name": (b"__windlass_row,b\n1,2\n", "__windlass_"),
+    "more columns than memory": (
+        b",".join(b"c%d" % i for i in range(300_000)) + b"\n",
+        "in.csv has 300,000 columns, and there is memory for 10,240",
+    ),
+    "a first record that is too long": (b"x" * (32 << 20) + b"x,b\n1,2\n", "longer than 32 MB"),
 }
 
 
@@ -184,6 +223,18 @@ def test_a_file_without_a_sound_header_is_refused(copier: Copier, case: str) -> 
     with pytest.raises(FatalError, match=message):
         copied(copier, content)
     assert not (copier.folder / "out.ndjson").exists()
+
+
+def test_a_long_header_is_read_whole(copier: Copier) -> None:
+    names = [letter * 400_000 for letter in "abc"]
+    (copier.folder / "in.csv").write_text(",".join(names) + "\n1,2,3\n")
+    assert (
+        copier(
+            source_of(path="in.csv"), OUT, select=(SelectColumn(name="c", source=names[2]),)
+        ).counts.written
+        == 1
+    )
+    assert (copier.folder / "out.ndjson").read_text() == '{"c":3}\n'
 
 
 def test_a_byte_that_the_declared_encoding_does_not_have_is_refused_with_its_place(copier: Copier) -> None:
@@ -267,6 +318,18 @@ def test_a_field_of_100_mb_arrives_within_the_memory_that_is_allowed(copier: Cop
     done = subprocess.run(command, cwd=copier.folder, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["rows_written"] == 2
     assert int(done.stderr.split()[-2]) < 600_000  # kB
+
+
+def test_a_row_is_not_lost_for_being_long(copier: Copier) -> None:
+    for megabytes in (40, 161):
+        with pa.output_stream(copier.folder / f"{megabytes}.csv.zst", compression="zstd") as out:
+            out.write(b"a,b\n1,x\n2,")
+            for _ in range(megabytes):
+                out.write(b"x" * (1 << 20))
+            out.write(b"\n3,y\n")
+    assert copier(source_of(path="40.csv.zst"), destination_of(path="out.parquet")).counts.written == 3
+    with pytest.raises(FatalError, match=r"161\.csv\.zst:3: the line has more than 160 MB"):
+        copier(source_of(path="161.csv.zst"), destination_of(path="out.parquet"))
 
 
 MEASURED = """

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import pytest
 
-from windlass.connectors.files.reading.infer import infer_types
+from windlass.connectors.files.reading.infer import infer_types, values_of
 from windlass.connectors.scratch import Scratch, identifier
 
 BEYOND_THE_HEAD = 500
@@ -24,7 +25,7 @@ def inferred(scratch: Scratch, columns: Mapping[str, Sequence[str | None]]) -> d
     scratch.connection.executemany(
         f"INSERT INTO given VALUES ({places})", list(zip(*columns.values(), strict=True))
     )
-    return infer_types(scratch, "given", list(columns))
+    return infer_types(scratch, partial(values_of, "given"), list(columns))
 
 
 @pytest.mark.parametrize(

@@ -36,9 +36,17 @@ LAYOUTS: dict[str, tuple[bytes, str, list[str]]] = {
     "lines": (b'{"a":1}\n{"a":2}\n', "in.ndjson", ONE_AND_TWO),
     "lines of Windows, and blank ones": (b'\r\n{"a":1}\r\n\r\n{"a":2}', "in.ndjson", ONE_AND_TWO),
     "lines called .json": (b'{"a":1}\n{"a":2}\n', "in.json", ONE_AND_TWO),
-    "lines behind a byte order mark": (b'\xef\xbb\xbf{"a":1}\n{"a":2}\n', "in.ndjson", ONE_AND_TWO),
+    "lines behind two byte order marks": (
+        b'\xef\xbb\xbf\xef\xbb\xbf{"a":1}\n{"a":2}\n',
+        "in.ndjson",
+        ONE_AND_TWO,
+    ),
     "array": (b'[{"a":1},\n{"a":2}]', "in.json", ONE_AND_TWO),
-    "array behind a byte order mark": (b'\xef\xbb\xbf[{"a":1},{"a":2}]', "in.json", ONE_AND_TWO),
+    "array behind two byte order marks": (
+        b'\xef\xbb\xbf\xef\xbb\xbf[{"a":1},{"a":2}]',
+        "in.json",
+        ONE_AND_TWO,
+    ),
     "one after the other": (b'{"a":1}{"a":2}', "in.json", ONE_AND_TWO),
     "one after the other, indented": (b'{\n "a": 1\n}\n{\n "a": 2\n}\n', "in.json", ONE_AND_TWO),
     "commas at the end": (b'{"a":1,}\n{"a":2}\n', "in.ndjson", ONE_AND_TWO),
@@ -142,6 +150,14 @@ def test_what_cannot_be_read_is_refused_with_its_place(copier: Copier, case: str
     with pytest.raises(FatalError, match=message):
         copied(copier, content, name)
     assert not (copier.folder / "out.ndjson").exists()
+
+
+def test_a_few_records_with_many_fields_take_little_memory(copier: Copier) -> None:
+    records = [{f"f{i}": i * row if i % 9 else {"a": row} for i in range(150)} for row in range(2500)]
+    (copier.folder / "in.ndjson").write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert copier(source_of(path="in.ndjson"), OUT, memory=400_000_000).counts.written == len(records)
+    with (copier.folder / "out.ndjson").open() as lines:
+        assert list(map(json.loads, lines)) == records
 
 
 def test_a_document_that_is_too_deep_for_postgres_is_quarantined(copier: Copier, postgres: Database) -> None:

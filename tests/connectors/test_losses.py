@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from decimal import Decimal
 
 import pyarrow as pa
@@ -64,6 +65,22 @@ def test_the_columns_of_a_partitioned_folder_come_back(copier: Copier, format: F
     assert (copier.folder / "back.csv").read_text() == "zip,v\n01234,1\n99999,2\n"
 
 
+def test_files_of_one_folder_with_types_that_no_type_holds_are_refused(copier: Copier) -> None:
+    folder = copier.folder / "in"
+    folder.mkdir()
+    exact = {"id": [1], "n": [2**53 + 1], "x": [0.5], "s": [{"x": 2**53 + 1}]}
+    pq.write_table(pa.table(exact), folder / "1.parquet")
+    pq.write_table(pa.table({**exact, "id": pa.array([2], pa.int32()), "n": [1.5]}), folder / "2.parquet")
+    source, out = source_of(path="in/"), destination_of(path="out.csv")
+    with pytest.raises(
+        FatalError, match=r"'n' has floating-point numbers \(DOUBLE\) .* INT64 in .*1.parquet"
+    ):
+        copier(source, out)
+    rest = tuple(SelectColumn(name=name, source=name) for name in ("id", "x", "s"))  # and `s.x` is no `x`
+    assert copier(source, out, select=rest).counts.written == 2
+    assert (copier.folder / "out.csv").read_text().count(str(2**53 + 1)) == 2
+
+
 def test_decimals_of_more_than_38_digits_are_refused_and_not_rounded(copier: Copier) -> None:
     wide = pa.array([Decimal("12345678901234567890123456789012345678901.25")], pa.decimal256(50, 2))
     pq.write_table(pa.table({"id": [1], "wide": wide}), copier.folder / "in.parquet")
@@ -72,6 +89,18 @@ def test_decimals_of_more_than_38_digits_are_refused_and_not_rounded(copier: Cop
         copier(source, out)
     copier(source, out, select=(SelectColumn(name="id", source="id"),))
     assert (copier.folder / "out.csv").read_text() == "id\n1\n"
+
+
+def test_times_in_int96_that_are_finer_than_microseconds_are_refused_and_not_cut_off(copier: Copier) -> None:
+    far = pa.array([datetime(9999, 1, 1, 1, 2, 3, 4), None], pa.timestamp("us"))
+    for name, nanoseconds in (("whole", 1_577_836_800_123_456_000), ("fine", 1_577_836_800_123_456_789)):
+        times = pa.array([nanoseconds, None], pa.timestamp("ns"))
+        table, file = pa.table({"far": far, "t": times}), copier.folder / f"{name}.parquet"
+        pq.write_table(table, file, use_deprecated_int96_timestamps=True)
+    copier(source_of(path="whole.parquet"), destination_of(path="out.csv"))
+    assert "9999-01-01 01:02:03.000004,2020-01-01 00:00:00.123456" in (copier.folder / "out.csv").read_text()
+    with pytest.raises(FatalError, match="column 't' has times finer than microseconds"):
+        copier(source_of(path="*.parquet"), destination_of(path="out.csv"))
 
 
 @pytest.mark.parametrize("to", ["csv", "json", "parquet", "duckdb", "sqlite"])

@@ -56,10 +56,10 @@ def test_csv_files_that_differ_in_everything_but_their_columns(copier: Copier) -
 
 def test_a_csv_file_with_other_columns_is_refused_by_its_name(copier: Copier) -> None:
     contents = [b"id,name\n%d,n\n" % number for number in range(COUNT)]
-    contents[411] = b"name,id\nn,411\n"
+    contents[411] = b"nom,id\nn,411\n"
     write_all(copier.folder / "in", ".csv", contents)
     with pytest.raises(
-        WindlassError, match=r"f0411\.csv has the columns name, id, and f0000\.csv has id, name"
+        WindlassError, match=r"f0411\.csv has the columns nom, id, and f0000\.csv has id, name"
     ):
         copier(source_of(path="in/*.csv"), destination_of(path="out.parquet"))
 

@@ -4,6 +4,7 @@ but a regular file is replaced by one.
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import duckdb
 import pytest
@@ -109,6 +111,8 @@ def test_a_folder_of_windlass_is_replaced_until_somebody_puts_something_into_it(
         copier(source_of(path="in.csv"), destination_of(path="out/"))
         assert rows(home) == [1, 2]
         assert set(tree(home / "out")) == {".windlass-manifest.json", "part-00000.parquet"}
+    with pytest.raises(FatalError, match="none is left for the files"):
+        copier(source_of(path="two.csv"), destination_of(path="out/", partition_by=("country", "id")))
     (home / "out" / "notes.md").write_text("mine")
     with pytest.raises(FatalError, match=r"1 file that windlass did not write: notes\.md"):
         copier(source_of(path="in.csv"), destination_of(path="out/"))
@@ -125,6 +129,24 @@ def test_the_time_of_a_folder_tells_that_it_has_changed(copier: Copier, home: Pa
     copier(source_of(path="in.csv"), end)
     found = (home / "out").stat()
     assert (found.st_mode & 0o777, found.st_mtime > 0) == (0o750, True)
+
+
+def test_rows_are_added_to_a_folder_on_a_disk_without_links(
+    copier: Copier, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **_options: object) -> NoReturn:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    for _ in range(2):
+        copier(source_of(path="in.csv"), destination_of(path="out/", format="csv", mode="append"))
+    (home / "out" / "notes.md").write_text("mine")
+    (home / "out" / "link.md").symlink_to("notes.md")
+    os.utime(home / "out" / "notes.md", (0, 0))
+    copier(source_of(path="in.csv"), destination_of(path="out/", format="csv", mode="append"))
+    assert len(list((home / "out").glob("*.csv"))) == 3
+    assert (home / "out" / "notes.md").stat().st_mtime == 0
+    assert (home / "out" / "link.md").readlink() == Path("notes.md")
 
 
 @pytest.mark.parametrize("mode", ["replace", "append"])

@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from tests.conftest import Output
 from tests.connectors.database import Database
+from windlass.plan.model import SelectColumn
+from windlass.testing import Copier, destination_of, source_of
 
 CSV = b'id,name\n1,Ada\n2\ntwo,Grace\n4,"Ed\nsger\n'
 
 
 def files(to: str, quarantine: str = "", source: str = "in.csv") -> dict[str, str]:
     return {
-        "windlass.yaml": "project: test\nconnections:\n  pg: {type: postgres}\n  lite: {type: sqlite}\n",
+        "windlass.yaml": "project: test\nconnections:\n  pg: {type: postgres}\n  lite: {type: sqlite}\n"
+        "  again: {type: sqlite}\n",
         "pipelines/p.yaml": f"""
 pipeline: p
 tasks:
@@ -123,6 +128,17 @@ def test_a_quarantine_can_be_a_table_and_a_second_run_adds_to_it(
     assert found == [("ragged_row", 2, 2), ("type_mismatch", 2, 2), ("unterminated_quote", 2, 2)]
 
 
+def test_bad_rows_do_not_go_into_a_file_that_their_load_has_by_another_name(
+    windlass: Callable[..., Output], project: Callable[..., Path]
+) -> None:
+    root = project(files("{connection: lite, table: t}", "quarantine: {connection: again, table: bad_rows}"))
+    (root / "in.csv").write_bytes(CSV)
+    env = dict.fromkeys(("WINDLASS_CONN_LITE", "WINDLASS_CONN_AGAIN"), f"sqlite:///{root}/file.db")
+    (task,) = windlass("-C", root, "run", "p", "--json", env=env).json["tasks"]
+    assert (task["status"], task["code"]) == ("failed", "W0109")
+    assert "the copy has the file of 'lite' for itself until it ends" in task["error"]
+
+
 def test_a_nul_does_not_keep_a_row_out_of_a_quarantine_in_postgres(
     windlass: Callable[..., Output], project: Callable[..., Path], postgres: Database
 ) -> None:
@@ -143,3 +159,32 @@ def test_a_quarantine_can_be_a_file_of_the_workspace(
     (root / "in.csv").write_bytes(CSV)
     assert windlass("-C", root, "run", "p").code == 0
     assert len((root / "bad" / "rows.ndjson").read_text().splitlines()) == 3
+
+
+def test_a_record_in_quarantine_has_every_digit_and_loads_as_it_was(copier: Copier) -> None:
+    exact = "1234567890123456789.0123456789"
+    columns = "n VARCHAR, d DECIMAL(38,10), f DOUBLE, g DOUBLE"
+    row = f"'7x', {exact}, 'nan', '-inf'"
+    with duckdb.connect(str(copier.folder / "file.duckdb")) as database:
+        database.execute(f"CREATE TABLE source ({columns}); INSERT INTO source VALUES ({row})")
+        database.execute(f"CREATE TABLE target ({columns.replace('n VARCHAR', 'n INTEGER')})")
+    target = destination_of(connection="duckdb", table="target", mode="append")
+    copier(source_of(connection="duckdb", table="source"), target, on_bad_row="quarantine")
+    [bad] = copier.quarantined
+    assert json.loads(json.dumps(bad, allow_nan=False)) == bad
+    fixed = {**bad["record"], "n": 7}
+    (copier.folder / "fixed.ndjson").write_text(json.dumps(fixed))
+    copier(source_of(path="fixed.ndjson"), target)
+    with duckdb.connect(str(copier.folder / "file.duckdb")) as database:
+        [stored] = database.execute("SELECT n, d, isnan(f), g FROM target").fetchall()
+    assert stored == (7, Decimal(exact), True, float("-inf"))
+
+
+def test_a_record_that_is_too_deep_to_be_taken_apart_is_kept_as_text(copier: Copier) -> None:
+    deep = '{"id":"x","v":' + "[" * 100_000 + "]" * 100_000 + "}"
+    (copier.folder / "in.ndjson").write_text(f'{{"id":1}}\n{deep}\n')
+    source, out = source_of(path="in.ndjson"), destination_of(path="out.ndjson")
+    select = (SelectColumn(name="id", source="id", type="int"),)
+    copier(source, out, on_bad_row="quarantine", select=select)
+    [bad] = copier.quarantined
+    assert (bad["reason"], bad["raw"], bad["line"]) == ("type_mismatch", deep, 2)

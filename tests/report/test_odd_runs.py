@@ -105,6 +105,8 @@ def test_a_run_without_tasks_has_a_report(tmp_path: Path, browser: Browser) -> N
 def test_nothing_that_a_run_says_becomes_part_of_the_page(tmp_path: Path, browser: Browser) -> None:
     detail = {
         "checks": [{"check": HOSTILE, "passed": False, "found": HOSTILE, "samples": [{HOSTILE: HOSTILE}]}],
+        "columns_added": [HOSTILE],
+        "columns_widened": {HOSTILE: HOSTILE},
         "bad_rows": [{"source": HOSTILE, "reason": HOSTILE, "message": HOSTILE, "raw": HOSTILE}],
     }
     task = TaskRun("odd-1", HOSTILE, "copy", Status.FAILED, 1, BEGAN, ENDED, error=HOSTILE, detail=detail)
@@ -121,6 +123,7 @@ def test_nothing_that_a_run_says_becomes_part_of_the_page(tmp_path: Path, browse
     shown = text_of(document)
     assert shown.startswith("</title></script><script>alert('x')</script><!-- \" & \u2400 red \ufffd: failed")
     assert "Rows that speak against it" in shown
+    assert "The destination changed: columns added: </title>" in shown
     assert shown.endswith("This page loads nothing and runs no script.")
 
 

@@ -151,6 +151,19 @@ def test_a_plan_that_came_along_is_for_its_task_and_its_parameters_alone(
     assert (done.code, says in done.stdout) == (2, True), done.stdout
 
 
+def test_who_triggers_a_run_chooses_a_file_of_the_workspace_and_no_other(
+    windlass: Call, project: Project
+) -> None:
+    pipeline = 'pipeline: p\nparams: {file: in.csv}\ntasks: {a: {check: {path: "{{ params.file }}", rows: {min: 1}}}}\n'
+    root = project({"pipelines/p.yaml": pipeline, "in.csv": "id\n1\n", "deep/other.csv": "id\n1\n"})
+    plan = compiled(load_project(root)).open_plans["p"]
+    for file, code in (("in.csv", 0), ("deep/other.csv", 0), ("/etc/passwd", 2)):
+        params = json.dumps({"file": file})
+        env = {"WINDLASS_PLAN": pack(plan, plan.task("a")), "WINDLASS_PARAMS": params}
+        done = windlass("-C", root, "exec", "p", "a", env=env)
+        assert (done.code, "the parameters lead to '/etc/passwd'" in done.stdout) == (code, code == 2)
+
+
 def test_of_a_plan_that_is_too_long_the_project_must_have_the_same(
     windlass: Call, travelling: tuple[Path, model.Plan]
 ) -> None:

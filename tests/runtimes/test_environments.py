@@ -67,6 +67,18 @@ def says(environments: Path) -> Says:
     return call
 
 
+def test_an_environment_is_made_where_nothing_can_be_kept_below_home(
+    tmp_path: Path, says: Says, environments: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").write_text("a file")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("UV_CACHE_DIR", "PIP_CACHE_DIR", "npm_config_cache", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    package(tmp_path / "step", "step", "made")
+    assert says(tmp_path / "step", "step") == "made"
+    assert not list(environments.glob("*.cache"))
+
+
 def ran(environment: StepEnvironment | None, code: str) -> str:
     assert environment is not None
     command = [environment.program("python"), "-c", code]

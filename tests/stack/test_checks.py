@@ -8,12 +8,15 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from tests.conftest import Output, missing
 from windlass.errors import FatalError
 from windlass.stack.checks import available_memory, check_memory, check_port
+from windlass.stack.component import Component, Started
 from windlass.stack.keys import Keys
 
 Windlass = Callable[..., Output]
@@ -139,3 +142,11 @@ def test_keys_that_cannot_be_read_are_not_made_anew(tmp_path: Path) -> None:
     with pytest.raises(FatalError, match="cannot be read"):
         Keys.kept_in(file)
     assert file.read_text() == "{"
+
+
+def test_a_part_that_misses_a_look_is_not_called_unhealthy(tmp_path: Path) -> None:
+    looks = iter([True, False, False, True, False, False, False, True])
+    component = Component("part", (), {}, tmp_path, tmp_path / "log", is_healthy=lambda _: next(looks))
+    running = cast("subprocess.Popen[bytes]", SimpleNamespace(poll=lambda: None))
+    started = Started(component, running)
+    assert [started.stays_healthy() for _ in range(8)] == [True] * 6 + [False, True]

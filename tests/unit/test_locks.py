@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 from pathlib import Path
-from typing import NoReturn
 
-import pytest
-
-from windlass.errors import FatalError
 from windlass.locks import has_owner, has_users, locked, take, try_to_take
 
 
@@ -41,12 +35,3 @@ def test_what_stands_in_the_file_stays_there(tmp_path: Path) -> None:
     file.write_text("who I am")
     with locked(file):
         assert file.read_text() == "who I am"
-
-
-def test_a_disk_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> NoReturn:
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(FatalError, match=f"cannot lock {tmp_path}/lock: No locks available"):
-        take(tmp_path / "lock")

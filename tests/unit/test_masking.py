@@ -81,3 +81,16 @@ def test_text_that_is_no_secret_stays() -> None:
     secrets = Secrets(["hunter2-and-more", "abc", "", "hunter2"])
     assert secrets.mask("a b c abc hunter") == "a b c abc hunter"
     assert secrets.masked({"n": 12, "x": [1.5, None, "hunter2"]}) == {"n": 12, "x": [1.5, None, MASK]}
+
+
+_PIECE = st.one_of(st.sampled_from(["a", " ", "user=", "\n", "SEKRET"]), st.text(max_size=3))
+
+
+@given(st.data())
+def test_many_lines_are_masked_as_each_is_by_itself(data: st.DataObject) -> None:
+    secrets = data.draw(st.lists(st.text(st.characters(codec="utf-8"), min_size=4), max_size=4))
+    forms = [FORMS[form](secret) for secret in secrets for form in FORMS]
+    pieces = st.lists(st.one_of(_PIECE, st.sampled_from(forms or ["none"])), max_size=6).map("".join)
+    texts = data.draw(st.lists(pieces, max_size=6))
+    known = Secrets(secrets)
+    assert known.mask_all(texts) == [known.mask(text) for text in texts]

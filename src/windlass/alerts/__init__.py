@@ -24,6 +24,9 @@ class Alert:
     failed: tuple[tuple[str, str], ...]
     """The tasks that failed, each with its error."""
 
+    changed: tuple[tuple[str, str], ...] = ()
+    """The tasks that added or widened columns of their destination, each with what it did."""
+
 
 def send_alert(alert: Alert, connections: Mapping[str, str], project: Path) -> None:
     """Send an alert over each connection (name to type). What goes wrong is logged and changes nothing else."""

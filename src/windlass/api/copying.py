@@ -50,6 +50,7 @@ def copy(
     range: str | None = None,
     on_new_column: Literal["fail", "add", "ignore"] = "fail",
     on_missing_column: Literal["null", "fail"] = "null",
+    on_type_change: Literal["keep", "widen"] = "keep",
     parts: int = 1,
     memory: str | int | None = None,
     folder: str | Path = ".",
@@ -72,6 +73,7 @@ def copy(
     :param range: of a sheet, such as `A3:F200` or `A:F`; default: all of it.
     :param on_new_column: a column that the destination does not have fails the copy, is added to it, or not copied.
     :param on_missing_column: rows get NULL, or the default, in one that the source does not have; or the copy fails.
+    :param on_type_change: a column whose type at the source holds more keeps its own at the destination, or is widened.
     :param parts: read a Postgres table in this many parts at once.
     :param memory: what the copy may use, such as `2GB`. Default: 512 MB.
     :param folder: where relative paths begin.
@@ -101,6 +103,7 @@ def copy(
                 partition=Partition(parts=parts) if parts > 1 else None,
                 on_new_column=on_new_column,
                 on_missing_column=on_missing_column,
+                on_type_change=on_type_change,
             ),
             identity=Identity(
                 "copy", str(destination) if to_address is None else str(to_end.table), run_id, run_id
@@ -138,7 +141,9 @@ def _result(run_id: str, outcome: Outcome, seconds: float) -> CopyResult:
         seconds=round(seconds, 3),
         quarantine=Path(outcome.quarantine) if outcome.quarantine else None,
         bad_rows=tuple(map(str, outcome.bad_rows)),
-        columns_added=outcome.added,
+        columns_added=tuple(outcome.changes.added),
+        columns_missing=outcome.changes.missing,
+        columns_widened=dict(outcome.changes.widened),
     )
 
 

@@ -42,6 +42,12 @@ class CopyResult:
     columns_added: tuple[str, ...]
     """Those that the destination did not have before."""
 
+    columns_missing: tuple[str, ...]
+    """Those of the destination that the source does not have."""
+
+    columns_widened: dict[str, str]
+    """Those that have got a wider type, each with what it was and is: `integer → bigint`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillRunResult:
@@ -100,6 +106,11 @@ class TaskRunResult:
     rows_quarantined: int | None
     bytes: int | None
     path: str | None
+    columns_added: tuple[str, ...]
+    """Of a copy, as are the next two: the columns that the destination did not have before."""
+
+    columns_missing: tuple[str, ...]
+    columns_widened: dict[str, str]
     quarantine: Path | None
     """The file with the rows that could not be loaded, if there are any."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from windlass.cli.echo import echo, echo_json
 from windlass.cli.main import App
 from windlass.cli.options import (
     arguments_as_options,
@@ -75,7 +76,7 @@ def backfill_command(
             done=_telling(),
         )
     if as_json:
-        click.echo(json.dumps({"runs": [_document(each) for each in ended]}, indent=2))
+        echo_json(json.dumps({"runs": [_document(each) for each in ended]}, indent=2))
     else:
         _print(ended, time.monotonic() - begun, dry_run=dry_run)
     return _exit_code(ended)
@@ -88,7 +89,7 @@ def _telling() -> Callable[[BackfillRunResult], None]:
     def tell(ended: BackfillRunResult) -> None:
         if sys.stderr.isatty() and ended.todo != "done":
             with lock:
-                click.echo(f"{_date(ended)}: {ended.status}", err=True)
+                echo(f"{_date(ended)}: {ended.status}", err=True)
 
     return tell
 
@@ -109,12 +110,12 @@ def _print(ended: Sequence[BackfillRunResult], seconds: float, *, dry_run: bool)
     print_table(("logical date", "to do", "status", "seconds", "run"), rows)
     for each in ended:
         if each.error:
-            click.echo(f"\n{click.style(_date(each), bold=True)}: {each.error}")
+            echo(f"\n{click.style(_date(each), bold=True)}: {each.error}")
     told = [f"{sum(each.todo == todo for each in ended)} {what}" for todo, what in _WHAT if _has(ended, todo)]
-    click.echo(f"\n{', '.join(told)}" + ("" if dry_run else f" in {duration(seconds)}"))
+    echo(f"\n{', '.join(told)}" + ("" if dry_run else f" in {duration(seconds)}"))
     failed = sum(each.exit_code != 0 for each in ended)
     if failed:
-        click.echo(f"{failed} failed; the same command resumes them")
+        echo(f"{failed} failed; the same command resumes them")
 
 
 _WHAT = (("run", "to run"), ("resume", "to resume"), ("done", "done before"))

@@ -9,9 +9,9 @@ from typing import TypedDict
 
 import click
 
+from windlass.cli.echo import echo, echo_json
 from windlass.cli.main import App
 from windlass.cli.options import complete_connection, json_option
-from windlass.printable import printable
 
 __all__ = ["connections_command", "doctor_command"]
 
@@ -34,7 +34,7 @@ def connections_command(ctx: click.Context, *, as_json: bool) -> int:
 
     found = _connections(ctx.obj)
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        echo_json(json.dumps(found, indent=2))
     else:
         rows = [
             (
@@ -56,7 +56,7 @@ def _tell_unknown(app: App, declared: list[str]) -> None:
 
     for variable, place, hint in unknown_connections(declared, app.project, os.environ):
         told = f"warning: {variable} in {place} is of no connection" + (f": {hint}" if hint else "")
-        click.echo(printable(told), err=True)
+        echo(told, err=True)
 
 
 @connections_command.command("test")
@@ -74,9 +74,9 @@ def test_command(app: App, names: tuple[str, ...], *, as_json: bool) -> int:
             raise UsageError(f"there is no connection {name!r}", hint=hint, code=Code.UNKNOWN_CONNECTION)
     results = [_tried(app, c) for c in known.values() if not names or c["name"] in names]
     if as_json:
-        click.echo(json.dumps(results, indent=2))
+        echo_json(json.dumps(results, indent=2))
     for result in () if as_json else results:
-        click.echo(printable(f"{result['name']}: {result['result']}"))
+        echo(f"{result['name']}: {result['result']}")
     return 1 if any(result["ok"] is False for result in results) else 0
 
 
@@ -136,12 +136,10 @@ def doctor_command(app: App, *, as_json: bool) -> int:
 
     findings = examine(app.folder)
     if as_json:
-        click.echo(json.dumps([finding.__dict__ for finding in findings], indent=2))
+        echo_json(json.dumps([finding.__dict__ for finding in findings], indent=2))
     for finding in () if as_json else findings:
         mark = {"ok": click.style("ok", fg="green"), "missing": click.style("--", fg="yellow")}.get(
             finding.state, click.style("!!", fg="red")
         )
-        click.echo(
-            f"{mark}  {finding.what}: {finding.found}" + (f"\n      {finding.hint}" if finding.hint else "")
-        )
+        echo(f"{mark}  {finding.what}: {finding.found}" + (f"\n      {finding.hint}" if finding.hint else ""))
     return 1 if any(finding.state == "broken" for finding in findings) else 0

@@ -16,11 +16,11 @@ import click
 
 from windlass import logs
 from windlass.cli.copy_many import copy_many
+from windlass.cli.echo import echo
 from windlass.cli.main import App
 from windlass.cli.options import arguments_as_options, complete_end, json_option, memory_option
 from windlass.errors import UsageError
 from windlass.files import is_stream
-from windlass.printable import printable
 from windlass.units import duration, number, size
 
 if TYPE_CHECKING:
@@ -102,6 +102,13 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
     help="Write NULL, or the default, into a column that FROM does not have; or fail.",
 )
 @click.option(
+    "--on-type-change",
+    type=click.Choice(["keep", "widen"]),
+    default="keep",
+    show_default=True,
+    help="Keep the type of a column of TO, or widen it where that of FROM holds more.",
+)
+@click.option(
     "--parts", type=click.IntRange(1, 64), default=1, help="Read a Postgres table in this many parts at once."
 )
 @click.option(
@@ -130,6 +137,7 @@ def copy_command(
     cells: str | None,
     on_new_column: Literal["fail", "add", "ignore"],
     on_missing_column: Literal["null", "fail"],
+    on_type_change: Literal["keep", "widen"],
     parts: int,
     exclude: tuple[str, ...],
     parallel: int | None,
@@ -206,12 +214,13 @@ def copy_command(
             range=cells,
             on_new_column=on_new_column,
             on_missing_column=on_missing_column,
+            on_type_change=on_type_change,
             parts=parts,
             memory=memory,
             folder=app.folder,
             progress=progress,
         )
-    click.echo(_summary(source, destination, result, as_json=as_json), err=rows_shown)
+    echo(_summary(source, destination, result, as_json=as_json), err=rows_shown)
     return 0
 
 
@@ -236,14 +245,18 @@ def _shown(*, live: bool) -> Iterator[Callable[[int, int], None]]:
             elapsed = time.monotonic() - begun
             rows = f"{number(moved[0])} rows  " if moved[0] else ""
             text = f"{rows}{size(moved[1])}  {size(int(moved[1] / elapsed))}/s  {duration(elapsed)}"
-            click.echo(f"\r\x1b[2K{text}", err=True, nl=False)
-        click.echo("\r\x1b[2K", err=True, nl=False)
+            write(text)
+        write("")
+
+    def write(text: str) -> None:
+        sys.stderr.write(f"\r\x1b[2K{text}")
+        sys.stderr.flush()
 
     if not sys.stderr.isatty():
         logs.emit_to(_without_debug(logs.json_lines(sys.stderr)))
         yield progress
         return
-    logs.emit_to(_without_debug(lambda record: click.echo(f"{record['event']}: {_fields(record)}", err=True)))
+    logs.emit_to(_without_debug(lambda record: echo(f"{record['event']}: {_fields(record)}", err=True)))
     if not live:
         yield progress
         return
@@ -263,7 +276,7 @@ def _without_debug(sink: logs.Sink) -> logs.Sink:
 
 def _fields(record: logs.Record) -> str:
     fields = (f"{k}={v}" for k, v in record.items() if k not in ("time", "level", "event"))
-    return printable(" ".join(fields))
+    return " ".join(fields)
 
 
 def _is_standard_output(destination: str, folder: Path) -> bool:
@@ -293,6 +306,8 @@ def _summary(source: str, destination: str, result: CopyResult, *, as_json: bool
             "updated": result.updated,
             "unchanged": result.unchanged,
             "columns_added": list(result.columns_added),
+            "columns_missing": list(result.columns_missing),
+            "columns_widened": result.columns_widened,
             "seconds": result.seconds,
             "quarantine": str(result.quarantine) if result.quarantine else None,
         }
@@ -307,4 +322,4 @@ def _summary(source: str, destination: str, result: CopyResult, *, as_json: bool
             f"{number(result.rows_quarantined)} bad rows quarantined in {result.quarantine}, such as"
         )
         lines += [f"  {row}" for row in result.bad_rows[:3]]
-    return printable(logs.mask("\n".join(lines)))
+    return logs.mask("\n".join(lines))

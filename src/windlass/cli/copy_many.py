@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from windlass import logs
+from windlass.cli.echo import echo, echo_json
 from windlass.units import duration, number, size
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def copy_many(source: str, destination: str, *, as_json: bool, **options: Any) -
     begun = time.monotonic()
     ended = copy_tables(source, destination, done=_telling(), **options)
     if as_json:
-        click.echo(json.dumps({"tables": [_document(each) for each in ended]}, indent=2))
+        echo_json(json.dumps({"tables": [_document(each) for each in ended]}, indent=2))
     else:
         _print(ended, time.monotonic() - begun)
     return _exit_code(ended)
@@ -46,7 +47,7 @@ def _telling() -> Any:
         if sys.stderr.isatty():
             with lock:
                 how = f"{number(ended.result.rows_written)} rows" if ended.result else "failed"
-                click.echo(f"{ended.table}: {how}", err=True)
+                echo(f"{ended.table}: {how}", err=True)
 
     return tell
 
@@ -60,10 +61,10 @@ def _print(ended: Sequence[TableCopyResult], seconds: float) -> None:
     for each in failed:
         assert each.error is not None
         error = logs.mask(str(each.error))
-        click.echo(f"\n{click.style(each.table, bold=True)}: error[{each.error.code}]: {error}")
+        echo(f"\n{click.style(each.table, bold=True)}: error[{each.error.code}]: {error}")
     written = sum(each.result.rows_written for each in ended if each.result)
     how = f"{len(ended) - len(failed)} of {len(ended)} tables" if failed else f"{len(ended)} tables"
-    click.echo(f"\n{how}, {number(written)} rows in {duration(seconds)}")
+    echo(f"\n{how}, {number(written)} rows in {duration(seconds)}")
 
 
 def _row(ended: TableCopyResult) -> tuple[str, ...]:

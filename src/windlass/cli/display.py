@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 import click
 
 from windlass import logs
+from windlass.cli.echo import echo, echo_json
 from windlass.plan.model import Plan
 from windlass.printable import printable
 from windlass.runner.events import Observer, Progress, SilentObserver
@@ -238,6 +239,9 @@ _TASK_KEYS = (
     "bytes",
     "seconds",
     "path",
+    "columns_added",
+    "columns_missing",
+    "columns_widened",
     "error",
     "code",
 )
@@ -261,11 +265,13 @@ def task_document(task: TaskRun) -> dict[str, Any]:
     return {key: getattr(task, key) for key in _TASK_KEYS}
 
 
-def print_result(result: Result, report: Path | None, *, as_json: bool) -> None:
-    """The end of a run, on stdout."""
+def print_result(
+    result: Result, report: Path | None, places: Mapping[str, str] | None = None, *, as_json: bool
+) -> None:
+    """The end of a run, on stdout. `places` says of tasks that failed where in the pipeline file that comes from."""
     if as_json:
         document = result_document(result) | {"report": str(report) if report else None}
-        click.echo(json.dumps(document, indent=2))
+        echo_json(json.dumps(document, indent=2))
         return
     rows = [_row(result.run.pipeline, task) for task in result.tasks]
     print_table(
@@ -274,21 +280,23 @@ def print_result(result: Result, report: Path | None, *, as_json: bool) -> None:
     for task in result.tasks:
         if task.error and task.status in (Status.FAILED, Status.CANCELLED):
             code = f"error[{task.code}]: " if task.code else ""
-            click.echo(f"\n{click.style(task.task, bold=True)}: {code}{printable(task.error)}")
+            echo(f"\n{click.style(task.task, bold=True)}: {code}{task.error}")
+            if places and task.task in places:
+                echo(f"  at {places[task.task]}")
+        if task.columns_changed:
+            echo(f"\n{click.style(task.task, bold=True)}: {task.columns_changed}")
         for row in task.detail.get("bad_rows", ())[:3]:
             line = f":{row['line']}" if row.get("line") else ""
-            told = printable(f"{row['source']}{line}: {row['message']}")
-            click.echo(f"\n{click.style(task.task, bold=True)}: quarantined {told}")
-    click.echo(
-        f"\n{result.run.run_id}: {_styled(result.run.status)} in {duration(result.run.seconds or 0.0)}"
-    )
+            told = f"{row['source']}{line}: {row['message']}"
+            echo(f"\n{click.style(task.task, bold=True)}: quarantined {told}")
+    echo(f"\n{result.run.run_id}: {_styled(result.run.status)} in {duration(result.run.seconds or 0.0)}")
     if result.run.dev_services:
         names = ", ".join(f"{name} ({kind})" for name, kind in result.run.dev_services.items())
-        click.echo(f"dev services stood in for: {names}")
+        echo(f"dev services stood in for: {names}")
     if report is not None:
-        click.echo(f"report: {report}")
+        echo(f"report: {report}")
     if result.run.status != Status.SUCCESS:
-        click.echo(f"again, only what did not succeed: windlass run --resume {result.run.run_id}")
+        echo(f"again, only what did not succeed: windlass run --resume {result.run.run_id}")
 
 
 def _row(pipeline: str, task: TaskRun) -> tuple[str, ...]:
@@ -320,9 +328,9 @@ def print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Non
             return click.style("  ".join(cells).rstrip(), bold=True)
         return "  ".join(_styled(c, c.strip()) if c.strip() in _STYLES else c for c in cells).rstrip()
 
-    click.echo(line(header, head=True))
+    echo(line(header, head=True))
     for row in rows:
-        click.echo(line(row))
+        echo(line(row))
 
 
 def _styled(text: str, status: str | None = None) -> str:

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from windlass import __version__, registry
+from windlass.cli.editor import is_outdated
 from windlass.errors import WindlassError
 
 __all__ = ["Finding", "examine"]
@@ -125,4 +126,7 @@ def _project(folder: Path) -> Finding:
         plans = compile_project(load_project(root))
     except WindlassError as exc:
         return Finding("project", "broken", f"{root}: {exc}", "see: windlass validate")
+    if is_outdated(root):
+        hint = "write them anew with: windlass schema --write"
+        return Finding("project", "missing", f"{root}, with editors' schemas of another windlass", hint)
     return Finding("project", "ok", f"{root}, {len(plans)} pipelines")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from windlass.cli.echo import echo, echo_json
 from windlass.cli.main import App
 from windlass.cli.options import json_option
 from windlass.codes import Code
@@ -39,14 +40,16 @@ def explain_command(app: App, code: str | None, *, as_json: bool) -> int:
     """Say what the CODE of an error means, with an example, and what to do. Without a CODE, list them all."""
     if code is None:
         codes = {str(known): title_of(known) for known in Code}
-        shown = "\n".join(f"{known}  {title}" for known, title in codes.items())
-        click.echo(json.dumps(codes, indent=2) if as_json else shown)
+        if as_json:
+            echo_json(json.dumps(codes, indent=2))
+        else:
+            echo("\n".join(f"{known}  {title}" for known, title in codes.items()))
         return 0
     known = _known(code)
     if as_json:
-        click.echo(json.dumps({"code": known, "title": title_of(known), "text": page_of(known)}, indent=2))
+        echo_json(json.dumps({"code": known, "title": title_of(known), "text": page_of(known)}, indent=2))
     else:
-        click.echo(page_of(known).rstrip())
+        echo(page_of(known).rstrip())
     return 0
 
 

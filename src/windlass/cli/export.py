@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from windlass.cli.echo import echo, echo_json
 from windlass.cli.main import App
 from windlass.cli.options import json_option
 
@@ -63,11 +64,11 @@ def _say(target: Target, exported: Exported, *, as_json: bool) -> None:
     written, needs = exported.written, exported.needs
     if as_json:
         needed = {"pipelines": needs.pipelines, "connections": needs.connections, "pools": needs.pools}
-        click.echo(json.dumps({"written": [str(file) for file in written], "needs": needed}, indent=2))
+        echo_json(json.dumps({"written": [str(file) for file in written], "needs": needed}, indent=2))
         return
     folder = os.path.commonpath([file.parent for file in written]) if written else "nothing"
-    click.echo(f"wrote {folder} with {', '.join(needs.pipelines) or 'no pipeline'}")
+    echo(f"wrote {folder} with {', '.join(needs.pipelines) or 'no pipeline'}")
     for name, kind in needs.connections.items():
-        click.echo(f"  {target.title} needs connection {name} ({kind})")
+        echo(f"  {target.title} needs connection {name} ({kind})")
     for name, slots in needs.pools.items():
-        click.echo(f"  {target.title} needs pool {name} ({slots} slots)")
+        echo(f"  {target.title} needs pool {name} ({slots} slots)")

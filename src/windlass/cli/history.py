@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from windlass.cli.echo import echo, echo_json
 from windlass.cli.main import App
 from windlass.cli.options import complete_pipeline, complete_run, complete_task, json_option
 from windlass.runtimes.kept_log import read_log
@@ -59,9 +60,9 @@ def runs_list_command(app: App, pipeline: str | None, limit: int, *, as_json: bo
     runs = history.runs(pipeline, limit)
     if as_json:
         documents = [asdict(run) | {"tasks": _tasks(history, run)} for run in runs]
-        click.echo(json.dumps(documents, indent=2, default=str))
+        echo_json(json.dumps(documents, indent=2, default=str))
     elif not runs:
-        click.echo(f"no run of {pipeline!r} yet" if pipeline else "nothing has run yet")
+        echo(f"no run of {pipeline!r} yet" if pipeline else "nothing has run yet")
     else:
         print_table(
             ("run", "pipeline", "status", "started", "seconds", "tasks"), [_row(history, run) for run in runs]
@@ -92,11 +93,11 @@ def prune_command(
         raise UsageError(message, hint="expected one such as 30d or 12h") from exc
     done = prune(_state(app), history_of(app), keep=keep, older_than=seconds, pipeline=pipeline)
     if as_json:
-        click.echo(json.dumps(asdict(done), indent=2))
+        echo_json(json.dumps(asdict(done), indent=2))
         return 0
-    click.echo(f"{number(len(done.removed))} {'run' if len(done.removed) == 1 else 'runs'} removed")
+    echo(f"{number(len(done.removed))} {'run' if len(done.removed) == 1 else 'runs'} removed")
     for run in done.quarantined:
-        click.echo(f"{run} stays: it has rows in quarantine, which `windlass quarantine` shows and replays")
+        echo(f"{run} stays: it has rows in quarantine, which `windlass quarantine` shows and replays")
     return 0
 
 
@@ -144,7 +145,7 @@ def logs_command(app: App, run: str, task: str | None, attempt: int | None, *, a
         for line in _lines(_state(app).run(record.run_id).log(a.task, a.number))
     ]
     if as_json:
-        click.echo("[\n" + ",\n".join(lines) + "\n]")
+        echo_json("[\n" + ",\n".join(lines) + "\n]")
         return 0
     _show(lines)
     return 0
@@ -152,7 +153,8 @@ def logs_command(app: App, run: str, task: str | None, attempt: int | None, *, a
 
 def _show(lines: list[str]) -> None:
     if not sys.stdout.isatty():
-        click.echo("".join(f"{line}\n" for line in lines), nl=False)
+        if lines:
+            echo_json("\n".join(lines))
         return
     from rich.console import Console
 
@@ -190,7 +192,7 @@ def report_command(app: App, runs: tuple[str, ...], output: Path | None) -> int:
 
     history = history_of(app)
     found = [history.run(run) for run in runs] or [_latest(history)]
-    click.echo(write_report(app.project, [run.run_id for run in found], output))
+    echo(str(write_report(app.project, [run.run_id for run in found], output)))
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import io
 import os
 import re
 import sys
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from windlass import __version__, logs
+from windlass.cli.echo import echo
 from windlass.stopping import StoppedError, ignore_requests, in_place_of
 
 if TYPE_CHECKING:
@@ -127,6 +129,7 @@ def cli(ctx: click.Context, folder: Path, *, debug: bool) -> None:
 def main() -> NoReturn:
     """Run the command line, and end the process; every failure becomes a message and an exit code."""
     _open_standard_streams()
+    _speak_utf8()
     gc.set_threshold(_MUCH_GARBAGE)  # a short command ends before there is any worth looking for
     try:
         code = cli.main(standalone_mode=False)
@@ -157,22 +160,29 @@ def _open_standard_streams() -> None:
             setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", closefd=False))
 
 
+def _speak_utf8() -> None:
+    """Records and documents are UTF-8, whatever the locale; a terminal gets what it can show."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
 def say(exc: BaseException) -> int:
     """Say what ended the command. Returns its exit code."""
     if isinstance(exc, StoppedError):
-        click.echo(str(exc), err=True)
+        echo(str(exc), err=True)
         return exc.exit_code
     if isinstance(exc, SystemExit):  # of click, when nobody reads our output any more
         return exc.code if isinstance(exc.code, int) else 1
-    from windlass.printable import printable
 
     if "--debug" in sys.argv:
         import traceback
 
-        click.echo(printable(logs.mask("".join(traceback.format_exception(exc)))), err=True, nl=False)
+        echo(logs.mask("".join(traceback.format_exception(exc))), err=True, nl=False)
     error = _as_ours(exc)
     colour = False if os.environ.get("NO_COLOR") else None
-    click.echo(logs.mask(_shown(error)), err=True, color=colour)
+    echo(logs.mask(_shown(error)), err=True, color=colour)
     if isinstance(exc, OSError):  # what is left of our output may be what cannot be written
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return int(error.exit_code)
@@ -203,8 +213,7 @@ def _near_choice(exc: click.ClickException) -> str | None:
 def _shown(error: WindlassError) -> str:
     """An error as people see it: its code first, which `windlass explain` takes."""
     from windlass.errors import SpecError
-    from windlass.printable import printable
 
     if isinstance(error, SpecError):  # each of its problems has one
-        return printable(str(error))
-    return click.style(f"error[{error.code}]:", fg="red", bold=True) + f" {printable(str(error))}"
+        return str(error)
+    return click.style(f"error[{error.code}]:", fg="red", bold=True) + f" {error}"

@@ -29,9 +29,14 @@ def plan_to_execute(
     if plan is None:
         return compile_one(project, pipeline, given)
     if plan.params_open:
+        from windlass.plan.fence import require_fenced
         from windlass.plan.params import with_overrides
 
-        return replace(plan, params=with_overrides(pipeline, plan.params, given))
+        wanted = with_overrides(pipeline, plan.params, given)
+        for found in plan.tasks if wanted != plan.params else ():
+            if found.name == task:
+                require_fenced(found, plan.params, wanted)
+        return replace(plan, params=wanted)
     known = {name: (type(value), value) for name, value in plan.params.items()}
     if all(known.get(name) == (type(value), value) for name, value in given.items()):
         return plan

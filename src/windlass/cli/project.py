@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Literal
 
 import click
 
+from windlass.cli.echo import echo, echo_json
 from windlass.cli.main import App
 from windlass.cli.options import complete_pipeline, json_option, parse_params
-from windlass.printable import printable
 
 __all__ = [
     "compile_command",
@@ -33,9 +32,9 @@ def init_command(app: App, folder: Path) -> int:
     target = app.folder / folder
     made = scaffold(target)
     for name in made:
-        click.echo(f"made {target / name}")
+        echo(f"made {target / name}")
     where = f"-C {target} " if target.resolve() != Path.cwd() else ""
-    click.echo(f"\nrun it with: windlass {where}run hello")
+    echo(f"\nrun it with: windlass {where}run hello")
     return 0
 
 
@@ -52,10 +51,10 @@ def validate_command(app: App, *, as_json: bool) -> int:
         plans = compile(app.project)
     except SpecError as exc:
         if not as_json:
-            click.echo(f"{printable(str(exc))}\n\n{_count(len(exc.problems), 'problem')}", err=True)
+            echo(f"{exc}\n\n{_count(len(exc.problems), 'problem')}", err=True)
         else:
             problems = [{name: getattr(p, name) for name in p.__slots__} for p in exc.problems]
-            click.echo(json.dumps({"valid": False, "problems": problems}, indent=2))
+            echo_json(json.dumps({"valid": False, "problems": problems}, indent=2))
         return int(ExitCode.USAGE)
     tasks = sum(len(plan.tasks) for plan in plans.values())
     warnings = [warning for plan in plans.values() for warning in conflicts(plan)]
@@ -67,11 +66,11 @@ def validate_command(app: App, *, as_json: bool) -> int:
             "pipelines": sorted(plans),
             "tasks": tasks,
         }
-        click.echo(json.dumps(valid, indent=2))
+        echo_json(json.dumps(valid, indent=2))
     else:
         for warning in warnings:
-            click.echo(f"warning: {printable(warning)}", err=True)
-        click.echo(f"valid: {_count(len(plans), 'pipeline')}, {_count(tasks, 'task')}")
+            echo(f"warning: {warning}", err=True)
+        echo(f"valid: {_count(len(plans), 'pipeline')}, {_count(tasks, 'task')}")
     return 0
 
 
@@ -98,7 +97,7 @@ def graph_command(app: App, pipeline: str | None, kind: Literal["text", "mermaid
     plan = compile_one(app.project, pipeline, {})
     draw = {"text": drawing.text, "mermaid": drawing.mermaid, "svg": drawing.svg}[kind]
     drawn = draw(plan)
-    click.echo(printable(drawn) if sys.stdout.isatty() else drawn)
+    echo(drawn)
     return 0
 
 
@@ -114,32 +113,43 @@ def compile_command(app: App, pipeline: str | None, params: tuple[str, ...], *, 
 
     plan = compile_one(app.project, pipeline, parse_params(params))
     if as_json:
-        click.echo(to_json(plan))
+        echo_json(to_json(plan))
         return 0
     schedule = f"{plan.schedule} ({plan.timezone})"
     if plan.assets:
         schedule = f"when {' and '.join(plan.assets)} were written"
-    click.echo(f"{plan.pipeline}: schedule {schedule}, {_count(len(plan.tasks), 'task')}")
+    echo(f"{plan.pipeline}: schedule {schedule}, {_count(len(plan.tasks), 'task')}")
     for task in plan.tasks:
         after = f"  after {', '.join(task.needs)}" if task.needs else ""
         using = f"  using {', '.join(task.uses)}" if task.uses else ""
-        click.echo(f"  {task.name}  {task.kind}{after}{using}")
+        echo(f"  {task.name}  {task.kind}{after}{using}")
     return 0
 
 
 @click.command("schema")
 @click.argument("file", type=click.Choice(["pipeline", "project"]), default="pipeline")
-def schema_command(file: Literal["pipeline", "project"]) -> int:
+@click.option("--write", is_flag=True, help="Write both into the project, for editors.")
+@click.pass_obj
+def schema_command(app: App, file: Literal["pipeline", "project"], *, write: bool) -> int:
     """Print the JSON Schema of a pipeline file, or of windlass.yaml.
 
-    An editor with a YAML language server takes it from the first line of a file:
+    With --write both are put into the project, where an editor finds them by the first line of a file:
 
     \b
-      # yaml-language-server: $schema=pipeline.schema.json
+      # yaml-language-server: $schema=../.schema/pipeline.json      in pipelines/
+      # yaml-language-server: $schema=.schema/windlass.json         in windlass.yaml
     """
+    from windlass.cli.editor import write_schemas
     from windlass.spec.schema import json_schema
 
-    click.echo(json.dumps(json_schema(file), indent=2))
+    if not write:
+        echo_json(json.dumps(json_schema(file), indent=2))
+        return 0
+    changed = write_schemas(app.project)
+    for name in changed:
+        echo(f"wrote {name}")
+    if not changed:
+        echo("the schemas are those of this windlass already")
     return 0
 
 
@@ -159,5 +169,5 @@ def completion_command(shell: str) -> int:
 
     completion = get_completion_class(shell)
     assert completion is not None
-    click.echo(completion(cli, {}, "windlass", "_WINDLASS_COMPLETE").source())
+    echo(completion(cli, {}, "windlass", "_WINDLASS_COMPLETE").source())
     return 0

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
+from windlass.cli.echo import echo, echo_json
 from windlass.cli.history import history_of
 from windlass.cli.main import App
 from windlass.cli.options import complete_run, complete_task, json_option
-from windlass.printable import printable
 from windlass.units import number
 
 __all__ = ["quarantine_command"]
@@ -31,9 +31,9 @@ def list_command(app: App, *, as_json: bool) -> int:
 
     found = quarantines(app.project)
     if as_json:
-        click.echo(json.dumps([item.__dict__ for item in found], indent=2, default=str))
+        echo_json(json.dumps([item.__dict__ for item in found], indent=2, default=str))
     elif not found:
-        click.echo("no rows are in quarantine")
+        echo("no rows are in quarantine")
     else:
         rows = [
             (q.run_id, q.task, number(q.rows), ", ".join(f"{r} {n}" for r, n in q.reasons.items()))
@@ -59,15 +59,15 @@ def show_command(app: App, run: str, task: str, limit: int, *, as_json: bool) ->
     file = quarantine_file(app.project, history_of(app).run(run).run_id, task)
     rows = list(read_quarantine(file))
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        echo_json(json.dumps(rows, indent=2))
         return 0
     for row in rows[:limit]:
         place = f"{row['source']}:{row['line']}" if row.get("line") else str(row["source"])
         content = json.dumps(row["record"], ensure_ascii=False) if row.get("record") else row.get("raw")
-        click.echo(printable(f"{place}: {row['message']} ({row['reason']})\n  {content}"))
+        echo(f"{place}: {row['message']} ({row['reason']})\n  {content}")
     if len(rows) > limit:
-        click.echo(f"… and {number(len(rows) - limit)} more")
-    click.echo(f"\nfix the records in {file}, then: windlass quarantine replay {run} {task}")
+        echo(f"… and {number(len(rows) - limit)} more")
+    echo(f"\nfix the records in {file}, then: windlass quarantine replay {run} {task}")
     return 0
 
 
@@ -87,7 +87,7 @@ def replay_command(app: App, run: str, task: str, file: Path | None, *, as_json:
 
     result = replay(app.project, history_of(app).run(run), task, file)
     if as_json:
-        click.echo(json.dumps(result.__dict__, indent=2))
+        echo_json(json.dumps(result.__dict__, indent=2))
     else:
-        click.echo(f"{number(result.loaded)} rows loaded, {number(result.left)} still in quarantine")
+        echo(f"{number(result.loaded)} rows loaded, {number(result.left)} still in quarantine")
     return 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from windlass import logs
+from windlass.cli.echo import echo
 from windlass.cli.main import App
 from windlass.cli.options import arguments_as_options, complete_end, memory_option
 from windlass.units import number
@@ -95,7 +96,7 @@ def query_command(
     if write:
         _require_sql(sql)
         changed = change(source, str(sql), app.folder)
-        click.echo(f"{number(changed)} rows changed" if changed is not None else "done")
+        echo(f"{number(changed)} rows changed" if changed is not None else "done")
         return 0
     kind = kind or ("table" if sys.stdout.isatty() else "csv")
     if limit is None and kind == "table" and sys.stdout.isatty():
@@ -127,10 +128,15 @@ def _one_more(limit: int | None, kind: str) -> int | None:
 def _events(record: logs.Record) -> None:
     if record["level"] != "debug":
         fields = " ".join(f"{k}={v}" for k, v in record.items() if k not in ("time", "level", "event"))
-        click.echo(f"{record['event']}: {fields}", err=True)
+        echo(f"{record['event']}: {fields}", err=True)
 
 
 def _print_file(file: Path) -> None:
+    if sys.stdout.isatty():  # which would obey what is in the rows
+        with file.open(encoding="utf-8", errors="replace", newline="") as text:
+            for line in text:
+                echo(line, nl=False)
+        return
     with file.open("rb") as data:
         shutil.copyfileobj(data, sys.stdout.buffer)
     sys.stdout.buffer.flush()
@@ -148,13 +154,13 @@ def _print(result: QueryResult, kind: str) -> None:
         parts = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
         return "  ".join(parts).rstrip()
 
-    click.echo(click.style(line(result.columns), bold=True))
-    click.echo(click.style("  ".join("─" * width for width in widths), dim=True))
+    echo(click.style(line([_shown(name) for name in result.columns]), bold=True))
+    echo(click.style("  ".join("─" * width for width in widths), dim=True))
     for row in cells:
-        click.echo(line(row))
+        echo(line(row))
     rows = f"{number(len(cells))} row" + ("" if len(cells) == 1 else "s")
     more = "" if result.is_whole else ", and there are more: --limit 0 shows all"
-    click.echo(click.style(f"{rows}{more}", dim=True))
+    echo(click.style(f"{rows}{more}", dim=True))
 
 
 def _shown(value: str | None) -> str:
@@ -172,7 +178,7 @@ def _print_markdown(result: QueryResult, right: list[bool]) -> None:
         texts = ("" if c is None else c.replace("|", "\\|").replace("\n", "<br>") for c in cells)
         return f"| {' | '.join(texts)} |"
 
-    click.echo(line(result.columns))
-    click.echo(line("---:" if r else "---" for r in right))
+    echo(line(result.columns))
+    echo(line("---:" if r else "---" for r in right))
     for row in result.rows:
-        click.echo(line(row))
+        echo(line(row))

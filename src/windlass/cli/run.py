@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from windlass import logs
 from windlass.api.arguments import memory_text
+from windlass.cli.echo import echo_json
 from windlass.cli.main import App
 from windlass.cli.options import (
     arguments_as_options,
@@ -22,10 +23,16 @@ from windlass.cli.options import (
     memory_option,
     parse_params,
 )
+from windlass.codes import Code
 from windlass.errors import ExitCode, RetryableError, WindlassError
 from windlass.status import Status
 
+if TYPE_CHECKING:
+    from windlass.runner import Result
+
 __all__ = ["run_command"]
+
+_NOT_FOUND = (Code.NO_TABLE, Code.NO_COLUMN, Code.NO_FILE)
 
 
 def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
@@ -40,7 +47,7 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
                 raise
             retryable = isinstance(exc, RetryableError)
             record = {"event": "failed", "level": "error", "error": str(exc), "retryable": retryable}
-            click.echo(json.dumps(logs.masked(record)))
+            echo_json(json.dumps(logs.masked(record)))
             return int(exc.exit_code)
 
     return told
@@ -146,9 +153,26 @@ def run_command(
     if as_task:
         _print_as_task(result)
     else:
-        print_result(result, report_of(request.project, result.run.run_id), as_json=as_json)
+        report = report_of(request.project, result.run.run_id)
+        print_result(result, report, _places(request.project, result), as_json=as_json)
         prune_after(request.project, result.run.pipeline)
     return int(result.exit_code)
+
+
+def _places(project: Path, result: Result) -> dict[str, str]:
+    """Where the pipeline file names what tasks did not find."""
+    from windlass.spec import load_project
+    from windlass.spec.places import place_of
+
+    missed = [t for t in result.tasks if t.error and t.status == Status.FAILED and t.code in _NOT_FOUND]
+    try:
+        file = (
+            load_project(project, result.run.pipeline).pipelines.get(result.run.pipeline) if missed else None
+        )
+    except WindlassError:  # it has changed since
+        file = None
+    found = {t.task: place_of(file.document, t.task, t.error or "") for t in missed} if file else {}
+    return {task: place for task, place in found.items() if place is not None}
 
 
 def _print_as_task(result: Any) -> None:
@@ -158,9 +182,9 @@ def _print_as_task(result: Any) -> None:
         for name in ("rows_read", "rows_written", "rows_quarantined", "bytes")
     }
     record = {"event": "result", **sums, "path": "nested run", "detail": {"run_id": result.run.run_id}}
-    click.echo(json.dumps(record))
+    echo_json(json.dumps(record))
     failed = [f"{task.task}: {task.error}" for task in result.tasks if task.status == Status.FAILED]
     if failed and result.exit_code != ExitCode.SUCCESS:
         retryable = result.exit_code == ExitCode.RETRYABLE
         error = f"run {result.run.run_id} failed: {'; '.join(failed)}"
-        click.echo(json.dumps({"event": "failed", "level": "error", "error": error, "retryable": retryable}))
+        echo_json(json.dumps({"event": "failed", "level": "error", "error": error, "retryable": retryable}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from windlass.cli.editor import modeline, write_schemas
 from windlass.errors import UsageError
 
 __all__ = ["scaffold"]
@@ -66,8 +67,9 @@ def scaffold(folder: Path) -> list[str]:
     """Write the files of a new project. Raises UsageError when one of them is there already."""
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.resolve().name).strip("-") or "project"
     files = {
-        "windlass.yaml": _PROJECT.format(name=name if name[0].isalpha() else f"p-{name}"),
-        "pipelines/hello.yaml": _PIPELINE,
+        "windlass.yaml": modeline("windlass.yaml")
+        + _PROJECT.format(name=name if name[0].isalpha() else f"p-{name}"),
+        "pipelines/hello.yaml": modeline("pipelines/hello.yaml") + _PIPELINE,
         "data/orders.csv": _DATA,
         ".gitignore": _IGNORE,
     }
@@ -83,4 +85,4 @@ def scaffold(folder: Path) -> list[str]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             made.append(file)
-    return made
+    return made + write_schemas(folder)

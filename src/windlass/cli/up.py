@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from windlass.cli.echo import echo, echo_json
 from windlass.cli.main import App
 from windlass.cli.options import json_option
-from windlass.printable import printable
 from windlass.stack.layout import State
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def up_command(
     layout = Layout.of(app.project, home)
     running = control.look(layout)
     if running is not None:
-        click.echo(f"up already: {running.page}")
+        echo(f"up already: {running.page}")
         return 0
     options = StackOptions(layout, port, pgadmin, pgadmin_port)
     control.preflight(options)
@@ -85,7 +85,7 @@ def down_command(app: App) -> int:
     from windlass.stack import control
     from windlass.stack.layout import Layout
 
-    click.echo("down" if control.down(Layout.of(app.project)) else "nothing is up")
+    echo("down" if control.down(Layout.of(app.project)) else "nothing is up")
     return 0
 
 
@@ -100,14 +100,14 @@ def status_command(app: App, *, as_json: bool) -> int:
 
     stack = control.look(Layout.of(app.project))
     if as_json:
-        click.echo(json.dumps({"up": stack is not None, **(stack.to_json() if stack else {})}, indent=2))
+        echo_json(json.dumps({"up": stack is not None, **(stack.to_json() if stack else {})}, indent=2))
     elif stack is None:
-        click.echo("nothing is up")
+        echo("nothing is up")
     else:
         rows = [(part.name, part.state, str(part.pid or ""), part.address) for part in stack.parts]
         print_table(("part", "state", "pid", "address"), rows)
         if stack.problems:
-            click.echo(f"\nthe last good plan is in use:\n{printable(stack.problems)}")
+            echo(f"\nthe last good plan is in use:\n{stack.problems}")
     return 0 if stack is not None and stack.state == State.HEALTHY else 1
 
 
@@ -127,19 +127,19 @@ class _Lines:
                 self.show(part)
 
     def show(self, part: ComponentState) -> None:
-        click.echo(_line(part), err=True)
+        echo(_line(part), err=True)
 
     def say(self, text: str, *, warning: bool = False) -> None:
-        click.echo(click.style(printable(text), fg="yellow" if warning else None), err=True)
+        echo(click.style(text, fg="yellow" if warning else None), err=True)
 
     def ready(self, stack: Stack, keys: Path, password: str | None) -> None:
         """Say where everything is; the password only when it has just been made."""
         known = f"password {password}" if password else "password"
-        click.echo(f"\nAirflow   {stack.page}   user admin, {known} (kept in {keys})")
+        echo(f"\nAirflow   {stack.page}   user admin, {known} (kept in {keys})")
         if stack.pgadmin:
             from windlass.stack.pgadmin import USER
 
-            click.echo(f"pgAdmin   {stack.pgadmin}   user {USER}, the same password")
+            echo(f"pgAdmin   {stack.pgadmin}   user {USER}, the same password")
         sys.stdout.flush()
 
 
@@ -182,8 +182,6 @@ def _display(*, supervise: bool) -> Iterator[_Lines]:
 
 
 def _line(part: ComponentState) -> str:
-    seconds = (
-        f" after {part.seconds:.1f} s" if part.seconds is not None and part.state != State.UNHEALTHY else ""
-    )
+    seconds = f" after {part.seconds:.1f} s" if part.seconds is not None else ""
     state = click.style(part.state, fg=_COLOURS.get(part.state)) + seconds
     return f"{part.name:<24} {state}" + (f"   {part.address}" if part.address else "")

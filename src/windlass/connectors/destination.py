@@ -31,6 +31,7 @@ __all__ = [
     "QueryLoad",
     "Shortcut",
     "Traits",
+    "WideningLoad",
 ]
 
 ALL_MODES: frozenset[Mode] = frozenset(("append", "replace", "merge", "delete_insert"))
@@ -164,6 +165,21 @@ class GrowingLoad(Protocol):
 
 
 @runtime_checkable
+class WideningLoad(Protocol):
+    """A load into a destination whose columns can get wider types."""
+
+    def wider(self, column: Column, values: Column) -> Column | None:
+        """The column of the destination with a type that holds what it has, and any of these values, exactly; None
+        where it needs no other type, or no type is that.
+        """
+
+    def widen(self, columns: Sequence[Column]) -> None:
+        """Let columns be these, which `wider` gave, from the commit on. Called before rows are written; a `restart`
+        forgets it.
+        """
+
+
+@runtime_checkable
 class PartedLoad(Protocol):
     """A load whose destination can take the parts of one copy at the same time."""
 
@@ -189,6 +205,10 @@ class Shortcut(Protocol):
     @property
     def way(self) -> str:
         """What the way is called in log, `--json` and report."""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The columns of the destination, but for those with a default, that the source does not have."""
 
     @property
     def mark(self) -> str | None:

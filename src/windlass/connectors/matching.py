@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from windlass.connectors.rows import Column
 from windlass.errors import Code, FatalError, did_you_mean
 from windlass.plan.model import ColumnRules, Copy
 
-__all__ = ["Match", "match_columns"]
+__all__ = ["Match", "alike", "match_columns"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,16 @@ class Match:
     """None where the destination gets the column only now."""
 
     rules: ColumnRules
+
+
+def alike(names: Sequence[str]) -> list[str]:
+    """Those of the names that DuckDB takes for the same as another one: they differ only in case, or not at all.
+
+    >>> alike(["id", "name", "Name"])
+    ['name', 'Name']
+    """
+    counts = Counter(name.lower() for name in names)
+    return [name for name in names if counts[name.lower()] > 1]
 
 
 def match_columns(copy: Copy, source: Sequence[str], target: Sequence[Column] | None) -> list[Match]:
@@ -66,9 +77,9 @@ def _find(name: str, target: Sequence[Column], copy: Copy) -> Column | None:
     for column in target:
         if column.name == name:
             return column
-    alike = [column for column in target if column.name.lower() == name.lower()]
-    if len(alike) == 1:
-        return alike[0]
+    found = [column for column in target if column.name.lower() == name.lower()]
+    if len(found) == 1:
+        return found[0]
     if copy.on_new_column == "add" or (copy.on_new_column == "ignore" and not copy.select):
         return None
     hint = did_you_mean(name, [column.name for column in target]) or ""

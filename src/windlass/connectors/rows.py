@@ -6,8 +6,10 @@ DuckDB type (`BIGINT`, `DECIMAL(12,2)`, `VARCHAR`, `TIMESTAMP WITH TIME ZONE`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -27,6 +29,7 @@ __all__ = [
     "RowFault",
     "Rows",
     "Trust",
+    "record_of",
 ]
 
 Trust: TypeAlias = Literal["declared", "known", "sampled"]
@@ -74,6 +77,9 @@ class Column:
 
     required: bool = False
     """Of a destination: no default, so rows must bring a value."""
+
+    has_default: bool = False
+    """Of a destination: rows that bring no value get one."""
 
     generated: bool = False
     """Of a destination: computed there, so rows must not bring a value."""
@@ -160,6 +166,20 @@ class BadRowError(FatalError):
         shown = "".join(f"\n  {row}" for row in rows[:5])
         super().__init__(message + shown, hint=hint, code=code)
         self.rows = tuple(rows)
+
+
+def record_of(text: str) -> Any:
+    """The record that a JSON text says. A number that JSON has not, or a double has not exactly, is text as it stands.
+
+    >>> record_of('{"a": 1.50, "b": 12345678901234567890.5, "c": NaN}')
+    {'a': 1.5, 'b': '12345678901234567890.5', 'c': 'NaN'}
+    """
+    return json.loads(text, parse_float=_number, parse_constant=str)
+
+
+def _number(text: str) -> float | str:
+    number = float(text)
+    return number if Decimal(repr(number)) == Decimal(text) else text
 
 
 @dataclass

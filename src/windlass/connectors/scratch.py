@@ -6,6 +6,7 @@ Its memory is capped; what does not fit goes to a temporary folder, which is rem
 from __future__ import annotations
 
 import glob
+import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -35,6 +36,11 @@ _NOT_IN_ARROW = (
     "BIT",
     "TIME WITH TIME ZONE",
 )  # doubles, bytes, and a time without its zone there
+_COLUMN_AT_LEAST, _COLUMN = (
+    50_000,
+    250_000,
+)  # bytes that a thread takes for a column: just to pass it on; to check it
+_TYPES = "expected one such as bigint, numeric(12,2) or date"
 _BATCH_ROWS = 20_000  # small enough that a batch of wide rows stays in the cache of a core
 
 
@@ -54,6 +60,7 @@ class Scratch:
         }
         self.connection = duckdb.connect(config=config)
         self.connection.execute(_SETTINGS)
+        self._memory, self._threads = memory, int(self.value("SELECT current_setting('threads')"))
         self._output: duckdb.DuckDBPyConnection | None = None
         self._stream_error: WindlassError | None = None
         self._names = 0
@@ -67,6 +74,22 @@ class Scratch:
             self._output.close()
         self.connection.close()
         self._temporary.remove()
+
+    def make_room(self, name: str, columns: int) -> None:
+        """Have few threads for many columns: each makes room for 2,048 values of every one, at every step.
+
+        Raises FatalError when there are more columns than fit into memory even so.
+        """
+        if columns * _COLUMN_AT_LEAST > self._memory:
+            most = self._memory // _COLUMN_AT_LEAST
+            message = f"{name} has {columns:,} columns, and there is memory for {most:,}"
+            needed = -(-columns * _COLUMN // 10**9)
+            hint = f"give it more with --memory, such as --memory {needed}GB; or make rows of the columns"
+            raise FatalError(message, hint=hint)
+        threads = max(self._memory // (columns * _COLUMN), 1)
+        if threads < self._threads:
+            self._threads = threads
+            self.rows(f"SET threads = {threads}")
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run SQL and return all its rows."""
@@ -122,14 +145,14 @@ class Scratch:
         if not re.fullmatch(
             r"[A-Za-z][\w ]*(\(\s*\d+\s*(,\s*\d+\s*)?\))?( with(out)? time zone)?(\[\])*", text, re.IGNORECASE
         ):
-            raise FatalError(
-                f"{text!r} is not a type", hint="expected one such as bigint, numeric(12,2) or date"
-            )
+            raise FatalError(f"{text!r} is not a type", hint=_TYPES)
+        if re.match(r"(bit|bit varying|varbit)\s*\(", text.strip(), re.IGNORECASE):
+            raise FatalError(f"{text!r}: a length of bits is not kept", hint="write bit, without a length")
         name = {"jsonb": "JSON"}.get(text.strip().lower(), text)
         try:
             return str(self.value(f"SELECT typeof(CAST(NULL AS {name}))"))
         except WindlassError as exc:
-            raise FatalError(f"unknown type {text!r}", hint=exc.message) from exc
+            raise FatalError(f"unknown type {text!r}", hint=_TYPES) from exc
 
     def register(self, reader: pa.RecordBatchReader) -> str:
         """Make an Arrow stream readable, once, under the name that is returned."""
@@ -216,7 +239,7 @@ def duckdb_errors() -> Iterator[None]:
         yield
     except duckdb.OutOfMemoryException as exc:
         hint = "give it more with --memory, such as --memory 2GB"
-        raise FatalError(f"out of memory: {_first_line(exc)}", hint=hint) from exc
+        raise FatalError(f"out of memory: {_message(exc)}", hint=hint) from exc
     except duckdb.Error as exc:
         raise _translated(exc) from exc
 
@@ -224,7 +247,7 @@ def duckdb_errors() -> Iterator[None]:
 def _translated(exc: duckdb.Error) -> WindlassError:
     import duckdb
 
-    text, message = str(exc), _first_line(exc)
+    text, message = str(exc), _message(exc)
     if "No space left" in text or "not enough space" in text.lower():
         hint = "free some space and try again"
         return RetryableError(f"no space left on the disk: {message}", hint=hint, code=Code.DISK_FULL)
@@ -235,5 +258,12 @@ def _translated(exc: duckdb.Error) -> WindlassError:
     return FatalError(message)
 
 
-def _first_line(exc: duckdb.Error) -> str:
-    return str(exc).strip().split("\n", 1)[0]
+def _message(exc: duckdb.Error) -> str:
+    """The first line, without another error as JSON at its end: that is what has to be said, and not around it."""
+    line = str(exc).strip().split("\n", 1)[0]
+    before, found, rest = line.partition('{"exception_type":')
+    try:
+        inner = json.loads(found + rest)["exception_message"] if found else None
+    except (ValueError, KeyError):
+        inner = None
+    return f"{before.partition(':')[0]}: {inner}" if inner else line

@@ -79,7 +79,7 @@ class Reading:
     """The columns of the destination; None where it will be made, and then types of values that are text matter."""
 
     grows: bool = False
-    """The destination may get columns that only the source has."""
+    """The destination may get columns that only the source has, or wider types."""
 
     adds: bool = False
     """Whether the rows come to others that stay. Then an empty file is a day without rows, and no accident."""

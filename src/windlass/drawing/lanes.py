@@ -77,7 +77,9 @@ class _Lanes:
         at = min(ending) if ending else self._free_column()
         if joined and joined != [at]:
             self.rows.append(Row(self._connectors(at, joined, ending)))
-        elif not joined and at == self._last:  # or it would look as if it came from the task above
+        elif (
+            joined or at == self._last
+        ):  # down the lane; or apart, not to look as if it came from the task above
             self.rows.append(Row(self._line({})))
         for source in self.needs[name]:
             self._waiting[source] -= 1

@@ -83,6 +83,8 @@ def cast(source: str, target: str, trust: Trust = "declared") -> Cast:
         return replace(_guessed(target), out_of_range=None) if trust == "sampled" else _from_text(target)
     if target == "JSON" and any(name in source for name in _FLOATS):
         return Cast("CAST({x} AS JSON)", has_nan("CAST({v} AS VARCHAR)"), Reason.OUT_OF_RANGE)
+    if source == "BLOB" and target not in ("UUID", "JSON"):  # as text, the byte 0x46 would be F: false
+        return Cast(f"CAST(NULL AS {target})", "{x} IS NOT NULL")
     if _kind(source) != _kind(target) and not _always_fits(source, target):
         return _by_text(target)
     if source in _INTEGERS or source == "BOOLEAN":

@@ -18,6 +18,7 @@ from windlass.connectors.destination import Destination, Load, QueryLoad
 from windlass.connectors.rows import Counts
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Reading, Relation, Source
+from windlass.engine.changes import ColumnChanges, changes_of
 from windlass.engine.cleaning import close, closing, leaving
 from windlass.engine.ends import open_destination, open_source, shortcut_between
 from windlass.engine.inputs import Input
@@ -75,6 +76,7 @@ def _loaded(job: Job, source: Source, destination: Destination, load: Load, give
             result = Outcome(shortcut.way, Counts())
             shortcut.run(result.counts, quarantine, job.meter)
             result.mark = shortcut.mark
+            result.changes = ColumnChanges(missing=shortcut.missing)
         else:
             scratch = opened.enter_context(leaving(Scratch(job.memory, job.scratch_folder)))
             result = _through_scratch(job, source, destination, load, reading, quarantine, scratch)
@@ -82,6 +84,7 @@ def _loaded(job: Job, source: Source, destination: Destination, load: Load, give
         entry = replace(given.entry(), digest=given.digest())
         close(source)  # it may hold locks on the very table that is replaced
         load.commit(with_counts(entry, result.counts, result.mark))
+    result.changes.log()
     return result
 
 
@@ -104,7 +107,8 @@ def _through_scratch(
     scratch: Scratch,
 ) -> Outcome:
     """Move the rows; once more from the beginning when the relation knows a way past an error."""
-    reading = replace(reading, target=load.columns(scratch), grows=job.copy.on_new_column == "add")
+    grows = job.copy.on_new_column == "add" or job.copy.on_type_change == "widen"
+    reading = replace(reading, target=load.columns(scratch), grows=grows)
     relation: Relation | None = source.open(reading, scratch)
     if job.limit is not None and relation is not None:
         relation = FirstRows(relation, job.limit)
@@ -135,9 +139,7 @@ def _moved(
     result = Outcome(destination.traits.way, Counts())
     before = load.columns(scratch)
     outputs = outputs_of(job.copy, relation, load, scratch)
-    if before is not None:
-        known = {column.name for column in before}
-        result.added = tuple(o.target.name for o in outputs if o.target.name not in known)
+    result.changes = changes_of(before, outputs)
     rows = RowStream(
         relation,
         scratch,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from windlass.connectors.ends import Interval
 from windlass.connectors.json_digits import has_nan, loses_digits
@@ -14,7 +14,7 @@ from windlass.connectors.source import IntervalOf
 from windlass.engine.casts import Cast, cast
 from windlass.plan.model import ColumnRules
 
-__all__ = ["Fault", "Output", "all_faults"]
+__all__ = ["Fault", "Output", "all_faults", "misfit_test"]
 
 _NUMBERS = ("FLOAT", "DOUBLE")  # which can be NaN
 
@@ -79,13 +79,19 @@ def all_faults(
     """
     faults = [Fault(fault.test, fault.reason, fault.message) for fault in rows]
     for i, output in enumerate(outputs):
-        faults.extend(_of_column(output, f"__windlass_v{i}", forbids_nul))
+        faults.extend(_of_column(output, f"__windlass_v{i}", forbids_nul=forbids_nul))
         if interval is not None and output.target.name == interval.column:
             faults.append(_outside(output, f"__windlass_v{i}", interval.interval))
     return faults
 
 
-def _of_column(output: Output, v: str, forbids_nul: bool) -> Iterator[Fault]:
+def misfit_test(output: Output, v: str) -> str:
+    """SQL that is true for a value which the column of the destination cannot keep; `v` is the cast one."""
+    faults = _of_column(replace(output, rules=ColumnRules()), v, forbids_nul=False)
+    return " OR ".join(f"({fault.test})" for fault in faults) or "false"
+
+
+def _of_column(output: Output, v: str, *, forbids_nul: bool) -> Iterator[Fault]:
     x, target = identifier(output.source.name), output.target
 
     def fault(test: str, reason: Reason, message: str) -> Fault:

@@ -12,6 +12,7 @@ from windlass.connections import Address
 from windlass.connectors.rows import BadRow, Counts, Meter
 from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.connectors.source import Part
+from windlass.engine.changes import ColumnChanges
 from windlass.plan.model import Copy
 from windlass.workspace import Workspace
 
@@ -71,8 +72,6 @@ class Outcome:
     counts: Counts
     mark: str | None = None
     skipped: bool = False
-    added: tuple[str, ...] = ()
-    """The columns that the destination did not have before."""
-
+    changes: ColumnChanges = field(default_factory=ColumnChanges)
     quarantine: str | None = None
     bad_rows: list[BadRow] = field(default_factory=list)

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from windlass import logs
 from windlass.connectors.destination import GrowingLoad, Load
-from windlass.connectors.matching import Match, match_columns
+from windlass.connectors.matching import Match, alike, match_columns
 from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Relation
 from windlass.engine.faults import Output
+from windlass.engine.widening import widened
 from windlass.errors import FatalError
 from windlass.plan.model import Copy
 
@@ -32,10 +32,13 @@ def outputs_of(copy: Copy, relation: Relation, load: Load, scratch: Scratch) -> 
         hint = "expected at least one record, with a name for each of its values"
         raise FatalError(f"{relation.name} has no columns", hint=hint)
     _check_names(columns)
+    scratch.make_room(relation.name, len(columns))
     matches = match_columns(copy, list(columns), target)
     _check_alike(relation.name, [match.source for match in matches])
     _check_alike("the destination", [match.name for match in matches])
     outputs = [_output(match, columns[match.source], load, scratch) for match in matches]
+    if target is not None and copy.on_type_change == "widen":
+        outputs = widened(outputs, [_asked(match, scratch) for match in matches], relation, load, scratch)
     if target is not None:
         _grow(load, [o.target for o, match in zip(outputs, matches, strict=True) if match.target is None])
     return outputs
@@ -50,7 +53,6 @@ def _grow(load: Load, new: list[Column]) -> None:
         hint = "`on_new_column: ignore` copies the others"
         raise FatalError(f"the destination cannot be given columns, such as {names}", hint=hint)
     load.grow(new)
-    logs.warning("columns_added", columns={column.name: column.native or column.type for column in new})
 
 
 def _check_names(names: Iterable[str]) -> None:
@@ -61,10 +63,9 @@ def _check_names(names: Iterable[str]) -> None:
 
 def _check_alike(where: str, names: list[str]) -> None:
     """Raise FatalError for names that the scratch database would take for the same."""
-    lower = [name.lower() for name in names]
-    alike = [name for name in dict.fromkeys(names) if lower.count(name.lower()) > 1]
-    if len(alike) > 1:
-        shown = ", ".join(map(repr, alike))
+    twice = dict.fromkeys(alike(names))
+    if len(twice) > 1:
+        shown = ", ".join(map(repr, twice))
         hint = "copy them one at a time with `select`, or give them other names in a `query`"
         raise FatalError(f"{where}: the columns {shown} differ only in case", hint=hint)
 
@@ -73,6 +74,13 @@ def _length(kind: str) -> int | None:
     """How many characters a type of text allows, as somebody wrote it: the scratch database has no such limit."""
     found = _TEXT_OF_LENGTH.fullmatch(kind.strip())
     return int(found[1]) if found else None
+
+
+def _asked(match: Match, scratch: Scratch) -> Column | None:
+    """The column of the type that `select` gives."""
+    if match.type is None:
+        return None
+    return Column(match.name, scratch.normal_type(match.type), max_length=_length(match.type))
 
 
 def _output(match: Match, column: Column, load: Load, scratch: Scratch) -> Output:

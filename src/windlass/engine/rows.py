@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from windlass.connectors.rows import BadRow, Counts, MisfitError, Reason
+from windlass.connectors.rows import BadRow, Counts, MisfitError, Reason, record_of
 from windlass.connectors.scratch import Scratch, as_arrow, identifier, literal
 from windlass.connectors.source import IntervalOf, Relation
 from windlass.engine.faults import Fault, Output, all_faults
@@ -151,9 +151,8 @@ class RowStream:
             for i, text in enumerate(batch[_OUTPUT].to_pylist()):
                 wrong = self._schema_error(json.loads(text))
                 if wrong is not None and first_ordinal + i not in bad:
-                    record = json.loads(records[i].as_py())
                     bad[first_ordinal + i] = BadRow(
-                        Reason.JSON_SCHEMA, *wrong, record=record, ordinal=first_ordinal + i
+                        Reason.JSON_SCHEMA, *wrong, ordinal=first_ordinal + i, **_kept(records[i].as_py())
                     )
         return dict(sorted(bad.items()))
 
@@ -162,12 +161,21 @@ class RowStream:
         self._raise_misfit(fault, value)
         if fault.output is None:  # read as an object, the record would not be the same any more
             return BadRow(fault.reason, fault.says(value), raw=record, ordinal=ordinal)
-        values = json.loads(record) if record else None
-        return BadRow(fault.reason, fault.says(value), fault.column, value, record=values, ordinal=ordinal)
+        return BadRow(fault.reason, fault.says(value), fault.column, value, ordinal=ordinal, **_kept(record))
 
     def _raise_misfit(self, fault: Fault, value: str | None) -> None:
         if fault.is_misfit:
             raise MisfitError(f"{fault.says(value)}, the type of a sample")
+
+
+def _kept(record: str | None) -> dict[str, Any]:
+    """A record as the quarantine keeps it: as text if it is too deep to be taken apart."""
+    if record is None:
+        return {}
+    try:
+        return {"record": record_of(record)}
+    except RecursionError:
+        return {"raw": record}
 
 
 def _struct(names: Sequence[str], values: Iterable[str]) -> str:

@@ -129,6 +129,7 @@ def _copy(kind: spec_copy.Copy, included: dict[str, str]) -> plan.Copy:
         partition=plan.Partition(**kind.partition.model_dump()) if kind.partition else None,
         on_new_column=kind.on_new_column,
         on_missing_column=kind.on_missing_column,
+        on_type_change=kind.on_type_change,
     )
 
 

@@ -18,8 +18,16 @@ __all__ = ["BUNDLE_VERSION", "bundle_to_json", "plan_of_bundle"]
 BUNDLE_VERSION = 2
 
 
-def bundle_to_json(project: str, plans: Mapping[str, Plan], runtime: Mapping[str, object]) -> str:
-    """The bundle as one JSON document, the same for the same project, pipelines in the order of their names."""
+def bundle_to_json(
+    project: str,
+    plans: Mapping[str, Plan],
+    runtime: Mapping[str, object],
+    sources: Mapping[str, Mapping[str, str]] | None = None,
+) -> str:
+    """The bundle as one JSON document, the same for the same project, pipelines in the order of their names.
+
+    `sources` has the `file` of each pipeline and its `text`, for a scheduler to show.
+    """
     pools: dict[str, int] = {}
     for plan in plans.values():
         pools.update(plan.pools)
@@ -29,6 +37,7 @@ def bundle_to_json(project: str, plans: Mapping[str, Plan], runtime: Mapping[str
         "project": project,
         "runtime": dict(runtime),
         "pools": dict(sorted(pools.items())),
+        "sources": {name: dict(source) for name, source in sorted((sources or {}).items())},
         "pipelines": {name: json.loads(to_json(plans[name])) for name in sorted(plans)},
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"

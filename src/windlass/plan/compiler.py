@@ -11,10 +11,12 @@ from windlass.errors import Code, Problem, SpecError, UsageError, did_you_mean
 from windlass.plan import model
 from windlass.plan.actions import action_of, containers_of, unit_of
 from windlass.plan.assets import why_no_asset
+from windlass.plan.budget import OF_A_PIPELINE, within_budget
 from windlass.plan.facts import with_facts
 from windlass.plan.graph import Cycle, order
 from windlass.plan.mapping import with_mapping
 from windlass.plan.params import param, with_overrides
+from windlass.plan.quarantine import why_not_there
 from windlass.plan.roles import Role, misfit
 from windlass.plan.schedule import check_schedule, check_timezone
 from windlass.plan.templates import Names, TemplateError, Uses, evaluate, is_template, tasks_in
@@ -31,6 +33,7 @@ __all__ = ["Scope", "compile", "compile_project"]
 M = TypeVar("M", bound=Model)
 
 _CYCLES = 20  # so many are told
+_MADE_OF = 100
 _PATIENCE = 200_000  # names that are compared to find near ones: a few seconds
 
 _Places: TypeAlias = dict[str, KeyPath]
@@ -166,6 +169,7 @@ class _Compiler:
 
     connections: dict[str, model.Connection] = field(default_factory=dict)
     pools: dict[str, int] = field(default_factory=dict)
+    groups: dict[str, str] = field(default_factory=dict)
     compared: int = 0
     """How many names were compared to find near ones."""
 
@@ -177,9 +181,12 @@ class _Compiler:
 
     def ordered(self) -> tuple[model.Task, ...]:
         """The tasks that make sense, in their order."""
-        tasks = {name: self._task(name, task) for name, task in self.file.spec.tasks.items()}
+        with within_budget(OF_A_PIPELINE):
+            tasks = {name: self._task(name, task) for name, task in self.file.spec.tasks.items()}
         self._check_paths({name: task.output for name, task in tasks.items() if task})
-        return self._in_order({name: task for name, task in tasks.items() if task})
+        ordered = self._in_order({name: task for name, task in tasks.items() if task})
+        self._check_depth(ordered)
+        return ordered
 
     def plan(self) -> model.Plan:
         spec = self.file.spec
@@ -193,6 +200,7 @@ class _Compiler:
             project=self.scope.project.project,
             pipeline=spec.pipeline,
             description=spec.description,
+            owner=spec.owner or self.scope.project.owner,
             tags=tuple(spec.tags),
             schedule=schedule,
             assets=assets,
@@ -224,6 +232,7 @@ class _Compiler:
             return None
         self._check_connections(action, (*at, kind))
         self._check_trigger(action, (*at, kind))
+        self._check_quarantine(action, (*at, kind, "quarantine"))
         return model.Task(
             name=name,
             description=task.description,
@@ -247,11 +256,15 @@ class _Compiler:
         return self.file.spec.defaults.runtime or self.scope.project.runtimes.default
 
     def _group(self, name: str, task: SpecTask) -> str | None:
-        outermost = task.group.partition(".")[0] if task.group else ""
-        if outermost in self.file.spec.tasks:
-            self._problem(
-                ("tasks", name, "group"), Code.NAME_TAKEN, f"the group {outermost!r} has the name of a task"
-            )
+        for group in _with_outer(task.group):
+            known = group.replace(".", "__")  # the name that a scheduler has for it
+            other = self.groups.setdefault(known, group)
+            if known in self.file.spec.tasks:
+                message = f"the group {group!r} has the name of {'a task' if known == group else f'the task {known!r}'}"
+                self._problem(("tasks", name, "group"), Code.NAME_TAKEN, message)
+            elif other != group:
+                message = f"the groups {other!r} and {group!r} would be one in a scheduler"
+                self._problem(("tasks", name, "group"), Code.NAME_TAKEN, message)
         return task.group
 
     def _pool(self, name: str, task: SpecTask) -> str | None:
@@ -387,6 +400,17 @@ class _Compiler:
             if name in tasks_in(outputs.get(name) or ""):
                 self._problem(places[name], Code.CYCLE, f"the path of {name!r} is made of itself")
 
+    def _check_depth(self, ordered: Iterable[model.Task]) -> None:
+        """A path is made of a few others: each task takes all of them along."""
+        made_of: dict[str, frozenset[str]] = {}
+        for task in ordered:
+            named = tasks_in(task.output or "")
+            made_of[task.name] = named.union(*(made_of.get(name, frozenset()) for name in named))
+            if len(made_of[task.name]) > _MADE_OF:
+                message = f"the path of {task.name!r} is made of those of more than {_MADE_OF} other tasks"
+                self._problem(self.named[task.name][min(named)], Code.INVALID_TEMPLATE, message)
+                made_of[task.name] = frozenset()
+
     def _connection(self, name: str, role: Role, path: KeyPath) -> str:
         declared = self.scope.project.connections
         if self.scope.lacks("connections", name):
@@ -423,6 +447,15 @@ class _Compiler:
             self._problem((*path, "pipeline"), Code.TRIGGER_CYCLE, message)
         if action.pipeline in self.scope.params:
             self._check_given(action, self.scope.params[action.pipeline], (*path, "params"))
+
+    def _check_quarantine(self, action: model.Action, path: KeyPath) -> None:
+        if not isinstance(action, model.Copy) or action.quarantine is None:
+            return
+        to, name = action.quarantine, action.destination.connection
+        form = self.connections[name].form if name in self.connections else ""
+        if wrong := why_not_there(action, same_database=to.connection == name, form=form):
+            message = f"the rows in quarantine cannot go there: {wrong}"
+            self._problem(path, Code.KEYS_DO_NOT_FIT, message, "name another connection, or a `path`")
 
     def _check_given(
         self, trigger: model.Trigger, declared: Mapping[str, model.Param], path: KeyPath
@@ -503,6 +536,12 @@ def _retry(task: SpecTask, defaults: Defaults) -> model.Retry:
         delay=either(task.retry_delay, defaults.retry_delay),
         backoff=either(task.backoff, defaults.backoff),
     )
+
+
+def _with_outer(group: str | None) -> list[str]:
+    """A group and those that it is in, the outermost first."""
+    names = group.split(".") if group else []
+    return [".".join(names[: i + 1]) for i in range(len(names))]
 
 
 def _chain(triggers: Mapping[str, frozenset[str]], start: str, goal: str) -> list[str]:

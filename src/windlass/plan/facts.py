@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from msgspec.structs import replace
 
+from windlass.plan.budget import OF_A_PIPELINE, within_budget
 from windlass.plan.model import Task
 from windlass.plan.templates import pattern, tasks_in
 
@@ -24,14 +25,18 @@ def with_facts(
     that it needs, so what its templates may name is known.
     """
     outputs = _Outputs(params)
-    found: list[Task] = []
-    for task in tasks:
-        inlets = [pattern(name, outputs.known) for name in (*task.action.reads(), *task.inlets)]
-        outlets = [pattern(name, outputs.known) for name in (*task.action.writes(), *task.outlets)]
-        facts = {"inlets": tuple(dict.fromkeys(inlets)), "outlets": tuple(dict.fromkeys(outlets))}
-        found.append(replace(task, **facts, paths=outputs.paths(named[task.name])))
-        outputs.add(task)
-    return tuple(found)
+    with within_budget(OF_A_PIPELINE):
+        return tuple(_with_facts(task, named[task.name], outputs) for task in tasks)
+
+
+def _with_facts(task: Task, named: Collection[str], outputs: _Outputs) -> Task:
+    inlets = [pattern(name, outputs.known) for name in (*task.action.reads(), *task.inlets)]
+    outlets = [pattern(name, outputs.known) for name in (*task.action.writes(), *task.outlets)]
+    paths = outputs.paths(named)
+    outputs.add(task)
+    return replace(
+        task, inlets=tuple(dict.fromkeys(inlets)), outlets=tuple(dict.fromkeys(outlets)), paths=paths
+    )
 
 
 class _Outputs:

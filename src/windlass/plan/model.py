@@ -109,8 +109,8 @@ def _asset(end: Source | Destination | Check) -> tuple[str, ...]:
 # --- copy: see windlass.spec.copy for what each field means ---------------------------------------
 
 
-class Source(Struct, frozen=True, kw_only=True):
-    """Where rows come from: a connection, or files, and what the connector of that type takes."""
+class _End(Struct, frozen=True, kw_only=True):
+    """A connection, or files, and what the connector of that type takes."""
 
     connection: str | None = None
     type: str = FILES
@@ -126,21 +126,12 @@ class Source(Struct, frozen=True, kw_only=True):
         return self.options.get("table")
 
 
-class Destination(Struct, frozen=True, kw_only=True):
-    """Where rows go, likewise."""
+class Source(_End, frozen=True, kw_only=True):
+    """Where rows come from."""
 
-    connection: str | None = None
-    type: str = FILES
-    options: dict[str, Any] = {}
 
-    @property
-    def path(self) -> str | None:
-        """Of files."""
-        return self.options["path"] if self.connection is None else None
-
-    @property
-    def table(self) -> str | None:
-        return self.options.get("table")
+class Destination(_End, frozen=True, kw_only=True):
+    """Where rows go."""
 
     @property
     def mode(self) -> Mode:
@@ -211,6 +202,7 @@ class Copy(_Action, frozen=True, kw_only=True):
     partition: Partition | None = None
     on_new_column: Literal["fail", "add", "ignore"] = "fail"
     on_missing_column: Literal["null", "fail"] = "null"
+    on_type_change: Literal["keep", "widen"] = "keep"
 
     def mentions(self) -> Iterator[Mention]:
         yield from _mention(self.source.connection, "source", "from")
@@ -405,6 +397,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     project: str
     pipeline: str
     description: str = ""
+    owner: str = ""
     tags: tuple[str, ...] = ()
     schedule: str = "none"
     assets: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from windlass.errors import Code, FatalError, did_you_mean, near_word
+from windlass.plan.budget import within_budget
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -97,12 +98,10 @@ def evaluate(text: str, names: Names, uses: Uses) -> object:
     """
     if not is_template(text):
         return text
-    from windlass.plan.sandbox import within_budget
-
-    is_open = _check(text, names, uses)
     segments = _segments(text)
+    _check(segments, names, uses)
     with within_budget():
-        if not is_open and len(segments) == 1 and segments[0].is_expression:
+        if len(segments) == 1 and segments[0].is_expression and not _is_open(segments[0], names):
             return _protect(_scalar(_value_of(segments[0].text, {"params": names.params})))
         return "".join(_partly(segment, names) for segment in segments)
 
@@ -151,19 +150,21 @@ def tasks_in(text: str) -> frozenset[str]:
     """The tasks whose paths a template takes."""
     if not is_template(text):
         return frozenset()
-    return frozenset(path[0] for base, path in _analysed(text)[1] if base == "tasks")
+    analyses = [_analysed(segment.text) for segment in _segments(text) if segment.is_expression]
+    return frozenset(path[0] for analysis in analyses for base, path in analysis.paths if base == "tasks")
 
 
 def pattern(text: str, known: Mapping[str, object]) -> str:
     """A string of a plan with a `*` for each part that takes more than the `known` names."""
     if not is_template(text):
         return text
-    return "".join(_known_part(s.text, known) if s.is_expression else s.text for s in _segments(text))
+    with within_budget():
+        return "".join(_known_part(s.text, known) if s.is_expression else s.text for s in _segments(text))
 
 
 def _known_part(expression: str, known: Mapping[str, object]) -> str:
     try:
-        is_known = _analysed(f"{{{{{expression}}}}}")[0] <= known.keys()
+        is_known = _analysed(expression).undeclared <= known.keys()
         return _text(_value_of(expression, known)) if is_known else "*"
     except TemplateError:  # such as the path of a task that has none
         return "*"
@@ -189,40 +190,49 @@ def _parse(text: str) -> nodes.Template:
 
 def _render(text: str, known: Mapping[str, object]) -> str:
     """The text with its expressions evaluated; what stands between them stays as it is."""
-    from windlass.plan.sandbox import within_budget
-
     with within_budget():
         parts = (_text(_value_of(s.text, known)) if s.is_expression else s.text for s in _segments(text))
         return "".join(parts)
 
 
-def _check(text: str, names: Names, uses: Uses) -> bool:
-    """Whether the template needs run-time names. Raises TemplateError for the names that nobody has."""
-    undeclared, paths, bare = _analysed(text)
+def _check(segments: Sequence[_Segment], names: Names, uses: Uses) -> None:
+    """Raise TemplateError for the names that nobody has."""
+    analyses = [_analysed(segment.text) for segment in segments if segment.is_expression]
     known = {*RUN_TIME_NAMES, "params", "services", "tasks"}
     wrong = [
         TemplateError(f"unknown template name {name!r}", names.near(name, known), Code.UNKNOWN_TEMPLATE_NAME)
-        for name in sorted(undeclared - known)
+        for name in sorted({name for analysis in analyses for name in analysis.undeclared} - known)
     ]
-    for base, path in paths:
+    for base, path in (named for analysis in analyses for named in analysis.paths):
         try:
             _check_attribute(base, path, names, uses)
         except TemplateError as exc:
             wrong.append(exc)
-    if bare:
+    for bare in dict.fromkeys(analysis.bare for analysis in analyses if analysis.bare):
         wrong.append(TemplateError(f"{bare!r} needs a name and an attribute, such as {bare}.NAME.path"))
     if wrong:
         raise TemplateError(str(wrong[0]), wrong[0].hint, wrong[0].code, wrong[1:])
-    return bool(undeclared - names.at_compile_time)
 
 
-@lru_cache(4096)  # the same few templates come back in pipeline after pipeline
-def _analysed(text: str) -> tuple[frozenset[str], tuple[tuple[str, tuple[str, ...]], ...], str | None]:
-    """The free names of a template, the attributes taken from them, and a base used without one."""
+class _Analysis(NamedTuple):
+    """What an expression asks for."""
+
+    undeclared: frozenset[str]
+    """Its free names."""
+
+    paths: tuple[tuple[str, tuple[str, ...]], ...]
+    """The attributes taken from them."""
+
+    bare: str | None
+    """A name that was to have an attribute."""
+
+
+@lru_cache(4096)  # texts differ from task to task, and the expressions in them are a few
+def _analysed(expression: str) -> _Analysis:
     from jinja2 import TemplateError as JinjaError
     from jinja2 import meta, nodes
 
-    root = _parse(text)
+    root = _parse("{{" + expression + "}}")
     try:
         paths = tuple(_attribute_paths(root))
         undeclared = meta.find_undeclared_variables(root)
@@ -232,7 +242,7 @@ def _analysed(text: str) -> tuple[frozenset[str], tuple[tuple[str, tuple[str, ..
     except RecursionError as exc:
         raise TemplateError("not a valid template: it is nested too deep") from exc
     bare = [b for b in ("services", "tasks") if used.count(b) > sum(base == b for base, _ in paths)]
-    return frozenset(undeclared), paths, bare[0] if bare else None
+    return _Analysis(frozenset(undeclared), paths, bare[0] if bare else None)
 
 
 def _near_filter(root: nodes.Template) -> str | None:
@@ -325,7 +335,7 @@ def _segments(text: str) -> list[_Segment]:
             if kind == "variable_begin":
                 expression = []
             elif kind == "variable_end" and expression is not None:
-                found.append(_Segment("".join(expression), is_expression=True))
+                found.append(_Segment("".join(expression).replace(_CR, "\r"), is_expression=True))
                 expression = None
             elif expression is not None:
                 expression.append(value)
@@ -342,10 +352,15 @@ def _partly(segment: _Segment, names: Names) -> str:
     """The segment as text of a plan: an expression that needs more than `params` stays one."""
     if not segment.is_expression:
         return segment.text
-    if _check("{{" + segment.text + "}}", names, Uses()):
+    if _is_open(segment, names):
         return "{{" + segment.text + "}}"
     value = _text(_value_of(segment.text, {"params": names.params}))
     return _literal(value) if any(character in value for character in "{}") else value
+
+
+def _is_open(expression: _Segment, names: Names) -> bool:
+    """Whether it needs run-time names."""
+    return bool(_analysed(expression.text).undeclared - names.at_compile_time)
 
 
 def _value_of(expression: str, known: Mapping[str, object]) -> object:
@@ -359,7 +374,7 @@ def _value_of(expression: str, known: Mapping[str, object]) -> object:
 
 @lru_cache(4096)
 def _compiled(expression: str) -> Any:
-    return _environment().compile_expression(expression.replace(_CR, "\r"), undefined_to_none=False)
+    return _environment().compile_expression(expression, undefined_to_none=False)
 
 
 def _scalar(value: object) -> object:

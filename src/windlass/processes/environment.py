@@ -8,7 +8,7 @@ import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["inherited", "installing", "own_command", "with_own_programs"]
+__all__ = ["for_containers", "inherited", "installing", "own_command", "with_own_programs"]
 
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"}
 _NAMES = {
@@ -25,6 +25,7 @@ _CREDENTIALS = {
     "SSH_AUTH_SOCK",
 }  # how an installer gets at private packages
 _PUBLISHING = ("UV_PUBLISH_", "TWINE_")
+_CONTAINERS = ("DOCKER_", "KUBECONFIG", "XDG_RUNTIME_DIR")
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:
@@ -39,6 +40,12 @@ def installing(environ: Mapping[str, str]) -> dict[str, str]:
     return _with_loopback(
         {name: value for name, value in environ.items() if _is_harmless(name) or _is_of_installers(name)}
     )
+
+
+def for_containers(environ: Mapping[str, str]) -> dict[str, str]:
+    """What a client of Docker or Kubernetes gets: the same, and where those are."""
+    where = {name: value for name, value in environ.items() if name.startswith(_CONTAINERS)}
+    return {**inherited(environ), **{name: v for name, v in where.items() if not name.endswith(_SECRETS)}}
 
 
 def _with_loopback(environment: dict[str, str]) -> dict[str, str]:

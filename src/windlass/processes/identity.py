@@ -20,6 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from windlass.processes.environment import inherited
+
 __all__ = [
     "Identity",
     "Process",
@@ -236,7 +238,7 @@ def _ps(pid: int, field: str) -> str:
 def _told_by(*command: str) -> str:
     with suppress(OSError):
         told = subprocess.run(
-            command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"}
+            command, capture_output=True, text=True, check=False, env={**inherited(os.environ), "LC_ALL": "C"}
         )
         return told.stdout
     return ""

@@ -84,6 +84,37 @@ class TaskRun:
     def seconds(self) -> float | None:
         return _seconds(self.started, self.ended)
 
+    @property
+    def columns_added(self) -> list[str]:
+        """Of a copy: the columns that its destination did not have before."""
+        return self._listed("columns_added")
+
+    @property
+    def columns_missing(self) -> list[str]:
+        """Of a copy: the columns of its destination that got no values."""
+        return self._listed("columns_missing")
+
+    @property
+    def columns_widened(self) -> dict[str, str]:
+        """Of a copy: the columns that have got a wider type, each with what it was and is."""
+        found = self.detail.get("columns_widened")
+        return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+
+    @property
+    def columns_changed(self) -> str:
+        """What a copy did to the columns of its destination, in words; empty where it left them as they were."""
+        words = []
+        if self.columns_added:
+            words.append(f"columns added: {', '.join(self.columns_added)}")
+        if self.columns_widened:
+            wider = ", ".join(f"{name} ({change})" for name, change in self.columns_widened.items())
+            words.append(f"columns widened: {wider}")
+        return "; ".join(words)
+
+    def _listed(self, key: str) -> list[str]:
+        found = self.detail.get(key)
+        return list(map(str, found)) if isinstance(found, list) else []
+
 
 @dataclass
 class Attempt:

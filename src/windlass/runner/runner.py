@@ -203,7 +203,8 @@ class Runner:
     def _alert(self, result: Result) -> None:
         failed = tuple((task.task, task.error or "") for task in result.tasks if task.status == Status.FAILED)
         run, plan = result.run, self.plan
-        self._world.alert(Alert(plan.project, plan.pipeline, run.run_id, run.logical_date, failed))
+        changed = tuple((task.task, task.columns_changed) for task in result.tasks if task.columns_changed)
+        self._world.alert(Alert(plan.project, plan.pipeline, run.run_id, run.logical_date, failed, changed))
 
     def _stop_everything(self) -> None:
         """Stop what still runs, and wait for it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,9 +52,12 @@ def _require_shallow(line: str, record: object) -> None:
         level = [part for values in parts for part in values if isinstance(part, dict | list)]
 
 
-def shortened(text: str) -> str:
-    """The text of a line without secrets, as far as anybody would read it."""
-    text = logs.mask(text)  # before it is cut, maybe in the middle of one
+def shortened(texts: Sequence[str]) -> list[str]:
+    """The texts of lines without secrets, as far as anybody would read them."""
+    return [_cut(text) for text in logs.mask_all(texts)]  # which may be in the middle of a secret
+
+
+def _cut(text: str) -> str:
     if len(text) <= _LONGEST:
         return text
     whole, more = left_out_of(text)
@@ -84,7 +88,12 @@ class TaskLog:
         """Add the records, completed by the run's context."""
         whose = self._whose("info", logs.timestamp())
         output = _Output(whose)
-        written = [output.logged(r) if is_output(r) else self._logged(r, whose) for r in records]
+        printed = [is_output(record) for record in records]
+        messages = iter(shortened([str(record["message"]) for record in compress(records, printed)]))
+        written = [
+            output.logged(next(messages)) if is_printed else self._logged(record, whose)
+            for record, is_printed in zip(records, printed, strict=True)
+        ]
         with self._losing():
             if self._file is not None:
                 self._file.write([line for _, line in written])
@@ -124,8 +133,8 @@ class TaskLog:
 
 
 def is_output(record: logs.Record) -> bool:
-    """Whether it is made of a line that was no record."""
-    return record["event"] == "output" and len(record) == 2
+    """Whether it is made of a line that was no record, or says no more than such a one."""
+    return record["event"] == "output" and len(record) == 2 and isinstance(record.get("message"), str)
 
 
 class _Output:
@@ -135,7 +144,6 @@ class _Output:
         self._record = {key: logs.masked(value) for key, value in whose.items()} | {"event": "output"}
         self._begins = one_line_of_json(self._record).removesuffix("}")
 
-    def logged(self, record: logs.Record) -> Logged:
-        message = shortened(str(record["message"]))
+    def logged(self, message: str) -> Logged:
         line = f'{self._begins}, "message": {one_line_of_json(message)}}}\n'
         return Logged({**self._record, "message": message}, line)

@@ -182,6 +182,10 @@ class Copy(Model):
     """What becomes of a column of the destination that the source does not have: new rows have its default or NULL, or
     the task fails."""
 
+    on_type_change: Literal["keep", "widen"] = "keep"
+    """What becomes of a column whose type at the source holds more than the destination's: its type is kept, and a value
+    that does not fit is a bad row; or it is widened to one that loses nothing, such as `integer` to `bigint`."""
+
     @model_validator(mode="after")
     def _quarantine_is_on(self) -> Self:
         if self.on_bad_row == "fail" and (self.max_bad_rows is not None or self.quarantine):

@@ -28,6 +28,7 @@ __all__ = [
     "Lookback",
     "Name",
     "OneOrMany",
+    "Owner",
     "Sha256",
     "Start",
     "Tag",
@@ -39,6 +40,8 @@ T = TypeVar("T")
 _NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$"
 _HEADER_PATTERN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, section 5.1
 _GROUP_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*$"
+_LONGEST_GROUP = 200  # in Airflow, whose ids have `__` for a dot
+_FIRST_START, _LAST_START = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)  # in every zone
 _BAD_ROWS_PATTERN = r"^\d+(\.\d+)?%$"
 _SHA256_PATTERN = r"^[0-9a-fA-F]{64}$|\{\{"
 
@@ -74,6 +77,12 @@ def _group(value: str) -> str:
         raise PydanticCustomError(
             "group", "expected a name such as load, or load.raw for a group inside another"
         )
+    if (length := len(value) + value.count(".")) > _LONGEST_GROUP:
+        raise PydanticCustomError(
+            "group",
+            "expected at most {most} characters, each dot counted twice, got {length}",
+            {"most": _LONGEST_GROUP, "length": length},
+        )
     return value
 
 
@@ -84,7 +93,12 @@ def _start(value: object) -> datetime:
         except ValueError:
             pass
         else:
-            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            if not _FIRST_START <= moment <= _LAST_START:
+                raise PydanticCustomError(
+                    "start", "expected a date that every calendar has, from year 1 to year 9999"
+                )
+            return moment
     raise PydanticCustomError(
         "start", "expected a date or time such as 2021-10-02, got {got}", {"got": repr(value)}
     )
@@ -154,6 +168,9 @@ Group: TypeAlias = Annotated[
 
 Tag: TypeAlias = Annotated[str, Field(min_length=1, max_length=100)]
 """A word to find pipelines by; Airflow allows 100 characters."""
+
+Owner: TypeAlias = Annotated[str, Field(max_length=100)]
+"""A person or a team, or several with commas between them."""
 
 Start: TypeAlias = Annotated[
     datetime,

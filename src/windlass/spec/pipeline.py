@@ -10,7 +10,7 @@ from pydantic import Tag as Option
 from windlass.options import Duration
 from windlass.spec.commands import Run, Service
 from windlass.spec.copy import Copy
-from windlass.spec.fields import Group, Name, OneOrMany, Start, Tag
+from windlass.spec.fields import Group, Name, OneOrMany, Owner, Start, Tag
 from windlass.spec.kinds import Check, Download, Kind, Sql, Trigger
 from windlass.spec.model import Model, refusal
 
@@ -169,6 +169,9 @@ class Pipeline(Model):
     description: str = ""
     """What the pipeline is for."""
 
+    owner: Owner = ""
+    """Who looks after it, such as a team. Default: the `owner` of the project."""
+
     tags: OneOrMany[Tag] = []
     """Labels to find it by."""
 
@@ -180,7 +183,7 @@ class Pipeline(Model):
             custom_error_message="expected text, or a mapping with `assets`",
         ),
     ] = "none"
-    """When it runs: a cron expression, `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`, `@once`, `none`, or `{assets: […]}`."""
+    """When it runs: a cron expression, `@hourly`, `@daily`, `@weekly`, `@monthly`, `@quarterly`, `@yearly`, `@once`, `none`, or `{assets: […]}`."""
 
     timezone: str = "UTC"
     """The IANA time zone in which the schedule is meant."""

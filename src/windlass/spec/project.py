@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from windlass import registry
 from windlass.spec.ends import models_of, options_model, plain
-from windlass.spec.fields import Name, OneOrMany
+from windlass.spec.fields import Name, OneOrMany, Owner
 from windlass.spec.model import Model, refusal
 from windlass.spec.runtimes import Runtimes
 
@@ -85,10 +85,13 @@ class Project(Model):
     description: str = ""
     """What the project is for."""
 
+    owner: Owner = ""
+    """Who looks after its pipelines, such as a team."""
+
     connections: dict[Name, Connection] = Field(default_factory=dict)
     """The endpoints that the pipelines name."""
 
-    pools: dict[Name, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    pools: dict[Name, Annotated[int, Field(ge=1, le=2_147_483_647)]] = Field(default_factory=dict)
     """How many tasks of a pool may run at once. A task names its pool under `pool`."""
 
     images: Images | None = None

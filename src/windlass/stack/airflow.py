@@ -18,7 +18,7 @@ from importlib.metadata import version
 from windlass.connections import Address
 from windlass.files import write_whole
 from windlass.ports import LOOPBACK
-from windlass.processes.environment import with_own_programs
+from windlass.processes.environment import for_containers, with_own_programs
 from windlass.stack.airflow_api import AirflowApi
 from windlass.stack.component import Component
 from windlass.stack.keys import Keys
@@ -26,7 +26,6 @@ from windlass.stack.layout import Layout
 
 __all__ = ["Airflow"]
 
-_OURS = ("AIRFLOW", "_AIRFLOW", "WINDLASS_CONN_")
 _SECRETS = """\
 [core]
 fernet_key = {fernet_key}
@@ -104,7 +103,7 @@ class Airflow:
         return f"{version('apache-airflow')} {hashlib.sha256(database.password.encode()).hexdigest()}"
 
     def _environment(self, environ: Mapping[str, str]) -> dict[str, str]:
-        kept = {name: value for name, value in environ.items() if not name.startswith(_OURS)}
+        kept = for_containers(environ)  # a task may be a container
         local = ",".join(filter(None, (kept.get("no_proxy") or kept.get("NO_PROXY"), "localhost", LOOPBACK)))
         own = {
             "AIRFLOW_HOME": str(self._layout.airflow),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -48,6 +49,7 @@ def detach(arguments: Sequence[str], layout: Layout, observer: Observer) -> Stac
     with log.open("wb") as output:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "windlass", *arguments],
+            env=dict(os.environ),  # it is windlass, too
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -22,6 +22,7 @@ from windlass.errors import FatalError, MissingExtraError
 from windlass.files import write_whole
 from windlass.ports import LOOPBACK, open_directly
 from windlass.processes import last_words
+from windlass.processes.environment import inherited
 from windlass.stack.component import Component
 from windlass.stack.keys import Keys
 from windlass.stack.layout import Layout
@@ -142,11 +143,8 @@ class PgAdmin:
         return self._folder / "storage" / USER.replace("@", "_")
 
     def _environment(self) -> dict[str, str]:
-        kept = {
-            k: v for k, v in os.environ.items() if not k.startswith(("PGADMIN_", "WINDLASS_CONN_", "PGPASS"))
-        }
         own = {"PYTHONPATH": str(self._folder / "config"), "PYTHONUNBUFFERED": "1"}
-        return {**kept, **own}
+        return {**inherited(os.environ), **own}
 
     @staticmethod
     def _program(name: str) -> Path:

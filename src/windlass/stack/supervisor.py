@@ -219,7 +219,7 @@ class Supervisor:
 
     def _look(self) -> None:
         for name, started in self._started.items():
-            state = State.HEALTHY if started.is_healthy() else State.UNHEALTHY
+            state = State.HEALTHY if started.stays_healthy() else State.UNHEALTHY
             if state != self._stack.part(name).state:
                 self._set(name, state)
         states = {self._stack.part(name).state for name in self._started}
@@ -282,8 +282,7 @@ class Supervisor:
     def _set(self, name: str, state: State, *, seconds: float | None = None) -> None:
         part = self._stack.part(name)
         part.state = state
-        if seconds is not None:
-            part.seconds = round(seconds, 1)
+        part.seconds = None if seconds is None else round(seconds, 1)
         for running, started in self._started.items():
             self._stack.part(running).pid = started.pid
         self._save()

@@ -7,8 +7,10 @@ the old folder in the moment of the exchange goes to the new one.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -28,6 +30,7 @@ __all__ = ["MANIFEST", "Folder"]
 MANIFEST = ".windlass-manifest.json"
 _OWN = {MANIFEST, f"{MANIFEST}.tmp"}
 _OLD = ".old"
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS)
 _SHOWN = 3
 
 
@@ -226,7 +229,7 @@ class StagedFolder:
                 self._make_folders(here / name, there / name)
             else:
                 self._make_folders((here / name).parent, (there / name).parent)
-                os.link(there / name, here / name, follow_symlinks=False)
+                _link(there / name, here / name)
         return [name for name in names if name in ours]
 
     def _make_folders(self, here: Path, there: Path) -> None:
@@ -234,6 +237,17 @@ class StagedFolder:
             self._make_folders(here.parent, there.parent)
             here.mkdir()
             shutil.copystat(there, here)
+
+
+def _link(there: Path, here: Path) -> None:
+    """Have a file in two folders; a copy of it where the disk has no links, such as that of a USB stick or a share."""
+    try:
+        os.link(there, here, follow_symlinks=False)
+    except OSError as exc:
+        is_plain = stat.S_ISREG(there.lstat().st_mode) or there.is_symlink()
+        if exc.errno not in _NO_LINKS or not is_plain:
+            raise
+        shutil.copy2(there, here, follow_symlinks=False)
 
 
 def _content(folder: Path, *, with_empty_folders: bool = False) -> Iterator[str]:

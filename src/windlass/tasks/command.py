@@ -16,7 +16,7 @@ from windlass.plan.schedule import RunDates
 from windlass.plan.unit import Unit
 from windlass.processes import exit_status, how_it_ended
 from windlass.runtimes import Execution, Runtime
-from windlass.runtimes.lines import parse_line, shortened
+from windlass.runtimes.lines import is_output, parse_line, shortened
 from windlass.tasks.context import Context, TaskResult
 from windlass.tasks.references import environment_given
 from windlass.temporary import TemporaryFolder
@@ -117,13 +117,14 @@ class _Follower:
 
     def _take_lines(self) -> None:
         for lines in self._execution.output():
-            printed = [line for line in map(self._taken, lines) if line is not None]
-            if printed:
-                self._context.output("\n".join(printed))
+            records = [(line, parse_line(line)) for line in lines]
+            texts = iter(shortened([line for line, record in records if is_output(record)]))
+            printed = [next(texts) if is_output(record) else self._taken(record) for _, record in records]
+            if any(line is not None for line in printed):
+                self._context.output("\n".join(line for line in printed if line is not None))
 
-    def _taken(self, line: str) -> str | None:
-        """The line as it is to be printed, if it is to be."""
-        record = parse_line(line)
+    def _taken(self, record: logs.Record) -> str | None:
+        """A record as it is to be printed, if it is to be."""
         if record["event"] == "result":
             self._result = record
             return None
@@ -131,4 +132,4 @@ class _Follower:
             self.failure = record
         if record["event"] == "progress" and "message" in record:  # of a progress bar, for people who look on
             return None
-        return shortened(line) if record["event"] == "output" else json.dumps(logs.masked(record))
+        return json.dumps(logs.masked(record))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from windlass.engine.ledger import part_to_json
 from windlass.engine.quarantine import put_quarantine
 from windlass.engine.settling import settle
 from windlass.engine.splitting import split
-from windlass.errors import UsageError
+from windlass.errors import Code, FatalError, UsageError
 from windlass.plan.model import Copy, Destination, Plan, QuarantineTo, SelectColumn, Source
+from windlass.plan.quarantine import why_not_there
 from windlass.tasks.context import Context, TaskResult
 from windlass.temporary import TemporaryFolder
 
@@ -67,6 +68,7 @@ def _job(plan: Plan, task: str, action: Copy, context: Context) -> Job:
         meter=_meter(action, context),
     )
     if action.quarantine is not None:
+        _require_apart(action, job.addresses)
         job = replace(job, deliver=lambda file: _deliver(file, job, action.quarantine))
     return job
 
@@ -90,8 +92,7 @@ def copy_result(result: Outcome) -> TaskResult:
     detail: dict[str, object] = {}
     if counts.inserted is not None:
         detail |= {"inserted": counts.inserted, "updated": counts.updated, "unchanged": counts.unchanged}
-    if result.added:
-        detail["columns_added"] = list(result.added)
+    detail |= result.changes.as_detail()
     if result.skipped:
         detail["already_loaded"] = True
     if result.quarantine:
@@ -104,6 +105,26 @@ def _addresses(action: Copy, context: Context) -> dict[str, Address]:
     if action.quarantine is not None:
         names.add(action.quarantine.connection)
     return {name: context.address(name) for name in names if name is not None}
+
+
+def _require_apart(action: Copy, addresses: Mapping[str, Address]) -> None:
+    """Raise FatalError where the bad rows could not be written while the load is at work: it would wait for itself.
+
+    Two names may be of one database, which is known only now.
+    """
+    assert action.quarantine is not None
+    ends = [addresses.get(end.connection or "") for end in (action.destination, action.quarantine)]
+    loaded, waiting = ends
+    same = loaded is not None and waiting is not None and _database(loaded) == _database(waiting)
+    if wrong := why_not_there(action, same_database=same, form=str(loaded.form) if loaded else ""):
+        hint = "name another connection for them, or a `path`"
+        raise FatalError(
+            f"the rows in quarantine cannot go there: {wrong}", hint=hint, code=Code.KEYS_DO_NOT_FIT
+        )
+
+
+def _database(address: Address) -> tuple[object, ...]:
+    return (address.type, address.host, address.port, address.database)
 
 
 def _meter(action: Copy, context: Context) -> Meter:

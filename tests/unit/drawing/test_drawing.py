@@ -105,7 +105,7 @@ def test_a_hostile_name_is_only_text() -> None:
     mermaid = drawing.mermaid(plan)
     assert "<script" not in mermaid
     assert re.findall(r"^  t1\[.*\]$", mermaid, re.MULTILINE)
-    assert len(drawing.text(plan).splitlines()) == 4 + name.count("\n")
+    assert len(drawing.text(plan).splitlines()) == 5 + name.count("\n")
 
 
 def test_states_and_links_are_in_the_picture() -> None:

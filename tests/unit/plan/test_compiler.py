@@ -51,6 +51,26 @@ def test_what_a_template_names_is_needed_or_used_without_saying(project: Project
     assert plan.connections == {"web": model.Connection(type="http", form="url")}
 
 
+def test_bad_rows_do_not_go_where_their_load_would_wait_for_itself(project: Project) -> None:
+    copy = "{copy: {from: {path: a.csv}, to: {connection: %s, table: t}, on_bad_row: quarantine, quarantine: %s}}"
+    places = (("y", "{connection: y, table: t}"), ("lite", "{connection: lite, table: bad}"))
+    tasks = "".join(f"  t{i}: {copy % place}\n" for i, place in enumerate(places))
+    same = "{copy: {from: {path: a.csv}, to: {path: b.ndjson}, on_bad_row: quarantine, quarantine: {path: b.ndjson}}}"
+    files = pipeline(f"{tasks}  t2: {same}\n")
+    with pytest.raises(SpecError) as caught:
+        compiled(
+            project({**files, "windlass.yaml": f"{PROJECT.rstrip()[:-1]}, lite: {{type: sqlite}}}}\n"}), "p"
+        )
+    shown = plain(caught.value)
+    assert shown.count("the rows in quarantine cannot go there: ") == 3
+    for why in (
+        "t is the table that",
+        "has the file of 'lite' for itself",
+        "b.ndjson is what the copy writes",
+    ):
+        assert why in shown
+
+
 def test_defaults_hold_for_each_task_that_does_not_say_otherwise(project: Project) -> None:
     head = "defaults: {retries: 2, retry_delay: 10s, backoff: 3, timeout: 1h30m}\n"
     root = project(

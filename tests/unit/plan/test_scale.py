@@ -20,6 +20,7 @@ Project = Callable[..., Path]
 PROJECT = "project: test\nconnections: {x: {type: postgres}}\n"
 _FEW, _FACTOR = 100, 4
 _TOLERANCE = 1.2
+_TIMES_OF_A_TEMPLATE = 6
 
 
 def uses_path(name: str) -> str:
@@ -41,13 +42,14 @@ def task(shape: str, i: int, n: int) -> str:
         "unknown paths": uses_path(f"x{i}"),
         "triggers": "{trigger: {pipeline: q}}",
         "trigger cycle": "{trigger: {pipeline: p}}",
+        "templates": f"{{run: {{command: '{{{{ params.a }}}} {{{{ ds }}}} {i}'}}}}",
         "all of one": f"{{needs: [{'t0' if i else ''}], {run}}}",
     }[shape]
 
 
 SHAPES = (
     "flat", "chain", "cycle", "services", "paths", "unknown tasks", "unknown pools", "unknown connections",
-    "unknown paths", "triggers", "trigger cycle", "all of one",
+    "unknown paths", "triggers", "trigger cycle", "templates", "all of one",
 )  # fmt: skip
 
 
@@ -73,7 +75,7 @@ def files_of(project: Project, shape: str, n: int) -> ProjectFiles:
     tasks = "".join(f"  t{i}: {task(shape, i, n)}\n" for i in range(n))
     other = "pipeline: q\ntasks: {a: {run: {command: a}}}\n"
     root = project(
-        {"windlass.yaml": PROJECT, "pipelines/p.yaml": f"pipeline: p\ntasks:\n{tasks}", "pipelines/q.yaml": other},
+        {"windlass.yaml": PROJECT, "pipelines/p.yaml": f"pipeline: p\nparams: {{a: b}}\ntasks:\n{tasks}", "pipelines/q.yaml": other},
         f"{shape}-{n}",
     )  # fmt: skip
     return load_project(root)
@@ -103,3 +105,24 @@ def test_a_long_cycle_is_told_in_a_line_that_can_be_read(project: Project) -> No
     (problem,) = caught.value.problems
     assert len(problem.message) < 200
     assert "389 more" in problem.message
+
+
+def test_an_expression_is_analysed_once_in_however_many_texts_it_stands(project: Project) -> None:
+    flat, templates = (files_of(project, shape, _FEW * _FACTOR) for shape in ("flat", "templates"))
+    steps = calls_of(lambda: compile_project(flat))
+    assert calls_of(lambda: compile_project(templates)) < steps * _TIMES_OF_A_TEMPLATE
+
+
+def test_what_many_templates_take_together_is_bounded(project: Project) -> None:
+    run = "{run: {command: \"{{ ('a' * 1999999)|length }}\"}}"
+    doubled = "{{ tasks.d%d.path }}{{ tasks.d%d.path }}"
+    tasks = {f"t{i}": run for i in range(60)}
+    paths = {f"d{i}": doubled % (i - 1, i - 1) if i else "a" for i in range(200)}
+    tasks |= {name: f"{{download: {{url: 'http://x', to: '{path}'}}}}" for name, path in paths.items()}
+    text = "".join(f"  {name}: {task}\n" for name, task in tasks.items())
+    root = project({"windlass.yaml": PROJECT, "pipelines/p.yaml": f"pipeline: p\ntasks:\n{text}"}, "bounded")
+    with pytest.raises(SpecError) as caught:
+        compile_project(load_project(root))
+    messages = [problem.message for problem in caught.value.problems]
+    assert any("with what was evaluated before" in message for message in messages)
+    assert "the path of 'd101' is made of those of more than 100 other tasks" in messages

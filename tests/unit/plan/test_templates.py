@@ -66,6 +66,11 @@ def meaning(text: str) -> object:
             "2021/10/02 a, b a+b",
         ),
         ("{{ [1, 2] }} {{ 'x' * 3 }}", "[1, 2] xxx"),
+        (
+            """{{ '{{"a": {0:05}}}'.format(7) }} {{ '%% 9999999999 %(a)5d'|format(a=7) }} {{ 5 is divisibleby 5 }}""",
+            '{"a": 00007} % 9999999999     7 True',
+        ),
+        ("{{ ['a', 'b']|map('upper')|join('-') }} {{ [1, 2]|sum(start=4) }}", "A-B 7"),
         ("no template, but } and {", "no template, but } and {"),
         ("a\n{{ params.table }}\n", "a\norders\n"),
     ],
@@ -128,6 +133,19 @@ params.big ~ params.big
 params.table.__init__.__globals__
 'x'.format_map(params)
 logical_date.strftime('%Y' * 1000000)
+([[1]] * 600000)|sum(start=[])
+('%99999s' * 20000) % (('x',) * 20000)
+('{0:99999}' * 20000).format('x')
+('{0}' * 1000).format(params.big)
+('%(a)s' * 1000) % {'a': params.big}
+('%(a)s' * 1000)|format(a=params.big)
+('%(' * 400000) % 1
+('{:' * 20000).format(1)
+('\t' * 100000).expandtabs(100000)
+('f' * 1999999)|int(base=16) // 3
+('f' * 100000)|int(base=16) is divisibleby 3
+(['x'] * 500000)|map('upper')|join('b' * 1000000)
+(['x'] * 600)|map('upper')|join('b' * 9999)
 """
 
 

@@ -100,6 +100,23 @@ def test_a_secret_is_not_cut_into_two_that_nobody_knows(
     assert "hunter2" not in (tmp_path / "log").read_text()
 
 
+def test_output_that_says_other_things_than_output_does_is_logged_as_it_is(tmp_path: Path) -> None:
+    said: list[dict[str, object]] = [
+        {"x": 1},
+        {"message": 5},
+        {"message": None},
+        {},
+        {"message": "a", "x": 1},
+    ]
+    log = TaskLog(tmp_path / "log", {})
+    log.write_all([parse_line(json.dumps({"event": "output", **fields})) for fields in said])
+    log.close()
+    records = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [
+        {k: v for k, v in record.items() if k not in ("time", "level", "event")} for record in records
+    ] == said
+
+
 # --- the log ---
 
 

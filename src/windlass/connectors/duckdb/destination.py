@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from windlass.connectors.scratch import Scratch, duckdb_errors, file_literal, id
 from windlass.connectors.sql.engine import DuckdbEngine, NewRows
 from windlass.connectors.sql.ledger import SqlLedger
 from windlass.connectors.sql.merging import delete_interval, merge, quarantine_bad_keys
-from windlass.errors import RetryableError
+from windlass.connectors.widening import common_type
+from windlass.errors import FatalError, RetryableError
 from windlass.ledger import LedgerEntry
 from windlass.storage.turns import Turn, Turns
 from windlass.turns import Waiting
@@ -93,6 +95,7 @@ class DuckdbLoad(BaseLoad):
         self._file, self._name, self._ledger = destination.file, destination.options.table, ledger
         self._engine: DuckdbEngine | None = None
         self._grown: Sequence[Column] = ()
+        self._widened: Sequence[Column] = ()
         self._turn = turn
 
     def __exit__(self, *_: object) -> None:
@@ -105,13 +108,26 @@ class DuckdbLoad(BaseLoad):
             f"WHERE database_name = {literal(database)} AND table_name = {literal(self._name)}"
         )
         columns = [
-            Column(name, kind, nullable=nullable, required=not nullable and default is None)
+            Column(
+                name,
+                kind,
+                nullable=nullable,
+                required=not nullable and default is None,
+                has_default=default is not None,
+            )
             for name, kind, nullable, default in rows
         ]
         return columns or None
 
     def grow(self, columns: Sequence[Column]) -> None:
         self._grown = columns
+
+    def wider(self, column: Column, values: Column) -> Column | None:
+        kind = common_type(column.type, values.type)
+        return None if kind in (None, column.type) else replace(column, type=str(kind))
+
+    def widen(self, columns: Sequence[Column]) -> None:
+        self._widened = columns
 
     def write_query(
         self, query: str, columns: Sequence[Column], counts: Counts, scratch: Scratch, meter: Meter
@@ -138,7 +154,7 @@ class DuckdbLoad(BaseLoad):
         meter(counts.written, counts.bytes)
 
     def restart(self) -> None:
-        self._grown = ()
+        self._grown = self._widened = ()
         if self._engine is not None:
             self._engine.rows("ROLLBACK")
             self._engine = None
@@ -169,9 +185,19 @@ class DuckdbLoad(BaseLoad):
             key = ", ".join(map(identifier, self._options.key))
             made = ", ".join(f"{identifier(column.name)} {column.type}" for column in columns)
             engine.rows(f"CREATE TABLE {table} ({made}{f', PRIMARY KEY ({key})' if key else ''})")
+        for column in self._widened:
+            self._widen(engine, table, column)
         for column in self._grown:
             engine.rows(f"ALTER TABLE {table} ADD COLUMN {identifier(column.name)} {column.type}")
         return engine, table, missing
+
+    def _widen(self, engine: DuckdbEngine, table: str, column: Column) -> None:
+        try:
+            engine.rows(f"ALTER TABLE {table} ALTER {identifier(column.name)} TYPE {column.type}")
+        except FatalError as exc:
+            message = f"column {column.name!r} cannot be widened to {column.type}: {exc.message}"
+            hint = "make the table anew with that type, or load what fits with `on_type_change: keep`"
+            raise FatalError(message, hint=hint) from exc
 
     def _staged(self, rows: Rows, counts: Counts, scratch: Scratch) -> NewRows:
         """The rows in a file of the scratch folder, numbered."""

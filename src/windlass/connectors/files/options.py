@@ -31,6 +31,9 @@ class Csv(Options):
     encoding: str = "utf-8"
     """The encoding of the text, by its Python or IANA name."""
 
+    skip_spaces: bool = False
+    """Whether spaces between a delimiter and a quote are passed over when a file is read. Else they are an error."""
+
     null: str = ""
     """What an unquoted field that means NULL looks like."""
 
@@ -65,7 +68,7 @@ class Source(SourceOptions):
     """A file, a folder or a pattern, relative to the workspace; or the `http(s)://` address of a file."""
 
     format: ReadFormat | None = None
-    """The file's format. Default: by its ending (`.csv`, `.tsv`, `.json`, `.ndjson`, `.jsonl`, `.parquet`, each also `.gz`, `.zst` or `.bz2`; `.xlsx`, `.xlsm`)."""
+    """The file's format. Default: by its ending (`.csv`, `.tsv`, `.txt`, `.json`, `.ndjson`, `.jsonl`, `.parquet`, `.pq`, each also `.gz`, `.zst` or `.bz2`; `.xlsx`, `.xlsm`)."""
 
     csv: Csv = Csv()
     """How the CSV is written down."""
@@ -84,7 +87,7 @@ class Destination(DestinationOptions):
     """A file, or a folder where it ends in `/`, relative to the workspace."""
 
     format: FileFormat | None = None
-    """The file's format. Default: by its ending (`.csv`, `.tsv`, `.json`, `.ndjson`, `.jsonl`, `.parquet`, each also `.gz` or `.zst`); Parquet in a folder."""
+    """The file's format. Default: by its ending (`.csv`, `.tsv`, `.txt`, `.json`, `.ndjson`, `.jsonl`, `.parquet`, `.pq`, each also `.gz` or `.zst`); Parquet in a folder."""
 
     csv: Csv = Csv()
     """How the CSV is written down."""

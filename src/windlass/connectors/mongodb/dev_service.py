@@ -6,6 +6,7 @@ It listens on loopback, on a free port, and asks for no password.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import time
@@ -23,6 +24,7 @@ from windlass.devservices.initialised import is_initialised, mark_initialised
 from windlass.devservices.running import has_launcher, note_port, noted_port
 from windlass.errors import Code, FatalError, RetryableError, WindlassError
 from windlass.ports import LOOPBACK, free_port
+from windlass.processes.environment import for_containers
 from windlass.processes.launch import launch
 
 __all__ = ["start"]
@@ -78,7 +80,7 @@ def _way(service: DevService) -> _Way:
     if docker is not None:
         name = _container(service)
         subprocess.run(
-            (docker, "rm", "--force", name), capture_output=True, check=False
+            (docker, "rm", "--force", name), env=for_containers(os.environ), capture_output=True, check=False
         )  # of a run that was killed
         run = (docker, "run", "--rm", "--name", name, "--publish")
         return _Way(lambda port: (*run, f"{LOOPBACK}:{port}:{_PORT_INSIDE}", _IMAGE), keeps_data=False)
@@ -97,6 +99,7 @@ def _launch(service: DevService, way: _Way) -> _Way:
             service.users_lock,
             shared_by_users=True,
             alive=service.alive_lock,
+            environment=for_containers(os.environ),
             folder=Path("/"),
             output=log,
         )

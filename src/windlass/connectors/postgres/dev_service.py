@@ -34,6 +34,7 @@ from windlass.devservices.running import has_launcher, note_port, noted_port
 from windlass.errors import Code, FatalError, MissingExtraError, RetryableError
 from windlass.ports import free_port
 from windlass.processes import Identity, Process, last_words
+from windlass.processes.environment import inherited
 from windlass.processes.launch import launch
 
 __all__ = ["start"]
@@ -130,7 +131,16 @@ def _make(service: DevService, server: _Server) -> None:
         "--no-instructions",
     ]
     uid, gid = server.user or (None, None)
-    made = subprocess.run(command, user=uid, group=gid, capture_output=True, text=True, check=False, cwd="/")
+    made = subprocess.run(
+        command,
+        user=uid,
+        group=gid,
+        env=inherited(os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+    )
     given.unlink()
     if made.returncode:
         said = last_words(made.stdout + made.stderr, made.returncode)  # that a signal came stands on stdout

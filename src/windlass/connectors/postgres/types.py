@@ -87,7 +87,16 @@ def as_read(column: PgColumn) -> Column:
         guess = "UUID"
     elif column.base in ("json", "jsonb") or column.type.endswith("[]"):
         guess = "JSON"
-    return Column(column.name, kind or "VARCHAR", native=column.type, guess=guess, trust="declared")
+    wanted = kind or "VARCHAR"
+    return Column(
+        column.name,
+        wanted,
+        native=column.type,
+        max_length=column.length,
+        carries="" if guess else _carried(column, wanted),
+        guess=guess,
+        trust="declared",
+    )
 
 
 def read_field(column: PgColumn) -> Field:
@@ -130,6 +139,7 @@ def as_wanted(column: PgColumn) -> Column:
         earliest=_earliest(kind),
         loses=_lost_fraction(column.stored) if kind.startswith("TIME") else None,
         required=column.not_null and not (column.has_default or column.identity or column.generated),
+        has_default=column.has_default or column.identity,
         generated=column.generated,
     )
 

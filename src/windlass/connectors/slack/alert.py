@@ -35,6 +35,6 @@ def send(address: Address, alert: Alert) -> None:
 
 def _message(alert: Alert) -> dict[str, object]:
     title = f":red_circle: *{alert.pipeline}* failed ({alert.project})"
-    tasks = "\n".join(f"• *{name}*: {error}" for name, error in alert.failed)
+    tasks = "\n".join(f"• *{name}*: {told}" for name, told in (*alert.failed, *alert.changed))
     text = logs.mask(f"{title}\nrun `{alert.run_id}`, logical date {alert.logical_date}\n{tasks}")[:_LONGEST]
     return {"text": text, "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from windlass.connectors.rows import record_of
 from windlass.connectors.scratch import identifier, literal
 
 __all__ = ["DuckdbEngine", "Engine", "NewRows"]
@@ -79,9 +80,7 @@ class DuckdbEngine:
         return f"to_json(struct_pack({fields}))"
 
     def read_record(self, names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
-        import json
-
-        record: dict[str, Any] = json.loads(values[0])
+        record: dict[str, Any] = record_of(values[0])
         return record
 
     def without(self, new: NewRows, numbers: Sequence[int]) -> NewRows:

@@ -82,6 +82,7 @@ def as_wanted(column: sqlite3.Row) -> Column:
         native=column["type"],
         **_limits(kind),
         loses=_LOST_AS_NUMBER if _is_numeric(column["type"], kind) else None,
+        has_default=column["dflt_value"] is not None or is_rowid,
         required=bool(column["notnull"]) and column["dflt_value"] is None and not is_rowid,
         generated=column["hidden"] in (2, 3),
     )

@@ -12,7 +12,7 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -26,6 +26,7 @@ from windlass.processes.launch import launch
 __all__ = ["Making", "beside"]
 
 _WANTED, _ALIVE = ".wanted", ".alive"
+_CACHES = ("UV_CACHE_DIR", "PIP_CACHE_DIR", "npm_config_cache")
 _CHUNK = 1 << 16
 
 
@@ -51,7 +52,7 @@ class Making:
             command,
             self.wanted,
             folder=folder or self.place.parent,
-            environment={**installing(os.environ), **(variables or {})},
+            environment={**self._caches(), **installing(os.environ), **(variables or {})},
             output=subprocess.PIPE,
             kept_open=(self.alive.fileno(),),
         )
@@ -62,6 +63,15 @@ class Making:
                 said = (said + chunk)[-_CHUNK:]
         if installer.returncode:
             raise self.failed(last_words(said.decode(errors="replace"), installer.returncode))
+
+    def _caches(self) -> dict[str, str]:
+        """Where installers keep what they download, if they cannot below our home: in a container it often is `/`."""
+        cache = Path("~/.cache").expanduser()
+        with suppress(OSError, RuntimeError):
+            cache.mkdir(exist_ok=True)
+            if os.access(cache, os.W_OK):
+                return {}
+        return {name: str(_cache_of(self.place) / name) for name in _CACHES}
 
     def failed(self, why: str, hint: str | None = None) -> FatalError:
         message = f"cannot set up the environment of {self.step}:{why}"
@@ -88,3 +98,8 @@ def beside(base: Path, name: str, step: str) -> Iterator[Making]:
     finally:
         wanted.unlink(missing_ok=True)
         alive.unlink(missing_ok=True)
+        shutil.rmtree(_cache_of(place), ignore_errors=True)
+
+
+def _cache_of(place: Path) -> Path:
+    return place.with_name(f"{place.name}.cache")

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from windlass.plan.bundle import bundle_to_json
 from windlass.plan.travel import with_digests
+from windlass.spec.files import PipelineFile
 from windlass.targets import CompiledProject
 from windlass.targets.airflow.containers import runtime_of
 
@@ -58,7 +59,13 @@ class AirflowTarget:
             folder=options.project_path or str(project.root.resolve()),
         )
         loader = {path: (_SOURCE / name).read_text(encoding="utf-8") for path, name in _loader().items()}
-        return {**loader, _PLAN: bundle_to_json(spec.project, plans, runtime)}
+        sources = {name: _source(project.files.pipelines[name]) for name in plans}
+        return {**loader, _PLAN: bundle_to_json(spec.project, plans, runtime, sources)}
+
+
+def _source(file: PipelineFile) -> dict[str, str]:
+    """The file as it was written. It holds no secret: such a file is refused."""
+    return {"file": file.document.file, "text": file.document.text}
 
 
 def _loader() -> dict[str, str]:

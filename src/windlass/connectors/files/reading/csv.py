@@ -25,9 +25,10 @@ from windlass.connectors.files.reading.csv_rewriting import (
     to_utf8,
 )
 from windlass.connectors.files.reading.gathering import Content, Origins, are_many_small, gather
-from windlass.connectors.files.reading.infer import infer_types
+from windlass.connectors.files.reading.infer import infer_types, values_of
 from windlass.connectors.files.reading.locate import RecordLocator, line_numbers
 from windlass.connectors.files.reading.quoting import (
+    LONGEST_LINE,
     LineEndsInQuotes,
     Records,
     first_record_end,
@@ -44,7 +45,7 @@ __all__ = ["CsvRelation"]
 
 _WHOLE = 64 << 20  # files up to this size are looked at whole to infer types; of larger ones, a sample
 _SAMPLE_ROWS = 20_000
-_LONGEST_LINE, _LONGER_LINE = 2 << 20, 160 << 20
+_USUAL_LINE = 2 << 20
 _NOT_CLOSED = "a quoted field is not closed"
 _NOTED = 10_000  # bytes of a rejected line that DuckDB notes
 _MIXED_LINE_ENDS = "state machine reached an invalid state"
@@ -65,14 +66,17 @@ class CsvRelation(FileRelation):
     def __init__(self, files: InputFiles, options: Source, reading: Reading, scratch: Scratch) -> None:
         super().__init__(files, reading, scratch)
         self._declared, self._null = options.columns, options.csv.null
+        self._skips_spaces = options.csv.skip_spaces
         self._paths = list(files.paths)
         self._originals = {str(path): path for path in files.paths}
         self._origins: dict[str, Origins] = {}
+        self._other_orders: dict[Path, list[str]] = {}
+        """The headers of files that have the columns in another order than the first."""
         self._dialect = Dialect.of(files.paths[0], options.csv)
         self._header, lines_before = read_header(files.paths[0], self._dialect)
         self._lines_before = {lines_before}
         self._sample_only = files.size() > _WHOLE
-        self._longest_line = _LONGEST_LINE
+        self._longest_line = _USUAL_LINE
         self._rejects = ""
         self._bad: list[BadRow] = []
         self._prepared = self._line_ends_rewritten = False
@@ -86,13 +90,15 @@ class CsvRelation(FileRelation):
             if name not in self._header:
                 hint = did_you_mean(name, self._header)
                 raise FatalError(f"`columns` names {name!r}, which {self.name} does not have", hint=hint)
+        self._scratch.make_room(self.name, len(self._header))
         guesses: dict[str, str | None] = {}
         if self._reading.infer or self._reading.since is not None:
             limit = f" LIMIT {_SAMPLE_ROWS}" if self._sample_only else ""
             free = [name for name in self._header if name not in self._declared]
-            guesses = infer_types(self._scratch, f"(SELECT * FROM {self.rows()}{limit})", free)
+            rows = f"(SELECT * FROM {self.rows()}{limit})"
+            guesses = infer_types(self._scratch, partial(values_of, rows), free)
             if self._look is not None and self._look.found:  # meanwhile; what comes later makes us begin anew
-                self._look, self._in_one_piece = None, True
+                self._in_one_piece = True
         if self._reading.since is not None:
             self._finish_look()
         return [self._column(name, guesses.get(name)) for name in self._header]
@@ -105,8 +111,18 @@ class CsvRelation(FileRelation):
 
     def rows(self) -> str:
         self._rejects = self._scratch.new_name()
+        if not self._other_orders:
+            return self._read(self._paths, self._header)
+        by_order = itertools.groupby(self._paths, key=self._header_of)
+        reads = [f"FROM {self._read(list(paths), header)}" for header, paths in by_order]
+        return f"({' UNION ALL BY NAME '.join(reads)})"
+
+    def _header_of(self, path: Path | str) -> list[str]:
+        return self._other_orders.get(self._originals[str(path)], self._header)
+
+    def _read(self, files: Sequence[Path], header: Sequence[str]) -> str:
         dialect = self._dialect
-        columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self._header)
+        columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header)
         settings = {
             "columns": f"{{{columns}}}",
             "header": literal(dialect.header),
@@ -124,7 +140,9 @@ class CsvRelation(FileRelation):
             "hive_partitioning": "false",
             "parallel": literal(not self._in_one_piece),
         }
-        paths = ", ".join(file_literal(path) for path in self._paths)
+        if self._in_one_piece and self._longest_line == LONGEST_LINE:
+            settings["buffer_size"] = str(LONGEST_LINE)  # and not 16 times as much
+        paths = ", ".join(file_literal(path) for path in files)
         arguments = ", ".join(f"{key} = {value}" for key, value in settings.items())
         return f"read_csv([{paths}], {arguments})"
 
@@ -159,7 +177,7 @@ class CsvRelation(FileRelation):
 
     def _read_otherwise(self, errors: Sequence[tuple[Any, ...]]) -> None:
         """Raise MisfitError for errors that another way of reading may not have."""
-        if any(too_long for *_, too_long in errors) and self._longest_line < _LONGER_LINE:
+        if any(too_long for *_, too_long in errors) and self._longest_line < LONGEST_LINE:
             raise MisfitError(f"a line is longer than {self._longest_line:,} bytes")
         if any(not line for _, _, _, line, *_ in errors) and not self._in_one_piece:
             raise MisfitError("a quoted field is longer than a piece of the file")
@@ -167,7 +185,7 @@ class CsvRelation(FileRelation):
     def _finish_look(self) -> None:
         look, self._look = self._look, None
         if look is not None:
-            look.finish()
+            look.finish(in_one_piece=self._in_one_piece)
             self._odd = look.odd
 
     def _unterminated(self) -> Iterator[BadRow]:
@@ -181,7 +199,7 @@ class CsvRelation(FileRelation):
                     Reason.UNTERMINATED_QUOTE,
                     _NOT_CLOSED,
                     raw=found[1],
-                    columns=self._header,
+                    columns=self._header_of(path),
                     source=path,
                     offset=found[0],
                 )
@@ -211,7 +229,9 @@ class CsvRelation(FileRelation):
             message = message.partition("\n")[0]
             message = message[:1].lower() + message[1:]
         raw = data.decode("utf-8", "backslashreplace")
-        return BadRow(reason, message, raw=raw, columns=self._header, source=path, offset=position - 1)
+        return BadRow(
+            reason, message, raw=raw, columns=self._header_of(path), source=path, offset=position - 1
+        )
 
     def locate(self, rows: Iterator[BadRow]) -> Iterator[BadRow]:
         locator: RecordLocator | None = None
@@ -246,11 +266,11 @@ class CsvRelation(FileRelation):
         """Whether there is another way to read that may get past this error; then it is taken."""
         if isinstance(error, MisfitError):
             if "line is longer" in error.message:
-                self._longest_line = _LONGER_LINE
+                self._longest_line, self._in_one_piece = LONGEST_LINE, True
                 return True
             if not self._in_one_piece and "quoted field" in error.message:
                 self._in_one_piece = True
-                self._longest_line = _LONGER_LINE if "longer" in error.message else self._longest_line
+                self._longest_line = LONGEST_LINE if "longer" in error.message else self._longest_line
                 return True
             if self._sample_only:
                 self._sample_only = False
@@ -275,6 +295,7 @@ class CsvRelation(FileRelation):
         for path in self._paths[1:]:
             if str(path) not in self._origins:
                 self._check_header(path)
+        self._paths.sort(key=lambda path: self._header_of(path) if self._other_orders else [])
         unpacked = unpack_bz2(self._paths, self._scratch)
         for copy, path in zip(unpacked, self._paths, strict=True):
             self._originals[str(copy)] = self._originals[str(path)]
@@ -285,19 +306,26 @@ class CsvRelation(FileRelation):
         if len(self._lines_before) > 1:
             self._rewrite(from_first_record, "it begins with blank lines, and others do not")
             self._lines_before = {0}
-        self._look = LineEndsInQuotes(self._paths, self._dialect.quote)
-        if self._look.begin():
-            self._look, self._in_one_piece = None, True
+        elif not self._dialect.header and any(map(_has_two_marks, self._paths)):
+            self._rewrite(from_first_record, "it begins with several byte order marks")
+            self._lines_before = {0}
+        self._look = LineEndsInQuotes(
+            self._paths, self._dialect, self._refusal, skips_spaces=self._skips_spaces
+        )
+        self._in_one_piece = self._look.begin()
 
     def _check_header(self, path: Path) -> None:
         names, lines_before = read_header(path, self._dialect)
         self._lines_before.add(lines_before)
-        if names != self._header:
+        if names == self._header:
+            return
+        if not self._dialect.header or sorted(names) != sorted(self._header):
             raise FatalError(
                 f"{path.name} has the columns {', '.join(names)}, and {self._files.paths[0].name} has "
                 f"{', '.join(self._header)}",
                 hint="copy files with different columns one by one",
             )
+        self._other_orders[path] = names
 
     def _gather(self) -> None:
         """Put small files together, under the header of the first."""
@@ -310,12 +338,16 @@ class CsvRelation(FileRelation):
             kind = line_end_of(data)
             if kind is None or self._dialect.escape or data.count(quote) % 2 or data[:1] in (b"\r", b"\n"):
                 return None
+            if data.startswith(codecs.BOM_UTF8 * 2):
+                return None
             if is_separator_line(data):
                 return None
             mark = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
             skipped = first_record_end(data, quote, mark) if header else mark
             if data[mark:skipped] != first:
                 self._check_header(path)
+            if path in self._other_orders:
+                return None
             rows = data[skipped:]
             is_closed = not rows or rows.endswith(b"\n")
             return Content(rows if is_closed else rows + kind, skipped, kind)
@@ -354,5 +386,16 @@ class CsvRelation(FileRelation):
         original, offset = self._origins[path].of(offset)
         return str(original), offset
 
+    def _refusal(self, path: Path, offset: int, message: str, hint: str) -> FatalError:
+        original, offset = self._original(str(path), offset)
+        [line] = line_numbers(Path(original), [offset])
+        return FatalError(f"{self._shown(original)}:{line}: {message}", hint=hint)
+
     def _shown(self, path: str) -> str:
         return self._files.name(self._originals[path])
+
+
+def _has_two_marks(path: Path) -> bool:
+    """Whether a file begins with two byte order marks, of which DuckDB passes over the first."""
+    with open_bytes(path) as file:
+        return file.read(2 * len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 * 2

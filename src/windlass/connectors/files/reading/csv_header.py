@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from windlass.connectors.files.options import Csv
 from windlass.connectors.files.paths import open_bytes
+from windlass.connectors.matching import alike
 from windlass.errors import Code, FatalError
 
 __all__ = ["SEPARATOR_LINE", "Dialect", "Header", "not_utf8", "read_header"]
 
-_HEAD = 1 << 20
+_HEAD, _LONGEST_HEAD = 1 << 20, 32 << 20
 _DELIMITERS = (",", ";", "\t", "|")
 SEPARATOR_LINE = re.compile(r"[\r\n]*sep=([,;|\t])(?:\r\n?|\n)")
 """The line that tells Excel the delimiter: it is no row, and no header."""
@@ -57,18 +58,16 @@ class Header(NamedTuple):
 
 def read_header(path: Path, dialect: Dialect) -> Header:
     """Read the first record. Without a header the columns are called column0, column1, …"""
-    text = _head(path, dialect.encoding)
-    body = _without_separator(text).lstrip("\r\n")
-    if not body:
-        raise FatalError(f"{path.name} has only blank lines", hint="expected at least a header or one row")
-    before = len(text[: len(text) - len(body)].splitlines())
-    first = _first_record(path, body, before + 1, dialect)
+    first, before = (
+        _first_record(path, dialect, _HEAD) or _first_record(path, dialect, _LONGEST_HEAD) or ([], 0)
+    )
+    if not first:
+        message = f"{path.name}: the first record is longer than {_LONGEST_HEAD >> 20} MB"
+        raise FatalError(message, hint="is it CSV, and `quote` and `encoding` as they are there?")
     if not dialect.header:
         return Header([f"column{i}" for i in range(len(first))], before)
     names = [name.strip() or f"column{i}" for i, name in enumerate(first)]
-    alike = [name.lower() for name in names]
-    twice = sorted({name for name in names if alike.count(name.lower()) > 1})
-    if twice:
+    if twice := sorted(set(alike(names))):
         raise FatalError(
             f"{path.name}: the header names {', '.join(map(repr, twice))} more than once",
             hint="rename the columns, or read the file with `csv: {header: false}` and `select`",
@@ -94,9 +93,16 @@ def _without_separator(text: str) -> str:
     return text[said.end() :] if said else text
 
 
-def _first_record(path: Path, body: str, line: int, dialect: Dialect) -> list[str]:
+def _first_record(path: Path, dialect: Dialect, longest: int) -> tuple[list[str], int] | None:
+    """The fields of the first record, and how many lines stand before it. None if it is longer than that."""
+    text = _head(path, dialect.encoding, longest)
+    body = _without_separator(text).lstrip("\r\n")
+    if not body:
+        raise FatalError(f"{path.name} has only blank lines", hint="expected at least a header or one row")
+    before = len(text[: len(text) - len(body)].splitlines())
+    lines = io.StringIO(body, newline="")
     reader = csv.reader(
-        io.StringIO(body, newline=""),
+        lines,
         delimiter=dialect.delimiter,
         quotechar=dialect.quote,
         doublequote=dialect.escape is None,
@@ -106,12 +112,23 @@ def _first_record(path: Path, body: str, line: int, dialect: Dialect) -> list[st
     try:
         first = next(reader, [])
     except csv.Error as exc:
-        raise FatalError(f"{path.name}:{line}: the header is not valid CSV: {exc}") from exc
+        if _is_cut(path, longest):
+            return None
+        message = f"{path.name}:{before + 1}: the header is not valid CSV: {exc}"
+        raise FatalError(message) from exc
+    if lines.tell() == len(body) and _is_cut(path, longest):
+        return None
     if dialect.header and any("\ufffd" in name for name in first):
         with open_bytes(path) as file:
-            message = not_utf8(file.read(_HEAD), 0) or f"it is not {dialect.encoding}"
+            message = not_utf8(file.read(longest), 0) or f"it is not {dialect.encoding}"
         raise FatalError(f"{path.name}: the header cannot be read: {message}")
-    return first
+    return first, before
+
+
+def _is_cut(path: Path, length: int) -> bool:
+    """Whether a file has more bytes than that."""
+    with open_bytes(path) as file:
+        return len(file.read(length + 1)) > length
 
 
 def _encoding_of(path: Path, declared: str) -> str:
@@ -130,12 +147,12 @@ def _delimiter_of(path: Path, encoding: str) -> str:
     return max(_DELIMITERS, key=unquoted.count)
 
 
-def _head(path: Path, encoding: str) -> str:
+def _head(path: Path, encoding: str, length: int = _HEAD) -> str:
     try:
         codecs.lookup(encoding)
     except LookupError as exc:
         hint = "expected a name such as utf-8, latin-1, cp1252 or utf-16"
         raise FatalError(f"unknown encoding {encoding!r}", hint=hint, code=Code.ENCODING) from exc
     with open_bytes(path) as file:
-        data = file.read(_HEAD)
+        data = file.read(length)
     return data.decode(encoding, "replace").lstrip("\ufeff")

@@ -22,8 +22,10 @@ def is_separator_line(data: bytes) -> bool:
 
 
 def from_first_record(source: IO[bytes], target: IO[bytes]) -> None:
-    """Leave out the blank lines at the beginning, and the one that tells Excel the delimiter."""
-    data = source.read(_PIECE).removeprefix(codecs.BOM_UTF8)
+    """Leave out byte order marks, blank lines at the beginning, and the one that tells Excel the delimiter."""
+    data = source.read(_PIECE)
+    while data.startswith(codecs.BOM_UTF8):
+        data = data.removeprefix(codecs.BOM_UTF8)
     said = _SEPARATOR_LINE.match(data)
     target.write(data[said.end() if said else 0 :].lstrip(b"\r\n"))
     shutil.copyfileobj(source, target, _PIECE)

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from windlass.connectors.files import options
 from windlass.connectors.files.paths import InputFiles
 from windlass.connectors.files.reading.source import FileRelation
+from windlass.connectors.matching import alike
 from windlass.connectors.rows import BadRow, Column, Reason, RowFault
 from windlass.connectors.scratch import Scratch, file_literal, identifier
 from windlass.connectors.source import Reading
@@ -154,8 +155,7 @@ class ExcelRelation(FileRelation):
     def _required(self, path: Path, names: list[str]) -> list[str]:
         if not names:
             raise FatalError(f"{path.name}: the sheet has no rows", hint="name another with `sheet`")
-        alike = [name.lower() for name in names]
-        if twice := sorted({name for name in names if alike.count(name.lower()) > 1}):
+        if twice := sorted(set(alike(names))):
             raise FatalError(
                 f"{path.name}: the header names {', '.join(map(repr, twice))} more than once",
                 hint="say with `range` where the table is, such as A3:F200, or rename the columns",

@@ -7,12 +7,13 @@ than a DOUBLE holds becomes a DECIMAL or stays text. Dates and times count only 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from windlass.connectors.json_digits import other_digits
 from windlass.connectors.scratch import Scratch, identifier, literal
 
-__all__ = ["infer_types"]
+__all__ = ["in_groups", "infer_types", "values_of"]
 
 _MOST_DIGITS = 38
 _DAY = r"\d{4}-\d{2}-\d{2}"
@@ -39,65 +40,83 @@ _TESTS = {
 
 _LONGEST = 400  # characters of a number or time
 _HEAD_ROWS = 200
+_AT_ONCE = 1000  # columns
+
+Values: TypeAlias = Callable[[Sequence[str], int | None], str]
+"""What stands after FROM for all values but NULL of some columns, under each other, as `name` and `value`: so a test
+stands in a query once for all columns. The number is that of the rows to look at, None for all."""
 
 
-def infer_types(scratch: Scratch, rows: str, columns: Sequence[str]) -> dict[str, str | None]:
-    """The type of each text column of `rows` (what stands after FROM); None where it stays text.
+def infer_types(scratch: Scratch, values: Values, columns: Sequence[str]) -> dict[str, str | None]:
+    """The type of each text column; None where it stays text.
 
     The first rows show what a column probably is; only that is then tested on all of them.
     """
-    head = f"(SELECT * FROM {rows} LIMIT {_HEAD_ROWS})"
-    found = _narrowest(scratch, head, columns)
+    found: dict[str, str | None] = {}
+    for some in in_groups(columns):
+        found |= _types_of(scratch, values, some)
+    return found
+
+
+def in_groups(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """So many columns as can be looked at together: the scratch database makes room for 2,048 values of each."""
+    for begin in range(0, len(names), _AT_ONCE):
+        yield names[begin : begin + _AT_ONCE]
+
+
+def values_of(rows: str, names: Sequence[str], limit: int | None = None) -> str:
+    """`Values` of rows with a column for each name; `rows` stands after FROM."""
+    quoted = [identifier(name) for name in names]
+    # a field may have 100 MB; so much of it shows that it is text
+    starts = ", ".join(f"left({name}, {_LONGEST + 1}) AS {name}" for name in quoted)
+    head = "" if limit is None else f" LIMIT {limit}"
+    return f"(SELECT * FROM (SELECT {starts} FROM {rows}{head}) UNPIVOT (value FOR name IN ({', '.join(quoted)})))"
+
+
+def _types_of(scratch: Scratch, values: Values, columns: Sequence[str]) -> dict[str, str | None]:
+    found = _narrowest(scratch, values(columns, _HEAD_ROWS))
     probable = {name: kind for name, kind in found.items() if kind is not None}
-    wrong = [name for name, fits in _that_fit(scratch, rows, probable).items() if not fits]
-    without_value = [name for name in columns if name not in found]
-    found.update(_narrowest(scratch, rows, wrong + without_value))
-    return {
-        name: _decimal(scratch, rows, name) if found.get(name) == "DECIMAL" else found.get(name)
-        for name in columns
-    }
+    fitting = _that_fit(scratch, values(list(probable), None), probable) if probable else {}
+    settled = {name for name in found if fitting.get(name, True)}
+    if others := [name for name in columns if name not in settled]:
+        found |= _narrowest(scratch, values(others, None))
+    if decimals := [name for name in columns if found.get(name) == "DECIMAL"]:
+        found |= _decimals(scratch, values(decimals, None))
+    return {name: found.get(name) for name in columns}
 
 
-def _narrowest(scratch: Scratch, rows: str, columns: Sequence[str]) -> dict[str, str | None]:
+def _narrowest(scratch: Scratch, values: str) -> dict[str, str | None]:
     """The first type that all values of a column fit; None if there is none. Without values, no entry."""
-    if not columns:
-        return {}
     tests = ", ".join(f"bool_and({_test(kind)})" for kind in _TESTS)
-    found = scratch.rows(f"SELECT name, {tests} FROM {_values(rows, columns)} GROUP BY name")
+    found = scratch.rows(f"SELECT name, {tests} FROM {values} GROUP BY name")
     return {
         name: next((kind for kind, fit in zip(_TESTS, fits, strict=True) if fit), None)
         for name, *fits in found
     }
 
 
-def _that_fit(scratch: Scratch, rows: str, expected: Mapping[str, str]) -> dict[str, bool]:
+def _that_fit(scratch: Scratch, values: str, expected: Mapping[str, str]) -> dict[str, bool]:
     """Whether all values of each column fit the type that is expected of it."""
-    if not expected:
-        return {}
     kinds = ", ".join(f"({literal(name)}, {literal(kind)})" for name, kind in expected.items())
     test = " ".join(f"WHEN {literal(kind)} THEN {_test(kind)}" for kind in dict.fromkeys(expected.values()))
     found = scratch.rows(
-        f"SELECT name, bool_and(CASE kind {test} END) FROM {_values(rows, list(expected))} "
+        f"SELECT name, bool_and(CASE kind {test} END) FROM {values} "
         f"JOIN (VALUES {kinds}) AS expected(name, kind) USING (name) GROUP BY name"
     )
     return dict(found)
 
 
-def _values(rows: str, columns: Sequence[str]) -> str:
-    """All values but NULL, under each other, so that a test stands in a query once for all columns."""
-    names = [identifier(name) for name in columns]
-    # a field may have 100 MB; so much of it shows that it is text
-    starts = ", ".join(f"left({name}, {_LONGEST + 1}) AS {name}" for name in names)
-    return f"(SELECT * FROM (SELECT {starts} FROM {rows}) UNPIVOT (value FOR name IN ({', '.join(names)})))"
+def _decimals(scratch: Scratch, values: str) -> dict[str, str | None]:
+    """The DECIMAL that holds all digits of each column, if there is one."""
+    found = scratch.rows(
+        "SELECT name, max(strlen(ltrim(split_part(value, '.', 1), '-'))), max(strlen(split_part(value, '.', 2))) "
+        f"FROM {values} GROUP BY name"
+    )
+    return {
+        name: f"DECIMAL({before + after},{after})" if before + after <= _MOST_DIGITS else None
+        for name, before, after in found
+    }
 
 
 def _test(kind: str) -> str:
     return f"CASE WHEN strlen(value) <= {_LONGEST} THEN coalesce({_TESTS[kind]}, false) ELSE false END"
-
-
-def _decimal(scratch: Scratch, rows: str, name: str) -> str | None:
-    """The DECIMAL that holds all digits, if there is one."""
-    x = identifier(name)
-    before = f"max(strlen(ltrim(split_part({x}, '.', 1), '-')))"
-    before, after = scratch.rows(f"SELECT {before}, max(strlen(split_part({x}, '.', 2))) FROM {rows}")[0]
-    return f"DECIMAL({before + after},{after})" if before + after <= _MOST_DIGITS else None

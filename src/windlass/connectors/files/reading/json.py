@@ -20,9 +20,10 @@ from typing import Any
 from windlass.connectors.files.formats import compression_of
 from windlass.connectors.files.paths import InputFiles, check_whole, open_bytes, unpack_bz2
 from windlass.connectors.files.reading.gathering import Content, are_many_small, gather
-from windlass.connectors.files.reading.infer import infer_types
+from windlass.connectors.files.reading.infer import in_groups, infer_types
 from windlass.connectors.files.reading.source import FileRelation
 from windlass.connectors.json_digits import MANY_DIGITS, has_nan, loses_digits
+from windlass.connectors.matching import alike
 from windlass.connectors.rows import BadRow, Column, Reason, RowFault
 from windlass.connectors.scratch import Scratch, file_literal, identifier, literal
 from windlass.connectors.source import Reading, Relation
@@ -49,8 +50,7 @@ class JsonRelation(FileRelation):
         self._longest = min(_LARGE_RECORD, max(path.stat().st_size for path in files.paths) + _HEAD)
 
     def rows(self) -> str:
-        fields = "".join(f", {_extract(column)}" for column in self._columns or ())
-        return f"(SELECT json AS {RECORD}{fields} FROM {self._records()})"
+        return _fields(self._columns or (), self._records(), f"json AS {RECORD}")
 
     def faults(self) -> Sequence[RowFault]:
         names = f"json_keys({RECORD})"
@@ -106,20 +106,34 @@ class JsonRelation(FileRelation):
         if self._layout == "array" and not all(map(_is_whole, self._files.paths)):
             raise self._malformed() or FatalError(f"{self.name} is not a JSON array")
         self._check_names(names)
+        self._scratch.make_room(self.name, len(names))
         self._digits, self._words = self._scratch.rows(
             f"SELECT bool_or(regexp_matches(json, {MANY_DIGITS})), bool_or(regexp_matches(json, '(?i)nan|inf')) "
             f"FROM {self._records()}"
         )[0]
-        kinds = ", ".join(f"list_distinct(list(json_type(json, {_path(name)})))" for name in names)
-        row = self._scratch.rows(f"SELECT {kinds} FROM {self._records()} WHERE json_type(json) = 'OBJECT'")[0]
-        columns = [
-            _column(name, {kind for kind in found or () if kind})
-            for name, found in zip(names, row, strict=True)
-        ]
+        kinds = self._kinds(names)
+        columns = [_column(name, kinds[name]) for name in names]
         numbers = [column.name for column in columns if column.guess == "number"]
-        texts = ", ".join(_extract(column) for column in columns if column.guess == "number")
-        types = infer_types(self._scratch, f"(SELECT {texts} FROM {self._records()})", numbers)
+        types = infer_types(self._scratch, self._values, numbers)
         return [_narrowed(column, types) for column in columns]
+
+    def _kinds(self, names: Sequence[str]) -> dict[str, set[str]]:
+        """The JSON types that the values of each field have."""
+        kinds: dict[str, set[str]] = {name: set() for name in names}
+        for some in in_groups(names):
+            for name, kind in self._scratch.rows(f"SELECT DISTINCT * FROM {self._each('json_type', some)}"):
+                kinds[name].add(kind)
+        return kinds
+
+    def _values(self, names: Sequence[str], limit: int | None) -> str:
+        return self._each("json_extract_string", names, limit)
+
+    def _each(self, function: str, names: Sequence[str], limit: int | None = None) -> str:
+        """What a function gives for each of these fields, in rows of `name` and `value`."""
+        values = f"SELECT unnest({_texts(names)}) AS name, unnest({function}(json, {_paths(names)})) AS value"
+        head = "" if limit is None else f" LIMIT {limit}"
+        records = f"(SELECT json FROM {self._records()} WHERE json_type(json) = 'OBJECT'{head})"
+        return f"(SELECT * FROM ({values} FROM {records}) WHERE value IS NOT NULL)"
 
     def _names_of_none(self) -> list[str]:
         """The names that no records have, `[]`: those of the destination, if it has any."""
@@ -142,7 +156,8 @@ class JsonRelation(FileRelation):
         in_lines = self._layout == "newline_delimited"
 
         def content_of(path: Path, data: bytes) -> Content:
-            data = data.removeprefix(codecs.BOM_UTF8)
+            while data.startswith(codecs.BOM_UTF8):
+                data = data.removeprefix(codecs.BOM_UTF8)
             if in_lines:
                 return Content(data if data.endswith(b"\n") else data + b"\n")
             try:
@@ -160,9 +175,7 @@ class JsonRelation(FileRelation):
     def _check_names(self, names: Sequence[str]) -> None:
         if not names:
             raise self._nothing()
-        alike = [name.lower() for name in names]
-        twice = [name for name in names if alike.count(name.lower()) > 1]
-        if twice:
+        if twice := alike(names):
             raise FatalError(f"{self.name}: the names {', '.join(map(repr, twice))} differ only in case")
         if "" in names:
             raise FatalError(f"{self.name}: a field has an empty name")
@@ -207,7 +220,7 @@ class JsonRelation(FileRelation):
             with open_bytes(path) as file:
                 data = file.read()
             try:
-                text = data.decode("utf-8-sig")
+                text = data.decode().lstrip("\ufeff")
             except UnicodeDecodeError as exc:
                 message = f"byte 0x{data[exc.start]:02x} at offset {exc.start} is not UTF-8"
                 return FatalError(f"{self._files.name(path)}: {message}", hint="save the file as UTF-8")
@@ -286,7 +299,7 @@ def _layout(files: InputFiles) -> str:
     if files.format == "ndjson":
         return "newline_delimited"
     with open_bytes(files.paths[0]) as file:
-        head = file.read(_HEAD).decode("utf-8", "replace").removeprefix("\ufeff").lstrip()
+        head = file.read(_HEAD).decode("utf-8", "replace").lstrip("\ufeff").lstrip()
     if head.startswith("["):
         return "array"
     first_line, newline, _ = head.partition("\n")
@@ -341,17 +354,28 @@ def _narrowed(column: Column, types: Mapping[str, str | None]) -> Column:
     return replace(column, guess=kind, native="" if kind else _NOT_ONLY_TEXT)
 
 
-def _extract(column: Column) -> str:
-    path = _path(column.name)
-    value = f"json_extract(json, {path})" if column.type == "JSON" else f"json_extract_string(json, {path})"
-    if column.type == "JSON":
-        value = f"CASE WHEN json_type(json, {path}) <> 'NULL' THEN {value} END"
-    return f"{value} AS {identifier(column.name)}"
+def _fields(columns: Sequence[Column], records: str, *first: str) -> str:
+    """The fields of records as columns. Many are taken out of a record at once: each call of a function reads it anew,
+    and keeps what it has read of 2,048 records in memory."""
+    lists, values = ["json"], dict[str, str]()
+    for function, kind in (("json_extract_string", "VARCHAR"), ("json_extract", "JSON")):
+        for names in in_groups([column.name for column in columns if column.type == kind]):
+            found = f"found{len(lists)}"
+            lists.append(f"{function}(json, {_paths(names)}) AS {found}")
+            values |= {name: f"{found}[{place}]" for place, name in enumerate(names, 1)}
+    documents = {column.name for column in columns if column.type == "JSON"}
+    values |= {name: f"CASE WHEN {values[name]} <> 'null' THEN {values[name]} END" for name in documents}
+    fields = [*first, *(f"{values[column.name]} AS {identifier(column.name)}" for column in columns)]
+    return f"(SELECT {', '.join(fields)} FROM (SELECT {', '.join(lists)} FROM {records}))"
 
 
-def _path(name: str) -> str:
-    """JSON Pointer (RFC 6901) to a field of the record, as an SQL literal."""
-    return literal("/" + name.replace("~", "~0").replace("/", "~1"))
+def _paths(names: Sequence[str]) -> str:
+    """JSON Pointers (RFC 6901) to fields of a record, as an SQL literal."""
+    return _texts(["/" + name.replace("~", "~0").replace("/", "~1") for name in names])
+
+
+def _texts(texts: Sequence[str]) -> str:
+    return f"CAST([{', '.join(map(literal, texts))}] AS VARCHAR[])"
 
 
 def _next_value(text: str, position: int) -> int:
@@ -361,12 +385,16 @@ def _next_value(text: str, position: int) -> int:
 
 
 def _without_mark(path: Path, scratch: Scratch) -> Path:
-    """The file, or a copy without the byte order mark that it begins with."""
+    """The file, or a copy without the byte order marks that it begins with."""
     with open_bytes(path) as source:
-        if source.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+        marks, head = 0, source.read(_HEAD)
+        while head.startswith(codecs.BOM_UTF8, marks):
+            marks += len(codecs.BOM_UTF8)
+        if not marks:
             return path
         copy = scratch.folder / f"{scratch.new_name()}.json"
         with copy.open("wb") as target:
+            target.write(head[marks:])
             shutil.copyfileobj(source, target)
     return copy
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from windlass.connectors.files.paths import InputFiles
@@ -17,6 +17,9 @@ __all__ = ["ParquetRelation"]
 
 
 _DIGITS = 38  # of a decimal of DuckDB
+_EXACT = {"FLOAT": ("FLOAT",), "DOUBLE": ("FLOAT", "DOUBLE", "INT32")}
+"""Columns as DuckDB reads them from all files, and what a file may have that is the same number then."""
+
 _AT_ONCE = 500  # files a scan: DuckDB takes the longer for each, the more there are
 
 
@@ -30,25 +33,66 @@ class ParquetRelation(FileRelation):
 
     def found_columns(self) -> list[Column]:
         columns = self._scratch.describe(f"SELECT * FROM {self._rows}")
-        if any("DOUBLE" in column.type for column in columns):
-            self._check_digits({column.name for column in columns})
+        if any(kind in column.type for column in columns for kind in _EXACT):
+            self._check_digits({column.name: column.type for column in columns})
+        times = {column.name for column in columns if column.type == "TIMESTAMP"}
+        if times:
+            self._check_nanoseconds(times)
         return columns
 
     def rows(self) -> str:
         return self._rows
 
-    def _check_digits(self, columns: set[str]) -> None:
-        """Raise FatalError for a decimal that DuckDB's reader makes a double of, unless `select` leaves it out."""
-        paths, named = self._files.paths, self._reading.named
-        for begin in range(0, len(paths), _AT_ONCE):
-            files = ", ".join(file_literal(path) for path in paths[begin : begin + _AT_ONCE])
-            found = self._scratch.rows(
-                f"SELECT name, precision FROM parquet_schema([{files}]) WHERE precision > {_DIGITS}"
+    def _check_digits(self, columns: Mapping[str, str]) -> None:
+        """Raise FatalError for numbers that DuckDB's reader makes floating-point ones of, unless `select` leaves them
+        out: decimals with many digits, and those of one file where another has floating-point numbers.
+        """
+        named, kinds = self._reading.named, "name, type, max(precision)"
+        for files in self._some_files():
+            found = (
+                f"SELECT {kinds} FROM parquet_schema([{files}]) WHERE type IS NOT NULL GROUP BY name, type"
             )
-            for name, digits in found:
-                if named is None or name in named or name not in columns:
+            for name, kind, digits in self._scratch.rows(found):
+                if named is not None and name not in named and name in columns:
+                    continue
+                if digits is not None and digits > _DIGITS:
                     message = f"{self.name}: column {name!r} has decimals of {digits} digits, and {_DIGITS} are exact"
                     raise FatalError(message, hint="leave it out with `select`, or write it as text")
+                if kind not in _EXACT.get(columns.get(name, ""), (kind,)):
+                    self._check_mixed(name, columns[name], files)
+
+    def _check_mixed(self, name: str, kind: str, files: str) -> None:
+        """Raise FatalError if a column itself, and not one within another, has numbers in a file that become others."""
+        exact = ", ".join(map(literal, _EXACT[kind]))
+        own = f"path_in_schema = {literal(name)} AND type NOT IN ({exact})"
+        found = self._scratch.rows(
+            f"SELECT file_name, type FROM parquet_metadata([{files}]) WHERE {own} LIMIT 1"
+        )
+        for file, other in found:
+            message = (
+                f"{self.name}: column {name!r} has floating-point numbers ({kind}) in one file, and {other} in "
+                f"{file}: no type holds both exactly"
+            )
+            hint = "write the files with one type, leave it out with `select`, or copy them apart"
+            raise FatalError(message, hint=hint)
+
+    def _some_files(self) -> Iterator[str]:
+        """The files as SQL, some hundred at a time."""
+        paths = self._files.paths
+        for begin in range(0, len(paths), _AT_ONCE):
+            yield ", ".join(file_literal(path) for path in paths[begin : begin + _AT_ONCE])
+
+    def _check_nanoseconds(self, columns: set[str]) -> None:
+        """Raise FatalError for the old INT96 times of Hive and Impala if they are finer than what DuckDB reads of them."""
+        wanted = columns if self._reading.named is None else columns & self._reading.named
+        for files in self._some_files():
+            found = f"SELECT file_name, name FROM parquet_schema([{files}]) WHERE type = 'INT96'"
+            for path, name in self._scratch.rows(found):
+                if name in wanted and _has_nanoseconds(path, name):
+                    message = f"{self.name}: column {name!r} has times finer than microseconds, in INT96"
+                    raise FatalError(
+                        message, hint="leave it out with `select`, or write it as TIMESTAMP(NANOS)"
+                    )
 
     def _read(self, paths: Sequence[Path]) -> str:
         files = ", ".join(file_literal(path) for path in paths)
@@ -64,3 +108,18 @@ class ParquetRelation(FileRelation):
             self._scratch.rows(f"CREATE TABLE {table} AS FROM {rows}")
             tables.append(table)
         return f"({' UNION ALL BY NAME '.join(f'FROM {table}' for table in tables)})"
+
+
+def _has_nanoseconds(path: str, column: str) -> bool:
+    """Whether INT96 times are no whole microseconds. (Years that nanoseconds do not reach overflow alike in both.)"""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    exact, coarse = (
+        pq.ParquetFile(path, coerce_int96_timestamp_unit=unit).iter_batches(columns=[column])
+        for unit in ("ns", "us")
+    )
+    return any(
+        pc.any(pc.not_equal(one[0].cast("int64"), pc.multiply(other[0].cast("int64"), 1000))).as_py()
+        for one, other in zip(exact, coarse, strict=True)
+    )

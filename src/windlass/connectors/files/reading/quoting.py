@@ -3,7 +3,8 @@
 It reads a file in pieces of some megabytes at the same time, and has to guess whether a piece begins
 inside a quoted field. Where quoted fields contain line ends it may guess wrong, and then takes text for
 rows without a word. So such files are looked for, and read in one piece. Doing that, it says nothing of
-a quote that is still open at the end of the file; `unterminated` finds it.
+a quote that is still open at the end of the file; `unterminated` finds it. And of a line that is longer than
+such a piece it says nothing either: the row would be lost.
 """
 
 from __future__ import annotations
@@ -12,34 +13,48 @@ import csv
 import io
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 from windlass.connectors.files.formats import compression_of
 from windlass.connectors.files.paths import open_bytes
+from windlass.connectors.files.reading.csv_header import Dialect
+from windlass.connectors.files.reading.csv_spaces import Spaces
 from windlass.connectors.rows import MisfitError
+from windlass.errors import FatalError
 
-__all__ = ["LineEndsInQuotes", "Records", "first_record_end", "line_end_of", "unterminated"]
+__all__ = ["LONGEST_LINE", "LineEndsInQuotes", "Records", "first_record_end", "line_end_of", "unterminated"]
 
 _ONE_PIECE = 4 << 20  # smaller files are read in one piece anyway
 _CHUNK = 256 << 10  # stays in the cache of a core
+_LONG_LINE = 16 << 20  # half of a piece
+LONGEST_LINE = 160 << 20
+"""Longer lines cannot be read."""
 _AT_ONCE = 2 << 20  # so much is looked at before anything is read, the rest meanwhile
+
+
+Refusal: TypeAlias = Callable[[Path, int, str, str], FatalError]
 
 
 class LineEndsInQuotes:
     """Looks through files for line ends within quotes, and for a quote that is still open at the end.
 
-    Also finds compressed files that are damaged.
+    Also finds compressed files that are damaged, lines that are longer than what is read at once, and spaces beside
+    quotes unless they may be `skipped`. What is refused is told to `refusal`: a file, an offset, the message and a hint.
 
     A quote in the middle of a field that is not quoted counts like any other: then a file is read in
     one piece without need. `found` says what was found so far.
     """
 
-    def __init__(self, paths: Sequence[Path], quote: str) -> None:
-        self._quote = ord(quote)
+    def __init__(
+        self, paths: Sequence[Path], dialect: Dialect, refusal: Refusal, *, skips_spaces: bool
+    ) -> None:
+        self._dialect, self._refusal, self._skips_spaces = dialect, refusal, skips_spaces
+        self._quote = ord(dialect.quote)
         self.found = False
         self.odd: list[Path] = []  # files with an odd number of quotes
+        self._line = self._longest_line = 0  # bytes: of the line that goes on, and of the longest
         self._failure: BaseException | None = None
         self._work = self._steps(paths)
         self._thread: threading.Thread | None = None
@@ -57,15 +72,18 @@ class LineEndsInQuotes:
         self._thread.start()
         return self.found
 
-    def finish(self) -> None:
-        """Wait for the rest. Raises MisfitError if some were found there, and FatalError for damaged files."""
+    def finish(self, *, in_one_piece: bool) -> None:
+        """Wait for the rest. Raises MisfitError if it has what can only be read in one piece, and FatalError for
+        what cannot be read."""
         if self._thread is not None:
             self._thread.join()
             self._thread = None
         if self._failure is not None:
             raise self._failure
-        if self.found:
+        if self.found and not in_one_piece:
             raise MisfitError("quoted fields contain line ends")
+        if self._longest_line > _LONG_LINE:
+            raise MisfitError(f"a line is longer than {_LONG_LINE:,} bytes")
 
     def _look_on(self) -> None:
         try:
@@ -81,18 +99,43 @@ class LineEndsInQuotes:
                 data = path.read_bytes()
                 if data.count(self._quote) % 2:
                     self.odd.append(path)
+                self._look_for_spaces(path, self._spaces(), data, is_last=True)
                 yield len(data)
                 continue
             with open_bytes(path) as file:
-                quoted = False
+                quoted, self._line, read, spaces = False, 0, 0, self._spaces()
                 while chunk := file.read(_CHUNK):
+                    read += len(chunk)
+                    self._measure(path, chunk, read)
+                    self._look_for_spaces(path, spaces, chunk)
                     if not self.found:
                         quoted = self._look_at(chunk, quoted=quoted)
-                    elif compression_of(str(path)) is None:
-                        return
                     yield len(chunk)
+                self._look_for_spaces(path, spaces, b"", is_last=True)
                 if quoted:
                     self.odd.append(path)
+
+    def _spaces(self) -> Spaces | None:
+        dialect = self._dialect
+        skips = self._skips_spaces or dialect.escape is not None or " " in (dialect.delimiter, dialect.quote)
+        return None if skips else Spaces(dialect.delimiter, dialect.quote)
+
+    def _look_for_spaces(
+        self, path: Path, spaces: Spaces | None, piece: bytes, *, is_last: bool = False
+    ) -> None:
+        found = spaces.find(piece, is_last=is_last) if spaces is not None else None
+        if found is not None:
+            hint = "`csv: {skip_spaces: true}` passes over them"
+            raise self._refusal(path, found, "there are spaces between a quote and a delimiter", hint)
+
+    def _measure(self, path: Path, chunk: bytes, read: int) -> None:
+        """Raises FatalError in a line that is too long to be read."""
+        line_end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+        self._line = self._line + len(chunk) if line_end < 0 else len(chunk) - line_end - 1
+        self._longest_line = max(self._longest_line, self._line)
+        if self._line > LONGEST_LINE:
+            message = f"the line has more than {LONGEST_LINE >> 20} MB"
+            raise self._refusal(path, read - self._line, message, "is it the right file, and CSV?")
 
     def _look_at(self, chunk: bytes, *, quoted: bool) -> bool:
         """Whether the chunk's end is in quotes, if its beginning is as `quoted` says."""

@@ -32,10 +32,11 @@ class KeptRows:
         self.columns = [self._column(column) for column in self._relation.columns()]
         self._check_rows()
 
-    def query(self) -> str:
+    def query(self, widened: Sequence[Column] = ()) -> str:
         """A SELECT of the rows. Those of CSV are text, so that nothing is written in another way."""
+        wider = {column.name: column.type for column in widened}
         values = ", ".join(
-            f"CAST({identifier(column.name)} AS {column.type}) AS {identifier(column.name)}"
+            f"CAST({identifier(column.name)} AS {wider.get(column.name, column.type)}) AS {identifier(column.name)}"
             for column in self.columns
         )
         return f"SELECT {values} FROM {self._relation.sql()}"

@@ -16,7 +16,8 @@ from windlass.connectors.rows import Column, Counts, Meter, Rows
 from windlass.connectors.scratch import Scratch, file_literal, identifier, literal
 from windlass.connectors.sql.engine import DuckdbEngine, NewRows
 from windlass.connectors.sql.merging import key_not_unique, quarantine_bad_keys
-from windlass.errors import WindlassError
+from windlass.connectors.widening import common_type
+from windlass.errors import FatalError, WindlassError
 from windlass.files import disk_errors
 from windlass.ledger import LedgerEntry
 from windlass.storage import Place, Staged
@@ -54,6 +55,7 @@ class FileLoad(BaseLoad):
         self._keeps_rows = adds and not end.options.is_folder and place.path.exists()
         self._kept: KeptRows | None = None
         self._grown: Sequence[Column] = ()
+        self._widened: Sequence[Column] = ()
         self._writer = FileWriter(end.options, kind, compression)
         self._name = f"part-{entry.load_id}-" if end.options.mode == "append" else "part-"
 
@@ -69,6 +71,13 @@ class FileLoad(BaseLoad):
 
     def grow(self, columns: Sequence[Column]) -> None:
         self._grown = columns
+
+    def wider(self, column: Column, values: Column) -> Column | None:
+        kind = common_type(column.type, self.storable(values).type)
+        return None if kind in (None, column.type) else self.storable(Column(column.name, str(kind)))
+
+    def widen(self, columns: Sequence[Column]) -> None:
+        self._widened = columns
 
     def storable(self, column: Column) -> Column:
         kind = _STORED_AS[self._kind].get(column.type, column.type)
@@ -96,7 +105,7 @@ class FileLoad(BaseLoad):
         meter(counts.written, 0)
 
     def restart(self) -> None:
-        self._grown = ()
+        self._grown = self._widened = ()
         self._staged.discard()
 
     def commit(self, entry: LedgerEntry) -> None:
@@ -123,18 +132,28 @@ class FileLoad(BaseLoad):
         meter: Meter,
     ) -> None:
         if self._options.is_folder:
+            self._require_other_columns(columns)
             with disk_errors(self._staged.path):
                 self._staged.path.mkdir()
             counts.written = self._writer.write_folder(self._staged.path, query, run, meter, name=self._name)
         elif self._keeps_rows:
             new = self._stage(query, columns, run, counts, scratch)
             kept = self._rows_kept(scratch)
-            both = f"{kept.query()} UNION ALL BY NAME SELECT {new.columns} FROM {new.sql}"
+            both = f"{kept.query(self._widened)} UNION ALL BY NAME SELECT {new.columns} FROM {new.sql}"
             self._writer.write_file(self._staged.path, both, scratch.rows, meter)
             kept.check()
         else:
             counts.written = self._writer.write_file(self._staged.path, query, run, meter)
         counts.bytes = _size(self._staged.path)
+
+    def _require_other_columns(self, columns: Sequence[Column]) -> None:
+        """Raise FatalError for rows that would have nothing left but the names of their folders."""
+        by = self._options.partition_by
+        if self._kind == "parquet" and {column.name for column in columns} <= set(by):
+            message = f"`partition_by` names every column ({', '.join(by)}), and none is left for the files"
+            raise FatalError(
+                message, hint="leave one out, or choose `format: csv`, which keeps them in the files"
+            )
 
     def _merge(self, rows: Rows, query: str, counts: Counts, scratch: Scratch, meter: Meter) -> None:
         """The rows whose key is new are added, the others take the place of those with the same key."""
@@ -146,7 +165,7 @@ class FileLoad(BaseLoad):
         kept = self._rows_kept(scratch) if self._keeps_rows else None
         if kept is not None:
             nulls = "".join(f", CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in self._grown)
-            old = f"(SELECT *{nulls} FROM ({kept.query()}))"
+            old = f"(SELECT *{nulls} FROM ({kept.query(self._widened)}))"
             _require_unique_key(scratch, old, staged, key)
         self._count(counts, scratch, staged, old, new)
         if kept is not None:

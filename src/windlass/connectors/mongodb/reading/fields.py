@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from windlass.connectors.matching import alike
 from windlass.connectors.mongodb.extended_json import to_text
 from windlass.connectors.rows import Column
 from windlass.errors import FatalError
@@ -62,12 +63,10 @@ class Fields:
     def checked(self) -> list[Field]:
         """The fields. Raises FatalError for names that cannot stand beside each other in a table."""
         names = list(self.by_name)
-        lower = [name.lower() for name in names]
-        twice = [name for name in names if lower.count(name.lower()) > 1]
         hint = "leave one out with `projection`"
-        if twice:
-            alike = ", ".join(map(repr, twice))
-            raise FatalError(f"{self._name}: the names {alike} differ only in case", hint=hint)
+        if twice := alike(names):
+            shown = ", ".join(map(repr, twice))
+            raise FatalError(f"{self._name}: the names {shown} differ only in case", hint=hint)
         if "" in names:
             raise FatalError(f"{self._name}: a field has an empty name", hint=hint)
         if not names:

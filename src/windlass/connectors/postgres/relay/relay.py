@@ -14,8 +14,7 @@ Their streams are merged into one COPY of the target, so the load still is one t
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,10 +33,10 @@ from windlass.connectors.postgres.relay.conversion import (
     rule_faults,
 )
 from windlass.connectors.postgres.session import Session, postgres_errors
-from windlass.connectors.postgres.types import as_wanted
+from windlass.connectors.postgres.types import as_read, as_wanted
 from windlass.connectors.postgres.wire.framing import HEADER, TRAILER
 from windlass.connectors.postgres.writing.destination import PostgresLoad
-from windlass.connectors.rows import BadRow, Counts, Meter, Reason
+from windlass.connectors.rows import BadRow, Counts, Meter, Reason, record_of
 from windlass.connectors.scratch import identifier, literal
 from windlass.connectors.source import Reading, Source
 from windlass.plan.model import Copy
@@ -74,8 +73,8 @@ def relay(source: Source, load: Load, reading: Reading, copy: Copy) -> Shortcut 
     target = [as_wanted(c) for c in load.table.columns] if load.table else None
     transfers: list[Transfer] = []
     for match in match_columns(copy, list(columns), target):
-        if match.target is None and load.table is not None:
-            return None  # a column that the table gets only now
+        if load.table is not None and (match.target is None or _is_outgrown(match, columns, load, copy)):
+            return None  # a column that the table gets only now, or that gets another type
         transfer = _transfer(match, columns[match.source], source, load)
         if transfer is None:
             return None
@@ -83,6 +82,13 @@ def relay(source: Source, load: Load, reading: Reading, copy: Copy) -> Shortcut 
     if any(t.faults for t in transfers) and source.session.version < INPUT_IS_VALID:
         return None
     return Relay(Selected(source, reading), load, copy, transfers)
+
+
+def _is_outgrown(match: Match, columns: Mapping[str, PgColumn], load: PostgresLoad, copy: Copy) -> bool:
+    """Whether the column is to be widened, as far as the source's type says."""
+    if copy.on_type_change == "keep" or match.target is None:
+        return False
+    return match.type is not None or load.wider(match.target, as_read(columns[match.source])) is not None
 
 
 def _transfer(match: Match, column: PgColumn, source: PostgresSource, load: PostgresLoad) -> Transfer | None:
@@ -117,6 +123,13 @@ class Relay:
     def way(self) -> str:
         parts = self.copy.partition.parts if self.copy.partition else 1
         return "copy-binary" if parts == 1 else f"copy-binary in {parts} parts"
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        there = self.load.table.columns if self.load.table else ()
+        brought = {transfer.name for transfer in self.transfers}
+        wanted = (c for c in there if not (c.generated or c.has_default or c.identity))
+        return tuple(column.name for column in wanted if column.name not in brought)
 
     @property
     def mark(self) -> str | None:
@@ -213,7 +226,7 @@ class Relay:
         return count
 
     def _bad_row(self, record: str, transfer: Transfer, reason: Reason, what: str) -> BadRow:
-        values, column = json.loads(record), transfer.source.name
+        values, column = record_of(record), transfer.source.name
         value = None if values[column] is None else str(values[column])
         if reason is Reason.TYPE_MISMATCH and value is not None and is_too_large(value, transfer.type):
             reason = Reason.OUT_OF_RANGE

@@ -29,6 +29,7 @@ from windlass.connectors.postgres.writing.landing import Landing, LoadedTable
 from windlass.connectors.postgres.writing.ledger import Ledger
 from windlass.connectors.postgres.writing.replace import check_not_referenced
 from windlass.connectors.postgres.writing.staging import Staged, Staging
+from windlass.connectors.postgres.writing.widening import wider_column
 from windlass.connectors.rows import BadRow, Column, Counts, Meter, Rows
 from windlass.connectors.scratch import Scratch
 from windlass.errors import FatalError, RetryableError, WindlassError
@@ -113,6 +114,7 @@ class PostgresLoad:
         self._ledger, self._part = ledger, entry.part
         self._landing: Landing | None = None
         self._grown: Sequence[Column] = ()
+        self._widened: Sequence[Column] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -138,6 +140,15 @@ class PostgresLoad:
 
     def grow(self, columns: Sequence[Column]) -> None:
         self._grown = columns
+
+    def wider(self, column: Column, values: Column) -> Column | None:
+        assert self.table is not None
+        there = self.table.column(column.name)
+        found = wider_column(there, values) if there and self.table.kind in ("r", "p") else None
+        return None if found is None else as_wanted(found)
+
+    def widen(self, columns: Sequence[Column]) -> None:
+        self._widened = columns
 
     # --- rows ---
 
@@ -193,6 +204,8 @@ class PostgresLoad:
         if self.table is None and self._part:
             self.loaded.make_for_all_parts(columns)
         self.session.execute("BEGIN")
+        if self._widened:
+            self.loaded.widen_columns(self._widened)
         if self._grown:
             self.loaded.add_columns(self._grown)
         landing = self._landing = self.loaded.prepare(columns, careful=careful)
@@ -253,8 +266,8 @@ class PostgresLoad:
     def restart(self) -> None:
         self._landing = None
         self.session.execute("ROLLBACK")
-        if self._grown:
-            self._grown = ()
+        if self._grown or self._widened:
+            self._grown = self._widened = ()
             self.loaded.find()
 
     # --- the end of the transaction ---

@@ -104,6 +104,36 @@ class LoadedTable:
         self._session.execute(f"ALTER TABLE {self.sql} {added}")
         self.find()
 
+    def widen_columns(self, columns: Sequence[Column]) -> None:
+        """Give columns their wider types. Who reads the table waits for the end of the transaction.
+
+        Raises RetryableError when somebody else has just given one another type, which may be the wider one.
+        """
+        before = self.found
+        self._session.execute(f"LOCK TABLE {self.sql} IN ACCESS EXCLUSIVE MODE")
+        self.find()
+        assert before is not None
+        for wanted in columns:
+            was = before.column(wanted.name)
+            column = self.found.column(wanted.name) if self.found else None
+            if column is not None and column.type == wanted.native:
+                continue
+            if column is None or was is None or column.type != was.type:
+                raise RetryableError(f"somebody else just changed {self.sql}")
+            self._widen(column, wanted.native)
+        self.find()
+
+    def _widen(self, column: PgColumn, kind: str) -> None:
+        name = identifier(column.name)
+        try:
+            self._session.execute(f"ALTER TABLE {self.sql} ALTER COLUMN {name} TYPE {kind}")
+        except FatalError as exc:
+            message = f"column {column.name!r} cannot be widened from {column.type} to {kind}: {exc.message}"
+            hint = "change its type by hand, or load what fits with `on_type_change: keep`"
+            raise FatalError(message, hint=hint) from exc
+        if column.sequence is not None and not column.identity:
+            self._session.execute(f"ALTER SEQUENCE {column.sequence} AS bigint")
+
     def make_for_all_parts(self, columns: Sequence[tuple[str, str]]) -> None:
         """Make the missing table, committed at once: the other parts of the load need it at the same time."""
         self._session.execute("BEGIN")

@@ -6,7 +6,6 @@ constraint shall be quarantined: then the rows go in by halves, until every bad 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from windlass.connectors.postgres.catalog import PgColumn
 from windlass.connectors.postgres.exact import keeps
 from windlass.connectors.postgres.session import Session, integrity_error
 from windlass.connectors.postgres.writing.placing import Placing, VanishedError
-from windlass.connectors.rows import BadRow, Counts, Reason
+from windlass.connectors.rows import BadRow, Counts, Reason, record_of
 from windlass.connectors.scratch import identifier, literal
 from windlass.connectors.sql.merging import bad_key, key_not_unique
 from windlass.errors import WindlassError
@@ -221,7 +220,7 @@ class Staging:
             f"WHERE {null} OR windlass_count > 1"
         )
         for row in rows:
-            record = json.loads(row["record"])
+            record = record_of(row["record"])
             record = {c.column.name: record[c.column.name] for c in self.columns}
             bad = bad_key(key, record, is_null=row["is_null"])
             self._quarantine(bad, row["ctid"])
@@ -247,16 +246,16 @@ class Staging:
         record = self.session.value(f"SELECT to_jsonb(t)::text FROM {NAME} t WHERE ctid = '{place}'")
         cause = integrity_error(error)
         if cause is None:
-            return BadRow(Reason.REFUSED, error.message, record=json.loads(record))
+            return BadRow(Reason.REFUSED, error.message, record=record_of(record))
         said, details = str(cause.args[0]), cause.as_dict()
         if CHANGED in said:
             column, value = said.partition(CHANGED)[2].rstrip('"').split(": ", 1)
             kind = next(c.column.type for c in self.columns if c.column.name == column)
             message = f"column {column!r}: {value!r} does not fit {kind}"
-            return BadRow(Reason.LOSES_PRECISION, message, column, value, record=json.loads(record))
+            return BadRow(Reason.LOSES_PRECISION, message, column, value, record=record_of(record))
         message = "; ".join(str(part) for part in (said, details.get("detail")) if part)
         reason = _REASONS.get(str(cause.sqlstate), Reason.REFUSED)
-        return BadRow(reason, message, details.get("column_name"), record=json.loads(record))
+        return BadRow(reason, message, details.get("column_name"), record=record_of(record))
 
     def _quarantine(self, row: BadRow, ctid: str) -> None:
         place = self._first_place(ctid)

@@ -26,6 +26,7 @@ class Alarm:
 
     def __init__(self, plan: Json) -> None:
         self._project, self._pipeline = plan["project"], plan["pipeline"]
+        self._may_change = [task["name"] for task in plan["tasks"] if _may_change_columns(task["action"])]
         self._forms = {name: plan["connections"][name]["form"] for name in plan["on_failure"]}
 
     def __call__(self, context: Mapping[str, Any]) -> None:
@@ -44,7 +45,8 @@ class Alarm:
         """What the alert says, as windlass has it on a laptop."""
         run, run_id = context.get("dag_run"), context.get("run_id")
         logical = utc(run.logical_date or run.run_after) if run else "unknown"
-        tasks = "\n".join(f"• *{name}*: {error}" for name, error in self._failed(context))
+        told = [*self._failed(context), *self._changed(context)]
+        tasks = "\n".join(f"• *{name}*: {what}" for name, what in told)
         title = f":red_circle: *{self._pipeline}* failed ({self._project})"
         return f"{title}\nrun `{run_id}`, logical date {logical}\n{tasks}"
 
@@ -54,12 +56,47 @@ class Alarm:
         if ti is None:
             return []
         try:
-            states = ti.get_task_states(dag_id=self._pipeline, run_ids=[run_id]).get(run_id, {})
+            states = self._states(ti, run_id)
             failed = sorted(name for name, state in states.items() if state == "failed")
             return [(name, _error_of(ti, name)) for name in failed]
         except Exception as exc:  # noqa: BLE001 - an alert that says less is better than none
             _log.warning("cannot ask Airflow which tasks failed: %s", hidden(str(exc)))
             return [(ti.task_id, "see its log")]
+
+    def _changed(self, context: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """The tasks that added or widened columns of their destination, which may be why another one failed."""
+        ti, run_id = context.get("ti"), str(context.get("run_id"))
+        if ti is None or not self._may_change:
+            return []
+        try:
+            states = self._states(ti, run_id)
+            done = [name for name in self._may_change if states.get(name) == "success"]
+            told = [(name, _columns(ti.xcom_pull(task_ids=name))) for name in done]
+        except Exception as exc:  # noqa: BLE001 - as above
+            _log.warning("cannot ask Airflow what copies have changed: %s", hidden(str(exc)))
+            return []
+        return [(name, words) for name, words in told if words]
+
+    def _states(self, ti: Any, run_id: str) -> Mapping[str, str]:
+        found: Mapping[str, str] = ti.get_task_states(dag_id=self._pipeline, run_ids=[run_id]).get(run_id, {})
+        return found
+
+
+def _may_change_columns(action: Json) -> bool:
+    return action.get("on_new_column") == "add" or action.get("on_type_change") == "widen"
+
+
+def _columns(result: Any) -> str:
+    """What a copy did to columns, in the words that windlass has for it on a laptop."""
+    done = result if isinstance(result, dict) else {}
+    words = []
+    if added := done.get("columns_added"):
+        words.append(f"columns added: {', '.join(added)}")
+    if widened := done.get("columns_widened"):
+        words.append(
+            f"columns widened: {', '.join(f'{name} ({change})' for name, change in widened.items())}"
+        )
+    return "; ".join(words)
 
 
 def _error_of(ti: Any, name: str) -> str:

@@ -21,6 +21,7 @@ __all__ = ["ERROR", "NUMBERS", "Listener", "finished", "note_assets", "numbers"]
 ERROR = "error"  # the XCom in which a failed task leaves its error for the alert
 _PROGRESS_EVERY = 15.0
 NUMBERS = ("rows_read", "rows_written", "rows_quarantined", "bytes")
+_DETAIL = ("address", "parts", "columns_added", "columns_missing", "columns_widened")  # that XCom has, too
 _RETRYABLE = 3  # the exit code of windlass for what may work later
 
 
@@ -66,10 +67,7 @@ class Listener:
         """The result as XCom has it."""
         kept = {name: self.result[name] for name in (*NUMBERS, "path") if self.result.get(name) is not None}
         detail = self.result.get("detail") or {}
-        if "address" in detail:
-            kept["address"] = detail["address"]
-        if "parts" in detail:
-            kept["parts"] = detail["parts"]
+        kept |= {name: detail[name] for name in _DETAIL if name in detail}
         hide: Json = _hidden(kept)
         return hide
 

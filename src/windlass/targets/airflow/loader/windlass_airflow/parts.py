@@ -31,6 +31,8 @@ def _part_of(operator: type[BaseOperator]) -> Any:
     class PartOperator(operator):  # type: ignore[misc,valid-type]
         """Copies one part. It is told which one when it runs."""
 
+        custom_operator_name = "copy part"
+
         def __init__(self, *, job: Json, part: Json, **kwargs: Any) -> None:
             super().__init__(**kwargs)
             self.job, self.part = job, part
@@ -45,8 +47,6 @@ def _part_of(operator: type[BaseOperator]) -> Any:
 
 class Whole(BaseOperator):
     """Stands for a copy whose parts are done: has its name, its numbers and its assets."""
-
-    ui_color = "#e8f0f7"
 
     job: Json
 

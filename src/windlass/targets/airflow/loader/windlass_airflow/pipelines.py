@@ -25,6 +25,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from .alerts import Alarm
 from .bundle import Json, head_of, read_bundle
+from .documentation import markdown, of_pipeline
 from .makers import maker_of
 from .parts import Whole
 from .retries import waits
@@ -32,6 +33,9 @@ from .retries import waits
 __all__ = ["dags_of"]
 
 _ANYTHING = ["null", "string", "number", "boolean"]
+_SHOWN_AS = {"start": "service", "stop": "service stop", "split": "copy split"}
+"""What the grid, the graph and the lists call a task in place of its operator's class, where not by its kind."""
+
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 
@@ -79,7 +83,7 @@ def dag_of(plan: Json, bundle: Json, file: Path) -> DAG:
     dag = DAG(
         dag_id=plan["pipeline"],
         description=plan["description"].partition("\n")[0] or None,
-        doc_md=_markdown(plan["description"]),
+        doc_md=of_pipeline(plan, bundle.get("sources", {}).get(plan["pipeline"])),
         schedule=schedule,
         start_date=datetime.fromisoformat(plan["start"]) if plan["start"] else None,
         # without a schedule nothing starts by itself; paused, it would leave a run that is triggered waiting
@@ -109,11 +113,6 @@ def _param(default: Any) -> Param:
     if default is None:
         return Param(None, type=_ANYTHING)
     return Param(default, type=[_TYPES[type(default)], "null"])
-
-
-def _markdown(text: str) -> str | None:
-    """Airflow takes a text that ends in `.md` for the name of a file."""
-    return f"{text}\n" if text else None
 
 
 @functools.cache
@@ -171,15 +170,16 @@ class Builder:
         part = self._make("part", job, own)
         whole: Any = Whole(**{**common, "trigger_rule": "all_success"})
         whole.job = job
+        whole.custom_operator_name = job["kind"]
         whole.set_upstream(part)
         return whole, split
 
     def _operator(self, role: str, job: Json, common: Json) -> Any:
         make = maker_of("trigger") if job["kind"] == "trigger" else self._make
         operator: Any = make(role, job, common)
-        operator.job = (
-            job  # no argument: Airflow takes as long for one more class with arguments as for a task
-        )
+        # no arguments: Airflow takes as long for one more class with arguments as for a task
+        operator.job = job
+        operator.custom_operator_name = _SHOWN_AS.get(role, job["kind"])
         return operator
 
     def _common(self, task: Json) -> Json:
@@ -189,9 +189,11 @@ class Builder:
             "task_id": task["name"],
             "dag": self._dag,
             "retries": retry["retries"],
-            "doc_md": _markdown(task["description"]),
+            "doc_md": markdown(task["description"]),
             "trigger_rule": task.get("trigger_rule", "all_success"),
         }
+        if self._plan.get("owner"):
+            common["owner"] = self._plan["owner"]
         for key in ("inlets", "outlets"):
             if task.get(key):
                 common[key] = [asset(name) for name in task[key]]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,16 +26,16 @@ from .run import run_environment
 __all__ = ["make"]
 
 _GRACE = 20.0  # seconds that a task has to leave nothing behind
+_POLL = 0.1
 
 
 class WindlassOperator(BaseOperator):
     """Starts `windlass exec` for one task, in a process group of its own, and follows it to its end."""
 
-    ui_color = "#e8f0f7"
-
     job: Json
     options: Sequence[str] = ()
     _process: subprocess.Popen[bytes] | None = None
+    _last_words: bytes = b""
 
     def execute(self, context: Any) -> Any:
         command = self._command()
@@ -53,11 +55,27 @@ class WindlassOperator(BaseOperator):
             return
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGTERM)
-        try:
-            self._process.wait(_GRACE)
-        except subprocess.TimeoutExpired:
+        if not self._ends_in(self._process, _GRACE):
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _ends_in(self, process: subprocess.Popen[bytes], seconds: float) -> bool:
+        """Whether the process ends in this time, while what it prints is read.
+
+        Airflow asks in a signal's handler: the thread that reads, or waits, is the one that is here, and holds the
+        locks for both. Who prints into a full pipe would not end.
+        """
+        assert process.stdout is not None
+        output, deadline = process.stdout.fileno(), time.monotonic() + seconds
+        while not _has_ended(process):
+            if time.monotonic() >= deadline:
+                return False
+            if not select.select([output], [], [], _POLL)[0]:
+                continue
+            if not (said := os.read(output, 1 << 16)):
+                time.sleep(_POLL)
+            self._last_words += said
+        return True
 
     def _command(self) -> list[str]:
         job, runtime = self.job, self.job["runtime"]
@@ -77,6 +95,8 @@ class WindlassOperator(BaseOperator):
         assert self._process.stdout is not None
         for line in self._process.stdout:
             listener.take(line.decode(errors="replace").rstrip())
+        for line in self._last_words.splitlines():
+            listener.take(line.decode(errors="replace").rstrip())
         return self._process.wait()
 
 
@@ -95,6 +115,16 @@ def _start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[
         raise AirflowFailException(
             f"{command[0]!r} is not on this worker: install windlass there, or export for docker or kubernetes"
         ) from None
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it has; whoever waits for it still can."""
+    if sys.platform != "linux":
+        return process.poll() is not None
+    try:
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
 
 
 def _end_with_parent() -> Callable[[], None] | None:
