@@ -39,10 +39,16 @@ class _Published:
     """A service, and the port of this machine where it is reached."""
 
     name: str
+    here: int
     port: int
+    """Its own, in the container."""
+
     network: str
     address: str | None = None
-    """Of its container in that network, once it runs."""
+    """Of its container in that network, while it runs."""
+
+    def is_gone(self) -> None:
+        self.address = None
 
 
 class DockerRuntime:
@@ -86,7 +92,7 @@ class DockerRuntime:
             )
         port = free_port()
         name = re.sub(r"[^a-z0-9]+", "-", service.lower()).strip("-")
-        self._published[port] = _Published(name, unit.port or port, network)
+        self._published[port] = _Published(name, port, unit.port or port, network)
         return port
 
     def seen(self, unit: Unit, url: str) -> str:
@@ -111,38 +117,38 @@ class DockerRuntime:
 
         service = self._published.get(port or 0)
         described = self._container(unit, environment, task, port)
-        program = unit.command[0] if unit.command else None
         with telling(f"start the container of {task}"):
             try:
-                made, said = self._started(described, self._host(unit, port, init=True))
+                made, said = self._started(described, self._host(unit, port, init=True), service)
             except APIError as exc:
                 if not _NO_INIT.search(str(exc.explanation)):
                     raise
-                made, said = self._started(described, self._host(unit, port, init=False))
-            if service is not None and port is not None:
-                service.address = self._address(made, service.network)
-                if service.address and sibling(self._engine) is not None:
-                    self._doors.here(port, service.address, service.port)
-
-        def gone() -> None:
-            if service is not None:
-                service.address = None
-
-        memory = unit.container.memory
-        return ContainerExecution(self._engine, made, said, program=program, memory=memory, gone=gone)
+                made, said = self._started(described, self._host(unit, port, init=False), service)
+        return ContainerExecution(
+            self._engine,
+            made,
+            said,
+            program=unit.command[0] if unit.command else None,
+            memory=unit.container.memory,
+            gone=(lambda: None) if service is None else service.is_gone,
+        )
 
     def close(self) -> None:
         self._doors.close()
 
     # --- what a container is made of ---
 
-    def _started(self, described: dict[str, Any], host: dict[str, Any]) -> tuple[str, Iterator[bytes]]:
-        """A container that runs, and what it prints, from the first byte on."""
+    def _started(
+        self, described: dict[str, Any], host: dict[str, Any], service: _Published | None
+    ) -> tuple[str, Iterator[bytes]]:
+        """A container that runs, and what it prints, from the first byte on. Where it cannot, none is left."""
         client = self._engine.client
         made = client.create_container(**described, host_config=host)["Id"]
         try:
             said = client.attach(made, stream=True, logs=True)
             client.start(made)
+            if service is not None:
+                self._note_address(service, made)
         except BaseException as exc:
             client.remove_container(made, force=True, v=True)
             if _NO_PROGRAM in str(getattr(exc, "explanation", "")):
@@ -219,9 +225,12 @@ class DockerRuntime:
         # where the engine runs without root, root inside is whoever runs the engine
         return "0:0" if self._engine.is_rootless else f"{os.getuid()}:{os.getgid()}"
 
-    def _address(self, container: str, network: str) -> str | None:
+    def _note_address(self, service: _Published, container: str) -> None:
+        """Remember where the service is; where the engine can publish nothing here, have its port lead there."""
         networks = self._engine.client.inspect_container(container)["NetworkSettings"]["Networks"]
-        return (networks.get(network) or {}).get("IPAddress") or None
+        service.address = (networks.get(service.network) or {}).get("IPAddress") or None
+        if service.address and sibling(self._engine) is not None:
+            self._doors.here(service.here, service.address, service.port)
 
     def _seen_file(self, unit: Unit, url: str) -> str:
         """A file of the workspace, such as that of a dev service, by its path in the container."""
