@@ -52,7 +52,7 @@ class Server:
     @property
     def _words(self) -> str:
         """What it has printed last, a line each."""
-        return "".join(f"\n    {shortened(line)}" for line in self._last_lines)
+        return "".join(f"\n    {line}" for line in shortened([*self._last_lines]))
 
     @property
     def was_stopped(self) -> bool:
