@@ -21,7 +21,7 @@ from windlass.codes import Code
 from windlass.errors import ExitCode
 from windlass.options import Options
 from windlass.registry import FILES, all_connectors
-from windlass.spec import copy, kinds, pipeline, project, runtimes
+from windlass.spec import commands, copy, kinds, pipeline, project, runtimes
 from windlass.spec.ends import models_of, options_model
 from windlass.spec.schema import documentation
 
@@ -69,8 +69,15 @@ PIPELINE = (
     ("copy: incremental", copy.Incremental, "`copy.incremental`"),
     ("copy: partition", copy.Partition, "`copy.partition`"),
     ("sql", kinds.Sql, "`tasks.NAME.sql`"),
-    ("run", kinds.Run, "`tasks.NAME.run`"),
-    ("service", kinds.Service, "`tasks.NAME.service`"),
+    ("run", commands.Run, "`tasks.NAME.run`"),
+    ("service", commands.Service, "`tasks.NAME.service`"),
+    ("run, service: build", commands.Build, "`run.build` and `service.build`, where it is not text"),
+    (
+        "run, service: values of env",
+        commands.Reference,
+        "a value of `run.env` and `service.env`, where it is not text",
+    ),
+    ("run, service: resources", commands.StepResources, "`run.resources` and `service.resources`"),
     ("download", kinds.Download, "`tasks.NAME.download`"),
     ("check", kinds.Check, "`tasks.NAME.check`"),
     ("check: rows", kinds.RowCount, "`check.rows`, where it is not a number"),
@@ -82,6 +89,7 @@ PROJECT = (
     ("A connection", project.Connection, "`connections.NAME`"),
     *dev_services(),
     ("Images", project.Images, "`images`"),
+    ("Runtimes", runtimes.Runtimes, "`runtimes`"),
     ("Runtime: docker", runtimes.DockerRuntime, "`runtimes.docker`"),
     ("Runtime: docker: mounts", runtimes.Mount, "`runtimes.docker.mounts`"),
     ("Runtime: kubernetes", runtimes.KubernetesRuntime, "`runtimes.kubernetes`"),
