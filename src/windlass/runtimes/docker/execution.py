@@ -39,12 +39,16 @@ class ContainerExecution:
         self._program, self._memory, self._gone = program, memory, gone
         self._ending = threading.Lock()
         self._end: tuple[int, bool] | RetryableError | None = None
+        self._engine_was_away = False
 
     def output(self) -> Iterator[Sequence[str]]:
         last: Sequence[str] = ()
         for lines in batches_of(cast("IO[bytes]", _Stream(self._said))):
             last = lines
             yield lines
+        self._ended()
+        if self._engine_was_away:
+            yield [json.dumps({"event": "output_lost", "level": "warning", "because": "the engine was away"})]
         if (failure := self._failure(last)) is not None:
             yield [json.dumps({"event": "failed", "level": "error", **failure})]
 
@@ -86,6 +90,7 @@ class ContainerExecution:
             try:
                 return self._state()
             except RetryableError as exc:  # the engine may only be starting again
+                self._engine_was_away = True
                 if time.monotonic() > deadline:
                     return exc
                 time.sleep(1)

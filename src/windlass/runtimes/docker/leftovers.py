@@ -7,13 +7,16 @@ Each container has a label that says by which lock it lives. The kernel releases
 from __future__ import annotations
 
 import platform
+import time
 from pathlib import Path
 
 from windlass import logs
 from windlass.locks import has_owner
 from windlass.runtimes.docker.engine import Engine, telling
 
-__all__ = ["MACHINE", "WANTED", "machine", "remove_leftovers"]
+__all__ = ["MACHINE", "WANTED", "machine", "remove", "remove_leftovers"]
+
+_POLL = 0.5
 
 MACHINE = "windlass.machine"
 WANTED = "windlass.wanted"
@@ -30,17 +33,29 @@ def remove_leftovers(engine: Engine) -> None:
         found = engine.client.containers(all=True, filters={"label": [f"{MACHINE}={machine()}", WANTED]})
     for container in found:
         if not has_owner(Path(container["Labels"][WANTED])):
-            _remove(engine, container["Id"])
+            remove(engine, container["Id"])
             logs.warning(
                 "orphan_ended", run=container["Labels"].get("windlass.run"), container=container["Id"][:12]
             )
 
 
-def _remove(engine: Engine, container: str) -> None:
+def remove(engine: Engine, container: str, patience: float = 0.0) -> None:
+    """Remove a container, running or not; that there is none is fine. An engine that is away has so many seconds to
+    come back.
+    """
     from docker.errors import APIError
+    from requests.exceptions import RequestException
 
-    try:
-        engine.client.remove_container(container, force=True, v=True)
-    except APIError as exc:
-        if exc.status_code not in (404, 409):  # somebody else has removed it, or is about to
-            raise
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            engine.client.remove_container(container, force=True, v=True)
+        except APIError as exc:
+            if exc.status_code not in (404, 409):  # somebody else has removed it, or is about to
+                raise
+        except (RequestException, OSError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL)
+            continue
+        return

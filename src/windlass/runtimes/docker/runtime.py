@@ -25,10 +25,11 @@ from windlass.runtimes.docker.engine import engine_of, telling
 from windlass.runtimes.docker.execution import ContainerExecution, no_program
 from windlass.runtimes.docker.host_paths import host_path, sibling
 from windlass.runtimes.docker.images import Images
-from windlass.runtimes.docker.leftovers import MACHINE, WANTED, machine, remove_leftovers
+from windlass.runtimes.docker.leftovers import MACHINE, WANTED, machine, remove, remove_leftovers
 
 __all__ = ["DockerRuntime"]
 
+_PATIENCE = 60.0  # seconds that an engine may take to start again
 _NO_INIT = re.compile("catatonit|docker-init|init binary")  # an engine may be installed without one
 _NO_PROGRAM = "executable file not found"  # of an engine whose containers begin without one
 _LOG = {"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}}
@@ -150,7 +151,7 @@ class DockerRuntime:
             if service is not None:
                 self._note_address(service, made)
         except BaseException as exc:
-            client.remove_container(made, force=True, v=True)
+            remove(self._engine, made, _PATIENCE)  # it may run, though the engine could not say so any more
             if _NO_PROGRAM in str(getattr(exc, "explanation", "")):
                 raise FatalError(no_program(described["command"][0]), code=Code.NO_PROGRAM) from exc
             raise
