@@ -10,7 +10,7 @@ from tests.conftest import Output
 STEPS = """
 pipeline: p
 tasks:
-  shell: {run: {command: [cat, /of-a-container/in.csv], mount: /of-a-container}}
+  shell: {run: {command: [cat, /of-a-container/in.csv], mount: /of-a-container, resources: {memory: 1GB}, user: "1"}}
   python: {run: {command: [python3, -c, "open('/of-a-container/x/y')"], mount: /of-a-container/x}}
   made: {run: {command: [sh, -c, "echo there is no such file as /my/of-a-container; exit 3"], mount: /of-a-container}}
   other: {run: {command: [cat, /of-a-container-too], mount: /of-a-container}}
@@ -36,3 +36,5 @@ def test_a_step_is_told_where_the_workspace_is(
         "other": "exit code 1",
         "found": "exit code 1",
     }
+    ignored = [line for line in done.stderr.splitlines() if '"without_container"' in line]
+    assert ['"ignored": "user, memory"' in line for line in ignored] == [True]

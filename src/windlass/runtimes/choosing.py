@@ -74,7 +74,9 @@ class ChosenRuntimes:
             return self._made[name]
 
     def _whole(self, unit: Unit) -> Unit:
-        """The unit, its container completed by what the project says of all."""
+        """The unit, its container completed by what the project says of all. A process has none."""
+        if self._of(unit) is self._made.get(OF_THIS_MACHINE):
+            return unit
         own = msgspec.to_builtins(unit.container)
         said = {name: getattr(unit.container, name) for name in own}
         return replace(unit, container=replace(self._containers, **said))

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from windlass import logs
 from windlass.errors import Code, FatalError
 from windlass.plan.travel import VARIABLE, is_digest
 from windlass.plan.unit import Unit
@@ -25,6 +26,8 @@ from windlass.runtimes.missed_mount import MissedMount
 from windlass.runtimes.splitting import batches_of
 
 __all__ = ["ProcessExecution", "ProcessRuntime"]
+
+_ONLY_IN_CONTAINERS = ("user", "network", "memory", "cpus", "platform")
 
 
 class ProcessExecution:
@@ -61,6 +64,7 @@ class ProcessRuntime:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._environments: dict[tuple[str | None, str], StepEnvironment | None] = {}
+        self._told: set[str] = set()
 
     @staticmethod
     def check(units: Iterable[Unit]) -> None:
@@ -86,6 +90,7 @@ class ProcessRuntime:
         if unit.own:
             return
         _require_command(unit)
+        self._tell_ignored(unit)
         folder, program = self._folder(unit), unit.command[0]
         if not folder.is_dir():
             raise FatalError(f"there is no folder {folder} for the step", code=Code.NO_ENVIRONMENT)
@@ -109,6 +114,14 @@ class ProcessRuntime:
             command, ours = (own.program(command[0]), *command[1:]), own.environment(ours)
         missed = MissedMount(unit.container.mount, self._site.workspace)
         return self._launched(command, {**ours, **given}, folder, missed)
+
+    def _tell_ignored(self, unit: Unit) -> None:
+        """Say once what is written of a unit that holds only in a container."""
+        ignored = [name for name in _ONLY_IN_CONTAINERS if getattr(unit.container, name) is not None]
+        told = f"{unit.build} {unit.command}"
+        if ignored and told not in self._told:
+            self._told.add(told)
+            logs.info("without_container", ignored=", ".join(ignored), step=unit.build or unit.command[0])
 
     def _folder(self, unit: Unit) -> Path:
         return self._site.project / (unit.build or "")
