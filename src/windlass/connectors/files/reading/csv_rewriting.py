@@ -21,18 +21,22 @@ def is_separator_line(data: bytes) -> bool:
     return _SEPARATOR_LINE.match(data.removeprefix(codecs.BOM_UTF8)) is not None
 
 
-def from_first_record(source: IO[bytes], target: IO[bytes]) -> None:
-    """Leave out byte order marks, blank lines at the beginning, and the one that tells Excel the delimiter."""
-    data = source.read(_PIECE)
+def from_first_record(source: IO[bytes], target: IO[bytes]) -> bytes:
+    """Leave out byte order marks, blank lines at the beginning, and the one that tells Excel the delimiter. Returns
+    what was left out.
+    """
+    head = data = source.read(_PIECE)
     while data.startswith(codecs.BOM_UTF8):
         data = data.removeprefix(codecs.BOM_UTF8)
     said = _SEPARATOR_LINE.match(data)
-    target.write(data[said.end() if said else 0 :].lstrip(b"\r\n"))
+    kept = data[said.end() if said else 0 :].lstrip(b"\r\n")
+    target.write(kept)
     shutil.copyfileobj(source, target, _PIECE)
+    return head[: len(head) - len(kept)]
 
 
-def to_utf8(source: IO[bytes], target: IO[bytes], encoding: str) -> None:
-    """Raises FatalError for a byte that the encoding does not have."""
+def to_utf8(source: IO[bytes], target: IO[bytes], encoding: str) -> bytes:
+    """Leaves nothing out. Raises FatalError for a byte that the encoding does not have."""
     decoder = codecs.getincrementaldecoder(encoding)()
     offset = 0
     for piece in iter(lambda: source.read(_PIECE), b""):
@@ -45,10 +49,11 @@ def to_utf8(source: IO[bytes], target: IO[bytes], encoding: str) -> None:
             ) from exc
         offset += len(piece)
     target.write(decoder.decode(b"", final=True).encode())
+    return b""
 
 
-def to_one_line_end(source: IO[bytes], target: IO[bytes], quote: bytes) -> None:
-    """Make every line end outside quotes a line feed."""
+def to_one_line_end(source: IO[bytes], target: IO[bytes], quote: bytes) -> bytes:
+    """Make every line end outside quotes a line feed. Leaves nothing out."""
     quoted, held = False, b""
     while piece := source.read(_PIECE):
         data = held + piece
@@ -59,3 +64,4 @@ def to_one_line_end(source: IO[bytes], target: IO[bytes], quote: bytes) -> None:
                 quoted = not quoted
             target.write(part if quoted else part.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
     target.write(held.replace(b"\r", b"\n"))
+    return b""
