@@ -48,6 +48,7 @@ _SAMPLE_ROWS = 20_000
 _USUAL_LINE = 2 << 20
 _NOT_CLOSED = "a quoted field is not closed"
 _NOTED = 10_000  # bytes of a rejected line that DuckDB notes
+_SEVERAL_KINDS = "its line ends are of several kinds"
 _MIXED_LINE_ENDS = "state machine reached an invalid state"
 
 _REASONS = {
@@ -187,6 +188,8 @@ class CsvRelation(FileRelation):
         look, self._look = self._look, None
         if look is not None:
             look.finish(in_one_piece=self._in_one_piece)
+            if look.several and not self._line_ends_rewritten:
+                raise MisfitError(_SEVERAL_KINDS)
             self._odd = look.odd
 
     def _unterminated(self) -> Iterator[BadRow]:
@@ -276,10 +279,11 @@ class CsvRelation(FileRelation):
             if self._sample_only:
                 self._sample_only = False
                 return True
-        if _MIXED_LINE_ENDS in error.message and not self._line_ends_rewritten:
+        is_mixed = any(told in error.message for told in (_MIXED_LINE_ENDS, _SEVERAL_KINDS))
+        if is_mixed and not self._line_ends_rewritten:
             self._line_ends_rewritten = True
-            change = partial(to_one_line_end, quote=self._dialect.quote.encode())
-            self._rewrite(change, "its line ends are of several kinds")
+            change = partial(to_one_line_end, delimiter=self._dialect.delimiter, quote=self._dialect.quote)
+            self._rewrite(change, _SEVERAL_KINDS)
             return True
         return False
 
