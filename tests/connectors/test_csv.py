@@ -159,6 +159,38 @@ def test_bad_rows_behind_excels_line_have_their_places(copier: Copier) -> None:
     }
 
 
+BEGINNINGS = (
+    "",
+    "\n",
+    "\n\n\n",
+    "\r\n\r\n",
+    "\ufeff",
+    "\ufeff\ufeff",
+    "\ufeff\n",
+    "sep=,\n",
+    "\ufeffsep=,\n",
+)
+
+
+@pytest.mark.parametrize("second", BEGINNINGS)
+def test_a_bad_row_has_its_place_however_the_files_begin(copier: Copier, second: str) -> None:
+    """Files that begin differently are read from copies that do not, and the places are those of the originals."""
+    (copier.folder / "in").mkdir()
+    for first in BEGINNINGS:
+        contents = {"a.csv": f"{first}id,v\n1,2\nx,3\n4,5,6\n", "b.csv": f"{second}id,v\n7,8\ny,9\n"}
+        for name, content in contents.items():
+            (copier.folder / "in" / name).write_text(content, encoding="utf-8", newline="")
+        source = source_of(path="in/*.csv", columns={"id": "bigint", "v": "bigint"})
+        outcome = copier(source, destination_of(path="out.csv"), on_bad_row="quarantine")
+        assert (outcome.counts.written, outcome.counts.quarantined) == (2, 3), first
+        for row in copier.quarantined:
+            written = contents[row["source"].rpartition("/")[2]].encode()
+            begin = written[row["offset"] :]
+            wanted = row["raw"] or row["record"]["id"]
+            assert begin.startswith(wanted.encode()), (first, row)
+            assert row["line"] == written[: row["offset"]].count(b"\n") + 1, (first, row)
+
+
 def test_files_with_and_without_excels_line_are_read_together(copier: Copier) -> None:
     (copier.folder / "in").mkdir()
     for name, content in {"1": "sep=;\na;b\n1;x\n", "2": "a;b\n2;y\n", "3": "\na;b\n3;z\n"}.items():

@@ -48,6 +48,7 @@ _SAMPLE_ROWS = 20_000
 _USUAL_LINE = 2 << 20
 _NOT_CLOSED = "a quoted field is not closed"
 _NOTED = 10_000  # bytes of a rejected line that DuckDB notes
+_SEVERAL_KINDS = "its line ends are of several kinds"
 _MIXED_LINE_ENDS = "state machine reached an invalid state"
 
 _REASONS = {
@@ -70,11 +71,12 @@ class CsvRelation(FileRelation):
         self._paths = list(files.paths)
         self._originals = {str(path): path for path in files.paths}
         self._origins: dict[str, Origins] = {}
+        self._left_out: dict[str, bytes] = {}  # of a rewritten file: what is not there of the beginning
         self._other_orders: dict[Path, list[str]] = {}
         """The headers of files that have the columns in another order than the first."""
         self._dialect = Dialect.of(files.paths[0], options.csv)
         self._header, lines_before = read_header(files.paths[0], self._dialect)
-        self._lines_before = {lines_before}
+        self._begins_late = lines_before > 0  # behind blank lines, or the one that tells Excel the delimiter
         self._sample_only = files.size() > _WHOLE
         self._longest_line = _USUAL_LINE
         self._rejects = ""
@@ -126,7 +128,7 @@ class CsvRelation(FileRelation):
         settings = {
             "columns": f"{{{columns}}}",
             "header": literal(dialect.header),
-            "skip": str(max(self._lines_before)),
+            "skip": "0",
             "delim": literal(dialect.delimiter),
             "quote": literal(dialect.quote),
             "escape": literal(dialect.escape or dialect.quote),
@@ -170,7 +172,7 @@ class CsvRelation(FileRelation):
             rows = sorted((row for row in self._bad if row.source == path), key=lambda row: row.offset or 0)
             lines = line_numbers(Path(path), [row.offset or 0 for row in rows])
             for row, line in zip(rows, lines, strict=True):
-                row.line = line
+                row.line, row.offset = self._as_written(path, line, row.offset or 0)
         for row in self._bad:
             row.source = self._shown(row.source)
         return self._bad
@@ -186,6 +188,8 @@ class CsvRelation(FileRelation):
         look, self._look = self._look, None
         if look is not None:
             look.finish(in_one_piece=self._in_one_piece)
+            if look.several and not self._line_ends_rewritten:
+                raise MisfitError(_SEVERAL_KINDS)
             self._odd = look.odd
 
     def _unterminated(self) -> Iterator[BadRow]:
@@ -244,7 +248,6 @@ class CsvRelation(FileRelation):
                     self._dialect.escape,
                     columns=len(self._header),
                     header=self._dialect.header,
-                    lines_before=max(self._lines_before),
                 )
                 found = locator.find(row.ordinal)
                 if found is not None:
@@ -252,6 +255,7 @@ class CsvRelation(FileRelation):
                     if path in self._origins:
                         path, row.offset = self._original(path, row.offset)
                         [row.line] = line_numbers(Path(path), [row.offset])
+                    row.line, row.offset = self._as_written(path, row.line, row.offset)
                     row.source = self._shown(path)
             row.source = row.source or self.name
             yield row
@@ -275,10 +279,11 @@ class CsvRelation(FileRelation):
             if self._sample_only:
                 self._sample_only = False
                 return True
-        if _MIXED_LINE_ENDS in error.message and not self._line_ends_rewritten:
+        is_mixed = any(told in error.message for told in (_MIXED_LINE_ENDS, _SEVERAL_KINDS))
+        if is_mixed and not self._line_ends_rewritten:
             self._line_ends_rewritten = True
-            change = partial(to_one_line_end, quote=self._dialect.quote.encode())
-            self._rewrite(change, "its line ends are of several kinds")
+            change = partial(to_one_line_end, delimiter=self._dialect.delimiter, quote=self._dialect.quote)
+            self._rewrite(change, _SEVERAL_KINDS)
             return True
         return False
 
@@ -289,7 +294,7 @@ class CsvRelation(FileRelation):
         if self._prepared:
             return
         self._prepared = True
-        can_be_gathered = self._dialect.is_utf8 and self._lines_before == {0}
+        can_be_gathered = self._dialect.is_utf8 and not self._begins_late
         if can_be_gathered and are_many_small(self._paths, self._files.size()):
             self._gather()
         for path in self._paths[1:]:
@@ -303,12 +308,12 @@ class CsvRelation(FileRelation):
         if not self._dialect.is_utf8:
             change = partial(to_utf8, encoding=self._dialect.encoding)
             self._rewrite(change, f"it is in {self._dialect.encoding}")
-        if len(self._lines_before) > 1:
-            self._rewrite(from_first_record, "it begins with blank lines, and others do not")
-            self._lines_before = {0}
+        if (
+            self._begins_late
+        ):  # of lines to skip DuckDB takes too many, perhaps all, where they end in another way
+            self._rewrite(from_first_record, "it does not begin with the first row")
         elif not self._dialect.header and any(map(_has_two_marks, self._paths)):
             self._rewrite(from_first_record, "it begins with several byte order marks")
-            self._lines_before = {0}
         self._look = LineEndsInQuotes(
             self._paths, self._dialect, self._refusal, skips_spaces=self._skips_spaces
         )
@@ -316,7 +321,7 @@ class CsvRelation(FileRelation):
 
     def _check_header(self, path: Path) -> None:
         names, lines_before = read_header(path, self._dialect)
-        self._lines_before.add(lines_before)
+        self._begins_late = self._begins_late or lines_before > 0
         if names == self._header:
             return
         if not self._dialect.header or sorted(names) != sorted(self._header):
@@ -361,8 +366,10 @@ class CsvRelation(FileRelation):
         self._paths, self._origins = gathered.paths, gathered.origins
         self._originals.update((path, Path(path)) for path in gathered.origins)
 
-    def _rewrite(self, change: Callable[[IO[bytes], IO[bytes]], None], because: str) -> None:
-        """Read changed copies of the files instead, from the scratch folder."""
+    def _rewrite(self, change: Callable[[IO[bytes], IO[bytes]], bytes], because: str) -> None:
+        """Read changed copies of the files instead, from the scratch folder. A change returns what it leaves out of the
+        beginning.
+        """
         logs.info("file_rewritten", file=self.name, because=because)
         rewritten = []
         for path in self._paths:
@@ -372,10 +379,11 @@ class CsvRelation(FileRelation):
             copy = self._scratch.folder / f"{self._scratch.new_name()}.csv"
             try:
                 with open_bytes(path) as source, copy.open("wb") as target:
-                    change(source, target)
+                    left_out = change(source, target)
             except FatalError as exc:
                 raise FatalError(f"{self._shown(str(path))}: {exc.message}", hint=exc.hint) from exc
             self._originals[str(copy)] = self._originals[str(path)]
+            self._left_out[str(copy)] = self._left_out.get(str(path), b"") + left_out
             rewritten.append(copy)
         self._paths = rewritten
 
@@ -386,9 +394,15 @@ class CsvRelation(FileRelation):
         original, offset = self._origins[path].of(offset)
         return str(original), offset
 
+    def _as_written(self, path: str, line: int, offset: int) -> tuple[int, int]:
+        """Line and offset in the file that was meant to be read, of a place in the one that is read instead."""
+        left_out = self._left_out.get(path, b"")
+        return line + len((left_out + b".").splitlines()) - 1, offset + len(left_out)
+
     def _refusal(self, path: Path, offset: int, message: str, hint: str) -> FatalError:
         original, offset = self._original(str(path), offset)
         [line] = line_numbers(Path(original), [offset])
+        line, _ = self._as_written(original, line, offset)
         return FatalError(f"{self._shown(original)}:{line}: {message}", hint=hint)
 
     def _shown(self, path: str) -> str:

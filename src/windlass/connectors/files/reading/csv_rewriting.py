@@ -5,14 +5,16 @@ from __future__ import annotations
 import codecs
 import re
 import shutil
+from collections.abc import Iterator
 from typing import IO
 
 from windlass.connectors.files.reading.csv_header import SEPARATOR_LINE
 from windlass.errors import FatalError
 
-__all__ = ["from_first_record", "is_separator_line", "to_one_line_end", "to_utf8"]
+__all__ = ["from_first_record", "has_several_line_ends", "is_separator_line", "to_one_line_end", "to_utf8"]
 
 _PIECE = 1 << 20
+_CR = ord("\r")
 _SEPARATOR_LINE = re.compile(SEPARATOR_LINE.pattern.encode())
 
 
@@ -21,18 +23,22 @@ def is_separator_line(data: bytes) -> bool:
     return _SEPARATOR_LINE.match(data.removeprefix(codecs.BOM_UTF8)) is not None
 
 
-def from_first_record(source: IO[bytes], target: IO[bytes]) -> None:
-    """Leave out byte order marks, blank lines at the beginning, and the one that tells Excel the delimiter."""
-    data = source.read(_PIECE)
+def from_first_record(source: IO[bytes], target: IO[bytes]) -> bytes:
+    """Leave out byte order marks, blank lines at the beginning, and the one that tells Excel the delimiter. Returns
+    what was left out.
+    """
+    head = data = source.read(_PIECE)
     while data.startswith(codecs.BOM_UTF8):
         data = data.removeprefix(codecs.BOM_UTF8)
     said = _SEPARATOR_LINE.match(data)
-    target.write(data[said.end() if said else 0 :].lstrip(b"\r\n"))
+    kept = data[said.end() if said else 0 :].lstrip(b"\r\n")
+    target.write(kept)
     shutil.copyfileobj(source, target, _PIECE)
+    return head[: len(head) - len(kept)]
 
 
-def to_utf8(source: IO[bytes], target: IO[bytes], encoding: str) -> None:
-    """Raises FatalError for a byte that the encoding does not have."""
+def to_utf8(source: IO[bytes], target: IO[bytes], encoding: str) -> bytes:
+    """Leaves nothing out. Raises FatalError for a byte that the encoding does not have."""
     decoder = codecs.getincrementaldecoder(encoding)()
     offset = 0
     for piece in iter(lambda: source.read(_PIECE), b""):
@@ -45,17 +51,49 @@ def to_utf8(source: IO[bytes], target: IO[bytes], encoding: str) -> None:
             ) from exc
         offset += len(piece)
     target.write(decoder.decode(b"", final=True).encode())
+    return b""
 
 
-def to_one_line_end(source: IO[bytes], target: IO[bytes], quote: bytes) -> None:
-    """Make every line end outside quotes a line feed."""
-    quoted, held = False, b""
-    while piece := source.read(_PIECE):
-        data = held + piece
-        held = data[-1:] if data.endswith(b"\r") else b""  # perhaps the first half of a \r\n
-        for i, part in enumerate(data[: len(data) - len(held)].split(quote)):
-            if i:
-                target.write(quote)
-                quoted = not quoted
-            target.write(part if quoted else part.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
-    target.write(held.replace(b"\r", b"\n"))
+def to_one_line_end(source: IO[bytes], target: IO[bytes], delimiter: str, quote: str) -> bytes:
+    """Make every line end outside quoted fields a line feed. Leaves nothing out."""
+    for piece, quoted in _pieces(source, delimiter, quote):
+        target.write(piece if quoted else piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+    return b""
+
+
+def has_several_line_ends(source: IO[bytes], delimiter: str, quote: str) -> bool:
+    """Whether lines end in more than one way, outside quoted fields."""
+    found: set[bytes] = set()
+    for piece, quoted in _pieces(source, delimiter, quote):
+        if not quoted:
+            pairs = piece.count(b"\r\n")
+            found |= {b"\r\n"} if pairs else set()
+            found |= {end for end in (b"\r", b"\n") if piece.count(end) > pairs}
+            if len(found) > 1:
+                return True
+    return False
+
+
+def _pieces(source: IO[bytes], delimiter: str, quote: str) -> Iterator[tuple[bytes, bool]]:
+    """The text of a file in pieces, and whether each is a quoted field: one that begins with a quote.
+
+    No piece ends within a line end.
+    """
+    mark, stop = re.escape(quote.encode()), re.escape(delimiter.encode())
+    field = re.compile(rb"(?:(?<=[\r\n])|(?<=%s))%s(?:[^%s]|%s%s)*%s?" % (stop, mark, mark, mark, mark, mark))
+    data, at, is_last = b"\n", 1, False  # what stands before `at` was given; a field may begin behind it
+    while not is_last:
+        piece = source.read(max(_PIECE, len(data)))
+        data, is_last = data + piece, not piece
+        end = len(data) if is_last else max(at, len(data) - 1)
+        end -= not is_last and end > at and data[end - 1] == _CR  # its line feed may follow
+        for match in field.finditer(data, at):
+            if match.end() >= len(data) - 1 and not is_last:  # it may go on
+                end = match.start()
+                break
+            yield data[at : match.start()], False
+            yield match[0], True
+            at = match.end()
+        yield data[at:end], False
+        before = min(end, len(delimiter.encode()))
+        data, at = data[end - before :], before

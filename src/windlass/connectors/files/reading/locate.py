@@ -46,11 +46,10 @@ class RecordLocator:
         *,
         columns: int,
         header: bool,
-        lines_before: int = 0,
     ) -> None:
         self._delimiter, self._quote = ord(delimiter), ord(quote)
         self._escape = ord(escape) if escape is not None and escape != quote else None
-        self._columns, self._header, self._lines_before = columns, header, lines_before
+        self._columns, self._header = columns, header
         self._chunks = self._read(paths)
         self._before = 0
         self._path, self._offsets, self._lines = "", [0][:0], [0][:0]
@@ -72,8 +71,6 @@ class RecordLocator:
             with open_bytes(path) as file:
                 skip = 1 if self._header else 0
                 for offsets, lines in self._records(file):
-                    behind = lines > self._lines_before
-                    offsets, lines = offsets[behind], lines[behind]
                     yield str(path), offsets[skip:], lines[skip:]
                     skip = max(skip - len(offsets), 0)
 

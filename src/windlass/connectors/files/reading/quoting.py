@@ -20,6 +20,7 @@ from typing import IO, TypeAlias
 from windlass.connectors.files.formats import compression_of
 from windlass.connectors.files.paths import open_bytes
 from windlass.connectors.files.reading.csv_header import Dialect
+from windlass.connectors.files.reading.csv_rewriting import has_several_line_ends
 from windlass.connectors.files.reading.csv_spaces import Spaces
 from windlass.connectors.rows import MisfitError
 from windlass.errors import FatalError
@@ -40,8 +41,8 @@ Refusal: TypeAlias = Callable[[Path, int, str, str], FatalError]
 class LineEndsInQuotes:
     """Looks through files for line ends within quotes, and for a quote that is still open at the end.
 
-    Also finds compressed files that are damaged, lines that are longer than what is read at once, and spaces beside
-    quotes unless they may be `skipped`. What is refused is told to `refusal`: a file, an offset, the message and a hint.
+    Also finds compressed files that are damaged, lines that are longer than what is read at once, lines that end in
+    several ways, and spaces beside quotes unless they may be `skipped`. What is refused is told to `refusal`: a file, an offset, the message and a hint.
 
     A quote in the middle of a field that is not quoted counts like any other: then a file is read in
     one piece without need. `found` says what was found so far.
@@ -55,6 +56,7 @@ class LineEndsInQuotes:
         self.found = False
         self.odd: list[Path] = []  # files with an odd number of quotes
         self._line = self._longest_line = 0  # bytes: of the line that goes on, and of the longest
+        self.several = False  # kinds of line ends
         self._failure: BaseException | None = None
         self._work = self._steps(paths)
         self._thread: threading.Thread | None = None
@@ -100,20 +102,25 @@ class LineEndsInQuotes:
                 if data.count(self._quote) % 2:
                     self.odd.append(path)
                 self._look_for_spaces(path, self._spaces(), data, is_last=True)
+                ends = _LineEnds()
+                ends.count(data)
+                self._look_for_kinds(path, ends)
                 yield len(data)
                 continue
             with open_bytes(path) as file:
-                quoted, self._line, read, spaces = False, 0, 0, self._spaces()
+                quoted, self._line, read, spaces, ends = False, 0, 0, self._spaces(), _LineEnds()
                 while chunk := file.read(_CHUNK):
                     read += len(chunk)
                     self._measure(path, chunk, read)
                     self._look_for_spaces(path, spaces, chunk)
+                    ends.count(chunk)
                     if not self.found:
                         quoted = self._look_at(chunk, quoted=quoted)
                     yield len(chunk)
                 self._look_for_spaces(path, spaces, b"", is_last=True)
                 if quoted:
                     self.odd.append(path)
+            self._look_for_kinds(path, ends)
 
     def _spaces(self) -> Spaces | None:
         dialect = self._dialect
@@ -127,6 +134,12 @@ class LineEndsInQuotes:
         if found is not None:
             hint = "`csv: {skip_spaces: true}` passes over them"
             raise self._refusal(path, found, "there are spaces between a quote and a delimiter", hint)
+
+    def _look_for_kinds(self, path: Path, ends: _LineEnds) -> None:
+        """Which DuckDB's reader may take for others, and then records are one or none, without a word."""
+        if ends.several and self._dialect.escape is None:
+            with open_bytes(path) as file:
+                self.several |= has_several_line_ends(file, self._dialect.delimiter, self._dialect.quote)
 
     def _measure(self, path: Path, chunk: bytes, read: int) -> None:
         """Raises FatalError in a line that is too long to be read."""
@@ -154,6 +167,31 @@ class LineEndsInQuotes:
         odd = np.bitwise_xor.accumulate(between & 1) ^ quoted
         self.found |= bool(odd[:-1].any())
         return bool(odd[-1])
+
+
+class _LineEnds:
+    """How lines end in the bytes of one file, given piece by piece; those in quotes count, too."""
+
+    def __init__(self) -> None:
+        self._pairs = self._returns = 0
+        self._feeds = False  # line feeds by themselves
+        self._last = b""
+
+    def count(self, piece: bytes) -> None:
+        is_half = self._last == b"\r" and piece[:1] == b"\n"
+        self._last = piece[-1:] or self._last
+        if b"\r" not in piece:  # as good as always
+            self._pairs += is_half
+            self._feeds = self._feeds or piece.find(b"\n", int(is_half)) >= 0
+            return
+        pairs = piece.count(b"\r\n")
+        self._pairs += pairs + is_half
+        self._returns += piece.count(b"\r")
+        self._feeds = self._feeds or piece.count(b"\n") > pairs + is_half
+
+    @property
+    def several(self) -> bool:
+        return (self._pairs > 0) + (self._returns > self._pairs) + self._feeds > 1
 
 
 def unterminated(path: Path, delimiter: str, quote: str, escape: str | None) -> tuple[int, str] | None:
