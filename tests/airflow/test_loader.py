@@ -466,7 +466,7 @@ def test_a_task_process_builds_only_its_own_dag(inside: Inside, everything: Path
         (None, "there is no plan.json beside windlass_dags.py"),
         ("{broken", "plan.json cannot be read"),
         ("[]", "plan.json is not what `windlass export airflow` writes"),
-        ('{"version": 99, "pipelines": {}}', "plan.json has version 99, windlass_dags.py reads version 2"),
+        ('{"version": 99, "pipelines": {}}', "plan.json has version 99, windlass_dags.py reads version 3"),
     ],
 )
 def test_a_plan_that_cannot_be_used_is_an_import_error_that_says_what_to_do(

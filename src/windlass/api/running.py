@@ -141,6 +141,7 @@ def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] 
         memory=request.memory,
         dev=request.dev,
     )
+    Runner(plan, world, options).check()
     with display or nullcontext(SilentObserver()) as observer:
         if request.parent is None:
             _tell_unknown_connections(project)

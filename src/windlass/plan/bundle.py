@@ -15,7 +15,7 @@ from windlass.plan.model import Plan
 
 __all__ = ["BUNDLE_VERSION", "bundle_to_json", "plan_of_bundle"]
 
-BUNDLE_VERSION = 2
+BUNDLE_VERSION = 3
 
 
 def bundle_to_json(

@@ -52,7 +52,7 @@ __all__ = [
     "Validate",
 ]
 
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 
 Param: TypeAlias = str | int | float | bool | None
 JsonSchema: TypeAlias = dict[str, Any]

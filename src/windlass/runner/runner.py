@@ -87,10 +87,14 @@ class Runner:
         self._workers: dict[str, TaskWorker] = {}
         self._stopped_by: int | None = None
 
+    def check(self) -> None:
+        """Raise WindlassError for what is known beforehand to keep a task from starting."""
+        chosen = select(self.plan, self.options.only, self.options.start)
+        self._world.check(task.unit for task in self.plan.tasks if task.unit and task.name in chosen)
+
     def run(self) -> Result:
         """Run the plan. Raises WindlassError only for what keeps it from beginning."""
         chosen = select(self.plan, self.options.only, self.options.start)
-        self._world.check(task.unit for task in self.plan.tasks if task.unit and task.name in chosen)
         begun = self._begin(chosen)
         self._record, self._tasks = begun.run, begun.tasks
         self._schedule = Schedule(self.plan, chosen, begun.done)

@@ -10,7 +10,7 @@ from typing import Any
 
 __all__ = ["Json", "PlanError", "head_of", "packed", "read_bundle"]
 
-VERSION = 2
+VERSION = 3
 
 Json = dict[str, Any]
 
