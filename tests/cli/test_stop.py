@@ -100,7 +100,11 @@ def start_warm(root: Path, environment: dict[str, str], warm: Warm) -> Start:
 
 
 def listens(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    """Whether it would hear of a request. One that has ended has to hear of none."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
     caught = next(int(line.split()[1], 16) for line in status if line.startswith("SigCgt"))
     return bool(caught >> (signal.SIGHUP - 1) & 1)  # the last one that it begins to listen to
 
