@@ -85,11 +85,14 @@ def test_closing_a_session_never_raises(postgres: Database, monkeypatch: pytest.
     async def silent(*_: object, **__: object) -> None:
         raise TimeoutError
 
+    async def cut() -> None:  # by the thread that the connection belongs to
+        session.connection.terminate()
+
     monkeypatch.setattr(type(session.connection), "close", silent)
     session.close()
     with pytest.raises(RetryableError):
         session.run(silent())
-    session.connection.terminate()
+    session.run(cut())
 
 
 def test_a_connection_that_is_lost_right_away_is_a_lost_connection(postgres: Database) -> None:
