@@ -17,7 +17,7 @@ from windlass import logs
 from windlass.errors import Code, FatalError, RetryableError, reason_of
 from windlass.plan.unit import Unit
 from windlass.processes import last_words
-from windlass.processes.environment import installing
+from windlass.processes.environment import for_containers, installing
 from windlass.runtimes.docker.engine import Engine, telling
 
 __all__ = ["Images", "digest_of", "files_of"]
@@ -126,10 +126,9 @@ class Images:
         command += ["--platform", container.platform] if container.platform else []
         for name, value in container.args.items():
             command += ["--build-arg", f"{name}={value}"]
-        own = {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
         environment = {
             **installing(os.environ),
-            **own,
+            **for_containers(os.environ),
             "DOCKER_HOST": self._engine.url,
             "DOCKER_BUILDKIT": "1",
         }
@@ -165,10 +164,12 @@ def _buildkit() -> tuple[str, ...] | None:
     program = shutil.which("docker")
     if program is None:
         return None
-    if subprocess.run([program, "buildx", "version"], capture_output=True, check=False).returncode == 0:
+    ours = for_containers(os.environ)
+    asked = [program, "buildx", "version"]
+    if subprocess.run(asked, env=ours, capture_output=True, check=False).returncode == 0:
         return program, "buildx", "build", "--load"
     asked = [program, "version", "--format", "{{.Client.Version}}"]
-    version = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    version = subprocess.run(asked, env=ours, capture_output=True, text=True, check=False).stdout
     major = version.partition(".")[0]
     return (program, "build") if major.isdigit() and 19 <= int(major) < 23 else None
 
