@@ -6,8 +6,6 @@ file means but whoever wrote it.
 
 from __future__ import annotations
 
-import re
-
 __all__ = ["Spaces"]
 
 _HELD = 1024  # bytes of a long line
@@ -18,10 +16,8 @@ class Spaces:
 
     def __init__(self, delimiter: str, quote: str) -> None:
         self._quote = quote.encode()
-        ends = rf"[{re.escape(delimiter)}\r\n]".encode()
-        mark = re.escape(self._quote)
+        self._ends = (delimiter.encode(), b"\r", b"\n")
         self._signs = (self._quote + b" ", b" " + self._quote)
-        self._pattern = re.compile(b"(?<=%s) +(?=%s)|(?<=%s) +(?=%s)" % (ends, mark, mark, ends))
         self._held, self._at, self._quoted = b"\n", -1, 0
 
     def find(self, piece: bytes, *, is_last: bool = False) -> int | None:
@@ -36,10 +32,30 @@ class Spaces:
         return found
 
     def _in(self, data: bytes) -> int | None:
-        counted = quotes = 0
-        for match in self._pattern.finditer(data):
-            quotes += data.count(self._quote, counted, match.start())
-            counted = match.start()
-            if (quotes + self._quoted) % 2 == 0:
-                return self._at + match.start()
-        return None
+        """Beside quotes that open or close a field: of two in a row, which stand for one, the first closes and the
+        second opens, and no space is between them."""
+        import numpy as np
+
+        codes = np.frombuffer(data, np.uint8)
+        at = np.flatnonzero(codes == ord(self._quote))
+        opens = (np.arange(len(at)) + self._quoted) % 2 == 0
+        beside = np.where(opens, at - 1, np.minimum(at + 1, len(data) - 1))
+        spaced = codes[beside] == ord(" ")
+        before = (self._before(data, int(quote)) for quote in at[spaced & opens])
+        behind = (self._behind(data, int(quote)) for quote in at[spaced & ~opens])
+        found = [next((place for place in places if place is not None), None) for places in (before, behind)]
+        return min((self._at + place for place in found if place is not None), default=None)
+
+    def _before(self, data: bytes, quote: int) -> int | None:
+        """Where the spaces before a quote begin, if the field does so, too."""
+        begin = quote
+        while data[begin - 1 : begin] == b" ":
+            begin -= 1
+        return begin if data.endswith(self._ends, 0, begin) else None
+
+    def _behind(self, data: bytes, quote: int) -> int | None:
+        """Where the spaces behind a quote begin, if the field ends with them."""
+        end = quote + 1
+        while data[end : end + 1] == b" ":
+            end += 1
+        return quote + 1 if data.startswith(self._ends, end) else None
