@@ -102,6 +102,11 @@ class Session:
             self.execute(_EXACT_TEXT)
         _note_server(address.host, address.port, self.connection.get_settings().server_version)
 
+    @property
+    def keeps_any_bytes(self) -> bool:
+        """Whether text of the database need not be in any encoding: the server neither knows nor checks it."""
+        return bool(self.connection.get_settings().server_encoding == "SQL_ASCII")
+
     def close(self) -> None:
         """Close the connection; at once when it is in the middle of something, which is then undone.
 

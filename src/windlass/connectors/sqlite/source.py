@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from windlass.connectors.cursors import find_new, required_cursor
 from windlass.connectors.ends import ConnectedEnd
+from windlass.connectors.not_utf8 import NOT_UTF8, not_utf8_faults
 from windlass.connectors.options import TableSource, name_of
 from windlass.connectors.relations import StreamRelation
-from windlass.connectors.rows import Column, Reason, RowFault
+from windlass.connectors.rows import Column, RowFault
 from windlass.connectors.scratch import Scratch, identifier
 from windlass.connectors.source import BaseSource, IntervalOf, Reading, Relation, Since
 from windlass.connectors.sqlite.connector import CONNECTOR
@@ -38,7 +39,6 @@ __all__ = ["SqliteSource"]
 
 _BATCH = 20_000
 _UNREADABLE = "Could not decode to UTF-8"
-_NOT_UTF8 = "__windlass_not_utf8"
 _ESCAPED = re.compile("[\udc80-\udcff]")  # a byte that is no part of a character
 _AS_STORED: dict[tuple[str, ...], str] = {
     ("integer",): "BIGINT",
@@ -107,17 +107,14 @@ class SqliteRelation(StreamRelation):
         fields = [(column.name, _ARROW[column.type]()) for column in self._columns]
         if self._doubts_text:
             self._connection.text_factory = _readable
-            fields.append((_NOT_UTF8, pa.int32()))
+            fields.append((NOT_UTF8, pa.int32()))
         schema = pa.schema(fields)
         return schema, self._batches(schema)
 
     def faults(self) -> Sequence[RowFault]:
         if not self._doubts_text:
             return ()
-        return [
-            RowFault(f"{_NOT_UTF8} = {i}", Reason.WRONG_ENCODING, f"column {column.name!r} is not UTF-8")
-            for i, column in enumerate(self._columns)
-        ]
+        return not_utf8_faults(self._columns)
 
     def recover(self, error: WindlassError) -> Relation | None:
         """SQLite keeps any bytes as text: where some are not, each value is looked at."""

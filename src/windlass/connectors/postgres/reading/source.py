@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from windlass.connectors.ends import ConnectedEnd
+from windlass.connectors.not_utf8 import not_utf8_faults
 from windlass.connectors.options import TableSource, name_of
 from windlass.connectors.postgres.connector import CONNECTOR
+from windlass.connectors.postgres.reading.any_bytes import as_bytes, with_text
 from windlass.connectors.postgres.reading.cursor import ROWS
 from windlass.connectors.postgres.reading.parts import split
 from windlass.connectors.postgres.reading.selected import Selected
@@ -17,7 +19,7 @@ from windlass.connectors.postgres.reading.table_or_query import TableOrQuery
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.types import as_read, read_field
 from windlass.connectors.relations import StreamRelation
-from windlass.connectors.rows import Column
+from windlass.connectors.rows import Column, RowFault
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import BaseSource, Part, Reading, Relation
 from windlass.errors import WindlassError
@@ -70,14 +72,24 @@ class PostgresRelation(StreamRelation):
         super().__init__(selected.source.name, scratch)
         self._selected, self.mark = selected, selected.mark
         self._lost: WindlassError | None = None
+        self._doubts_text = selected.source.session.keeps_any_bytes
 
     def columns(self) -> list[Column]:
         return [as_read(column) for column in self._selected.source.columns]
 
+    def faults(self) -> Sequence[RowFault]:
+        return not_utf8_faults(self.columns()) if self._doubts_text else ()
+
     def stream(self) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        batches = self._batches([read_field(column) for column in self._selected.source.columns])
+        fields = [read_field(column) for column in self._selected.source.columns]
+        batches = self._in_doubt(fields) if self._doubts_text else self._batches(fields)
         first = next(batches)
         return first.schema, _chain(first, batches)
+
+    def _in_doubt(self, fields: Sequence[Field]) -> Iterator[pa.RecordBatch]:
+        texts = [i for i, field in enumerate(fields) if field.kind == "text"]
+        read = [as_bytes(field) if i in texts else field for i, field in enumerate(fields)]
+        return (with_text(batch, texts) for batch in self._batches(read))
 
     def _batches(self, fields: list[Field]) -> Iterator[pa.RecordBatch]:
         """Read in the background; decode here, in the thread of whoever asks for the next batch.

@@ -69,6 +69,8 @@ def relay(source: Source, load: Load, reading: Reading, copy: Copy) -> Shortcut 
     assert isinstance(source, PostgresSource)
     assert isinstance(load, PostgresLoad)
     source.require_all(reading)
+    if source.session.keeps_any_bytes:
+        return None  # nor does it hand on what is not UTF-8
     columns = {column.name: column for column in source.columns}
     target = [as_wanted(c) for c in load.table.columns] if load.table else None
     transfers: list[Transfer] = []
