@@ -47,7 +47,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 # Modules whose tests take turns with something that takes long to start: a worker gets all of them.
-_TOGETHER = ("tests/airflow/test_up.py", "tests/examples/test_demo.py", "tests/faults/test_servers.py")
+_TOGETHER = (
+    "tests/airflow/test_up.py",
+    "tests/containers/test_runs.py",
+    "tests/examples/test_demo.py",
+    "tests/faults/test_servers.py",
+)
 # What waits for others comes first, so that nobody waits for it at the end.
 _FIRST = ("airflow", "examples", "faults", "runner", "cli", "report")
 
