@@ -57,22 +57,20 @@ def tasks(up: Up, dag: str) -> set[str]:
 def processes_of(home: Path) -> set[int]:
     """The processes that name the folder in their command line or environment, or are in it."""
     found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            known = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
-            known += os.fsencode((folder / "cwd").readlink())  # some give themselves another name
-        except OSError:
-            continue
-        if os.fsencode(home) in known and int(folder.name) != os.getpid():
-            found.add(int(folder.name))
+    for pid in (int(folder.name) for folder in Path("/proc").glob("[0-9]*")):
+        if os.fsencode(home) in what_it_shows(pid) and pid != os.getpid():
+            found.add(pid)
     return found
 
 
-def has_canary(pid: int) -> bool:
+def what_it_shows(pid: int) -> bytes:
+    """Its command line, environment and folder; nothing once it has ended, which it may at any moment."""
+    process = Path(f"/proc/{pid}")
     try:
-        return os.fsencode(CANARY) in Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:  # it has ended
-        return False
+        known = (process / "cmdline").read_bytes() + b"\0" + (process / "environ").read_bytes()
+        return known + os.fsencode((process / "cwd").readlink())  # some give themselves another name
+    except OSError:
+        return b""
 
 
 def gone(home: Path) -> bool:
@@ -172,9 +170,8 @@ def test_secrets_are_for_their_owner_only_and_in_no_command_line_or_environment(
         for name in ("pg_x", "pg_y")
     ]
     for pid in processes_of(home):
-        known = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
-        assert not [secret for secret in secrets if secret in known]
-    with_canary = {pid for pid in processes_of(up.project) if has_canary(pid)}
+        assert not [secret for secret in secrets if secret in what_it_shows(pid)]
+    with_canary = {pid for pid in processes_of(up.project) if os.fsencode(CANARY) in what_it_shows(pid)}
     assert with_canary == {up.status()["pid"]}, "only the supervisor has what the shell had"
     logs = b"".join(file.read_bytes() for file in home.rglob("*.log"))
     assert not [secret for secret in secrets if secret in logs]
@@ -199,7 +196,7 @@ def server_of(up: Up, connection: str) -> int:
     [launcher] = [
         pid
         for pid in processes_of(up.project)
-        if lock in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if lock in what_it_shows(pid).split(b"\0")
     ]
     return int(Path(f"/proc/{launcher}/task/{launcher}/children").read_text())
 
