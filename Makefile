@@ -15,7 +15,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 
 all: lint test docs
 
-demo: .venv/.demo ## run the three example projects
+demo: .venv/.demo ## run the example projects
 	@$(RUN)/python examples/demo.py
 
 test: .venv/.dev ## run every test

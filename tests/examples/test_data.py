@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -43,6 +44,10 @@ def test_the_trips_are_what_their_generator_writes(tmp_path: Path) -> None:
     subprocess.run([sys.executable, tmp_path / "generate.py"], check=True)
     for written in tmp_path.glob("*.csv"):
         assert written.read_bytes() == (data / written.name).read_bytes()
-    pipeline = yaml.safe_load((data.parent / "pipelines" / "taxi.yaml").read_text(encoding="utf-8"))
+    months = sorted(file.name for file in (data / "trip-data").iterdir())
+    assert sorted(file.name for file in (tmp_path / "trip-data").iterdir()) == months
+    for month in months:  # the bytes tell which version of the library wrote them
+        assert pq.read_table(tmp_path / "trip-data" / month).equals(pq.read_table(data / "trip-data" / month))
+    pipeline = yaml.safe_load((data.parent / "pipelines" / "taxi_csv.yaml").read_text(encoding="utf-8"))
     trips = (data / pipeline["params"]["file"]).read_bytes()
     assert pipeline["params"]["sha256"] == hashlib.sha256(trips).hexdigest()
