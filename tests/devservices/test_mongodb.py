@@ -67,8 +67,10 @@ def program(tmp_path: Path, mongodb_server: Address, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[DevServices]:
-    made = DevServices(tmp_path / "state", tmp_path)
+def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DevServices]:
+    """Those of a project that is where we are."""
+    monkeypatch.chdir(tmp_path)
+    made = DevServices(Path("state"), Path())
     yield made
     made.close()
 
