@@ -48,7 +48,7 @@ def program(tmp_path: Path, mongodb_server: Address, monkeypatch: pytest.MonkeyP
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")  # where no engine is
 
     def make(name: str, first: str = "") -> Path:
         called = tmp_path / "called.json"
