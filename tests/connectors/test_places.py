@@ -404,9 +404,9 @@ def test_a_path_elsewhere_is_refused_and_nothing_is_made_here(
         [(scheme, "out.csv")] if not scheme.startswith("https") else []
     )  # a file of a web server is fetched
     for source, destination in (*read, ("in.csv", scheme), ("in.csv", f"{scheme}/")):
-        with pytest.raises(FatalError, match="is not on this machine|only a shell"):
+        with pytest.raises(FatalError, match=r"is not on this machine|only a shell"):
             copier(source_of(path=source, format="csv"), destination_of(path=destination, format="csv"))
-    with pytest.raises(FatalError, match="is not on this machine|only a shell"):
+    with pytest.raises(FatalError, match=r"is not on this machine|only a shell"):
         copier(
             source_of(path="in.csv"),
             destination_of(path="out.csv"),
