@@ -39,6 +39,10 @@ class Engine:
         return f"{self.name} at {self.url}"
 
     @property
+    def version(self) -> str:
+        return self.name.partition(" ")[2]
+
+    @property
     def is_podman(self) -> bool:
         return self.name.startswith("Podman")
 

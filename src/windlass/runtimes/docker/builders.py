@@ -1,0 +1,272 @@
+"""Has images built: by BuildKit's bake where the `docker` command has buildx, by BuildKit in the command of the years
+before that, else by the engine itself (Podman, or no command). Windlass builds nothing by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from windlass import logs
+from windlass.errors import Code, FatalError, RetryableError
+from windlass.images.bake import EPOCH, FILE, Build, bake_file, labels_of, laid_out
+from windlass.images.dockerfile import with_bases, with_library_stages
+from windlass.images.inputs import Inputs
+from windlass.images.packages import secrets_of
+from windlass.processes import last_words
+from windlass.processes.environment import for_containers, installing
+from windlass.runtimes.docker.engine import Engine, telling
+
+__all__ = ["build_images"]
+
+_KEPT = 200  # lines of what a build says
+_PLACE = "project"
+_TAKES_FOLDERS = 23  # the first Docker whose BuildKit does
+_MANY_PLATFORMS = (
+    "Multi-platform build is not supported|multiple platforms feature is currently not supported"
+)
+_NO_ANSWER = re.compile(r"connection refused|no such host|i/o timeout|TLS handshake timeout|connection reset")
+
+
+class _Said(NamedTuple):
+    text: str
+    is_done: bool
+
+
+def build_images(
+    engine: Engine,
+    project: Path,
+    builds: Sequence[Build],
+    *,
+    push: bool = False,
+    labels: Mapping[str, str] = {},
+) -> dict[str, str]:
+    """Have images built, and pushed with `push`. Returns the digests that the registry has of them, by name; of none
+    that was not pushed. Raises WindlassError with what the build said last.
+    """
+    with _tree(builds, project) as tree:
+        if _way(engine).bakes:
+            return _bake(engine, tree, builds, labels, push=push)
+        return dict(_one_by_one(engine, tree, builds, labels, push=push))
+
+
+@contextmanager
+def _tree(builds: Sequence[Build], project: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="windlass-build-") as name:
+        laid_out(builds, project, Path(name) / _PLACE)
+        yield Path(name)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How images are built here."""
+
+    bakes: bool = False
+    """Whether a bake file can be handed over: to buildx, and a BuildKit that takes other folders than the one it builds."""
+
+    command: tuple[str, ...] | None = None
+    """What builds one image by BuildKit; without it the engine does, in its own way."""
+
+    driver: str = ""
+    """Of buildx; that of the BuildKit inside an engine is called `docker`."""
+
+
+def _way(engine: Engine) -> _Way:
+    program = shutil.which("docker")
+    if program is None or engine.is_podman:
+        return _Way()
+    return _way_of(program, engine.url, int(engine.version.partition(".")[0]))
+
+
+@cache
+def _way_of(program: str, url: str, engine: int) -> _Way:
+    ours = {**for_containers(os.environ), "DOCKER_HOST": url}
+
+    def said(*arguments: str) -> tuple[int, str]:
+        done = subprocess.run([program, *arguments], env=ours, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout
+
+    if said("buildx", "version")[0] == 0:
+        found = re.search(r"^Driver:\s+(\S+)", said("buildx", "inspect")[1], re.MULTILINE)
+        driver = found[1] if found else "docker"
+        takes_folders = driver != "docker" or engine >= _TAKES_FOLDERS
+        return _Way(takes_folders, (program, "buildx", "build", "--load"), driver)
+    major = said("version", "--format", "{{.Client.Version}}")[1].partition(".")[0]
+    return _Way(command=(program, "build") if major.isdigit() and 19 <= int(major) < 23 else None)
+
+
+# --- by buildx ---
+
+
+def _bake(
+    engine: Engine, tree: Path, builds: Sequence[Build], labels: Mapping[str, str], *, push: bool
+) -> dict[str, str]:
+    (tree / FILE).write_text(
+        bake_file(builds, below=_PLACE, platforms=push), encoding="utf-8", errors="surrogateescape"
+    )
+    told = tree / "metadata.json"
+    secrets, environment = _secrets()
+    command = ["docker", "buildx", "bake", f"--file={FILE}", "--progress=plain", f"--metadata-file={told}"]
+    attested = [] if _way(engine).driver == "docker" else ["--sbom=true", "--provenance=mode=max"]
+    command += ["--push", *attested] if push else ["--load"]
+    command += [f"--set=*.labels.{name}={value}" for name, value in labels.items()]
+    command += [f"--set=*.secrets={secret}" for secret in secrets]
+    said = _called(engine, command, tree, environment)
+    if not said.is_done:
+        raise _failed(", ".join(build.name for build in builds), said.text)
+    found = json.loads(told.read_text()) if push else {}
+    return {build.name: found[build.name]["containerimage.digest"] for build in builds if push}
+
+
+# --- one after the other ---
+
+
+def _one_by_one(
+    engine: Engine, tree: Path, builds: Sequence[Build], labels: Mapping[str, str], *, push: bool
+) -> Iterator[tuple[str, str]]:
+    for build in builds:
+        wanted = build.inputs.settings["platforms"]
+        if push and "," in wanted:
+            hint = "install the plugin buildx of the docker command"
+            raise FatalError(
+                f"{build.name} is for {wanted}, which takes buildx", hint=hint, code=Code.NO_IMAGE
+            )
+        folders = {
+            name: _of_library(engine, tree, folder, build.inputs)
+            for name, folder in build.inputs.image.libraries
+        }
+        text = with_bases(build.inputs.dockerfile, dict(build.inputs.image.args), build.inputs.bases)
+        text = with_library_stages(text, folders)
+        _build(engine, tree, build, text, {**labels_of(build), **labels}, platform=wanted if push else None)
+        if push:
+            yield build.name, _pushed(engine, build)
+
+
+def _of_library(engine: Engine, tree: Path, folder: str, inputs: Inputs) -> str:
+    """An image with the files of a library alone, for a builder that takes no other folder than the one it builds."""
+    place = tree / _PLACE / folder
+    image = f"windlass/library:in-{inputs.parts[folder]}"
+    text = "FROM scratch\nCOPY . /\n"
+    said = _built(engine, place, text, image, _Options())
+    if not said.is_done:
+        raise _failed(folder, said.text)
+    return image
+
+
+class _Options(NamedTuple):
+    target: str | None = None
+    args: Mapping[str, str] = {}
+    platform: str | None = None
+    labels: Mapping[str, str] = {}
+
+
+def _build(
+    engine: Engine, tree: Path, build: Build, text: str, labels: Mapping[str, str], *, platform: str | None
+) -> None:
+    image = build.inputs.image
+    options = _Options(build.inputs.target, dict(image.args), platform or image.platform, labels)
+    said = _built(engine, tree / _PLACE / image.context, text, build.reference, options)
+    if not said.is_done:
+        raise _failed(image.folder, said.text)
+
+
+def _built(engine: Engine, context: Path, text: str, image: str, options: _Options) -> _Said:
+    builder = _way(engine).command
+    if builder is None:
+        return _by_engine(engine, context, text, image, options)
+    secrets, environment = _secrets()
+    command = [*builder, "--progress=plain", f"--tag={image}", "--file=-"]
+    command += [f"--secret={secret}" for secret in secrets]
+    command += [f"--target={options.target}"] if options.target else []
+    command += [f"--platform={options.platform}"] if options.platform else []
+    command += [f"--build-arg={name}={value}" for name, value in options.args.items()]
+    command += [f"--label={name}={value}" for name, value in options.labels.items()]
+    return _called(engine, [*command, "."], context, environment, text)
+
+
+def _by_engine(engine: Engine, context: Path, text: str, image: str, options: _Options) -> _Said:
+    lines, is_built = list[str](), True
+    with tempfile.TemporaryDirectory(prefix="windlass-dockerfile-") as name, telling(f"build {image}"):
+        file = Path(name) / "Dockerfile"  # outside of the folder, into whose image it would get
+        file.write_text(text, encoding="utf-8", errors="surrogateescape")
+        said = engine.client.build(
+            path=str(context),
+            tag=image,
+            dockerfile=str(file),
+            target=options.target,
+            buildargs=dict(options.args),
+            platform=options.platform,
+            labels=dict(options.labels),
+            rm=True,
+            forcerm=True,
+            decode=True,
+            use_config_proxy=True,
+        )
+        for item in said:
+            is_built = is_built and "error" not in item
+            lines = [*lines[-_KEPT:], str(item.get("stream") or item.get("error") or "").rstrip("\n")]
+    return _Said("\n".join(filter(None, lines)), is_built)
+
+
+def _pushed(engine: Engine, build: Build) -> str:
+    """Push an image that the engine has. Returns the digest that the registry has of it."""
+    logs.info("image_push", image=build.reference)
+    with telling(f"push {build.reference}"):
+        said = list(engine.client.push(build.repository, tag=build.inputs.tag, stream=True, decode=True))
+    why = next((item["error"] for item in said if "error" in item), None)
+    if why is not None:
+        raise _failed(build.name, f"push {build.reference}: {why}")
+    return str(next(item["aux"]["Digest"] for item in reversed(said) if "Digest" in item.get("aux", {})))
+
+
+# --- what all of them need ---
+
+
+def _environment(engine: Engine) -> dict[str, str]:
+    return {
+        **installing(os.environ),
+        **for_containers(os.environ),
+        "DOCKER_HOST": engine.url,
+        "DOCKER_BUILDKIT": "1",
+        "SOURCE_DATE_EPOCH": str(EPOCH),
+    }
+
+
+def _secrets() -> tuple[list[str], dict[str, str]]:
+    """The secrets of a build as its command names them, and the variables in which it finds them: on no disk."""
+    found = {
+        name: (f"WINDLASS_BUILD_{name.upper()}", content) for name, content in secrets_of(os.environ).items()
+    }
+    return [f"id={name},env={variable}" for name, (variable, _) in found.items()], dict(found.values())
+
+
+def _called(
+    engine: Engine, command: Sequence[str], folder: Path, more: Mapping[str, str], given: str = ""
+) -> _Said:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**_environment(engine), **more},
+        input=given.encode(errors="surrogateescape"),
+        capture_output=True,
+        check=False,
+    )
+    return _Said(done.stderr.decode(errors="replace"), done.returncode == 0)
+
+
+def _failed(what: str, said: str) -> FatalError | RetryableError:
+    hint = None
+    if re.search(_MANY_PLATFORMS, said):
+        hint = "the engine builds for its own platform alone; make a builder: docker buildx create --use"
+    kind = RetryableError if _NO_ANSWER.search(said.splitlines()[-1] if said else "") else FatalError
+    return kind(f"cannot build {what}:{last_words(logs.mask(said), 1)}", hint=hint, code=Code.NO_IMAGE)
