@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,7 +38,7 @@ settings.load_profile("windlass")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files; never in CI")
-    parser.addoption("--faults", type=int, default=30, help="how many random kills the fault tests do")
+    parser.addoption("--faults", type=int, default=12, help="how many random kills the fault tests do")
     parser.addoption(
         "--every", action="store_true", help="every case of the tests that play a share of theirs each time"
     )
@@ -97,9 +98,25 @@ class _AtOnce:
         terminal.write_line(text)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    _leave_out_others(config, items)
     folders = {name: rank for rank, name in enumerate(_FIRST)}
     items.sort(key=lambda item: folders.get(item.path.relative_to(ROOT / "tests").parts[0], len(_FIRST)))
+
+
+def _leave_out_others(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a test that is marked `one_of(n)`, every n-th case is played: other ones with the next seed, all by `--every`."""
+    if config.getoption("every"):
+        return
+    cases, chosen = Counter[str](), {}
+    for item in items:
+        if mark := item.get_closest_marker("one_of"):
+            test = item.nodeid.partition("[")[0]
+            cases[test] += 1
+            chosen[item] = (cases[test] + int(config.getoption("seed"))) % mark.args[0] == 0
+    left_out = [item for item in items if not chosen.get(item, True)]
+    items[:] = [item for item in items if chosen.get(item, True)]
+    config.hook.pytest_deselected(items=left_out)
 
 
 def pytest_xdist_auto_num_workers() -> int:
