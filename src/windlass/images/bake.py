@@ -2,7 +2,7 @@
 folders that it is given.
 
 The tree has just what the digests were made of, with one time and two modes for all files: what is not an input cannot get
-into an image, and two checkouts give the same layers.
+into an image, be it a file that nobody names or the time of a checkout.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _target(build: Build, below: str, *, platforms: bool) -> dict[str, Any]:
         **({"dockerfile": image.dockerfile} if inputs.is_own else {"dockerfile-inline": inputs.dockerfile}),
         "target": inputs.target,
         "args": dict(image.args),
-        "platforms": inputs.settings["platforms"].split(", ") if platforms else None,
+        "platforms": inputs.settings["platforms"].split(", ") if platforms or image.platform else None,
         "tags": [build.reference],
         "labels": labels_of(build),
     }

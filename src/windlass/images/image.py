@@ -111,9 +111,11 @@ def images_of(plans: Mapping[str, Plan], project: Path) -> list[Wanted]:
 
 def _names(images: Iterable[Image]) -> dict[Image, str]:
     """A name for each: its own, and where several have that, one that says which it is."""
-    plain = [image.name for image in images]
+    known = [image.name for image in images if image.is_known]
     return {
-        image: image.name if plain.count(image.name) == 1 else f"{image.name}-{_told_apart(image)}"
+        image: image.name
+        if image.is_known and known.count(image.name) == 1
+        else f"{image.name}-{_told_apart(image)}"
         for image in images
     }
 

@@ -74,6 +74,11 @@ class Lock:
         if not file.is_file() or file.read_text(encoding="utf-8") != text:
             write_whole(file, text)
 
+    def pushed_as(self, image: str, input: str) -> str | None:
+        """The reference of an image that was pushed as it would be built."""
+        found = (one.reference for one in self.images.values() if (one.image, one.input) == (image, input))
+        return next(found, None)
+
     def with_images(self, images: dict[str, Pushed]) -> Lock:
         return replace(self, images={**self.images, **images})
 

@@ -83,6 +83,9 @@ class Images(Model):
     node: str = NODE
     """What the image of a Node.js step without a Dockerfile is based on."""
 
+    sbom: bool | str = True
+    """Whether an image that is pushed says what packages are in it (SPDX), where the builder can; or the image of the scanner that finds out, instead of Docker's from Docker Hub."""
+
 
 class Project(Model):
     """A folder with pipelines and the connections that they use."""

@@ -38,6 +38,14 @@ _MANY_PLATFORMS = (
 _NO_ANSWER = re.compile(r"connection refused|no such host|i/o timeout|TLS handshake timeout|connection reset")
 
 
+class _How(NamedTuple):
+    push: bool
+    platforms: bool
+    labels: Mapping[str, str]
+    sbom: bool | str
+    shown: bool
+
+
 class _Said(NamedTuple):
     text: str
     is_done: bool
@@ -49,15 +57,20 @@ def build_images(
     builds: Sequence[Build],
     *,
     push: bool = False,
+    platforms: bool = False,
     labels: Mapping[str, str] = {},
+    sbom: bool | str = True,
+    shown: bool = False,
 ) -> dict[str, str]:
-    """Have images built, and pushed with `push`. Returns the digests that the registry has of them, by name; of none
-    that was not pushed. Raises WindlassError with what the build said last.
+    """Have images built, and pushed with `push`: for their platforms, or without `platforms` for the one that the engine
+    runs. Returns the digests that the registry has of them, by name; of none that was not pushed. With `shown` a builder
+    says on stderr what it does. Raises WindlassError with what the build said last.
     """
+    how = _How(push, platforms, labels, sbom, shown)
     with _tree(builds, project) as tree:
         if _way(engine).bakes:
-            return _bake(engine, tree, builds, labels, push=push)
-        return dict(_one_by_one(engine, tree, builds, labels, push=push))
+            return _bake(engine, tree, builds, how)
+        return dict(_one_by_one(engine, tree, builds, how))
 
 
 @contextmanager
@@ -108,58 +121,58 @@ def _way_of(program: str, url: str, engine: int) -> _Way:
 # --- by buildx ---
 
 
-def _bake(
-    engine: Engine, tree: Path, builds: Sequence[Build], labels: Mapping[str, str], *, push: bool
-) -> dict[str, str]:
-    (tree / FILE).write_text(
-        bake_file(builds, below=_PLACE, platforms=push), encoding="utf-8", errors="surrogateescape"
-    )
+def _bake(engine: Engine, tree: Path, builds: Sequence[Build], how: _How) -> dict[str, str]:
+    text = bake_file(builds, below=_PLACE, platforms=how.platforms)
+    (tree / FILE).write_text(text, encoding="utf-8", errors="surrogateescape")
     told = tree / "metadata.json"
     secrets, environment = _secrets()
     command = ["docker", "buildx", "bake", f"--file={FILE}", "--progress=plain", f"--metadata-file={told}"]
-    attested = [] if _way(engine).driver == "docker" else ["--sbom=true", "--provenance=mode=max"]
-    command += ["--push", *attested] if push else ["--load"]
-    command += [f"--set=*.labels.{name}={value}" for name, value in labels.items()]
+    command += ["--push", *_attested(engine, how.sbom)] if how.push else ["--load"]
+    command += [f"--set=*.labels.{name}={value}" for name, value in how.labels.items()]
     command += [f"--set=*.secrets={secret}" for secret in secrets]
-    said = _called(engine, command, tree, environment)
+    said = _called(engine, command, tree, environment, shown=how.shown)
     if not said.is_done:
         raise _failed(", ".join(build.name for build in builds), said.text)
-    found = json.loads(told.read_text()) if push else {}
-    return {build.name: found[build.name]["containerimage.digest"] for build in builds if push}
+    found = json.loads(told.read_text()) if how.push else {}
+    return {build.name: found[build.name]["containerimage.digest"] for build in builds if how.push}
+
+
+def _attested(engine: Engine, sbom: bool | str) -> list[str]:
+    """What an image shall say of its packages and its making. The builder inside an engine cannot."""
+    if _way(engine).driver == "docker":
+        return []
+    by = f"generator={sbom}" if isinstance(sbom, str) else str(sbom).lower()
+    return [f"--sbom={by}", "--provenance=mode=max"]
 
 
 # --- one after the other ---
 
 
-def _one_by_one(
-    engine: Engine, tree: Path, builds: Sequence[Build], labels: Mapping[str, str], *, push: bool
-) -> Iterator[tuple[str, str]]:
+def _one_by_one(engine: Engine, tree: Path, builds: Sequence[Build], how: _How) -> Iterator[tuple[str, str]]:
     for build in builds:
-        wanted = build.inputs.settings["platforms"]
-        if push and "," in wanted:
-            hint = "install the plugin buildx of the docker command"
-            raise FatalError(
-                f"{build.name} is for {wanted}, which takes buildx", hint=hint, code=Code.NO_IMAGE
-            )
-        folders = {
-            name: _of_library(engine, tree, folder, build.inputs)
-            for name, folder in build.inputs.image.libraries
-        }
-        text = with_bases(build.inputs.dockerfile, dict(build.inputs.image.args), build.inputs.bases)
+        inputs, platform = build.inputs, build.inputs.image.platform
+        if how.platforms:
+            platform = inputs.settings["platforms"]
+        if platform is not None and "," in platform:
+            hint = "it takes the plugin buildx of the docker command, and a Docker from 23 on or a builder of its own"
+            raise FatalError(f"{build.name} is built for {platform}", hint=hint, code=Code.NO_IMAGE)
+        libraries = dict(inputs.image.libraries)
+        folders = {name: _of_library(engine, tree, libraries[name], inputs) for name in libraries}
+        text = with_bases(inputs.dockerfile, dict(inputs.image.args), inputs.bases)
         text = with_library_stages(text, folders)
-        _build(engine, tree, build, text, {**labels_of(build), **labels}, platform=wanted if push else None)
-        if push:
+        labels = {**labels_of(build), **how.labels}
+        options = _Options(inputs.target, dict(inputs.image.args), platform, labels, how.shown)
+        context = tree / _PLACE / inputs.image.context
+        _require(inputs.image.folder, _built(engine, context, text, build.reference, options))
+        if how.push:
             yield build.name, _pushed(engine, build)
 
 
 def _of_library(engine: Engine, tree: Path, folder: str, inputs: Inputs) -> str:
     """An image with the files of a library alone, for a builder that takes no other folder than the one it builds."""
-    place = tree / _PLACE / folder
     image = f"windlass/library:in-{inputs.parts[folder]}"
     text = "FROM scratch\nCOPY . /\n"
-    said = _built(engine, place, text, image, _Options())
-    if not said.is_done:
-        raise _failed(folder, said.text)
+    _require(folder, _built(engine, tree / _PLACE / folder, text, image, _Options()))
     return image
 
 
@@ -168,16 +181,7 @@ class _Options(NamedTuple):
     args: Mapping[str, str] = {}
     platform: str | None = None
     labels: Mapping[str, str] = {}
-
-
-def _build(
-    engine: Engine, tree: Path, build: Build, text: str, labels: Mapping[str, str], *, platform: str | None
-) -> None:
-    image = build.inputs.image
-    options = _Options(build.inputs.target, dict(image.args), platform or image.platform, labels)
-    said = _built(engine, tree / _PLACE / image.context, text, build.reference, options)
-    if not said.is_done:
-        raise _failed(image.folder, said.text)
+    shown: bool = False
 
 
 def _built(engine: Engine, context: Path, text: str, image: str, options: _Options) -> _Said:
@@ -191,7 +195,7 @@ def _built(engine: Engine, context: Path, text: str, image: str, options: _Optio
     command += [f"--platform={options.platform}"] if options.platform else []
     command += [f"--build-arg={name}={value}" for name, value in options.args.items()]
     command += [f"--label={name}={value}" for name, value in options.labels.items()]
-    return _called(engine, [*command, "."], context, environment, text)
+    return _called(engine, [*command, "."], context, environment, text, shown=options.shown)
 
 
 def _by_engine(engine: Engine, context: Path, text: str, image: str, options: _Options) -> _Said:
@@ -251,17 +255,29 @@ def _secrets() -> tuple[list[str], dict[str, str]]:
 
 
 def _called(
-    engine: Engine, command: Sequence[str], folder: Path, more: Mapping[str, str], given: str = ""
+    engine: Engine,
+    command: Sequence[str],
+    folder: Path,
+    more: Mapping[str, str],
+    given: str = "",
+    *,
+    shown: bool = False,
 ) -> _Said:
     done = subprocess.run(
         command,
         cwd=folder,
         env={**_environment(engine), **more},
         input=given.encode(errors="surrogateescape"),
-        capture_output=True,
+        stdout=subprocess.DEVNULL,
+        stderr=None if shown else subprocess.PIPE,
         check=False,
     )
-    return _Said(done.stderr.decode(errors="replace"), done.returncode == 0)
+    return _Said((done.stderr or b"").decode(errors="replace"), done.returncode == 0)
+
+
+def _require(what: str, said: _Said) -> None:
+    if not said.is_done:
+        raise _failed(what, said.text)
 
 
 def _failed(what: str, said: str) -> FatalError | RetryableError:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from windlass import logs
-from windlass.errors import Code, FatalError, RetryableError, reason_of
+from windlass.errors import Code, FatalError, RetryableError, WindlassError, reason_of
 from windlass.images.bake import Build
 from windlass.images.image import image_of, repository_of
 from windlass.images.inputs import Reader
@@ -29,12 +29,12 @@ class Images:
         self._engine, self._project = engine, project
         self._found: dict[str, str] = {}
         self._locks: dict[str, threading.Lock] = {}
-        self._lock = threading.Lock()
+        self._looking = threading.Lock()
 
     def of(self, unit: Unit) -> str:
         """The image of a unit, which the engine then has. Raises WindlassError."""
         key = repr((unit.build, unit.command[:1], unit.container))
-        with self._lock:
+        with self._looking:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
             if key not in self._found:
@@ -92,10 +92,27 @@ class Images:
         build = Build(
             image.name, repository_of(image, self._spec.project, self._spec.images), self._reader.of(image)
         )
-        if not self._has(build.reference):
-            logs.info("image_build", image=build.reference, folder=image.folder)
-            build_images(self._engine, self._project, [build])
+        if self._has(build.reference):
+            return build.reference
+        pushed = self._lock.pushed_as(build.repository, build.inputs.digest)
+        if pushed is not None and self._is_pulled(pushed, unit):
+            return pushed
+        logs.info("image_build", image=build.reference, folder=image.folder)
+        build_images(self._engine, self._project, [build])
         return build.reference
+
+    def _is_pulled(self, pushed: str, unit: Unit) -> bool:
+        """Whether the engine has an image as it was pushed; what cannot be pulled can be built."""
+        try:
+            self._pulled(pushed, unit)
+        except WindlassError as exc:
+            logs.warning("image_not_pulled", image=pushed, error=str(exc))
+            return False
+        return True
+
+    @cached_property
+    def _lock(self) -> Lock:
+        return Lock.of(self._project)
 
     @cached_property
     def _spec(self) -> Project:
@@ -103,4 +120,4 @@ class Images:
 
     @cached_property
     def _reader(self) -> Reader:
-        return Reader(self._project, self._spec.images, Lock.of(self._project).bases)
+        return Reader(self._project, self._spec.images, self._lock.bases)
