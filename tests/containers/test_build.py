@@ -87,5 +87,11 @@ def test_steps_of_two_languages_are_built_once_and_run_as_they_were_built(
     (root / "libraries/words/index.js").write_text("changed")
     plan = windlass("-C", root, "build", "--plan", "--json").json["images"]
     assert [image["why"] for image in plan] == [["libraries/words/index.js changed"]] * 2
+    # a builder notices a change that leaves a file as long as it was
+    (root / "libraries/words/__init__.py").write_text("said = 'in PYTHON'\n")
+    changed = windlass("-C", root, "run", "p", "--task", "py", "--json")
+    assert events(changed, "output")[0]["message"].startswith("1.17.0 in PYTHON 1000")
+    images += [{"image": record["image"]} for record in events(changed, "image_build")]
+    assert len(images) == 3
     for image in images:
         engine.client.remove_image(image["image"], force=True)

@@ -1,8 +1,8 @@
 """How BuildKit is told of images: a bake file (https://docs.docker.com/build/bake/), and a tree with the files of their
 folders that it is given.
 
-The tree has just what the digests were made of, with one time and two modes for all files: what is not an input cannot get
-into an image, be it a file that nobody names or the time of a checkout.
+The tree has just what the digests were made of, with times that go by contents and two modes: what is not an input cannot
+get into an image, be it a file that nobody names or the time of a checkout.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from windlass.images.dockerfile import stage_of
-from windlass.images.inputs import Inputs
+from windlass.images.inputs import Inputs, content_of
 
 __all__ = ["EPOCH", "FILE", "Build", "bake_file", "labels_of", "laid_out"]
 
@@ -87,11 +87,11 @@ def laid_out(builds: Sequence[Build], project: Path, into: Path) -> None:
     folders = {folder for build in builds for folder in _folders(build)}
     for folder in folders:
         (into / folder).mkdir(parents=True, exist_ok=True)
-    for path in files:
-        _copy(project / path, into / path)
-    for path in {path for build in builds for path in _around(build)}:
-        if (project / path).is_file() and not os.path.lexists(into / path):
-            _copy(project / path, into / path)
+    for path, content in files.items():
+        _copy(project / path, into / path, content)
+    for path in {path for build in builds for path in _around(build)} - files.keys():
+        if (project / path).is_file():
+            _copy(project / path, into / path, content_of(project / path))
     for place, _, _ in os.walk(into, topdown=False):
         os.utime(place, (EPOCH, EPOCH))
 
@@ -109,7 +109,7 @@ def _around(build: Build) -> Iterable[str]:
         yield str(PurePosixPath(folder) / ".dockerignore")
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, content: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_symlink():
         target.symlink_to(source.readlink())
@@ -117,4 +117,14 @@ def _copy(source: Path, target: Path) -> None:
         is_program = source.stat().st_mode & 0o100
         shutil.copyfile(source, target)
         target.chmod(0o755 if is_program else 0o644)
-    os.utime(target, (EPOCH, EPOCH), follow_symlinks=False)
+    time = _time_of(content)
+    os.utime(target, ns=(time, time), follow_symlinks=False)
+
+
+def _time_of(content: str) -> int:
+    """A time for a file, in nanoseconds: of the years after 1980, and another one for another content.
+
+    BuildKit takes a file of the same size and time as the last time for the same, and does not look into it.
+    """
+    number = int(content.rpartition(" ")[2][:14], 16)
+    return EPOCH * 10**9 + number % (1 << 56)

@@ -19,7 +19,7 @@ from windlass.images.ignoring import files_of, patterns_of
 from windlass.images.image import Image
 from windlass.spec.project import Images
 
-__all__ = ["Inputs", "Reader", "changes", "part_changes"]
+__all__ = ["Inputs", "Reader", "changes", "content_of", "part_changes"]
 
 _FORMAT = "windlass image 1"
 _DOCKERFILE = "the Dockerfile"
@@ -125,7 +125,7 @@ class Reader:
 
     def _file(self, path: str) -> str:
         if path not in self._files:
-            self._files[path] = _told(self._project / path)
+            self._files[path] = content_of(self._project / path)
         return self._files[path]
 
 
@@ -151,7 +151,8 @@ def _ignored(place: Path, dockerfile: str) -> list[str]:
     return file.read_text(encoding="utf-8-sig").splitlines() if file.is_file() else []
 
 
-def _told(file: Path) -> str:
+def content_of(file: Path) -> str:
+    """What a file is, and the digest of what is in it."""
     if file.is_symlink():
         return f"link {hashlib.sha256(os.fsencode(file.readlink())).hexdigest()}"
     with file.open("rb") as data:

@@ -32,9 +32,14 @@ __all__ = ["build_images"]
 _KEPT = 200  # lines of what a build says
 _PLACE = "project"
 _TAKES_FOLDERS = 23  # the first Docker whose BuildKit does
-_MANY_PLATFORMS = (
-    "Multi-platform build is not supported|multiple platforms feature is currently not supported"
-)
+_HINTS = {
+    "Multi-platform build is not supported|multiple platforms feature is currently not supported": (
+        "the engine builds for its own platform alone; make a builder: docker buildx create --use"
+    ),
+    "--mount option requires BuildKit": "install the docker command, which has the engine build by BuildKit",
+}
+_FAILED_STEP = re.compile(r"^------\n > [^\n]*\n(.*?\S.*?)^------$", re.MULTILINE | re.DOTALL)
+_CLOCK = re.compile(r"^(#\d+ )?\d+\.\d+ ", re.MULTILINE)
 _NO_ANSWER = re.compile(r"connection refused|no such host|i/o timeout|TLS handshake timeout|connection reset")
 
 
@@ -281,8 +286,8 @@ def _require(what: str, said: _Said) -> None:
 
 
 def _failed(what: str, said: str) -> FatalError | RetryableError:
-    hint = None
-    if re.search(_MANY_PLATFORMS, said):
-        hint = "the engine builds for its own platform alone; make a builder: docker buildx create --use"
+    hint = next((hint for why, hint in _HINTS.items() if re.search(why, said)), None)
+    step = _FAILED_STEP.search(said)  # BuildKit shows it again, above the lines of the Dockerfile
+    told = _CLOCK.sub("", step[1]) if step else said
     kind = RetryableError if _NO_ANSWER.search(said.splitlines()[-1] if said else "") else FatalError
-    return kind(f"cannot build {what}:{last_words(logs.mask(said), 1)}", hint=hint, code=Code.NO_IMAGE)
+    return kind(f"cannot build {what}:{last_words(logs.mask(told), 1)}", hint=hint, code=Code.NO_IMAGE)
