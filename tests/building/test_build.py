@@ -15,6 +15,9 @@ from windlass.building import BuildPlan, carrying, plan_builds, planning
 from windlass.errors import FatalError, UsageError
 from windlass.images.bake import Build
 from windlass.images.lock import Lock
+from windlass.plan.compiler import compile_project
+from windlass.spec import load_project
+from windlass.targets.images import with_images
 
 Project = Callable[..., Path]
 
@@ -96,6 +99,17 @@ def found(plan: BuildPlan) -> dict[str, tuple[str, ...]]:
     return {step.build.name: step.why for step in plan.to_build}
 
 
+def exported(root: Path, tag: str | None = None) -> dict[str, str]:
+    files = load_project(root)
+    plans = with_images(compile_project(files), files, tag)
+    return {
+        f"{name}.{task.name}": str(task.unit.container.image)
+        for name, plan in sorted(plans.items())
+        for task in sorted(plan.tasks, key=lambda task: task.name)
+        if task.unit is not None
+    }
+
+
 def test_what_has_changed_is_built_once_and_pushed_once(machine: Machine, project: Project) -> None:
     root = project(DASHBOARD)
     first = plan_builds(root)
@@ -120,6 +134,12 @@ def test_what_has_changed_is_built_once_and_pushed_once(machine: Machine, projec
     digests = carrying.carry_out(pushing)
     lock = Lock.of(root)
     assert {name: one.digest for name, one in lock.images.items()} == digests
+    assert exported(root) == {
+        "quotes.feed": lock.images["feed"].reference,
+        "quotes.fetch": lock.images["quotes"].reference,
+        "quotes.odd": "docker.io/acme/board-feed:latest",
+        "weather.fetch": lock.images["weather"].reference,
+    }
     machine.registry.clear()  # the lock knows
     assert found(plan_builds(root, push=True)) == {}
     bake = json.loads((root / "docker-bake.json").read_text())
@@ -130,6 +150,15 @@ def test_what_has_changed_is_built_once_and_pushed_once(machine: Machine, projec
     assert found(plan_builds(root)) == {}
     (root / "libraries/slack/__init__.py").write_text("changed")
     assert found(plan_builds(root)) == {"weather": ("libraries/slack changed",)}
+    with pytest.raises(FatalError, match="weather is not the one that was pushed: libraries/slack changed"):
+        exported(root)
+    assert set(exported(root, "v1").values()) == {
+        f"docker.io/acme/board-{n}:v1" for n in ("feed", "quotes", "weather")
+    }
+    # one that was pushed for some platforms only is that all the same
+    carrying.carry_out(plan_builds(root, push=True, platforms=["linux/arm64"]))
+    assert "@sha256:" in exported(root)["weather.fetch"]
+    assert found(plan_builds(root))["weather"] == ("platforms changed",)
 
 
 def test_what_another_machine_has_pushed_is_not_built_again(machine: Machine, project: Project) -> None:

@@ -169,13 +169,13 @@ def _there(
             found |= {build.name: d for build, d in zip(others, digests, strict=True) if d is not None}
     else:
         tags = {tag for image in engine.client.images() for tag in image.get("RepoTags") or ()}
-        found |= {build.name: None for build in others if _short(build.reference) in tags}
+        found |= {build.name: None for build in others if tags & _called(build.reference)}
     return found
 
 
-def _short(reference: str) -> str:
-    """As an engine calls an image of Docker Hub."""
-    return reference.removeprefix("docker.io/library/").removeprefix("docker.io/")
+def _called(reference: str) -> set[str]:
+    """What an engine may call an image: Docker leaves out its Hub, Podman puts in that there is no registry."""
+    return {reference, reference.removeprefix("docker.io/"), f"localhost/{reference}"}
 
 
 def _in_registry(steps: Iterable[Step]) -> dict[str, Pushed]:

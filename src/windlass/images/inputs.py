@@ -24,6 +24,7 @@ __all__ = ["Inputs", "Reader", "changes", "content_of", "part_changes"]
 _FORMAT = "windlass image 1"
 _DOCKERFILE = "the Dockerfile"
 _SHOWN = 12  # digits
+_USUAL = "Dockerfile"
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Reader:
         wanted = [image.platform] if image.platform else sorted(platforms or self._said.platforms)
         paths = [*self._folder(image.context, image.dockerfile)]
         for folder in libraries.values():
-            paths += self._folder(folder, "Dockerfile")
+            paths += self._folder(folder, _USUAL)
         settings = {
             _DOCKERFILE: _short(completed),
             "context": image.context,
@@ -108,6 +109,8 @@ class Reader:
             raise FatalError(f"there is no folder {file.parent} for the step", code=Code.NO_IMAGE)
         if file.is_file():
             return file.read_text(encoding="utf-8", errors="surrogateescape"), True
+        if file.name != _USUAL:
+            raise FatalError(f"there is no {file}", hint="`dockerfile` says so", code=Code.NO_IMAGE)
         return generated(image, self._project, self._said), False
 
     def _folder(self, folder: str, dockerfile: str) -> list[str]:

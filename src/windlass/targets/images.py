@@ -42,7 +42,9 @@ def with_images(plans: Mapping[str, Plan], files: ProjectFiles, tag: str | None)
 
 
 def _pushed(wanted: Wanted, lock: Lock, reader: Reader) -> str:
-    pushed, inputs = lock.images[wanted.name], reader.of(wanted.image)
+    pushed = lock.images[wanted.name]
+    platforms = pushed.parts.get("platforms")  # it may have been pushed for some of them only
+    inputs = reader.of(wanted.image, platforms.split(", ") if platforms else ())
     if pushed.input == inputs.digest:
         return pushed.reference
     why = next(iter(part_changes(pushed.parts, inputs)), "it is built in another way")

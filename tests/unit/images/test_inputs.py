@@ -205,6 +205,8 @@ def test_a_folder_that_is_not_there_or_outside_is_refused() -> None:
         for folder, why in (("steps/none", "there is no folder"), ("..", "outside the project")):
             with pytest.raises(FatalError, match=why):
                 reader.of(replace(IMAGES["weather"], libraries=(("x", folder),)))
+        with pytest.raises(FatalError, match="Dockerfle"):  # one that is named is never generated
+            reader.of(replace(IMAGES["quotes"], dockerfile="Dockerfle"))
         with pytest.raises(FatalError, match="nothing says whether"):
             reader.of(Image("libraries", "libraries", "Dockerfile", "sh"))
 

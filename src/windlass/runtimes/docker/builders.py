@@ -103,7 +103,7 @@ def _way(engine: Engine) -> _Way:
     program = shutil.which("docker")
     if program is None or engine.is_podman:
         return _Way()
-    return _way_of(program, engine.url, int(engine.version.partition(".")[0]))
+    return _way_of(program, engine.url, engine.major)
 
 
 @cache
