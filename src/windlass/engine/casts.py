@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, replace
 
 from windlass.connectors.json_digits import has_nan, other_digits
-from windlass.connectors.rows import Reason, Trust
+from windlass.connectors.rows import Reason, Trust, is_nested
 
 __all__ = ["Cast", "cast"]
 
@@ -102,13 +102,9 @@ def _kind(name: str) -> str:
         return "moment"
     if name in ("UUID", "BLOB"):
         return "bytes"
-    if _is_nested(name):
+    if is_nested(name):
         return "nested"
     return "time" if name.startswith("TIME") else name
-
-
-def _is_nested(name: str) -> bool:
-    return name.startswith(("STRUCT", "MAP", "UNION")) or name.endswith("]")
 
 
 def _by_text(target: str) -> Cast:
@@ -124,7 +120,7 @@ def _by_text(target: str) -> Cast:
 
 
 def _to_text(source: str) -> Cast:
-    if _is_nested(source):
+    if is_nested(source):
         return Cast("CAST(to_json({x}) AS VARCHAR)")
     return Cast("CAST({x} AS VARCHAR)")
 
@@ -205,7 +201,7 @@ def _from_text(target: str) -> Cast:
         hexadecimal = r"regexp_full_match({x}, '\\x([0-9a-fA-F]{2})*')"
         value = f"CASE WHEN {hexadecimal} THEN unhex(substr({{x}}, 3)) ELSE TRY_CAST({{x}} AS BLOB) END"
         return Cast(value, _MISSING)
-    if _is_nested(target):
+    if is_nested(target):
         return Cast(value, _MISSING, loses="replace(CAST({v} AS VARCHAR), ' ', '') <> replace({x}, ' ', '')")
     return _text_to_time(target)
 
