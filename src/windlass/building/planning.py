@@ -30,7 +30,7 @@ class Step:
 
     build: Build
     pipelines: tuple[str, ...]
-    is_current: bool
+    is_current: bool = False
     """Whether the engine, or with `push` the registry, has it as it would be built."""
 
     why: tuple[str, ...] = ()
@@ -83,9 +83,7 @@ def plan_builds(
     _check(names, wanted, files, push=push, platforms=platforms)
     engine, lock = _engine(), Lock.of(project)
     reader = Reader(project, files.spec.images, lock.bases)
-    bases = {base for one in wanted for base in reader.bases_of(one.image)}
-    known = {base: digest for base, digest in lock.bases.items() if base in bases}
-    lock = replace(lock, bases=pinned(engine, bases, known, refresh=refresh_bases))
+    lock = _with_bases(engine, lock, reader, wanted, refresh=refresh_bases)
     pinning = Reader(project, files.spec.images, lock.bases)
     builds = {one.name: _build(one, files, pinning.of(one.image, platforms)) for one in wanted}
     asked = [one for one in wanted if not names or one.name in names]
@@ -98,13 +96,9 @@ def plan_builds(
     there = _there(engine, [builds[one.name] for one in asked], lock, push=push)
     reasons = _Reasons(project, lock, earlier, push=push)
     steps = tuple(
-        Step(
-            builds[one.name],
-            one.pipelines,
-            is_current=one.name in there,
-            why=() if one.name in there else reasons.of(one.name, compared[one.name]),
-            digest=there.get(one.name),
-        )
+        Step(builds[one.name], one.pipelines, is_current=True, digest=there[one.name])
+        if one.name in there
+        else Step(builds[one.name], one.pipelines, why=reasons.of(one.name, compared[one.name]))
         for one in asked
     )
     unknown = tuple(one.image.folder for one in found if not one.image.is_known)
@@ -134,6 +128,15 @@ def _check(
         raise UsageError(
             "an engine has images of one platform; several are pushed to a registry", hint="say --push, too"
         )
+
+
+def _with_bases(
+    engine: Engine | None, lock: Lock, reader: Reader, wanted: Iterable[Wanted], *, refresh: bool
+) -> Lock:
+    """The lock with the digests of the bases that the images have now, and of no others."""
+    bases = {base for one in wanted for base in reader.bases_of(one.image)}
+    known = {base: digest for base, digest in lock.bases.items() if base in bases}
+    return replace(lock, bases=pinned(engine, bases, known, refresh=refresh))
 
 
 def _engine() -> Engine | None:
