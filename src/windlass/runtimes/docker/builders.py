@@ -7,11 +7,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -130,11 +131,11 @@ def _bake(engine: Engine, tree: Path, builds: Sequence[Build], how: _How) -> dic
     text = bake_file(builds, below=_PLACE, platforms=how.platforms)
     (tree / FILE).write_text(text, encoding="utf-8", errors="surrogateescape")
     told = tree / "metadata.json"
-    secrets, environment = _secrets()
+    handed, environment = _secrets()
     command = ["docker", "buildx", "bake", f"--file={FILE}", "--progress=plain", f"--metadata-file={told}"]
     command += ["--push", *_attested(engine, how.sbom)] if how.push else ["--load"]
     command += [f"--set=*.labels.{name}={value}" for name, value in how.labels.items()]
-    command += [f"--set=*.secrets={secret}" for secret in secrets]
+    command += [f"--set=*.secrets={secret}" for secret in handed]
     said = _called(engine, command, tree, environment, shown=how.shown)
     if not said.is_done:
         raise _failed(", ".join(build.name for build in builds), said.text)
@@ -161,24 +162,35 @@ def _one_by_one(engine: Engine, tree: Path, builds: Sequence[Build], how: _How) 
         if platform is not None and "," in platform:
             hint = "it takes the plugin buildx of the docker command, and a Docker from 23 on or a builder of its own"
             raise FatalError(f"{build.name} is built for {platform}", hint=hint, code=Code.NO_IMAGE)
-        libraries = dict(inputs.image.libraries)
-        folders = {name: _of_library(engine, tree, libraries[name], inputs) for name in libraries}
-        text = with_bases(inputs.dockerfile, dict(inputs.image.args), inputs.bases)
-        text = with_library_stages(text, folders)
         labels = {**labels_of(build), **how.labels}
         options = _Options(inputs.target, dict(inputs.image.args), platform, labels, how.shown)
-        context = tree / _PLACE / inputs.image.context
-        _require(inputs.image.folder, _built(engine, context, text, build.reference, options))
+        with _images_of_libraries(engine, tree, inputs) as libraries:
+            text = with_bases(inputs.dockerfile, dict(inputs.image.args), inputs.bases)
+            text = with_library_stages(text, libraries)
+            context = tree / _PLACE / inputs.image.context
+            _require(inputs.image.folder, _built(engine, context, text, build.reference, options))
         if how.push:
             yield build.name, _pushed(engine, build)
 
 
-def _of_library(engine: Engine, tree: Path, folder: str, inputs: Inputs) -> str:
-    """An image with the files of a library alone, for a builder that takes no other folder than the one it builds."""
-    image = f"windlass/library:in-{inputs.parts[folder]}"
-    text = "FROM scratch\nCOPY . /\n"
-    _require(folder, _built(engine, tree / _PLACE / folder, text, image, _Options()))
-    return image
+@contextmanager
+def _images_of_libraries(engine: Engine, tree: Path, inputs: Inputs) -> Iterator[dict[str, str]]:
+    """An image with the files of each library alone, for a builder that takes no other folder than the one it builds;
+    in the end they are gone.
+    """
+    from docker.errors import DockerException
+
+    made: dict[str, str] = {}
+    try:
+        for name, folder in inputs.image.libraries:
+            made[name] = f"windlass/library:{inputs.parts[folder]}-{secrets.token_hex(4)}"
+            said = _built(engine, tree / _PLACE / folder, "FROM scratch\nCOPY . /\n", made[name], _Options())
+            _require(folder, said)
+        yield made
+    finally:
+        for image in made.values():
+            with suppress(DockerException, OSError):  # not made, or in use: nothing depends on it
+                engine.client.remove_image(image)
 
 
 class _Options(NamedTuple):
@@ -193,9 +205,9 @@ def _built(engine: Engine, context: Path, text: str, image: str, options: _Optio
     builder = _way(engine).command
     if builder is None:
         return _by_engine(engine, context, text, image, options)
-    secrets, environment = _secrets()
+    handed, environment = _secrets()
     command = [*builder, "--progress=plain", f"--tag={image}", "--file=-"]
-    command += [f"--secret={secret}" for secret in secrets]
+    command += [f"--secret={secret}" for secret in handed]
     command += [f"--target={options.target}"] if options.target else []
     command += [f"--platform={options.platform}"] if options.platform else []
     command += [f"--build-arg={name}={value}" for name, value in options.args.items()]
