@@ -23,6 +23,7 @@ from windlass.plan.templates import Names, TemplateError, Uses, evaluate, is_tem
 from windlass.spec.commands import Command
 from windlass.spec.ends import CopyEnd
 from windlass.spec.files import PipelineFile, ProjectFiles
+from windlass.spec.kinds import Kind
 from windlass.spec.model import Model
 from windlass.spec.pipeline import KINDS, Assets, Defaults
 from windlass.spec.pipeline import Task as SpecTask
@@ -233,6 +234,7 @@ class _Compiler:
             return None
         self._check_connections(action, (*at, kind))
         self._check_libraries(action_spec, (*at, kind))
+        self._check_runtime(action_spec, (*at, kind, "runtime"))
         self._check_trigger(action, (*at, kind))
         self._check_quarantine(action, (*at, kind, "quarantine"))
         return model.Task(
@@ -440,6 +442,13 @@ class _Compiler:
                 hint = self._near(name, declared) or "declare it under `libraries` in windlass.yaml"
                 at = (*path, "libraries", i)
                 self._problem(at, Code.UNKNOWN_LIBRARY, f"unknown library {name!r}", hint)
+
+    def _check_runtime(self, action: Kind, path: KeyPath) -> None:
+        """What a template gave: any other name was looked at when the file was read."""
+        name = action.runtime if isinstance(action, Command) else None
+        if name is not None and not is_template(name) and not registry.RUNTIMES.has(name):
+            hint = self._near(name, registry.RUNTIMES.names())
+            self._problem(path, Code.UNKNOWN_WORD, f"there is no runtime {name!r}", hint)
 
     def _check_trigger(self, action: model.Action, path: KeyPath) -> None:
         if not isinstance(action, model.Trigger):

@@ -17,7 +17,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from windlass.options import Duration, Size
-from windlass.spec.fields import Name, OneOrMany, Variable
+from windlass.spec.fields import Name, OneOrMany, RuntimeOrTemplate, Variable
 from windlass.spec.model import Model, refusal
 
 __all__ = ["Build", "Command", "Part", "Reference", "Run", "Service", "StepResources"]
@@ -138,7 +138,7 @@ class Command(Model):
     connections: OneOrMany[Name] = []
     """The connections that it gets, each as `WINDLASS_CONN_<NAME>`."""
 
-    runtime: str | None = None
+    runtime: RuntimeOrTemplate | None = None
     """What executes it under `windlass run`: `process` or `docker`. Default: as `defaults.runtime` says; a container where it has an `image`, else a process."""
 
     mount: Annotated[str, Field(pattern=_ABSOLUTE)] = "/data"

@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from windlass.registry import RUNTIMES
 from windlass.units import DURATION_PATTERN, parse_duration
 
 __all__ = [
@@ -32,6 +33,8 @@ __all__ = [
     "Name",
     "OneOrMany",
     "Owner",
+    "Runtime",
+    "RuntimeOrTemplate",
     "Sha256",
     "Start",
     "Tag",
@@ -152,6 +155,34 @@ def _sha256(value: str) -> str:
     return value
 
 
+def _runtime(value: str) -> str:
+    if not RUNTIMES.has(value):
+        raise PydanticCustomError("literal_error", "{expected}", {"expected": ", ".join(RUNTIMES.names())})
+    return value
+
+
+def _runtime_or_template(value: str) -> str:
+    return value if "{{" in value else _runtime(value)  # what becomes of a template, the compiler looks at
+
+
+class _OneOfTheRuntimes:
+    """Makes the JSON Schema of the name of a runtime."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"enum": RUNTIMES.names()}
+
+
+class _OrTemplate:
+    """Makes a JSON Schema also accept a template."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [handler(schema), {"type": "string", "pattern": r"\{\{"}]}
+
+
 def _list(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
@@ -230,6 +261,14 @@ Lookback: TypeAlias = Annotated[
     ),
 ]
 """A duration such as `1h`, or a positive number."""
+
+Runtime: TypeAlias = Annotated[str, AfterValidator(_runtime), _OneOfTheRuntimes()]
+"""The name of a runtime, ours or of a package that is installed."""
+
+RuntimeOrTemplate: TypeAlias = Annotated[
+    str, AfterValidator(_runtime_or_template), _OneOfTheRuntimes(), _OrTemplate()
+]
+"""The same, or a template that gives one."""
 
 Sha256: TypeAlias = Annotated[
     str, AfterValidator(_sha256), WithJsonSchema({"type": "string", "pattern": _SHA256_PATTERN})

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from windlass.options import Duration, Size
-from windlass.spec.fields import OneOrMany
+from windlass.spec.fields import OneOrMany, Runtime
 from windlass.spec.model import Model, refusal
 
 __all__ = ["DockerRuntime", "KubernetesRuntime", "Mount", "Resources", "Runtimes", "Volume"]
@@ -158,7 +158,7 @@ class KubernetesRuntime(Model):
 class Runtimes(Model):
     """What executes tasks, and how they become containers and pods."""
 
-    default: str | None = None
+    default: Runtime | None = None
     """What executes `run` and `service` tasks under `windlass run`: `process` or `docker`. Default: a container where a task has an `image`, else a process."""
 
     docker: DockerRuntime = DockerRuntime()
