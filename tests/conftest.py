@@ -314,7 +314,15 @@ def example(tmp_path: Path, shared: Path) -> Callable[[str], Path]:
 
     def copy(name: str) -> Path:
         target = tmp_path / name
-        made = (".windlass", "node_modules", "__pycache__", "downloads", "imported_data", "processed_data")
+        made = (
+            ".windlass",
+            "node_modules",
+            "__pycache__",
+            "downloads",
+            "imported_data",
+            "processed_data",
+            "ensembl*-*.json",
+        )
         shutil.copytree(ROOT / "examples" / name, target, ignore=shutil.ignore_patterns(*made))
         (target / ".windlass").mkdir()
         (shared / "envs").mkdir(exist_ok=True)
