@@ -56,7 +56,7 @@ def events(done: Output, event: str) -> list[dict[str, Any]]:
 
 
 def test_steps_of_two_languages_are_built_once_and_run_as_they_were_built(
-    windlass: Windlass, project: Callable[..., Path], engine: Engine
+    windlass: Windlass, project: Callable[..., Path], buildkit: Engine
 ) -> None:
     root = project({**FILES, "steps/py/of-this-test": uuid4().hex, "steps/js/of-this-test": uuid4().hex})
     built = windlass("-C", root, "build", "--json")
@@ -72,15 +72,15 @@ def test_steps_of_two_languages_are_built_once_and_run_as_they_were_built(
         "js": "true in JavaScript 1000 left out",
     }
     for image in images:
-        labels = engine.client.inspect_image(image["image"])["Config"]["Labels"]
+        labels = buildkit.client.inspect_image(image["image"])["Config"]["Labels"]
         assert labels["org.opencontainers.image.title"] == f"built-{image['name']}"
         assert labels["windlass.input"] == image["input"]
-        assert "cnry-5fb1c3" not in str(engine.client.history(image["image"]))
-    env = engine.client.create_container(images[1]["image"], "ls -A /app")["Id"]
-    engine.client.start(env)
-    engine.client.wait(env)
-    assert ".env" not in engine.client.logs(env).decode().split()
-    engine.client.remove_container(env)
+        assert "cnry-5fb1c3" not in str(buildkit.client.history(image["image"]))
+    env = buildkit.client.create_container(images[1]["image"], "ls -A /app")["Id"]
+    buildkit.client.start(env)
+    buildkit.client.wait(env)
+    assert ".env" not in buildkit.client.logs(env).decode().split()
+    buildkit.client.remove_container(env)
     # what nobody uses is no reason; what both use is one for both
     (root / "libraries/extra/__init__.py").write_text("changed")
     assert windlass("-C", root, "build", "--plan").stdout.endswith("2 images, 0 to build\n")
@@ -94,4 +94,4 @@ def test_steps_of_two_languages_are_built_once_and_run_as_they_were_built(
     images += [{"image": record["image"]} for record in events(changed, "image_build")]
     assert len(images) == 3
     for image in images:
-        engine.client.remove_image(image["image"], force=True)
+        buildkit.client.remove_image(image["image"], force=True)

@@ -142,7 +142,7 @@ tasks:
 
 
 def test_services_connections_and_secrets_are_reached_from_containers_and_processes(
-    windlass: Windlass, project: Project, containers: Containers, engine: Engine
+    windlass: Windlass, project: Project, containers: Containers, buildkit: Engine
 ) -> None:
     root = project(
         {
@@ -178,7 +178,7 @@ def test_services_connections_and_secrets_are_reached_from_containers_and_proces
     assert tasks(broken)["both"]["code"] == "W0621"
     assert "cannot build steps/api:\n" in tasks(broken)["both"]["error"]
     for image in builds[0]:
-        engine.client.remove_image(image, force=True)
+        buildkit.client.remove_image(image, force=True)
 
 
 # --- how they are stopped ----------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from windlass.processes import last_words
 from windlass.processes.environment import for_containers, installing
 from windlass.runtimes.docker.engine import Engine, telling
 
-__all__ = ["build_images"]
+__all__ = ["build_images", "way_of_building"]
 
 _KEPT = 200  # lines of what a build says
 _PLACE = "project"
@@ -37,7 +37,7 @@ _HINTS = {
     "Multi-platform build is not supported|multiple platforms feature is currently not supported": (
         "the engine builds for its own platform alone; make a builder: docker buildx create --use"
     ),
-    "--mount option requires BuildKit": "install the docker command, which has the engine build by BuildKit",
+    "--mount option requires BuildKit": "install buildx, the plugin of the docker command that has BuildKit build it",
 }
 _FAILED_STEP = re.compile(r"^------\n > [^\n]*\n(.*?\S.*?)^------$", re.MULTILINE | re.DOTALL)
 _CLOCK = re.compile(r"^(#\d+ )?\d+\.\d+ ", re.MULTILINE)
@@ -74,7 +74,7 @@ def build_images(
     """
     how = _How(push, platforms, labels, sbom, shown)
     with _tree(builds, project) as tree:
-        if _way(engine).bakes:
+        if way_of_building(engine).bakes:
             return _bake(engine, tree, builds, how)
         return dict(_one_by_one(engine, tree, builds, how))
 
@@ -100,7 +100,8 @@ class _Way:
     """Of buildx; that of the BuildKit inside an engine is called `docker`."""
 
 
-def _way(engine: Engine) -> _Way:
+def way_of_building(engine: Engine) -> _Way:
+    """How images are built here, by the `docker` command on the PATH or without one."""
     program = shutil.which("docker")
     if program is None or engine.is_podman:
         return _Way()
@@ -145,7 +146,7 @@ def _bake(engine: Engine, tree: Path, builds: Sequence[Build], how: _How) -> dic
 
 def _attested(engine: Engine, sbom: bool | str) -> list[str]:
     """What an image shall say of its packages and its making. The builder inside an engine cannot."""
-    if _way(engine).driver == "docker":
+    if way_of_building(engine).driver == "docker":
         return []
     by = f"generator={sbom}" if isinstance(sbom, str) else str(sbom).lower()
     return [f"--sbom={by}", "--provenance=mode=max"]
@@ -202,7 +203,7 @@ class _Options(NamedTuple):
 
 
 def _built(engine: Engine, context: Path, text: str, image: str, options: _Options) -> _Said:
-    builder = _way(engine).command
+    builder = way_of_building(engine).command
     if builder is None:
         return _by_engine(engine, context, text, image, options)
     handed, environment = _secrets()
