@@ -193,11 +193,7 @@ def test_down_leaves_nothing_and_up_comes_back_with_what_was_there(up: Up) -> No
 def server_of(up: Up, connection: str) -> int:
     """The process of a dev service: the only child of its launcher."""
     lock = os.fsencode(up.project / ".windlass" / "dev" / connection / "users.lock")
-    [launcher] = [
-        pid
-        for pid in processes_of(up.project)
-        if lock in what_it_shows(pid).split(b"\0")
-    ]
+    [launcher] = [pid for pid in processes_of(up.project) if lock in what_it_shows(pid).split(b"\0")]
     return int(Path(f"/proc/{launcher}/task/{launcher}/children").read_text())
 
 
