@@ -49,6 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 # Modules whose tests take turns with something that takes long to start: a worker gets all of them.
 _TOGETHER = (
+    "tests/airflow/test_celery.py",
     "tests/airflow/test_up.py",
     "tests/containers/test_runs.py",
     "tests/examples/test_demo.py",

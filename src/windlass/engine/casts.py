@@ -185,6 +185,8 @@ def _from_text(target: str) -> Cast:
     """Text to a type that was declared: any way of writing the value will do, but not another value."""
     value = f"TRY_CAST({{x}} AS {target})"
     if target in _INTEGERS:
+        if target.startswith("U"):  # where DuckDB takes `-0`, but not with a space behind it
+            value = f"TRY_CAST(rtrim({{x}}, E' \\t\\n\\f\\r') AS {target})"
         other = r"NOT regexp_full_match({x}, '\s*[+-]?[0-9]+\s*')"
         return Cast(
             value, f"{_MISSING} OR (CAST({{v}} AS VARCHAR) <> {{x}} AND {other})", out_of_range=_TOO_LARGE

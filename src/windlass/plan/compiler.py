@@ -233,6 +233,7 @@ class _Compiler:
             self._problem((*at, kind), Code.NAMED_FILE, str(exc))
             return None
         self._check_connections(action, (*at, kind))
+        self._check_libraries(action_spec, (*at, kind))
         self._check_runtime(action_spec, (*at, kind, "runtime"))
         self._check_trigger(action, (*at, kind))
         self._check_quarantine(action, (*at, kind, "quarantine"))
@@ -251,7 +252,9 @@ class _Compiler:
             outlets=self._assets(name, "outlets", task.outlets, uses),
             output=action.output(),
             action=with_mapping(action, self.connections),
-            unit=unit_of(action_spec, self.file.spec.pipeline, name, self._runtime()),
+            unit=unit_of(
+                action_spec, self.file.spec.pipeline, name, self._runtime(), self.scope.project.libraries
+            ),
         )
 
     def _runtime(self) -> str | None:
@@ -431,6 +434,14 @@ class _Compiler:
     def _check_connections(self, action: model.Action, path: KeyPath) -> None:
         for name, role, at in action.mentions():
             self._connection(name, role, (*path, *at))
+
+    def _check_libraries(self, action: object, path: KeyPath) -> None:
+        declared = self.scope.project.libraries
+        for i, name in enumerate(action.libraries if isinstance(action, Command) else ()):
+            if name not in declared and not self.scope.lacks("libraries", name):
+                hint = self._near(name, declared) or "declare it under `libraries` in windlass.yaml"
+                at = (*path, "libraries", i)
+                self._problem(at, Code.UNKNOWN_LIBRARY, f"unknown library {name!r}", hint)
 
     def _check_runtime(self, action: Kind, path: KeyPath) -> None:
         """What a template gave: any other name was looked at when the file was read."""

@@ -31,8 +31,8 @@ class Mount(Model):
 class DockerRuntime(Model):
     """Tasks as containers of a Docker engine."""
 
-    tag: str = "latest"
-    """The tag of the project's images."""
+    tag: str | None = None
+    """The tag of the images. Default: the digests that windlass.lock has of them, else `latest`."""
 
     workspace: str | None = None
     """What tasks share as `/data`: a folder of the Docker host, absolute, or the name of a volume. Default: the volume `windlass-PROJECT`."""
@@ -103,8 +103,8 @@ class Volume(Model):
 class KubernetesRuntime(Model):
     """Tasks as pods."""
 
-    tag: str = "latest"
-    """The tag of the project's images."""
+    tag: str | None = None
+    """The tag of the images. Default: the digests that windlass.lock has of them, else `latest`."""
 
     namespace: str | None = None
     """Where pods are started. Default: the namespace of the Airflow connection, or Airflow's own."""

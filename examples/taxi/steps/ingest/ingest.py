@@ -1,7 +1,7 @@
 """Loads a Parquet file of trips into a table of Postgres: `ingest.py --input_file FILE --table TABLE`.
 
-FILE is relative to the workspace. Where Postgres is stands in PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE, as for
-every client of it: a password in the arguments could be read by every user of the machine.
+FILE is relative to the workspace. Where Postgres is stands in DATABASE_URL: a password in the arguments could be read by
+every user of the machine.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ def ingest(file: Path, table: str) -> int:
     to, columns = sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, (*fields, "source_file")))
     typed = [sql.SQL(f"{{}} {kind}").format(sql.Identifier(name)) for name, kind in fields.items()]
     count = 0
-    with psycopg.connect() as postgres, postgres.cursor() as cursor:  # one transaction
+    with (
+        psycopg.connect(os.environ["DATABASE_URL"]) as postgres,
+        postgres.cursor() as cursor,
+    ):  # one transaction
         create = sql.SQL("CREATE TABLE IF NOT EXISTS {} ({}, source_file text NOT NULL)")
         cursor.execute(create.format(to, sql.SQL(", ").join(typed)))
         cursor.execute(sql.SQL("DELETE FROM {} WHERE source_file = %s").format(to), [file.name])

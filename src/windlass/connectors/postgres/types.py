@@ -168,6 +168,8 @@ def _wanted_type(column: PgColumn) -> str:
 def encoder_of(column: PgColumn, *, careful: bool) -> str | None:
     """The name of the encoder for a column; None for text that the server casts after it has arrived.
 
+    That of `jsonb` is for documents that it surely keeps (`wire/jsonb.py`); others arrive as text, too.
+
     `careful` is for loads that quarantine bad rows: what only the server can judge is judged there row
     by row, and not in the COPY, which one bad value ends.
     """
@@ -182,7 +184,7 @@ def encoder_of(column: PgColumn, *, careful: bool) -> str | None:
         return None
     if _SAME.get(column.base) == "VARCHAR" or column.type_kind == "e" or column.base == "xml":
         return "text"
-    return column.base if column.base in _SAME or column.base in ("uuid", "json") else None
+    return column.base if column.base in _SAME or column.base in ("uuid", "json", "jsonb") else None
 
 
 def storable(column: Column) -> Column:

@@ -10,7 +10,7 @@ of dtype `Vk`: values of fixed width at once, text in groups of equal length.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -46,10 +46,11 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Varying:
-    """A column of byte strings: value i is `data[offsets[i] : offsets[i + 1]]`."""
+    """A column of byte strings: value i is `prefix`, then `data[offsets[i] : offsets[i + 1]]`."""
 
     data: Array
     offsets: Array
+    prefix: bytes = b""
 
 
 Encode: TypeAlias = "Callable[[pa.Array], Fixed | Varying]"
@@ -94,8 +95,11 @@ def _put_field(out: Array, at: Array, field: Fixed | Varying, null: Array | None
 
 
 def _put_varying(out: Array, at: Array, field: Varying, begins: Array, lengths: Array) -> None:
-    _put(out, at, lengths.astype(">i4"))
-    at = at + 4
+    prefix = len(field.prefix)
+    _put(out, at, (lengths + prefix).astype(">i4"))
+    if prefix:
+        _put(out, at + 4, np.full(len(at), np.void(field.prefix)))
+    at = at + 4 + prefix
     for length, group in groups_of_equal(lengths):
         _put(out, at[group], items(field.data, length)[begins[group]])
 
@@ -125,7 +129,7 @@ def groups_of_equal(lengths: Array) -> Iterator[tuple[int, Array]]:
 def _sizes(field: Fixed | Varying, rows: int) -> Array:
     if isinstance(field, Fixed):
         return np.full(rows, field.values.dtype.itemsize, np.int64)
-    return np.diff(field.offsets)
+    return np.diff(field.offsets) + len(field.prefix)
 
 
 # --- one encoder a Postgres type -----------------------------------------------------------------
@@ -181,6 +185,11 @@ def _text(column: pa.Array) -> Varying:
     begin, end = column.offset, column.offset + len(column) + 1
     where = np.frombuffer(offsets, np.int32)[begin:end].astype(np.int64)
     return Varying(np.frombuffer(data or b"", np.uint8), where)
+
+
+def _jsonb(column: pa.Array) -> Varying:
+    """A byte for the version of the format, which is 1, and the text."""
+    return replace(_text(column), prefix=b"\x01")
 
 
 def _uuid(column: pa.Array) -> Fixed:
@@ -291,6 +300,7 @@ ENCODERS: dict[str, Encode] = {
     "bytea": _text,
     "text": _text,
     "json": _text,
+    "jsonb": _jsonb,
     "decimal": _decimal,
     "numeric": _decimal_text,
 }

@@ -12,9 +12,9 @@ How the rows land depends on what is there and on what was asked for (`land`):
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from windlass import failpoints, logs
 from windlass.connectors.destination import BaseDestination, Traits
@@ -23,7 +23,6 @@ from windlass.connectors.options import TableDestination
 from windlass.connectors.postgres.catalog import PgColumn, Table, split_name
 from windlass.connectors.postgres.session import Session
 from windlass.connectors.postgres.types import as_wanted, encoder_of, storable
-from windlass.connectors.postgres.wire.framing import HEADER, TRAILER
 from windlass.connectors.postgres.writing.ahead import Ahead
 from windlass.connectors.postgres.writing.landing import Landing, LoadedTable
 from windlass.connectors.postgres.writing.ledger import Ledger
@@ -34,6 +33,11 @@ from windlass.connectors.rows import BadRow, Column, Counts, Meter, Rows
 from windlass.connectors.scratch import Scratch
 from windlass.errors import FatalError, RetryableError, WindlassError
 from windlass.ledger import LedgerEntry
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from windlass.connectors.postgres.writing.sending import Sending
 
 __all__ = ["PostgresDestination", "PostgresLoad"]
 
@@ -153,38 +157,37 @@ class PostgresLoad:
     # --- rows ---
 
     def write(self, rows: Rows, counts: Counts, scratch: Scratch, meter: Meter) -> None:
-        from windlass.connectors.postgres.wire.encode import ENCODERS, encode
+        from windlass.connectors.postgres.writing.sending import Sending, SurelyKept
 
         new = [(column.name, column.native) for column in rows.columns]
-        careful = rows.quarantines
+        careful, is_utf8 = rows.quarantines, self.session.is_utf8
 
         def encoder(column: PgColumn) -> str | None:
-            return encoder_of(column, careful=careful)
+            name = encoder_of(column, careful=careful)
+            return None if name == "jsonb" and not is_utf8 else name
 
-        landing = self.land(new, rows.refuse, lambda c: encoder(c) is None, careful=careful)
-        encoders = [ENCODERS[encoder(column) or "text"] for column in landing.columns]
-        batches = rows.batches()
-
-        def next_chunk() -> memoryview | None:
-            batch = next(batches, None)
-            if batch is None:
-                return None
-            landing.note_highest(batch)
-            data = encode(batch, encoders)
-            meter(batch.num_rows, len(data))
-            counts.bytes += len(data)
-            return data
-
-        async def stream(ahead: Ahead[memoryview]) -> AsyncIterator[Any]:
-            yield HEADER
-            async for chunk in ahead.chunks():
-                yield chunk
-                failpoints.reach("mid-copy")
-            yield TRAILER
-
-        with Ahead(next_chunk) as ahead:
-            self.session.run(self.copy_in_rows(stream(ahead)))
+        landing = self.land(
+            new,
+            rows.refuse,
+            lambda column: encoder(column) is None,
+            careful=careful,
+            staged_as_text=lambda column: encoder(column) in (None, "jsonb"),
+        )
+        sending, batches = Sending(landing, encoder, counts, meter), rows.batches()
+        if not landing.staged:
+            sure = SurelyKept(batches, landing.columns)
+            self._send(sending, iter(sure))
+            if sure.doubted is None:
+                self.place(counts)
+                return
+            landing.stage(straight=self._copied)
+            batches = sure.rest()
+        self._send(sending, batches)
         self.place(counts)
+
+    def _send(self, sending: Sending, batches: Iterator[pa.RecordBatch]) -> None:
+        with Ahead(sending.chunks(batches)) as ahead:
+            self.session.run(self.copy_in_rows(sending.stream(ahead)))
 
     def land(
         self,
@@ -193,12 +196,14 @@ class PostgresLoad:
         as_text: Callable[[PgColumn], bool],
         *,
         careful: bool,
+        staged_as_text: Callable[[PgColumn], bool] | None = None,
     ) -> Landing:
         """Begin the transaction and prepare a table for these columns (name and, for a new table, type).
 
         `refuse` gets the rows that the table refuses. Unless the load is `careful`, they go straight into the table
         where they can, and one that it refuses fails the load.
-        `as_text` says of a column whether its values arrive as text, to be cast here.
+        `as_text` says of a column whether its values arrive as text, to be cast here; `staged_as_text` whether they do
+        so once rows come to a temporary table.
         """
         failpoints.reach("before-staging")
         if self.table is None and self._part:
@@ -209,24 +214,30 @@ class PostgresLoad:
         if self._grown:
             self.loaded.add_columns(self._grown)
         landing = self._landing = self.loaded.prepare(columns, careful=careful)
-        staged = [Staged(column, as_text(column)) for column in landing.columns]
+        arriving = [Staged(column, as_text(column)) for column in landing.columns]
         is_view = self.table is not None and self.table.kind == "v"  # which takes INSERT, but no COPY
         secured, vanishing = self.loaded.only_by_insert()
-        odd = is_view or secured or vanishing or any(column.as_text for column in staged)
-        odd = odd or (careful and any(column.is_judged for column in staged))
+        odd = is_view or secured or vanishing or any(column.as_text for column in arriving)
+        odd = odd or (careful and any(column.is_judged for column in arriving))
         careful = careful and self.table is not None and self.loaded.may_refuse_rows()
+        landing.staging = Staging(
+            self.session,
+            landing.sql,
+            [Staged(column, (staged_as_text or as_text)(column)) for column in landing.columns],
+            lambda row, position: refuse(row, landing.straight + position),
+            may_vanish=vanishing,
+        )
         if odd or careful or (self.options.mode == "merge" and self.table is not None):
             if careful and landing.swap is not None:
                 landing.swap.complete()  # its unique keys have to refuse rows, too
-            landing.staging = Staging(self.session, landing.sql, staged, refuse, may_vanish=vanishing)
-            landing.staging.create()
+            landing.stage()
         return landing
 
     async def copy_in_rows(self, stream: AsyncIterator[Any]) -> None:
         """Send a binary COPY stream to where the rows land."""
         landing = self._landing
         assert landing is not None
-        staged = landing.staging is not None
+        staged = landing.staged
         status: str = await self.session.connection.copy_to_table(
             "_windlass_staging" if staged else landing.table,
             schema_name="pg_temp" if staged else landing.schema,
@@ -250,17 +261,19 @@ class PostgresLoad:
         """Bring the rows from where they landed to where they belong."""
         landing = self._landing
         assert landing is not None
-        counts.written = self._copied
-        if landing.staging is not None:
-            if self.options.mode == "merge" and self.table is not None:
-                landing.staging.merge(self.options.key, counts)
-            else:
-                counts.written = landing.staging.insert()
-        elif self.options.mode == "merge":
-            counts.inserted, counts.updated, counts.unchanged = self._copied, 0, 0
+        assert landing.staging is not None
+        merges, is_new = self.options.mode == "merge", self.table is None
+        if not landing.staged:
+            counts.written = self._copied
+        elif merges and not is_new:
+            landing.staging.merge(self.options.key, counts)
+        else:
+            counts.written = landing.straight + landing.staging.insert()
+        if merges and is_new:
+            counts.inserted, counts.updated, counts.unchanged = counts.written, 0, 0
         if landing.swap is not None:
             landing.swap.complete()
-        if self.options.mode == "merge" and self.table is None:
+        if merges and is_new:
             self.loaded.add_primary_key()
 
     def restart(self) -> None:

@@ -41,6 +41,14 @@ class Landing:
     """The table was made in this transaction, so its rows can be frozen."""
 
     staging: Staging | None = None
+    """The temporary table, for rows of which the server has to be asked something first."""
+
+    staged: bool = False
+    """Whether rows come to it from now on."""
+
+    straight: int = 0
+    """How many rows had gone into their table by then."""
+
     swap: Swap | None = None
     highest: dict[str, int] = field(default_factory=dict)
     """The highest value seen of each column that a sequence feeds."""
@@ -48,6 +56,12 @@ class Landing:
     @property
     def sql(self) -> str:
         return f"{identifier(self.schema)}.{identifier(self.table)}"
+
+    def stage(self, straight: int = 0) -> None:
+        """Let the rows come to the temporary table from now on, when so many went straight to their own."""
+        assert self.staging is not None
+        self.staging.create()
+        self.staged, self.straight = True, straight
 
     def note_highest(self, batch: pa.RecordBatch) -> None:
         import pyarrow.compute as pc
