@@ -18,18 +18,37 @@ class Spaces:
         self._quote = quote.encode()
         self._ends = (delimiter.encode(), b"\r", b"\n")
         self._signs = (self._quote + b" ", b" " + self._quote)
-        self._held, self._at, self._quoted = b"\n", -1, 0
+        self._held, self._at, self._quoted = b"\n", -1, False
 
-    def find(self, piece: bytes, *, is_last: bool = False) -> int | None:
-        """Where in the file the first ones are."""
-        data = self._held + piece + b"\n" * is_last
-        found = self._in(data) if any(sign in data for sign in self._signs) else None
+    def find(self, piece: bytes, *, may_have: bool, is_open: bool) -> int | None:
+        """Where in the file the first ones are. `may_have` says whether there is a space beside a quote in the piece,
+        and `is_open` whether its end is inside quotes.
+        """
+        may_have = may_have or self._is_undecided()
+        data = self._held + piece
+        found = self._in(data) if may_have else None
         if found is None:
             keep = min(max(data.rfind(b"\n"), 0), len(data) - 1)
             keep = max(keep, len(data) - _HELD)
-            self._quoted ^= data.count(self._quote, 0, keep) % 2
+            self._quoted = is_open ^ (data.count(self._quote, keep) % 2 == 1)
             self._held, self._at = data[keep:], self._at + keep
         return found
+
+    def find_at_end(self) -> int | None:
+        """The same, once all pieces were given: the end of the file is that of a field, too."""
+        return self._in(self._held + b"\n") if self._has_sign(self._held) else None
+
+    def find_in(self, data: bytes) -> int | None:
+        """The same in a whole file."""
+        return self._in(b"\n" + data + b"\n") if self._has_sign(data) else None
+
+    def _is_undecided(self) -> bool:
+        """Whether spaces behind a quote go on, perhaps to a delimiter, in what comes next."""
+        quote = self._held.rfind(self._signs[0])
+        return quote >= 0 and len(self._held[quote + 1 :].lstrip(b" ")) < len(self._ends[0])
+
+    def _has_sign(self, data: bytes) -> bool:
+        return any(sign in data for sign in self._signs)
 
     def _in(self, data: bytes) -> int | None:
         """Beside quotes that open or close a field: of two in a row, which stand for one, the first closes and the

@@ -20,6 +20,7 @@ from typing import IO, TypeAlias
 from windlass.connectors.files.formats import compression_of
 from windlass.connectors.files.paths import open_bytes
 from windlass.connectors.files.reading.csv_header import Dialect
+from windlass.connectors.files.reading.csv_quotes import Quotes
 from windlass.connectors.files.reading.csv_rewriting import has_several_line_ends
 from windlass.connectors.files.reading.csv_spaces import Spaces
 from windlass.connectors.rows import MisfitError
@@ -52,7 +53,7 @@ class LineEndsInQuotes:
         self, paths: Sequence[Path], dialect: Dialect, refusal: Refusal, *, skips_spaces: bool
     ) -> None:
         self._dialect, self._refusal, self._skips_spaces = dialect, refusal, skips_spaces
-        self._quote = ord(dialect.quote)
+        self._quote = dialect.quote.encode()
         self.found = False
         self.odd: list[Path] = []  # files with an odd number of quotes
         self._line = self._longest_line = 0  # bytes: of the line that goes on, and of the longest
@@ -97,40 +98,46 @@ class LineEndsInQuotes:
     def _steps(self, paths: Sequence[Path]) -> Iterator[int]:
         """The bytes that were looked at, step by step."""
         for path in paths:
-            if compression_of(str(path)) is None and path.stat().st_size < _ONE_PIECE:
-                data = path.read_bytes()
-                if data.count(self._quote) % 2:
-                    self.odd.append(path)
-                self._look_for_spaces(path, self._spaces(), data, is_last=True)
-                ends = _LineEnds()
-                ends.count(data)
-                self._look_for_kinds(path, ends)
-                yield len(data)
-                continue
-            with open_bytes(path) as file:
-                quoted, self._line, read, spaces, ends = False, 0, 0, self._spaces(), _LineEnds()
-                while chunk := file.read(_CHUNK):
-                    read += len(chunk)
-                    self._measure(path, chunk, read)
-                    self._look_for_spaces(path, spaces, chunk)
-                    ends.count(chunk)
-                    if not self.found:
-                        quoted = self._look_at(chunk, quoted=quoted)
-                    yield len(chunk)
-                self._look_for_spaces(path, spaces, b"", is_last=True)
-                if quoted:
-                    self.odd.append(path)
+            is_small = compression_of(str(path)) is None and path.stat().st_size < _ONE_PIECE
+            ends = _LineEnds()
+            yield from (self._look_at_whole if is_small else self._look_through)(path, ends)
             self._look_for_kinds(path, ends)
+
+    def _look_at_whole(self, path: Path, ends: _LineEnds) -> Iterator[int]:
+        data = path.read_bytes()
+        is_odd = data.count(self._quote) % 2 == 1
+        if is_odd:
+            self.odd.append(path)
+        if (spaces := self._spaces()) is not None:
+            self._refuse_spaces(path, spaces.find_in(data))
+        ends.count(data)
+        yield len(data)
+
+    def _look_through(self, path: Path, ends: _LineEnds) -> Iterator[int]:
+        quotes, spaces, read = Quotes(self._dialect.quote), self._spaces(), 0
+        self._line = 0
+        with open_bytes(path) as file:
+            while chunk := file.read(_CHUNK):
+                read += len(chunk)
+                self._measure(path, chunk, read)
+                seen = quotes.look(chunk)
+                self.found |= seen.line_ends
+                if spaces is not None:
+                    found = spaces.find(chunk, may_have=seen.spaces, is_open=quotes.open)
+                    self._refuse_spaces(path, found)
+                ends.count(chunk)
+                yield len(chunk)
+        if spaces is not None:
+            self._refuse_spaces(path, spaces.find_at_end())
+        if quotes.open:
+            self.odd.append(path)
 
     def _spaces(self) -> Spaces | None:
         dialect = self._dialect
         skips = self._skips_spaces or dialect.escape is not None or " " in (dialect.delimiter, dialect.quote)
         return None if skips else Spaces(dialect.delimiter, dialect.quote)
 
-    def _look_for_spaces(
-        self, path: Path, spaces: Spaces | None, piece: bytes, *, is_last: bool = False
-    ) -> None:
-        found = spaces.find(piece, is_last=is_last) if spaces is not None else None
+    def _refuse_spaces(self, path: Path, found: int | None) -> None:
         if found is not None:
             hint = "`csv: {skip_spaces: true}` passes over them"
             raise self._refusal(path, found, "there are spaces between a quote and a delimiter", hint)
@@ -143,30 +150,13 @@ class LineEndsInQuotes:
 
     def _measure(self, path: Path, chunk: bytes, read: int) -> None:
         """Raises FatalError in a line that is too long to be read."""
-        line_end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+        line_feed = chunk.rfind(b"\n")
+        line_end = max(line_feed, chunk.rfind(b"\r", line_feed + 1))
         self._line = self._line + len(chunk) if line_end < 0 else len(chunk) - line_end - 1
         self._longest_line = max(self._longest_line, self._line)
         if self._line > LONGEST_LINE:
             message = f"the line has more than {LONGEST_LINE >> 20} MB"
             raise self._refusal(path, read - self._line, message, "is it the right file, and CSV?")
-
-    def _look_at(self, chunk: bytes, *, quoted: bool) -> bool:
-        """Whether the chunk's end is in quotes, if its beginning is as `quoted` says."""
-        if self._quote not in chunk:
-            self.found |= quoted and (b"\n" in chunk or b"\r" in chunk)
-            return quoted
-        import numpy as np
-
-        data = np.frombuffer(chunk, np.uint8)
-        quotes = (data == self._quote).view(np.uint8)
-        line_ends = np.flatnonzero((data == 10) | (data == 13) if b"\r" in chunk else data == 10)
-        # how many quotes stand before each line end since the one before it, and behind the last; modulo 256
-        between = np.add.reduceat(quotes, np.concatenate(([0], line_ends)), dtype=np.uint8)
-        if len(line_ends) and line_ends[0] == 0:
-            between[0] = 0  # which `reduceat` takes for the byte itself
-        odd = np.bitwise_xor.accumulate(between & 1) ^ quoted
-        self.found |= bool(odd[:-1].any())
-        return bool(odd[-1])
 
 
 class _LineEnds:
