@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.runner.conftest import eventually
+from windlass.locks import has_owner, take
 from windlass.processes.launch import launch
 
 Launch = Callable[..., "subprocess.Popen[bytes]"]
@@ -85,3 +86,18 @@ def test_a_process_that_was_adopted_is_let_go_when_it_ends(tmp_path: Path) -> No
         assert launcher.poll() is None
         eventually(lambda: not Path(f"/proc/{noted.read_text().strip()}").exists())
     launcher.wait()
+
+
+def test_who_waits_for_the_end_of_a_command_finds_nobody_who_stops_it(tmp_path: Path) -> None:
+    """Else a run that waited for a dev service to be gone would take it for one that is up."""
+    wanted, alive = tmp_path / "wanted", tmp_path / "alive"
+    for _ in range(15):
+        user = take(wanted, shared=True)
+        launcher = launch(["sleep", "60"], wanted, shared_by_users=True, alive=alive, stop_signal="SIGKILL")
+        eventually(lambda: has_owner(alive))
+        user.close()
+        while not has_owner(wanted) and launcher.poll() is None:
+            pass
+        with take(wanted, shared=True):
+            assert not has_owner(alive)
+        launcher.wait()

@@ -5,8 +5,9 @@
 Whoever wants the command holds a lock (flock) on the file WANTED. The kernel releases it when that
 process ends, however it ends, kill -9 included; the launcher waits for the lock, and takes its release
 as the order to stop. `shared` is for a lock that one run holds exclusively, `exclusive` for one that
-several users share: then the last of them counts. The launcher itself holds the lock ALIVE while it
-lives, so others can tell that the command has somebody to stop it; which process that is stands in it.
+several users share: then the last of them counts. The launcher itself holds the lock ALIVE from before
+the command starts until after it has ended, so others can tell that the command has somebody to stop it;
+which process that is stands in it. It lets go of ALIVE before it lets go of WANTED.
 
 To stop means SIGNAL to the command's process group and, after GRACE seconds, SIGKILL. What the command
 leaves behind is killed, too: its group and, on Linux, every descendant but those that have a launcher of
@@ -51,7 +52,10 @@ def main(
     stop.wait()
     _end_group(child.pid, ended, getattr(signal, signal_name), float(grace))
     end_descendants(but=child.pid)
-    return child.wait()
+    code = child.wait()
+    if lock is not None:
+        os.close(lock)  # before WANTED, which the kernel may release first: who waits for that counts on it
+    return code
 
 
 def on_request(numbers: tuple[int, ...], act: Callable[[], None]) -> None:
