@@ -15,7 +15,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 
 all: lint test docs
 
-demo: .venv/.demo ## run the three example projects
+demo: .venv/.demo ## run the example projects
 	@$(RUN)/python examples/demo.py
 
 test: .venv/.dev ## run every test
@@ -46,6 +46,7 @@ clean: ## remove everything that was made
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .windlass -type d -prune -exec rm -rf {} +
 	rm -rf examples/taxi/downloads examples/drugs/imported_data examples/drugs/processed_data
+	rm -rf examples/ensembl/steps/transform-load/node_modules examples/ensembl/ensembl*-*.json
 
 # --- set-up ---
 

@@ -1,4 +1,4 @@
-"""Runs the three example projects, each as a user would, and shows what they did: `make demo`."""
+"""Runs the example projects, each as a user would, and shows what they did: `make demo`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,22 @@ from typing import Any
 
 import click
 
+from windlass.api.connections import NearConnections
 from windlass.cli.display import print_table
+from windlass.connections import variable
+from windlass.errors import WindlassError
 
 EXAMPLES = Path(os.path.relpath(Path(__file__).parent))
 WINDLASS = os.path.relpath(Path(sys.executable).with_name("windlass"))
-PIPELINES = {"pg2pg": "pg2pg", "drugs": "orchestrator", "taxi": "taxi"}
+PIPELINES = (
+    ("pg2pg", "pg2pg"),
+    ("drugs", "orchestrator"),
+    ("taxi", "taxi"),
+    ("taxi", "taxi_csv"),
+    ("ensembl", "etl1"),
+)
+# projects with a connection that not every machine can have a dev service for
+NOT_EVERYWHERE = {"ensembl": "ensembl-transformed"}
 HEADER = ("pipeline", "task", "status", "read", "written", "quarantined", "bytes", "seconds", "path")
 
 
@@ -27,10 +38,15 @@ def main() -> int:
     """Run the pipelines one after the other. Returns the first exit code that is not 0."""
     stopped: list[int] = []  # by Ctrl-C, which the run that is going on gets, too: it ends in order
     signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
-    begun, code, runs, reports = time.monotonic(), 0, [], []
-    for project, pipeline in PIPELINES.items():
+    begun, code = time.monotonic(), 0
+    runs, reports, left_out = [], [], []
+    for project, pipeline in PIPELINES:
         click.echo(f"\n$ {command(project, 'run', pipeline)}", err=True)
-        failed, output = follow(command(project, "run", pipeline, "--json"))
+        with NearConnections(EXAMPLES / project) as connections:
+            if project in NOT_EVERYWHERE and (why := why_not(connections, NOT_EVERYWHERE[project])):
+                left_out.append(f"left out: {project}: {why}")
+                continue
+            failed, output = follow(project, "run", pipeline, "--json")
         if stopped:
             return 130
         code = code or failed
@@ -41,6 +57,8 @@ def main() -> int:
     click.echo()
     print_table(HEADER, [row(run["pipeline"], task) for run in runs for task in run["tasks"]])
     click.echo(f"\n{len(runs)} runs in {time.monotonic() - begun:.0f} s")
+    for line in left_out:
+        click.echo(line)
     for report in reports:
         click.echo(f"report: {os.path.relpath(report)}")
     if (picture := EXAMPLES / "drugs" / "processed_data" / "graph.html").exists():
@@ -49,16 +67,30 @@ def main() -> int:
     return code
 
 
+def why_not(connections: NearConnections, name: str) -> str | None:
+    """Why the connection is not to be had, in a line; else a dev service that stands in has started."""
+    try:
+        connections.address(name)
+    except WindlassError as exc:
+        first, *others = exc.message.splitlines()
+        return f"{first} {'; '.join(line.strip() for line in others)}".strip()
+    return None
+
+
 def command(project: str, *arguments: str) -> str:
     """A command line, as it can be pasted into a shell."""
     return shlex.join([WINDLASS, "-C", str(EXAMPLES / project), *arguments])
 
 
-def follow(command_line: str) -> tuple[int, str]:
+def follow(project: str, *arguments: str) -> tuple[int, str]:
     """Run a command. A terminal sees its progress; anything else one line for each thing that happens."""
-    live = sys.stderr.isatty()
+    of_others = {variable(name) for other, name in NOT_EVERYWHERE.items() if other != project}
     with subprocess.Popen(
-        shlex.split(command_line), stdout=subprocess.PIPE, stderr=None if live else subprocess.PIPE, text=True
+        shlex.split(command(project, *arguments)),
+        env={name: value for name, value in os.environ.items() if name not in of_others},
+        stdout=subprocess.PIPE,
+        stderr=None if sys.stderr.isatty() else subprocess.PIPE,
+        text=True,
     ) as process:
         shown = ""
         for line in map(readable, process.stderr or ()):
@@ -81,12 +113,13 @@ def readable(line: str) -> str:
     what = record.get("message") or record["event"]
     if what == "task":
         what, fields = record["status"], [record["error"]] if record.get("error") else []
-    return " ".join([f"{record.get('task', record['pipeline'])}:", what, *fields])
+    whose = record.get("task") or record.get("pipeline")
+    return " ".join([*([f"{whose}:"] if whose else []), what, *fields])
 
 
 def run_and_triggered(project: str, run_id: str) -> list[dict[str, Any]]:
     """A run, and those that its triggers started."""
-    _, output = follow(command(project, "runs", "--json"))
+    _, output = follow(project, "runs", "--json")
     runs: list[dict[str, Any]] = json.loads(output or "[]")
     return [run for run in reversed(runs) if run_id in (run["run_id"], run["parent"])]
 
@@ -102,7 +135,7 @@ def row(pipeline: str, task: dict[str, Any]) -> tuple[str, ...]:
 def try_next(runs: list[dict[str, Any]]) -> Iterator[str]:
     """Two commands: the row that did not load, and a project of one's own."""
     for run in runs:
-        if run["pipeline"] == "taxi":
+        if run["pipeline"] == "taxi_csv":
             yield command("taxi", "quarantine", "show", run["run_id"], "ingest_task")
     begin = "" if Path("my_project").exists() else f"{shlex.join([WINDLASS, 'init', 'my_project'])} && "
     yield begin + shlex.join([WINDLASS, "-C", "my_project", "run"])

@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,7 +38,7 @@ settings.load_profile("windlass")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files; never in CI")
-    parser.addoption("--faults", type=int, default=30, help="how many random kills the fault tests do")
+    parser.addoption("--faults", type=int, default=12, help="how many random kills the fault tests do")
     parser.addoption(
         "--every", action="store_true", help="every case of the tests that play a share of theirs each time"
     )
@@ -48,6 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 # Modules whose tests take turns with something that takes long to start: a worker gets all of them.
 _TOGETHER = (
+    "tests/airflow/test_celery.py",
     "tests/airflow/test_up.py",
     "tests/containers/test_runs.py",
     "tests/examples/test_demo.py",
@@ -97,9 +99,25 @@ class _AtOnce:
         terminal.write_line(text)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    _leave_out_others(config, items)
     folders = {name: rank for rank, name in enumerate(_FIRST)}
     items.sort(key=lambda item: folders.get(item.path.relative_to(ROOT / "tests").parts[0], len(_FIRST)))
+
+
+def _leave_out_others(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a test that is marked `one_of(n)`, every n-th case is played: other ones with the next seed, all by `--every`."""
+    if config.getoption("every"):
+        return
+    cases, chosen = Counter[str](), {}
+    for item in items:
+        if mark := item.get_closest_marker("one_of"):
+            test = item.nodeid.partition("[")[0]
+            cases[test] += 1
+            chosen[item] = (cases[test] + int(config.getoption("seed"))) % mark.args[0] == 0
+    left_out = [item for item in items if not chosen.get(item, True)]
+    items[:] = [item for item in items if chosen.get(item, True)]
+    config.hook.pytest_deselected(items=left_out)
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -296,7 +314,15 @@ def example(tmp_path: Path, shared: Path) -> Callable[[str], Path]:
 
     def copy(name: str) -> Path:
         target = tmp_path / name
-        made = (".windlass", "node_modules", "__pycache__", "downloads", "imported_data", "processed_data")
+        made = (
+            ".windlass",
+            "node_modules",
+            "__pycache__",
+            "downloads",
+            "imported_data",
+            "processed_data",
+            "ensembl*-*.json",
+        )
         shutil.copytree(ROOT / "examples" / name, target, ignore=shutil.ignore_patterns(*made))
         (target / ".windlass").mkdir()
         (shared / "envs").mkdir(exist_ok=True)

@@ -59,6 +59,7 @@ class Code(StrEnum):
     PARAMETER_OF_OTHER_TYPE = "W0218"
     CATCHUP_WITHOUT_START = "W0219"
     TASK_WITHOUT_FILE = "W0220"
+    UNKNOWN_LIBRARY = "W0221"
 
     # connections
     NOT_CONFIGURED = "W0301"
@@ -107,6 +108,7 @@ class Code(StrEnum):
     NO_ENGINE = "W0620"
     NO_IMAGE = "W0621"
     OUT_OF_MEMORY = "W0622"
+    IMAGE_NOT_PUSHED = "W0623"
 
     # exports
     NOT_A_PLAN = "W0701"

@@ -36,6 +36,10 @@ class Table(Generic[T]):
         """All of them, ours first."""
         return [*self.own, *sorted(name for name in self._others if name not in self.own)]
 
+    def has(self, name: str) -> bool:
+        """Whether something has that name. Imports nothing of it."""
+        return name in self.own or name in self._others
+
     def load(self, name: str) -> T:
         """What has that name. Raises UsageError when nothing has."""
         found = self.find(name)

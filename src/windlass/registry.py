@@ -1,11 +1,12 @@
-"""The connectors there are. Nothing but a connector's own folder, and its line here, names it.
+"""The connectors and runtimes there are. Nothing but a connector's own folder, and its line here, names it.
 
 A connector is found by the type that a connection is declared with, or by the scheme of an address. Its parts
 are given by dotted path and imported when they are used, so that `windlass validate` needs no driver.
 
 Others are added by packages: an entry point of the group `windlass.connectors`, whose name is the type and whose
 object is a `Connector`. They are looked for only when a type is not one of ours, or when all are asked for, so
-that a task starts without a look at every package that is installed.
+that a task starts without a look at every package that is installed. So it is with runtimes (`windlass.runtimes`),
+which the files of a project name too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from windlass.plugins import Table
 
 __all__ = [
     "FILES",
+    "OF_IMAGES",
+    "OF_THIS_MACHINE",
+    "RUNTIMES",
     "SCRATCH",
     "Connector",
     "Form",
@@ -111,6 +115,18 @@ CONNECTORS: Table[Connector] = Table(
         "sqlite": "windlass.connectors.sqlite.connector:CONNECTOR",
     },
 )
+
+OF_THIS_MACHINE, OF_IMAGES = "process", "docker"
+
+RUNTIMES: Table[Any] = Table(
+    "runtime",
+    "windlass.runtimes",
+    {
+        OF_THIS_MACHINE: "windlass.runtimes.process:ProcessRuntime",
+        OF_IMAGES: "windlass.runtimes.docker.runtime:DockerRuntime",
+    },
+)
+"""Each is a `RuntimeFactory` of `windlass.runtimes`."""
 
 
 def find(kind: str) -> Connector | None:

@@ -6,6 +6,7 @@
   runs/RUN_ID/         plan.json, versions.json, logs/, quarantine/, report.html, lock
   dev/NAME/            the data of a dev service
   up/                  what `windlass up` runs
+  images.json          what images were built of
   envs/                environments of Python and Node.js steps
   tmp/                 what a copy spills; empty when nothing runs
 
@@ -97,6 +98,11 @@ class StateFolder:
     def report(self) -> Path:
         """Of several runs; that of one run is in its folder."""
         return self.path / "report.html"
+
+    @property
+    def images(self) -> Path:
+        """What images were built of."""
+        return self.path / "images.json"
 
     @property
     def environments(self) -> Path:

@@ -50,9 +50,12 @@ def scheme_of(path: str) -> str | None:
 def local_path(path: str) -> str:
     """The path of a file on this machine, taken out of `file:///…` where it is written so.
 
-    Raises FatalError for a path elsewhere.
+    Raises FatalError for a path elsewhere, and for `~/…`, which would be a folder of that name here.
     """
     scheme = scheme_of(path)
+    if path == "~" or path.startswith("~/"):
+        hint = "write the folder out; a folder that is called ~ is ./~"
+        raise FatalError(f"{path!r} begins with a ~, which only a shell makes a home folder of", hint=hint)
     if scheme is None:
         return path
     parts = urlsplit(path)

@@ -80,12 +80,12 @@ def graph_is_right(file: Path) -> None:
 
 
 def test_taxi_downloads_loads_and_checks(proof: Proof) -> None:
-    run = proof.run("taxi")
+    run = proof.run("taxi_csv")
     data = "yellow_tripdata_2021-01.csv"
     original = (ROOT / "examples" / "taxi" / "data" / data).read_bytes()
     loaded = (proof.up.project / "downloads" / data).read_bytes()
     assert hashlib.sha256(loaded).digest() == hashlib.sha256(original).digest()
-    ingested = proof.up.xcom("taxi", run, "ingest_task")
+    ingested = proof.up.xcom("taxi_csv", run, "ingest_task")
     numbers = [ingested[f"rows_{what}"] for what in ("read", "written", "quarantined")]
     assert numbers == [TRIPS + 1, TRIPS, 1]
     assert proof.databases.ask("warehouse", "SELECT count(*) FROM yellow_trips") == [(TRIPS,)]

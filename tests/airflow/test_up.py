@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sqlite3
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,6 +16,7 @@ import pytest
 
 from tests.airflow.client import Up
 from tests.airflow.conftest import free_port
+from tests.airflow.processes import gone, processes_of, what_it_shows
 from tests.conftest import missing
 from windlass.connections import parse_address
 from windlass.connectors.postgres.session import Session
@@ -52,34 +52,6 @@ def pipeline(up: Up) -> Iterator[Path]:
 
 def tasks(up: Up, dag: str) -> set[str]:
     return {task["task_id"] for task in up.call("GET", f"/dags/{dag}/tasks")["tasks"]}
-
-
-def processes_of(home: Path) -> set[int]:
-    """The processes that name the folder in their command line or environment, or are in it."""
-    found = set()
-    for pid in (int(folder.name) for folder in Path("/proc").glob("[0-9]*")):
-        if os.fsencode(home) in what_it_shows(pid) and pid != os.getpid():
-            found.add(pid)
-    return found
-
-
-def what_it_shows(pid: int) -> bytes:
-    """Its command line, environment and folder; nothing once it has ended, which it may at any moment."""
-    process = Path(f"/proc/{pid}")
-    try:
-        known = (process / "cmdline").read_bytes() + b"\0" + (process / "environ").read_bytes()
-        return known + os.fsencode((process / "cwd").readlink())  # some give themselves another name
-    except OSError:
-        return b""
-
-
-def gone(home: Path) -> bool:
-    deadline = time.monotonic() + 60
-    while processes_of(home):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
-    return True
 
 
 def test_status_shows_every_component_healthy(up: Up) -> None:

@@ -124,6 +124,7 @@ COMMANDS = (
 )
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("where", ["environment", ".env"])
 def test_no_secret_is_printed_or_kept(
     where: str, windlass: Callable[..., Output], project: Callable[..., Path], database: Address

@@ -178,6 +178,7 @@ COPIES = [
 ]
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_that_looks_is_stopped_at_any_moment(
     command: str, start: Start, moments: random.Random, times: int, root: Path, tmp_path: Path
@@ -186,6 +187,7 @@ def test_a_command_that_looks_is_stopped_at_any_moment(
     assert left_in(root, tmp_path / "tmp") == []
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("command", COPIES)
 def test_a_copy_is_stopped_at_any_moment_and_leaves_the_old_or_the_new(
     command: str,

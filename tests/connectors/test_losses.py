@@ -103,6 +103,19 @@ def test_times_in_int96_that_are_finer_than_microseconds_are_refused_and_not_cut
         copier(source_of(path="*.parquet"), destination_of(path="out.csv"))
 
 
+def test_times_that_microseconds_do_not_reach_are_refused(copier: Copier) -> None:
+    times = pa.array([2**62, 0]).cast(pa.timestamp("ms"))
+    pq.write_table(pa.table({"id": [1, 2], "at": times}), copier.folder / "in.parquet")
+    for to in ("out.parquet", "out.csv", "out.ndjson"):
+        with pytest.raises(FatalError, match="after the year 294246"):
+            copier(source_of(path="in.parquet"), destination_of(path=to), on_bad_row="quarantine")
+        copier(
+            source_of(path="in.parquet"),
+            destination_of(path=to),
+            select=(SelectColumn(name="id", source="id"),),
+        )
+
+
 @pytest.mark.parametrize("to", ["csv", "json", "parquet", "duckdb", "sqlite"])
 def test_columns_that_differ_only_in_case_are_not_one(copier: Copier, postgres: Database, to: str) -> None:
     postgres.run("""CREATE TABLE t (id int, name text, "Name" text); INSERT INTO t VALUES (1, 'a', 'B')""")

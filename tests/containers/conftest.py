@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import missing
+from windlass.runtimes.docker.builders import way_of_building
 from windlass.runtimes.docker.engine import Engine
 
 
@@ -23,3 +25,11 @@ def containers(engine: Engine, tmp_path: Path) -> Iterator[Callable[[], list[str
     for container in left:
         engine.client.remove_container(container, force=True)
     assert left == []
+
+
+@pytest.fixture
+def buildkit(engine: Engine) -> Engine:
+    """An engine whose images are built by BuildKit, which generated Dockerfiles and stages of their own need."""
+    if way_of_building(engine).command is None:
+        missing("BuildKit (the docker command with its plugin buildx, or one from before Docker 23)")
+    return engine

@@ -99,6 +99,8 @@ http.server.HTTPServer(("", int(os.environ["PORT"])), Handler).serve_forever()
 """
 ASK = """
 import os, sys, urllib.request
+from shared.greeting import said
+print(said)
 for url in sys.argv[1:]:
     print(url, urllib.request.urlopen(url).read().decode())
 """
@@ -107,7 +109,7 @@ FROM {PYTHON} AS base
 WORKDIR /app
 COPY server.py ask.py ./
 ARG WHO
-ENV WHO=$WHO
+ENV WHO=$WHO PYTHONPATH=/elsewhere
 CMD ["python", "server.py"]
 FROM base AS asking
 ENTRYPOINT ["python", "ask.py"]
@@ -124,10 +126,11 @@ tasks:
     uses: [inside, outside]
     run:
       build: {context: steps/api, target: asking}
+      libraries: shared
       command: ["{{ services.inside.url }}", "{{ services.outside.url }}"]
   process:
     uses: [inside]
-    run: {runtime: process, build: steps/api, command: [python3, ask.py, "{{ services.inside.url }}"]}
+    run: {runtime: process, build: steps/api, libraries: [shared], command: [python3, ask.py, "{{ services.inside.url }}"]}
   database:
     needs: seed
     run:
@@ -139,11 +142,13 @@ tasks:
 
 
 def test_services_connections_and_secrets_are_reached_from_containers_and_processes(
-    windlass: Windlass, project: Project, containers: Containers, engine: Engine
+    windlass: Windlass, project: Project, containers: Containers, buildkit: Engine
 ) -> None:
     root = project(
         {
-            "windlass.yaml": "project: test\nconnections: {lite: {type: sqlite}}\nruntimes: {default: docker}\n",
+            "windlass.yaml": "project: test\nconnections: {lite: {type: sqlite}}\nruntimes: {default: docker}\n"
+            "libraries: {shared: libraries/python/shared}\n",
+            "libraries/python/shared/greeting.py": "said = 'shared code'\n",
             "pipelines/p.yaml": REACH,
             "steps/api/server.py": SERVER,
             "steps/api/ask.py": ASK,
@@ -157,10 +162,11 @@ def test_services_connections_and_secrets_are_reached_from_containers_and_proces
     assert {name: task["status"] for name, task in tasks(done).items()} == dict.fromkeys(
         ("seed", "inside", "outside", "both", "process", "database"), "success"
     )
-    first, second = said(done, "both")
+    shared, first, second = said(done, "both")
+    assert shared == said(done, "process")[0] == "shared code"
     assert first == "http://inside:3000 hello from a container"
     assert second.endswith("hello from a process")
-    assert said(done, "process")[0].startswith("http://127.0.0.1:")
+    assert said(done, "process")[1].startswith("http://127.0.0.1:")
     assert said(done, "database") == ["[(42,)] ***"]
     assert containers() == []
     # the same folder is the same image, whatever is in it that no image has; another stage of it is another one
@@ -172,7 +178,7 @@ def test_services_connections_and_secrets_are_reached_from_containers_and_proces
     assert tasks(broken)["both"]["code"] == "W0621"
     assert "cannot build steps/api:\n" in tasks(broken)["both"]["error"]
     for image in builds[0]:
-        engine.client.remove_image(image, force=True)
+        buildkit.client.remove_image(image, force=True)
 
 
 # --- how they are stopped ----------------------------------------------------------------------------

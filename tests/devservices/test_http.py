@@ -68,4 +68,5 @@ def test_nothing_else_is_served(ask: Ask, path: str) -> None:
 )
 def test_a_page_of_a_stranger_gets_no_answer(ask: Ask, host: str) -> None:
     assert ask("/a.txt", host)[0] == 421
-    assert ask("/a.txt", "localhost")[0] == 200
+    for own in ("localhost", "172.17.0.1:80", "[fd00::1]:80", "host.docker.internal"):  # of containers, too
+        assert ask("/a.txt", own)[0] == 200

@@ -1,4 +1,4 @@
-"""The dev service of MongoDB, with a `mongod` or `docker` that leads to the server of the tests."""
+"""The dev service of MongoDB, with a `mongod` or `ferretdb` that leads to the server of the tests."""
 
 from __future__ import annotations
 
@@ -24,8 +24,6 @@ _PROGRAM = """#!{python}
 # Leads a port of this machine to a server, in the place of what would be that server.
 import asyncio, json, pathlib, sys
 pathlib.Path({called!r}).write_text(json.dumps(sys.argv))
-if "rm" in sys.argv:
-    sys.exit()
 print("this is the log of the server", flush=True)
 {first}
 async def pump(reader, writer):
@@ -36,8 +34,7 @@ async def lead(reader, writer):
     there, out = await asyncio.open_connection({host!r}, {port})
     await asyncio.gather(pump(reader, out), pump(there, writer), return_exceptions=True)
 async def main():
-    port = next(int(word.split(":")[-2] if word.count(":") == 2 else word)
-                for word in sys.argv if word.isdigit() or word.count(":") == 2)
+    port = int(sys.argv[-1].replace("=", ":").split(":")[-1])
     await (await asyncio.start_server(lead, "127.0.0.1", port)).serve_forever()
 asyncio.run(main())
 """
@@ -51,6 +48,7 @@ def program(tmp_path: Path, mongodb_server: Address, monkeypatch: pytest.MonkeyP
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")  # where no engine is
 
     def make(name: str, first: str = "") -> Path:
         called = tmp_path / "called.json"
@@ -69,8 +67,10 @@ def program(tmp_path: Path, mongodb_server: Address, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[DevServices]:
-    made = DevServices(tmp_path / "state", tmp_path)
+def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DevServices]:
+    """Those of a project that is where we are."""
+    monkeypatch.chdir(tmp_path)
+    made = DevServices(Path("state"), Path())
     yield made
     made.close()
 
@@ -84,9 +84,11 @@ def name(mongodb_server: Address) -> Iterator[str]:
         client.drop_database(made.replace("-", "_"))
 
 
-@pytest.mark.parametrize("server", ["mongod", "docker"])
+@pytest.mark.parametrize(
+    ("server", "wanted"), [("mongod", "--bind_ip 127.0.0.1"), ("ferretdb", "--listen-addr=127.0.0.1:")]
+)
 def test_a_server_of_this_machine_stands_in_and_has_the_init_files(
-    tmp_path: Path, program: Program, services: DevServices, name: str, server: str
+    tmp_path: Path, program: Program, services: DevServices, name: str, server: str, wanted: str
 ) -> None:
     called = program(server)
     (tmp_path / "orders.ndjson").write_text(
@@ -96,10 +98,8 @@ def test_a_server_of_this_machine_stands_in_and_has_the_init_files(
     address = services.start(name, connection)
     words = json.loads(called.read_text())
     assert (address.host, address.database) == ("127.0.0.1", name.replace("-", "_"))
-    wanted = (
-        "--bind_ip 127.0.0.1" if server == "mongod" else f"--publish 127.0.0.1:{address.port}:27017 mongo:8"
-    )
     assert wanted in " ".join(words)
+    assert words[-1].endswith(str(address.port))
     with MongoClient[dict[str, Any]](address.uri()) as client:
         orders = client[address.database].orders
         assert [found["n"] for found in orders.find().sort("n")] == [1, 2]
@@ -148,6 +148,12 @@ def test_a_server_that_does_not_start_is_explained_by_its_log(
         services.start(name, Connection(type="mongodb"))
 
 
-def test_without_any_server_the_ways_are_told(program: Program, services: DevServices, name: str) -> None:
-    with pytest.raises(FatalError, match="install `mongod` or Docker, or set WINDLASS_CONN_SHOP_"):
-        services.start(name, Connection(type="mongodb"))
+def test_without_any_server_what_speaks_against_each_way_is_told(
+    program: Program, services: DevServices, name: str
+) -> None:
+    with pytest.raises(FatalError) as caught:
+        services.start(name, Connection(type="mongodb", dev={"image": "acme/mongo:1"}))
+    _, mongod, ferretdb, container, *hint = str(caught.value).splitlines()
+    assert (mongod, ferretdb) == ("    mongod: not on the PATH", "    ferretdb: not on the PATH")
+    assert container == "    a container of acme/mongo:1: no container engine answers"
+    assert f"set WINDLASS_CONN_{name.upper().replace('-', '_')}=mongodb://" in "".join(hint)

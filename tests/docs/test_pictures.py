@@ -22,7 +22,7 @@ def test_the_report_of_taxi_shows_what_its_tasks_moved(
         missing("playwright")
     from playwright.sync_api import sync_playwright
 
-    report = Path(windlass("-C", example("taxi"), "run", "taxi", "--json").json["report"])
+    report = Path(windlass("-C", example("taxi"), "run", "taxi_csv", "--json").json["report"])
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_program(), args=BROWSER_OPTIONS)
         page = browser.new_page(viewport={"width": 1120, "height": 850}, color_scheme="light")

@@ -29,7 +29,7 @@ def query() -> Callable[[Path, str, str], list[tuple[Any, ...]]]:
     """Ask the dev service that a run has left behind, without any of windlass's own SQL."""
 
     def ask(project: Path, connection: str, sql: str) -> list[tuple[Any, ...]]:
-        [plan] = compile_project(load_project(project)).values()
+        plan = next(p for p in compile_project(load_project(project)).values() if connection in p.connections)
         services = DevServices(StateFolder.of(project).path, project)
         try:
             return asyncio.run(_rows(services.start(connection, plan.connections[connection]), sql))

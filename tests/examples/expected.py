@@ -92,6 +92,7 @@ TOP_JOURNALS = {  # a tie
 TRIPS = 24_999  # and a row that is cut off
 CUT_OFF = "1,2021-0"
 ZONES = 255
+TRIPS_OF_A_MONTH = 400
 
 # --- pg2pg ---
 

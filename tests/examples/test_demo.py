@@ -14,7 +14,16 @@ from tempfile import mkdtemp
 import pytest
 
 from tests.conftest import ROOT, missing
-from tests.examples.expected import DRUGS_NODES, DRUGS_ROWS, IN_ARTICLES, IN_JOURNALS, SALES, TRIPS
+from tests.examples.expected import (
+    DRUGS_NODES,
+    DRUGS_ROWS,
+    IN_ARTICLES,
+    IN_JOURNALS,
+    SALES,
+    TRIPS,
+    TRIPS_OF_A_MONTH,
+)
+from windlass.connections import Address
 
 _ROWS = sum(DRUGS_ROWS.values())
 _GRAPH = sum(DRUGS_NODES.values()) + len(IN_ARTICLES | IN_JOURNALS)
@@ -25,9 +34,17 @@ TABLE = {
     "orchestrator process": f"success {_ROWS} {_GRAPH}",
     "import import_sources": f"success {_ROWS} {_ROWS} 0",
     "process build_graph": f"success {_ROWS} {_GRAPH}",
-    "taxi curl_task": f"success {_TRIP_FILE.stat().st_size:,}",
-    "taxi ingest_task": f"success {TRIPS + 1:,} {TRIPS:,} 1",
-    "taxi check_task": f"success {TRIPS:,}",
+    "taxi curl_task": "success",
+    "taxi ingest_task": f"success {TRIPS_OF_A_MONTH} {TRIPS_OF_A_MONTH}",
+    "taxi check_task": f"success {TRIPS_OF_A_MONTH}",
+    "taxi_csv curl_task": f"success {_TRIP_FILE.stat().st_size:,}",
+    "taxi_csv ingest_task": f"success {TRIPS + 1:,} {TRIPS:,} 1",
+    "taxi_csv check_task": f"success {TRIPS:,}",
+}
+ENSEMBL = {
+    "etl1 extract": "success 20 20",
+    "etl1 transform_load": "success 20 20",
+    "etl1 check": "success 20",
 }
 NOBODY = 65534
 
@@ -51,25 +68,38 @@ def clone() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run(*command: str, cwd: Path, mongodb: Address | None = None) -> subprocess.CompletedProcess[str]:
     # nothing of a `make test` that this may be part of: `make` would say in which folder it is
     ours = ("WINDLASS_", "VIRTUAL_ENV", "MAKE", "MFLAGS")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+    environment["DOCKER_HOST"] = "unix:///nowhere/docker.sock"  # no image is to be pulled
+    if mongodb is not None:
+        environment["WINDLASS_CONN_ENSEMBL_TRANSFORMED"] = mongodb.uri()
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"  # there is uv
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
 
 
-def shows_every_run(output: str) -> bool:
+def shows_every_run(output: str, table: dict[str, str] = TABLE) -> bool:
     lines = [" ".join(line.split()) for line in output.splitlines()]
-    return all(any(line.startswith(f"{task} {rest}") for line in lines) for task, rest in TABLE.items())
+    return all(any(line.startswith(f"{task} {rest}") for line in lines) for task, rest in table.items())
 
 
-def test_it_runs_everything_and_says_what_to_try_next(clone: Path) -> None:
-    done = run("make", "demo", cwd=clone)
+@pytest.fixture
+def somewhere(request: pytest.FixtureRequest) -> Address | None:
+    """A database of a MongoDB, where there is one for the tests; the demo goes without one, too."""
+    if os.environ.get("WINDLASS_TEST_MONGODB", "none") == "none" and shutil.which("mongod") is None:
+        return None
+    address: Address = request.getfixturevalue("mongodb")
+    return address
+
+
+def test_it_runs_everything_and_says_what_to_try_next(clone: Path, somewhere: Address | None) -> None:
+    done = run("make", "demo", cwd=clone, mongodb=somewhere)
     assert done.returncode == 0, done.stdout + done.stderr
     assert shows_every_run(done.stdout), done.stdout
+    assert somewhere is None or shows_every_run(done.stdout, ENSEMBL), done.stdout
     assert "  ingest_task: success\n" in done.stderr  # progress, off a terminal
     assert '"event"' not in done.stderr
     assert (clone / "examples" / "drugs" / "processed_data" / "graph.html").exists()
@@ -84,12 +114,16 @@ def test_it_can_be_run_again_and_says_if_something_fails(clone: Path) -> None:
     again = run("make", "demo", cwd=clone)
     assert again.returncode == 0, again.stdout + again.stderr
     assert shows_every_run(again.stdout), again.stdout
+    if not any(map(shutil.which, ("mongod", "ferretdb"))):
+        [why] = [line for line in again.stdout.splitlines() if line.startswith("left out: ")]
+        assert "ensembl: connection 'ensembl-transformed' is not configured" in why
+        assert why.endswith("a container of mongo:8: no container engine answers")
     (clone / "examples" / "drugs" / "data" / "drugs.csv").write_text("")
     broken = run("make", "demo", cwd=clone)
     assert broken.returncode != 0
     lines = [" ".join(line.split()) for line in broken.stdout.splitlines()]
     assert any(line.startswith("import import_sources failed") for line in lines)
-    assert any(line.startswith("taxi ingest_task success") for line in lines)
+    assert any(line.startswith("taxi_csv ingest_task success") for line in lines)
     assert "is empty" in broken.stderr
 
 

@@ -112,7 +112,7 @@ def test_the_trips_of_taxis(windlass: Windlass, example: Example, query: Query) 
     root, file = example("taxi"), REAL / "taxi" / "yellow_tripdata_2021-01.csv"
     shutil.copy(file, root / "data")
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    run = windlass("-C", root, "run", "taxi", "--param", f"sha256={digest}", "--json")
+    run = windlass("-C", root, "run", "taxi_csv", "--param", f"sha256={digest}", "--json")
     assert run.code == 0, run.stderr
     trips = [row for row in rows_of(file) if None not in row.values()]
     _, ingest, _ = run.json["tasks"]
@@ -134,7 +134,7 @@ def test_the_zones_of_taxis(windlass: Windlass, example: Example, query: Query) 
     shutil.copy(file, root / "data")
     params = ("file=taxi_zone_lookup.csv", "table=zones", "sha256=")
     options = [option for param in params for option in ("--param", param)]
-    done = windlass("-C", root, "run", "--task", "curl_task", "--task", "ingest_task", *options)
+    done = windlass("-C", root, "run", "taxi_csv", "--task", "curl_task", "--task", "ingest_task", *options)
     assert done.code == 0, done.stdout
     columns = '"LocationID", "Borough", "Zone", service_zone'
     assert query(root, "warehouse", f"SELECT {columns} FROM zones ORDER BY 1") == [

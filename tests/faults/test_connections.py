@@ -66,6 +66,7 @@ CASES = [
 ]
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_lost_connection_loses_and_doubles_nothing(case: Case, outcomes: Outcomes) -> None:
     outcomes.check(case)
@@ -111,6 +112,7 @@ def test_a_server_that_says_nothing_at_all_ends_the_task(
     play.check(end)
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("comes_back", [True, False], ids=["comes-back", "never-comes-back"])
 @pytest.mark.parametrize("arrives", [True, False], ids=["commit-arrived", "commit-on-its-way"])
 def test_a_server_that_is_out_of_reach_during_the_commit(

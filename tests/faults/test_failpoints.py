@@ -85,14 +85,14 @@ CASES = [case for case in ALL if case.senseless is None]
 
 
 def played(cases: Sequence[Case], config: pytest.Config) -> list[Case]:
-    """Every failpoint with every destination and mode, each from one of the sources: which one, the seed decides."""
+    """Every failpoint with every destination, each from one of the sources in one of the modes: the seed decides."""
     if config.getoption("every"):
         return list(cases)
-    sources: dict[tuple[str, str, Mode], list[Case]] = {}
+    kinds: dict[tuple[str, str], list[Case]] = {}
     for case in cases:
-        sources.setdefault((case.failpoint, case.pair.target, case.mode), []).append(case)
+        kinds.setdefault((case.failpoint, case.pair.target), []).append(case)
     seed = int(config.getoption("seed"))
-    return [alike[(seed + number) % len(alike)] for number, alike in enumerate(sources.values())]
+    return [alike[(seed + number) % len(alike)] for number, alike in enumerate(kinds.values())]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -67,6 +67,7 @@ def play(case: Case, folder: Path, servers: Servers) -> None:
     scene.remove()
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("mode", ["replace", "merge"])
 @pytest.mark.parametrize("target", ["pg", "sqlite", "parquet"])
 def test_the_entry_of_an_earlier_run_of_the_day_is_no_success(

@@ -135,6 +135,7 @@ def scene(tmp_path: Path, mongodb: Address) -> Iterator[Callable[[str], Scene]]:
         each.client.close()
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize(("failpoint", "mode"), list(product(COMMITTED, MODES)))
 def test_a_load_happens_once_wherever_it_is_killed(
     scene: Callable[[str], Scene], windlass: Windlass, failpoint: str, mode: str
@@ -152,6 +153,7 @@ def test_a_load_happens_once_wherever_it_is_killed(
     assert ('"already-loaded"' in done.stdout) == (mode == "append")
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("mode", MODES)
 def test_who_finishes_a_load_may_be_killed_too(
     scene: Callable[[str], Scene], windlass: Windlass, mode: str
@@ -167,6 +169,7 @@ def test_who_finishes_a_load_may_be_killed_too(
     stage.check()
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("failpoint", "state"), [("after-ledger", "success"), ("before-commit", "failed")])
 def test_a_run_settles_what_its_last_attempt_committed(
@@ -198,6 +201,7 @@ def test_a_load_that_was_killed_is_finished_by_another_task_and_not_by_one_that_
     assert stage.rows() == stage.expected + Counter([(9001, "more", _DAY)])
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("failpoint", ["mid-copy", "before-commit"])
 def test_a_writer_that_was_paused_does_nothing_when_it_wakes_up(
@@ -213,6 +217,7 @@ def test_a_writer_that_was_paused_does_nothing_when_it_wakes_up(
     stage.check()
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("number", range(6))
 def test_a_load_happens_once_however_randomly_it_is_killed(
     scene: Callable[[str], Scene], windlass: Windlass, number: int, request: pytest.FixtureRequest

@@ -20,6 +20,7 @@ _KINDS = [
 _IDS = ["-".join(kind) for kind in _KINDS]
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize(("source", "target", "mode"), _KINDS, ids=_IDS)
 def test_a_connection_that_halts_and_crawls_loses_and_doubles_nothing(
     source: str, target: str, mode: Mode, scene: Callable[..., Scene], request: pytest.FixtureRequest
@@ -38,6 +39,7 @@ def test_a_connection_that_halts_and_crawls_loses_and_doubles_nothing(
     changes_once(reader, before, end.key())
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize(("source", "target", "mode"), _KINDS, ids=_IDS)
 def test_a_network_that_drops_packets_loses_and_doubles_nothing(
     source: str, target: str, mode: Mode, scene: Callable[..., Scene], request: pytest.FixtureRequest

@@ -80,6 +80,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     services.close()
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("how", [FAST, IMMEDIATE], ids=["fast", "immediate"])
 @pytest.mark.parametrize(
     ("end", "failpoint"), [("source", "mid-copy"), ("target", "mid-copy"), ("target", "before-commit")]

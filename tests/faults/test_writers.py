@@ -12,6 +12,7 @@ from tests.faults.checker import Reader
 from tests.faults.scene import NEW, Mode, Scene, changes_once, finished, kill
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize(
     ("source", "target", "mode", "count", "seeded"),
     [
@@ -55,6 +56,7 @@ def test_a_run_started_several_times_at_once_is_only_one(scene: Callable[..., Sc
     play.check(end)
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize(
     ("source", "target", "failpoint"),
     [
@@ -102,6 +104,7 @@ def test_a_writer_paused_in_the_middle_of_its_commit_is_waited_for(
     play.check(end)
 
 
+@pytest.mark.one_of(4)
 @pytest.mark.parametrize("target", ["pg", "parquet", "folder", "sqlite"])
 @pytest.mark.parametrize("mode", ["append", "replace"])
 def test_runs_of_a_backfill_at_once_are_all_loaded(

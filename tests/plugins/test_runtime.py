@@ -44,7 +44,24 @@ def test_a_runtime_of_another_package_executes_a_run_and_those_that_it_triggers(
 def test_a_runtime_that_is_not_there_is_told_with_those_that_are(
     windlass: Windlass, project: Project, acme: dict[str, str]
 ) -> None:
-    done = windlass("-C", project(FILES), "run", "p", "--runtime", "rehearsel", env=acme)
+    """Before anything is started; where a file has it, with its place. One that is there may stand anywhere."""
+    root = project(FILES)
+    done = windlass("-C", root, "run", "p", "--runtime", "rehearsel", env=acme)
     assert (done.code, done.stdout) == (2, "")
     assert "there is no runtime 'rehearsel'" in done.stderr
     assert "did you mean 'rehearsal'?" in done.stderr
+
+    def everywhere(name: str) -> Output:
+        project(
+            {
+                "windlass.yaml": FILES["windlass.yaml"] + f"runtimes: {{default: {name}}}\n",
+                "pipelines/p.yaml": PIPELINE + f"defaults: {{runtime: {name}}}\n",
+                "pipelines/q.yaml": f"pipeline: q\ntasks: {{a: {{run: {{command: [date], runtime: {name}}}}}}}\n",
+            }
+        )
+        return windlass("-C", root, "validate", "--json", env=acme)
+
+    assert everywhere("rehearsal").json["valid"] is True
+    told = {(p["file"], p["code"], p["hint"]) for p in everywhere("rehearsel").json["problems"]}
+    files = ("pipelines/p.yaml", "pipelines/q.yaml", "windlass.yaml")
+    assert told == {(file, "W0106", "did you mean 'rehearsal'?") for file in files}

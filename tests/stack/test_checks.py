@@ -45,12 +45,20 @@ def taken_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-@pytest.mark.parametrize(("package", "extra"), [("apache-airflow", "airflow"), ("pgadmin4", "pgadmin")])
+@pytest.mark.parametrize(
+    ("package", "extra"),
+    [
+        ("apache-airflow", "airflow"),
+        ("pgadmin4", "pgadmin"),
+        ("apache-airflow-providers-celery", "celery"),
+    ],
+)
 def test_a_missing_extra_is_named_with_what_to_type(project: Project, package: str, extra: str) -> None:
     if find_spec("airflow") is None:
         missing("Airflow")
     root = project({"pipelines/p.yaml": PIPELINE})
-    command = [sys.executable, "-c", WITHOUT, package, "-C", str(root), "up", "--pgadmin"]
+    command = [sys.executable, "-c", WITHOUT, package, "-C", str(root), "up"]
+    command += ["--pgadmin", "--executor", "celery"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert f"pip install 'windlass[{extra}]'" in done.stderr
@@ -108,6 +116,11 @@ def test_too_little_memory_is_said_with_what_else_would_do() -> None:
     with pytest.raises(FatalError) as enough_for_one:
         check_memory(1_100 * 10**6, pgadmin=True)
     assert "without --pgadmin" in str(enough_for_one.value)
+    with pytest.raises(FatalError) as enough_for_local:
+        check_memory(1_400 * 10**6, pgadmin=True, workers=2)
+    message = str(enough_for_local.value)
+    assert "Airflow, pgAdmin and 2 Celery workers need 1.8 GB of memory, 1.4 GB are free" in message
+    assert "without --pgadmin and --executor celery" in message
 
 
 def test_enough_memory_or_no_word_of_it_stops_nobody() -> None:

@@ -1,7 +1,8 @@
-"""Writes the files beside it, which are made up: `python examples/taxi/data/generate.py`.
+"""Writes the files beside it, which are made up: `python examples/taxi/data/generate.py`. Needs pyarrow.
 
 A day of yellow taxis in a city that does not exist, in the form that New York's Taxi and Limousine
-Commission publishes trips in, with the dirt that such files have. The same bytes come out every time.
+Commission publishes trips in, with the dirt that such files have; and a few trips of each month of another year. The same
+rows come out every time.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Literal, NamedTuple
 TRIPS = 25_000
 DAY = datetime(2021, 1, 1)
 CUT_OFF = "1,2021-0"  # how the file ends: the download that it came from broke off
+YEAR, TRIPS_OF_A_MONTH = 2023, 400
 
 HEADER = (
     *("VendorID", "tpep_pickup_datetime", "tpep_dropoff_datetime", "passenger_count", "trip_distance"),
@@ -157,6 +159,50 @@ def trip_file() -> str:
     return _csv([HEADER, *rows[: TRIPS - 1]], csv.QUOTE_MINIMAL) + CUT_OFF
 
 
+def month(number: int) -> Iterator[list[object]]:
+    """The rows of a month, with their types: whole numbers where some are missing are floats, as pandas has it."""
+    chance, begin = Random(YEAR * 100 + number), datetime(YEAR, number, 1)
+    days = (begin.replace(day=28) + timedelta(days=4)).replace(day=1) - begin
+    rows = list[list[object]]()
+    while len(rows) < TRIPS_OF_A_MONTH:
+        shift = begin - DAY + timedelta(days=len(rows) * days.days // TRIPS_OF_A_MONTH)
+        for row in soiled(chance, trip(chance, chance.random() * 0.98)):
+            rows.append(_typed(row, shift, dispatched=chance.random() < 0.03))
+    yield from rows[:TRIPS_OF_A_MONTH]
+
+
+def _typed(row: Trip, shift: timedelta, dispatched: bool) -> list[object]:
+    noted = [None, None, None] if dispatched else [float(row.passengers), float(row.rate), row.stored]
+    amounts = [float(amount) for amount in row.amounts]
+    total = float(sum(row.amounts, Decimal(0)))
+    return [
+        *(
+            row.vendor,
+            row.pickup + shift,
+            row.dropoff + shift,
+            noted[0],
+            float(row.miles),
+            noted[1],
+            noted[2],
+        ),
+        *(*row.zones, row.payment, *amounts[:6], total, amounts[6], 0.0),
+    ]
+
+
+def write_months(folder: Path) -> None:
+    """Write a file for each month. Later ones spell the last column with a capital."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder.mkdir(exist_ok=True)
+    for number in range(1, 13):
+        header = (*HEADER, "airport_fee" if number == 1 else "Airport_fee")
+        columns = zip(*month(number), strict=True)
+        table = pa.table({name: pa.array(column) for name, column in zip(header, columns, strict=True)})
+        file = folder / f"yellow_tripdata_{YEAR}-{number:02}.parquet"
+        pq.write_table(table, file, compression="zstd")
+
+
 def _csv(rows: Iterable[Iterable[object]], quoting: Literal[0, 2]) -> str:
     out = io.StringIO()
     csv.writer(out, quoting=quoting, lineterminator="\n").writerows(rows)
@@ -164,12 +210,13 @@ def _csv(rows: Iterable[Iterable[object]], quoting: Literal[0, 2]) -> str:
 
 
 def main() -> None:
-    """Write both files."""
+    """Write all of them."""
     here = Path(__file__).parent
     here.joinpath("yellow_tripdata_2021-01.csv").write_text(trip_file(), encoding="utf-8", newline="")
     lookup = [("LocationID", "Borough", "Zone", "service_zone"), *zones()]
     text = _csv(lookup, csv.QUOTE_NONNUMERIC)
     here.joinpath("taxi_zone_lookup.csv").write_text(text, encoding="utf-8", newline="")
+    write_months(here / "trip-data")
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ COMMANDS = {
     "runs": ("history", "List what ran."),
     "logs": ("history", "Show the log of a run, or of one task."),
     "report": ("history", "Write the HTML report of a run."),
+    "build": ("build", "Build the images of the steps that have changed."),
     "export": ("export", "Write what a scheduler needs to run the pipelines."),
     "quarantine": ("quarantine", "List, show and replay rows that could not be loaded."),
     "up": ("up", "Start Airflow here, with every pipeline of the project in it."),

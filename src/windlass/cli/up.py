@@ -14,10 +14,11 @@ import click
 from windlass.cli.echo import echo, echo_json
 from windlass.cli.main import App
 from windlass.cli.options import json_option
+from windlass.errors import UsageError
 from windlass.stack.layout import State
 
 if TYPE_CHECKING:
-    from windlass.stack.layout import ComponentState, Stack
+    from windlass.stack.layout import ComponentState, Stack, WorkerState
 
 __all__ = ["down_command", "status_command", "up_command"]
 
@@ -29,11 +30,22 @@ _COLOURS = {
     State.MISSING: "yellow",
 }
 _PORT = click.IntRange(1, 65535)
+_WORKERS, _MOST_WORKERS = 2, 16
 
 
 @click.command("up")
 @click.option("--detach", is_flag=True, help="Return when all is healthy, and leave it running.")
 @click.option("--pgadmin", is_flag=True, help="Start pgAdmin, too, with every Postgres connection in it.")
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "celery"]),
+    default="local",
+    show_default=True,
+    help="Where tasks run: as processes of the scheduler, or on Celery workers with a broker.",
+)
+@click.option(
+    "--workers", type=click.IntRange(1, _MOST_WORKERS), help="How many Celery workers to start. Default: 2."
+)
 @click.option(
     "--home",
     type=click.Path(path_type=Path, file_okay=False),
@@ -45,7 +57,16 @@ _PORT = click.IntRange(1, 65535)
 @click.option("--supervise", is_flag=True, hidden=True, help="Be the process that --detach leaves behind.")
 @click.pass_obj
 def up_command(
-    app: App, home: Path | None, port: int, pgadmin_port: int, *, detach: bool, pgadmin: bool, supervise: bool
+    app: App,
+    executor: str,
+    workers: int | None,
+    home: Path | None,
+    port: int,
+    pgadmin_port: int,
+    *,
+    detach: bool,
+    pgadmin: bool,
+    supervise: bool,
 ) -> int:
     """Start Airflow here, with every pipeline of the project in it, and what the pipelines need.
 
@@ -57,12 +78,15 @@ def up_command(
     from windlass.stack.layout import Layout
     from windlass.stack.supervisor import StackOptions, Supervisor
 
+    if workers and executor != "celery":
+        raise UsageError("--workers is for Celery", hint="say --executor celery, too")
     layout = Layout.of(app.project, home)
     running = control.look(layout)
     if running is not None:
         echo(f"up already: {running.page}")
         return 0
-    options = StackOptions(layout, port, pgadmin, pgadmin_port)
+    count = (workers or _WORKERS) if executor == "celery" else 0
+    options = StackOptions(layout, port, pgadmin, pgadmin_port, count)
     control.preflight(options)
     layout.make()
     keys, new = Keys.kept_in(layout.keys)
@@ -70,6 +94,7 @@ def up_command(
         if detach:
             command = ["-C", str(layout.project), "up", "--supervise", "--home", str(layout.home)]
             command += ["--port", str(port), "--pgadmin-port", str(pgadmin_port)]
+            command += ["--executor", executor, *(["--workers", str(count)] if count else [])]
             stack = control.detach([*command, *(["--pgadmin"] if pgadmin else [])], layout, display)
             display.ready(stack, layout.keys, keys.admin_password if new else None)
         else:
@@ -106,9 +131,20 @@ def status_command(app: App, *, as_json: bool) -> int:
     else:
         rows = [(part.name, part.state, str(part.pid or ""), part.address) for part in stack.parts]
         print_table(("part", "state", "pid", "address"), rows)
+        if stack.workers:
+            echo("")
+            print_table(
+                ("worker", "queues", "tasks", "running", "restarts"), list(map(_worker_row, stack.workers))
+            )
         if stack.problems:
             echo(f"\nthe last good plan is in use:\n{stack.problems}")
     return 0 if stack is not None and stack.state == State.HEALTHY else 1
+
+
+def _worker_row(worker: WorkerState) -> tuple[str, ...]:
+    tasks = f"{len(worker.running)} of {worker.slots}"
+    running = ", ".join(map(str, worker.running))
+    return (worker.name, ", ".join(worker.queues), tasks, running, str(worker.restarts))
 
 
 # --- what people see while it starts ----------------------------------------------------------------

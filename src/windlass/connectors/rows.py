@@ -29,6 +29,7 @@ __all__ = [
     "RowFault",
     "Rows",
     "Trust",
+    "is_nested",
     "record_of",
 ]
 
@@ -36,6 +37,11 @@ Trust: TypeAlias = Literal["declared", "known", "sampled"]
 
 Meter: TypeAlias = Callable[[int, int], None]
 """Told the rows and bytes moved since it was last called."""
+
+
+def is_nested(kind: str) -> bool:
+    """Whether values of a DuckDB type consist of others: those that are JSON as text."""
+    return kind.startswith(("STRUCT", "MAP", "UNION")) or kind.endswith("]")
 
 
 @dataclass(frozen=True)

@@ -254,6 +254,9 @@ def _translated(exc: duckdb.Error) -> WindlassError:
         return RetryableError(f"no space left on the disk: {message}", hint=hint, code=Code.DISK_FULL)
     if any(sign in text for sign in _IN_USE):
         return RetryableError(f"the DuckDB file is in use by another process: {message}")
+    if "Could not convert Timestamp(" in text:  # from seconds or milliseconds, which reach further
+        what = "a time of the source is after the year 294246, which microseconds do not reach"
+        return FatalError(what, hint="leave the column out with `select`, or write it as text or a number")
     if isinstance(exc, duckdb.TransactionException):  # what another transaction has done meanwhile
         return RetryableError(message)
     return FatalError(message)

@@ -30,7 +30,8 @@ class DevServices:
     """The dev services that one process uses. They may stop once it closes this, or ends."""
 
     def __init__(self, state: Path, project: Path) -> None:
-        self._state, self._project = state, project
+        # absolute: the servers are started in other folders
+        self._state, self._project = state.absolute(), project.absolute()
         self._held: dict[str, IO[str]] = {}
         self._started: dict[str, DevService] = {}
 

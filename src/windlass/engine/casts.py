@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, replace
 
 from windlass.connectors.json_digits import has_nan, other_digits
-from windlass.connectors.rows import Reason, Trust
+from windlass.connectors.rows import Reason, Trust, is_nested
 
 __all__ = ["Cast", "cast"]
 
@@ -102,13 +102,9 @@ def _kind(name: str) -> str:
         return "moment"
     if name in ("UUID", "BLOB"):
         return "bytes"
-    if _is_nested(name):
+    if is_nested(name):
         return "nested"
     return "time" if name.startswith("TIME") else name
-
-
-def _is_nested(name: str) -> bool:
-    return name.startswith(("STRUCT", "MAP", "UNION")) or name.endswith("]")
 
 
 def _by_text(target: str) -> Cast:
@@ -124,7 +120,7 @@ def _by_text(target: str) -> Cast:
 
 
 def _to_text(source: str) -> Cast:
-    if _is_nested(source):
+    if is_nested(source):
         return Cast("CAST(to_json({x}) AS VARCHAR)")
     return Cast("CAST({x} AS VARCHAR)")
 
@@ -189,6 +185,8 @@ def _from_text(target: str) -> Cast:
     """Text to a type that was declared: any way of writing the value will do, but not another value."""
     value = f"TRY_CAST({{x}} AS {target})"
     if target in _INTEGERS:
+        if target.startswith("U"):  # where DuckDB takes `-0`, but not with a space behind it
+            value = f"TRY_CAST(rtrim({{x}}, E' \\t\\n\\f\\r') AS {target})"
         other = r"NOT regexp_full_match({x}, '\s*[+-]?[0-9]+\s*')"
         return Cast(
             value, f"{_MISSING} OR (CAST({{v}} AS VARCHAR) <> {{x}} AND {other})", out_of_range=_TOO_LARGE
@@ -205,7 +203,7 @@ def _from_text(target: str) -> Cast:
         hexadecimal = r"regexp_full_match({x}, '\\x([0-9a-fA-F]{2})*')"
         value = f"CASE WHEN {hexadecimal} THEN unhex(substr({{x}}, 3)) ELSE TRY_CAST({{x}} AS BLOB) END"
         return Cast(value, _MISSING)
-    if _is_nested(target):
+    if is_nested(target):
         return Cast(value, _MISSING, loses="replace(CAST({v} AS VARCHAR), ' ', '') <> replace({x}, ' ', '')")
     return _text_to_time(target)
 

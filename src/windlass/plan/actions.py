@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -41,13 +42,15 @@ def action_of(kind: kinds.Kind, included: dict[str, str]) -> plan.Action:
             return plan.Trigger(pipeline=kind.pipeline, params=kind.params, wait=kind.wait)
 
 
-def unit_of(kind: kinds.Kind, pipeline: str, task: str, runtime: str | None) -> plan.Unit | None:
+def unit_of(
+    kind: kinds.Kind, pipeline: str, task: str, runtime: str | None, libraries: Mapping[str, str]
+) -> plan.Unit | None:
     """What is started for a task of that kind; None for one that starts another pipeline. `runtime` is what shall
-    execute a command that does not say.
+    execute a command that does not say, and `libraries` are the folders of the project's, by name.
     """
     match kind:
         case commands.Command():
-            return _unit(kind, runtime)
+            return _unit(kind, runtime, libraries)
         case kinds.Trigger():
             return None
         case _:
@@ -65,13 +68,13 @@ def containers_of(project: DockerRuntime) -> plan.Container:
     )
 
 
-def _unit(kind: commands.Command, runtime: str | None) -> plan.Unit:
+def _unit(kind: commands.Command, runtime: str | None, libraries: Mapping[str, str]) -> plan.Unit:
     unit = plan.Unit(
         build=_folder(kind.build) if kind.build else None,
         command=tuple(kind.command),
         env={name: value for name, value in kind.env.items() if isinstance(value, str)},
         runtime=kind.runtime or runtime,
-        container=_container(kind),
+        container=_container(kind, libraries),
     )
     if not isinstance(kind, commands.Service):
         return unit
@@ -84,7 +87,7 @@ def _folder(build: commands.Build) -> str:
     return build.context if below == PurePosixPath() else str(PurePosixPath(build.context) / below)
 
 
-def _container(kind: commands.Command) -> plan.Container:
+def _container(kind: commands.Command, libraries: Mapping[str, str]) -> plan.Container:
     build, resources = kind.build or commands.Build(context=""), kind.resources
     return plan.Container(
         image=kind.image,
@@ -92,6 +95,7 @@ def _container(kind: commands.Command) -> plan.Container:
         dockerfile=build.dockerfile,
         target=build.target,
         args=build.args,
+        libraries={name: libraries[name] for name in kind.libraries if name in libraries},
         mount=kind.mount,
         user=kind.user,
         network=kind.network,

@@ -20,8 +20,10 @@ from windlass.plan.quarantine import why_not_there
 from windlass.plan.roles import Role, misfit
 from windlass.plan.schedule import check_schedule, check_timezone
 from windlass.plan.templates import Names, TemplateError, Uses, evaluate, is_template, tasks_in
+from windlass.spec.commands import Command
 from windlass.spec.ends import CopyEnd
 from windlass.spec.files import PipelineFile, ProjectFiles
+from windlass.spec.kinds import Kind
 from windlass.spec.model import Model
 from windlass.spec.pipeline import KINDS, Assets, Defaults
 from windlass.spec.pipeline import Task as SpecTask
@@ -231,6 +233,8 @@ class _Compiler:
             self._problem((*at, kind), Code.NAMED_FILE, str(exc))
             return None
         self._check_connections(action, (*at, kind))
+        self._check_libraries(action_spec, (*at, kind))
+        self._check_runtime(action_spec, (*at, kind, "runtime"))
         self._check_trigger(action, (*at, kind))
         self._check_quarantine(action, (*at, kind, "quarantine"))
         return model.Task(
@@ -248,7 +252,9 @@ class _Compiler:
             outlets=self._assets(name, "outlets", task.outlets, uses),
             output=action.output(),
             action=with_mapping(action, self.connections),
-            unit=unit_of(action_spec, self.file.spec.pipeline, name, self._runtime()),
+            unit=unit_of(
+                action_spec, self.file.spec.pipeline, name, self._runtime(), self.scope.project.libraries
+            ),
         )
 
     def _runtime(self) -> str | None:
@@ -428,6 +434,21 @@ class _Compiler:
     def _check_connections(self, action: model.Action, path: KeyPath) -> None:
         for name, role, at in action.mentions():
             self._connection(name, role, (*path, *at))
+
+    def _check_libraries(self, action: object, path: KeyPath) -> None:
+        declared = self.scope.project.libraries
+        for i, name in enumerate(action.libraries if isinstance(action, Command) else ()):
+            if name not in declared and not self.scope.lacks("libraries", name):
+                hint = self._near(name, declared) or "declare it under `libraries` in windlass.yaml"
+                at = (*path, "libraries", i)
+                self._problem(at, Code.UNKNOWN_LIBRARY, f"unknown library {name!r}", hint)
+
+    def _check_runtime(self, action: Kind, path: KeyPath) -> None:
+        """What a template gave: any other name was looked at when the file was read."""
+        name = action.runtime if isinstance(action, Command) else None
+        if name is not None and not is_template(name) and not registry.RUNTIMES.has(name):
+            hint = self._near(name, registry.RUNTIMES.names())
+            self._problem(path, Code.UNKNOWN_WORD, f"there is no runtime {name!r}", hint)
 
     def _check_trigger(self, action: model.Action, path: KeyPath) -> None:
         if not isinstance(action, model.Trigger):

@@ -36,6 +36,9 @@ class Container(Struct, frozen=True, kw_only=True, omit_defaults=True):
     dockerfile: str = "Dockerfile"
     target: str | None = None
     args: dict[str, str] = {}
+    libraries: dict[str, str] = {}
+    """Folders of the project whose code the unit imports, each by its name; a process finds them, too."""
+
     mount: str = WORKSPACE
     mounts: tuple[Mount, ...] = ()
     user: str | None = None

@@ -25,7 +25,7 @@ _CREDENTIALS = {
     "SSH_AUTH_SOCK",
 }  # how an installer gets at private packages
 _PUBLISHING = ("UV_PUBLISH_", "TWINE_")
-_CONTAINERS = ("DOCKER_", "KUBECONFIG", "XDG_RUNTIME_DIR")
+_CONTAINERS = ("DOCKER_", "BUILDX_", "KUBECONFIG", "XDG_RUNTIME_DIR")
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What executes the units of a run: processes of this machine, and containers.
 
-A runtime is made for one run, at its `Site`; the runner knows only the protocol. `table.py` has them by name, and
-`choosing.py` says which of them a unit gets.
+A runtime is made for one run, at its `Site`; the runner knows only the protocol. `windlass.registry` has them by name,
+and `choosing.py` says which of them a unit gets.
 """
 
 from __future__ import annotations

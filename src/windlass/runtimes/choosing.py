@@ -14,8 +14,8 @@ import msgspec
 from msgspec.structs import replace
 
 from windlass.plan.unit import Container, Unit
+from windlass.registry import OF_IMAGES, OF_THIS_MACHINE, RUNTIMES
 from windlass.runtimes import Execution, Runtime, RuntimeFactory, Site
-from windlass.runtimes.table import OF_IMAGES, OF_THIS_MACHINE, RUNTIMES
 
 __all__ = ["ChosenRuntimes", "check_runtimes"]
 
@@ -26,7 +26,8 @@ def check_runtimes(units: Iterable[Unit], said: str | None) -> None:
     for unit in units:
         wanted.setdefault(_name(unit, said), []).append(unit)
     for name, of_it in wanted.items():
-        RUNTIMES.load(name).check(of_it)
+        factory: RuntimeFactory = RUNTIMES.load(name)
+        factory.check(of_it)
 
 
 def _name(unit: Unit, said: str | None) -> str:

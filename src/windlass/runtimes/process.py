@@ -23,6 +23,7 @@ from windlass.processes.launch import LOCK, launch
 from windlass.runtimes import Execution, Site
 from windlass.runtimes.environments import StepEnvironment, environment_for
 from windlass.runtimes.missed_mount import MissedMount
+from windlass.runtimes.shared_code import with_libraries
 from windlass.runtimes.splitting import batches_of
 
 __all__ = ["ProcessExecution", "ProcessRuntime"]
@@ -112,6 +113,7 @@ class ProcessRuntime:
         own = self._environments.get((unit.build, command[0]))
         if own is not None:
             command, ours = (own.program(command[0]), *command[1:]), own.environment(ours)
+        given = with_libraries(unit, given, self._site.project, self._site.environments)
         missed = MissedMount(unit.container.mount, self._site.workspace)
         return self._launched(command, {**ours, **given}, folder, missed)
 

@@ -17,7 +17,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from windlass.options import Duration, Size
-from windlass.spec.fields import Name, OneOrMany, Variable
+from windlass.spec.fields import Name, OneOrMany, RuntimeOrTemplate, Variable
 from windlass.spec.model import Model, refusal
 
 __all__ = ["Build", "Command", "Part", "Reference", "Run", "Service", "StepResources"]
@@ -36,7 +36,7 @@ class Build(Model):
     """The folder that the image is built from, relative to the project."""
 
     dockerfile: str = "Dockerfile"
-    """The Dockerfile, relative to `context`. As a process, the step runs in its folder."""
+    """The Dockerfile, relative to `context`. As a process, the step runs in its folder. Where there is none, one is generated for a Python or Node.js step."""
 
     target: str | None = None
     """The stage of the Dockerfile to build. Default: the last one."""
@@ -121,10 +121,13 @@ class Command(Model):
     )
 
     build: Annotated[Build | None, BeforeValidator(_context), _OrText()] = None
-    """The folder of the step, relative to the project: its code, and `requirements.txt`, `pyproject.toml` or `package.json`. A container runs the image that its Dockerfile makes; a mapping says more about that."""
+    """The folder of the step, relative to the project: its code, and `requirements.txt`, `pyproject.toml` or `package.json`. A container runs the image that its Dockerfile makes, or one that is made by what is in the folder; a mapping says more about that."""
 
     image: str | None = None
     """The image of a container, such as `docker.io/acme/ingest:1.4`, instead of `build`."""
+
+    libraries: OneOrMany[str] = []
+    """Folders of `libraries` in windlass.yaml that its code imports, each by its name. They are copied into the image that is built."""
 
     command: OneOrMany[str] = Field(default=[], min_length=1)
     """The command and its arguments, without a shell. A process runs in the `build` folder, a container where its image says; an image has a command of its own, which is taken where none stands here."""
@@ -135,7 +138,7 @@ class Command(Model):
     connections: OneOrMany[Name] = []
     """The connections that it gets, each as `WINDLASS_CONN_<NAME>`."""
 
-    runtime: str | None = None
+    runtime: RuntimeOrTemplate | None = None
     """What executes it under `windlass run`: `process` or `docker`. Default: as `defaults.runtime` says; a container where it has an `image`, else a process."""
 
     mount: Annotated[str, Field(pattern=_ABSOLUTE)] = "/data"
@@ -160,6 +163,8 @@ class Command(Model):
     def _something_to_start(self) -> Self:
         if self.build is not None and self.image is not None:
             raise refusal("an `image` is there already, or is made by `build`; say one of them")
+        if self.image is not None and self.libraries:
+            raise refusal("`libraries` go into an image that is built, and an `image` is there already")
         if not self.command and self.build is None and self.image is None:
             raise refusal("needs a `command`, or an `image` or a `build` that has one")
         return self

@@ -6,6 +6,7 @@ import re
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from math import inf
+from pathlib import PurePosixPath
 from typing import Annotated, TypeAlias, TypeVar
 
 from pydantic import (
@@ -19,16 +20,21 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from windlass.registry import RUNTIMES
 from windlass.units import DURATION_PATTERN, parse_duration
 
 __all__ = [
     "BadRows",
     "Group",
     "Header",
+    "Inside",
+    "LibraryName",
     "Lookback",
     "Name",
     "OneOrMany",
     "Owner",
+    "Runtime",
+    "RuntimeOrTemplate",
     "Sha256",
     "Start",
     "Tag",
@@ -38,6 +44,8 @@ __all__ = [
 T = TypeVar("T")
 
 _NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$"
+_LIBRARY_PATTERN = r"^[a-z][a-z0-9_-]{0,99}$"
+_INSIDE_PATTERN = r"^[^/]"
 _HEADER_PATTERN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, section 5.1
 _GROUP_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*$"
 _LONGEST_GROUP = 200  # in Airflow, whose ids have `__` for a dot
@@ -58,6 +66,21 @@ def _name(value: str) -> str:
             )
         )
     return value
+
+
+def _library(value: str) -> str:
+    if not re.search(_LIBRARY_PATTERN, value) or value.endswith("\n"):
+        raise PydanticCustomError(
+            "library", "expected a name of small letters, digits, '_' and '-' that begins with a letter"
+        )
+    return value
+
+
+def _inside(value: str) -> str:
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise PydanticCustomError("inside", "expected a folder below the project, such as libraries/etl")
+    return str(path)
 
 
 def _variable(value: str) -> str:
@@ -132,6 +155,34 @@ def _sha256(value: str) -> str:
     return value
 
 
+def _runtime(value: str) -> str:
+    if not RUNTIMES.has(value):
+        raise PydanticCustomError("literal_error", "{expected}", {"expected": ", ".join(RUNTIMES.names())})
+    return value
+
+
+def _runtime_or_template(value: str) -> str:
+    return value if "{{" in value else _runtime(value)  # what becomes of a template, the compiler looks at
+
+
+class _OneOfTheRuntimes:
+    """Makes the JSON Schema of the name of a runtime."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"enum": RUNTIMES.names()}
+
+
+class _OrTemplate:
+    """Makes a JSON Schema also accept a template."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [handler(schema), {"type": "string", "pattern": r"\{\{"}]}
+
+
 def _list(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
@@ -150,6 +201,16 @@ Name: TypeAlias = Annotated[
     str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": _NAME_PATTERN})
 ]
 """Letters, digits, `_` and `-`; safe in a file name, an environment variable and a DAG id."""
+
+LibraryName: TypeAlias = Annotated[
+    str, AfterValidator(_library), WithJsonSchema({"type": "string", "pattern": _LIBRARY_PATTERN})
+]
+"""What code imports a shared folder by, and a Dockerfile a stage."""
+
+Inside: TypeAlias = Annotated[
+    str, AfterValidator(_inside), WithJsonSchema({"type": "string", "pattern": _INSIDE_PATTERN})
+]
+"""A folder below the project, relative to it."""
 
 Variable: TypeAlias = Annotated[
     str, AfterValidator(_variable), WithJsonSchema({"type": "string", "pattern": "^[^=]+$"})
@@ -200,6 +261,14 @@ Lookback: TypeAlias = Annotated[
     ),
 ]
 """A duration such as `1h`, or a positive number."""
+
+Runtime: TypeAlias = Annotated[str, AfterValidator(_runtime), _OneOfTheRuntimes()]
+"""The name of a runtime, ours or of a package that is installed."""
+
+RuntimeOrTemplate: TypeAlias = Annotated[
+    str, AfterValidator(_runtime_or_template), _OneOfTheRuntimes(), _OrTemplate()
+]
+"""The same, or a template that gives one."""
 
 Sha256: TypeAlias = Annotated[
     str, AfterValidator(_sha256), WithJsonSchema({"type": "string", "pattern": _SHA256_PATTERN})

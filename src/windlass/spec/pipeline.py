@@ -10,7 +10,7 @@ from pydantic import Tag as Option
 from windlass.options import Duration
 from windlass.spec.commands import Run, Service
 from windlass.spec.copy import Copy
-from windlass.spec.fields import Group, Name, OneOrMany, Owner, Start, Tag
+from windlass.spec.fields import Group, Name, OneOrMany, Owner, Runtime, Start, Tag
 from windlass.spec.kinds import Check, Download, Kind, Sql, Trigger
 from windlass.spec.model import Model, refusal
 
@@ -43,7 +43,7 @@ class Defaults(Model):
     pool: Name | None = None
     """The pool that tasks take a slot of while they run. Services take none."""
 
-    runtime: str | None = None
+    runtime: Runtime | None = None
     """What executes `run` and `service` tasks under `windlass run`: `process` or `docker`. Default: as `runtimes.default` in windlass.yaml says."""
 
 

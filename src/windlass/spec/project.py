@@ -10,11 +10,13 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from windlass import registry
 from windlass.spec.ends import models_of, options_model, plain
-from windlass.spec.fields import Name, OneOrMany, Owner
+from windlass.spec.fields import Inside, LibraryName, Name, OneOrMany, Owner
 from windlass.spec.model import Model, refusal
 from windlass.spec.runtimes import Runtimes
 
 __all__ = ["Connection", "Images", "Project"]
+
+PYTHON, NODE = "python:3.12-slim", "node:22-slim"
 
 
 def _known_type(value: str) -> str:
@@ -67,13 +69,22 @@ class Connection(Model):
 
 
 class Images(Model):
-    """Where the images of the project go, and for which machines they are built."""
+    """Where the images of the project go, for which machines they are built, and on what."""
 
-    registry: str
+    registry: str | None = None
     """The registry and namespace that image names begin with, such as `docker.io/acme`."""
 
     platforms: OneOrMany[str] = ["linux/amd64"]
     """The platforms to build for, such as `linux/amd64` and `linux/arm64`."""
+
+    python: str = PYTHON
+    """What the image of a Python step without a Dockerfile is based on."""
+
+    node: str = NODE
+    """What the image of a Node.js step without a Dockerfile is based on."""
+
+    sbom: bool | str = True
+    """Whether an image that is pushed says what packages are in it (SPDX), where the builder can; or the image of the scanner that finds out, instead of Docker's from Docker Hub."""
 
 
 class Project(Model):
@@ -94,8 +105,11 @@ class Project(Model):
     pools: dict[Name, Annotated[int, Field(ge=1, le=2_147_483_647)]] = Field(default_factory=dict)
     """How many tasks of a pool may run at once. A task names its pool under `pool`."""
 
+    libraries: dict[LibraryName, Inside] = Field(default_factory=dict)
+    """Folders with code that several steps share, relative to the project, by the name that steps import them by."""
+
     images: Images | None = None
-    """Where images go."""
+    """Where images go, and on what they are based."""
 
     runtimes: Runtimes = Runtimes()
     """What executes tasks, and how they become containers and pods."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from windlass.options import Duration, Size
-from windlass.spec.fields import OneOrMany
+from windlass.spec.fields import OneOrMany, Runtime
 from windlass.spec.model import Model, refusal
 
 __all__ = ["DockerRuntime", "KubernetesRuntime", "Mount", "Resources", "Runtimes", "Volume"]
@@ -31,8 +31,8 @@ class Mount(Model):
 class DockerRuntime(Model):
     """Tasks as containers of a Docker engine."""
 
-    tag: str = "latest"
-    """The tag of the project's images."""
+    tag: str | None = None
+    """The tag of the images. Default: the digests that windlass.lock has of them, else `latest`."""
 
     workspace: str | None = None
     """What tasks share as `/data`: a folder of the Docker host, absolute, or the name of a volume. Default: the volume `windlass-PROJECT`."""
@@ -103,8 +103,8 @@ class Volume(Model):
 class KubernetesRuntime(Model):
     """Tasks as pods."""
 
-    tag: str = "latest"
-    """The tag of the project's images."""
+    tag: str | None = None
+    """The tag of the images. Default: the digests that windlass.lock has of them, else `latest`."""
 
     namespace: str | None = None
     """Where pods are started. Default: the namespace of the Airflow connection, or Airflow's own."""
@@ -158,7 +158,7 @@ class KubernetesRuntime(Model):
 class Runtimes(Model):
     """What executes tasks, and how they become containers and pods."""
 
-    default: str | None = None
+    default: Runtime | None = None
     """What executes `run` and `service` tasks under `windlass run`: `process` or `docker`. Default: a container where a task has an `image`, else a process."""
 
     docker: DockerRuntime = DockerRuntime()

@@ -5,6 +5,6 @@ under the launcher (`windlass.processes`), which takes the release of that lock 
 nothing outlives the supervisor, however that ends, and a free lock means that all of it is gone.
 
 `layout` says where everything is, `checks` what has to be there first, `keys` makes the secrets, `airflow` and
-`pgadmin` say what to start, `addresses` finds the connections, `watching` follows the project's files,
+`pgadmin` say what to start, `broker` and `workers` add what Celery takes, `addresses` finds the connections, `watching` follows the project's files,
 `supervisor` starts, follows and stops it all, and `control` does from outside what `down` and `status` ask for.
 """

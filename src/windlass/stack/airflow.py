@@ -23,6 +23,7 @@ from windlass.stack.airflow_api import AirflowApi
 from windlass.stack.component import Component
 from windlass.stack.keys import Keys
 from windlass.stack.layout import Layout
+from windlass.stack.workers import Workers
 
 __all__ = ["Airflow"]
 
@@ -41,8 +42,8 @@ jwt_secret = {jwt_secret}
 class Airflow:
     """The Airflow of one stack."""
 
-    def __init__(self, layout: Layout, keys: Keys, port: int) -> None:
-        self._layout, self._keys, self._port = layout, keys, port
+    def __init__(self, layout: Layout, keys: Keys, port: int, workers: Workers) -> None:
+        self._layout, self._keys, self._port, self._workers = layout, keys, port, workers
         self.api = AirflowApi(f"http://{LOOPBACK}:{port}", keys.admin_password)
 
     @property
@@ -53,7 +54,8 @@ class Airflow:
         """Write the files that Airflow finds its secrets in, and its database."""
         home = self._layout.airflow
         url = replace(database, scheme="postgresql+psycopg2").uri().replace("%", "%%")
-        write_whole(home / "airflow.cfg", _SECRETS.format(**vars(self._keys), database=url), private=True)
+        secrets = _SECRETS.format(**vars(self._keys), database=url) + self._workers.secrets
+        write_whole(home / "airflow.cfg", secrets, private=True)
         write_whole(home / "passwords.json", json.dumps({"admin": self._keys.admin_password}), private=True)
 
     def migration(self, database: Address) -> Component | None:
@@ -82,6 +84,10 @@ class Airflow:
 
     def scheduler(self) -> Component:
         return self._component("scheduler", "scheduler", "--skip-serve-logs", job="scheduler")
+
+    def worker(self, name: str) -> Component:
+        component = self._component(name, *self._workers.command(name))
+        return replace(component, is_healthy=lambda since: self._workers.answers(name, since))
 
     def _component(self, name: str, *command: str, job: str = "", address: str = "") -> Component:
         def is_healthy(since: datetime) -> bool:
@@ -139,6 +145,8 @@ class Airflow:
                 "parsing_processes": 1,
             },
         }
+        for section, values in self._workers.settings().items():
+            settings[section] |= values
         return {
             f"AIRFLOW__{section.upper()}__{name.upper()}": str(value)
             for section, values in settings.items()

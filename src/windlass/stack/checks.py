@@ -11,17 +11,19 @@ from windlass.units import size
 
 __all__ = ["available_memory", "check_memory", "check_packages", "check_port"]
 
-_AIRFLOW_NEEDS, _PGADMIN_NEEDS = (
+_AIRFLOW_NEEDS, _PGADMIN_NEEDS, _WORKER_NEEDS = (
     1_000 * 10**6,
     250 * 10**6,
-)  # measured idle: 0.75 and 0.15 GB; tasks come on top
+    250 * 10**6,
+)  # measured idle: 0.75, 0.15 and 0.23 GB; tasks come on top
 
 
-def check_packages(*, pgadmin: bool) -> None:
+def check_packages(*, pgadmin: bool, celery: bool = False) -> None:
     """Raises MissingExtraError that names what to install."""
     for package, extra, what, wanted in (
         ("apache-airflow", "airflow", "Airflow", True),
         ("pgadmin4", "pgadmin", "pgAdmin", pgadmin),
+        ("apache-airflow-providers-celery", "celery", "Celery", celery),
     ):
         try:
             if wanted:
@@ -30,14 +32,21 @@ def check_packages(*, pgadmin: bool) -> None:
             raise MissingExtraError(what, extra) from exc
 
 
-def check_memory(available: int | None, *, pgadmin: bool) -> None:
+def check_memory(available: int | None, *, pgadmin: bool, workers: int = 0) -> None:
     """Raises FatalError when less is available than the stack takes."""
-    needed = _AIRFLOW_NEEDS + (_PGADMIN_NEEDS if pgadmin else 0)
+    beside = (_PGADMIN_NEEDS if pgadmin else 0) + workers * _WORKER_NEEDS
+    needed = _AIRFLOW_NEEDS + beside
     if available is None or available >= needed:
         return
-    enough_without = pgadmin and available >= _AIRFLOW_NEEDS
-    hint = "try it without --pgadmin" if enough_without else "`windlass run PIPELINE` needs no Airflow"
-    what = "Airflow and pgAdmin need" if pgadmin else "Airflow needs"
+    extras = [("--pgadmin", "pgAdmin")] if pgadmin else []
+    extras += (
+        [("--executor celery", f"{workers} Celery worker{'' if workers == 1 else 's'}")] if workers else []
+    )
+    without = " and ".join(option for option, _ in extras)
+    enough = extras and available >= _AIRFLOW_NEEDS
+    hint = f"try it without {without}" if enough else "`windlass run PIPELINE` needs no Airflow"
+    *most, last = ["Airflow", *(name for _, name in extras)]
+    what = f"{', '.join(most)} and {last} need" if most else f"{last} needs"
     raise FatalError(f"{what} {size(needed)} of memory, {size(available)} are free", hint=hint)
 
 

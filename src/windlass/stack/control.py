@@ -17,6 +17,7 @@ from windlass.plan.compiler import compile_project
 from windlass.processes import signal_process
 from windlass.spec import load_project
 from windlass.stack import checks
+from windlass.stack.broker import server_program
 from windlass.stack.layout import Layout, Stack, State
 from windlass.stack.locks import holder, is_free
 from windlass.stack.supervisor import Observer, StackOptions
@@ -29,12 +30,14 @@ _PATIENCE = 60.0  # the scheduler's grace, then that of the others, and some
 
 def preflight(options: StackOptions) -> None:
     """Whatever would stop the stack from starting. Raises WindlassError."""
-    checks.check_packages(pgadmin=options.pgadmin)
+    checks.check_packages(pgadmin=options.pgadmin, celery=options.workers > 0)
+    if options.workers:
+        server_program()
     compile_project(load_project(options.layout.project))
     checks.check_port(options.port, "Airflow", "--port")
     if options.pgadmin:
         checks.check_port(options.pgadmin_port, "pgAdmin", "--pgadmin-port")
-    checks.check_memory(checks.available_memory(), pgadmin=options.pgadmin)
+    checks.check_memory(checks.available_memory(), pgadmin=options.pgadmin, workers=options.workers)
 
 
 def look(layout: Layout) -> Stack | None:

@@ -10,6 +10,7 @@ HOME/                  .windlass/up, or what `--home` says; for its owner only
   logs/                a file for each component
   airflow/             AIRFLOW_HOME
   dev/airflow/         the Postgres that Airflow keeps its state in
+  broker/              what the broker keeps, with Celery: the messages that no worker has taken yet
   pgadmin/             what pgAdmin keeps
 """
 
@@ -24,7 +25,7 @@ from typing import Any
 from windlass.files import write_whole
 from windlass.state_folder import StateFolder
 
-__all__ = ["ComponentState", "Layout", "Stack", "State"]
+__all__ = ["ComponentState", "Layout", "RunningTask", "Stack", "State", "WorkerState"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,10 @@ class Layout:
     @property
     def airflow(self) -> Path:
         return self.home / "airflow"
+
+    @property
+    def broker(self) -> Path:
+        return self.home / "broker"
 
     @property
     def pgadmin(self) -> Path:
@@ -116,6 +121,37 @@ class ComponentState:
 
 
 @dataclass
+class RunningTask:
+    """A task that a worker executes."""
+
+    pipeline: str
+    task: str
+    run: str
+    attempt: int
+    part: int | None = None
+    """Of a task with parts, which."""
+
+    def __str__(self) -> str:
+        part = "" if self.part is None else f"[{self.part}]"
+        attempt = f" (attempt {self.attempt})" if self.attempt > 1 else ""
+        return f"{self.pipeline}.{self.task}{part}{attempt}"
+
+
+@dataclass
+class WorkerState:
+    """A Celery worker, beside the part of its name."""
+
+    name: str
+    slots: int
+    """How many tasks it executes at once."""
+
+    queues: list[str] = field(default_factory=list)
+    running: list[RunningTask] = field(default_factory=list)
+    restarts: int = 0
+    """How often it has been started again since the stack is up."""
+
+
+@dataclass
 class Stack:
     """What `state.json` says: the supervisor, what it runs, and how that goes."""
 
@@ -130,6 +166,7 @@ class Stack:
 
     failure: str | None = None
     parts: list[ComponentState] = field(default_factory=list)
+    workers: list[WorkerState] = field(default_factory=list)
 
     def part(self, name: str) -> ComponentState:
         """The part of that name; it is added when it is new."""
@@ -153,4 +190,9 @@ class Stack:
         except (OSError, ValueError):
             return cls()
         parts = [ComponentState(**{**part, "state": State(part["state"])}) for part in values["parts"]]
-        return cls(**{**values, "state": State(values["state"]), "parts": parts})
+        workers = [_worker(worker) for worker in values["workers"]]
+        return cls(**{**values, "state": State(values["state"]), "parts": parts, "workers": workers})
+
+
+def _worker(values: dict[str, Any]) -> WorkerState:
+    return WorkerState(**{**values, "running": [RunningTask(**task) for task in values["running"]]})

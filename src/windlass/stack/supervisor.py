@@ -19,12 +19,14 @@ from windlass.processes import how_it_ended
 from windlass.processes.launcher import adopt_descendants, end_descendants
 from windlass.stack.addresses import Addresses, for_airflow
 from windlass.stack.airflow import Airflow
+from windlass.stack.broker import Broker
 from windlass.stack.component import Component, Started, end_of
 from windlass.stack.keys import Keys
-from windlass.stack.layout import Layout, Stack, State
+from windlass.stack.layout import Layout, Stack, State, WorkerState
 from windlass.stack.locks import supervising
 from windlass.stack.pgadmin import PgAdmin
 from windlass.stack.watching import Published, Watch, publish
+from windlass.stack.workers import Workers
 from windlass.stopping import StoppedError
 
 __all__ = ["Observer", "StackOptions", "Supervisor"]
@@ -40,6 +42,8 @@ class StackOptions:
     port: int
     pgadmin: bool
     pgadmin_port: int
+    workers: int = 0
+    """How many Celery workers; with none of them tasks are processes of the scheduler."""
 
 
 class Observer(Protocol):
@@ -57,7 +61,9 @@ class Supervisor:
 
     def __init__(self, options: StackOptions, keys: Keys, observer: Observer) -> None:
         self._layout, self._options, self._observer = options.layout, options, observer
-        self._airflow = Airflow(self._layout, keys, options.port)
+        self._broker = Broker(self._layout.broker, self._layout.logs / "broker.log")
+        self._workers = Workers(options.workers, self._broker.url)
+        self._airflow = Airflow(self._layout, keys, options.port, self._workers)
         self._pgadmin = PgAdmin(self._layout, keys, options.pgadmin_port) if options.pgadmin else None
         self._addresses = Addresses(self._layout.project)
         self._own_services = DevServices(self._layout.home, self._layout.project)
@@ -70,6 +76,7 @@ class Supervisor:
             page=self._airflow.page,
             pgadmin=self._pgadmin.page if self._pgadmin else None,
             home=str(self._layout.home),
+            workers=list(self._workers.states.values()),
         )
 
     def run(self, ready: Callable[[Stack], None]) -> None:
@@ -101,6 +108,8 @@ class Supervisor:
         migration = self._airflow.migration(database)
         if migration:
             self._launch(migration)
+        if self._workers.states:
+            self._launch(self._broker.component(os.environ))
         self._find_connections(published)
         if self._pgadmin:
             self._launch(self._pgadmin.component())
@@ -114,6 +123,8 @@ class Supervisor:
         self._tell_airflow(published)
         self._launch(self._airflow.scheduler())
         self._launch(self._airflow.triggerer())
+        for worker in self._workers.states.values():
+            self._launch_worker(worker)
         self._wait_for_health(*self._started)
         self._wait_for_dags(published)
 
@@ -123,6 +134,9 @@ class Supervisor:
         part = self._stack.part(component.name)
         part.log, part.address = str(component.log), component.address
         self._set(component.name, State.STARTING)
+
+    def _launch_worker(self, worker: WorkerState) -> None:
+        self._launch(self._airflow.worker(worker.name))
 
     def _wait_for_end(self, name: str) -> None:
         """Wait for what has something to do once. Raises FatalError when it fails."""
@@ -174,6 +188,7 @@ class Supervisor:
         looked = time.monotonic()
         while True:
             time.sleep(_POLL)
+            self._start_workers_again()
             self._raise_if_ended()
             if self._watch.has_changed():
                 self._publish_again()
@@ -217,6 +232,18 @@ class Supervisor:
                 self._find_connections(self._published)
                 self._tell_airflow(self._published)
 
+    def _start_workers_again(self) -> None:
+        """A worker that has worked stops nobody else: Airflow starts its tasks again on another."""
+        for worker in self._workers.states.values():
+            started, part = self._started[worker.name], self._stack.part(worker.name)
+            if started.exit_code is None or part.state == State.STARTING:
+                continue
+            worker.running, worker.restarts = [], worker.restarts + 1
+            said = f"{how_it_ended(started.exit_code)}; it is started again, and so are its tasks"
+            log = f"; the end of its log:{end_of(started.component.log)}"
+            self._observer.say(f"{worker.name} has ended: {said}{log}", warning=True)
+            self._launch_worker(worker)
+
     def _look(self) -> None:
         for name, started in self._started.items():
             state = State.HEALTHY if started.stays_healthy() else State.UNHEALTHY
@@ -224,7 +251,7 @@ class Supervisor:
                 self._set(name, state)
         states = {self._stack.part(name).state for name in self._started}
         overall = State.HEALTHY if states == {State.HEALTHY} else State.UNHEALTHY
-        if overall != self._stack.state:
+        if overall != self._stack.state or self._workers.states:
             self._become(overall)
 
     def _raise_if_ended(self) -> None:
@@ -262,11 +289,13 @@ class Supervisor:
     # --- stopping ---
 
     def _stop(self) -> None:
-        """The scheduler first, so that its tasks can still say how they end; then all the others at once."""
-        scheduler = self._started.pop("scheduler", None)
-        if scheduler:
-            scheduler.stop()
-            scheduler.wait()
+        """Scheduler and workers first, so that their tasks can still say how they end; then the others at once."""
+        first = ["scheduler", *self._workers.states]
+        stopping = [self._started.pop(name) for name in first if name in self._started]
+        for started in stopping:
+            started.stop()
+        for started in stopping:
+            started.wait()
         for started in self._started.values():
             started.stop()
         for started in self._started.values():

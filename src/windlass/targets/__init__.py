@@ -6,18 +6,18 @@ A target is a folder here, or a package of somebody else's, and a line in `table
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from windlass.plan.model import Plan
 from windlass.spec import ProjectFiles
 
-__all__ = ["CompiledProject", "Needs", "Target"]
+__all__ = ["CompiledProject", "Needs", "Target", "TargetWithSecrets"]
 
 
 @dataclass(frozen=True)
@@ -81,4 +81,15 @@ class Target(Protocol):
         """The text of every file, by its path below the folder of the export, in the order to write them in.
 
         Pure: the same project and options give the same text. `options` is an instance of `self.options`.
+        """
+
+
+@runtime_checkable
+class TargetWithSecrets(Target, Protocol):
+    """A target whose files refer to secrets, which are made once and kept in a file for its owner only."""
+
+    def secrets(self, options: Any) -> tuple[str, Mapping[str, Callable[[], str]]]:
+        """The path of that file below the folder of the export, and each variable in it with what makes it.
+
+        Variables that the file has already stay as they are.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -11,7 +12,7 @@ from windlass.errors import FatalError
 from windlass.files import write_whole
 from windlass.plan.compiler import compile_project
 from windlass.spec import ProjectFiles, load_project
-from windlass.targets import CompiledProject, Needs, Target
+from windlass.targets import CompiledProject, Needs, Target, TargetWithSecrets
 
 __all__ = ["Exported", "compiled", "export", "put"]
 
@@ -40,10 +41,26 @@ def compiled(files: ProjectFiles) -> CompiledProject:
 
 def put(target: Target, project: CompiledProject, out: Path, options: Struct | None = None) -> Exported:
     """Write what the target makes of a compiled project below `out`. Nothing else there is touched."""
-    texts = target.render(project, target.options() if options is None else options)
+    options = target.options() if options is None else options
+    texts = target.render(project, options)
     files = {_inside(out, path): text.encode("utf-8") for path, text in texts.items()}
     written = tuple(_put(file, data) for file, data in files.items())
+    if isinstance(target, TargetWithSecrets):
+        path, variables = target.secrets(options)
+        written = (*written, _complete(_inside(out, path), variables))
     return Exported(project, written, Needs.of(project.plans.values()))
+
+
+def _complete(file: Path, variables: Mapping[str, Callable[[], str]]) -> Path:
+    """Add to a private file what it lacks: what was encrypted with a key can be read with no other."""
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    known = {line.partition("=")[0].strip() for line in text.splitlines()}
+    made = "".join(f"{name}={make()}\n" for name, make in variables.items() if name not in known)
+    if made:
+        break_ = "" if not text or text.endswith("\n") else "\n"
+        write_whole(file, f"{text}{break_}{made}".encode(), private=True)
+    file.chmod(0o600)
+    return file
 
 
 def _inside(out: Path, path: str) -> Path:

@@ -8,5 +8,10 @@ from windlass.targets import Target
 __all__ = ["TARGETS"]
 
 TARGETS: Table[Target] = Table(
-    "target", "windlass.targets", {"airflow": "windlass.targets.airflow.target:TARGET"}
+    "target",
+    "windlass.targets",
+    {
+        "airflow": "windlass.targets.airflow.target:TARGET",
+        "compose": "windlass.targets.compose.target:TARGET",
+    },
 )

@@ -22,6 +22,7 @@ from windlass.errors import Code, FatalError, RetryableError
 from windlass.files import disk_errors, put, require_file_place, resolved, sync
 from windlass.plan.model import Download
 from windlass.tasks.context import Context, TaskResult
+from windlass.tasks.file_kinds import why_not_its_kind
 
 __all__ = ["run_download"]
 
@@ -44,6 +45,10 @@ def run_download(action: Download, context: Context) -> TaskResult:
             part.remove()
             message = f"{action.to}: the SHA-256 is {found}, expected {wanted}"
             raise FatalError(message, code=Code.CHECKSUM)
+        if (wrong := why_not_its_kind(part.file, action.to)) is not None:
+            part.remove()
+            hint = "look at the address; a server in trouble may answer so for a while"
+            raise RetryableError(f"{action.to}: what came {wrong}", hint=hint, code=Code.DOWNLOAD)
         if _is_same(part.file, target):
             logs.info("unchanged", file=action.to)  # and so is its time of change, which others may go by
         else:

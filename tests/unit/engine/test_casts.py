@@ -136,6 +136,7 @@ def written_numbers(draw: st.DrawFn) -> str:
 @given(written_numbers(), st.sampled_from(sorted(INTEGERS)))
 @example("007", "BIGINT")
 @example("1.0", "BIGINT")
+@example("-0 ", "UBIGINT")
 @example("1.5", "BIGINT")
 @example("9223372036854775808", "BIGINT")
 def test_text_is_an_integer_if_it_is_written_as_one(text: str, target: str) -> None:

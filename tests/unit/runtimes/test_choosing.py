@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from windlass.errors import UsageError
 from windlass.plan.unit import Container, Unit
+from windlass.registry import RUNTIMES
 from windlass.runtimes import Site
 from windlass.runtimes.choosing import ChosenRuntimes, check_runtimes
-from windlass.runtimes.table import RUNTIMES
 
 OWN = Unit(own=True, command=("windlass", "exec", "p", "a"))
 PLAIN = Unit(command=("date",))

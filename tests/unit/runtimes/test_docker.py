@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from windlass.plan.unit import Container, Unit
 from windlass.runtimes.docker.doors import moved
 from windlass.runtimes.docker.engine import _places
 from windlass.runtimes.docker.host_paths import own_container, source_of
-from windlass.runtimes.docker.images import digest_of, files_of
 
 
 def test_an_engine_is_looked_for_where_its_own_command_would_and_at_the_usual_sockets(tmp_path: Path) -> None:
@@ -67,38 +65,6 @@ def test_the_place_of_a_folder_is_that_of_the_innermost_mount_around_it(tmp_path
     info.write_text("1 2 8:1 / / rw - ext4 /dev/sda1 rw\n")
     assert own_container(info) is None
     assert own_container(tmp_path / "none") is None
-
-
-def test_an_image_is_another_one_when_anything_changes_that_it_is_made_of(tmp_path: Path) -> None:
-    files = {
-        "Dockerfile": "FROM a\n",
-        "a.py": "1",
-        "sub/b.py": "2",
-        "notes.txt": "3",
-        ".dockerignore": "*.txt\n",
-    }
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-
-    def digest(container: Container = Container()) -> str:  # noqa: B008 - it is frozen
-        return digest_of(tmp_path, Unit(build="steps/a", command=(), container=container))
-
-    others = [Container(target="x"), Container(args={"V": "1"}), Container(platform="linux/arm64")]
-    first = digest()
-    assert "notes.txt" not in files_of(tmp_path, "Dockerfile")
-    (tmp_path / "notes.txt").write_text("other")
-    assert digest() == first
-    seen = {first, *map(digest, others)}
-    (tmp_path / "sub/b.py").chmod(0o755)
-    seen.add(digest())
-    (tmp_path / "sub/b.py").write_text("22")
-    seen.add(digest())
-    (tmp_path / "sub/b.py").rename(tmp_path / "sub/c.py")
-    seen.add(digest())
-    (tmp_path / "Dockerfile.dockerignore").write_text("sub\n")  # BuildKit goes by this one
-    seen.add(digest())
-    assert len(seen) == 8
 
 
 def test_a_current_context_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import sys
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -72,7 +73,8 @@ class RangeHandler(SimpleHTTPRequestHandler):
     """Files of a folder, and parts of them (RFC 9110, section 14, single ranges with a known start).
 
     It serves what is in the folder, not what links in it lead to elsewhere. It answers who asks for this machine by
-    its name: a page of a stranger's whose name was made to lead here asks for another (DNS rebinding).
+    a name or an address that nobody else can have: a page of a stranger's whose name was made to lead here asks for
+    that (DNS rebinding).
     """
 
     protocol_version = "HTTP/1.1"
@@ -80,7 +82,7 @@ class RangeHandler(SimpleHTTPRequestHandler):
 
     def send_head(self) -> Any:
         self._range = None
-        if not is_loopback(urlsplit(f"//{self.headers.get('Host', '')}").hostname):
+        if not _is_this_machine(urlsplit(f"//{self.headers.get('Host', '')}").hostname):
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
             return None
         if not _is_within(Path(self.directory), Path(self.translate_path(self.path))):
@@ -124,6 +126,17 @@ class RangeHandler(SimpleHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         return
+
+
+def _is_this_machine(host: str | None) -> bool:
+    """Whether it is loopback; or what a container calls this machine, which is an address, or a name that no domain has."""
+    if is_loopback(host) or (host or "").endswith(".internal"):
+        return True
+    try:
+        ip_address(host or "")
+    except ValueError:
+        return False
+    return True
 
 
 def _is_within(folder: Path, path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The dev service of a MongoDB connection: `mongod` of this machine, else the official image in Docker.
+"""The dev service of a MongoDB connection: `mongod` or `ferretdb` of this machine, else a container.
 
 It listens on loopback, on a free port, and asks for no password.
 """
@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -18,6 +19,7 @@ from pathlib import Path
 from windlass import logs
 from windlass.connections import Address
 from windlass.connectors.mongodb.client import Connection
+from windlass.connectors.mongodb.container import require_image
 from windlass.connectors.mongodb.extended_json import from_text
 from windlass.devservices import DevService
 from windlass.devservices.initialised import is_initialised, mark_initialised
@@ -29,9 +31,7 @@ from windlass.processes.launch import launch
 
 __all__ = ["start"]
 
-_IMAGE = "mongo:8"
-_PORT_INSIDE = 27017
-_START_DEADLINE, _POLL = 120.0, 0.1  # an image may have to be pulled
+_START_DEADLINE, _POLL = 120.0, 0.1
 _AT_ONCE = 1000
 
 _left_running: list[subprocess.Popen[bytes]] = []
@@ -43,7 +43,10 @@ class _Way:
     """How a server is started."""
 
     command: Callable[[int], Sequence[str]]
-    keeps_data: bool
+    """By its port."""
+
+    data: Path | None = None
+    """Where it keeps its data, if it does."""
 
 
 def start(service: DevService) -> Address:
@@ -54,7 +57,7 @@ def start(service: DevService) -> Address:
             message = f"the init files of {service.name!r} have changed while another run uses it"
             raise RetryableError(message, hint="wait for that run to end, or stop it (`windlass down`)")
     else:
-        initialised = _launch(service, _way(service)).keeps_data and initialised
+        initialised = _launch(service, _way(service)) and initialised
     address = Address(
         "mongodb",
         LOOPBACK,
@@ -70,29 +73,48 @@ def start(service: DevService) -> Address:
 
 
 def _way(service: DevService) -> _Way:
-    """Raises FatalError when this machine has none."""
-    mongod, docker = shutil.which("mongod"), shutil.which("docker")
-    if mongod is not None:
-        data = service.folder / "data"
-        data.mkdir(exist_ok=True)
-        begin = (mongod, "--dbpath", str(data), "--bind_ip", LOOPBACK, "--nounixsocket", "--port")
-        return _Way(lambda port: (*begin, str(port)), keeps_data=True)
-    if docker is not None:
-        name = _container(service)
-        subprocess.run(
-            (docker, "rm", "--force", name), env=for_containers(os.environ), capture_output=True, check=False
-        )  # of a run that was killed
-        run = (docker, "run", "--rm", "--name", name, "--publish")
-        return _Way(lambda port: (*run, f"{LOOPBACK}:{port}:{_PORT_INSIDE}", _IMAGE), keeps_data=False)
-    raise FatalError(
-        f"connection {service.name!r} is not configured, and nothing here can stand in for MongoDB",
-        hint=f"install `mongod` or Docker, or set WINDLASS_CONN_{service.name.upper().replace('-', '_')}",
+    """The first that this machine allows. Raises FatalError with what speaks against each when it allows none."""
+    data = service.folder / "data"
+    if (mongod := shutil.which("mongod")) is not None:
+        return _Way(lambda port: (mongod, *_for_mongod(data), f"--port={port}"), data)
+    if (ferretdb := shutil.which("ferretdb")) is not None:
+        return _Way(lambda port: (ferretdb, *_for_ferretdb(data), f"--listen-addr={LOOPBACK}:{port}"), data)
+    image = service.options.image
+    try:
+        require_image(image, service.project)
+    except WindlassError as exc:
+        raise _no_way(service, exc.message.splitlines()[0].rstrip(":")) from exc
+    module = (sys.executable, "-m", "windlass.connectors.mongodb.container", _container(service), image)
+    return _Way(lambda port: (*module, str(service.alive_lock), str(port)))
+
+
+def _no_way(service: DevService, no_container: str) -> FatalError:
+    return FatalError(
+        f"connection {service.name!r} is not configured, and nothing here can stand in for MongoDB:"
+        "\n    mongod: not on the PATH"
+        "\n    ferretdb: not on the PATH"
+        f"\n    a container of {service.options.image}: {no_container}",
+        hint="install one of them, start Docker or Podman (`windlass doctor` says where they were looked for), or set "
+        f"WINDLASS_CONN_{service.name.upper().replace('-', '_')}=mongodb://…",
         code=Code.DEV_SERVICE,
     )
 
 
-def _launch(service: DevService, way: _Way) -> _Way:
+def _for_mongod(data: Path) -> tuple[str, ...]:
+    return ("--dbpath", str(data), "--bind_ip", LOOPBACK, "--nounixsocket")
+
+
+def _for_ferretdb(data: Path) -> tuple[str, ...]:
+    """Of version 1, which keeps its data in SQLite by itself."""
+    files = ("--handler=sqlite", f"--sqlite-url=file:{data}/", f"--state-dir={data}")
+    return (*files, "--log-level=warn", "--telemetry=disable", "--debug-addr=-")
+
+
+def _launch(service: DevService, way: _Way) -> bool:
+    """Start the server. Returns whether it has the data of the last one."""
     port = free_port()
+    if way.data is not None:
+        way.data.mkdir(exist_ok=True)
     with service.log.open("wb") as log:
         launcher = launch(
             way.command(port),
@@ -106,7 +128,7 @@ def _launch(service: DevService, way: _Way) -> _Way:
     _left_running.append(launcher)
     note_port(service, port)
     logs.info("dev_service_started", connection=service.name, type="mongodb", port=port)
-    return way
+    return way.data is not None
 
 
 def _connected(service: DevService, address: Address) -> Connection:

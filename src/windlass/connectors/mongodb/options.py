@@ -46,6 +46,9 @@ class Destination(DestinationOptions):
 class DevService(DevServiceOptions):
     """A server that stands in for MongoDB."""
 
+    image: str = "mongo:8"
+    """The image of its container, where neither `mongod` nor `ferretdb` is on this machine's PATH."""
+
     init: OneOrMany[str] = ()
     """Files of the project with a document a line, in Extended JSON; each goes into the collection that is called as
     the file is, when the dev service is new."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +39,12 @@ class Engine:
 
     def __str__(self) -> str:
         return f"{self.name} at {self.url}"
+
+    @property
+    def major(self) -> int:
+        """Of its version; that of a development build counts as the newest."""
+        found = re.match(r"\d+", self.name.partition(" ")[2])
+        return int(found[0]) if found else sys.maxsize
 
     @property
     def is_podman(self) -> bool:

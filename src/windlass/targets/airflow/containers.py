@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 from windlass.errors import FatalError
+from windlass.images.image import project_repository
 from windlass.plan.model import Plan, RunCommand, Service
 from windlass.plan.unit import WORKSPACE
 from windlass.spec.project import Project
 from windlass.spec.runtimes import DockerRuntime, KubernetesRuntime, Volume
+from windlass.targets.images import UNTAGGED
 
 __all__ = ["runtime_of"]
 
@@ -26,13 +27,8 @@ def runtime_of(
     if kind == "kubernetes":
         _require_keys(plans)
     options = project.runtimes.docker if kind == "docker" else project.runtimes.kubernetes
-    registry = f"{project.images.registry.rstrip('/')}/" if project.images else ""
-    name = f"{registry}{project.project.lower()}"
-    runtime |= {
-        "workspace": WORKSPACE,
-        "image": f"{name}:{options.tag}",
-        "images": {build: f"{name}-{step}:{options.tag}" for build, step in _steps(plans).items()},
-    }
+    name = project_repository(project.project, project.images)
+    runtime |= {"workspace": WORKSPACE, "image": f"{name}:{options.tag or UNTAGGED}"}
     if isinstance(options, DockerRuntime):
         return {**runtime, "options": _docker(options, project.project)}
     secret = options.connections_from or f"{project.project.lower().replace('_', '-')}-connections"
@@ -57,17 +53,6 @@ def _require_keys(plans: Iterable[Plan]) -> None:
                     )
                     hint = "refer to a secret with a key, or to the whole connection"
                     raise FatalError(message, hint=hint)
-
-
-def _steps(plans: Iterable[Plan]) -> dict[str, str]:
-    """The folders of all steps that have code of their own, each with what its image is called."""
-    units = [task.unit for plan in plans for task in plan.tasks]
-    builds = sorted({unit.build for unit in units if unit is not None and unit.build})
-    names = [PurePosixPath(build).name.lower() for build in builds]
-    return {
-        build: name if names.count(name) == 1 else "-".join(PurePosixPath(build).parts).lower()
-        for build, name in zip(builds, names, strict=True)
-    }
 
 
 # --- docker --------------------------------------------------------------------------------------

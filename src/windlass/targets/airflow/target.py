@@ -16,6 +16,7 @@ from windlass.plan.travel import with_digests
 from windlass.spec.files import PipelineFile
 from windlass.targets import CompiledProject
 from windlass.targets.airflow.containers import runtime_of
+from windlass.targets.images import with_images
 
 __all__ = ["LOADER", "TARGET", "AirflowOptions", "AirflowTarget"]
 
@@ -51,6 +52,8 @@ class AirflowTarget:
         """The loader and `plan.json`, which come last: Airflow looks at them as soon as they change."""
         plans = {name: with_digests(plan) for name, plan in project.open_plans.items()}
         spec = project.files.spec
+        if options.runtime != "process":
+            plans = with_images(plans, project.files, getattr(spec.runtimes, options.runtime).tag)
         runtime = runtime_of(
             options.runtime,
             spec,

@@ -12,7 +12,7 @@ from windlass.connectors.ends import End
 from windlass.connectors.files.options import Destination, FileFormat
 from windlass.connectors.files.writing.kept import KeptRows, with_values_that_stay
 from windlass.connectors.files.writing.writer import FileWriter, Run
-from windlass.connectors.rows import Column, Counts, Meter, Rows
+from windlass.connectors.rows import Column, Counts, Meter, Rows, is_nested
 from windlass.connectors.scratch import Scratch, file_literal, identifier, literal
 from windlass.connectors.sql.engine import DuckdbEngine, NewRows
 from windlass.connectors.sql.merging import key_not_unique, quarantine_bad_keys
@@ -81,9 +81,11 @@ class FileLoad(BaseLoad):
 
     def storable(self, column: Column) -> Column:
         kind = _STORED_AS[self._kind].get(column.type, column.type)
+        if self._kind == "csv" and is_nested(kind):  # as JSON, which others can read, not as DuckDB shows it
+            kind = "VARCHAR"
         limited = ("DATE", "TIMESTAMP") if self._kind == "parquet" else ("FLOAT", "DOUBLE")
         # JSON would have null for a NaN
-        finite = self._kind != "csv" and kind.startswith(limited) and not kind.endswith("]")
+        finite = self._kind != "csv" and kind.startswith(limited) and not is_nested(kind)
         return replace(column, type=kind, finite=finite, rounds_json=self._kind in ("json", "ndjson"))
 
     def write_query(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windlass.connectors.mongodb.extended_json import DuplicateNameError, from_text, to_text
 from windlass.connectors.mongodb.options import Destination
-from windlass.connectors.rows import BadRow, Column, Reason
+from windlass.connectors.rows import BadRow, Column, Reason, is_nested
 from windlass.errors import FatalError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def storable(column: Column, options: Destination) -> Column:
     kind = _HUGE.get(column.type, column.type)
     if kind.startswith("TIMESTAMP_"):
         kind = "TIMESTAMP"
-    elif kind.startswith(("STRUCT", "MAP", "UNION")) or kind.endswith("]"):
+    elif is_nested(kind):
         kind = "JSON"
     elif not _AS_THEY_ARE.fullmatch(kind):
         kind = "VARCHAR"

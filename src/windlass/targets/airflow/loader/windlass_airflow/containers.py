@@ -31,9 +31,8 @@ _PORT = 8080  # where a service listens that does not say
 
 
 def image_of(job: Json) -> str:
-    """The unit's own image, or that of its code, else the project's."""
-    runtime, build, own = job["runtime"], job["unit"]["build"], job["unit"]["container"].get("image")
-    return str(own or (runtime["images"][build] if build else runtime["image"]))
+    """The image of the unit, else the project's."""
+    return str(job["unit"]["container"].get("image") or job["runtime"]["image"])
 
 
 def workspace_of(job: Json) -> str:

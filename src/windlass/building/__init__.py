@@ -1,0 +1,13 @@
+"""`windlass build`: which images of a project have to be built, why, and having them built.
+
+planning.py   what there is to do, and why; writes nothing
+bases.py      the digests of the images that others are based on
+revision.py   the images of an earlier commit
+carrying.py   has images built and pushed, and writes down what came of it
+record.py     what was built here, file by file
+"""
+
+from windlass.building.carrying import carry_out
+from windlass.building.planning import BuildPlan, Step, plan_builds
+
+__all__ = ["BuildPlan", "Step", "carry_out", "plan_builds"]

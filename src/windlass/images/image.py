@@ -1,0 +1,134 @@
+"""Which images the plans of a project need: a folder with how it is built, however many tasks want that."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from windlass.plan.model import Plan
+from windlass.plan.templates import is_template
+from windlass.plan.unit import Unit
+from windlass.spec.project import Images
+
+__all__ = ["Image", "Wanted", "image_of", "images_of", "project_repository", "repository_of"]
+
+
+@dataclass(frozen=True)
+class Image:
+    """How an image is built out of a folder of the project. The paths are relative to the project."""
+
+    folder: str
+    """Of the step."""
+
+    context: str
+    dockerfile: str
+    """Relative to `context`."""
+
+    program: str = ""
+    """What it runs, where that decides which Dockerfile is generated."""
+
+    target: str | None = None
+    args: tuple[tuple[str, str], ...] = ()
+    libraries: tuple[tuple[str, str], ...] = ()
+    """Name and folder of each."""
+
+    platform: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called: by its folder, and its target. Two images may have one name, and differ by their tags."""
+        parts = PurePosixPath(self.folder).parts
+        parts = parts[1:] if parts[:1] == ("steps",) and len(parts) > 1 else parts
+        return _as_name("-".join((*parts, self.target or ""))) or "step"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is the same in every run: none of what it is built by is a template."""
+        return not any(
+            map(is_template, (self.folder, self.target or "", self.platform or "", *dict(self.args).values()))
+        )
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An image that pipelines want, and the name that no other image of the project has."""
+
+    name: str
+    image: Image
+    pipelines: tuple[str, ...]
+
+
+def image_of(unit: Unit, project: Path) -> Image | None:
+    """The image that is built for a unit; None for one that has an image already, or runs in the project's."""
+    container = unit.container
+    if unit.own or unit.build is None or container.image is not None:
+        return None
+    context = container.context or unit.build
+    image = Image(
+        folder=unit.build,
+        context=_plain(context),
+        dockerfile=_plain(container.dockerfile),
+        target=container.target,
+        args=tuple(sorted(container.args.items())),
+        libraries=tuple(sorted(container.libraries.items())),
+        platform=container.platform,
+    )
+    if (project / context / container.dockerfile).is_file():
+        return image
+    return replace(image, program=unit.command[0] if unit.command else "")
+
+
+def repository_of(image: Image, project: str, images: Images | None) -> str:
+    """Where the image is in a registry, without a tag; also an engine has it under that name."""
+    return "/".join(filter(None, (_registry(images), f"{project.lower()}-{image.name}")))
+
+
+def project_repository(project: str, images: Images | None) -> str:
+    """The same of the image of the project itself, which has windlass in it."""
+    return "/".join(filter(None, (_registry(images), project.lower())))
+
+
+def _registry(images: Images | None) -> str:
+    return (images.registry or "").rstrip("/") if images else ""
+
+
+def images_of(plans: Mapping[str, Plan], project: Path) -> list[Wanted]:
+    """The images of a project, by name."""
+    wanted: dict[Image, set[str]] = {}
+    for pipeline, plan in plans.items():
+        for task in plan.tasks:
+            image = image_of(task.unit, project) if task.unit is not None else None
+            if image is not None:
+                wanted.setdefault(image, set()).add(pipeline)
+    names = _names(wanted)
+    found = [Wanted(names[image], image, tuple(sorted(pipelines))) for image, pipelines in wanted.items()]
+    return sorted(found, key=lambda one: one.name)
+
+
+def _names(images: Iterable[Image]) -> dict[Image, str]:
+    """A name for each: its own, and where several have that, one that says which it is."""
+    known = [image.name for image in images if image.is_known]
+    return {
+        image: image.name
+        if image.is_known and known.count(image.name) == 1
+        else f"{image.name}-{_told_apart(image)}"
+        for image in images
+    }
+
+
+def _told_apart(image: Image) -> str:
+    said = [image.context, image.dockerfile, image.program, image.args, image.libraries, image.platform]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:6]
+
+
+def _plain(path: str) -> str:
+    return str(PurePosixPath(path))
+
+
+def _as_name(text: str) -> str:
+    """Text as a part of the name of an image: small letters and digits, and `-` between them."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
