@@ -26,6 +26,7 @@ __all__ = [
     "RUNTIMES",
     "SCRATCH",
     "Connector",
+    "Container",
     "Form",
     "all_connectors",
     "by_scheme",
@@ -44,6 +45,27 @@ FILES = "files"
 
 SCRATCH = "duckdb"
 """The connector whose SQL runs where no connection is named: over files, in memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A server in a container of a public image, which a compose file can have."""
+
+    image: str
+    port: int
+    user: str
+    database: str
+    password: str
+    """The variable that has the password of the user."""
+
+    data: str
+    """The folder of its data."""
+
+    init: str
+    """The folder of files that it executes when it begins."""
+
+    healthy: str
+    """A command in it that fails while the server is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +110,9 @@ class Connector:
 
     dev_service: str | None = None
     """`start(service) -> Address`: a throw-away stand-in."""
+
+    container: Container | None = None
+    """The stand-in of a compose file."""
 
     options: str | None = None
     """The module of the models of its own keys: `Source` in `from:`, `Destination` in `to:`, `DevService` in `dev:`."""

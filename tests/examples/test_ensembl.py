@@ -40,6 +40,14 @@ def expected() -> list[dict[str, Any]]:
     return sorted(documents, key=lambda document: document["_id"])
 
 
+def shown() -> dict[str, Any]:
+    """The document that the README shows."""
+    document: dict[str, Any] = json.loads(
+        (EXAMPLE / "README.md").read_text().split("```json\n")[1].split("```")[0]
+    )
+    return document
+
+
 def by_name(tissues: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(tissues, key=lambda found: str(found["tissue"]))
 
@@ -56,6 +64,8 @@ def ran(windlass: Windlass, mongodb: Address) -> Ran:
         with MongoClient[dict[str, Any]](mongodb.uri()) as client:
             documents = list(client[mongodb.database]["ensembl"].find().sort("_id"))
         for document in documents:
+            if document["_id"] == shown()["_id"]:
+                assert {**document, "tissues": document["tissues"][:2]} == shown()
             ranks = [float("inf") if t["p_value"] is None else t["p_value"] for t in document["tissues"]]
             assert ranks == sorted(ranks)
             assert document.pop("strongest") == (document["tissues"] or [{"tissue": None}])[0]["tissue"]
@@ -68,6 +78,7 @@ def ran(windlass: Windlass, mongodb: Address) -> Ran:
 def test_each_pair_is_there_once_however_it_came_and_however_often(example: Example, ran: Ran) -> None:
     root, wanted = example("ensembl"), expected()
     assert (len(wanted), len({document["snp"] for document in wanted})) == (20, 19)
+    assert shown()["_id"] in {document["_id"] for document in wanted}
     for pipeline in ("etl1", "etl1", "etl1_parallel", "etl2"):
         said, documents = ran(root, pipeline)
         assert {task["task"]: task["status"] for task in said["tasks"]} == {

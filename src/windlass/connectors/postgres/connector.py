@@ -1,6 +1,6 @@
 """What windlass knows of postgres without its driver."""
 
-from windlass.registry import Connector
+from windlass.registry import Connector, Container
 
 __all__ = ["CONNECTOR"]
 
@@ -23,6 +23,16 @@ CONNECTOR = Connector(
     destination="windlass.connectors.postgres.opening:open_destination",
     sql="windlass.connectors.postgres.opening:connect",
     dev_service="windlass.connectors.postgres.dev_service:start",
+    container=Container(
+        image="postgres:18",
+        port=5432,
+        user="postgres",
+        database="postgres",
+        password="POSTGRES_PASSWORD",
+        data="/var/lib/postgresql",
+        init="/docker-entrypoint-initdb.d",
+        healthy="pg_isready -U postgres -h 127.0.0.1",
+    ),
     loads_in_parts=True,
     shortcuts={"postgres": "windlass.connectors.postgres.relay.relay:relay"},
     options="windlass.connectors.sql.options",

@@ -7,7 +7,7 @@ from typing import Any
 
 from windlass.targets.compose.document import Service, literal, required
 
-__all__ = ["PROJECT", "airflow", "check", "database"]
+__all__ = ["PROJECT", "airflow", "check", "metadata"]
 
 PROJECT = "/opt/windlass/project"
 """Where the project is in a container that executes tasks."""
@@ -15,7 +15,7 @@ PROJECT = "/opt/windlass/project"
 _DATABASE_IMAGE, _BROKER_IMAGE = "postgres:18", "valkey/valkey:8.1"
 _LOGGING = {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}
 _VOLUMES = ["logs:/opt/airflow/logs", "./dags:/opt/airflow/dags:ro"]
-_DATABASE_URL = f"postgresql+psycopg2://airflow:{required('DATABASE_PASSWORD')}@postgres:5432/airflow"
+_DATABASE_URL = f"postgresql+psycopg2://airflow:{required('DATABASE_PASSWORD')}@metadata:5432/airflow"
 _HOME = "/opt/airflow"
 _SOCKET = "/var/run/docker.sock"
 _BROKER = (
@@ -71,13 +71,17 @@ def airflow(
     return _common(image, celery=celery), parts
 
 
-def database(user: str, password: str, volume: str, more: Iterable[str] = ()) -> Service:
-    """A Postgres. `more` are files that it executes when it begins."""
+def metadata() -> Service:
+    """The Postgres in which Airflow keeps what it knows."""
     return {
         "image": _DATABASE_IMAGE,
-        "environment": {"POSTGRES_USER": user, "POSTGRES_DB": user, "POSTGRES_PASSWORD": required(password)},
-        "volumes": [f"{volume}:/var/lib/postgresql", *more],
-        "healthcheck": check(f"pg_isready -U {user} -h 127.0.0.1", every="5s"),
+        "environment": {
+            "POSTGRES_USER": "airflow",
+            "POSTGRES_DB": "airflow",
+            "POSTGRES_PASSWORD": required("DATABASE_PASSWORD"),
+        },
+        "volumes": ["metadata:/var/lib/postgresql"],
+        "healthcheck": check("pg_isready -U airflow -h 127.0.0.1", every="5s"),
         "restart": "unless-stopped",
         "logging": "*logging",
     }
@@ -134,7 +138,7 @@ def _init(pools: Mapping[str, int]) -> Service:
         "environment": {"<<": "*secrets"},
         "command": ["bash", "-c", " && ".join(["airflow db migrate", *made])],
         "restart": "no",
-        "depends_on": _after("postgres"),
+        "depends_on": _after("metadata"),
     }
 
 

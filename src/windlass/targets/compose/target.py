@@ -18,7 +18,7 @@ from windlass.targets.airflow.target import TARGET as AIRFLOW
 from windlass.targets.airflow.target import AirflowOptions
 from windlass.targets.compose import beside
 from windlass.targets.compose.document import Service, document
-from windlass.targets.compose.services import PROJECT, airflow, database
+from windlass.targets.compose.services import PROJECT, airflow, metadata
 
 __all__ = ["TARGET", "ComposeOptions", "ComposeTarget"]
 
@@ -90,7 +90,7 @@ class ComposeTarget:
             files["Dockerfile"] = _DOCKERFILE.format(image=options.airflow_image)
             files["requirements.txt"] = f"{options.windlass}\n"
         if options.pgadmin:
-            files["servers.json"] = beside.servers(databases)
+            files["servers.json"] = beside.servers(spec.connections)
         files |= AIRFLOW.render(_in_its_network(project), _as_dags(options))
         return {f"{_FOLDER}/{name}": text for name, text in files.items()}
 
@@ -121,8 +121,8 @@ class ComposeTarget:
             connections=beside.addresses(spec.connections),
             databases=databases,
         )
-        services = {**parts, "postgres": database("airflow", "DATABASE_PASSWORD", "postgres"), **databases}
-        volumes = ["logs", "postgres", *(["broker"] if celery else []), *databases]
+        services = {**parts, "metadata": metadata(), **databases}
+        volumes = ["logs", "metadata", *(["broker"] if celery else []), *databases]
         if options.pgadmin:
             services["pgadmin"] = beside.pgadmin(options.pgadmin_port)
             volumes.append("pgadmin")
