@@ -140,6 +140,11 @@ REFUSED: dict[str, tuple[bytes, str, str]] = {
     "nothing": (b"", "in.ndjson", "is empty"),
     "names that differ in case": (b'{"a":1,"A":2}', "in.ndjson", "differ only in case"),
     "an empty name": (b'{"":1}', "in.ndjson", "empty name"),
+    "more fields than memory": (
+        (json.dumps({f"f{i}": 0 for i in range(1800)}) + "\n").encode() * 100,
+        "in.ndjson",
+        "in.ndjson has 1,800 columns, and there is memory for 1,706",
+    ),
     "a damaged gz": (gzip.compress(b'{"a":1}\n' * 9999)[:-20], "in.ndjson.gz", "not a complete gzip file"),
 }
 

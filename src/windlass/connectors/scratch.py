@@ -75,15 +75,16 @@ class Scratch:
         self.connection.close()
         self._temporary.remove()
 
-    def make_room(self, name: str, columns: int) -> None:
+    def make_room(self, name: str, columns: int, at_least: int = _COLUMN_AT_LEAST) -> None:
         """Have few threads for many columns: each makes room for 2,048 values of every one, at every step.
 
-        Raises FatalError when there are more columns than fit into memory even so.
+        `at_least` is what one thread takes for a column. Raises FatalError when there are more columns than fit into
+        memory even so.
         """
-        if columns * _COLUMN_AT_LEAST > self._memory:
-            most = self._memory // _COLUMN_AT_LEAST
+        if columns * at_least > self._memory:
+            most = self._memory // at_least
             message = f"{name} has {columns:,} columns, and there is memory for {most:,}"
-            needed = -(-columns * _COLUMN // 10**9)
+            needed = -(-columns * max(_COLUMN, at_least) // 10**9)
             hint = f"give it more with --memory, such as --memory {needed}GB; or make rows of the columns"
             raise FatalError(message, hint=hint)
         threads = max(self._memory // (columns * _COLUMN), 1)

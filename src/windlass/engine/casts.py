@@ -196,8 +196,7 @@ def _from_text(target: str) -> Cast:
     if target in _FLOATS:
         return _to_float(target, "{x}")
     if target == "JSON":
-        valid = f"json_valid({{x}}) AND NOT {has_nan('{x}')}"
-        return Cast(f"CASE WHEN {valid} THEN CAST({{x}} AS JSON) END", _MISSING)
+        return Cast(f"CASE WHEN {has_nan('{x}')} THEN NULL ELSE TRY_CAST({{x}} AS JSON) END", _MISSING)
     if target == "BLOB":
         # Postgres's and DuckDB's text forms of bytes: \x6869 and \x68\x69
         hexadecimal = r"regexp_full_match({x}, '\\x([0-9a-fA-F]{2})*')"
@@ -259,9 +258,10 @@ def _to_float(target: str, text: str) -> Cast:
 
 def _loses_digits(decimal: tuple[int, int]) -> str:
     """Whether text has digits, other than zeros, that a DECIMAL does not keep."""
-    quick = f"strpos({{x}}, '.') = 0 OR strlen({{x}}) - strpos({{x}}, '.') <= {decimal[1]}"
-    surely_kept = f"({quick}) AND NOT regexp_matches({{x}}, '[eE]')"
-    return f"CASE WHEN {surely_kept} THEN false ELSE {other_digits('{x}', 'CAST({v} AS VARCHAR)')} END"
+    text = "CAST({v} AS VARCHAR)"
+    short = f"strpos({{x}}, '.') = 0 OR strlen({{x}}) - strpos({{x}}, '.') <= {decimal[1]}"
+    surely_kept = f"({short}) AND NOT regexp_matches({{x}}, '[eE]')"
+    return f"CASE WHEN {{x}} = {text} THEN false WHEN {surely_kept} THEN false ELSE {other_digits('{x}', text)} END"
 
 
 def _guessed(target: str) -> Cast:

@@ -35,6 +35,11 @@ _NOT_ONLY_TEXT = "values of several types, or numbers that only text holds"
 _LARGE_RECORD, _LARGEST_RECORD = 16 << 20, 128 << 20
 _HEAD = 1 << 16
 _LARGEST_MENDED = 64 << 20
+_FIELD, _FIELD_OF_FEW, _FEW = (
+    300_000,
+    160_000,
+    100,
+)  # bytes that a field takes; and where there are fewer records
 
 RECORD = '"__windlass_json"'
 
@@ -106,7 +111,7 @@ class JsonRelation(FileRelation):
         if self._layout == "array" and not all(map(_is_whole, self._files.paths)):
             raise self._malformed() or FatalError(f"{self.name} is not a JSON array")
         self._check_names(names)
-        self._scratch.make_room(self.name, len(names))
+        self._make_room(len(names))
         self._digits, self._words = self._scratch.rows(
             f"SELECT bool_or(regexp_matches(json, {MANY_DIGITS})), bool_or(regexp_matches(json, '(?i)nan|inf')) "
             f"FROM {self._records()}"
@@ -116,6 +121,10 @@ class JsonRelation(FileRelation):
         numbers = [column.name for column in columns if column.guess == "number"]
         types = infer_types(self._scratch, self._values, numbers)
         return [_narrowed(column, types) for column in columns]
+
+    def _make_room(self, fields: int) -> None:
+        records = self._scratch.value(f"SELECT count(*) FROM (SELECT 1 FROM {self._records()} LIMIT {_FEW})")
+        self._scratch.make_room(self.name, fields, at_least=_FIELD if records == _FEW else _FIELD_OF_FEW)
 
     def _kinds(self, names: Sequence[str]) -> dict[str, set[str]]:
         """The JSON types that the values of each field have."""
