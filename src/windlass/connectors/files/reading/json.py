@@ -35,11 +35,11 @@ _NOT_ONLY_TEXT = "values of several types, or numbers that only text holds"
 _LARGE_RECORD, _LARGEST_RECORD = 16 << 20, 128 << 20
 _HEAD = 1 << 16
 _LARGEST_MENDED = 64 << 20
-_FIELD, _FIELD_OF_FEW, _FEW = (
+_FIELD, _FIELD_OF_FEW = (
     300_000,
     160_000,
-    100,
-)  # bytes that a field takes; and where there are fewer records
+)  # bytes of memory that a field takes; and where there are only few records
+_FEW = 100
 
 RECORD = '"__windlass_json"'
 
