@@ -115,7 +115,8 @@ class Connector:
     """The stand-in of a compose file."""
 
     options: str | None = None
-    """The module of the models of its own keys: `Source` in `from:`, `Destination` in `to:`, `DevService` in `dev:`."""
+    """The module of the models of its own keys: `Source` in `from:`, `Destination` in `to:`, `Connection` beside the
+    type of a connection, `DevService` in its `dev:`."""
 
     several_hosts: bool = False
     """An address may name several hosts, each with its port, as `a:1,b:2`: the members of a cluster."""

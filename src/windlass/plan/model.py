@@ -333,10 +333,14 @@ TriggerRule: TypeAlias = Literal[
 
 
 class Connection(Struct, frozen=True, kw_only=True):
-    """A connection that the plan names: what it is, not where. `form` is what its address is made of."""
+    """A connection that the plan names: what it is, not where. `form` is what its address is made of.
+
+    `settings` are the keys of its own type that stand with it in `windlass.yaml`.
+    """
 
     type: str
     form: str = "server"
+    settings: dict[str, Any] = {}
     dev: dict[str, Any] = {}
 
 

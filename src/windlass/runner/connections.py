@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
+from dataclasses import replace
 from pathlib import Path
 
 from windlass import registry
@@ -49,7 +50,7 @@ class FoundConnections:
         """Where the connection is."""
         with self._locks[name]:
             if name not in self._found:
-                self._found[name] = self._find(name)
+                self._found[name] = replace(self._find(name), settings=self._declared[name].settings)
             return self._found[name]
 
     def close(self) -> None:

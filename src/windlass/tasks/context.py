@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -98,7 +98,7 @@ class Context:
             looked = "\n    ".join(place for place, _ in places(name, self.workspace.project))
             message = f"connection {name!r} is not configured; looked for it in\n    {looked}"
             raise FatalError(message, code=Code.NOT_CONFIGURED)
-        return found
+        return replace(found, settings=connection.settings)
 
 
 def render_strings(value: T, variables: Mapping[str, object]) -> T:

@@ -1,17 +1,165 @@
-"""The keys of an API in `from:` and `dev:`."""
+"""The keys of an API: beside the type of its connection, in `from:` and in `dev:`."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import msgspec
+
+from windlass.connectors.files.options import Csv
+from windlass.connectors.http.conditions import is_condition
 from windlass.connectors.http.keys import is_path
-from windlass.connectors.options import DevServiceOptions, SourceOptions
-from windlass.options import Duration, Minimum, Options
+from windlass.connectors.options import ConnectionOptions, DevServiceOptions, SourceOptions
+from windlass.options import Duration, Many, Minimum, Options
 
-__all__ = ["DevService", "Paginate", "Retry", "Source"]
+__all__ = [
+    "Auth",
+    "Connection",
+    "DevService",
+    "ErrorRule",
+    "LimitHeaders",
+    "Paginate",
+    "RateLimit",
+    "Retry",
+    "Source",
+]
 
-_RECORDS = re.compile(r"\[\]|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\[\])?")
+_RECORDS = re.compile(r"\[\]|[A-Za-z_][\w:-]*(\.[A-Za-z_][\w:-]*)*(\[\])?")
+
+
+class Auth(Options):
+    """How a request says who asks. The secret is the password of the connection's address; it never stands in a file."""
+
+    type: Literal["basic", "bearer", "api_key", "oauth2", "session"]
+    """`basic` sends user and password, `bearer` the password as a token, `api_key` the password by a `name` of the API's
+    own; `oauth2` gets a token for the client (user) and its secret (password), `session` one by a login."""
+
+    name: str | None = None
+    """For `api_key`: the header, parameter or cookie that has the key. For `session`: the header that has the token,
+    `Authorization` unless said."""
+
+    in_: Literal["header", "query", "cookie"] = msgspec.field(default="header", name="in")
+    """For `api_key`: where it is sent."""
+
+    prefix: str | None = None
+    """What stands before the key or token in a header, such as `"Token "`. Default: `Bearer ` before the token of a
+    session, nothing before a key."""
+
+    token_url: str | None = None
+    """For `oauth2`: where tokens are given (RFC 6749); a path is one of the API's own server."""
+
+    grant: Literal["client_credentials", "refresh_token"] = "client_credentials"
+    """For `oauth2`: what a token is given for. The refresh token is the option of the address: `?refresh_token=…`."""
+
+    scopes: Many[str] = ()
+    """For `oauth2`: what the token shall be good for."""
+
+    client_auth: Literal["basic", "body"] = "basic"
+    """For `oauth2`: whether client and secret go as `Authorization: Basic`, or in the body."""
+
+    login: str | None = None
+    """For `session`: the path that a login is posted to."""
+
+    body: dict[str, Any] = {}
+    """For `session`: the login as JSON, with `"{user}"` and `"{password}"` for those of the address. Default:
+    `{user: "{user}", password: "{password}"}`."""
+
+    form: bool = False
+    """For `session`: whether the login is sent as a form instead."""
+
+    token: str | None = None
+    """For `session`: where the answer to a login has the token (JMESPath). Default: its cookies are sent back."""
+
+    def refusal(self) -> str | None:
+        needed = {"api_key": ("name",), "oauth2": ("token_url",), "session": ("login",)}.get(self.type, ())
+        for key in needed:
+            if getattr(self, key) is None:
+                return f"`type: {self.type}` needs `{key}`"
+        if self.token is not None and not is_path(self.token):
+            return f"`token` is where the answer has it, such as data.token; got {self.token!r}"
+        return self._out_of_place()
+
+    def _out_of_place(self) -> str | None:
+        """What is said for another type."""
+        places = {
+            "name": ("api_key", "session"),
+            "in": ("api_key",),
+            "prefix": ("api_key", "session"),
+            **dict.fromkeys(("token_url", "grant", "scopes", "client_auth"), ("oauth2",)),
+            **dict.fromkeys(("login", "body", "form", "token"), ("session",)),
+        }
+        for field in msgspec.structs.fields(type(self)):
+            types = places.get(field.encode_name)
+            default = {"in_": "header", "grant": "client_credentials", "client_auth": "basic"}.get(field.name)
+            said = getattr(self, field.name) not in (default, None, False, (), {})
+            if types is not None and said and self.type not in types:
+                return f"`{field.encode_name}` is for {' and '.join(types)}, and the type is {self.type}"
+        return None
+
+
+class LimitHeaders(Options):
+    """The headers by which an answer says how much may still be asked."""
+
+    remaining: str = "X-RateLimit-Remaining"
+    """How many requests are left. At 0 nothing is asked until the reset."""
+
+    reset: str = "X-RateLimit-Reset"
+    """When there are some again: seconds from now, seconds since 1970, or a date."""
+
+
+class RateLimit(Options):
+    """How often an API lets itself be asked."""
+
+    calls: Annotated[int, Minimum(1)] | None = None
+    """So many requests, in any time of the length of `per`; also those that are asked again count."""
+
+    per: Duration = 1.0
+    """The length of that time."""
+
+    headers: LimitHeaders | None = None
+    """The headers that say what is left; `{}` for the usual ones."""
+
+    def refusal(self) -> str | None:
+        if self.calls is None and self.headers is None:
+            return "needs `calls`, `headers` or both"
+        return None
+
+
+class ErrorRule(Options):
+    """What an answer means, whatever its status is otherwise taken for."""
+
+    status: int | Literal["4xx", "5xx"] | None = None
+    """The status of the answer. Default: any."""
+
+    when: str | None = None
+    """What its JSON says: a path, which is then neither null, false nor empty, or `path == value` or `path != value`, with
+    the value as JSON, such as `error.code == "not_found"`."""
+
+    action: Literal["skip", "fail", "retry"]
+    """`skip` takes it for one without records, and the last; `fail` fails the task, `retry` asks again."""
+
+    message: str | None = None
+    """Where the answer says what is wrong, such as `error.message` (JMESPath), for the error."""
+
+    def refusal(self) -> str | None:
+        if self.status is None and self.when is None:
+            return "needs `status`, `when` or both"
+        if self.when is not None and not is_condition(self.when):
+            return f"`when` is a path, `path == value` or `path != value`; got {self.when!r}"
+        if self.message is not None and not is_path(self.message):
+            return f"`message` is where an answer has it, such as error.message; got {self.message!r}"
+        return None
+
+
+class Connection(ConnectionOptions):
+    """What holds for every request to an API: also for the files that are downloaded from it."""
+
+    auth: Auth | None = None
+    """How a request says who asks. Default: as `basic` does, if its address has a user or password."""
+
+    rate_limit: RateLimit | None = None
+    """How often it lets itself be asked."""
 
 
 class Paginate(Options):
@@ -22,14 +170,17 @@ class Paginate(Options):
     gives for the next page, `json_link` and `header_link` follow the link that it gives in its body or in its `Link`
     header; `single_page` is one answer, whatever it says of others."""
 
+    in_: Literal["query", "body", "header"] = msgspec.field(default="query", name="in")
+    """Where number, offset or cursor are sent. In a body, `param` leads to its place, such as `variables.after`."""
+
     param: str | None = None
-    """The parameter of the query that has the number (`page` unless said), the offset (`offset`), or the cursor."""
+    """The parameter that has the number (`page` unless said), the offset (`offset`), or the cursor."""
 
     start: Annotated[int, Minimum(0)] | None = None
     """The number of the first page, 1 unless said; or the first offset, 0."""
 
     limit_param: str = "limit"
-    """For `offset`: the parameter of the query that has how many records a page may have."""
+    """For `offset`: the parameter that has how many records a page may have."""
 
     limit: Annotated[int, Minimum(1)] = 100
     """For `offset`: how many records a page may have."""
@@ -46,6 +197,11 @@ class Paginate(Options):
 
     max_pages: Annotated[int, Minimum(1)] = 1000
     """More pages than these are an error."""
+
+    @property
+    def reads_the_answer(self) -> bool:
+        """Whether it needs something that is in an answer's JSON."""
+        return any(key is not None for key in (self.next, self.more, self.total))
 
     @property
     def counted_by(self) -> str:
@@ -71,6 +227,8 @@ class Paginate(Options):
             return f"`start` is for what is counted, and the type is {self.type}"
         if self.param is not None and not counts and self.type != "cursor":
             return f"`param` is for what a request says, and the type is {self.type}"
+        if self.in_ != "query" and not counts and self.type != "cursor":
+            return f"`in` is for what a request says, and the type is {self.type}"
         for key in ("next", "more", "total"):
             if (path := getattr(self, key)) is not None and not is_path(path):
                 return f"`{key}` is where an answer has it, such as meta.next or data[-1].id; got {path!r}"
@@ -88,10 +246,13 @@ class Retry(Options):
 
 
 class Source(SourceOptions):
-    """The records of a JSON API, which answers GET requests with pages of them."""
+    """The records of an API, which answers requests with pages of them."""
 
     path: str
     """The path of the request, behind the address of the connection."""
+
+    method: Literal["GET", "POST"] = "GET"
+    """The method of the request. `POST` is for what only reads, such as a search or GraphQL: it may be sent again."""
 
     query: dict[str, str | int | float | bool] = {}
     """The parameters of the request."""
@@ -99,23 +260,65 @@ class Source(SourceOptions):
     headers: dict[str, str] = {}
     """Headers of the request."""
 
+    body: dict[str, Any] = {}
+    """For `POST`: what is sent, as JSON."""
+
+    form: dict[str, str | int | float | bool] = {}
+    """For `POST`: what is sent, as a form instead."""
+
     paginate: Paginate | None = None
     """How the pages follow each other. Without it there is one answer, and one that tells of further pages is an error."""
 
+    format: Literal["json", "ndjson", "csv", "xml"] = "json"
+    """What an answer is. Of XML a record has the attributes of its element as `@name`, its children by their names, and
+    its text as `#text` beside those; all values are text."""
+
+    csv: Csv = Csv()
+    """How CSV is written down."""
+
     records: str = "[]"
-    """Where the list of records is in an answer: `[]`, the answer itself, or keys such as `data.items` (JMESPath)."""
+    """Where the list of records is in an answer: `[]`, the answer itself, or keys such as `data.items` (JMESPath); of XML the
+    names of elements, such as `rss.channel.item`."""
 
     retry: Retry = Retry()
     """When a page is asked for again."""
 
+    rate_limit: RateLimit | None = None
+    """How often the API lets itself be asked, instead of what its connection says."""
+
+    errors: Many[ErrorRule] = ()
+    """What answers mean that are otherwise taken for something else; the first that fits counts."""
+
     def refusal(self) -> str | None:
-        if not _RECORDS.fullmatch(self.records):
-            return f"`records` is `[]` or the keys that lead to the list, such as data.items; got {self.records!r}"
+        return self._refused_request() or self._refused_answer()
+
+    def _refused_request(self) -> str | None:
+        if (self.body or self.form) and self.method != "POST":
+            return f"`{'body' if self.body else 'form'}` needs `method: POST`"
+        if self.body and self.form:
+            return "there is one of `body` and `form`"
+        if self.paginate is not None and self.paginate.in_ == "body" and self.method != "POST":
+            return "`paginate` with `in: body` needs `method: POST`"
         if "?" in self.path or "#" in self.path:
             return "`path` has no parameters; they belong into `query`"
+        return None
+
+    def _refused_answer(self) -> str | None:
+        if not _RECORDS.fullmatch(self.records):
+            return f"`records` is `[]` or the keys that lead to the list, such as data.items; got {self.records!r}"
+        if self.format in ("csv", "ndjson") and self.records != "[]":
+            return f"`records` is for JSON and XML; every record of an answer in {self.format} is one"
+        if self.format == "xml" and self.records == "[]":
+            return "`records` has to say which elements of XML are the records, such as rss.channel.item"
+        if self.format != "json" and self.paginate is not None and self.paginate.reads_the_answer:
+            return f"`paginate` has keys that look into JSON, and the format is {self.format}"
+        if self.format == "csv" and self.paginate is not None and self.paginate.type == "offset":
+            return "`paginate` with `type: offset` counts records, which is not done for CSV"
+        written = {"query": self.query, "body": self.form or self.body, "header": self.headers}
+        place = self.paginate.in_ if self.paginate else "query"
         for name in self._paged_by():
-            if name in self.query:
-                return f"`query` has {name!r}, which `paginate` sets"
+            if name in written[place]:
+                return f"`{'headers' if place == 'header' else place}` has {name!r}, which `paginate` sets"
         return None
 
     def _paged_by(self) -> tuple[str, ...]:
