@@ -43,7 +43,13 @@ class Ask:
     """Parameters of the query that nobody but the server may see."""
 
     def request(self) -> urllib.request.Request:
-        """The request, secrets included."""
+        """The request, secrets included. Raises FatalError for a header that cannot be sent."""
+        for name, value in self.headers.items():
+            if not _can_be_sent(value):
+                message = (
+                    f"the header {name!r} for {self.url} has a line end, or characters that no header has"
+                )
+                raise FatalError(message, code=Code.API_ANSWER)
         url = self.url
         if self.secrets:
             url += ("&" if "?" in url else "?") + urlencode(self.secrets)
@@ -70,6 +76,15 @@ class Answer:
     def at(self, path: str | None) -> object:
         """What it has there; None without a path."""
         return None if path is None else keys.find(keys.parse(path), self.content)
+
+
+def _can_be_sent(value: str) -> bool:
+    """Whether it is one line of what headers are written in (RFC 9110, section 5.5)."""
+    try:
+        value.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return not any(character < " " and character != "\t" for character in value)
 
 
 def content_of(body: bytes) -> object:

@@ -20,6 +20,7 @@ __all__ = [
     "ErrorRule",
     "LimitHeaders",
     "Paginate",
+    "Parent",
     "RateLimit",
     "Retry",
     "Source",
@@ -245,6 +246,49 @@ class Retry(Options):
     """The longest wait before an attempt. A `Retry-After` that asks for more ends the attempt of the task."""
 
 
+class Parent(Options):
+    """Other rows, for each of which there is a request: those of a connection, of a file, or `values`."""
+
+    as_: str = msgspec.field(default="parent", name="as")
+    """What a row is called in `{…}`, such as `issue` for `{issue.number}`; `{issue}` is a value by itself."""
+
+    values: Many[Any] = ()
+    """The rows, or single values."""
+
+    connection: str | None = None
+    """The connection that has them."""
+
+    table: str | None = None
+    """Its table."""
+
+    query: str | None = None
+    """A SELECT instead of a table."""
+
+    path: str | None = None
+    """A file, relative to the workspace; or the path of another API."""
+
+    records: str | None = None
+    """Where the other API has the list of them."""
+
+    fields: dict[str, str] = {}
+    """What each record gets of its parent: `{issue: number}` adds its `number` as `issue`."""
+
+    concurrency: Annotated[int, Minimum(1)] = 1
+    """For how many of them requests are made at once."""
+
+    def refusal(self) -> str | None:
+        if not re.fullmatch(r"[A-Za-z_]\w*", self.as_):
+            return f"`as` is a name; got {self.as_!r}"
+        if self.connection is None and (self.table or self.query or self.records):
+            return "`table`, `query` and `records` need `connection`"
+        if [bool(self.values), self.path is not None or self.connection is not None].count(True) != 1:
+            return "needs one of `values`, `path` and `connection`"
+        for path in self.fields.values():
+            if path and not is_path(path):
+                return f"`fields` has what leads to a value of the parent, such as author.id; got {path!r}"
+        return None
+
+
 class Source(SourceOptions):
     """The records of an API, which answers requests with pages of them."""
 
@@ -280,6 +324,9 @@ class Source(SourceOptions):
     """Where the list of records is in an answer: `[]`, the answer itself, or keys such as `data.items` (JMESPath); of XML the
     names of elements, such as `rss.channel.item`."""
 
+    parent: Parent | None = None
+    """Other rows, for each of which there is a request, with their values in `{…}` of path, query, headers and body."""
+
     retry: Retry = Retry()
     """When a page is asked for again."""
 
@@ -312,6 +359,8 @@ class Source(SourceOptions):
             return "`records` has to say which elements of XML are the records, such as rss.channel.item"
         if self.format != "json" and self.paginate is not None and self.paginate.reads_the_answer:
             return f"`paginate` has keys that look into JSON, and the format is {self.format}"
+        if self.format == "csv" and self.parent is not None and self.parent.fields:
+            return "`parent` has `fields`, which are not added to CSV"
         if self.format == "csv" and self.paginate is not None and self.paginate.type == "offset":
             return "`paginate` with `type: offset` counts records, which is not done for CSV"
         written = {"query": self.query, "body": self.form or self.body, "header": self.headers}

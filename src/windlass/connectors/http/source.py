@@ -10,7 +10,7 @@ import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
@@ -25,6 +25,7 @@ from windlass.connectors.http.auth import credentials_of
 from windlass.connectors.http.formats import FormatError, count_of_csv, records_in
 from windlass.connectors.http.pace import Pace
 from windlass.connectors.http.paging import Page, Request, next_link, requests
+from windlass.connectors.http.parents import Child, children, side_by_side
 from windlass.connectors.relations import csv_relation, records_relation
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import BaseSource, Reading, Relation
@@ -52,64 +53,83 @@ class HttpSource(BaseSource):
     """A path of an API. Implements `Source`."""
 
     def __init__(self, end: ConnectedEnd[options.Source]) -> None:
-        self.options = end.options
+        self.options, self._end = end.options, end
         self.name = f"{end.connection}: {end.options.path}"
-        self._url = url_of(end.address, end.options.path)
         self._api = _api(end)
         self._first: list[int] = []  # of each page with records: the number of the first one
         self._names: list[str] = []  # what it is called
 
     def fingerprint(self) -> dict[str, object]:
-        said = {"body": self.options.body, "form": self.options.form}
-        asked = {"url": self._url, "query": dict(self.options.query), "records": self.options.records}
-        return asked | {key: value for key, value in said.items() if value}
+        said = self.options
+        asked = {
+            "url": url_of(self._end.address, said.path),
+            "query": dict(said.query),
+            "records": said.records,
+        }
+        more = {
+            "body": said.body,
+            "form": said.form,
+            "parent": said.parent and msgspec.to_builtins(said.parent),
+        }
+        return asked | {key: value for key, value in more.items() if value}
 
     def open(self, reading: Reading, scratch: Scratch) -> Relation:
         if self.options.format == "csv":
-            pages = ((name, body) for name, _, body in self._pages() if body)
+            pages = ((page.name, page.body) for page in self._pages(scratch))
             return csv_relation(self.name, pages, self.options.csv, reading, scratch)
-        return records_relation(self.name, self._records(), reading, scratch, self._place)
+        return records_relation(self.name, self._records(scratch), reading, scratch, self._place)
 
-    def _records(self) -> Iterator[bytes]:
+    def _records(self, scratch: Scratch) -> Iterator[bytes]:
         total = 0
-        for page, records, _ in self._pages():
-            self._names.append(page)
+        for page in self._pages(scratch):
+            self._names.append(page.name)
             self._first.append(total)
-            total += len(records)
-            yield from records
+            total += len(page.records)
+            yield from page.records
 
-    def _pages(self) -> Iterator[tuple[str, list[bytes], bytes]]:
-        """What each page with records is called, its records (none of CSV), and all of it."""
+    def _pages(self, scratch: Scratch) -> Iterator[_Read]:
+        """The pages with records, of all parents."""
+        asked, parent = children(self._end, scratch), self.options.parent
+        if parent is None or parent.concurrency == 1:
+            for child in asked:
+                yield from self._pages_of(child)
+            return
+        for pages in side_by_side(lambda child: list(self._pages_of(child)), asked, parent.concurrency):
+            yield from pages
+
+    def _pages_of(self, child: Child) -> Iterator[_Read]:
         paginate = self.options.paginate or _ONE
-        asking, total, seen = requests(paginate, self.name), 0, dict[bytes, str]()
+        name = f"{self.name}: {child.name}" if child.name else self.name
+        asking, total, seen = requests(paginate, name), 0, dict[bytes, str]()
         request = next(asking)
         for _ in range(paginate.max_pages):
-            ask = self._ask(request)
+            ask = self._ask(child.said, request)
             answer = self._api.answer(ask)
             if answer.skipped:
                 return
-            records = self._found(answer, request.name)
+            records = self._found(answer, f"{name}: {request.name}")
             if self.options.paginate is None:
                 self._require_last(answer)
             count = count_of_csv(answer.body) if self.options.format == "csv" else len(records)
             if count:
-                self._require_new(request.name, answer, records, seen)
-                yield request.name, records, answer.body
+                self._require_new(name, request.name, answer, records, seen)
+                read = [_with(record, child, name) for record in records] if child.fields else records
+                yield _Read(_named(child, request), read, answer.body)
             total += count
             page = Page(ask.url, answer, count)
             try:
                 request = asking.send(page)
             except StopIteration:
-                self._require_total(page, total)
+                self._require_total(name, page, total)
                 return
         raise FatalError(
-            f"{self.name} has more than {paginate.max_pages} pages",
+            f"{name} has more than {paginate.max_pages} pages",
             hint="allow more with `max_pages`, or ask for larger pages",
             code=Code.API_ANSWER,
         )
 
-    def _ask(self, request: Request) -> Ask:
-        said, place = self.options, (self.options.paginate or _ONE).in_
+    def _ask(self, said: options.Source, request: Request) -> Ask:
+        place = (said.paginate or _ONE).in_
         headers = {
             "Accept": _ACCEPTED[said.format],
             "Accept-Encoding": "gzip",
@@ -120,34 +140,34 @@ class HttpSource(BaseSource):
         url = request.url
         if url is None:
             query = {**said.query, **(request.values if place == "query" else {})}
-            url = f"{self._url}?{urlencode(texts(query))}" if query else self._url
+            url = url_of(self._end.address, said.path) + (f"?{urlencode(texts(query))}" if query else "")
         if said.method == "GET":
             return Ask(url, headers)
         return _posted(url, headers, said, request.values if place == "body" else {})
 
-    def _require_new(self, page: str, answer: Answer, records: list[bytes], seen: dict[bytes, str]) -> None:
+    def _require_new(
+        self, name: str, page: str, answer: Answer, records: list[bytes], seen: dict[bytes, str]
+    ) -> None:
         """Raise FatalError when another page was the same."""
         digest = hashlib.sha256(b"\n".join(records) if records else answer.body).digest()
         if digest in seen:
             raise FatalError(
-                f"{self.name}: {page} has the same records as {seen[digest]}",
+                f"{name}: {page} has the same records as {seen[digest]}",
                 hint="say in `paginate` how the API really counts its pages; the first one may have number 0",
                 code=Code.API_ANSWER,
             )
         seen[digest] = page
 
-    def _require_total(self, page: Page, count: int) -> None:
+    def _require_total(self, name: str, page: Page, count: int) -> None:
         """Raise RetryableError when the last page speaks of more records than have come."""
         path = self.options.paginate.total if self.options.paginate else None
         total = page.answer.at(path)
         if path is None or (isinstance(total, int) and total <= count):
             return
         if not isinstance(total, int) or isinstance(total, bool):
-            raise FatalError(
-                f"{self.name}: {path} of the answer is no number of records", code=Code.API_ANSWER
-            )
+            raise FatalError(f"{name}: {path} of the answer is no number of records", code=Code.API_ANSWER)
         raise RetryableError(
-            f"{self.name}: {count} records have come, and {path} of the answer says {total}",
+            f"{name}: {count} records have come, and {path} of the answer says {total}",
             hint="the pages may have moved while they were read; sort by something that does not change",
             code=Code.API_ANSWER,
         )
@@ -156,7 +176,7 @@ class HttpSource(BaseSource):
         """The text of each record of an answer; none of CSV, which is read as a file."""
         if self.options.format in _ENDLESS and not answer.known_length:
             hint = "let its server say how long it is (`Content-Length`, chunks or gzip), or ask for JSON"
-            message = f"{self.name}: {page} may have been cut off: it has no length, and {self.options.format} no end"
+            message = f"{page} may have been cut off: it has no length, and {self.options.format} no end"
             raise FatalError(message, hint=hint, code=Code.API_ANSWER)
         if self.options.format == "csv":
             return []
@@ -164,10 +184,10 @@ class HttpSource(BaseSource):
             found = records_in(self.options.format, self.options.records, answer.body)
         except FormatError as exc:
             kind = FatalError if answer.known_length else RetryableError  # it may have been cut off
-            raise kind(f"{self.name}: {page} is not {exc}", code=Code.API_ANSWER) from exc
+            raise kind(f"{page} is not {exc}", code=Code.API_ANSWER) from exc
         if found is None:
             hint = "say with `records` which keys lead to it, such as data.items"
-            message = f"{self.name}: {page} has no list of records at {self.options.records!r}"
+            message = f"{page} has no list of records at {self.options.records!r}"
             raise FatalError(message, hint=hint, code=Code.API_ANSWER)
         return found
 
@@ -190,9 +210,40 @@ class HttpSource(BaseSource):
 
     def _place(self, ordinal: int) -> str:
         """Where the record of that number came from."""
-        if self.options.paginate is None or self.options.paginate.type == "single_page":
-            return self.name
-        return f"{self.name}: {self._names[bisect_right(self._first, ordinal) - 1]}"
+        page = self._names[bisect_right(self._first, ordinal) - 1]
+        return f"{self.name}: {page}" if page else self.name
+
+
+class _Read(NamedTuple):
+    """A page with records."""
+
+    name: str
+    """What it is called among the pages of the source; nothing where it is the only one."""
+
+    records: list[bytes]
+    """Each as it is written; none of CSV."""
+
+    body: bytes
+
+
+def _named(child: Child, request: Request) -> str:
+    paginate = child.said.paginate or _ONE
+    page = "" if paginate.type == "single_page" else request.name
+    return ": ".join(filter(None, (child.name, page)))
+
+
+def _with(record: bytes, child: Child, name: str) -> bytes:
+    """A record with the fields of its parent before its own. One that is no object stays what it is, a bad row."""
+    if record[:1] != b"{":
+        return record
+    own = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
+    if taken := sorted(own.keys() & child.fields):
+        hint = "give them other names in `fields` of `parent`"
+        raise FatalError(
+            f"{name}: a record has {', '.join(taken)} of its own", hint=hint, code=Code.API_ANSWER
+        )
+    fields = msgspec.json.encode(child.fields)
+    return fields[:-1] + (b"," if own else b"") + record[1:].lstrip()
 
 
 def _api(end: ConnectedEnd[options.Source]) -> Api:
