@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -18,7 +22,7 @@ from windlass.connections import Address
 from windlass.connectors.http.options import Source as HttpSource
 from windlass.errors import FatalError, RetryableError
 from windlass.options import read_options
-from windlass.plan.model import ColumnRules, Validate
+from windlass.plan.model import ColumnRules, Incremental, Validate
 from windlass.testing import Copier, destination_of, source_of
 
 NO_WAIT = {"attempts": 2, "max_wait": 0.0}
@@ -346,6 +350,14 @@ def test_nobody_is_led_out_of_http(make_api: Make, read: Read) -> None:
         ),
         ({"path": "/x", "paginate": {**PAGES, "more": "a..b"}}, "`more` is where an answer has it"),
         (
+            {"path": "/x", "query": {"from": 5}, "since": {"param": "from"}},
+            "`query` has 'from', which `since` sets",
+        ),
+        (
+            {"path": "/x", "since": {"param": "from", "in": "body"}},
+            "`since` with `in: body` needs `method: POST`",
+        ),
+        (
             {"path": "/x", "query": {"limit": 5}, "paginate": {"type": "offset"}},
             "`query` has 'limit', which `paginate` sets",
         ),
@@ -376,3 +388,79 @@ def test_its_keys_are_checked_where_they_stand(
         ("3:107", "max_wait: expected a duration such as 30s, 5m or 1h30m, got '5x'"),
     ):
         assert re.search(rf"p\.yaml:{place}: error\[W\d+\]: {re.escape(what)}", said), said
+
+
+# --- what is new -----------------------------------------------------------------------------------
+
+
+class Growing:
+    """An API that gives records after some point of `at`, as `since` asks for it; or all of them."""
+
+    def __init__(self, *, asks: Callable[[Asked], str | None], obeys: bool = True) -> None:
+        self.records: list[dict[str, Any]] = []
+        self.asks, self.obeys = asks, obeys
+        self.asked: list[str | None] = []
+
+    def __call__(self, request: Asked) -> bytes:
+        self.asked.append(since := self.asks(request))
+        found = [row for row in self.records if not (self.obeys and since) or self._at(row) > Decimal(since)]
+        return answer(json.dumps(found))
+
+    @staticmethod
+    def _at(row: dict[str, Any]) -> Decimal:
+        at = row["at"]
+        return Decimal(at if isinstance(at, int) else datetime.fromisoformat(at).timestamp())
+
+
+def test_an_api_is_asked_for_what_may_be_new_and_each_record_arrives_once(
+    make_api: Make, copier: Copier
+) -> None:
+    """Also those that come late, or at the very value of others, from an API that means "after that"; one that sends all
+    does no harm."""
+    moment = datetime(2024, 2, 29, 12, tzinfo=UTC)
+    ways: list[
+        tuple[str, Callable[[int], object], Any, dict[str, Any], Callable[[Asked], str | None], str | None]
+    ] = [
+        ("exact", lambda n: 10**17 + n, None, {}, lambda a: a.query.get("since"), str(10**17 + 9)),
+        ("number", lambda n: 10**17 + n, 2, {}, lambda a: a.query.get("since"), str(10**17 + 7)),
+        ("everything", lambda n: 10**17 + n, 2, {}, lambda a: a.query.get("since"), str(10**17 + 7)),
+        (
+            "unix",
+            lambda n: (moment + timedelta(seconds=n, milliseconds=500)).isoformat(),
+            "2s",
+            {"format": "unix", "in": "body", "param": "v.since"},
+            lambda a: str(json.loads(a.body)["v"].get("since") or "") or None,
+            str(int(moment.timestamp()) + 7),
+        ),
+        (
+            "iso",
+            lambda n: (moment + timedelta(seconds=n)).isoformat().replace("+00:00", "Z"),
+            "2s",
+            {"start": "2024-01-01T00:00:00Z", "in": "header"},
+            lambda a: str(datetime.fromisoformat(a.headers["since"]).timestamp()),
+            str(moment.timestamp() + 7),
+        ),
+    ]
+    for name, at, lookback, since, asks, expected in ways:
+        growing = Growing(asks=asks, obeys=name != "everything")
+        copier.addresses["api"] = make_api(answering=growing).address
+        source = source_of(
+            connection="api",
+            path="/x",
+            method="POST",
+            body={"v": {}},
+            since={"param": "since", **since},
+        )
+        destination = destination_of(connection="sqlite", table=name, mode="append")
+        for numbers in ((1, 5, 10), (10, 9, 11, 12), (), (12, 11, 13)):
+            for number in numbers if lookback else sorted(numbers)[-2:]:
+                growing.records.append({"id": len(growing.records), "at": at(number)})
+            copier(source, destination, incremental=Incremental(cursor="at", lookback=lookback))
+        first, second, *_ = growing.asked
+        assert (first, second) == (
+            str(datetime(2024, 1, 1, tzinfo=UTC).timestamp()) if "start" in since else None,
+            expected,
+        )
+        with closing(sqlite3.connect(copier.addresses["sqlite"].database)) as database:
+            found = database.execute(f"SELECT id FROM {name} ORDER BY id").fetchall()
+        assert found == [(number,) for number in range(len(growing.records))], name

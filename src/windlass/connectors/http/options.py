@@ -23,6 +23,7 @@ __all__ = [
     "Parent",
     "RateLimit",
     "Retry",
+    "Since",
     "Source",
 ]
 
@@ -289,6 +290,24 @@ class Parent(Options):
         return None
 
 
+class Since(Options):
+    """What an API is told so that it sends only what may be new: with `incremental`, the highest value of the cursor that was
+    loaded, less `lookback`."""
+
+    param: str
+    """The parameter that it is sent as."""
+
+    in_: Literal["query", "body", "header"] = msgspec.field(default="query", name="in")
+    """Where it is sent. In a body, `param` leads to its place, such as `variables.since`."""
+
+    format: Literal["iso", "date", "unix", "unix_ms"] = "iso"
+    """How a time is written: as `2024-02-29T12:00:00Z`, as `2024-02-29`, or in seconds or milliseconds since 1970; rounded
+    down to whole seconds. Numbers and text are sent as they are."""
+
+    start: str | int | float | None = None
+    """What is sent as long as nothing was loaded. Default: nothing."""
+
+
 class Source(SourceOptions):
     """The records of an API, which answers requests with pages of them."""
 
@@ -324,6 +343,9 @@ class Source(SourceOptions):
     """Where the list of records is in an answer: `[]`, the answer itself, or keys such as `data.items` (JMESPath); of XML the
     names of elements, such as `rss.channel.item`."""
 
+    since: Since | None = None
+    """What the API is told of the last load, for it to send only what may be new."""
+
     parent: Parent | None = None
     """Other rows, for each of which there is a request, with their values in `{…}` of path, query, headers and body."""
 
@@ -344,8 +366,9 @@ class Source(SourceOptions):
             return f"`{'body' if self.body else 'form'}` needs `method: POST`"
         if self.body and self.form:
             return "there is one of `body` and `form`"
-        if self.paginate is not None and self.paginate.in_ == "body" and self.method != "POST":
-            return "`paginate` with `in: body` needs `method: POST`"
+        for key, placed in (("paginate", self.paginate), ("since", self.since)):
+            if placed is not None and placed.in_ == "body" and self.method != "POST":
+                return f"`{key}` with `in: body` needs `method: POST`"
         if "?" in self.path or "#" in self.path:
             return "`path` has no parameters; they belong into `query`"
         return None
@@ -363,11 +386,16 @@ class Source(SourceOptions):
             return "`parent` has `fields`, which are not added to CSV"
         if self.format == "csv" and self.paginate is not None and self.paginate.type == "offset":
             return "`paginate` with `type: offset` counts records, which is not done for CSV"
+        return self._said_twice()
+
+    def _said_twice(self) -> str | None:
         written = {"query": self.query, "body": self.form or self.body, "header": self.headers}
         place = self.paginate.in_ if self.paginate else "query"
-        for name in self._paged_by():
+        set_by = [(name, place, "paginate") for name in self._paged_by()]
+        set_by += [(self.since.param, self.since.in_, "since")] if self.since else []
+        for name, place, key in set_by:
             if name in written[place]:
-                return f"`{'headers' if place == 'header' else place}` has {name!r}, which `paginate` sets"
+                return f"`{'headers' if place == 'header' else place}` has {name!r}, which `{key}` sets"
         return None
 
     def _paged_by(self) -> tuple[str, ...]:

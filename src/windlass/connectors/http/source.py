@@ -26,6 +26,7 @@ from windlass.connectors.http.formats import FormatError, count_of_csv, records_
 from windlass.connectors.http.pace import Pace
 from windlass.connectors.http.paging import Page, Request, next_link, requests
 from windlass.connectors.http.parents import Child, children, side_by_side
+from windlass.connectors.http.since import bound
 from windlass.connectors.relations import csv_relation, records_relation
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import BaseSource, Reading, Relation
@@ -56,6 +57,7 @@ class HttpSource(BaseSource):
         self.options, self._end = end.options, end
         self.name = f"{end.connection}: {end.options.path}"
         self._api = _api(end)
+        self._since: str | int | float | None = None
         self._first: list[int] = []  # of each page with records: the number of the first one
         self._names: list[str] = []  # what it is called
 
@@ -74,6 +76,8 @@ class HttpSource(BaseSource):
         return asked | {key: value for key, value in more.items() if value}
 
     def open(self, reading: Reading, scratch: Scratch) -> Relation:
+        if self.options.since is not None:
+            self._since = bound(self.options.since, reading.since)
         if self.options.format == "csv":
             pages = ((page.name, page.body) for page in self._pages(scratch))
             return csv_relation(self.name, pages, self.options.csv, reading, scratch)
@@ -129,21 +133,22 @@ class HttpSource(BaseSource):
         )
 
     def _ask(self, said: options.Source, request: Request) -> Ask:
-        place = (said.paginate or _ONE).in_
+        placed: dict[str, dict[str, object]] = {"query": {}, "body": {}, "header": {}}
+        if said.since is not None and self._since is not None:
+            placed[said.since.in_][said.since.param] = self._since
+        placed[(said.paginate or _ONE).in_] |= request.values
         headers = {
             "Accept": _ACCEPTED[said.format],
             "Accept-Encoding": "gzip",
             "User-Agent": web.AGENT,
             **said.headers,
-            **(texts(request.values) if place == "header" else {}),
+            **texts(placed["header"]),
         }
         url = request.url
         if url is None:
-            query = {**said.query, **(request.values if place == "query" else {})}
-            url = url_of(self._end.address, said.path) + (f"?{urlencode(texts(query))}" if query else "")
-        if said.method == "GET":
-            return Ask(url, headers)
-        return _posted(url, headers, said, request.values if place == "body" else {})
+            query = texts({**said.query, **placed["query"]})
+            url = url_of(self._end.address, said.path) + (f"?{urlencode(query)}" if query else "")
+        return Ask(url, headers) if said.method == "GET" else _posted(url, headers, said, placed["body"])
 
     def _require_new(
         self, name: str, page: str, answer: Answer, records: list[bytes], seen: dict[bytes, str]
