@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -68,17 +68,26 @@ class Document:
     problems: tuple[Problem, ...] = ()
     """What is wrong with it all the same, such as a key that is there twice."""
 
+    entries: Mapping[KeyPath, str] = field(default_factory=dict)
+    """What was made of a `for_each`: the path of each, and its entry in words."""
+
     def problem(
         self, path: KeyPath, code: Code, message: str, *, hint: str | None = None, at_key: bool = False
     ) -> Problem:
         """Describe what is wrong at `path`; an unknown path falls back to its nearest parent."""
+        entries = tuple(self.entries[outer] for outer in _with_outer(path) if outer in self.entries)[-1:]
         while path and path not in self.marks:
             path, at_key = path[:-1], False
         mark = self.marks.get(path)
         if mark is None:
-            return Problem(self.file, 0, 0, message, hint=hint, code=code)
+            return Problem(self.file, 0, 0, message, hint=hint, code=code, entries=entries)
         line, column, width = mark[3:] if at_key else mark[:3]
-        return replace(_problem_at(self.file, self.text, line, column, code, message, hint), width=width)
+        problem = _problem_at(self.file, self.text, line, column, code, message, hint)
+        return replace(problem, width=width, entries=entries)
+
+
+def _with_outer(path: KeyPath) -> Iterator[KeyPath]:
+    return (path[:length] for length in range(len(path) + 1))
 
 
 def read(file: Path, shown_as: str) -> Document:
