@@ -114,6 +114,9 @@ class Connector:
     container: Container | None = None
     """The stand-in of a compose file."""
 
+    address_key: str | None = None
+    """The key of its `Connection` that has an address without secrets, for what is configured nowhere."""
+
     options: str | None = None
     """The module of the models of its own keys: `Source` in `from:`, `Destination` in `to:`, `Connection` beside the
     type of a connection, `DevService` in its `dev:`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.conftest import Output
 from tests.connectors.apis import Api, Asked, answer
 from windlass import logs
 from windlass.connections import Address
-from windlass.connectors.http.options import Auth
+from windlass.connectors.http.options import Auth, Connection
 from windlass.errors import FatalError, WindlassError
 from windlass.options import read_options
 from windlass.plan.model import Download
@@ -290,3 +291,39 @@ def test_the_keys_of_a_connection_are_checked_where_they_stand_and_reach_the_tas
     )
     assert done.code == 0, done.stderr
     assert api.asked[0].headers["x-key"] == "canary"
+
+
+def test_an_api_without_secrets_may_be_named_in_the_project(
+    windlass: Callable[..., Output], project: Callable[[dict[str, str]], Path], make_api: Make
+) -> None:
+    """By `base_url`: for runs, `exec` and the list; an address that is configured comes first, and so does a dev service."""
+    api, other = make_api(answering=lambda _: answer('[{"id": 1}]')), make_api(answer('[{"id": 2}]'))
+    task = "copy: {from: {connection: %s, path: /items.json}, to: {path: out.ndjson}}"
+    url = f"http://127.0.0.1:{api.port}/v1"
+    root = project(
+        {
+            "windlass.yaml": f"project: p\nconnections:\n  api: {{type: http, base_url: '{url}'}}\n"
+            f"  dev: {{type: http, base_url: '{url}', dev: {{serve: here}}}}\n",
+            "here/items.json": '[{"id": 3}]',
+            "pipelines/p.yaml": f"pipeline: p\ntasks:\n  a: {{{task % 'api'}}}\n",
+            "pipelines/d.yaml": f"pipeline: d\ntasks:\n  a: {{{task % 'dev'}}}\n",
+        }
+    )
+    there = {"WINDLASS_CONN_API": f"http://127.0.0.1:{other.port}/v1"}
+    for command, env, expected in (
+        (("run", "p"), {}, 1),
+        (("exec", "p", "a"), {}, 1),
+        (("run", "d", "--no-dev"), {}, 1),
+        (("run", "p"), there, 2),
+        (("run", "d"), {}, 3),
+    ):
+        done = windlass("-C", root, *command, env=env)
+        assert done.code == 0, done.stderr
+        assert json.loads((root / "out.ndjson").read_text()) == {"id": expected}
+    listed = windlass("-C", root, "connections").stdout
+    assert re.search(rf"api +http +{url} +`base_url` of 'api' in windlass.yaml", listed), listed
+    assert re.search(r"dev +http +not configured: a dev service", listed), listed
+    assert "api: reachable" in windlass("-C", root, "connections", "test", "api").stdout
+    for wrong in ("ftp://host", "api.example.org", "https://ada@host/", "https://host?key=x"):
+        with pytest.raises(FatalError, match="`base_url`"):
+            read_options(Connection, {"base_url": wrong})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -157,11 +158,24 @@ class ErrorRule(Options):
 class Connection(ConnectionOptions):
     """What holds for every request to an API: also for the files that are downloaded from it."""
 
+    base_url: str | None = None
+    """Where it is, if its address is configured nowhere and no dev service stands in: for one that needs no secret."""
+
     auth: Auth | None = None
     """How a request says who asks. Default: as `basic` does, if its address has a user or password."""
 
     rate_limit: RateLimit | None = None
     """How often it lets itself be asked."""
+
+    def refusal(self) -> str | None:
+        if self.base_url is None:
+            return None
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return f"`base_url` is an http:// or https:// address; got {self.base_url!r}"
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            return "`base_url` has neither user, password nor parameters; they belong into the address, which is configured"
+        return None
 
 
 class Paginate(Options):
