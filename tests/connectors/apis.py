@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
@@ -57,8 +58,13 @@ def make_api() -> Iterator[Callable[..., Api]]:
 
             class Handler(socketserver.StreamRequestHandler):
                 def handle(self) -> None:
-                    lines = iter(self.rfile.readline, b"\r\n")
-                    first, *said = [line.decode().strip() for line in lines]
+                    lines = iter(
+                        self.rfile.readline, b""
+                    )  # without any, somebody only looked whether it is there
+                    head = [line.decode().strip() for line in takewhile(lambda line: line != b"\r\n", lines)]
+                    if not head:
+                        return
+                    first, *said = head
                     headers = {
                         name.lower(): value for name, _, value in (line.partition(": ") for line in said)
                     }

@@ -70,9 +70,10 @@ def _seconds(reset: str) -> float | None:
         number = float(reset)
     except ValueError:
         try:
-            return max(0.0, parsedate_to_datetime(reset).timestamp() - _now())
+            moment = parsedate_to_datetime(reset)
         except ValueError:
             return None
+        return max(0.0, moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - _now())
     if number > _IN_MILLISECONDS:
         number /= 1000
     return max(0.0, number - _now() if number > _A_MOMENT else number)
