@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,6 +18,7 @@ from tests.conftest import Output
 from tests.connectors.apis import Api, Asked, answer
 from windlass import logs
 from windlass.connections import Address
+from windlass.connectors.http.aws import AwsKey, signed_headers
 from windlass.connectors.http.options import Auth, Connection
 from windlass.errors import FatalError, WindlassError
 from windlass.options import read_options
@@ -69,8 +71,8 @@ def test_each_way_sends_the_secret_with_every_request_and_to_nobody_else(make_ap
         first, *_, last = [asked.path for asked in api.asked]
         if name == "the key":
             assert (first, last) == (
-                "/v1/items?the+key=canary%2Fof+all%2Bkeys",
-                "/v1/two?page=2&the+key=canary%2Fof+all%2Bkeys",
+                "/v1/items?the%20key=canary%2Fof%20all%2Bkeys",
+                "/v1/two?page=2&the%20key=canary%2Fof%20all%2Bkeys",
             )
     assert len(other.asked) == len(WAYS)
     assert "canary" not in str(other.asked)
@@ -88,12 +90,30 @@ def test_no_secret_is_in_what_is_said(make_api: Make, read: Read) -> None:
             assert api.asked[0].query["appid"] == "canary-of-appid"
 
 
+def test_what_is_signed_is_what_is_sent(make_api: Make, read: Read) -> None:
+    """The signature is that of the very address, body and headers that arrived."""
+    auth = {"type": "aws_sigv4", "region": "eu-central-1", "service": "execute-api"}
+    known = {"user": "AKID", "password": KEY, "options": {"session_token": "canary-token", "k": "a b"}}
+    for options in ({}, {"method": "POST", "body": {"a": 1}}):
+        api = make_api(answer('[{"id": 1}]'))
+        read(api, address_of(api, auth, **known), query={"q": "x y+z", "n": 1}, **options)
+        [asked] = api.asked
+        assert asked.query == {"q": "x y+z", "n": "1", "k": "a b"}
+        assert asked.headers["x-amz-security-token"] == "canary-token"
+        when = datetime.strptime(asked.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        key = AwsKey("AKID", KEY, "eu-central-1", "execute-api", "canary-token")
+        url = f"http://{asked.headers['host']}{asked.path}"
+        expected = signed_headers(key, asked.method, url, asked.body, when)
+        assert asked.headers["authorization"] == expected["Authorization"]
+
+
 def test_what_lacks_a_secret_says_where_it_belongs(make_api: Make, read: Read) -> None:
     lacking: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         ({"type": "bearer"}, {"options": {"x": "y"}}, "has no secret"),
         ({"type": "api_key", "name": "X-Key"}, {"options": {"x": "y"}}, "has no secret"),
         ({"type": "bearer"}, {"password": "two\nlines"}, "has no secret that can be sent"),
         ({"type": "oauth2", "token_url": "/token"}, {"user": "ada"}, "has no client and secret"),
+        ({"type": "aws_sigv4", "region": "r", "service": "s"}, {"user": "ada"}, "has no access key and its"),
         (
             {"type": "oauth2", "token_url": "/token", "grant": "refresh_token"},
             {"user": "ada", "password": "x"},
@@ -256,6 +276,7 @@ def test_a_download_from_a_connection_has_its_credentials_too(make_api: Make, tm
         ({"type": "api_key"}, "`type: api_key` needs `name`"),
         ({"type": "oauth2"}, "`type: oauth2` needs `token_url`"),
         ({"type": "session"}, "`type: session` needs `login`"),
+        ({"type": "aws_sigv4", "region": "r"}, "`type: aws_sigv4` needs `service`"),
         ({"type": "bearer", "name": "X"}, "`name` is for api_key and session, and the type is bearer"),
         ({"type": "basic", "in": "query"}, "`in` is for api_key, and the type is basic"),
         ({"type": "bearer", "scopes": ["a"]}, "`scopes` is for oauth2"),
@@ -282,7 +303,7 @@ def test_the_keys_of_a_connection_are_checked_where_they_stand_and_reach_the_tas
     assert "windlass.yaml:3:56: error[W0103]: unknown key 'aut' in connections.api" in said, said
     assert "did you mean 'auth'?" in said
     assert "3:34: error[W0106]" in said
-    assert "expected 'basic', 'bearer', 'api_key', 'oauth2' or 'session', got 'apikey'" in said
+    assert "expected 'basic', 'bearer', 'api_key', 'oauth2', 'session' or 'aws_sigv4', got 'apikey'" in said
     assert "windlass.yaml:4:22: error[W0103]: unknown key 'auth' in connections.db" in said
     (root / "windlass.yaml").write_text(f"project: p\nconnections:\n  api: {connections % ('api_key', '')}\n")
     api = make_api(answer('[{"id": 1}]'))

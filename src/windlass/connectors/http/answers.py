@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from functools import cached_property
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -50,10 +50,13 @@ class Ask:
                     f"the header {name!r} for {self.url} has a line end, or characters that no header has"
                 )
                 raise FatalError(message, code=Code.API_ANSWER)
-        url = self.url
-        if self.secrets:
-            url += ("&" if "?" in url else "?") + urlencode(self.secrets)
-        return urllib.request.Request(url, self.body, dict(self.headers))
+        return urllib.request.Request(self.whole_url(), self.body, dict(self.headers))
+
+    def whole_url(self) -> str:
+        """The address with the secrets in it."""
+        if not self.secrets:
+            return self.url
+        return f"{self.url}{'&' if '?' in self.url else '?'}{urlencode(self.secrets, quote_via=quote)}"
 
 
 @dataclass(frozen=True)

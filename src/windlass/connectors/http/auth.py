@@ -12,6 +12,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import urlencode, urljoin
@@ -20,6 +21,7 @@ from windlass import logs, web
 from windlass.connections import Address, variable
 from windlass.connectors.http.addresses import server_of, texts, url_of
 from windlass.connectors.http.answers import Answer, Ask, content_of
+from windlass.connectors.http.aws import AwsKey, signed_headers
 from windlass.connectors.http.keys import find
 from windlass.connectors.http.options import Auth
 from windlass.errors import Code, FatalError
@@ -32,7 +34,7 @@ Asking: TypeAlias = Callable[[Ask], Answer]
 
 _DONE = (http.HTTPStatus.OK, http.HTTPStatus.CREATED, http.HTTPStatus.NO_CONTENT)
 _LOGIN = {"user": "{user}", "password": "{password}"}
-_REFRESH_TOKEN = "refresh_token"
+_REFRESH_TOKEN, _SESSION_TOKEN = "refresh_token", "session_token"
 
 
 class Credentials(Protocol):
@@ -85,6 +87,8 @@ def _of_type(known: _Known, auth: Auth, asking: Asking) -> Credentials:
             return _Fixed({str(auth.name): f"{auth.prefix or ''}{known.secret()}"}, options)
         case "oauth2":
             return _Granted(_OAuth2(known, auth, asking), options)
+        case "aws_sigv4":
+            return _Signed(known, auth)
         case "session":
             return _Granted(_Login(known, auth, asking), options)
 
@@ -128,6 +132,28 @@ class _Fixed:
 
     def applied(self, ask: Ask) -> Ask:
         return _with(ask, self._headers, self._query)
+
+    def renew(self, refused: Ask) -> bool:
+        return False
+
+
+class _Signed:
+    """The signature of each request, which changes with it and with the time. Implements `Credentials`."""
+
+    def __init__(self, known: _Known, auth: Auth) -> None:
+        address = known.address
+        if not (address.user and address.password):
+            raise known.lacks("access key and its secret", "https://KEY-ID:SECRET@host")
+        token = address.options.get(_SESSION_TOKEN, "")
+        self._key = AwsKey(address.user, address.password, str(auth.region), str(auth.service), token)
+        self._query = {key: value for key, value in address.options.items() if key != _SESSION_TOKEN}
+
+    def applied(self, ask: Ask) -> Ask:
+        place, mark, query = ask.url.partition("?")
+        signed = _with(replace(ask, url=place + mark + query.replace("+", "%20")), {}, self._query)
+        method = "GET" if ask.body is None else "POST"
+        headers = signed_headers(self._key, method, signed.whole_url(), ask.body or b"", datetime.now(UTC))
+        return replace(signed, headers={**signed.headers, **headers})
 
     def renew(self, refused: Ask) -> bool:
         return False

@@ -34,9 +34,9 @@ _RECORDS = re.compile(r"\[\]|[A-Za-z_][\w:-]*(\.[A-Za-z_][\w:-]*)*(\[\])?")
 class Auth(Options):
     """How a request says who asks. The secret is the password of the connection's address; it never stands in a file."""
 
-    type: Literal["basic", "bearer", "api_key", "oauth2", "session"]
+    type: Literal["basic", "bearer", "api_key", "oauth2", "session", "aws_sigv4"]
     """`basic` sends user and password, `bearer` the password as a token, `api_key` the password by a `name` of the API's
-    own; `oauth2` gets a token for the client (user) and its secret (password), `session` one by a login."""
+    own; `oauth2` gets a token for the client (user) and its secret (password), `session` one by a login; `aws_sigv4` signs each request with the access key (user) and its secret (password)."""
 
     name: str | None = None
     """For `api_key`: the header, parameter or cookie that has the key. For `session`: the header that has the token,
@@ -74,9 +74,20 @@ class Auth(Options):
     token: str | None = None
     """For `session`: where the answer to a login has the token (JMESPath). Default: its cookies are sent back."""
 
+    region: str | None = None
+    """For `aws_sigv4`: the region, such as `eu-central-1`."""
+
+    service: str | None = None
+    """For `aws_sigv4`: the service by its name in signatures, such as `execute-api`, `es` or `s3`."""
+
     def refusal(self) -> str | None:
-        needed = {"api_key": ("name",), "oauth2": ("token_url",), "session": ("login",)}.get(self.type, ())
-        for key in needed:
+        needed = {
+            "api_key": ("name",),
+            "oauth2": ("token_url",),
+            "session": ("login",),
+            "aws_sigv4": ("region", "service"),
+        }
+        for key in needed.get(self.type, ()):
             if getattr(self, key) is None:
                 return f"`type: {self.type}` needs `{key}`"
         if self.token is not None and not is_path(self.token):
@@ -91,6 +102,7 @@ class Auth(Options):
             "prefix": ("api_key", "session"),
             **dict.fromkeys(("token_url", "grant", "scopes", "client_auth"), ("oauth2",)),
             **dict.fromkeys(("login", "body", "form", "token"), ("session",)),
+            **dict.fromkeys(("region", "service"), ("aws_sigv4",)),
         }
         for field in msgspec.structs.fields(type(self)):
             types = places.get(field.encode_name)
