@@ -36,18 +36,40 @@ Section: TypeAlias = tuple[str, Model, str]
 
 def ends() -> Iterator[Section]:
     """What each connector takes in `from:` and `to:`, and the mappings in there."""
-    nested: dict[type[Options], Section] = {}
+    found: dict[type[Options], Section] = {}
     for part, key in (("Source", "from"), ("Destination", "to")):
         for model, types in models_of(part).items():
             of = "files" if types == [FILES] else " or ".join(types)
             where = f"`copy.{key}`" if types == [FILES] else f"`copy.{key}`, beside `connection`"
             yield f"copy: {key}: {of}", model, where
-            for field in msgspec.structs.fields(model):
-                for inner in (field.type, *get_args(field.type)):
-                    if isinstance(inner, type) and issubclass(inner, Options):
-                        name = field.encode_name
-                        nested[inner] = (f"copy: {name}", inner, f"`{name}` of {of}")
-    yield from nested.values()
+            for name, inner, at in nested(model, of):
+                found.setdefault(inner, (f"copy: {name}", inner, at))
+    yield from found.values()
+
+
+def nested(model: type[Options], of: str) -> Iterator[tuple[str, type[Options], str]]:
+    """The mappings that are values of a model's keys, and those in them: the key, the model, where it stands."""
+    for field in msgspec.structs.fields(model):
+        name = field.encode_name
+        for inner in options_in(field.type):
+            yield name, inner, f"`{name}` of {of}"
+            yield from nested(inner, f"`{name}`")
+
+
+def options_in(annotation: Any) -> Iterator[type[Options]]:
+    """The models in a type: of a value, or of the items of a list."""
+    if isinstance(annotation, type) and issubclass(annotation, Options):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from options_in(inner)
+
+
+def settings() -> Iterator[Section]:
+    """What each connector takes beside the type of a connection, and the mappings in there."""
+    for model, types in models_of("Connection").items():
+        of = ", ".join(types)
+        yield f"A connection: {of}", model, f"`connections.NAME`, where the type is {of}"
+        yield from ((f"A connection: {of}: {name}", inner, at) for name, inner, at in nested(model, of))
 
 
 def dev_services() -> Iterator[Section]:
@@ -88,6 +110,7 @@ PIPELINE = (
 PROJECT = (
     ("The project", project.Project, "the top of the file"),
     ("A connection", project.Connection, "`connections.NAME`"),
+    *settings(),
     *dev_services(),
     ("Images", project.Images, "`images`"),
     ("Runtimes", runtimes.Runtimes, "`runtimes`"),

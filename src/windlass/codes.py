@@ -71,6 +71,7 @@ class Code(StrEnum):
     CONNECTION_LOST = "W0307"
     NOT_LET_IN = "W0308"
     DEV_SERVICE = "W0309"
+    NO_SECRET = "W0310"
 
     # the ends of a copy
     FENCED = "W0401"

@@ -118,8 +118,12 @@ class Connector:
     container: Container | None = None
     """The stand-in of a compose file."""
 
+    address_key: str | None = None
+    """The key of its `Connection` that has an address without secrets, for what is configured nowhere."""
+
     options: str | None = None
-    """The module of the models of its own keys: `Source` in `from:`, `Destination` in `to:`, `DevService` in `dev:`."""
+    """The module of the models of its own keys: `Source` in `from:`, `Destination` in `to:`, `Connection` beside the
+    type of a connection, `DevService` in its `dev:`."""
 
     several_hosts: bool = False
     """An address may name several hosts, each with its port, as `a:1,b:2`: the members of a cluster."""

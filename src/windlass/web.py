@@ -12,33 +12,44 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from typing import IO
+from typing import IO, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from windlass import __version__, logs
 from windlass.errors import Code, FatalError, RetryableError, reason_of
 from windlass.ports import is_loopback
 
-__all__ = ["AGENT", "AnswerError", "NotNowError", "answer_to", "basic", "require_whole"]
+__all__ = ["AGENT", "AnswerError", "NotNowError", "Refusal", "answer_to", "basic", "require_whole"]
 
 AGENT = f"windlass/{__version__}"
 """What we call ourselves in `User-Agent`."""
 
+_BEGINNING = 65_536
 _RETRYABLE = (408, 425, 429, 500, 502, 503, 504)
 _PUBLIC = ("accept", "accept-encoding", "content-type", "if-range", "range", "user-agent")
 """The headers that another server may see, too."""
 
 
+class Refusal(NamedTuple):
+    """An answer whose status is none of success."""
+
+    status: int
+    headers: Message
+    body: bytes
+    """The beginning of it."""
+
+
 class AnswerError(FatalError):
     """An answer that will be the same again."""
 
-    def __init__(self, message: str, status: int, code: Code) -> None:
+    def __init__(self, message: str, refusal: Refusal, code: Code) -> None:
         super().__init__(message, code=code)
-        self.status = status
+        self.refusal = refusal
+        self.status = refusal.status
 
 
 class NotNowError(RetryableError):
@@ -46,6 +57,9 @@ class NotNowError(RetryableError):
 
     wait: float | None = None
     """How many seconds the server says to wait (`Retry-After`, RFC 9110, section 10.2.3)."""
+
+    refusal: Refusal | None = None
+    """The answer, where there is one."""
 
 
 @contextmanager
@@ -60,12 +74,12 @@ def answer_to(
         with _opener_for(request.full_url).open(request, timeout=timeout) as response:
             yield response
     except urllib.error.HTTPError as exc:
-        exc.close()
+        refusal = _refusal(exc)
         message = f"{shown} answered {exc.code} {exc.reason}"
         if exc.code not in _RETRYABLE:
-            raise AnswerError(message, exc.code, code) from exc
+            raise AnswerError(message, refusal, code) from exc
         busy = NotNowError(message, code=code)
-        busy.wait = _retry_after(exc.headers)
+        busy.wait, busy.refusal = _retry_after(exc.headers), refusal
         raise busy from exc
     except _LeadsAwayError as exc:
         raise FatalError(f"{shown} leads to {exc}, which is not HTTP", code=code) from exc
@@ -74,6 +88,13 @@ def answer_to(
         raise NotNowError(f"cannot reach {shown}: {reason}", code=code) from exc
     except (http.client.HTTPException, ConnectionError, TimeoutError) as exc:
         raise NotNowError(f"the answer of {shown} broke off: {reason_of(exc)}", code=code) from exc
+
+
+def _refusal(error: urllib.error.HTTPError) -> Refusal:
+    """What the server says of it; the half of that, or nothing, is no other error."""
+    with error, suppress(OSError, http.client.HTTPException):
+        return Refusal(error.code, error.headers, error.read(_BEGINNING))
+    return Refusal(error.code, error.headers, b"")
 
 
 def require_whole(response: http.client.HTTPResponse) -> None:
@@ -106,6 +127,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         target = urljoin(req.full_url, newurl)
         if urlsplit(target).scheme not in ("http", "https"):
             raise _LeadsAwayError(target)
+        if req.data is not None:
+            return None  # which makes an error of the answer: followed, it would lose what was sent
         new = super().redirect_request(req, fp, code, msg, headers, target)
         if new is not None and urlsplit(target)[:2] != urlsplit(req.full_url)[:2]:
             new.headers = {name: value for name, value in new.headers.items() if name.lower() in _PUBLIC}

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.connectors.apis import make_api, read
 from tests.connectors.database import Database
 from tests.connectors.kits import KITS
 from windlass.connections import Address
 from windlass.testing import Copier, Kit
+
+__all__ = ["make_api", "read"]
 
 
 @pytest.fixture

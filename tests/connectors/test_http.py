@@ -4,91 +4,33 @@ from __future__ import annotations
 
 import json
 import re
-import socketserver
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.conftest import Output
+from tests.connectors.apis import Api, Asked, answer
 from windlass.connections import Address
 from windlass.connectors.http.options import Source as HttpSource
 from windlass.errors import FatalError, RetryableError
 from windlass.options import read_options
-from windlass.plan.model import ColumnRules, Validate
+from windlass.plan.model import ColumnRules, Incremental, Validate
 from windlass.testing import Copier, destination_of, source_of
 
 NO_WAIT = {"attempts": 2, "max_wait": 0.0}
-ONCE = {"attempts": 1}
 PAGES = {"type": "page_number"}
-
-
-@dataclass
-class Api:
-    """Gives its answers in turn, or those of a shop, and keeps what was asked: the first line and the headers."""
-
-    answers: list[bytes] = field(default_factory=list)
-    shop: Shop | None = None
-    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    port: int = 0
-
-    @property
-    def address(self) -> Address:
-        return Address("http", "127.0.0.1", self.port, database="v1", scheme="http")
-
-
-@pytest.fixture
-def make_api() -> Iterator[Callable[..., Api]]:
-    with ExitStack() as opened:
-
-        def make(*answers: bytes, shop: Shop | None = None) -> Api:
-            api = Api(list(answers), shop)
-
-            class Handler(socketserver.StreamRequestHandler):
-                def handle(self) -> None:
-                    lines = iter(self.rfile.readline, b"\r\n")
-                    first, *headers = [line.decode().strip() for line in lines]
-                    named = [line.partition(": ") for line in headers]
-                    path = first.split()[1]
-                    api.asked.append((path, {name.lower(): value for name, _, value in named}))
-                    self.wfile.write(api.shop.answer(path) if api.shop else api.answers.pop(0))
-
-            server = opened.enter_context(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler))
-            api.port = server.server_address[1]
-            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-            opened.callback(server.shutdown)
-            return api
-
-        yield make
-
-
-def answer(body: str | bytes, *headers: str, status: str = "200 OK", length: int | None = None) -> bytes:
-    data = body.encode() if isinstance(body, str) else body
-    said = [f"HTTP/1.1 {status}", f"Content-Length: {len(data) if length is None else length}", *headers]
-    return "\r\n".join([*said, "Connection: close", "", ""]).encode() + data
 
 
 def without_length(body: str) -> bytes:
     return f"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{body}".encode()
-
-
-@pytest.fixture
-def read(copier: Copier) -> Callable[..., list[dict[str, Any]]]:
-    """Copies the records of an API to a file, and reads them there."""
-
-    def read(api: Api, address: Address | None = None, **options: Any) -> list[dict[str, Any]]:
-        copier.addresses["api"] = address or api.address
-        source = source_of(connection="api", path="/items", **{"retry": ONCE, **options})
-        copier(source, destination_of(path="out.ndjson"))
-        return [json.loads(line) for line in (copier.folder / "out.ndjson").read_text().splitlines()]
-
-    return read
 
 
 Read = Callable[..., list[dict[str, Any]]]
@@ -105,7 +47,7 @@ def test_pages_are_asked_for_until_one_has_no_records(make_api: Make, read: Read
         "paginate": {**PAGES, "param": "p", "start": 0},
     }
     assert read(api, **options) == [{"id": 1}, {"id": 2}, {"id": 3}]
-    assert [path for path, _ in api.asked] == [
+    assert [path for path, *_ in api.asked] == [
         f"/v1/items?per_page=2&open=true&q=a%26b&p={n}" for n in range(3)
     ]
 
@@ -122,9 +64,8 @@ class Shop:
     def __init__(self, count: int, size: int) -> None:
         self.records, self.size = [{"id": number} for number in range(count)], size
 
-    def answer(self, url: str) -> bytes:
-        asked = urlsplit(url)
-        query = dict(parse_qsl(asked.query))
+    def __call__(self, request: Asked) -> bytes:
+        asked, query = urlsplit(request.path), request.query
         size = min(self.size, int(query.get("limit", self.size)))
         at = int(query["offset"]) if "offset" in query else (int(query.get("page", 1)) - 1) * size
         if "after" in query:
@@ -157,7 +98,7 @@ def test_every_record_arrives_once_however_pages_are_counted(
     make_api: Make, read: Read, way: dict[str, Any]
 ) -> None:
     for count in (0, 1, 4, 5, 9, 10, 11):
-        api = make_api(shop=Shop(count, 5))
+        api = make_api(answering=Shop(count, 5))
         if count == 0:
             with pytest.raises(FatalError, match="has no records"):
                 read(api, paginate=way, records="data")
@@ -183,7 +124,7 @@ def test_a_large_cursor_is_sent_as_it_was_written(make_api: Make, read: Read) ->
     pages = (answer('{"data":[{"id":1}],"next":90071992547409931234}'), answer('{"data":[],"next":null}'))
     api = make_api(*pages)
     read(api, paginate={"type": "cursor", "param": "c", "next": "next"}, records="data", query={"q": 1})
-    assert [path for path, _ in api.asked] == ["/v1/items?q=1", "/v1/items?q=1&c=90071992547409931234"]
+    assert [path for path, *_ in api.asked] == ["/v1/items?q=1", "/v1/items?q=1&c=90071992547409931234"]
 
 
 def test_fewer_records_than_the_api_speaks_of_are_an_error(make_api: Make, read: Read) -> None:
@@ -339,7 +280,7 @@ def test_the_server_says_when_to_come_back(
     make_api: Make, read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr("windlass.connectors.http.answers.time.sleep", waited.append)
+    monkeypatch.setattr("windlass.connectors.http.asking.time.sleep", waited.append)
     busy = [answer("", f"Retry-After: {said}", status="429 X") for said in ("7", "0", formatdate(0), "soon")]
     assert read(make_api(*busy, answer('[{"id":1}]')), retry={"attempts": 5}) == [{"id": 1}]
     assert waited == [7, 0, 0, 8]  # the last is the fourth wait that doubles
@@ -353,8 +294,8 @@ def test_a_server_that_says_to_come_back_much_later_is_not_waited_for(make_api: 
 
 
 def test_an_encoding_that_was_not_asked_for_is_an_error(make_api: Make, read: Read) -> None:
-    with pytest.raises(FatalError, match="in the encoding 'gzip'"):
-        read(make_api(answer(b"\x1f\x8b", "Content-Encoding: gzip")))
+    with pytest.raises(FatalError, match="in the encoding 'br'"):
+        read(make_api(answer(b"\x1f\x8b", "Content-Encoding: br")))
 
 
 def test_a_failed_page_leaves_the_destination_as_it_was(make_api: Make, read: Read, copier: Copier) -> None:
@@ -374,10 +315,10 @@ def test_a_password_goes_to_its_server_only(make_api: Make, read: Read) -> None:
     api = make_api(here, away)
     address = Address("http", "127.0.0.1", api.port, user="ada", password="lovelace", scheme="http")
     assert read(api, address, headers={"X-Token": "t", "Accept": "application/x+json"}) == [{"id": 1}]
-    for path, headers in api.asked:
+    for path, headers, *_ in api.asked:
         assert (headers["authorization"], headers["x-token"]) == ("Basic YWRhOmxvdmVsYWNl", "t")
         assert "ada" not in path
-    (_, headers), *_ = other.asked
+    (_, headers, *_), *_ = other.asked
     assert (headers["accept"], "authorization" in headers, "x-token" in headers) == (
         "application/x+json",
         False,
@@ -409,6 +350,14 @@ def test_nobody_is_led_out_of_http(make_api: Make, read: Read) -> None:
         ),
         ({"path": "/x", "paginate": {**PAGES, "more": "a..b"}}, "`more` is where an answer has it"),
         (
+            {"path": "/x", "query": {"from": 5}, "since": {"param": "from"}},
+            "`query` has 'from', which `since` sets",
+        ),
+        (
+            {"path": "/x", "since": {"param": "from", "in": "body"}},
+            "`since` with `in: body` needs `method: POST`",
+        ),
+        (
             {"path": "/x", "query": {"limit": 5}, "paginate": {"type": "offset"}},
             "`query` has 'limit', which `paginate` sets",
         ),
@@ -439,3 +388,79 @@ def test_its_keys_are_checked_where_they_stand(
         ("3:107", "max_wait: expected a duration such as 30s, 5m or 1h30m, got '5x'"),
     ):
         assert re.search(rf"p\.yaml:{place}: error\[W\d+\]: {re.escape(what)}", said), said
+
+
+# --- what is new -----------------------------------------------------------------------------------
+
+
+class Growing:
+    """An API that gives records after some point of `at`, as `since` asks for it; or all of them."""
+
+    def __init__(self, *, asks: Callable[[Asked], str | None], obeys: bool = True) -> None:
+        self.records: list[dict[str, Any]] = []
+        self.asks, self.obeys = asks, obeys
+        self.asked: list[str | None] = []
+
+    def __call__(self, request: Asked) -> bytes:
+        self.asked.append(since := self.asks(request))
+        found = [row for row in self.records if not (self.obeys and since) or self._at(row) > Decimal(since)]
+        return answer(json.dumps(found))
+
+    @staticmethod
+    def _at(row: dict[str, Any]) -> Decimal:
+        at = row["at"]
+        return Decimal(at if isinstance(at, int) else datetime.fromisoformat(at).timestamp())
+
+
+def test_an_api_is_asked_for_what_may_be_new_and_each_record_arrives_once(
+    make_api: Make, copier: Copier
+) -> None:
+    """Also those that come late, or at the very value of others, from an API that means "after that"; one that sends all
+    does no harm."""
+    moment = datetime(2024, 2, 29, 12, tzinfo=UTC)
+    ways: list[
+        tuple[str, Callable[[int], object], Any, dict[str, Any], Callable[[Asked], str | None], str | None]
+    ] = [
+        ("exact", lambda n: 10**17 + n, None, {}, lambda a: a.query.get("since"), str(10**17 + 9)),
+        ("number", lambda n: 10**17 + n, 2, {}, lambda a: a.query.get("since"), str(10**17 + 7)),
+        ("everything", lambda n: 10**17 + n, 2, {}, lambda a: a.query.get("since"), str(10**17 + 7)),
+        (
+            "unix",
+            lambda n: (moment + timedelta(seconds=n, milliseconds=500)).isoformat(),
+            "2s",
+            {"format": "unix", "in": "body", "param": "v.since"},
+            lambda a: str(json.loads(a.body)["v"].get("since") or "") or None,
+            str(int(moment.timestamp()) + 7),
+        ),
+        (
+            "iso",
+            lambda n: (moment + timedelta(seconds=n)).isoformat().replace("+00:00", "Z"),
+            "2s",
+            {"start": "2024-01-01T00:00:00Z", "in": "header"},
+            lambda a: str(datetime.fromisoformat(a.headers["since"]).timestamp()),
+            str(moment.timestamp() + 7),
+        ),
+    ]
+    for name, at, lookback, since, asks, expected in ways:
+        growing = Growing(asks=asks, obeys=name != "everything")
+        copier.addresses["api"] = make_api(answering=growing).address
+        source = source_of(
+            connection="api",
+            path="/x",
+            method="POST",
+            body={"v": {}},
+            since={"param": "since", **since},
+        )
+        destination = destination_of(connection="sqlite", table=name, mode="append")
+        for numbers in ((1, 5, 10), (10, 9, 11, 12), (), (12, 11, 13)):
+            for number in numbers if lookback else sorted(numbers)[-2:]:
+                growing.records.append({"id": len(growing.records), "at": at(number)})
+            copier(source, destination, incremental=Incremental(cursor="at", lookback=lookback))
+        first, second, *_ = growing.asked
+        assert (first, second) == (
+            str(datetime(2024, 1, 1, tzinfo=UTC).timestamp()) if "start" in since else None,
+            expected,
+        )
+        with closing(sqlite3.connect(copier.addresses["sqlite"].database)) as database:
+            found = database.execute(f"SELECT id FROM {name} ORDER BY id").fetchall()
+        assert found == [(number,) for number in range(len(growing.records))], name

@@ -18,7 +18,9 @@ from windlass import logs, web
 from windlass.alerts import Alert
 from windlass.connections import Address
 from windlass.connectors.files.fetching import fetch
-from windlass.connectors.http.answers import ask
+from windlass.connectors.http.answers import Ask
+from windlass.connectors.http.asking import Api
+from windlass.connectors.http.auth import credentials_of
 from windlass.connectors.http.options import Retry
 from windlass.connectors.slack.alert import send
 from windlass.errors import Code, FatalError, WindlassError
@@ -89,12 +91,10 @@ def by_file(url: str, folder: Path) -> None:
 
 
 def by_api(url: str, folder: Path) -> None:
-    ask(
-        url,
-        SECRETS,
-        Address("http", "127.0.0.1", user="ada", password="canary", scheme="http"),
-        Retry(attempts=1),
-    )
+    address = Address("http", "127.0.0.1", user="ada", password="canary", scheme="http")
+    once = Api(Retry(attempts=1))
+    headers = {**SECRETS, "User-Agent": web.AGENT}
+    Api(Retry(attempts=1), credentials_of("api", address, None, once.answer)).answer(Ask(url, headers))
 
 
 WAYS = [by_download, by_file, by_api]

@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from windlass import registry
 from windlass.connections import Address
 from windlass.errors import Code, UsageError, did_you_mean
 from windlass.plan.model import Connection
@@ -36,11 +35,12 @@ class NearConnections:
         """By name; none where there is no project. Raises SpecError when its file makes no sense."""
         if self._project is None:
             return {}
+        from windlass.plan.actions import connection_of
         from windlass.spec import load_project_file
 
         return {
-            name: Connection(type=c.type, form=str(registry.require(c.type).form), dev=c.dev)
-            for name, c in load_project_file(self._project).connections.items()
+            name: connection_of(declared)
+            for name, declared in load_project_file(self._project).connections.items()
         }
 
     def address(self, name: str) -> Address:

@@ -81,13 +81,17 @@ def test_command(app: App, names: tuple[str, ...], *, as_json: bool) -> int:
 
 
 def _connections(app: App) -> list[_Connection]:
-    from windlass.connections import resolve
+    from windlass.connections import declared_address, resolve
+    from windlass.devservices import can_stand_in
+    from windlass.plan.actions import connection_of
     from windlass.spec import load_project
 
     files = load_project(app.project).checked()
     found: list[_Connection] = []
     for name, connection in files.spec.connections.items():
         address = resolve(name, connection.type, files.root)
+        if address is None and not can_stand_in(connection_of(connection)):
+            address = declared_address(name, connection.type, connection.settings)
         found.append(
             {
                 "name": name,
@@ -101,12 +105,14 @@ def _connections(app: App) -> list[_Connection]:
 
 def _tried(app: App, connection: _Connection) -> dict[str, str | bool | None]:
     from windlass import registry
-    from windlass.connections import resolve
+    from windlass.connections import parse_address, resolve
     from windlass.errors import WindlassError
     from windlass.logs import mask
 
     name, kind = connection["name"], connection["type"]
     address = resolve(name, kind, app.project)
+    if address is None and connection["address"] is not None:  # of windlass.yaml, without secrets
+        address = parse_address(connection["address"], str(connection["origin"]), kind)
     if address is None:
         return {"name": name, "ok": None, "result": "not configured"}
     try:

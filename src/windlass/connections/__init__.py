@@ -3,13 +3,14 @@
 from windlass.connections.address import Address, parse_address
 from windlass.connections.around import hide_secrets
 from windlass.connections.env_file import unknown_connections
-from windlass.connections.resolve import ORIGIN, PREFIX, places, resolve, variable
+from windlass.connections.resolve import ORIGIN, PREFIX, declared_address, places, resolve, variable
 from windlass.connections.secret import secret_value
 
 __all__ = [
     "ORIGIN",
     "PREFIX",
     "Address",
+    "declared_address",
     "hide_secrets",
     "parse_address",
     "places",

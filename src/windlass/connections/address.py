@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from windlass import logs, registry
@@ -40,6 +41,9 @@ class Address:
     scheme: str = ""
     origin: str = ""
     """Where the address was found, in words."""
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    """What stands with the connection in `windlass.yaml` beside its type: its connector's `Connection`. No secrets."""
 
     @property
     def form(self) -> registry.Form | None:

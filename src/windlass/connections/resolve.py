@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from windlass import registry
 from windlass.connections.address import Address, parse_address
 from windlass.connections.env_file import read_env_file
 from windlass.errors import Code, FatalError, reason_of
 
-__all__ = ["ORIGIN", "PREFIX", "places", "read_secret_file", "resolve", "variable"]
+__all__ = ["ORIGIN", "PREFIX", "declared_address", "places", "read_secret_file", "resolve", "variable"]
 
 PREFIX = "WINDLASS_CONN_"
 
@@ -32,6 +33,13 @@ def resolve(name: str, kind: str, project: Path, environ: Mapping[str, str] = os
         if text:
             return parse_address(text, origin, kind)
     return None
+
+
+def declared_address(name: str, kind: str, settings: Mapping[str, object]) -> Address | None:
+    """The address that stands with a connection in `windlass.yaml`, where its type has a key for one."""
+    key = registry.require(kind).address_key
+    text = settings.get(key) if key is not None else None
+    return parse_address(str(text), f"`{key}` of {name!r} in windlass.yaml", kind) if text else None
 
 
 def places(

@@ -24,7 +24,16 @@ from windlass.connectors.source import Since
 from windlass.errors import Code, FatalError, did_you_mean
 from windlass.units import counted, parse_duration
 
-__all__ = ["CursorSql", "DuckdbCursor", "Family", "Found", "find_new", "lookback_of", "required_cursor"]
+__all__ = [
+    "CursorSql",
+    "DuckdbCursor",
+    "Family",
+    "Found",
+    "Mark",
+    "find_new",
+    "lookback_of",
+    "required_cursor",
+]
 
 Family: TypeAlias = Literal["number", "time", "text", "other"]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
@@ -43,3 +44,6 @@ class ConnectedEnd(End[O]):
     """Its name, for errors."""
 
     address: Address
+
+    others: Mapping[str, Address] = field(default_factory=dict)
+    """Where the connections are that its options name."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from windlass.connectors.ends import ConnectedEnd
 
 __all__ = [
+    "ConnectionOptions",
     "DestinationOptions",
     "DevServiceOptions",
     "InitOptions",
@@ -77,6 +78,10 @@ def name_of(end: ConnectedEnd[TableSource]) -> str:
     """What errors and the quarantine call a table or query."""
     table = end.options.table
     return f"{end.connection}.{table}" if table is not None else f"{end.connection}: query"
+
+
+class ConnectionOptions(Options):
+    """What stands with a connection in `windlass.yaml` beside its type, and holds for all that is done on it."""
 
 
 class DevServiceOptions(Options):

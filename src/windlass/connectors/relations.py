@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+import msgspec
 
 from windlass import registry
 from windlass.connectors.cursors import DuckdbCursor, Found, find_new, required_cursor
@@ -13,13 +16,13 @@ from windlass.connectors.rows import BadRow, Column, RowFault
 from windlass.connectors.scratch import Scratch, identifier
 from windlass.connectors.source import Reading, Relation, Source
 from windlass.errors import FatalError, WindlassError
-from windlass.options import read_options
+from windlass.options import Options, read_options
 from windlass.workspace import Workspace
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ArrowRelation", "NoRows", "StreamRelation", "only_new", "records_relation"]
+__all__ = ["ArrowRelation", "NoRows", "StreamRelation", "csv_relation", "only_new", "records_relation"]
 
 
 class StreamRelation(Relation):
@@ -119,19 +122,32 @@ def records_relation(
             out.write(record.translate(_ON_ONE_LINE) + b"\n")
     if file.stat().st_size == 0:
         return NoRows(name, reading, scratch)
-    return _Named(name, _of_file(file, reading, scratch), place_of or (lambda _: name))
+    relation = _of_files({"path": str(file), "format": "ndjson"}, reading, scratch)
+    return _Named(name, relation, place_of or (lambda _: name))
+
+
+def csv_relation(
+    name: str, pages: Iterable[tuple[str, bytes]], csv: Options, reading: Reading, scratch: Scratch
+) -> Relation:
+    """Texts of CSV, each with its own header and what it is called, as one relation: that of files of them."""
+    folder = scratch.folder / scratch.new_name()
+    folder.mkdir()
+    for number, (page, text) in enumerate(pages, 1):
+        (folder / f"{number:06} {quote(page, safe=' ')}.csv").write_bytes(text)
+    if not any(folder.iterdir()):
+        return NoRows(name, reading, scratch)
+    written = {"path": f"{folder}/*.csv", "format": "csv", "csv": msgspec.to_builtins(csv)}
+    return _Files(name, _of_files(written, reading, scratch))
 
 
 _ON_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")  # within a string JSON has no line ends
 
 
-def _of_file(file: Path, reading: Reading, scratch: Scratch) -> Relation:
-    """The relation that the connector of files makes of it."""
+def _of_files(written: dict[str, Any], reading: Reading, scratch: Scratch) -> Relation:
+    """The relation that the connector of files makes of what a pipeline would say of them."""
     connector = registry.require(registry.FILES)
-    options = read_options(
-        registry.load(str(connector.options)).Source, {"path": str(file), "format": "ndjson"}
-    )
-    end = End(options=options, workspace=Workspace(file.parent, file.parent))
+    options = read_options(registry.load(str(connector.options)).Source, written)
+    end = End(options=options, workspace=Workspace(scratch.folder, scratch.folder))
     source: Source = registry.load(str(connector.source))(end)
     return source.open(reading, scratch)
 
@@ -169,6 +185,24 @@ class _Named(Relation):
     def recover(self, error: WindlassError) -> Relation | None:
         found = self._inner.recover(error)
         return None if found is None else _Named(self.name, found, self._place_of)
+
+
+class _Files(_Named):
+    """The relation of files that stand for pages, each named by its own; errors speak of those."""
+
+    def __init__(self, name: str, inner: Relation) -> None:
+        super().__init__(name, inner, lambda _: name)
+        self.rereadable = inner.rereadable
+
+    def locate(self, rows: Iterator[BadRow]) -> Iterator[BadRow]:
+        for row in self._inner.locate(rows):
+            page = unquote(Path(row.source or "").stem.partition(" ")[2])
+            row.source = f"{self.name}: {page}" if page else self.name
+            yield row
+
+    def recover(self, error: WindlassError) -> Relation | None:
+        found = self._inner.recover(error)
+        return None if found is None else _Files(self.name, found)
 
 
 class NoRows(Relation):

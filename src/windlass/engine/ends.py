@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,9 +27,10 @@ def open_source(job: Job) -> Source:
 
 
 def open_for_reading(
-    source: plan.Source, address: Address | None, workspace: Workspace, scratch_folder: Path | None
+    source: plan.Source, addresses: Mapping[str, Address], workspace: Workspace, scratch_folder: Path | None
 ) -> Source:
-    """Connect to a source outside a copy; files have no address. Raises WindlassError when that is not possible."""
+    """Connect to a source outside a copy. Raises WindlassError when that is not possible."""
+    address = addresses[source.connection] if source.connection is not None else None
 
     def end(model: type[O]) -> End[O]:
         options = read_options(model, source.options)
@@ -41,6 +42,7 @@ def open_for_reading(
             scratch_folder=scratch_folder,
             connection=str(source.connection),
             address=address,
+            others=addresses,
         )
 
     return _opened_source(registry.FILES if address is None else address.type, end)
@@ -83,4 +85,5 @@ def _end(job: Job, end: plan.Source | plan.Destination, model: type[O]) -> End[O
     }
     if end.connection is None:
         return End(**common)
-    return ConnectedEnd(**common, connection=end.connection, address=job.addresses[end.connection])
+    address = job.addresses[end.connection]
+    return ConnectedEnd(**common, connection=end.connection, address=address, others=job.addresses)

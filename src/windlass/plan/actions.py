@@ -9,13 +9,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from windlass import registry
 from windlass.plan import model as plan
 from windlass.spec import commands, kinds
 from windlass.spec import copy as spec_copy
 from windlass.spec.ends import CopyEnd
+from windlass.spec.project import Connection
 from windlass.spec.runtimes import DockerRuntime
 
-__all__ = ["action_of", "containers_of", "unit_of"]
+__all__ = ["action_of", "connection_of", "containers_of", "unit_of"]
 
 
 def action_of(kind: kinds.Kind, included: dict[str, str]) -> plan.Action:
@@ -55,6 +57,12 @@ def unit_of(
             return None
         case _:
             return plan.Unit(own=True, command=("windlass", "exec", pipeline, task))
+
+
+def connection_of(declared: Connection) -> plan.Connection:
+    """A connection as the plan has it."""
+    form = str(registry.require(declared.type).form)
+    return plan.Connection(type=declared.type, form=form, settings=declared.settings, dev=declared.dev)
 
 
 def containers_of(project: DockerRuntime) -> plan.Container:

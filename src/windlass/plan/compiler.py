@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar
 from windlass import registry
 from windlass.errors import Code, Problem, SpecError, UsageError, did_you_mean
 from windlass.plan import model
-from windlass.plan.actions import action_of, containers_of, unit_of
+from windlass.plan.actions import action_of, connection_of, containers_of, unit_of
 from windlass.plan.assets import why_no_asset
 from windlass.plan.facts import with_facts
 from windlass.plan.graph import Cycle, order
@@ -425,8 +425,8 @@ class _Compiler:
             hint = self._near(name, declared) or "declare it under `connections` in windlass.yaml"
             self._problem(path, Code.UNKNOWN_CONNECTION, f"unknown connection {name!r}", hint)
             return name
-        kind, dev = declared[name].type, declared[name].dev
-        self.connections[name] = model.Connection(type=kind, form=str(registry.require(kind).form), dev=dev)
+        kind = declared[name].type
+        self.connections[name] = connection_of(declared[name])
         if (wrong := misfit(kind, role)) is not None:
             self._problem(path, Code.CONNECTION_OF_OTHER_TYPE, f"connection {name!r} {wrong[0]}", wrong[1])
         return name

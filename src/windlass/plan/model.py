@@ -100,6 +100,19 @@ def _mention(connection: str | None, role: Role, *at: str | int) -> Iterator[Men
         yield Mention(connection, role, (*at, "connection"))
 
 
+def _mentions_of(source: Source) -> Iterator[Mention]:
+    """Those of a `from`, and of what is in it."""
+    yield from _mention(source.connection, "source", "from")
+    for key, inner in source.inner():
+        yield from _mention(inner.connection, "source", "from", key)
+
+
+def _assets_of(source: Source) -> tuple[str, ...]:
+    """The assets that are read for a `from`."""
+    ends = (source, *(inner for _, inner in source.inner()))
+    return tuple(asset for end in ends for asset in _asset(end))
+
+
 def _asset(end: Source | Destination | Check) -> tuple[str, ...]:
     if end.path is not None:
         return (end.path,)
@@ -124,6 +137,14 @@ class _End(Struct, frozen=True, kw_only=True):
     @property
     def table(self) -> str | None:
         return self.options.get("table")
+
+    def inner(self) -> Iterator[tuple[str, Source]]:
+        """The sources that its options name, each with their key: the `parent` of requests."""
+        for key in ("parent",):
+            if isinstance(said := self.options.get(key), dict):
+                name, rest = said.get("connection"), {k: v for k, v in said.items() if k != "connection"}
+                if name is not None or "path" in rest:
+                    yield key, Source(connection=name, options=rest)
 
 
 class Source(_End, frozen=True, kw_only=True):
@@ -205,13 +226,13 @@ class Copy(_Action, frozen=True, kw_only=True):
     on_type_change: Literal["keep", "widen"] = "keep"
 
     def mentions(self) -> Iterator[Mention]:
-        yield from _mention(self.source.connection, "source", "from")
+        yield from _mentions_of(self.source)
         yield from _mention(self.destination.connection, "destination", "to")
         if self.quarantine is not None:
             yield from _mention(self.quarantine.connection, "destination", "quarantine")
 
     def reads(self) -> tuple[str, ...]:
-        return _asset(self.source)
+        return _assets_of(self.source)
 
     def writes(self) -> tuple[str, ...]:
         return _asset(self.destination)
@@ -308,11 +329,11 @@ class Check(_Action, frozen=True, kw_only=True):
 
     def mentions(self) -> Iterator[Mention]:
         if self.source is not None:
-            return _mention(self.source.connection, "source", "from")
+            return _mentions_of(self.source)
         return _mention(self.connection, "sql")
 
     def reads(self) -> tuple[str, ...]:
-        return _asset(self.source or self)
+        return _asset(self) if self.source is None else _assets_of(self.source)
 
 
 class Trigger(_Action, frozen=True, kw_only=True):
@@ -333,10 +354,14 @@ TriggerRule: TypeAlias = Literal[
 
 
 class Connection(Struct, frozen=True, kw_only=True):
-    """A connection that the plan names: what it is, not where. `form` is what its address is made of."""
+    """A connection that the plan names: what it is, not where. `form` is what its address is made of.
+
+    `settings` are the keys of its own type that stand with it in `windlass.yaml`.
+    """
 
     type: str
     form: str = "server"
+    settings: dict[str, Any] = {}
     dev: dict[str, Any] = {}
 
 

@@ -6,11 +6,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
+from dataclasses import replace
 from pathlib import Path
 
 from windlass import registry
-from windlass.connections import ORIGIN, Address, places, resolve, variable
-from windlass.devservices import DevServices
+from windlass.connections import ORIGIN, Address, declared_address, places, resolve, variable
+from windlass.devservices import DevServices, can_stand_in
 from windlass.errors import Code, FatalError, WindlassError
 from windlass.plan import model as plan
 from windlass.state_folder import StateFolder
@@ -49,7 +50,7 @@ class FoundConnections:
         """Where the connection is."""
         with self._locks[name]:
             if name not in self._found:
-                self._found[name] = self._find(name)
+                self._found[name] = replace(self._find(name), settings=self._declared[name].settings)
             return self._found[name]
 
     def close(self) -> None:
@@ -60,6 +61,10 @@ class FoundConnections:
         found = resolve(name, declared.type, self._project)
         if found is not None:
             return found
+        if not (self._dev and can_stand_in(declared)):
+            known = declared_address(name, declared.type, declared.settings)
+            if known is not None:
+                return known
         may_stand_in = registry.require(declared.type).dev_service is not None
         if not self._dev or not may_stand_in:
             looked = "\n    ".join(place for place, _ in places(name, self._project))

@@ -25,7 +25,7 @@ from windlass.spec.fields import Name
 
 __all__ = ["CopyEnd", "OptionsOf", "Part", "models_of", "options_model", "plain"]
 
-Part: TypeAlias = Literal["Source", "Destination", "DevService"]
+Part: TypeAlias = Literal["Source", "Destination", "Connection", "DevService"]
 """The name of a model in a connector's module of options."""
 
 _WHERE = ["connection", "path"]
@@ -83,7 +83,7 @@ def plain(model: type[Options], written: Any) -> dict[str, Any]:
 
 
 def options_model(kind: str, part: Part) -> type[Options] | None:
-    """The model that the connector of a type has for an end or its dev service; None if it has none."""
+    """The model that the connector of a type has for an end, a connection or its dev service; None if it has none."""
     connector = registry.find(kind)
     if connector is None or connector.options is None:
         return None
@@ -93,7 +93,12 @@ def options_model(kind: str, part: Part) -> type[Options] | None:
 
 def models_of(part: Part) -> Mapping[type[Options], list[str]]:
     """Every model of that name that there is, with the types of connectors that have it, files first."""
-    has = {"Source": "source", "Destination": "destination", "DevService": "dev_service"}[part]
+    has = {
+        "Source": "source",
+        "Destination": "destination",
+        "Connection": "form",
+        "DevService": "dev_service",
+    }[part]
     found: dict[type[Options], list[str]] = {}
     kinds = [connector.type for connector in registry.all_connectors() if getattr(connector, has) is not None]
     for kind in sorted(kinds, key=lambda kind: kind != registry.FILES):

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, GetJsonSchemaHandler, TypeAdapter, ValidationInfo, field_validator
+import msgspec
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
 
 from windlass import registry
+from windlass.options import Options
 from windlass.spec.ends import models_of, options_model, plain
 from windlass.spec.fields import Inside, LibraryName, Name, OneOrMany, Owner
 from windlass.spec.model import Model, refusal
@@ -35,6 +47,14 @@ class _OneOfTheTypes:
         return {"enum": registry.types()}
 
 
+def _with_settings(schema: dict[str, Any]) -> None:
+    """Make the JSON Schema of a connection: its own keys, and those of every type."""
+    for model in models_of("Connection"):
+        found = TypeAdapter(model).json_schema()
+        schema["properties"] |= found["properties"]
+    schema["additionalProperties"] = False
+
+
 class _DevKeys:
     """Makes the JSON Schema of `dev`: what one of the types takes."""
 
@@ -45,7 +65,9 @@ class _DevKeys:
 
 
 class Connection(Model):
-    """A named endpoint. Its address and secrets are found at run time, never written here."""
+    """A named endpoint, with what its type takes. Its address and secrets are found at run time, never written here."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=_with_settings)
 
     type: Annotated[str, AfterValidator(_known_type), _OneOfTheTypes()]
     """What is at the other end."""
@@ -55,6 +77,24 @@ class Connection(Model):
 
     dev: Annotated[dict[str, Any], _DevKeys()] = Field(default_factory=dict)
     """How to set up the dev service that stands in for it: what its type takes."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The keys of its type, as plain values."""
+        return self.model_extra or {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settings_by_its_type(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        rest = {str(key): inner for key, inner in value.items() if key not in cls.model_fields}
+        models = _settings_of(value.get("type"))
+        known = [field.encode_name for model in models for field in msgspec.structs.fields(model)]
+        if unknown := [key for key in rest if key not in known]:
+            raise _unknown_keys({key: rest[key] for key in unknown}, [*cls.model_fields, *known])
+        own = {key: inner for key, inner in value.items() if key not in rest}
+        return own | (plain(models[0], rest) if len(models) == 1 else {})
 
     @field_validator("dev", mode="plain")
     @classmethod
@@ -66,6 +106,20 @@ class Connection(Model):
         if kind is not None and value:
             raise refusal(f"a {kind} connection has no dev service")
         return {}
+
+
+def _settings_of(kind: object) -> list[type[Options]]:
+    """The models of the keys that a connection of the type takes; all that there are where the type is not known."""
+    if isinstance(kind, str) and registry.find(kind) is not None:
+        model = options_model(kind, "Connection")
+        return [model] if model is not None else []
+    return list(models_of("Connection"))
+
+
+def _unknown_keys(found: dict[str, Any], known: list[str]) -> ValidationError:
+    error = PydanticCustomError("extra_forbidden", "unknown key", {"known": known})
+    lines = [InitErrorDetails(type=error, loc=(key,), input=value) for key, value in found.items()]
+    return ValidationError.from_exception_data("connection", lines)
 
 
 class Images(Model):

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from windlass import registry
-from windlass.connections import Address, resolve
+from windlass.connections import Address, declared_address, resolve
 from windlass.devservices import DevService, DevServices, can_stand_in
 from windlass.plan import model as plan
 from windlass.spec import ProjectFiles
@@ -50,7 +50,9 @@ class Addresses:
         if address is not None:
             return address
         connection = plan.Connection(type=declared.type, dev=declared.dev)
-        return self._dev_services.start(name, connection) if can_stand_in(connection) else None
+        if can_stand_in(connection):
+            return self._dev_services.start(name, connection)
+        return declared_address(name, declared.type, declared.settings)
 
 
 def for_airflow(name: str, address: Address, description: str = "") -> dict[str, object]:

@@ -79,8 +79,11 @@ def _read(source: Source, context: Context) -> Iterator[tuple[Database, str]]:
     from windlass.connectors.scratch import Scratch
     from windlass.engine.ends import open_for_reading
 
-    address = context.address(source.connection) if source.connection is not None else None
-    opened = open_for_reading(source, address, context.workspace, context.scratch_folder)
+    named = (source, *(inner for _, inner in source.inner()))
+    addresses = {
+        end.connection: context.address(end.connection) for end in named if end.connection is not None
+    }
+    opened = open_for_reading(source, addresses, context.workspace, context.scratch_folder)
     with closing(opened), Scratch(context.memory, context.scratch_folder) as scratch:
         relation = opened.open(Reading(), scratch)
         values = ", ".join(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from msgspec import Struct, structs
 
-from windlass.connections import Address, places, resolve
+from windlass.connections import Address, declared_address, places, resolve
 from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.connectors.source import Part
 from windlass.engine import Workspace
@@ -93,12 +93,14 @@ class Context:
     def address(self, name: str) -> Address:
         """The address of a connection. Raises FatalError that lists every place looked at."""
         connection = self.connections[name]
-        found = resolve(name, connection.type, self.workspace.project)
+        found = resolve(name, connection.type, self.workspace.project) or declared_address(
+            name, connection.type, connection.settings
+        )
         if found is None:
             looked = "\n    ".join(place for place, _ in places(name, self.workspace.project))
             message = f"connection {name!r} is not configured; looked for it in\n    {looked}"
             raise FatalError(message, code=Code.NOT_CONFIGURED)
-        return found
+        return replace(found, settings=connection.settings)
 
 
 def render_strings(value: T, variables: Mapping[str, object]) -> T:

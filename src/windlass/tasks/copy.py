@@ -102,6 +102,7 @@ def copy_result(result: Outcome) -> TaskResult:
 
 def _addresses(action: Copy, context: Context) -> dict[str, Address]:
     names = {action.source.connection, action.destination.connection}
+    names |= {inner.connection for _, inner in action.source.inner()}
     if action.quarantine is not None:
         names.add(action.quarantine.connection)
     return {name: context.address(name) for name in names if name is not None}

@@ -11,15 +11,20 @@ import hashlib
 import http
 import json
 import os
-import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from windlass import logs, web
+from windlass.connectors.http.addresses import url_of
+from windlass.connectors.http.answers import Ask
+from windlass.connectors.http.asking import Api
+from windlass.connectors.http.auth import Credentials, NoCredentials, credentials_of
+from windlass.connectors.http.options import Connection, Retry
 from windlass.errors import Code, FatalError, RetryableError
 from windlass.files import disk_errors, put, require_file_place, resolved, sync
+from windlass.options import read_options
 from windlass.plan.model import Download
 from windlass.tasks.context import Context, TaskResult
 from windlass.tasks.file_kinds import why_not_its_kind
@@ -40,7 +45,7 @@ def run_download(action: Download, context: Context) -> TaskResult:
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         part = _Partial(target.with_name(f".{target.name}.part"))
-        resumed = _fetch(_url(action, context), dict(action.headers), part, context)
+        resumed = _fetch(*_asked(action, context), part, context)
         if wanted and (found := _sha256(part.file)) != wanted:
             part.remove()
             message = f"{action.to}: the SHA-256 is {found}, expected {wanted}"
@@ -95,40 +100,43 @@ class _Partial:
         self._note.unlink(missing_ok=True)
 
 
-def _url(action: Download, context: Context) -> str:
+def _asked(action: Download, context: Context) -> tuple[Ask, Credentials]:
+    """What is asked for, and as whom."""
     if action.url is not None:
-        url = action.url
+        url, credentials = action.url, cast("Credentials", NoCredentials())
     else:
-        address = context.address(str(action.connection))
-        base, _, query = address.uri().partition("?")  # a key, say, that every request needs
-        url = f"{base.rstrip('/')}/{str(action.path).lstrip('/')}"
-        url += f"{'&' if '?' in url else '?'}{query}" if query else ""
+        name = str(action.connection)
+        address = context.address(name)
+        auth = read_options(Connection, address.settings).auth
+        url = f"{url_of(address, '').rstrip('/')}/{str(action.path).lstrip('/')}"
+        credentials = credentials_of(name, address, auth, Api(Retry()).answer)
     if not url.startswith(("http://", "https://")):
         raise FatalError(f"{url!r} is not an http:// or https:// address")
-    return url
+    return Ask(url, {"User-Agent": web.AGENT, **action.headers}), credentials
 
 
-def _fetch(url: str, headers: dict[str, str], part: _Partial, context: Context) -> bool:
+def _fetch(
+    ask: Ask, credentials: Credentials, part: _Partial, context: Context, *, renewed: bool = False
+) -> bool:
     """Bring the rest of the file into the part. Returns whether there was a beginning to resume."""
-    validator, have = part.version_of(url), part.size
+    validator, have, headers = part.version_of(ask.url), part.size, ask.headers
     if validator and have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": validator}
-    headers.setdefault("User-Agent", web.AGENT)
+        headers = {**headers, "Range": f"bytes={have}-", "If-Range": validator}
+    signed = credentials.applied(replace(ask, headers=headers))
     try:
-        request = urllib.request.Request(url, headers=headers)
-        with web.answer_to(request, shown=url, code=Code.DOWNLOAD) as response:
+        with web.answer_to(signed.request(), shown=ask.url, code=Code.DOWNLOAD) as response:
             resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
             if not resumed:
-                part.begin(url, _validator(response.headers))
+                part.begin(ask.url, _validator(response.headers))
             _receive(response, part, context)
             return resumed
     except web.AnswerError as exc:
-        if exc.status != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if exc.status == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            part.remove()
+            return _fetch(ask, credentials, part, context, renewed=renewed)
+        if renewed or exc.status != http.HTTPStatus.UNAUTHORIZED or not credentials.renew(signed):
             raise
-        part.remove()
-        return _fetch(
-            url, {k: v for k, v in headers.items() if k not in ("Range", "If-Range")}, part, context
-        )
+        return _fetch(ask, credentials, part, context, renewed=True)
 
 
 def _receive(response: Any, part: _Partial, context: Context) -> None:

@@ -1,26 +1,62 @@
-"""One answer of an API: the whole of it, or an error.
-
-What may be otherwise in a moment is asked for again, at the time that the server says or after a wait that doubles.
-"""
+"""One request to an API, and its answer: the whole of it, or an error."""
 
 from __future__ import annotations
 
+import http
 import http.client
-import time
 import urllib.request
-from collections.abc import Mapping
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from email.message import Message
+from functools import cached_property
+from urllib.parse import quote, urlencode
 
-from windlass import logs, web
-from windlass.connections import Address
-from windlass.connectors.http.options import Retry
-from windlass.errors import Code, FatalError, RetryableError
+import msgspec
 
-__all__ = ["Answer", "ask"]
+from windlass import web
+from windlass.connectors.http import keys
+from windlass.errors import Code, FatalError
+
+__all__ = ["Answer", "Ask", "send"]
 
 _LARGEST = 256_000_000
-_FIRST_WAIT = 1.0
+_PIECE = 1 << 20
+_GZIP = zlib.MAX_WBITS | 16
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked for."""
+
+    url: str
+    """The address, which anybody may see."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    """What is posted; None for a GET."""
+
+    statuses: tuple[int, ...] = (http.HTTPStatus.OK,)
+    """Those of an answer."""
+
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Parameters of the query that nobody but the server may see."""
+
+    def request(self) -> urllib.request.Request:
+        """The request, secrets included. Raises FatalError for a header that cannot be sent."""
+        for name, value in self.headers.items():
+            if not _can_be_sent(value):
+                message = (
+                    f"the header {name!r} for {self.url} has a line end, or characters that no header has"
+                )
+                raise FatalError(message, code=Code.API_ANSWER)
+        return urllib.request.Request(self.whole_url(), self.body, dict(self.headers))
+
+    def whole_url(self) -> str:
+        """The address with the secrets in it."""
+        if not self.secrets:
+            return self.url
+        return f"{self.url}{'&' if '?' in self.url else '?'}{urlencode(self.secrets, quote_via=quote)}"
 
 
 @dataclass(frozen=True)
@@ -32,60 +68,86 @@ class Answer:
     known_length: bool
     """Whether the server has said how long it is."""
 
+    skipped: bool = False
+    """Whether a rule says that it has no records, and is the last."""
 
-def ask(url: str, headers: Mapping[str, str], address: Address, retry: Retry) -> Answer:
-    """GET. Raises RetryableError when all attempts are used up, FatalError for an answer that will be the same again."""
-    request = urllib.request.Request(url, headers={**_defaults(address), **headers})
-    for attempt in range(1, retry.attempts + 1):
-        try:
-            with web.answer_to(request, shown=url, code=Code.API_ANSWER) as response:
-                return _whole(url, response)
-        except web.NotNowError as exc:
-            wait = _FIRST_WAIT * 2 ** (attempt - 1) if exc.wait is None else exc.wait
-            if attempt == retry.attempts or (exc.wait is not None and exc.wait > retry.max_wait):
-                raise _given_up(exc, attempt, retry) from exc.__cause__
-            logs.warning("asking_again", because=exc.message, seconds=min(wait, retry.max_wait))
-            time.sleep(min(wait, retry.max_wait))
-    raise AssertionError("there is at least one attempt")
+    @cached_property
+    def content(self) -> object:
+        """What it says as JSON; None where it is none, which is told by who looks for the records."""
+        return content_of(self.body)
+
+    def at(self, path: str | None) -> object:
+        """What it has there; None without a path."""
+        return None if path is None else keys.find(keys.parse(path), self.content)
 
 
-def _given_up(last: web.NotNowError, attempts: int, retry: Retry) -> RetryableError:
-    times = "once" if attempts == 1 else f"{attempts} times"
-    hint = f"it was asked for {times}"
-    if last.wait is not None and last.wait > retry.max_wait:
-        hint = (
-            f"its server says to come back in {last.wait:g} s, and `retry.max_wait` is {retry.max_wait:g} s"
-        )
-    return RetryableError(last.message, hint=hint, code=Code.API_ANSWER)
+def _can_be_sent(value: str) -> bool:
+    """Whether it is one line of what headers are written in (RFC 9110, section 5.5)."""
+    try:
+        value.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return not any(character < " " and character != "\t" for character in value)
 
 
-def _defaults(address: Address) -> dict[str, str]:
-    plain = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": web.AGENT}
-    if not address.user and not address.password:
-        return plain
-    return {**plain, "Authorization": web.basic(address.user or "", address.password or "")}
+def content_of(body: bytes) -> object:
+    """What a body says as JSON; None where it is none."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def send(ask: Ask) -> Answer:
+    """Ask once. Raises what `web.answer_to` does, and FatalError for what cannot be the answer."""
+    with web.answer_to(ask.request(), shown=ask.url, code=Code.API_ANSWER) as response:
+        if response.status not in ask.statuses:
+            message = f"{ask.url} answered {response.status} {response.reason}, expected 200"
+            raise FatalError(message, code=Code.API_ANSWER)
+        return _whole(ask.url, response)
 
 
 def _whole(url: str, response: http.client.HTTPResponse) -> Answer:
-    if response.status != http.HTTPStatus.OK:
-        raise FatalError(
-            f"{url} answered {response.status} {response.reason}, expected 200", code=Code.API_ANSWER
-        )
-    if (coding := response.headers.get("Content-Encoding", "identity").lower()) != "identity":
+    coding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if coding not in ("identity", "gzip", "x-gzip"):
         raise FatalError(
             f"{url} answered in the encoding {coding!r}, which was not asked for", code=Code.API_ANSWER
         )
     known = response.length is not None or response.chunked
-    if (response.length or 0) > _LARGEST:
-        raise _too_large(url)
-    parts, size = [], 0
-    while chunk := response.read(1 << 20):
-        parts.append(chunk)
-        size += len(chunk)
-        if size > _LARGEST:
+    pieces = _pieces(response) if coding == "identity" else _unpacked(_pieces(response))
+    body = bytearray()
+    for piece in pieces:
+        body += piece
+        if len(body) > _LARGEST:
             raise _too_large(url)
+    return Answer(bytes(body), response.headers, known or (coding != "identity" and bool(body)))
+
+
+def _pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """The body as it is sent. Raises IncompleteRead where it ends before its server said that it would."""
+    while piece := response.read(_PIECE):
+        yield piece
     web.require_whole(response)
-    return Answer(b"".join(parts), response.headers, known)
+
+
+def _unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """What was packed by gzip, to the checksum and length at its end (RFC 1952)."""
+    reader, empty = zlib.decompressobj(_GZIP), True
+    for piece in pieces:
+        rest = piece
+        while rest:
+            if reader.eof:  # several members, one after the other, are one
+                reader = zlib.decompressobj(_GZIP)
+            empty = False
+            try:
+                yield reader.decompress(rest, _PIECE)
+            except zlib.error as exc:
+                raise http.client.HTTPException(f"it is not valid gzip: {exc}") from exc
+            rest = reader.unconsumed_tail or reader.unused_data
+    if not empty and not reader.eof:
+        yield reader.flush()
+    if not empty and not reader.eof:
+        raise http.client.IncompleteRead(b"")
 
 
 def _too_large(url: str) -> FatalError:

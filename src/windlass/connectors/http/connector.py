@@ -11,5 +11,6 @@ CONNECTOR = Connector(
     example="https://host/path",
     source="windlass.connectors.http.opening:open_source",
     dev_service="windlass.connectors.http.dev_service:start",
+    address_key="base_url",
     options="windlass.connectors.http.options",
 )

@@ -9,13 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TypeAlias
 from urllib.parse import urljoin, urlsplit
 
-import msgspec
-
-from windlass.connectors.http import keys
 from windlass.connectors.http.answers import Answer
 from windlass.connectors.http.options import Paginate
 from windlass.errors import Code, FatalError
@@ -30,8 +26,8 @@ class Request:
     name: str
     """What errors and the quarantine call its page."""
 
-    query: Mapping[str, object] = field(default_factory=dict)
-    """Parameters beside those of the source."""
+    values: Mapping[str, object] = field(default_factory=dict)
+    """What is sent beside what the source says: in the query, the body or the headers."""
 
     url: str | None = None
     """The whole address, where the API has given it; it has its parameters already."""
@@ -44,18 +40,6 @@ class Page:
     url: str
     answer: Answer
     records: int
-
-    @cached_property
-    def content(self) -> object:
-        """The answer as JSON says it; None where it is none, which is told by who looks for the records."""
-        try:
-            return msgspec.json.decode(self.answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return None
-
-    def at(self, path: str | None) -> object:
-        """What the answer has there; None without a path."""
-        return None if path is None else keys.find(keys.parse(path), self.content)
 
 
 Requests: TypeAlias = Generator[Request, Page, None]
@@ -88,7 +72,7 @@ def _by_offset(paginate: Paginate, name: str) -> Requests:
 def _by_cursor(paginate: Paginate, name: str) -> Requests:
     seen, number = set[str](), 1
     page = yield Request("page 1")
-    while not _is_last(paginate, page) and (cursor := _text_of(page.at(paginate.next))):
+    while not _is_last(paginate, page) and (cursor := _text_of(page.answer.at(paginate.next))):
         if cursor in seen:
             raise _goes_round(name, f"the cursor {cursor!r} leads to itself")
         seen.add(cursor)
@@ -97,7 +81,7 @@ def _by_cursor(paginate: Paginate, name: str) -> Requests:
 
 
 def _by_json_link(paginate: Paginate, name: str) -> Requests:
-    return _by_link(paginate, name, lambda page: _text_of(page.at(paginate.next)))
+    return _by_link(paginate, name, lambda page: _text_of(page.answer.at(paginate.next)))
 
 
 def _by_header_link(paginate: Paginate, name: str) -> Requests:
@@ -136,7 +120,7 @@ _WAYS: Mapping[str, Callable[[Paginate, str], Requests]] = {
 
 def _is_last(paginate: Paginate, page: Page) -> bool:
     """Whether the answer says so: where `more` leads is false, null or nothing."""
-    return paginate.more is not None and not page.at(paginate.more)
+    return paginate.more is not None and not page.answer.at(paginate.more)
 
 
 def _text_of(value: object) -> str | None:

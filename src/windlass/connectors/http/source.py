@@ -1,4 +1,4 @@
-"""The records of a JSON API as the source of a copy.
+"""The records of an API as the source of a copy.
 
 They are asked for page by page, and kept as they are written: no number is read and written again. A page that is the
 same as one before is an error: the server does not do what `paginate` says.
@@ -7,121 +7,192 @@ same as one before is an error: the server does not do what `paginate` says.
 from __future__ import annotations
 
 import hashlib
+import json
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
-from typing import Any
-from urllib.parse import quote, urlencode
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 import msgspec
 
+from windlass import web
 from windlass.connectors.ends import ConnectedEnd
 from windlass.connectors.http import options
-from windlass.connectors.http.answers import Answer, ask
+from windlass.connectors.http.addresses import texts, url_of
+from windlass.connectors.http.answers import Answer, Ask
+from windlass.connectors.http.asking import Api
+from windlass.connectors.http.auth import credentials_of
+from windlass.connectors.http.formats import FormatError, count_of_csv, records_in
+from windlass.connectors.http.pace import Pace
 from windlass.connectors.http.paging import Page, Request, next_link, requests
-from windlass.connectors.relations import records_relation
+from windlass.connectors.http.parents import Child, children, side_by_side
+from windlass.connectors.http.since import bound
+from windlass.connectors.relations import csv_relation, records_relation
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import BaseSource, Reading, Relation
 from windlass.errors import Code, FatalError, RetryableError
+from windlass.options import read_options
 
 __all__ = ["HttpSource"]
 
 _MORE = ("next", "next_page", "next_url", "has_more", "hasMore", "next_cursor")
 """Keys by which an answer tells that it is not all."""
 
+_ENDLESS = ("csv", "ndjson")
+"""The formats in which half an answer looks like a whole one."""
+
 _ONE = options.Paginate(type="single_page")
+_ACCEPTED = {
+    "json": "application/json",
+    "ndjson": "application/x-ndjson, application/jsonl, application/json",
+    "csv": "text/csv",
+    "xml": "application/xml, text/xml, application/rss+xml, application/atom+xml",
+}
 
 
 class HttpSource(BaseSource):
     """A path of an API. Implements `Source`."""
 
     def __init__(self, end: ConnectedEnd[options.Source]) -> None:
-        self.options, self.address = end.options, end.address
+        self.options, self._end = end.options, end
         self.name = f"{end.connection}: {end.options.path}"
-        self._url = _url(end)
+        self._api = _api(end)
+        self._since: str | int | float | None = None
         self._first: list[int] = []  # of each page with records: the number of the first one
         self._names: list[str] = []  # what it is called
 
     def fingerprint(self) -> dict[str, object]:
-        return {"url": self._url, "query": dict(self.options.query), "records": self.options.records}
+        said = self.options
+        asked = {
+            "url": url_of(self._end.address, said.path),
+            "query": dict(said.query),
+            "records": said.records,
+        }
+        more = {
+            "body": said.body,
+            "form": said.form,
+            "parent": said.parent and msgspec.to_builtins(said.parent),
+        }
+        return asked | {key: value for key, value in more.items() if value}
 
     def open(self, reading: Reading, scratch: Scratch) -> Relation:
-        return records_relation(self.name, self._records(), reading, scratch, self._place)
+        if self.options.since is not None:
+            self._since = bound(self.options.since, reading.since)
+        if self.options.format == "csv":
+            pages = ((page.name, page.body) for page in self._pages(scratch))
+            return csv_relation(self.name, pages, self.options.csv, reading, scratch)
+        return records_relation(self.name, self._records(scratch), reading, scratch, self._place)
 
-    def _records(self) -> Iterator[bytes]:
-        total, seen = 0, dict[bytes, str]()
-        for page, records in self._pages():
-            digest = hashlib.sha256(b"\n".join(records)).digest()
-            self._names.append(page)
-            if digest in seen:
-                raise FatalError(
-                    f"{self.name}: {page} has the same records as {seen[digest]}",
-                    hint="say in `paginate` how the API really counts its pages; the first one may have number 0",
-                    code=Code.API_ANSWER,
-                )
-            seen[digest] = page
+    def _records(self, scratch: Scratch) -> Iterator[bytes]:
+        total = 0
+        for page in self._pages(scratch):
+            self._names.append(page.name)
             self._first.append(total)
-            total += len(records)
-            yield from records
+            total += len(page.records)
+            yield from page.records
 
-    def _pages(self) -> Iterator[tuple[str, list[bytes]]]:
-        """What each page with records is called, and its records."""
+    def _pages(self, scratch: Scratch) -> Iterator[_Read]:
+        """The pages with records, of all parents."""
+        asked, parent = children(self._end, scratch), self.options.parent
+        if parent is None or parent.concurrency == 1:
+            for child in asked:
+                yield from self._pages_of(child)
+            return
+        for pages in side_by_side(lambda child: list(self._pages_of(child)), asked, parent.concurrency):
+            yield from pages
+
+    def _pages_of(self, child: Child) -> Iterator[_Read]:
         paginate = self.options.paginate or _ONE
-        asking, total = requests(paginate, self.name), 0
+        name = f"{self.name}: {child.name}" if child.name else self.name
+        asking, total, seen = requests(paginate, name), 0, dict[bytes, str]()
         request = next(asking)
         for _ in range(paginate.max_pages):
-            url = self._url_of(request)
-            answer = ask(url, self.options.headers, self.address, self.options.retry)
-            records = self._found(answer, request.name)
+            ask = self._ask(child.said, request)
+            answer = self._api.answer(ask)
+            if answer.skipped:
+                return
+            records = self._found(answer, f"{name}: {request.name}")
             if self.options.paginate is None:
                 self._require_last(answer)
-            if records:
-                yield request.name, records
-            total += len(records)
-            page = Page(url, answer, len(records))
+            count = count_of_csv(answer.body) if self.options.format == "csv" else len(records)
+            if count:
+                self._require_new(name, request.name, answer, records, seen)
+                read = [_with(record, child, name) for record in records] if child.fields else records
+                yield _Read(_named(child, request), read, answer.body)
+            total += count
+            page = Page(ask.url, answer, count)
             try:
                 request = asking.send(page)
             except StopIteration:
-                self._require_total(page, total)
+                self._require_total(name, page, total)
                 return
         raise FatalError(
-            f"{self.name} has more than {paginate.max_pages} pages",
+            f"{name} has more than {paginate.max_pages} pages",
             hint="allow more with `max_pages`, or ask for larger pages",
             code=Code.API_ANSWER,
         )
 
-    def _url_of(self, request: Request) -> str:
-        if request.url is not None:
-            return request.url
-        query = {**self.address.options, **self.options.query, **request.query}
-        return f"{self._url}?{urlencode(_texts(query))}" if query else self._url
+    def _ask(self, said: options.Source, request: Request) -> Ask:
+        placed: dict[str, dict[str, object]] = {"query": {}, "body": {}, "header": {}}
+        if said.since is not None and self._since is not None:
+            placed[said.since.in_][said.since.param] = self._since
+        placed[(said.paginate or _ONE).in_] |= request.values
+        headers = {
+            "Accept": _ACCEPTED[said.format],
+            "Accept-Encoding": "gzip",
+            "User-Agent": web.AGENT,
+            **said.headers,
+            **texts(placed["header"]),
+        }
+        url = request.url
+        if url is None:
+            query = texts({**said.query, **placed["query"]})
+            url = url_of(self._end.address, said.path) + (f"?{urlencode(query)}" if query else "")
+        return Ask(url, headers) if said.method == "GET" else _posted(url, headers, said, placed["body"])
 
-    def _require_total(self, page: Page, count: int) -> None:
+    def _require_new(
+        self, name: str, page: str, answer: Answer, records: list[bytes], seen: dict[bytes, str]
+    ) -> None:
+        """Raise FatalError when another page was the same."""
+        digest = hashlib.sha256(b"\n".join(records) if records else answer.body).digest()
+        if digest in seen:
+            raise FatalError(
+                f"{name}: {page} has the same records as {seen[digest]}",
+                hint="say in `paginate` how the API really counts its pages; the first one may have number 0",
+                code=Code.API_ANSWER,
+            )
+        seen[digest] = page
+
+    def _require_total(self, name: str, page: Page, count: int) -> None:
         """Raise RetryableError when the last page speaks of more records than have come."""
         path = self.options.paginate.total if self.options.paginate else None
-        total = page.at(path)
+        total = page.answer.at(path)
         if path is None or (isinstance(total, int) and total <= count):
             return
         if not isinstance(total, int) or isinstance(total, bool):
-            raise FatalError(
-                f"{self.name}: {path} of the answer is no number of records", code=Code.API_ANSWER
-            )
+            raise FatalError(f"{name}: {path} of the answer is no number of records", code=Code.API_ANSWER)
         raise RetryableError(
-            f"{self.name}: {count} records have come, and {path} of the answer says {total}",
+            f"{name}: {count} records have come, and {path} of the answer says {total}",
             hint="the pages may have moved while they were read; sort by something that does not change",
             code=Code.API_ANSWER,
         )
 
     def _found(self, answer: Answer, page: str) -> list[bytes]:
-        """The text of each record of an answer."""
+        """The text of each record of an answer; none of CSV, which is read as a file."""
+        if self.options.format in _ENDLESS and not answer.known_length:
+            hint = "let its server say how long it is (`Content-Length`, chunks or gzip), or ask for JSON"
+            message = f"{page} may have been cut off: it has no length, and {self.options.format} no end"
+            raise FatalError(message, hint=hint, code=Code.API_ANSWER)
+        if self.options.format == "csv":
+            return []
         try:
-            answer.body.decode()  # which msgspec does not look at in what it leaves as it is
-            found = _list_at(self.options.records, answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            found = records_in(self.options.format, self.options.records, answer.body)
+        except FormatError as exc:
             kind = FatalError if answer.known_length else RetryableError  # it may have been cut off
-            raise kind(f"{self.name}: {page} is not valid JSON: {exc}", code=Code.API_ANSWER) from exc
+            raise kind(f"{page} is not {exc}", code=Code.API_ANSWER) from exc
         if found is None:
             hint = "say with `records` which keys lead to it, such as data.items"
-            message = f"{self.name}: {page} has no list of records at {self.options.records!r}"
+            message = f"{page} has no list of records at {self.options.records!r}"
             raise FatalError(message, hint=hint, code=Code.API_ANSWER)
         return found
 
@@ -144,38 +215,62 @@ class HttpSource(BaseSource):
 
     def _place(self, ordinal: int) -> str:
         """Where the record of that number came from."""
-        if self.options.paginate is None or self.options.paginate.type == "single_page":
-            return self.name
-        return f"{self.name}: {self._names[bisect_right(self._first, ordinal) - 1]}"
+        page = self._names[bisect_right(self._first, ordinal) - 1]
+        return f"{self.name}: {page}" if page else self.name
 
 
-def _url(end: ConnectedEnd[options.Source]) -> str:
-    """The address of the request, without user, password and parameters."""
-    address, path = end.address, end.options.path
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    port = f":{address.port}" if address.port else ""
-    base = quote(address.database, safe="/%:@!$&'()*+,;=-._~").strip("/")
-    below = quote(path, safe="/%:@!$&'()*+,;=-._~").lstrip("/")
-    return f"{address.scheme or 'http'}://{host}{port}/{base}{'/' if base else ''}{below}"
+class _Read(NamedTuple):
+    """A page with records."""
+
+    name: str
+    """What it is called among the pages of the source; nothing where it is the only one."""
+
+    records: list[bytes]
+    """Each as it is written; none of CSV."""
+
+    body: bytes
 
 
-def _texts(query: Mapping[str, object]) -> dict[str, str]:
-    """Values as JSON writes them: `true`, not `True`."""
-    return {
-        key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in query.items()
-    }
+def _named(child: Child, request: Request) -> str:
+    paginate = child.said.paginate or _ONE
+    page = "" if paginate.type == "single_page" else request.name
+    return ": ".join(filter(None, (child.name, page)))
 
 
-def _list_at(path: str, body: bytes) -> list[bytes] | None:
-    """The items of the list to which keys lead, each as it is written; None where there is none."""
-    found = msgspec.json.decode(body, type=msgspec.Raw)
-    for key in filter(None, path.removesuffix("[]").split(".")):
-        if bytes(found)[:1] != b"{":
-            return None
-        inner = msgspec.json.decode(found, type=dict[str, msgspec.Raw])
-        if key not in inner:
-            return None
-        found = inner[key]
-    if bytes(found)[:1] != b"[":
-        return None
-    return [bytes(item) for item in msgspec.json.decode(found, type=list[msgspec.Raw])]
+def _with(record: bytes, child: Child, name: str) -> bytes:
+    """A record with the fields of its parent before its own. One that is no object stays what it is, a bad row."""
+    if record[:1] != b"{":
+        return record
+    own = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
+    if taken := sorted(own.keys() & child.fields):
+        hint = "give them other names in `fields` of `parent`"
+        raise FatalError(
+            f"{name}: a record has {', '.join(taken)} of its own", hint=hint, code=Code.API_ANSWER
+        )
+    fields = msgspec.json.encode(child.fields)
+    return fields[:-1] + (b"," if own else b"") + record[1:].lstrip()
+
+
+def _api(end: ConnectedEnd[options.Source]) -> Api:
+    said = read_options(options.Connection, end.address.settings)
+    credentials = credentials_of(end.connection, end.address, said.auth, Api(end.options.retry).answer)
+    pace = Pace(end.options.rate_limit or said.rate_limit)
+    return Api(end.options.retry, credentials, pace, end.options.errors)
+
+
+def _posted(url: str, headers: dict[str, str], said: options.Source, values: Any) -> Ask:
+    """A POST of a form, or of JSON, in which a dotted name leads to its place."""
+    if said.form:
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        return Ask(url, {**kind, **headers}, urlencode(texts({**said.form, **values})).encode())
+    body = said.body
+    for name, value in values.items():
+        body = _put(body, name.split("."), value)
+    return Ask(url, {"Content-Type": "application/json", **headers}, json.dumps(body).encode())
+
+
+def _put(body: Any, path: list[str], value: object) -> dict[str, Any]:
+    """A copy of an object with the value at the end of the path."""
+    key, *rest = path
+    inner = body if isinstance(body, dict) else {}
+    return {**inner, key: _put(inner.get(key), rest, value) if rest else value}

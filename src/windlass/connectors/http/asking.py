@@ -1,0 +1,125 @@
+"""Asks an API as often as it takes: with credentials, no more often than it lets itself be asked, and by its own rules.
+
+What may be otherwise in a moment is asked for again, at the time that the server says or after a wait that doubles.
+"""
+
+from __future__ import annotations
+
+import http
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from email.message import Message
+
+from windlass import logs, web
+from windlass.connectors.http.answers import Answer, Ask, content_of, send
+from windlass.connectors.http.auth import Credentials, NoCredentials
+from windlass.connectors.http.conditions import holds
+from windlass.connectors.http.keys import find, parse
+from windlass.connectors.http.options import ErrorRule, Retry
+from windlass.connectors.http.pace import NO_LIMIT, Pace
+from windlass.errors import Code, FatalError, RetryableError
+
+__all__ = ["Api"]
+
+_FIRST_WAIT = 1.0
+
+
+class Api:
+    """What answers, and how it wants to be asked."""
+
+    def __init__(
+        self,
+        retry: Retry,
+        credentials: Credentials | None = None,
+        pace: Pace = NO_LIMIT,
+        rules: Sequence[ErrorRule] = (),
+    ) -> None:
+        self._retry, self._pace, self._rules = retry, pace, rules
+        self._credentials = credentials or NoCredentials()
+
+    def answer(self, ask: Ask) -> Answer:
+        """Raises RetryableError when all attempts are used up, FatalError for an answer that will be the same again."""
+        attempt, renewed = 1, False
+        while True:
+            signed = self._credentials.applied(ask)
+            self._pace.wait(self._retry.max_wait)
+            try:
+                with self._rules_of_refusals(ask):
+                    return self._judged(ask, send(signed))
+            except web.AnswerError as exc:
+                if (
+                    renewed
+                    or exc.status != http.HTTPStatus.UNAUTHORIZED
+                    or not self._credentials.renew(signed)
+                ):
+                    raise
+                renewed = True
+            except _SkipError:
+                return Answer(b"", Message(), known_length=True, skipped=True)
+            except web.NotNowError as exc:
+                self._wait(exc, attempt)
+                attempt += 1
+
+    def _judged(self, ask: Ask, answer: Answer) -> Answer:
+        self._pace.note(answer.headers)
+        self._apply(ask, http.HTTPStatus.OK, answer.body)
+        return answer
+
+    @contextmanager
+    def _rules_of_refusals(self, ask: Ask) -> Iterator[None]:
+        """Look at an answer of another status as the rules and the limit do."""
+        try:
+            yield
+        except (web.AnswerError, web.NotNowError) as exc:
+            if (refusal := exc.refusal) is None:
+                raise
+            self._pace.note(refusal.headers)
+            self._apply(ask, refusal.status, refusal.body)
+            if isinstance(exc, web.NotNowError) or not self._pace.is_used_up(refusal.status):
+                raise
+            raise web.NotNowError(exc.message, code=Code.API_ANSWER) from exc
+
+    def _apply(self, ask: Ask, status: int, body: bytes) -> None:
+        """Do what the first rule that fits says."""
+        content = content_of(body) if self._rules else None
+        rule = next((rule for rule in self._rules if _fits(rule, status, content)), None)
+        if rule is None:
+            return
+        if rule.action == "skip":
+            logs.info("answer_skipped", url=ask.url, status=status)
+            raise _SkipError
+        said = find(parse(rule.message), content) if rule.message is not None else None
+        message = f"{ask.url} answered {status}" + (f": {said}" if said is not None else "")
+        if rule.action == "fail":
+            hint = "a rule in `errors` says that this is an error"
+            raise FatalError(message, hint=hint, code=Code.API_ANSWER)
+        raise web.NotNowError(message, code=Code.API_ANSWER)
+
+    def _wait(self, exc: web.NotNowError, attempt: int) -> None:
+        """Until the next attempt. Raises RetryableError when there is none."""
+        wait = _FIRST_WAIT * 2 ** (attempt - 1) if exc.wait is None else exc.wait
+        longest = self._retry.max_wait
+        if attempt == self._retry.attempts or (exc.wait is not None and exc.wait > longest):
+            raise _given_up(exc, attempt, self._retry) from exc.__cause__
+        logs.warning("asking_again", because=exc.message, seconds=min(wait, longest))
+        time.sleep(min(wait, longest))
+
+
+class _SkipError(Exception):
+    """A rule says that an answer has no records."""
+
+
+def _fits(rule: ErrorRule, status: int, content: object) -> bool:
+    family = f"{status // 100}xx"
+    return rule.status in (None, status, family) and (rule.when is None or holds(rule.when, content))
+
+
+def _given_up(last: web.NotNowError, attempts: int, retry: Retry) -> RetryableError:
+    times = "once" if attempts == 1 else f"{attempts} times"
+    hint = f"it was asked for {times}"
+    if last.wait is not None and last.wait > retry.max_wait:
+        hint = (
+            f"its server says to come back in {last.wait:g} s, and `retry.max_wait` is {retry.max_wait:g} s"
+        )
+    return RetryableError(last.message, hint=hint, code=Code.API_ANSWER)

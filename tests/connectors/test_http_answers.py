@@ -1,0 +1,400 @@
+"""What an API is asked, and what its answers are: bodies of requests, formats, rules, limits, and answers cut off."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from email.message import Message
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+
+from tests.connectors.apis import Api, Asked, answer
+from windlass.connectors.ends import ConnectedEnd
+from windlass.connectors.http.conditions import holds, is_condition
+from windlass.connectors.http.opening import open_source
+from windlass.connectors.http.options import ErrorRule, LimitHeaders, RateLimit
+from windlass.connectors.http.options import Source as HttpSource
+from windlass.connectors.http.pace import Pace
+from windlass.connectors.scratch import Scratch
+from windlass.connectors.source import Reading
+from windlass.errors import FatalError, RetryableError, WindlassError
+from windlass.options import read_options
+from windlass.plan.model import ColumnRules, Validate
+from windlass.testing import Copier, destination_of, source_of
+from windlass.workspace import Workspace
+
+Read = Callable[..., list[dict[str, Any]]]
+Make = Callable[..., Api]
+
+
+# --- requests with a body ------------------------------------------------------------------------
+
+
+def test_pages_are_asked_for_in_the_body_or_by_a_header(make_api: Make, read: Read) -> None:
+    """GraphQL with its cursor in the variables, a form with the number of a page, and that in a header."""
+
+    def page(asked: Asked) -> bytes:
+        said = asked.headers.get("x-page") or str(dict(parse_qsl(asked.body.decode())).get("p", ""))
+        if b"variables" in asked.body:
+            said = json.loads(asked.body)["variables"].get("after") or "1"
+        records = [{"id": int(said), "n": 1.10}] if int(said) <= 3 else []
+        more = {"next": str(int(said) + 1) if int(said) < 3 else None}
+        return answer(json.dumps({"data": {"items": records, "page": more}}))
+
+    query = {"query": "{…}", "variables": {"first": 1}}
+    asked: list[tuple[dict[str, Any], str, list[str]]] = [
+        (
+            {
+                "body": query,
+                "paginate": {
+                    "type": "cursor",
+                    "in": "body",
+                    "param": "variables.after",
+                    "next": "data.page.next",
+                },
+            },
+            "application/json",
+            [
+                json.dumps({**query, "variables": {"first": 1, **more}})
+                for more in ({}, {"after": "2"}, {"after": "3"})
+            ],
+        ),
+        (
+            {
+                "form": {"q": "a b", "on": True},
+                "paginate": {"type": "page_number", "in": "body", "param": "p"},
+            },
+            "application/x-www-form-urlencoded",
+            [f"q=a+b&on=true&p={number}" for number in range(1, 5)],
+        ),
+        (
+            {"paginate": {"type": "page_number", "in": "header", "param": "X-Page"}},
+            "application/json",
+            ["{}"] * 4,
+        ),
+    ]
+    for options, kind, bodies in asked:
+        api = make_api(answering=page)
+        found = read(api, method="POST", records="data.items", **options)
+        assert [row["id"] for row in found] == [1, 2, 3]
+        assert [request.body.decode() for request in api.asked] == bodies
+        assert {(request.method, request.path) for request in api.asked} == {("POST", "/v1/items")}
+        assert {request.headers["content-type"] for request in api.asked} == {kind}
+
+
+def test_a_post_that_is_redirected_is_an_error(make_api: Make, read: Read) -> None:
+    for status in ("301 X", "302 X", "303 X", "307 X", "308 X"):
+        with pytest.raises(FatalError, match=f"answered {status}"):
+            read(make_api(answer("", "Location: /v2", status=status)), method="POST", body={"a": 1})
+
+
+# --- formats -------------------------------------------------------------------------------------
+
+RSS = """<?xml version="1.0" encoding="utf-8"?>
+<rss xmlns:media="http://m"><channel><title>x</title>
+<item><title>Größe &amp; <![CDATA[<b>]]></title><guid isPermaLink="false">7</guid><media:thumb url="a"/><empty/></item>
+<item n="2">text<title>two</title><tag>a</tag><tag>b</tag></item>
+</channel></rss>"""
+
+
+def test_answers_may_be_ndjson_csv_and_xml_and_packed(make_api: Make, read: Read) -> None:
+    ndjson = '{"id":1,"x":0.1234567890123456}\r\n\n{"id":2}'
+    csv = 'id;name\n1;"a;\nb"\n2;ö\n'
+    xml = [
+        {
+            "title": "Größe & <b>",
+            "guid": {"@isPermaLink": "false", "#text": "7"},
+            "media:thumb": {"@url": "a"},
+        },
+        {"@n": "2", "title": "two", "tag": ["a", "b"], "#text": "text"},
+    ]
+    rss = {"format": "xml", "records": "rss.channel.item"}
+    for body, options, expected in (
+        (ndjson, {"format": "ndjson"}, [{"id": 1, "x": 0.1234567890123456}, {"id": 2}]),
+        (csv, {"format": "csv"}, [{"id": 1, "name": "a;\nb"}, {"id": 2, "name": "ö"}]),
+        ("id|n\n1|'|'\n", {"format": "csv", "csv": {"quote": "'"}}, [{"id": 1, "n": "|"}]),
+        (RSS, rss, xml),
+    ):
+        packed = answer(gzip.compress(body.encode()), "Content-Encoding: gzip")
+        for said in (answer(body), packed):
+            found = [_without_null(row) for row in read(make_api(said), **options)]
+            assert found == expected
+
+
+def _without_null(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if value is not None}
+
+
+def test_pages_of_csv_are_one_and_a_bad_row_tells_its_page(make_api: Make, copier: Copier) -> None:
+    pages = [answer("id,n\n1,x\n2,y\n"), answer("id,n\n3,z\n9,q\n"), answer("id,n\n")]
+    api = make_api(*pages)
+    copier.addresses["api"] = api.address
+    copier(
+        source_of(connection="api", path="/items", format="csv", paginate={"type": "page_number"}),
+        destination_of(path="out.ndjson"),
+        validate=Validate(columns={"id": ColumnRules(max=8)}),
+        on_bad_row="quarantine",
+    )
+    assert [json.loads(line)["id"] for line in (copier.folder / "out.ndjson").read_text().splitlines()] == [
+        1,
+        2,
+        3,
+    ]
+    assert [(row["source"], row["line"]) for row in copier.quarantined] == [("api: /items: page 2", 3)]
+
+
+BOMB = '<!DOCTYPE b [<!ENTITY a "aaaa"><!ENTITY c "&a;&a;">]><b><i>&c;</i></b>'
+FILE = '<!DOCTYPE b [<!ENTITY a SYSTEM "file:///etc/passwd">]><b><i>&a;</i></b>'
+
+
+def test_what_is_not_what_its_format_says_is_an_error(make_api: Make, read: Read) -> None:
+    xml = {"format": "xml", "records": "b.i"}
+    for body, options, says in (
+        ('{"id":1}\n{"id":', {"format": "ndjson"}, "not valid JSON in line 2"),
+        (b'{"id":"\xff"}', {"format": "ndjson"}, "not valid JSON in line 1"),
+        ("<b><i>", xml, "not valid XML: no element found"),
+        (b'<?xml version="1.0" encoding="utf-8"?><b><i>\xff</i></b>', xml, "not valid XML"),
+        (BOMB, xml, "not valid XML: it has a document type"),
+        (FILE, xml, "not valid XML: it has a document type"),
+        ("<html><i/></html>", xml, "no list of records at 'b.i'"),
+    ):
+        with pytest.raises(FatalError, match=says):
+            read(make_api(answer(body)), **options)
+    with pytest.raises(FatalError, match="has no records"):
+        read(make_api(answer("<b/>")), **xml)
+
+
+# --- answers that are cut off --------------------------------------------------------------------
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Iterator[Scratch]:
+    with Scratch(folder=tmp_path) as scratch:
+        yield scratch
+
+
+def framed(body: bytes) -> Iterator[tuple[str, bytes]]:
+    """The body as servers send it: head and body as one."""
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nServer: x\r\n"
+    packed = gzip.compress(body)
+    length = b"Content-Length: %d\r\n\r\n"
+    chunks = b"".join(
+        b"%x\r\n%b\r\n" % (len(body[i : i + 40]), body[i : i + 40]) for i in range(0, len(body), 40)
+    )
+    yield "length", head + length % len(body) + body
+    yield "chunked", head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+    yield "gzip", head + b"Content-Encoding: gzip\r\n" + length % len(packed) + packed
+    yield "gzip to the end", head + b"Content-Encoding: gzip\r\n\r\n" + packed
+    yield "to the end", head + b"\r\n" + body
+
+
+def test_no_answer_that_is_cut_off_is_taken_for_the_whole(
+    make_api: Make, tmp_path: Path, scratch: Scratch
+) -> None:
+    """200 places of each framing and format: an error, or all records."""
+    rows = [{"id": number, "name": f"n{number * 7919}"} for number in range(40)]
+    bodies = {
+        "json": json.dumps({"data": rows}).encode(),
+        "ndjson": "\n".join(map(json.dumps, rows)).encode(),
+        "xml": b"<data>%b</data>" % b"".join(b"<row><id>%d</id></row>" % number for number in range(40)),
+        "csv": b"id,name\n" + b"".join(b"%d,x\n" % number for number in range(40)),
+    }
+    records = {"json": "data", "xml": "data.row"}
+    api = make_api()
+    for kind, body in bodies.items():
+        options = {"path": "/x", "format": kind, "records": records.get(kind, "[]"), "retry": {"attempts": 1}}
+        end = ConnectedEnd(
+            options=read_options(HttpSource, options),
+            workspace=Workspace(tmp_path, tmp_path),
+            connection="api",
+            address=api.address,
+        )
+        for framing, whole in framed(body):
+            cuts = [len(whole) * number // 200 for number in range(200)] + [len(whole)]
+            for cut in cuts if kind == "json" else cuts[-20:]:
+                api.answers.append(whole[:cut])
+                try:
+                    relation = open_source(end).open(Reading(), scratch)
+                    relation.columns()
+                    found = scratch.value(f"SELECT count(*) FROM {relation.sql()}")
+                except WindlassError:
+                    found = "refused"
+                must = "refused" if framing == "to the end" and kind in ("csv", "ndjson") else 40
+                assert found == must if cut == len(whole) else found in ("refused", 40), (kind, framing, cut)
+
+
+# --- rules and limits ----------------------------------------------------------------------------
+
+
+def test_a_rule_says_what_an_answer_means(make_api: Make, read: Read) -> None:
+    ids, busy = answer('[{"id": 1}]'), '{"state": "busy", "error": {"code": 7, "text": "not now"}}'
+    retry = {"attempts": 2, "max_wait": 0.0}
+    skip404 = {"status": 404, "action": "skip"}
+    pages = {"type": "page_number"}
+    told = {"when": "error.code == 7", "action": "fail", "message": "error.text"}
+    assert read(make_api(ids, answer("", status="404 X")), errors=[skip404], paginate=pages) == [{"id": 1}]
+    assert read(
+        make_api(answer(busy), ids), errors=[{"when": "state == 'busy'", "action": "retry"}], retry=retry
+    ) == [{"id": 1}]
+    assert read(
+        make_api(answer(busy, status="418 X"), ids),
+        errors=[{"status": "4xx", "action": "retry"}],
+        retry=retry,
+    ) == [{"id": 1}]
+    for status in ("200 OK", "400 X", "503 X"):
+        api = make_api(answer(busy, status=status))
+        with pytest.raises(FatalError, match=rf"/v1/items answered {status[:3]}: not now"):
+            read(api, errors=[skip404, told], retry=retry)
+        assert len(api.asked) == 1
+    with pytest.raises(FatalError, match="answered 404"):
+        read(make_api(answer("{}", status="404 X")), errors=[told])
+
+
+def test_a_condition_is_what_jmespath_says() -> None:
+    content = {"a": {"b": 1}, "t": True, "z": 0, "e": [], "s": "x", "n": None}
+    for text, says in {
+        "a.b": True,
+        "e": False,
+        "n": False,
+        "z": True,
+        "x.y": False,
+        "a.b == 1": True,
+        "a.b==1": True,
+        "t == 1": False,
+        "t != 1": True,
+        "s == 'x'": True,
+        's == "x"': True,
+        "s != `null`": True,
+        "n != null": False,
+        "x == null": True,
+        'a == {"b": 1}': True,
+    }.items():
+        assert is_condition(text), text
+        assert holds(text, content) is says, text
+    for text in ("", "a..b", "a ==", "a == x", "a < 1", "== 1"):
+        assert not is_condition(text), text
+
+
+class Clock:
+    """Time that passes when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now, self.slept = 1000.0, list[float]()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(round(seconds, 3))
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("windlass.connectors.http.pace.time", clock)
+    return clock
+
+
+def test_no_more_is_asked_in_a_time_than_is_allowed(clock: Clock) -> None:
+    pace = Pace(RateLimit(calls=2, per=10.0))
+    for _ in range(5):
+        pace.wait(60)
+        clock.now += 1
+    assert clock.slept == [8, 8]  # calls at 0, 1, 10, 11, 20
+    used = Pace(RateLimit(calls=1, per=90.0))
+    used.wait(60)
+    with pytest.raises(RetryableError, match="used up for another 90 s"):
+        used.wait(60)
+
+
+def headers(remaining: str, reset: str) -> Message:
+    found = Message()
+    found["X-RateLimit-Remaining"], found["X-RateLimit-Reset"] = remaining, reset
+    return found
+
+
+def test_what_an_answer_says_is_left_is_kept_to(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("windlass.connectors.http.pace._now", lambda: 1_800_000_000.0)
+    for reset, seconds in {
+        "30": 30,
+        "1800000030": 30,
+        "1800000030000": 30,
+        formatdate(1_800_000_030): 30,
+        "1799999999": 0,
+        "soon": 0,
+    }.items():
+        clock.slept.clear()
+        pace = Pace(RateLimit(headers=LimitHeaders()))
+        pace.note(headers("0", reset))
+        assert pace.is_used_up(403) is (seconds > 0)
+        assert not pace.is_used_up(404)
+        pace.wait(60)
+        assert clock.slept == ([seconds] if seconds else [])
+    pace.note(headers("1", "9999"))
+    pace.wait(0)
+
+
+def test_a_limit_is_kept_to_by_who_reads(
+    make_api: Make, read: Read, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a server says 403 for a limit; and the limit may stand with the connection."""
+    used_up = answer("", "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 30", status="403 X")
+    monkeypatch.setattr("windlass.connectors.http.asking.time.sleep", lambda _: None)
+    api = make_api(used_up, answer('[{"id": 1}]', "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 900"))
+    limit = {"calls": 100, "headers": {}}
+    address = replace(api.address, settings={"rate_limit": limit})
+    assert read(api, address, retry={"attempts": 2, "max_wait": 40.0}) == [{"id": 1}]
+    assert len(clock.slept) == 1
+    api = make_api(answer('[{"id": 1}]', "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 900"), answer("[]"))
+    with pytest.raises(RetryableError, match="used up for another 900 s"):
+        read(api, paginate={"type": "page_number"}, rate_limit=limit)
+
+
+@pytest.mark.parametrize(
+    ("model", "written", "said"),
+    [
+        (HttpSource, {"path": "/x", "body": {"a": 1}}, "`body` needs `method: POST`"),
+        (
+            HttpSource,
+            {"path": "/x", "method": "POST", "body": {"a": 1}, "form": {"a": 1}},
+            "one of `body` and `form`",
+        ),
+        (HttpSource, {"path": "/x", "format": "csv", "records": "a"}, "`records` is for JSON and XML"),
+        (HttpSource, {"path": "/x", "format": "xml"}, "`records` has to say which elements"),
+        (
+            HttpSource,
+            {"path": "/x", "format": "csv", "paginate": {"type": "json_link", "next": "n"}},
+            "`paginate` has keys that look into JSON",
+        ),
+        (HttpSource, {"path": "/x", "format": "csv", "paginate": {"type": "offset"}}, "not done for CSV"),
+        (
+            HttpSource,
+            {"path": "/x", "paginate": {"type": "page_number", "in": "body"}},
+            "`paginate` with `in: body` needs `method: POST`",
+        ),
+        (
+            HttpSource,
+            {
+                "path": "/x",
+                "headers": {"p": "1"},
+                "paginate": {"type": "page_number", "in": "header", "param": "p"},
+            },
+            "`headers` has 'p', which `paginate` sets",
+        ),
+        (HttpSource, {"path": "/x", "paginate": {"type": "header_link", "in": "header"}}, "`in` is for what"),
+        (ErrorRule, {"action": "skip"}, "needs `status`, `when` or both"),
+        (ErrorRule, {"when": "a <", "action": "skip"}, "`when` is a path"),
+        (ErrorRule, {"status": 1, "message": "a..b", "action": "fail"}, "`message` is where"),
+        (RateLimit, {}, "needs `calls`, `headers` or both"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(model: Any, written: dict[str, Any], said: str) -> None:
+    with pytest.raises(FatalError, match=said):
+        read_options(model, written)
