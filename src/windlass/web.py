@@ -28,6 +28,7 @@ __all__ = ["AGENT", "AnswerError", "NotNowError", "answer_to", "basic", "require
 AGENT = f"windlass/{__version__}"
 """What we call ourselves in `User-Agent`."""
 
+_MOST_TO_SAY = 65_536  # bytes of an answer that says what is wrong
 _RETRYABLE = (408, 425, 429, 500, 502, 503, 504)
 _PUBLIC = ("accept", "accept-encoding", "content-type", "if-range", "range", "user-agent")
 """The headers that another server may see, too."""
@@ -36,13 +37,17 @@ _PUBLIC = ("accept", "accept-encoding", "content-type", "if-range", "range", "us
 class AnswerError(FatalError):
     """An answer that will be the same again."""
 
-    def __init__(self, message: str, status: int, code: Code) -> None:
+    def __init__(self, message: str, status: int, code: Code, said: bytes = b"") -> None:
         super().__init__(message, code=code)
-        self.status = status
+        self.status, self.said = status, said
 
 
 class NotNowError(RetryableError):
     """No answer, half of one, or one that says to come back."""
+
+    status: int | None = None
+    said = b""
+    """What the server has sent with it, or the beginning of that."""
 
     wait: float | None = None
     """How many seconds the server says to wait (`Retry-After`, RFC 9110, section 10.2.3)."""
@@ -60,12 +65,12 @@ def answer_to(
         with _opener_for(request.full_url).open(request, timeout=timeout) as response:
             yield response
     except urllib.error.HTTPError as exc:
-        exc.close()
+        said = _said(exc)
         message = f"{shown} answered {exc.code} {exc.reason}"
         if exc.code not in _RETRYABLE:
-            raise AnswerError(message, exc.code, code) from exc
+            raise AnswerError(message, exc.code, code, said) from exc
         busy = NotNowError(message, code=code)
-        busy.wait = _retry_after(exc.headers)
+        busy.status, busy.said, busy.wait = exc.code, said, _retry_after(exc.headers)
         raise busy from exc
     except _LeadsAwayError as exc:
         raise FatalError(f"{shown} leads to {exc}, which is not HTTP", code=code) from exc
@@ -74,6 +79,15 @@ def answer_to(
         raise NotNowError(f"cannot reach {shown}: {reason}", code=code) from exc
     except (http.client.HTTPException, ConnectionError, TimeoutError) as exc:
         raise NotNowError(f"the answer of {shown} broke off: {reason_of(exc)}", code=code) from exc
+
+
+def _said(exc: urllib.error.HTTPError) -> bytes:
+    """The beginning of what comes with a status that is no success; nothing where that breaks off."""
+    with exc:
+        try:
+            return exc.read(_MOST_TO_SAY)
+        except (http.client.HTTPException, OSError):
+            return b""
 
 
 def require_whole(response: http.client.HTTPResponse) -> None:
