@@ -54,6 +54,9 @@ class Connection:
         self._base = f"{'https' if address.scheme in _WITH_TLS else 'http'}://{self.where}"
         self._headers = {"User-Agent": AGENT, **_authorization(address)}
 
+    def close(self) -> None:
+        """Nothing stays open."""
+
     @property
     def is_v2(self) -> bool:
         """Whether a bucket is written, in the way of version 2."""

@@ -15,5 +15,6 @@ CONNECTOR = Connector(
     packages=("duckdb", "pyarrow", "numpy"),
     source="windlass.connectors.influxdb.opening:open_source",
     destination="windlass.connectors.influxdb.opening:open_destination",
+    dev_service="windlass.connectors.influxdb.dev_service:start",
     options="windlass.connectors.influxdb.options",
 )

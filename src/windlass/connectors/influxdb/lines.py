@@ -54,9 +54,9 @@ def nanoseconds(moment: datetime) -> int:
 def _value(value: str | float | bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float):
-        return repr(value)
-    return f'"{_escaped(value, _IN_TEXT)}"' if isinstance(value, str) else f"{value}i"
+    if isinstance(value, str):
+        return f'"{_escaped(value, _IN_TEXT)}"'
+    return f"{value}i" if isinstance(value, int) else repr(value)
 
 
 def _escaped(text: str, signs: Sequence[str]) -> str:
