@@ -38,6 +38,8 @@ class Series:
     tags: dict[str, str]
     columns: list[str]
     values: list[list[Any]]
+    is_partial: bool = False
+    """More of the same follows in the answer."""
 
     def rows(self) -> list[dict[str, Any]]:
         return [dict(zip(self.columns, row, strict=True)) for row in self.values]
@@ -52,7 +54,8 @@ def series_in(answer: bytes, where: str) -> list[Series]:
         _require_right(result, where)
         for each in result.get("series", ()):
             tags, values = each.get("tags") or {}, each.get("values") or []
-            found.append(Series(each.get("name", ""), tags, each["columns"], values))
+            goes_on = each.get("partial", False) or result.get("partial", False)
+            found.append(Series(each.get("name", ""), tags, each["columns"], values, goes_on))
     return found
 
 
@@ -83,7 +86,9 @@ def error_of(
     if "not found" in said:  # a database, bucket, organisation or retention policy; some with the status 500
         return FatalError(f"{server}: {said}", hint=f"windlass does not make {target}", code=Code.NO_TABLE)
     if isinstance(exc, NotNowError):
-        return NotNowError(f"{exc.message}: {said}", code=Code.CONNECTION_LOST)
+        busy = NotNowError(f"{exc.message}: {said}", code=Code.CONNECTION_LOST)
+        busy.wait = exc.wait
+        return busy
     if exc.status in _REFUSES_POINTS:
         refused = RefusedPointsError(f"{server}: {said}")
         refused.is_too_large = exc.status == 413

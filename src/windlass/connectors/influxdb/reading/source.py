@@ -20,7 +20,7 @@ from windlass.connectors.influxdb.schema import field_types, quoted, tag_names
 from windlass.connectors.relations import ArrowRelation, records_relation
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import BaseSource, Reading, Relation
-from windlass.errors import Code, FatalError, did_you_mean
+from windlass.errors import Code, FatalError, RetryableError, did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,8 +53,13 @@ class InfluxdbSource(BaseSource):
                 out.write(line.strip() + b"\n")
         answer = _Answer(file, self.connection.where)
         values = Values(self.name, self._types)
+        is_whole = True
         for series in answer:
             values.see(series)
+            is_whole = not series.is_partial
+        if not is_whole:
+            message = f"{self.name}: the server sent {values.rows:,} rows, and says that there are more"
+            raise RetryableError(message, code=Code.CONNECTION_LOST)
         if not values.rows:
             return records_relation(self.name, (), reading, scratch)
         return ArrowRelation(self.name, values.schema(), _Batches(answer, values), reading, scratch)

@@ -94,10 +94,10 @@ class InfluxdbLoad(BaseLoad):
             interval = self._interval if self._options.mode == "delete_insert" else None
             delete(self._connection, self._options.measurement, interval)
         for some in self._points.in_requests():
-            failpoints.reach("mid-apply")
             self._turn.check()
             counts.written += send(self._connection, some, self._options.precision, refuse)
             counts.bytes += sum(len(point.line) for point in some)
+            failpoints.reach("mid-apply")
 
     def restart(self) -> None:
         self._points = None
