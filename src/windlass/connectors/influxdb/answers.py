@@ -14,7 +14,7 @@ __all__ = ["NoRouteError", "RefusedPointsError", "Series", "error_of", "series_i
 _NOT_LET_IN = (401, 403)
 _NO_ROUTE = (404, 405, 501)
 _REFUSES_POINTS = (400, 413, 422)
-_LONGEST = 500  # characters of what a server says
+_LONGEST = 2_000  # characters of what a server says
 
 
 class RefusedPointsError(FatalError):

@@ -13,9 +13,11 @@ from windlass.connectors.rows import BadRow, Reason, record_of
 __all__ = ["AT_ONCE", "Point", "send"]
 
 AT_ONCE = 5_000  # points of a request: https://docs.influxdata.com/influxdb/v2/write-data/best-practices/optimize-writes/
-_DROPPED = re.compile(r"partial write: .* dropped=(\d+)$", re.DOTALL)
+_DROPPED = re.compile(r"partial write: (?!unable to parse).*\bdropped=(\d+)", re.DOTALL)
+_TOO_OLD = "it is older than what the retention policy keeps"
 _REASONS = (
-    ("beyond retention policy", Reason.OUT_OF_RANGE, "it is older than what the retention policy keeps"),
+    ("beyond retention policy", Reason.OUT_OF_RANGE, _TOO_OLD),
+    ("outside retention policy", Reason.OUT_OF_RANGE, _TOO_OLD),  # from 1.12 and 2.7 on
     ("field type conflict", Reason.TYPE_MISMATCH, "its field has another type in the measurement"),
 )
 
