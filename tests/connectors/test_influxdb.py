@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -355,3 +356,22 @@ def test_queries_are_read_with_the_types_that_their_values_have(
             copier(source, destination_of(path="out.ndjson"))
     ours = {row["name"] for series in connection.query("SHOW MEASUREMENTS") for row in series.rows()}
     assert ours == {"m", *OURS}
+
+
+def test_the_command_reads_and_writes_a_measurement(
+    windlass: Callable[..., Any], influxdb: Address, points: Points, tmp_path: Path
+) -> None:
+    (tmp_path / "in.csv").write_text(
+        "city,at,temp\nOslo,2024-05-01T00:00:00Z,1.5\nRome,2024-05-01T00:00:00Z,20\n"
+    )
+    separator = "&" if influxdb.options else "?"
+    to = f"{influxdb.uri()}{separator}measurement=m&tags=city&time=at"
+    done = windlass("copy", "in.csv", to, "--mode", "append", "--json", cwd=tmp_path)
+    assert (done.code, done.json["rows_written"]) == (0, 2), done
+    assert [(row["city"], row["temp"]) for row in points()] == [("Oslo", 1.5), ("Rome", 20)]
+    done = windlass("copy", f"{influxdb.uri()}{separator}measurement=m", "out.csv", cwd=tmp_path)
+    assert done.code == 0, done
+    assert (tmp_path / "out.csv").read_text().splitlines()[1:] == [
+        "2024-05-01 00:00:00+00,Oslo,1.5",
+        "2024-05-01 00:00:00+00,Rome,20.0",
+    ]

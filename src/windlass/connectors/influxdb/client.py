@@ -22,7 +22,7 @@ from windlass.web import AGENT, AnswerError, NotNowError, answer_to, basic, requ
 __all__ = ["Connection"]
 
 _OPTIONS = ("bucket", "org", "org_id", "org_name", "rp", "silence", "timeout", "token")
-_OF_ROWS = ("measurement", "query", "table")
+_OF_ROWS = ("measurement", "query", "tags", "time", "precision")
 _PORT, _SILENCE, _TIMEOUT = 8086, 60.0, 60.0
 _WITH_TLS = ("influxdbs", "https")
 _TEXT, _FORM, _JSON = (

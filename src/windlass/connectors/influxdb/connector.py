@@ -9,7 +9,10 @@ CONNECTOR = Connector(
     form="server",
     # `http` is for whoever declares the connection as one of this type; an address alone that begins so is an API
     schemes=("influxdb", "influxdbs", "http", "https"),
-    open_options=("bucket", "org", "org_name", "org_id", "rp", "measurement", "timeout"),
+    open_options=(
+        *("bucket", "org", "org_id", "org_name", "rp", "silence", "timeout"),
+        *("measurement", "precision", "tags", "time"),
+    ),
     example="influxdb://user:password@host:8086/database",
     extra="files",
     packages=("duckdb", "pyarrow", "numpy"),
