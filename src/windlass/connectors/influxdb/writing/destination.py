@@ -40,14 +40,13 @@ class InfluxdbDestination(BaseDestination):
     )
 
     def __init__(self, end: ConnectedEnd[options.Destination]) -> None:
-        self.options, self.interval = end.options, end.interval
+        self.options, self.interval, self._alone = end.options, end.interval, end.alone
         self.connection = Connection(end.address)
         if self.options.mode != "append":
             require_deletes(self.connection, self.options.measurement)
 
     def begin(self, entry: LedgerEntry) -> InfluxdbLoad:
-        deletes = self.options.mode != "append"
-        turn = take_turn(self.connection, self.options.measurement, entry, deletes=deletes)
+        turn = take_turn(self.connection, self.options.measurement, entry, alone=self._alone)
         try:
             failpoints.reach("during-recovery")
             return InfluxdbLoad(self, turn, entry)

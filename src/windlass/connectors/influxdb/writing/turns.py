@@ -2,7 +2,8 @@
 
 Each load has a claim, a point of `windlass_writers`, and draws a number as in Lamport's bakery ("A New Solution of Dijkstra's
 Concurrent Programming Problem", 1974), which needs no more than a register for each. A later start of the same load
-revokes the claims of the earlier ones. Loads that only append go side by side; one that deletes waits for all others. A claim
+revokes the claims of the earlier ones. Loads that only append go side by side; one that has to be alone, as
+it deletes points or looks how far the last one came, waits for all others. A claim
 gives signs of life; one without is revoked, too. Before each request a load looks whether its claim still stands: a
 process that was paused in between may still write what it has sent, the same points as whoever took over.
 """
@@ -37,7 +38,7 @@ class _Claim:
     key: str
     load_id: str
     called: str
-    deletes: bool
+    alone: bool
     number: int = 0
     """Drawn; 0 while it is still drawing."""
 
@@ -71,10 +72,10 @@ class Turn:
         self._writers.note(self._claim, signs=self._signs)
 
 
-def take_turn(connection: Connection, measurement: str, entry: LedgerEntry, *, deletes: bool) -> Turn:
+def take_turn(connection: Connection, measurement: str, entry: LedgerEntry, *, alone: bool) -> Turn:
     """Wait for the turn of a load. Raises RetryableError when that takes too long."""
     writers = _Writers(connection, measurement)
-    mine = writers.draw(_Claim(time.time_ns(), json.dumps(entry.key), entry.load_id, entry.name, deletes))
+    mine = writers.draw(_Claim(time.time_ns(), json.dumps(entry.key), entry.load_id, entry.name, alone))
     turn = Turn(writers, mine)
     try:
         _wait(writers, mine)
@@ -110,8 +111,8 @@ def revoke(connection: Connection, measurement: str, entry: LedgerEntry, loads: 
 
 
 def _goes_first(other: _Claim, mine: _Claim) -> bool:
-    """Whether another claim may come first, and matters: it is of the same load, or points are deleted."""
-    matters = other.key == mine.key or other.deletes or mine.deletes
+    """Whether another claim may come first, and matters: it is of the same load, or one has to be alone."""
+    matters = other.key == mine.key or other.alone or mine.alone
     return matters and other.made != mine.made and (other.number == 0 or other.place < mine.place)
 
 
