@@ -22,6 +22,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.warm import Warm, modules_of_windlass
 from windlass.connections import Address, parse_address
+from windlass.connectors.influxdb.client import Connection as Influxdb
 from windlass.connectors.postgres.session import Session
 from windlass.devservices import DevServices
 from windlass.errors import FatalError
@@ -272,6 +273,29 @@ def mongodb(mongodb_server: Address) -> Iterator[Address]:
     yield address
     with MongoClient[dict[str, Any]](mongodb_server.uri()) as client:
         client.drop_database(address.database)
+
+
+@pytest.fixture(scope="session")
+def influxdb_server() -> Address:
+    """The InfluxDB that `WINDLASS_TEST_INFLUXDB` names, such as http://admin:pw@127.0.0.1:8086, whose user may do all."""
+    named = os.environ.get("WINDLASS_TEST_INFLUXDB")
+    if named == "none":
+        pytest.skip("WINDLASS_TEST_INFLUXDB says that there is no InfluxDB")
+    if named is None:
+        missing("InfluxDB (WINDLASS_TEST_INFLUXDB)")
+    return replace(parse_address(str(named), "WINDLASS_TEST_INFLUXDB", "influxdb"), scheme="influxdb")
+
+
+@pytest.fixture
+def influxdb(influxdb_server: Address) -> Iterator[Address]:
+    """A new database, which is dropped after the test; a bucket where the server is given by one, as version 1.8 has both."""
+    name = f"test_{uuid4().hex[:12]}"
+    options = {**influxdb_server.options, **({"bucket": name} if "bucket" in influxdb_server.options else {})}
+    address = replace(influxdb_server, database=name, options=options)
+    connection = Influxdb(address)
+    connection.query(f"CREATE DATABASE {name}")
+    yield address
+    connection.query(f"DROP DATABASE {name}")
 
 
 @pytest.fixture(scope="session")

@@ -142,6 +142,7 @@ CONNECTORS: Table[Connector] = Table(
         "duckdb": "windlass.connectors.duckdb.connector:CONNECTOR",
         "files": "windlass.connectors.files.connector:CONNECTOR",
         "http": "windlass.connectors.http.connector:CONNECTOR",
+        "influxdb": "windlass.connectors.influxdb.connector:CONNECTOR",
         "mongodb": "windlass.connectors.mongodb.connector:CONNECTOR",
         "postgres": "windlass.connectors.postgres.connector:CONNECTOR",
         "slack": "windlass.connectors.slack.connector:CONNECTOR",

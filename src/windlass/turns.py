@@ -7,19 +7,22 @@ what it says meanwhile.
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 
 from windlass import logs
-from windlass.errors import Code, RetryableError, UsageError
+from windlass.errors import Code, RetryableError, UsageError, WindlassError
 
-__all__ = ["Waiting"]
+__all__ = ["Heartbeat", "SignsOfLife", "Waiting"]
 
 _VARIABLE = "WINDLASS_WAIT_FOR_TURN"
 _PATIENCE = 3600.0  # seconds
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _SAY_AGAIN = 60.0
 _SHOWN = 3
+_BEATS = 10  # signs of life, within the silence after which a load is gone
 
 
 class Waiting:
@@ -49,6 +52,41 @@ class Waiting:
             hint=f"try again later; {_VARIABLE} says how many seconds a load waits for its turn",
             code=Code.NO_TURN,
         )
+
+
+class Heartbeat:
+    """Gives signs of life of a load, for others where nobody tells who is connected, until it is stopped."""
+
+    def __init__(self, silence: float, beat: Callable[[], None]) -> None:
+        self._silence, self._beat = silence, beat
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._live, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _live(self) -> None:
+        while not self._ended.wait(self._silence / _BEATS):
+            with suppress(WindlassError):  # the next one may arrive
+                self._beat()
+
+
+class SignsOfLife:
+    """Watches for those who give no sign of life any more, by a clock of its own."""
+
+    def __init__(self, silence: float) -> None:
+        self._silence = silence
+        self._seen: dict[Hashable, tuple[object, float]] = {}
+
+    def are_missing(self, who: Hashable, signs: object) -> bool:
+        """Whether nothing new has come for so long."""
+        now = time.monotonic()
+        last, since = self._seen.get(who, (None, now))
+        if signs != last or who not in self._seen:
+            self._seen[who], since = (signs, now), now
+        return now - since >= self._silence
 
 
 def _patience() -> float:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from windlass.connections import Address
+from windlass.connectors.influxdb.client import Connection as Influxdb
 from windlass.connectors.postgres.session import Session
 
 Run = Callable[..., dict[str, Any]]
@@ -18,6 +19,8 @@ Call = Callable[..., Any]
 PROJECT = {"windlass.yaml": "project: p\nconnections: {pg: {type: postgres}}\n"}
 
 MONGODB = {"windlass.yaml": "project: p\nconnections: {m: {type: mongodb}}\n"}
+
+INFLUXDB = {"windlass.yaml": "project: p\nconnections: {i: {type: influxdb}}\n"}
 
 ORDERS = """\
 CREATE TABLE orders (id int, country text, amount numeric, at timestamptz);
@@ -57,7 +60,20 @@ def collection_of_orders(request: pytest.FixtureRequest) -> dict[str, str]:
     return {"WINDLASS_CONN_M": address.uri()}
 
 
-@pytest.fixture(params=["table", "query", "file", "file with options", "collection"])
+def measurement_of_orders(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The orders as points, a field their time. Returns the environment in which they are found."""
+    address: Address = request.getfixturevalue("influxdb")
+    now, old = datetime.now(UTC).isoformat(), (datetime.now(UTC) - timedelta(days=9)).isoformat()
+    lines = (
+        f'orders,country=FR id=1i,amount=5,at="{now}" 1',
+        f'orders,country=DE id=2i,amount=-1,at="{now}" 2',
+        f'orders id=2i,amount=7,at="{old}" 3',
+    )
+    Influxdb(address).write("\n".join(lines).encode())
+    return {"WINDLASS_CONN_I": address.uri()}
+
+
+@pytest.fixture(params=["table", "query", "file", "file with options", "collection", "measurement"])
 def subject(request: pytest.FixtureRequest, database: Address) -> tuple[str, dict[str, str], dict[str, str]]:
     """The same rows wherever they can be: what a check says, the files, the environment."""
     if request.param == "file":
@@ -67,6 +83,8 @@ def subject(request: pytest.FixtureRequest, database: Address) -> tuple[str, dic
         return "from: {path: orders.txt, format: csv, csv: {delimiter: ;}}", {"orders.txt": content}, {}
     if request.param == "collection":
         return "from: {connection: m, collection: orders}", MONGODB, collection_of_orders(request)
+    if request.param == "measurement":
+        return "from: {connection: i, measurement: orders}", INFLUXDB, measurement_of_orders(request)
     execute(database, ORDERS)
     what = "table: public.orders" if request.param == "table" else "query: 'SELECT * FROM orders'"
     return f"connection: pg, {what}", PROJECT, {"WINDLASS_CONN_PG": database.uri()}

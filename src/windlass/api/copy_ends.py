@@ -7,6 +7,7 @@ wherever there is a connection of that name; a file that is called so is `./ware
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -23,6 +24,16 @@ from windlass.workspace import local_path, scheme_of
 __all__ = ["Named", "destination_of", "named_in", "path_of", "source_of", "tells_format"]
 
 _STANDARD = "-"
+_NAMED_BY = ("table", "collection", "measurement")
+"""What rows are named by, in different kinds of databases."""
+
+_OF_POINTS: dict[str, Callable[[str], Any]] = {
+    "tags": lambda text: text.split(","),
+    "time": str,
+    "precision": str,
+}
+"""What else an address says of the points of a measurement."""
+
 _NAMED = re.compile(r"([A-Za-z_][\w-]*)(:|\?(?=table=|query=)|$)(.*)", re.DOTALL)
 
 Role: TypeAlias = Literal["source", "destination"]
@@ -124,7 +135,7 @@ def _table_of(
     if (wrong := misfit(connector.type, role)) is not None:
         raise UsageError(f"the connection {named.connection!r} {wrong[0]}", hint=wrong[1])
     name = named.connection
-    ways = {"table": f"{name}:TABLE", "collection": f"{name}:COLLECTION", "query": f"'{name}?query=SELECT …'"}
+    ways = {key: f"{name}:{key.upper()}" for key in _NAMED_BY} | {"query": f"'{name}?query=SELECT …'"}
     options = _read(connector, role, named.rows, common, text, ways)
     return near.address(name), options
 
@@ -138,7 +149,7 @@ def _table_at(text: str, role: Role, common: dict[str, Any]) -> tuple[Address, d
         raise UsageError(f"{scheme}:// {wrong[0] if wrong else 'is not supported'}", hint=_known(role))
     address = parse_address(text, "the arguments of copy")
     rows = dict(parse_qsl(urlsplit(text).query))
-    ways = {"table": "?table=NAME", "collection": "?collection=NAME", "query": "?query=SELECT …"}
+    ways = {key: f"?{key}=NAME" for key in _NAMED_BY} | {"query": "?query=SELECT …"}
     return address, _read(connector, role, rows, common, str(address), ways)
 
 
@@ -153,9 +164,15 @@ def _read(
     """The options of an end. Raises UsageError where they do not say which rows."""
     model = getattr(registry.load(str(connector.options)), role.capitalize())
     keys = [key for key in model.__struct_fields__ if key in ways]
-    if "collection" in keys and "table" in rows:  # what `NAME:` says of a database without tables
-        rows = {"collection": rows["table"]}
-    options = {**{key: value for key, value in rows.items() if key in keys}, **common}
+    named_by = next((key for key in keys if key in _NAMED_BY), None)
+    if named_by is not None and "table" in rows:  # what `NAME:` says, also of a database without tables
+        rows = {named_by: rows["table"]}
+    points = {
+        key: read(rows[key])
+        for key, read in _OF_POINTS.items()
+        if key in model.__struct_fields__ and key in rows
+    }
+    options = {**{key: value for key, value in rows.items() if key in keys}, **points, **common}
     try:
         read_options(model, options)
     except FatalError as exc:

@@ -109,7 +109,7 @@ def parse_address(text: str, origin: str, expected: str | None = None) -> Addres
     try:
         address = _from_json(text, wanted) if text.lstrip().startswith("{") else _from_uri(text, wanted)
     except _UnknownTypeError as exc:
-        schemes = [s for c in registry.all_connectors() if c.form is not None for s in c.schemes]
+        schemes = sorted({s for c in registry.all_connectors() if c.form is not None for s in c.schemes})
         known = did_you_mean(exc.word, schemes) or f"known: {', '.join(schemes)}"
         hint = f"{known}; a package of a connector may add others"
         message = f"the connection in {origin} is of an unknown type, {exc.word!r}"

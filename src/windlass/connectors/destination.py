@@ -6,7 +6,7 @@ with the entry of the ledger. Left without a commit, nothing of a load stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
@@ -29,6 +29,7 @@ __all__ = [
     "PartedLoad",
     "Quarantine",
     "QueryLoad",
+    "SendingLoad",
     "Shortcut",
     "Traits",
     "WideningLoad",
@@ -176,6 +177,16 @@ class WideningLoad(Protocol):
     def widen(self, columns: Sequence[Column]) -> None:
         """Let columns be these, which `wider` gave, from the commit on. Called before rows are written; a `restart`
         forgets it.
+        """
+
+
+@runtime_checkable
+class SendingLoad(Protocol):
+    """A load that cannot take back what it has sent, so it sends nothing before all rows have been looked at."""
+
+    def send(self, counts: Counts, refuse: Callable[[BadRow, int], None]) -> None:
+        """Send what `write` has gathered, and update `counts`. Called once, when the bad rows that are known by then are
+        not too many; those that the other end does not take go to `refuse`, as in `Rows`.
         """
 
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from windlass import logs
-from windlass.connectors.destination import Destination, Load, QueryLoad
+from windlass.connectors.destination import Destination, Load, QueryLoad, SendingLoad
 from windlass.connectors.rows import Counts
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Reading, Relation, Source
@@ -156,6 +156,9 @@ def _moved(
     rejected = relation.rejected()
     quarantine.add(rejected)
     result.counts.read += len(rejected)
+    if isinstance(load, SendingLoad):
+        quarantine.require_few(result.counts.read)
+        load.send(result.counts, rows.refuse)
     return result
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -46,7 +47,9 @@ class Quarantine:
     locate: Callable[[Iterator[BadRow]], Iterator[BadRow]] = iter
     """Finds the lines of rows in their files; set by whoever reads them."""
 
-    _spool: IO[str] | None = None
+    _spool: IO[bytes] | None = None
+    _places: array[int] = field(default_factory=lambda: array("q"))
+    """Of each row on disk, one after the other: the ordinal, or that of the row before, and the offset of its line."""
 
     def add(self, rows: Iterable[BadRow]) -> None:
         """Quarantine rows. Raises BadRowError when not even one, or no more, may be bad."""
@@ -61,11 +64,15 @@ class Quarantine:
             for row in rows:
                 self._write(row)
 
-    def finish(self, rows_read: int) -> Path | None:
-        """Put the file in its place, with lines and offsets. Raises BadRowError when too many are bad."""
+    def require_few(self, rows_read: int) -> None:
+        """Raise BadRowError when too many of these rows are bad."""
         if isinstance(self.limit, str) and self.count > rows_read * float(self.limit[:-1]) / 100:
             share = f"{self.count} of {rows_read} rows are bad, more than {self.limit} (`max_bad_rows`)"
             raise self._refusal(share)
+
+    def finish(self, rows_read: int) -> Path | None:
+        """Put the file in its place, with lines and offsets. Raises BadRowError when too many are bad."""
+        self.require_few(rows_read)
         if self._spool is None:
             if is_quarantine(self.file):  # of an earlier start
                 self.file.unlink()
@@ -83,22 +90,27 @@ class Quarantine:
                 self._spool.close()
         self._part("spool").unlink(missing_ok=True)
         self._part("located").unlink(missing_ok=True)
-        self._spool, self.count, self.first = None, 0, []
+        self._spool, self._places, self.count, self.first = None, array("q"), 0, []
 
     def _refusal(self, what: str) -> BadRowError:
-        rows = list(self.locate(iter(self.first)))
+        rows = list(self.locate(iter(sorted(self.first, key=lambda row: row.ordinal or 0))))
         hint = "fix the data, or quarantine bad rows with `on_bad_row: quarantine`" if self.fail else None
         return BadRowError(what, rows, hint=hint, code=Code.BAD_ROW if self.fail else Code.TOO_MANY_BAD_ROWS)
 
     def _write(self, row: BadRow) -> None:
         if self._spool is None:
-            self._spool = self._part("spool").open("w", encoding="utf-8")
-        self._spool.write(json.dumps(row.__dict__, ensure_ascii=False, default=str) + "\n")
+            self._spool = self._part("spool").open("wb")
+        before = self._places[-2] if self._places else 0
+        self._places.extend((before if row.ordinal is None else row.ordinal, self._spool.tell()))
+        self._spool.write(json.dumps(row.__dict__, ensure_ascii=False, default=str).encode() + b"\n")
 
     def _spooled(self) -> Iterator[BadRow]:
-        with self._part("spool").open(encoding="utf-8") as spool:
-            for line in spool:
-                row = json.loads(line)
+        """The rows in the order of their source, as those who locate them want it: a destination may find some later."""
+        ordinals, offsets = self._places[::2], self._places[1::2]
+        with self._part("spool").open("rb") as spool:
+            for position in sorted(range(len(ordinals)), key=ordinals.__getitem__):
+                spool.seek(offsets[position])
+                row = json.loads(spool.readline())
                 yield BadRow(**{**row, "reason": Reason(row["reason"])})
 
     def _line(self, row: BadRow, alike: Counter[bytes]) -> str:

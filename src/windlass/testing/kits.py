@@ -24,7 +24,10 @@ class Kit:
     """The type of the connector."""
 
     gaps: ClassVar[Mapping[str, str]] = {}
-    """Tests of the suite that fail, and why."""
+    """Tests of the suite that fail, or cases of them (`test_this[that]`), and why."""
+
+    more: ClassVar[tuple[str, ...]] = ()
+    """Columns that its sources have beside `NAMES`."""
 
     def __init__(self, copier: Copier) -> None:
         self.copier = copier

@@ -16,7 +16,7 @@ from windlass.plan.model import ColumnRules, Incremental, Mode, Validate
 from windlass.testing.copies import source_of
 from windlass.testing.kits import Kit, NdjsonKit, SqliteKit
 from windlass.testing.reading import JUNE, OUTCOMES, ROWS
-from windlass.testing.rows import NEW, OLD, Row
+from windlass.testing.rows import NEW, OLD, Row, record
 
 __all__ = ["AFTER", "MODES", "Writing"]
 
@@ -162,16 +162,18 @@ class Writing:
     ) -> None:
         need(writable, "merge")
         writable.copier(out_of.source(OLD), writable.destination())
-        twice = out_of.source([NEW[0], NEW[0], NEW[1]])
+        more: Row = (5, "x", "8.00", None, "2020-06-03", None)
+        twice = out_of.source([NEW[0], NEW[0], more, NEW[1]])
         if on_bad_row == "fail":
             with pytest.raises(FatalError, match="key occurs more than once"):
                 writable.copier(twice, writable.destination("merge"))
             assert writable.rows() == OLD
         else:
-            writable.copier(twice, writable.destination("merge"), on_bad_row="quarantine")
-            assert [row["reason"] for row in writable.copier.quarantined] == ["duplicate_key"] * 2
-            assert [row["line"] for row in writable.copier.quarantined] == [1, 2]
-            assert writable.rows() == [*OLD, NEW[1]]
+            named = Validate(columns={"name": ColumnRules(not_null=True)})  # looked at before the keys are
+            writable.copier(twice, writable.destination("merge"), validate=named, on_bad_row="quarantine")
+            found = [(row["line"], row["reason"]) for row in writable.copier.quarantined]
+            assert found == [(1, "duplicate_key"), (2, "duplicate_key"), (4, "is_null")]
+            assert writable.rows() == [*OLD, more]
 
     def test_a_merge_is_refused_where_a_key_has_several_rows(self, writable: Kit, out_of: NdjsonKit) -> None:
         need(writable, "merge")
@@ -258,7 +260,7 @@ class Writing:
 
     def test_a_failed_copy_leaves_nothing_behind(self, writable: Kit, out_of: NdjsonKit) -> None:
         writable.copier(out_of.source(OLD), writable.destination())
-        (writable.copier.folder / "bad.ndjson").write_text('{"id": 1}\n{"id": 2, \n')
+        (writable.copier.folder / "bad.ndjson").write_text(f'{record(OLD[0])}\n{{"id": 2, \n')
         before = writable.left()
         with pytest.raises(FatalError, match=r"bad.ndjson:2"):
             writable.copier(source_of(path="bad.ndjson"), writable.destination())

@@ -7,22 +7,17 @@ not, is overtaken, and cannot commit (ledger.py).
 
 from __future__ import annotations
 
-import threading
-import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from windlass.connectors.mongodb.client import Connection
-from windlass.errors import WindlassError
 from windlass.ledger import LedgerEntry
-from windlass.turns import Waiting
+from windlass.turns import Heartbeat, SignsOfLife, Waiting
 
 if TYPE_CHECKING:
     from pymongo.collection import Collection
 
 __all__ = ["Turn", "take_turn"]
 
-_SIGNS = 10  # of life, within the silence after which a load is gone
 _KEY = ("pipeline", "task", "run_key", "part")
 
 
@@ -35,21 +30,17 @@ class Turn:
         self.number, self.taken = int(taken["number"]), taken
         self._connection, self._writers = connection, writers
         self._mine = {"_id": taken["_id"], "number": self.number}
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._live, daemon=True)
-        self._thread.start()
+        self._heart = Heartbeat(connection.silence, self._give_sign)
 
     def leave(self) -> None:
         """Let others have the turn."""
-        self._ended.set()
-        self._thread.join()
+        self._heart.stop()
         with self._connection.errors():
             self._writers.update_one(self._mine, {"$unset": {"writer": ""}})
 
-    def _live(self) -> None:
-        while not self._ended.wait(self._connection.silence / _SIGNS):
-            with suppress(WindlassError), self._connection.errors():  # the next one may arrive
-                self._writers.update_one(self._mine, {"$inc": {"signs": 1}})
+    def _give_sign(self) -> None:
+        with self._connection.errors():
+            self._writers.update_one(self._mine, {"$inc": {"signs": 1}})
 
 
 def take_turn(
@@ -59,33 +50,18 @@ def take_turn(
 
     Raises RetryableError when that takes too long.
     """
-    waiting, gone = Waiting(collection), _Gone(connection.silence)
+    waiting, signs = Waiting(collection), SignsOfLife(connection.silence)
     while True:
         with connection.errors():
             found = writers.find_one({"_id": collection}) or {"_id": collection}
             writer = found.get("writer")
-            if writer is None or _is_same(writer, entry) or gone.has_left(found):
+            has_left = signs.are_missing(found.get("number"), found.get("signs"))
+            if writer is None or _is_same(writer, entry) or has_left:
                 taken = _taken(writers, found, entry)
                 if taken is not None:
                     return Turn(connection, writers, taken)
                 continue
         waiting.pause([writer["name"]])
-
-
-class _Gone:
-    """Watches for a writer that gives no sign of life any more."""
-
-    def __init__(self, silence: float) -> None:
-        self._silence = silence
-        self._last: Any = None
-        self._since = 0.0
-
-    def has_left(self, found: dict[str, Any]) -> bool:
-        """Whether nothing has come for so long."""
-        now, seen = time.monotonic(), (found["number"], found.get("signs"))
-        if seen != self._last:
-            self._last, self._since = seen, now
-        return now - self._since >= self._silence
 
 
 def _is_same(writer: dict[str, Any], entry: LedgerEntry) -> bool:

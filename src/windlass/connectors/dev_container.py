@@ -1,7 +1,7 @@
-"""A MongoDB in a container, which lives as long as this process does.
+"""The server of a dev service in a container, which lives as long as this process does.
 
-`python -m windlass.connectors.mongodb.container NAME IMAGE ALIVE PORT` starts the container NAME, reached at PORT of
-this machine's loopback, and prints what it prints. SIGTERM stops it. A container that a killed process has left is
+`python -m windlass.connectors.dev_container NAME IMAGE ALIVE PORT INNER` starts the container NAME, whose port INNER is
+reached at PORT of this machine's loopback, and prints what it prints. SIGTERM stops it. A container that a killed process has left is
 removed by the next one of its name, and by whoever runs containers once nobody holds the lock ALIVE.
 """
 
@@ -24,7 +24,6 @@ from windlass.runtimes.docker.leftovers import MACHINE, WANTED, machine, remove
 
 __all__ = ["require_image"]
 
-_PORT = 27017
 _GRACE = 10  # seconds
 
 
@@ -36,14 +35,14 @@ def require_image(image: str, project: Path) -> None:
     Images(engine, project).of(Unit(command=(), container=Container(image=image)))
 
 
-def main(name: str, image: str, alive: str, port: str) -> None:
+def main(name: str, image: str, alive: str, port: str, inner: str) -> None:
     """Run the container until it ends or this process is asked to."""
     signal.signal(signal.SIGTERM, _end)
     engine, doors = engine_of(), Doors(engine_of())
     try:
         with telling(f"run a container of {image}"):
             remove(engine, name)
-            _run(engine, doors, name, image, int(port), alive)
+            _run(engine, doors, name, image, alive, int(port), int(inner))
     except WindlassError as exc:
         sys.exit(str(exc))
     finally:
@@ -52,16 +51,16 @@ def main(name: str, image: str, alive: str, port: str) -> None:
         remove(engine, name)
 
 
-def _run(engine: Engine, doors: Doors, name: str, image: str, port: int, alive: str) -> None:
+def _run(engine: Engine, doors: Doors, name: str, image: str, alive: str, port: int, inner: int) -> None:
     client = engine.client
-    host = client.create_host_config(port_bindings={_PORT: (LOOPBACK, port)})
+    host = client.create_host_config(port_bindings={inner: (LOOPBACK, port)})
     labels = {MACHINE: machine(), WANTED: alive}
-    made = client.create_container(image, name=name, ports=[_PORT], host_config=host, labels=labels)["Id"]
+    made = client.create_container(image, name=name, ports=[inner], host_config=host, labels=labels)["Id"]
     said = client.attach(made, stream=True, logs=True)
     client.start(made)
     if sibling(engine) is not None:  # the engine publishes nothing in the container that this is
         networks = client.inspect_container(made)["NetworkSettings"]["Networks"]
-        doors.here(port, networks[engine.bridge]["IPAddress"], _PORT)
+        doors.here(port, networks[engine.bridge]["IPAddress"], inner)
     try:
         for chunk in said:
             os.write(1, chunk)

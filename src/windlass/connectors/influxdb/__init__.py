@@ -1,0 +1,1 @@
+"""InfluxDB: measurements as sources and destinations of a copy."""

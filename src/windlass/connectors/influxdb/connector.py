@@ -1,0 +1,23 @@
+"""What windlass knows of InfluxDB without connecting to one."""
+
+from windlass.registry import Connector
+
+__all__ = ["CONNECTOR"]
+
+CONNECTOR = Connector(
+    type="influxdb",
+    form="server",
+    # `http` is for whoever declares the connection as one of this type; an address alone that begins so is an API
+    schemes=("influxdb", "influxdbs", "http", "https"),
+    open_options=(
+        *("bucket", "org", "org_id", "org_name", "rp", "silence", "timeout"),
+        *("measurement", "precision", "tags", "time"),
+    ),
+    example="influxdb://user:password@host:8086/database",
+    extra="files",
+    packages=("duckdb", "pyarrow", "numpy"),
+    source="windlass.connectors.influxdb.opening:open_source",
+    destination="windlass.connectors.influxdb.opening:open_destination",
+    dev_service="windlass.connectors.influxdb.dev_service:start",
+    options="windlass.connectors.influxdb.options",
+)

@@ -1,0 +1,1 @@
+"""Measurements and queries as sources."""
