@@ -1,12 +1,16 @@
-"""A file with nothing in it is a day without rows where rows are added, and an accident where they replace others."""
+"""A file with nothing in it is a day without rows where rows are added, and an accident where they replace others; and a
+file of another kind than its format is neither.
+"""
 
 from __future__ import annotations
 
+import gzip
+import zipfile
 from typing import Any
 
 import pytest
 
-from windlass.errors import FatalError
+from windlass.errors import Code, FatalError
 from windlass.plan.model import Mode
 from windlass.testing import Copier, destination_of, source_of
 
@@ -42,3 +46,29 @@ def test_an_empty_file_of_a_folder_has_no_rows(copier: Copier, kind: str) -> Non
         (copier.folder / "in" / f"{name}.{kind}").write_text(content)
     copier(source_of(path="in/", format=kind), destination_of(path="out.csv"))
     assert (copier.folder / "out.csv").read_text() == "id\n1\n"
+
+
+def test_a_file_of_another_kind_is_refused(copier: Copier) -> None:
+    """Whatever it is taken for, and though bad rows are quarantined: a page in HTML is CSV of one column to a parser."""
+    (copier.folder / "rows.csv").write_text("id\n1\n")
+    copier(source_of(path="rows.csv"), destination_of(path="rows.parquet"))
+    with zipfile.ZipFile(copier.folder / "rows.zip", "w") as archive:
+        archive.write(copier.folder / "rows.csv")
+    contents = {
+        "a web page": b"<html>\n<body>\nsorry\n",
+        "a Parquet file": (copier.folder / "rows.parquet").read_bytes(),
+        "a gzip file": gzip.compress(b"id\n1\n"),
+        "a zip archive": (copier.folder / "rows.zip").read_bytes(),
+        "JSON": b'[\n{"id": 1}\n]\n',
+    }
+    names = {"in.csv", "in.json", "in.ndjson", "in.parquet", "in.csv.gz", "in.json.zst"}
+    right = {"a Parquet file": {"in.parquet"}, "a gzip file": {"in.csv.gz"}, "JSON": names - {"in.csv"}}
+    for kind, content in contents.items():
+        for name in names - right.get(kind, set()):
+            (copier.folder / name).write_bytes(content)
+            with pytest.raises(FatalError, match=f"is {kind}, not ") as refused:
+                copier(source_of(path=name), destination_of(path="out.csv"), on_bad_row="quarantine")
+            assert (refused.value.code, (copier.folder / "out.csv").exists()) == (Code.OTHER_FORMAT, False)
+    (copier.folder / "packed.csv.gz").write_bytes(gzip.compress(contents["a web page"]))
+    with pytest.raises(FatalError, match="is a web page, not a CSV file; it begins: '<html>"):
+        copier(source_of(path="packed.csv.gz"), destination_of(path="out.csv"), on_bad_row="quarantine")

@@ -19,10 +19,10 @@ from typing import Any
 
 from windlass import logs, web
 from windlass.errors import Code, FatalError, RetryableError
+from windlass.file_kinds import why_not_its_kind
 from windlass.files import disk_errors, put, require_file_place, resolved, sync
 from windlass.plan.model import Download
 from windlass.tasks.context import Context, TaskResult
-from windlass.tasks.file_kinds import why_not_its_kind
 
 __all__ = ["run_download"]
 
