@@ -13,13 +13,17 @@ from collections.abc import Sequence
 from windlass import logs
 from windlass.errors import Code, RetryableError, UsageError
 
-__all__ = ["Waiting"]
+__all__ = ["InUseError", "Waiting"]
 
 _VARIABLE = "WINDLASS_WAIT_FOR_TURN"
 _PATIENCE = 3600.0  # seconds
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _SAY_AGAIN = 60.0
 _SHOWN = 3
+
+
+class InUseError(RetryableError):
+    """Another process has what a load needs alone: it may wait for its turn, where it would not for space on a disk."""
 
 
 class Waiting:
