@@ -23,7 +23,7 @@ from windlass.errors import Code, FatalError, RetryableError, did_you_mean, extr
 from windlass.file_kinds import LOOKED_AT, kind_of, why_not
 from windlass.files import disk_errors, is_stream
 from windlass.temporary import TemporaryFolder
-from windlass.workspace import Workspace
+from windlass.workspace import Workspace, require_text
 
 __all__ = ["InputFiles", "check_whole", "open_bytes", "unpack_bz2"]
 
@@ -249,7 +249,7 @@ def _in_folder(written: str, folder: Path, declared: ReadFormat | None) -> Itera
     found = []
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name[0] not in "._")
-        found += [Path(place) / name for name in sorted(names) if name[0] not in "._"]
+        found += [require_text(Path(place) / name) for name in sorted(names) if name[0] not in "._"]
     if not found:
         raise FatalError(f"{written!r} is a folder without files")
     kind = declared or format_of(str(found[0]))
