@@ -16,12 +16,17 @@ from windlass.testing import Copier, destination_of, source_of
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("in.csv", ""), ("in.ndjson", ""), ("in.json", ""), ("in.json", "[]")]
+    ("name", "content"),
+    [
+        *((name, b"") for name in ("in.csv", "in.ndjson", "in.json", "in.csv.gz")),
+        *((f"in.{kind}.gz", gzip.compress(b"")) for kind in ("csv", "ndjson", "json")),
+        ("in.json", b"[]"),
+    ],
 )
 @pytest.mark.parametrize("mode", ["append", "merge"])
-def test_nothing_is_added(copier: Copier, name: str, content: str, mode: Mode) -> None:
+def test_nothing_is_added(copier: Copier, name: str, content: bytes, mode: Mode) -> None:
     (copier.folder / "out.csv").write_text("id,v\n1,a\n")
-    (copier.folder / name).write_text(content)
+    (copier.folder / name).write_bytes(content)
     options: dict[str, Any] = {"key": ("id",)} if mode == "merge" else {}
     result = copier(source_of(path=name), destination_of(path="out.csv", mode=mode, **options))
     assert (result.counts.read, (copier.folder / "out.csv").read_text()) == (0, "id,v\n1,a\n")
@@ -72,3 +77,20 @@ def test_a_file_of_another_kind_is_refused(copier: Copier) -> None:
     (copier.folder / "packed.csv.gz").write_bytes(gzip.compress(contents["a web page"]))
     with pytest.raises(FatalError, match="is a web page, not a CSV file; it begins: '<html>"):
         copier(source_of(path="packed.csv.gz"), destination_of(path="out.csv"), on_bad_row="quarantine")
+
+
+def test_one_byte_is_not_nothing(copier: Copier) -> None:
+    """DuckDB passes over a file of JSON that is one byte long."""
+    (copier.folder / "out.csv").write_text("id\n1\n")
+    (copier.folder / "in").mkdir()
+    (copier.folder / "in" / "rows.ndjson").write_text('{"id": 2}\n')
+    for name, content in {"in.ndjson": b"x", "in.json": b"1", "bom.ndjson": b"\xef\xbb\xbfx"}.items():
+        (copier.folder / name).write_bytes(content)
+        with pytest.raises(FatalError, match="JSON object"):
+            copier(source_of(path=name), destination_of(path="out.csv", mode="append"))
+    (copier.folder / "in" / "short.ndjson").write_bytes(b"x")
+    result = copier(
+        source_of(path="in/"), destination_of(path="out.csv", mode="append"), on_bad_row="quarantine"
+    )
+    assert (result.counts.read, result.counts.quarantined) == (2, 1)
+    assert (copier.folder / "out.csv").read_text() == "id\n1\n2\n"

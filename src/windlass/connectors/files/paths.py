@@ -88,19 +88,20 @@ class InputFiles:
             raise FatalError(f"{self._path_shown(file)!r} is not a regular file")
         with disk_errors(file, "read"), file.open("rb") as opened:
             beginning = opened.read(LOOKED_AT)
+        packed = compression_of(str(file))
+        if beginning and packed is not None:
+            self._require(packed, beginning, file)
+            with open_bytes(file) as unpacked:
+                beginning = unpacked.read(LOOKED_AT)
         if not beginning:
             if self.format not in _TEXT:
                 raise self.nothing(file)
             return True
-        packed = compression_of(str(file))
-        self._require(packed or self.format, beginning, file)
-        if packed is not None:
-            with open_bytes(file) as unpacked:
-                self._require(self.format, unpacked.read(LOOKED_AT), file)
+        self._require(self.format, beginning, file)
         return False
 
     def _require(self, kind: str, beginning: bytes, file: Path) -> None:
-        wrong = why_not(kind, beginning) if beginning else None
+        wrong = why_not(kind, beginning)
         if wrong is None:
             return
         shown = self._path_shown(file)

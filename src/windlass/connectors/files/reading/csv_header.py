@@ -23,7 +23,7 @@ SEPARATOR_LINE = re.compile(r"[\r\n]*sep=([,;|\t])(?:\r\n?|\n)")
 """The line that tells Excel the delimiter: it is no row, and no header."""
 
 
-_JSON = re.compile(r"""\s*(\[\s*(\{|$)|\{\s*("|\}|$))""")
+_JSON = re.compile(r"""\s*(\[\s*(\{|\]|$)|\{\s*("|\}|$))""")
 
 
 @dataclass(frozen=True)
