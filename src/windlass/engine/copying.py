@@ -72,7 +72,8 @@ def _already_done(earlier: LedgerEntry) -> Outcome:
 def _loaded(job: Job, source: Source, destination: Destination, load: Load, given: Input) -> Outcome:
     reading = reading_of(job, load)
     with _quarantine(job) as quarantine, ExitStack() as opened:
-        quarantine.sources = frozenset((source.name, *(Path(place).name for place in source.occupied())))
+        names = (source.name, *(Path(place).name for place in source.occupied()))
+        quarantine.sources = frozenset(map(logs.mask, names))
         shortcut = shortcut_between(job, source, load, reading) if job.limit is None else None
         if shortcut is not None:
             result = Outcome(shortcut.way, Counts())

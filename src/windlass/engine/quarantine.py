@@ -116,9 +116,8 @@ class Quarantine:
         """Every line has every key, so that whoever loads the file gets the same columns each time."""
         who = {"run": self.identity.run_id, "pipeline": self.identity.pipeline, "task": self.identity.task}
         what = {key: value for key, value in row.__dict__.items() if key != "ordinal"}
-        what["message"] = logs.mask(
-            str(what["message"])
-        )  # a server's may hold anything; the row itself is data
+        for name in ("message", "source"):  # a server's may hold anything; the row itself is data
+            what[name] = None if what[name] is None else logs.mask(str(what[name]))
         return json.dumps({"id": self._id(row, alike), **who, **what}, ensure_ascii=False, default=str) + "\n"
 
     def _id(self, row: BadRow, alike: Counter[bytes]) -> str:
