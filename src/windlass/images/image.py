@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from windlass.plan.model import Plan
-from windlass.plan.templates import is_template
 from windlass.plan.unit import Unit
 from windlass.spec.project import Images
+from windlass.templates import is_template
 
 __all__ = ["Image", "Wanted", "image_of", "images_of", "project_repository", "repository_of"]
 
