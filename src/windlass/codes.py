@@ -83,6 +83,7 @@ class Code(StrEnum):
     ENCODING = "W0407"
     NO_DATA_INTERVAL = "W0408"
     API_ANSWER = "W0409"
+    OTHER_FORMAT = "W0410"
     CURSOR = "W0420"
     NO_TURN = "W0430"
 

@@ -38,7 +38,7 @@ _LOCK_WAIT, _LOCK_POLL = 10.0, 0.05
 
 
 @contextmanager
-def disk_errors(target: Path, doing: str = "write") -> Iterator[None]:
+def disk_errors(target: object, doing: str = "write") -> Iterator[None]:
     """Turn what the operating system refuses into errors that name the file."""
     try:
         yield

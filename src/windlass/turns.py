@@ -15,7 +15,7 @@ from contextlib import suppress
 from windlass import logs
 from windlass.errors import Code, RetryableError, UsageError, WindlassError
 
-__all__ = ["Heartbeat", "SignsOfLife", "Waiting"]
+__all__ = ["Heartbeat", "InUseError", "SignsOfLife", "Waiting"]
 
 _VARIABLE = "WINDLASS_WAIT_FOR_TURN"
 _PATIENCE = 3600.0  # seconds
@@ -23,6 +23,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _SAY_AGAIN = 60.0
 _SHOWN = 3
 _BEATS = 10  # signs of life, within the silence after which a load is gone
+
+
+class InUseError(RetryableError):
+    """Another process has what a load needs alone: it may wait for its turn, where it would not for space on a disk."""
 
 
 class Waiting:

@@ -17,19 +17,32 @@ from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import IO, NamedTuple
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from windlass import __version__, logs
 from windlass.errors import Code, FatalError, RetryableError, reason_of
 from windlass.ports import is_loopback
 
-__all__ = ["AGENT", "AnswerError", "NotNowError", "Refusal", "answer_to", "basic", "require_whole"]
+__all__ = ["AGENT", "AnswerError", "NotNowError", "Refusal", "answer_to", "basic", "keys_in", "require_whole"]
 
 AGENT = f"windlass/{__version__}"
 """What we call ourselves in `User-Agent`."""
 
 _BEGINNING = 65_536
 _RETRYABLE = (408, 425, 429, 500, 502, 503, 504)
+_KEYS = (
+    "TOKEN",
+    "SECRET",
+    "PASSWORD",
+    "PASSWD",
+    "SIGNATURE",
+    "API_KEY",
+    "APIKEY",
+    "ACCESS_KEY",
+    "SUBSCRIPTION_KEY",
+)
+_SHORT_KEYS = ("SIG", "KEY", "AUTH", "CODE")  # of Azure and Google, and of much else
+_SHORTEST, _SHORTEST_OF_SHORT = 6, 16
 _PUBLIC = ("accept", "accept-encoding", "content-type", "if-range", "range", "user-agent")
 """The headers that another server may see, too."""
 
@@ -66,10 +79,13 @@ class NotNowError(RetryableError):
 def answer_to(
     request: urllib.request.Request, *, shown: str, code: Code, timeout: float = 60.0
 ) -> Iterator[http.client.HTTPResponse]:
-    """The answer to a request, to be read inside. `shown` is the address as people may see it.
+    """The answer to a request, to be read inside. `shown` is the address as people may see it: the keys in its query
+    are masked from now on.
 
     Raises AnswerError, and NotNowError for what may be otherwise in a moment.
     """
+    for key in keys_in(request.full_url):
+        logs.add_secret(key)
     try:
         with _opener_for(request.full_url).open(request, timeout=timeout) as response:
             yield response
@@ -95,6 +111,16 @@ def _refusal(error: urllib.error.HTTPError) -> Refusal:
     with error, suppress(OSError, http.client.HTTPException):
         return Refusal(error.code, error.headers, error.read(_BEGINNING))
     return Refusal(error.code, error.headers, b"")
+
+
+def keys_in(url: str) -> Iterator[str]:
+    """What in the query of an address lets somebody in: a token, the signature of an address that was signed."""
+    for name, value in parse_qsl(urlsplit(url).query):
+        said = name.upper().replace("-", "_")
+        if (said.endswith(_KEYS) and len(value) >= _SHORTEST) or (
+            said in _SHORT_KEYS and len(value) >= _SHORTEST_OF_SHORT
+        ):
+            yield value
 
 
 def require_whole(response: http.client.HTTPResponse) -> None:

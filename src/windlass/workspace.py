@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from windlass import registry
 from windlass.errors import FatalError
 
-__all__ = ["Workspace", "local_path", "scheme_of"]
+__all__ = ["Workspace", "local_path", "require_text", "scheme_of"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 
@@ -30,15 +31,15 @@ class Workspace:
     def to_read(self, path: str) -> Path:
         """The file of that name in the workspace if something is there, else in the project."""
         own, fallback = self.root / local_path(path), self.project / local_path(path)
-        return own if own.exists() or not fallback.exists() else fallback
+        return require_text(own if own.exists() or not fallback.exists() else fallback)
 
     def matching(self, pattern: str) -> list[Path]:
         """The files that a pattern stands for, in order: of the workspace if it has any, else of the project."""
         own = list(_matching(self.root, local_path(pattern)))
-        return sorted(own or _matching(self.project, local_path(pattern)))
+        return sorted(map(require_text, own or _matching(self.project, local_path(pattern))))
 
     def to_write(self, path: str) -> Path:
-        return self.root / local_path(path)
+        return require_text(self.root / local_path(path))
 
 
 def scheme_of(path: str) -> str | None:
@@ -64,6 +65,16 @@ def local_path(path: str) -> str:
     if parts.netloc not in ("", "localhost"):
         raise FatalError(f"{path!r} names another machine; a file of this one is file:///path")
     return unquote(parts.path)
+
+
+def require_text(path: Path) -> Path:
+    """The path, which can be read as text: what reads and writes rows takes no other. Raises FatalError."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as exc:
+        hint = "rename it; or if that is how it should be read, run windlass with PYTHONUTF8=1"
+        raise FatalError(f"the name {os.fsencode(path)!r} is not UTF-8", hint=hint) from exc
+    return path
 
 
 def _what_else(scheme: str) -> str:

@@ -364,6 +364,17 @@ def test_a_name_is_never_taken_for_a_pattern(copier: Copier, home: Path, name: s
     assert [file.name for file in (home / parent).iterdir() if "windlass-tmp" in file.name] == []
 
 
+def test_a_name_that_is_not_utf8_is_refused_in_words(copier: Copier, home: Path) -> None:
+    """As an old share has them: DuckDB takes no such path."""
+    name = os.fsdecode(b"\xe9.csv")
+    (home / "in").mkdir()
+    (home / "in" / name).write_text("id\n1\n")
+    for source, to in ((f"in/{name}", "out.csv"), ("in/", "out.csv"), ("in/*", "out.csv"), ("in.csv", name)):
+        with pytest.raises(FatalError, match=r"\\xe9\.csv' is not UTF-8"):
+            copier(source_of(path=source, format="csv"), destination_of(path=to, format="csv"))
+    assert sorted(path.name for path in home.iterdir()) == ["in", "in.csv"]
+
+
 def test_a_pattern_is_of_the_path_and_not_of_the_project(home: Path) -> None:
     project = home / "my [project] *"
     (project / "in").mkdir(parents=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 
 from tests.conftest import Output
 from tests.connectors.database import Database
+from windlass.api.copying import copy
 from windlass.plan.model import SelectColumn
 from windlass.testing import Copier, destination_of, source_of
 
@@ -155,10 +158,47 @@ def test_a_nul_does_not_keep_a_row_out_of_a_quarantine_in_postgres(
 def test_a_quarantine_can_be_a_file_of_the_workspace(
     windlass: Callable[..., Output], project: Callable[..., Path]
 ) -> None:
-    root = project(files("{path: out.parquet}", "quarantine: {path: bad/rows.ndjson}"))
+    """One that is of two tasks, which run at once: neither replaces what the other has put there."""
+    made = files("{path: out.parquet}", "quarantine: {path: bad/rows.ndjson}")
+    task = made["pipelines/p.yaml"].partition("tasks:\n")[2]
+    other = task.replace("load:", "other:").replace("out.parquet", "other.parquet")
+    root = project({**made, "pipelines/p.yaml": f"pipeline: p\ntasks:\n{task}\n{other}"})
     (root / "in.csv").write_bytes(CSV)
-    assert windlass("-C", root, "run", "p").code == 0
-    assert len((root / "bad" / "rows.ndjson").read_text().splitlines()) == 3
+    for _ in range(2):
+        assert windlass("-C", root, "run", "p").code == 0
+        rows = [json.loads(line) for line in (root / "bad" / "rows.ndjson").read_text().splitlines()]
+        assert Counter(row["task"] for row in rows) == {"load": 3, "other": 3}
+
+
+def test_a_copy_replaces_only_its_own_rows_in_a_quarantine(tmp_path: Path) -> None:
+    """Those of the same source and destination: they were there before."""
+    (tmp_path / "in").mkdir()
+    for name in ("a.csv", "b.csv", "in/a1.csv", "in/a2.csv"):
+        (tmp_path / name).write_text("id\nx\n")
+    with closing(sqlite3.connect(tmp_path / "from.db")) as database:
+        database.executescript("CREATE TABLE t (id TEXT); INSERT INTO t VALUES ('x')")
+    with closing(sqlite3.connect(tmp_path / "to.db")) as database:
+        database.execute("CREATE TABLE t (id INTEGER)")
+
+    def load(source: str) -> list[str]:
+        how: dict[str, Any] = {"mode": "append", "on_bad_row": "quarantine", "quarantine": "bad.ndjson"}
+        copy(source, f"sqlite:///{tmp_path}/to.db?table=t", **how, folder=tmp_path)
+        bad = tmp_path / "bad.ndjson"
+        lines = bad.read_text().splitlines() if bad.exists() else []
+        return sorted(json.loads(line)["source"] for line in lines)
+
+    assert load("a.csv") == load("a.csv") == ["a.csv"]
+    assert load("b.csv") == ["a.csv", "b.csv"]
+    assert load("in/") == load("in/") == ["a.csv", "a1.csv", "a2.csv", "b.csv"]
+    (tmp_path / "in/a1.csv").write_text("id\n1\n")
+    (tmp_path / "b.csv").write_text("id\n1\n")
+    assert load("in/") == ["a.csv", "a2.csv", "b.csv"]
+    assert load("b.csv") == ["a.csv", "a2.csv"]
+    for source in (f"sqlite:///{tmp_path}/from.db?{what}" for what in ("table=t", "query=SELECT id FROM t")):
+        assert len(load(source)) == len(load(source))
+    (tmp_path / "bad.ndjson").unlink()
+    (tmp_path / "a.csv").write_text("id\n1\n")
+    assert (load("in/"), load("a.csv"), load("in/")) == (["a2.csv"], ["a2.csv"], ["a2.csv"])
 
 
 def test_a_record_in_quarantine_has_every_digit_and_loads_as_it_was(copier: Copier) -> None:

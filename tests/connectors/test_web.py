@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from urllib.parse import urlencode
 
 import pytest
 
 from windlass import logs, web
 from windlass.alerts import Alert
+from windlass.api.copying import copy
 from windlass.connections import Address
 from windlass.connectors.files.fetching import fetch
 from windlass.connectors.http.answers import Ask
@@ -172,6 +174,33 @@ def test_an_alert_that_is_refused_does_not_tell_where_it_went(make_server: Make)
     ) as raised:
         send(address, alert)
     assert "canary" not in str(raised.value)
+
+
+def test_a_key_in_the_query_of_an_address_is_masked(make_server: Make, way: Way, tmp_path: Path) -> None:
+    server = make_server(status=404)
+    keys = {
+        "X-Amz-Signature": "canary-amazon+/=",
+        "sig": "canary-of-azure-storage",
+        "api_key": "canary-of-an-api",
+        "access_token": "canary-token",
+    }
+    query = urlencode({**keys, "sort_key": "orders", "key": "orders", "code": "B-7"})
+    with pytest.raises(WindlassError) as refused:
+        way(f"{server.url}?{query}", tmp_path)
+    said = logs.mask(f"{refused.value} {keys}")
+    assert "canary" not in said
+    assert logs.mask("sort_key=orders&code=B-7") == "sort_key=orders&code=B-7"
+
+
+def test_a_key_of_an_address_is_nowhere_in_a_quarantine(make_server: Make, tmp_path: Path) -> None:
+    server = make_server(body=b"id,v\n1,2\n3\n")
+    for _ in range(2):
+        copied = copy(
+            f"{server.url}.csv?api_key=canary-in-file", "out.csv", on_bad_row="quarantine", folder=tmp_path
+        )
+        assert (copied.quarantine, copied.rows_quarantined) == (tmp_path / "file.csv.quarantine.ndjson", 1)
+        [row] = (tmp_path / "file.csv.quarantine.ndjson").read_text().splitlines()
+        assert "canary" not in row
 
 
 def test_a_password_is_kept_out_of_the_logs() -> None:

@@ -71,15 +71,16 @@ def test_a_full_disk_at_the_target_leaves_the_old_rows(
     play = scene("csv", target, mode)
     small = disk(play.out, 1 << 20)
     end = play.seed()
-    small.fill(leave=24 << 10)
     before = end.key()
     with Reader(end) as reader:
-        done = play.call(*play.execute(1))
-        assert done.code == 3, str(done)
-        assert "space" in done.stdout, str(done)
-        assert end.key() == before
-        play.check_nothing_is_left(end)
-        small.empty()
+        for leave in (0, 24 << 10):  # not even for the token of a writer; and not for the rows
+            small.fill(leave=leave)
+            done = play.call(*play.execute(1))
+            assert done.code == 3, str(done)
+            assert "space" in done.stdout, str(done)
+            assert end.key() == before
+            play.check_nothing_is_left(end)
+            small.empty()
         again = play.call(*play.execute(1))
         assert again.code == 0, str(again)
     play.check(end)
@@ -139,7 +140,11 @@ def test_a_full_disk_of_the_target_server(
 @pytest.mark.parametrize("end", ["sqlite", "duckdb"])
 @pytest.mark.parametrize("on_bad_row", ["fail", "quarantine"])
 def test_a_full_disk_of_a_database_that_is_a_file(
-    end: str, on_bad_row: str, disk: Callable[[Path, int], Disk], tmp_path: Path
+    end: str,
+    on_bad_row: str,
+    disk: Callable[[Path, int], Disk],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whatever the database calls it, it may work later, and the old rows are there."""
     small = disk(tmp_path / "small", 4 << 20)
@@ -149,6 +154,16 @@ def test_a_full_disk_of_a_database_that_is_a_file(
         "id,text\n" + "".join(f"{i},{hash(i * 7919)}\n" for i in range(300_000))
     )
     to = destination_of("db", table="t", mode="append")
+    monkeypatch.setenv("WINDLASS_WAIT_FOR_TURN", "5")  # nobody is waited for
+    for leave in (
+        0,
+        4 << 10,
+    ):  # where not even an empty database has room, there is none that cannot be opened later
+        small.fill(leave=leave)
+        with pytest.raises(RetryableError) as caught:
+            copier(source_of(path="few.csv"), to, on_bad_row=on_bad_row)
+        assert caught.value.code == Code.DISK_FULL, str(caught.value)
+        small.empty()
     copier(source_of(path="few.csv"), to)
     small.fill(leave=600 << 10)
     for path, table in (("many.csv", "t"), ("many.csv", "another")):

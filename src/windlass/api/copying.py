@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from windlass.api.arguments import memory_text
 from windlass.api.connections import NearConnections
@@ -190,5 +191,8 @@ def _column(text: str) -> SelectColumn:
 def _quarantine_file(folder: Path, source: Source, given: str | Path | None) -> Path:
     if given is not None:
         return (folder / given).resolve()
-    name = Path(source.path or source.table or "query").name.replace("*", "_")
+    written = source.path or source.table or "query"
+    if "://" in written:  # without the keys of its query
+        written = unquote(urlsplit(written).path)
+    name = Path(written).name.replace("*", "_") or "index"
     return (folder / f"{name}.quarantine.ndjson").resolve()

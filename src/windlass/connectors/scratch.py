@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from windlass.connectors.rows import Column
 from windlass.errors import Code, FatalError, RetryableError, WindlassError, extra
 from windlass.temporary import TemporaryFolder
+from windlass.turns import InUseError
 
 if TYPE_CHECKING:
     import duckdb
@@ -253,7 +254,7 @@ def _translated(exc: duckdb.Error) -> WindlassError:
         hint = "free some space and try again"
         return RetryableError(f"no space left on the disk: {message}", hint=hint, code=Code.DISK_FULL)
     if any(sign in text for sign in _IN_USE):
-        return RetryableError(f"the DuckDB file is in use by another process: {message}")
+        return InUseError(f"the DuckDB file is in use by another process: {message}")
     if "Could not convert Timestamp(" in text:  # from seconds or milliseconds, which reach further
         what = "a time of the source is after the year 294246, which microseconds do not reach"
         return FatalError(what, hint="leave the column out with `select`, or write it as text or a number")

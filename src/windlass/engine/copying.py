@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from windlass import logs
 from windlass.connectors.destination import Destination, Load, QueryLoad, SendingLoad
@@ -71,6 +72,8 @@ def _already_done(earlier: LedgerEntry) -> Outcome:
 def _loaded(job: Job, source: Source, destination: Destination, load: Load, given: Input) -> Outcome:
     reading = reading_of(job, load)
     with _quarantine(job) as quarantine, ExitStack() as opened:
+        names = (source.name, *(Path(place).name for place in source.occupied()))
+        quarantine.sources = frozenset(map(logs.mask, names))
         shortcut = shortcut_between(job, source, load, reading) if job.limit is None else None
         if shortcut is not None:
             result = Outcome(shortcut.way, Counts())
@@ -93,7 +96,7 @@ def _finish(job: Job, quarantine: Quarantine, result: Outcome) -> None:
     file = quarantine.finish(result.counts.read)
     result.quarantine, result.bad_rows = str(file) if file else None, quarantine.first
     if file is not None and job.deliver is not None:
-        job.deliver(file)
+        job.deliver(file, quarantine.is_ours)
     result.counts.quarantined = quarantine.count
 
 

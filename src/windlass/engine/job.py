@@ -48,8 +48,8 @@ class Job:
     memory: int = DEFAULT_MEMORY
     scratch_folder: Path | None = None
     quarantine_file: Path | None = None
-    deliver: Callable[[Path], None] | None = None
-    """Called with the finished quarantine file, before the commit."""
+    deliver: Callable[[Path, Callable[[dict[str, object]], bool]], None] | None = None
+    """Called with the finished quarantine file, and what tells the rows of this copy, before the commit."""
 
     input: str | None = None
     """What identifies the input, where its source's own fingerprint does not."""

@@ -3,7 +3,8 @@
 A file of NDJSON, one row a line: `id`, `run`, `pipeline`, `task`, `reason`, `message`, `column`, `value`,
 `source`, `line`, `offset`, and the row itself as `record` (an object) or, when it could not be taken
 apart, as `raw` text. It is written in a temporary folder while the copy runs and put into its place whole
-before the copy commits, so that a committed load has its bad rows on disk.
+before the copy commits, so that a committed load has its bad rows on disk. Where several copies have one file, each
+replaces its own rows there.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from windlass import logs
 from windlass.connectors.rows import BadRow, BadRowError, Reason
 from windlass.engine.job import Identity
 from windlass.errors import Code, FatalError
-from windlass.files import disk_errors, is_stream, put, require_file_place, resolved
+from windlass.files import disk_errors, is_stream, locked_folder, put, require_file_place, resolved
 
 __all__ = ["Quarantine", "put_quarantine", "read_quarantine", "require_quarantine_place"]
 
@@ -47,9 +48,17 @@ class Quarantine:
     locate: Callable[[Iterator[BadRow]], Iterator[BadRow]] = iter
     """Finds the lines of rows in their files; set by whoever reads them."""
 
+    sources: frozenset[str] = frozenset()
+    """What the rows may come from; set by whoever reads them."""
+
     _spool: IO[bytes] | None = None
     _places: array[int] = field(default_factory=lambda: array("q"))
     """Of each row on disk, one after the other: the ordinal, or that of the row before, and the offset of its line."""
+
+    def is_ours(self, row: dict[str, object]) -> bool:
+        """Whether a row was quarantined by an earlier start, or run, of this copy."""
+        task = (self.identity.pipeline, self.identity.task)
+        return (row["pipeline"], row["task"]) == task and row.get("source") in self.sources
 
     def add(self, rows: Iterable[BadRow]) -> None:
         """Quarantine rows. Raises BadRowError when not even one, or no more, may be bad."""
@@ -75,11 +84,13 @@ class Quarantine:
         self.require_few(rows_read)
         if self._spool is None:
             if is_quarantine(self.file):  # of an earlier start
-                self.file.unlink()
+                empty = self._part("located")
+                empty.touch()
+                put_quarantine(empty, self.file, self.is_ours)
             return None
         with disk_errors(self.file):
             self._spool.close()
-            put_quarantine(self._located(), self.file)
+            put_quarantine(self._located(), self.file, self.is_ours)
             self._part("spool").unlink()
         return self.file
 
@@ -117,9 +128,8 @@ class Quarantine:
         """Every line has every key, so that whoever loads the file gets the same columns each time."""
         who = {"run": self.identity.run_id, "pipeline": self.identity.pipeline, "task": self.identity.task}
         what = {key: value for key, value in row.__dict__.items() if key != "ordinal"}
-        what["message"] = logs.mask(
-            str(what["message"])
-        )  # a server's may hold anything; the row itself is data
+        for name in ("message", "source"):  # a server's may hold anything; the row itself is data
+            what[name] = None if what[name] is None else logs.mask(str(what[name]))
         return json.dumps({"id": self._id(row, alike), **who, **what}, ensure_ascii=False, default=str) + "\n"
 
     def _id(self, row: BadRow, alike: Counter[bytes]) -> str:
@@ -163,12 +173,33 @@ def require_quarantine_place(file: Path) -> None:
         raise FatalError(f"{file} is there already, and is not a quarantine file", hint=hint)
 
 
-def put_quarantine(finished: Path, file: Path) -> None:
-    """Put a finished quarantine file into its place. Raises FatalError where something else is."""
+def put_quarantine(finished: Path, file: Path, is_ours: Callable[[dict[str, object]], bool]) -> None:
+    """Put finished rows into a quarantine file, in the place of those that are ours; without any, there is none.
+
+    Raises FatalError where something else is.
+    """
     require_quarantine_place(file)
     with disk_errors(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-        put(finished, file)
+        if is_stream(file):
+            put(finished, file)
+            return
+        with locked_folder(file.parent):  # several tasks may come at once
+            _add_others(finished, file, is_ours)
+            if finished.stat().st_size:
+                put(finished, file)
+            else:
+                file.unlink(missing_ok=True)
+
+
+def _add_others(finished: Path, file: Path, is_ours: Callable[[dict[str, object]], bool]) -> None:
+    """Write the rows of other copies behind ours."""
+    if not is_quarantine(file):
+        return
+    with file.open(encoding="utf-8") as lines, finished.open("a", encoding="utf-8") as out:
+        out.writelines(line for line in lines if line.strip() and not is_ours(json.loads(line)))
+        out.flush()
+        os.fsync(out.fileno())
 
 
 def is_quarantine(file: Path) -> bool:

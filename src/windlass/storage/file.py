@@ -26,6 +26,8 @@ from windlass.storage.turns import Turn, Turns, remove
 
 __all__ = ["OneFile"]
 
+_AFTER = ".after"
+
 
 class OneFile:
     """A file, and its manifest beside it. Implements `Place`. `path` is resolved."""
@@ -67,7 +69,8 @@ class OneFile:
     def _settle_commit(self) -> None:
         """Finish, in the manifest, a commit whose writer died between its steps."""
         failpoints.reach("during-recovery")
-        remove(self.manifest_file.with_name(f"{self.manifest_file.name}.tmp"))
+        for ending in (".tmp", _AFTER):
+            remove(self.manifest_file.with_name(f"{self.manifest_file.name}{ending}"))
         known = manifest.read(self.manifest_file)
         if known.pending is None:
             return
@@ -135,14 +138,16 @@ class StagedFile:
         known = manifest.read(file)
         failpoints.reach("before-ledger")
         _take_owner_and_mode(self.path, target)
-        manifest.write(file, known.announcing(identity(self.path), entry))
-        failpoints.reach("after-ledger")
-        after = manifest.prepare(file, known.with_load(entry))  # after the rename no space is needed
-        failpoints.reach("before-commit")
-        self.path.replace(target)
-        sync(target.parent)
-        failpoints.reach("mid-rename")
-        after.replace(file)
+        with manifest.prepared(
+            file, known.with_load(entry), _AFTER
+        ) as after:  # from the announcement on, no space
+            manifest.write(file, known.announcing(identity(self.path), entry))  # is needed any more
+            failpoints.reach("after-ledger")
+            failpoints.reach("before-commit")
+            self.path.replace(target)
+            sync(target.parent)
+            failpoints.reach("mid-rename")
+            after.replace(file)
         sync(file.parent)
 
 

@@ -7,7 +7,8 @@ are in a folder (`history.py`), so that the manifest stays short. Each load is a
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from windlass.errors import FatalError
 from windlass.files import sync
 from windlass.ledger import LedgerEntry
 
-__all__ = ["Manifest", "prepare", "read", "write"]
+__all__ = ["Manifest", "prepared", "read", "write"]
 
 
 _MANY, _RECENT = 400, 200
@@ -95,18 +96,24 @@ def _decoded(name: str, value: msgspec.Raw) -> Any:
 
 def write(file: Path, manifest: Manifest) -> None:
     """Put the manifest into its place, in one step."""
-    prepare(file, manifest).replace(file)
+    with prepared(file, manifest) as beside:
+        beside.replace(file)
     sync(file.parent)
 
 
-def prepare(file: Path, manifest: Manifest) -> Path:
-    """Write the manifest beside its place. Returns where; to rename it then needs no space."""
-    beside = file.with_name(f"{file.name}.tmp")
-    with beside.open("wb") as out:
-        out.write(_text(manifest))
-        out.flush()
-        os.fsync(out.fileno())
-    return beside
+@contextmanager
+def prepared(file: Path, manifest: Manifest, ending: str = ".tmp") -> Iterator[Path]:
+    """The manifest, written beside its place: to rename it then needs no space. If that does not happen, it goes."""
+    beside = file.with_name(f"{file.name}{ending}")
+    try:
+        with beside.open("wb") as out:
+            out.write(_text(manifest))
+            out.flush()
+            os.fsync(out.fileno())
+        yield beside
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def _text(manifest: Manifest) -> bytes:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from windlass import locks
-from windlass.files import locked_folder
+from windlass.files import disk_errors, locked_folder
 from windlass.ledger import LedgerEntry, fenced
 from windlass.turns import Waiting
 
@@ -45,7 +45,7 @@ class Turns:
         """
         waiting = Waiting(self._shown)
         while True:
-            with locked_folder(self._place.parent):
+            with disk_errors(self._shown), locked_folder(self._place.parent):
                 others = [other for path in self._tokens() if (other := self._in_the_way(path, entry, alone))]
                 if not others:
                     yield
@@ -103,8 +103,12 @@ class Turn:
         self._shown = shown
         self._token = temporary.with_name(f"{temporary.name}{_TOKEN}")
         self._lock: IO[str] = locks.take(self._token)
-        self._lock.write(json.dumps({"load": entry.key, "name": entry.name, "alone": alone}))
-        self._lock.flush()
+        try:
+            self._lock.write(json.dumps({"load": entry.key, "name": entry.name, "alone": alone}))
+            self._lock.flush()
+        except BaseException:
+            self.leave()
+            raise
 
     def require(self) -> None:
         """Raise FencedError when another start of the same load took over."""
@@ -114,7 +118,8 @@ class Turn:
     def leave(self) -> None:
         """Be no writer any more."""
         remove(self._token)
-        self._lock.close()
+        with suppress(OSError):  # where the disk is full: closing it writes once more
+            self._lock.close()
 
 
 def table_turns(database: Path, table: str) -> Turns:

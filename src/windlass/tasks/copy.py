@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def _job(plan: Plan, task: str, action: Copy, context: Context) -> Job:
     )
     if action.quarantine is not None:
         _require_apart(action, job.addresses)
-        job = replace(job, deliver=lambda file: _deliver(file, job, action.quarantine))
+        job = replace(job, deliver=lambda file, is_ours: _deliver(file, is_ours, job, action.quarantine))
     return job
 
 
@@ -140,14 +140,16 @@ def _meter(action: Copy, context: Context) -> Meter:
     return meter
 
 
-def _deliver(file: Path, job: Job, to: QuarantineTo | None) -> None:
+def _deliver(
+    file: Path, is_ours: Callable[[dict[str, object]], bool], job: Job, to: QuarantineTo | None
+) -> None:
     """Bring a finished quarantine file to where the pipeline wants the bad rows."""
     assert to is not None
     if to.path is not None:
         with TemporaryFolder(job.scratch_folder) as folder:
             finished = folder / file.name
             shutil.copyfile(file, finished)
-            put_quarantine(finished, job.workspace.to_write(to.path))
+            put_quarantine(finished, job.workspace.to_write(to.path), is_ours)
         return
     columns = tuple(SelectColumn(name=n, source=n, type=t) for n, t in _QUARANTINE_COLUMNS.items())
     with TemporaryFolder(job.scratch_folder) as folder:

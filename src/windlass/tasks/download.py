@@ -23,11 +23,11 @@ from windlass.connectors.http.asking import Api
 from windlass.connectors.http.auth import Credentials, NoCredentials, credentials_of
 from windlass.connectors.http.options import Connection, Retry
 from windlass.errors import Code, FatalError, RetryableError
+from windlass.file_kinds import why_not_its_kind
 from windlass.files import disk_errors, put, require_file_place, resolved, sync
 from windlass.options import read_options
 from windlass.plan.model import Download
 from windlass.tasks.context import Context, TaskResult
-from windlass.tasks.file_kinds import why_not_its_kind
 
 __all__ = ["run_download"]
 

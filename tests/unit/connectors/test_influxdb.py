@@ -7,6 +7,7 @@ import json
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from windlass.connectors.influxdb.writing.sending import Point, send
 from windlass.connectors.rows import BadRow, Reason
 from windlass.errors import Code, FatalError, RetryableError, WindlassError
 from windlass.options import read_options
-from windlass.web import AnswerError, NotNowError
+from windlass.web import AnswerError, NotNowError, Refusal
 
 
 class Answer:
@@ -149,7 +150,7 @@ V2, V3 = '{"code": "%s", "message": "%s"}', '{"error": "partial write of line pr
 def test_what_a_server_says_is_told_as_what_it_is(
     status: int, body: str, kind: type[WindlassError], code: Code | None, said: str
 ) -> None:
-    answer = AnswerError("x", status, Code.CONNECTION_LOST, body.encode())
+    answer = AnswerError("x", Refusal(status, Message(), body.encode()), Code.CONNECTION_LOST)
     error = error_of(answer, "db.test:8086", "/api/v2/write", "the bucket 'b'", is_v2=True)
     assert type(error) is kind
     assert said in error.message
@@ -158,7 +159,7 @@ def test_what_a_server_says_is_told_as_what_it_is(
 
 def test_a_busy_server_may_be_asked_again_and_says_when() -> None:
     busy = NotNowError("influxdb at x answered 429 Too Many Requests", code=Code.CONNECTION_LOST)
-    busy.status, busy.said, busy.wait = 429, b'{"message": "rate limit"}', 30.0
+    busy.refusal, busy.wait = Refusal(429, Message(), b'{"message": "rate limit"}'), 30.0
     error = error_of(busy, "x", "/write", "the database 'd'", is_v2=False)
     assert isinstance(error, NotNowError)
     assert (error.wait, "rate limit" in error.message) == (30.0, True)

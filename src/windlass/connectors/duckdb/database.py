@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from windlass.connections import Address
 from windlass.connectors.database import SqlResult
 from windlass.connectors.scratch import duckdb_errors
-from windlass.errors import FatalError, extra
+from windlass.errors import Code, FatalError, RetryableError, extra
 
 __all__ = ["DuckdbDatabase", "open_file"]
 
@@ -70,7 +72,19 @@ def open_file(database: str) -> Any:
     file = Path(database)
     if database != ":memory:" and not file.parent.is_dir():
         raise FatalError(f"there is no folder {file.parent} for the DuckDB file")
-    with duckdb_errors():
+    with _nothing_left_of(file), duckdb_errors():
         connection = duckdb.connect(database)
         connection.execute("SET TimeZone = 'UTC'")
         return connection
+
+
+@contextmanager
+def _nothing_left_of(file: Path) -> Iterator[None]:
+    """Remove a file that could not be made whole: nobody could open it again."""
+    was_there = file.exists()
+    try:
+        yield
+    except RetryableError as exc:
+        if exc.code is Code.DISK_FULL and not was_there:
+            file.unlink(missing_ok=True)
+        raise

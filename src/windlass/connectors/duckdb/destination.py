@@ -20,10 +20,10 @@ from windlass.connectors.sql.engine import DuckdbEngine, NewRows
 from windlass.connectors.sql.ledger import SqlLedger
 from windlass.connectors.sql.merging import delete_interval, merge, quarantine_bad_keys
 from windlass.connectors.widening import common_type
-from windlass.errors import FatalError, RetryableError
+from windlass.errors import FatalError
 from windlass.ledger import LedgerEntry
 from windlass.storage.turns import Turn, Turns
-from windlass.turns import Waiting
+from windlass.turns import InUseError, Waiting
 
 __all__ = ["DuckdbDestination"]
 
@@ -77,7 +77,7 @@ class DuckdbDestination(BaseDestination):
         while True:
             try:
                 return open_file(str(self.file))
-            except RetryableError as exc:
+            except InUseError as exc:
                 waiting.pause([exc.message])
 
 

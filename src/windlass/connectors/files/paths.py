@@ -16,18 +16,26 @@ from pathlib import Path
 from typing import IO, cast
 from urllib.parse import unquote, urlsplit
 
-from windlass.connectors.files.formats import compression_ending, compression_of, format_of
+from windlass.connectors.files.formats import COMPRESSIONS, compression_ending, compression_of, format_of
 from windlass.connectors.files.options import ReadFormat
 from windlass.connectors.scratch import Scratch
-from windlass.errors import Code, FatalError, did_you_mean, extra
+from windlass.errors import Code, FatalError, RetryableError, did_you_mean, extra
+from windlass.file_kinds import LOOKED_AT, kind_of, why_not
 from windlass.files import disk_errors, is_stream
 from windlass.temporary import TemporaryFolder
-from windlass.workspace import Workspace
+from windlass.workspace import Workspace, require_text
 
 __all__ = ["InputFiles", "check_whole", "open_bytes", "unpack_bz2"]
 
 _COPIED_AT_ONCE = 1 << 20
 _TEXT = ("csv", "json", "ndjson")
+_PACKED = {f"a {kind} file": ending for ending, kind in COMPRESSIONS.items()}
+_OTHER_KINDS = {
+    "a Parquet file": "say `format: parquet`, and it is read",
+    "a zip archive": "unpack it, or if it is a file of Excel, say `format: excel`",
+    "a SQLite database": "a table of it is sqlite:///FILE?table=NAME",
+    "a DuckDB database": "a table of it is duckdb:///FILE?table=NAME",
+}
 
 
 class InputFiles:
@@ -44,9 +52,9 @@ class InputFiles:
         self._spool: TemporaryFolder | None = None
         try:
             self.paths, self.format = self._found(workspace, declared, scratch)
-            empty = [file for file in self.paths if self._is_empty(file)]
-            self.is_empty = len(empty) == len(self.paths)
-            self.paths = self.paths[:1] if self.is_empty else [p for p in self.paths if p not in set(empty)]
+            full = [file for file in self.paths if not self._is_empty(file)]
+            self.is_empty = not full
+            self.paths = full or self.paths[:1]
         except BaseException:
             self.close()
             raise
@@ -54,7 +62,7 @@ class InputFiles:
     def _found(
         self, workspace: Workspace, declared: ReadFormat | None, scratch: Path | None
     ) -> tuple[list[Path], ReadFormat]:
-        if self.written.lower().startswith(("http://", "https://")):
+        if is_address(self.written):
             from windlass.connectors.files.fetching import fetch
 
             kind = declared or format_of(_name_at(self.written))
@@ -73,16 +81,34 @@ class InputFiles:
         return files, declared or format_of(str(files[0]))
 
     def _is_empty(self, file: Path) -> bool:
-        """Whether there is nothing in a file of text. Raises FatalError for a file that cannot be read."""
-        shown = self._path_shown(file)
+        """Whether there is nothing in a file of text. Raises FatalError for a file that cannot be read, or that is not
+        of the format: one that somebody has packed, or an answer that says what a server could not do.
+        """
         if not file.is_file():
-            raise FatalError(f"{shown!r} is not a regular file")
+            raise FatalError(f"{self._path_shown(file)!r} is not a regular file")
         with disk_errors(file, "read"), file.open("rb") as opened:
-            if opened.read(1):
-                return False
-        if self.format not in _TEXT:
-            raise self.nothing(file)
-        return True
+            beginning = opened.read(LOOKED_AT)
+        packed = compression_of(str(file))
+        if beginning and packed is not None:
+            self._require(packed, beginning, file)
+            with open_bytes(file) as unpacked:
+                beginning = unpacked.read(LOOKED_AT)
+        if not beginning:
+            if self.format not in _TEXT:
+                raise self.nothing(file)
+            return True
+        self._require(self.format, beginning, file)
+        return False
+
+    def _require(self, kind: str, beginning: bytes, file: Path) -> None:
+        wrong = why_not(kind, beginning)
+        if wrong is None:
+            return
+        shown = self._path_shown(file)
+        if is_address(self.written):
+            hint = "look at the address; a server in trouble may answer so for a while"
+            raise RetryableError(f"{shown}: what came {wrong}", hint=hint, code=Code.DOWNLOAD)
+        raise FatalError(f"{shown!r} {wrong}", hint=_how_to_read(kind_of(beginning)), code=Code.OTHER_FORMAT)
 
     def nothing(self, file: Path) -> FatalError:
         """The error for an empty file."""
@@ -135,6 +161,18 @@ class InputFiles:
     def size(self) -> int:
         """Bytes of all files together, as they lie on the disk."""
         return sum(path.stat().st_size for path in self.paths)
+
+
+def is_address(written: str) -> bool:
+    """Whether it is a file of a web server."""
+    return written.lower().startswith(("http://", "https://"))
+
+
+def _how_to_read(kind: str | None) -> str | None:
+    """How a file of that kind is read, which was taken for one of another."""
+    if kind is not None and (ending := _PACKED.get(kind)):
+        return f"if it is to be read, give it a name that ends in {ending}"
+    return _OTHER_KINDS.get(kind or "")
 
 
 def _name_at(address: str) -> str:
@@ -212,7 +250,7 @@ def _in_folder(written: str, folder: Path, declared: ReadFormat | None) -> Itera
     found = []
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name[0] not in "._")
-        found += [Path(place) / name for name in sorted(names) if name[0] not in "._"]
+        found += [require_text(Path(place) / name) for name in sorted(names) if name[0] not in "._"]
     if not found:
         raise FatalError(f"{written!r} is a folder without files")
     kind = declared or format_of(str(found[0]))

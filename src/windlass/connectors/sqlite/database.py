@@ -11,6 +11,7 @@ from pathlib import Path
 from windlass.connections import Address
 from windlass.connectors.database import SqlResult
 from windlass.errors import Code, FatalError, RetryableError, did_you_mean
+from windlass.turns import InUseError
 
 __all__ = ["SqliteDatabase", "connect_file", "sqlite_errors", "table_columns", "tables"]
 
@@ -92,7 +93,7 @@ def _translated(connection: sqlite3.Connection, exc: sqlite3.OperationalError) -
         return FatalError(f"there is no table {missing[1]!r}", hint=hint, code=Code.NO_TABLE)
     name = getattr(exc, "sqlite_errorname", "")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")):
-        return RetryableError("the SQLite file is locked by another process")
+        return InUseError("the SQLite file is locked by another process")
     if name.startswith("SQLITE_FULL"):
         hint = "free some space and try again"
         return RetryableError("no space left on the disk", hint=hint, code=Code.DISK_FULL)

@@ -27,7 +27,7 @@ from windlass.connectors.sqlite.types import as_wanted, storable, stored_values
 from windlass.errors import FatalError, RetryableError, WindlassError
 from windlass.ledger import LedgerEntry
 from windlass.storage.turns import Turn, table_turns
-from windlass.turns import Waiting
+from windlass.turns import InUseError, Waiting
 
 __all__ = ["SqliteDestination"]
 
@@ -264,7 +264,7 @@ def _begin_immediate(engine: SqliteEngine, file: Path) -> None:
     while True:
         try:
             engine.rows("BEGIN IMMEDIATE")
-        except RetryableError:
+        except InUseError:
             waiting.pause(["another process"])
         else:
             return

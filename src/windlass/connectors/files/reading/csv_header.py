@@ -23,6 +23,9 @@ SEPARATOR_LINE = re.compile(r"[\r\n]*sep=([,;|\t])(?:\r\n?|\n)")
 """The line that tells Excel the delimiter: it is no row, and no header."""
 
 
+_JSON = re.compile(r"""\s*(\[\s*(\{|\]|$)|\{\s*("|\}|$))""")
+
+
 @dataclass(frozen=True)
 class Dialect:
     """How the files are written: as declared, and else as the first one shows."""
@@ -66,6 +69,12 @@ def read_header(path: Path, dialect: Dialect) -> Header:
         raise FatalError(message, hint="is it CSV, and `quote` and `encoding` as they are there?")
     if not dialect.header:
         return Header([f"column{i}" for i in range(len(first))], before)
+    if _JSON.match(",".join(first)):
+        raise FatalError(
+            f"{path.name} is JSON, not CSV",
+            hint="say `format: json`, or if it has no header, `csv: {header: false}`",
+            code=Code.OTHER_FORMAT,
+        )
     names = [name.strip() or f"column{i}" for i, name in enumerate(first)]
     if twice := sorted(set(alike(names))):
         raise FatalError(

@@ -394,17 +394,18 @@ def _next_value(text: str, position: int) -> int:
 
 
 def _without_mark(path: Path, scratch: Scratch) -> Path:
-    """The file, or a copy without the byte order marks that it begins with."""
+    """The file, or a copy without the byte order marks that it begins with, and longer than a byte."""
     with open_bytes(path) as source:
         marks, head = 0, source.read(_HEAD)
         while head.startswith(codecs.BOM_UTF8, marks):
             marks += len(codecs.BOM_UTF8)
-        if not marks:
+        if not marks and len(head) > 1:
             return path
         copy = scratch.folder / f"{scratch.new_name()}.json"
         with copy.open("wb") as target:
             target.write(head[marks:])
             shutil.copyfileobj(source, target)
+            target.write(b"\n")  # of a file that is one byte long DuckDB reads nothing, and says nothing
     return copy
 
 
