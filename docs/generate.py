@@ -89,6 +89,7 @@ PROJECT = (
     ("A connection", project.Connection, "`connections.NAME`"),
     *dev_services(),
     ("Images", project.Images, "`images`"),
+    ("Images: project", project.ProjectImage, "`images.project`"),
     ("Runtimes", runtimes.Runtimes, "`runtimes`"),
     ("Runtime: docker", runtimes.DockerRuntime, "`runtimes.docker`"),
     ("Runtime: docker: mounts", runtimes.Mount, "`runtimes.docker.mounts`"),
