@@ -113,6 +113,7 @@ PROJECT = (
     *settings(),
     *dev_services(),
     ("Images", project.Images, "`images`"),
+    ("Images: project", project.ProjectImage, "`images.project`"),
     ("Runtimes", runtimes.Runtimes, "`runtimes`"),
     ("Runtime: docker", runtimes.DockerRuntime, "`runtimes.docker`"),
     ("Runtime: docker: mounts", runtimes.Mount, "`runtimes.docker.mounts`"),

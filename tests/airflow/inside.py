@@ -190,7 +190,14 @@ class Engine:
         self.asked["container"] = {name: value for name, value in options.items() if value}
         return {"Id": "1"}
 
-    def attach(self, **_: Any) -> list[bytes]:
+    def containers(self, **options: Any) -> list[dict[str, str]]:
+        self.asked["looked for"] = options["filters"]["label"]
+        return [{"Id": "of an earlier try"}]
+
+    def inspect_container(self, _: str) -> dict[str, Any]:
+        return {"State": {"OOMKilled": self._run["code"] == 137}}
+
+    def attach(self, *_: Any, **__: Any) -> list[bytes]:
         return [line.encode() for line in self._run["lines"]]
 
     def start(self, container: str) -> None:
@@ -200,7 +207,7 @@ class Engine:
         return {"StatusCode": self._run["code"]}
 
     def remove_container(self, container: str, *, force: bool = False) -> None:
-        self.asked["removed"] = [container, force]
+        self.asked.setdefault("removed", []).append([container, force])
 
 
 def docker(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:

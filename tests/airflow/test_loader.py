@@ -210,7 +210,14 @@ def test_a_container_has_what_the_project_says_and_tells_its_numbers(
         ("bind", "/srv/data", "/data", False),
         ("bind", "/etc/certs", "/certs", True),
     ]
-    assert done["removed"] == ["1", True]
+    assert done["removed"] == [["of an earlier try", True], ["1", True]]
+    assert done["looked for"] == [f"{name}={value}" for name, value in container["labels"].items()]
+    assert container["labels"] == {
+        "windlass.pipeline": "everything",
+        "windlass.task": "load",
+        "windlass.run": SCHEDULED["run_id"],
+    }
+    assert host["init"] is True
     assert CANARY not in done["log"]
 
 
@@ -260,6 +267,10 @@ def test_a_container_that_fails_says_why(inside: Inside, everything: Path, tmp_p
     run = SCHEDULED | {"lines": [json.dumps(failed) + "\n"], "code": 1}
     done = inside("docker", tmp_path / "out", "everything", "load", json.dumps(run))
     assert done["raised"] == ["AirflowFailException", "no such table"]
+    run = SCHEDULED | {"lines": [], "code": 137}
+    done = inside("docker", tmp_path / "out", "everything", "load", json.dumps(run))
+    error = "killed, out of memory: it wanted more than 2000000000 bytes; `resources` says what it may use"
+    assert done["raised"] == ["AirflowException", error]  # it was stopped, which is tried again
 
 
 STOPPED = json.dumps({"event": "failed", "error": "stopped by SIGTERM", "retryable": False})

@@ -170,6 +170,35 @@ def test_what_another_machine_has_pushed_is_not_built_again(machine: Machine, pr
     assert Lock.of(other) == Lock.of(root)
 
 
+def test_the_image_of_the_project_is_pushed_and_exported_like_any_other(
+    machine: Machine, project: Project
+) -> None:
+    root = project(
+        {
+            "windlass.yaml": "project: shop\nconnections: {db: {type: postgres}}\n"
+            "images: {registry: docker.io/acme, project: {files: say.py}}\nruntimes: {default: docker}\n",
+            "say.py": "1",
+            "pipelines/p.yaml": "pipeline: p\ntasks:\n  clean: {sql: {connection: db, statement: SELECT 1}}\n"
+            "  say: {run: {command: [python, say.py]}}\n  other: {run: {image: 'acme/x:1'}}\n",
+        }
+    )
+    assert exported(root)["p.clean"] == "docker.io/acme/shop:latest"
+    plan = plan_builds(root, push=True)
+    assert found(plan) == {"project": ("never built",)}
+    carrying.carry_out(plan)
+    reference = Lock.of(root).images["project"].reference
+    assert reference.startswith("docker.io/acme/shop@sha256:")
+    assert exported(root) == {"p.clean": reference, "p.other": "acme/x:1", "p.say": reference}
+    (root / "pipelines/p.yaml").write_text(
+        (root / "pipelines/p.yaml").read_text().replace("SELECT 1", "SELECT 2")
+    )
+    assert exported(root)["p.clean"] == reference  # the plan travels
+    (root / "say.py").write_text("2")
+    with pytest.raises(FatalError, match="project is not the one that was pushed: say"):
+        exported(root)
+    assert found(plan_builds(root)) == {"project": ("say.py changed",)}
+
+
 def test_bases_are_asked_for_once_and_again_when_somebody_wants_to(
     machine: Machine, project: Project
 ) -> None:

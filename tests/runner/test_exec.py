@@ -22,6 +22,7 @@ from tests.runner.conftest import eventually, processes_with
 from tests.runner.test_services import SERVER
 from windlass.plan import model
 from windlass.plan.bundle import bundle_to_json
+from windlass.plan.codec import to_json
 from windlass.plan.compiler import compile_project
 from windlass.plan.travel import LONGEST, pack
 from windlass.processes import Identity
@@ -176,6 +177,12 @@ def test_of_a_plan_that_is_too_long_the_project_must_have_the_same(
     assert done.code == 1
     assert "the project here has another plan of p long than the one that was exported" in done.stdout
     assert "build the image from the files that were exported" in done.stdout
+    # a file that is shown instead has to be the one, too
+    whole = root / "plan.json"
+    for given, code in ((plan, 0), (compiled(load_project(root)).open_plans["p"], 1)):
+        whole.write_text(to_json(given))
+        done = windlass("-C", root, "exec", "p", "long", "--plan", whole, env=env)
+        assert (done.code, f"{whole} has another plan of p long" in done.stdout) == (code, code == 1)
 
 
 def test_a_run_has_tasks_whose_plans_are_too_long_to_travel(

@@ -78,7 +78,7 @@ def plan_builds(
     engine, which then has nothing. Raises WindlassError.
     """
     files = load_project(project)
-    found = images_of(compile_project(files), project)
+    found = images_of(compile_project(files), files)
     wanted = [one for one in found if one.image.is_known]
     _check(names, wanted, files, push=push, platforms=platforms)
     engine, lock = _engine(), Lock.of(project)

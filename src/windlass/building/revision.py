@@ -58,7 +58,7 @@ def _images(project: Path, platforms: Sequence[str]) -> dict[str, Inputs]:
     except (SpecError, UsageError, FatalError):
         return {}
     found: dict[str, Inputs] = {}
-    for one in images_of(plans, project):
+    for one in images_of(plans, files):
         with suppress(FatalError):  # it could not be built then
             found |= {one.name: reader.of(one.image, platforms)} if one.image.is_known else {}
     return found

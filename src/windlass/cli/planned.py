@@ -44,13 +44,17 @@ def plan_to_execute(
 
 
 def _handed_over(project: Path, pipeline: str, task: str, file: Path | None) -> Plan | None:
+    from windlass.plan.travel import VARIABLE, is_digest, unpack
+
+    text = os.environ.get(VARIABLE, "")
     if file is not None:
         from windlass.plan.bundle import plan_of_bundle
 
-        return plan_of_bundle(file.read_bytes(), pipeline)
-    from windlass.plan.travel import VARIABLE, is_digest, unpack
-
-    text = os.environ.get(VARIABLE)
+        plan = plan_of_bundle(file.read_bytes(), pipeline)
+        if is_digest(text) and not _has_digest(plan, task, text):
+            message = f"{file} has another plan of {pipeline} {task} than the one that is to be executed"
+            raise FatalError(message, hint="start the run again")
+        return plan
     if not text:
         return None
     if is_digest(text):
@@ -64,16 +68,20 @@ def _handed_over(project: Path, pipeline: str, task: str, file: Path | None) -> 
 
 def _of_digest(project: Path, pipeline: str, task: str, digest: str) -> Plan:
     """The project's own plan of the task, if it is the one that was exported. Raises FatalError."""
-    from windlass.plan.travel import digest_of
-    from windlass.tasks.executing import task_of
-
     plan = compile_one(project, pipeline, {}, params_at_run=True)
-    if digest_of(plan, task_of(plan, task)) == digest:
+    if _has_digest(plan, task, digest):
         return plan
     raise FatalError(
         f"the project here has another plan of {pipeline} {task} than the one that was exported",
         hint="build the image from the files that were exported, or export those that are in the image",
     )
+
+
+def _has_digest(plan: Plan, task: str, digest: str) -> bool:
+    from windlass.plan.travel import digest_of
+    from windlass.tasks.executing import task_of
+
+    return digest_of(plan, task_of(plan, task)) == digest
 
 
 def _params_of_run() -> dict[str, object]:

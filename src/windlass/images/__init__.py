@@ -1,6 +1,8 @@
 """The images of a project: which there are, and what each is made of. Nothing here asks an engine or a registry.
 
 image.py         which images the plans of a project need
+of_project.py    the image of the project itself, with windlass in it
+wheel.py         windlass as a wheel, where no index has the one that is here
 ignoring.py      what `.dockerignore` leaves of a folder
 inputs.py        all that an image is made of, its digest, and what has changed since
 dockerfile.py    a Dockerfile, read and completed

@@ -18,7 +18,7 @@ from typing import Any
 from windlass.images.dockerfile import stage_of
 from windlass.images.inputs import Inputs, content_of
 
-__all__ = ["EPOCH", "FILE", "Build", "bake_file", "labels_of", "laid_out"]
+__all__ = ["EPOCH", "FILE", "Build", "bake_file", "labels_of", "laid_out", "place_of"]
 
 FILE = "docker-bake.json"
 EPOCH = 315_532_800  # 1980: the first year that a zip file, and so a wheel, can say
@@ -56,7 +56,7 @@ def labels_of(build: Build) -> dict[str, str]:
 
 def _target(build: Build, below: str, *, platforms: bool) -> dict[str, Any]:
     inputs, image = build.inputs, build.inputs.image
-    place = PurePosixPath(below)
+    place = place_of(build, below)
     contexts = {stage_of(name): str(place / folder) for name, folder in image.libraries}
     contexts |= {name: f"docker-image://{name}@{digest}" for name, digest in inputs.bases.items()}
     said: dict[str, Any] = {
@@ -72,6 +72,14 @@ def _target(build: Build, below: str, *, platforms: bool) -> dict[str, Any]:
     return {key: _literal(value) for key, value in said.items() if value}
 
 
+def place_of(build: Build, below: str) -> PurePosixPath:
+    """What the folders of an image are below, where images are laid out below a folder: that of the project has the project
+    as its folder, and is not given what others are made of.
+    """
+    is_apart = build.inputs.image.of_project is not None and below != "."
+    return PurePosixPath(f"{below}-itself" if is_apart else below)
+
+
 def _literal(value: Any) -> Any:
     """The value, in which bake finds nothing to fill in."""
     if isinstance(value, str):
@@ -83,12 +91,29 @@ def _literal(value: Any) -> Any:
 
 def laid_out(builds: Sequence[Build], project: Path, into: Path) -> None:
     """Copy the files of images below a new folder, where they are below the project."""
+    for below, some in _by_place(builds, str(into)).items():
+        _laid_out(some, project, Path(below))
+
+
+def _by_place(builds: Sequence[Build], below: str) -> dict[str, list[Build]]:
+    found: dict[str, list[Build]] = {}
+    for build in builds:
+        found.setdefault(str(place_of(build, below)), []).append(build)
+    return found
+
+
+def _laid_out(builds: Sequence[Build], project: Path, into: Path) -> None:
     files: Mapping[str, str] = {path: kind for build in builds for path, kind in build.inputs.files.items()}
+    made = {path: content for build in builds for path, content in build.inputs.made.items()}
     folders = {folder for build in builds for folder in _folders(build)}
     for folder in folders:
         (into / folder).mkdir(parents=True, exist_ok=True)
     for path, content in files.items():
-        _copy(project / path, into / path, content)
+        if path in made:
+            (into / path).write_bytes(made[path])
+            _set_time(into / path, content)
+        else:
+            _copy(project / path, into / path, content)
     for path in {path for build in builds for path in _around(build)} - files.keys():
         if (project / path).is_file():
             _copy(project / path, into / path, content_of(project / path))
@@ -103,6 +128,9 @@ def _folders(build: Build) -> tuple[str, ...]:
 def _around(build: Build) -> Iterable[str]:
     """What the builder reads and may not be in the image: the Dockerfile, and what leaves files out."""
     image = build.inputs.image
+    if image.of_project is not None:  # it is given what it names, all of that, and nothing else
+        yield image.dockerfile
+        return
     for name in (image.dockerfile, f"{image.dockerfile}.dockerignore", ".dockerignore"):
         yield str(PurePosixPath(image.context) / name)
     for _, folder in image.libraries:
@@ -117,8 +145,12 @@ def _copy(source: Path, target: Path, content: str) -> None:
         is_program = source.stat().st_mode & 0o100
         shutil.copyfile(source, target)
         target.chmod(0o755 if is_program else 0o644)
+    _set_time(target, content)
+
+
+def _set_time(file: Path, content: str) -> None:
     time = _time_of(content)
-    os.utime(target, ns=(time, time), follow_symlinks=False)
+    os.utime(file, ns=(time, time), follow_symlinks=False)
 
 
 def _time_of(content: str) -> int:

@@ -17,7 +17,7 @@ from windlass.images.image import Image
 from windlass.images.packages import SECRETS
 from windlass.spec.project import Images
 
-__all__ = ["generated"]
+__all__ = ["OWNER", "generated", "installing", "with_uv"]
 
 _UV = "uv>=0.9,<1"
 _LOCAL = re.compile(
@@ -25,7 +25,7 @@ _LOCAL = re.compile(
 )
 _NODE = ("node", "npm", "npx")
 _LOCKS = ("npm-shrinkwrap.json", "package-lock.json")
-_OWNER = "USER 1000:1000"
+OWNER = "USER 1000:1000"
 _NOT_COMPILED = "npx --no-install tsc"
 
 
@@ -75,10 +75,7 @@ def _python_base(image: Image, said: Images) -> str:
 def _python(folder: Path, base: str, libraries: list[str]) -> list[str]:
     install = _python_packages(folder)
     packages = [
-        f"FROM {base} AS packages",
-        "ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=/venv",
-        "WORKDIR /app",
-        _run(f"pip install --disable-pip-version-check --root-user-action=ignore '{_UV}'"),
+        *with_uv(base, "/app"),
         *install,
         "",
     ]
@@ -93,7 +90,17 @@ def _python(folder: Path, base: str, libraries: list[str]) -> list[str]:
         *(["COPY --from=packages /venv /venv"] if install else []),
         *_copied(libraries),
         "COPY . .",
-        _OWNER,
+        OWNER,
+    ]
+
+
+def with_uv(base: str, folder: str) -> list[str]:
+    """The beginning of a stage in which uv installs packages into /venv."""
+    return [
+        f"FROM {base} AS packages",
+        "ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=/venv",
+        f"WORKDIR {folder}",
+        installing(f"pip install --disable-pip-version-check --root-user-action=ignore '{_UV}'"),
     ]
 
 
@@ -104,7 +111,7 @@ def _python_packages(folder: Path) -> list[str]:
         is_alone = not _LOCAL.search(requirements.read_text(encoding="utf-8-sig", errors="replace"))
         return [
             "COPY requirements.txt ./" if is_alone else "COPY . .",
-            _run("uv venv /venv", "uv pip install --python /venv/bin/python -r requirements.txt"),
+            installing("uv venv /venv", "uv pip install --python /venv/bin/python -r requirements.txt"),
         ]
     project = folder / "pyproject.toml"
     if not project.exists() or not re.search(
@@ -112,9 +119,14 @@ def _python_packages(folder: Path) -> list[str]:
     ):
         return []
     if not (folder / "uv.lock").exists():
-        return ["COPY . .", _run("uv venv /venv", "uv pip install --python /venv/bin/python -e .")]
+        return ["COPY . .", installing("uv venv /venv", "uv pip install --python /venv/bin/python -e .")]
     sync = "uv sync --frozen --no-default-groups"
-    return ["COPY pyproject.toml uv.lock ./", _run(f"{sync} --no-install-project"), "COPY . .", _run(sync)]
+    return [
+        "COPY pyproject.toml uv.lock ./",
+        installing(f"{sync} --no-install-project"),
+        "COPY . .",
+        installing(sync),
+    ]
 
 
 # --- Node.js -------------------------------------------------------------------------------------
@@ -126,13 +138,13 @@ def _node(folder: Path, base: str, libraries: list[str]) -> list[str]:
     variables += [f"NODE_PATH={LIBRARIES}:/app/node_modules"] if libraries else []
     final = [f"FROM {base}", f"ENV {' '.join(variables)}", "WORKDIR /app", *_copied(libraries)]
     if not _asks(package):
-        return [*final, "COPY . .", _OWNER]
+        return [*final, "COPY . .", OWNER]
     locks = [name for name in _LOCKS if (folder / name).exists()]
     is_compiled = (folder / "tsconfig.json").exists()
     how = ("ci" if locks else "install --no-package-lock") + ("" if is_compiled else " --omit=dev")
     manifests = "COPY . ." if _names_folders(package) else f"COPY {' '.join(['package.json', *locks])} ./"
     install = [f"FROM {base} AS packages", "WORKDIR /app", manifests]
-    install.append(_run(f"npm {how} --no-audit --no-fund"))
+    install.append(installing(f"npm {how} --no-audit --no-fund"))
     if not is_compiled:
         return [
             *install,
@@ -140,7 +152,7 @@ def _node(folder: Path, base: str, libraries: list[str]) -> list[str]:
             *final,
             "COPY --from=packages /app/node_modules ./node_modules",
             "COPY . .",
-            _OWNER,
+            OWNER,
         ]
     compile_it = "npm run build" if _has_script(package, "build") else _NOT_COMPILED
     install += [
@@ -148,7 +160,7 @@ def _node(folder: Path, base: str, libraries: list[str]) -> list[str]:
         "COPY . .",
         f"RUN {compile_it} && npm prune --omit=dev --no-audit --no-fund",
     ]
-    return [*install, "", *final, "COPY --from=packages /app ./", _OWNER]
+    return [*install, "", *final, "COPY --from=packages /app ./", OWNER]
 
 
 def _package(folder: Path) -> dict[str, object]:
@@ -186,7 +198,7 @@ def _copied(libraries: list[str]) -> list[str]:
     return [f"COPY --from={stage_of(name)} . {LIBRARIES}/{name}" for name in libraries]
 
 
-def _run(*commands: str) -> str:
+def installing(*commands: str) -> str:
     """Commands with the caches of installers, and where these find packages, which no layer keeps."""
     mounts = ["type=cache,target=/root/.cache", "type=cache,target=/root/.npm"]
     mounts += [f"type=secret,id={name},target={place}" for name, place in SECRETS.items()]

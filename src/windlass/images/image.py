@@ -9,12 +9,41 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from windlass import registry
 from windlass.plan.model import Plan
 from windlass.plan.unit import Unit
-from windlass.spec.project import Images
+from windlass.spec import ProjectFiles
+from windlass.spec.project import Images, Project
 from windlass.templates import is_template
 
-__all__ = ["Image", "Wanted", "image_of", "images_of", "project_repository", "repository_of"]
+__all__ = [
+    "Image",
+    "OfProject",
+    "Wanted",
+    "image_of",
+    "images_of",
+    "project_image",
+    "project_repository",
+    "repository_of",
+]
+
+
+_PROJECT = "project"
+_ALWAYS = ("files", "excel", "json-schema")
+
+
+@dataclass(frozen=True)
+class OfProject:
+    """What there is in the image of a project."""
+
+    name: str
+    """Of the project."""
+
+    extras: tuple[str, ...]
+    """Of windlass."""
+
+    files: tuple[str, ...]
+    """Files and folders, relative to the project."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +66,14 @@ class Image:
     """Name and folder of each."""
 
     platform: str | None = None
+    of_project: OfProject | None = None
+    """Of the image of the project itself."""
 
     @property
     def name(self) -> str:
         """What it is called: by its folder, and its target. Two images may have one name, and differ by their tags."""
+        if self.of_project is not None:
+            return _PROJECT
         parts = PurePosixPath(self.folder).parts
         parts = parts[1:] if parts[:1] == ("steps",) and len(parts) > 1 else parts
         return _as_name("-".join((*parts, self.target or ""))) or "step"
@@ -62,9 +95,22 @@ class Wanted:
     pipelines: tuple[str, ...]
 
 
-def image_of(unit: Unit, project: Path) -> Image | None:
-    """The image that is built for a unit; None for one that has an image already, or runs in the project's."""
+def project_image(spec: Project) -> Image | None:
+    """The image of the project itself; None where it says that it has none."""
+    said = spec.images.of_project if spec.images is not None else None
+    if said is None:
+        return None
+    needed = (registry.require(connection.type).extra for connection in spec.connections.values())
+    extras = {name for name in needed if name is not None and re.fullmatch(r"[a-z][a-z-]*", name)}
+    of_project = OfProject(spec.project, tuple(sorted(extras.union(_ALWAYS))), tuple(map(_plain, said.files)))
+    return Image(folder=".", context=".", dockerfile="Dockerfile", of_project=of_project)
+
+
+def image_of(unit: Unit, project: Path, spec: Project) -> Image | None:
+    """The image that is built for a unit; None for one that has an image already, or runs in one of nobody's."""
     container = unit.container
+    if container.of_project:
+        return project_image(spec)
     if unit.own or unit.build is None or container.image is not None:
         return None
     context = container.context or unit.build
@@ -84,6 +130,8 @@ def image_of(unit: Unit, project: Path) -> Image | None:
 
 def repository_of(image: Image, project: str, images: Images | None) -> str:
     """Where the image is in a registry, without a tag; also an engine has it under that name."""
+    if image.of_project is not None:
+        return project_repository(project, images)
     return "/".join(filter(None, (_registry(images), f"{project.lower()}-{image.name}")))
 
 
@@ -96,12 +144,12 @@ def _registry(images: Images | None) -> str:
     return (images.registry or "").rstrip("/") if images else ""
 
 
-def images_of(plans: Mapping[str, Plan], project: Path) -> list[Wanted]:
+def images_of(plans: Mapping[str, Plan], files: ProjectFiles) -> list[Wanted]:
     """The images of a project, by name."""
     wanted: dict[Image, set[str]] = {}
     for pipeline, plan in plans.items():
         for task in plan.tasks:
-            image = image_of(task.unit, project) if task.unit is not None else None
+            image = image_of(task.unit, files.root, files.spec) if task.unit is not None else None
             if image is not None:
                 wanted.setdefault(image, set()).add(pipeline)
     names = _names(wanted)

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -16,7 +16,9 @@ from windlass.errors import Code, FatalError
 from windlass.images.dockerfile import bases, with_libraries
 from windlass.images.generating import generated
 from windlass.images.ignoring import files_of, patterns_of
-from windlass.images.image import Image
+from windlass.images.image import Image, OfProject
+from windlass.images.of_project import dockerfile_of_project, paths_of_project
+from windlass.images.wheel import own_wheel
 from windlass.spec.project import Images
 
 __all__ = ["Inputs", "Reader", "changes", "content_of", "part_changes"]
@@ -48,6 +50,9 @@ class Inputs:
     bases: Mapping[str, str]
     """The digest of each base that has one."""
 
+    made: Mapping[str, bytes] = field(default_factory=dict)
+    """What is in no file of the project, by the path that it will have there."""
+
     @cached_property
     def digest(self) -> str:
         said = json.dumps([_FORMAT, sorted(self.settings.items()), sorted(self.files.items())])
@@ -61,6 +66,8 @@ class Inputs:
     def parts(self) -> dict[str, str]:
         """The same in few lines: a digest for each folder, and the settings."""
         folders = dict.fromkeys((self.image.context, *dict(self.image.libraries).values()))
+        if self.image.of_project is not None:  # its context is the whole project, of which it has little
+            folders = dict.fromkeys(PurePosixPath(path).parts[0] for path in self.files)
         made = {
             folder: _short(sorted((p, f) for p, f in self.files.items() if _is_below(p, folder)))
             for folder in folders
@@ -84,9 +91,7 @@ class Reader:
         args = dict(image.args)
         pinned = {name: self._bases[name] for name in bases(completed, args) if name in self._bases}
         wanted = [image.platform] if image.platform else sorted(platforms or self._said.platforms)
-        paths = [*self._folder(image.context, image.dockerfile)]
-        for folder in libraries.values():
-            paths += self._folder(folder, _USUAL)
+        paths = self._of_project(image.of_project) if image.of_project else self._of_step(image)
         settings = {
             _DOCKERFILE: _short(completed),
             "context": image.context,
@@ -97,7 +102,10 @@ class Reader:
             **{f"base {name}": digest for name, digest in pinned.items()},
         }
         files = {path: self._file(path) for path in sorted(set(paths))}
-        return Inputs(image, files, settings, completed, is_own and completed == text, target, pinned)
+        made = self._made(image)
+        files |= {path: _content(content) for path, content in made.items()}
+        is_its_own = is_own and completed == text
+        return Inputs(image, files, settings, completed, is_its_own, target, pinned, made)
 
     def bases_of(self, image: Image) -> list[str]:
         """The images that it is based on."""
@@ -111,7 +119,30 @@ class Reader:
             return file.read_text(encoding="utf-8", errors="surrogateescape"), True
         if file.name != _USUAL:
             raise FatalError(f"there is no {file}", hint="`dockerfile` says so", code=Code.NO_IMAGE)
+        if image.of_project is not None:
+            own = own_wheel()
+            return dockerfile_of_project(self._project, image.of_project, self._said.python, own), False
         return generated(image, self._project, self._said), False
+
+    def _made(self, image: Image) -> dict[str, bytes]:
+        wheel = own_wheel() if image.of_project is not None else None
+        return {wheel.name: wheel.content} if wheel is not None else {}
+
+    def _of_step(self, image: Image) -> Iterator[str]:
+        yield from self._folder(image.context, image.dockerfile)
+        for _, folder in image.libraries:
+            yield from self._folder(folder, _USUAL)
+
+    def _of_project(self, image: OfProject) -> Iterator[str]:
+        for path in paths_of_project(self._project, image):
+            place = self._project / path
+            if place.is_dir():
+                yield from self._folder(path, _USUAL)
+            elif place.is_file():
+                yield path
+            else:
+                hint = "`images.project.files` in windlass.yaml names it"
+                raise FatalError(f"there is no {place}", hint=hint, code=Code.NO_IMAGE)
 
     def _folder(self, folder: str, dockerfile: str) -> list[str]:
         """The files of a folder that an image may be made of."""
@@ -163,10 +194,14 @@ def content_of(file: Path) -> str:
         return f"{'program' if os.fstat(data.fileno()).st_mode & 0o100 else 'file'} {digest}"
 
 
+def _content(content: bytes) -> str:
+    return f"file {hashlib.sha256(content).hexdigest()}"
+
+
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:_SHOWN]
 
 
 def _is_below(path: str, folder: str) -> bool:
-    return folder == "." or path.startswith(f"{folder}/")
+    return folder == "." or path == folder or path.startswith(f"{folder}/")

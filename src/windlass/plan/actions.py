@@ -14,7 +14,7 @@ from windlass.plan import model as plan
 from windlass.spec import commands, kinds
 from windlass.spec import copy as spec_copy
 from windlass.spec.ends import CopyEnd
-from windlass.spec.project import Connection
+from windlass.spec.project import Connection, Project
 from windlass.spec.runtimes import DockerRuntime
 
 __all__ = ["action_of", "connection_of", "containers_of", "unit_of"]
@@ -45,18 +45,24 @@ def action_of(kind: kinds.Kind, included: dict[str, str]) -> plan.Action:
 
 
 def unit_of(
-    kind: kinds.Kind, pipeline: str, task: str, runtime: str | None, libraries: Mapping[str, str]
+    kind: kinds.Kind, pipeline: str, task: str, runtime: str | None, project: Project
 ) -> plan.Unit | None:
     """What is started for a task of that kind; None for one that starts another pipeline. `runtime` is what shall
-    execute a command that does not say, and `libraries` are the folders of the project's, by name.
+    execute what does not say.
     """
+    has_image = project.images is not None and project.images.of_project is not None
     match kind:
         case commands.Command():
-            return _unit(kind, runtime, libraries)
+            unit = _unit(kind, runtime, project.libraries)
+            is_its = has_image and unit.build is None and unit.container.image is None
+            return replace(unit, container=replace(unit.container, of_project=True)) if is_its else unit
         case kinds.Trigger():
             return None
         case _:
-            return plan.Unit(own=True, command=("windlass", "exec", pipeline, task))
+            own = plan.Unit(own=True, command=("windlass", "exec", pipeline, task))
+            if not has_image:
+                return own
+            return replace(own, runtime=runtime, container=plan.Container(of_project=True))
 
 
 def connection_of(declared: Connection) -> plan.Connection:

@@ -252,9 +252,7 @@ class _Compiler:
             outlets=self._assets(name, "outlets", task.outlets, uses),
             output=action.output(),
             action=with_mapping(action, self.connections),
-            unit=unit_of(
-                action_spec, self.file.spec.pipeline, name, self._runtime(), self.scope.project.libraries
-            ),
+            unit=unit_of(action_spec, self.file.spec.pipeline, name, self._runtime(), self.scope.project),
         )
 
     def _runtime(self) -> str | None:

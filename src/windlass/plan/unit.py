@@ -10,10 +10,13 @@ from typing import Literal
 
 from msgspec import Struct
 
-__all__ = ["WORKSPACE", "Container", "Mount", "Unit"]
+__all__ = ["PROJECT", "WORKSPACE", "Container", "Mount", "Unit"]
 
 WORKSPACE = "/data"
 """Where the workspace is in a container."""
+
+PROJECT = "/project"
+"""Where the project is in a container of its own image."""
 
 
 class Mount(Struct, frozen=True, kw_only=True):
@@ -38,6 +41,9 @@ class Container(Struct, frozen=True, kw_only=True, omit_defaults=True):
     args: dict[str, str] = {}
     libraries: dict[str, str] = {}
     """Folders of the project whose code the unit imports, each by its name; a process finds them, too."""
+
+    of_project: bool = False
+    """Whether it is the image of the project itself, which has windlass in it; only where the project says that it has one."""
 
     mount: str = WORKSPACE
     mounts: tuple[Mount, ...] = ()

@@ -26,7 +26,7 @@ from windlass.spec.fields import Inside, LibraryName, Name, OneOrMany, Owner
 from windlass.spec.model import Model, refusal
 from windlass.spec.runtimes import Runtimes
 
-__all__ = ["Connection", "Images", "Project"]
+__all__ = ["Connection", "Images", "Project", "ProjectImage"]
 
 PYTHON, NODE = "python:3.12-slim", "node:22-slim"
 
@@ -122,6 +122,13 @@ def _unknown_keys(found: dict[str, Any], known: list[str]) -> ValidationError:
     return ValidationError.from_exception_data("connection", lines)
 
 
+class ProjectImage(Model):
+    """The image of the project itself: windlass, and what the project needs of it."""
+
+    files: OneOrMany[Inside] = []
+    """Files and folders of the project that are in it, such as scripts of commands that have no folder of their own."""
+
+
 class Images(Model):
     """Where the images of the project go, for which machines they are built, and on what."""
 
@@ -137,8 +144,17 @@ class Images(Model):
     node: str = NODE
     """What the image of a Node.js step without a Dockerfile is based on."""
 
+    project: bool | ProjectImage = False
+    """Whether the project has an image of its own, with windlass in it: `windlass build` builds it, exports name it, and the runtime `docker` executes `copy`, `sql`, `check` and the like in it."""
+
     sbom: bool | str = True
     """Whether an image that is pushed says what packages are in it (SPDX), where the builder can; or the image of the scanner that finds out, instead of Docker's from Docker Hub."""
+
+    @property
+    def of_project(self) -> ProjectImage | None:
+        """What is said of the image of the project; None where it has none."""
+        said = self.project
+        return said if isinstance(said, ProjectImage) else ProjectImage() if said else None
 
 
 class Project(Model):

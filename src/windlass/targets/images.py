@@ -25,13 +25,13 @@ def with_images(plans: Mapping[str, Plan], files: ProjectFiles, tag: str | None)
     lock, spec = Lock.of(files.root), files.spec
     reader = Reader(files.root, spec.images, lock.bases)
     names: dict[Image, str] = {}
-    for wanted in images_of(plans, files.root):
+    for wanted in images_of(plans, files):
         repository = repository_of(wanted.image, spec.project, spec.images)
         known = tag is None and wanted.name in lock.images and wanted.image.is_known
         names[wanted.image] = _pushed(wanted, lock, reader) if known else f"{repository}:{tag or UNTAGGED}"
 
     def named(task: Task) -> Task:
-        image = image_of(task.unit, files.root) if task.unit is not None else None
+        image = image_of(task.unit, files.root, spec) if task.unit is not None else None
         if task.unit is None or image is None:
             return task
         return replace(

@@ -290,7 +290,8 @@ tasks:
             "pipelines/q.yaml": "pipeline: q\ntasks: {a: {run: {build: steps/api}}}\n",
         }
     )
-    found = images_of(compile_project(load_project(root)), root)
+    files = load_project(root)
+    found = images_of(compile_project(files), files)
     names = {re.sub("-[0-9a-f]{6}$", "-", wanted.name) for wanted in found}
     assert names == {"api-", "api-small", "api-slim", "python-api-"}
     assert len({wanted.name for wanted in found}) == len(found) == 6

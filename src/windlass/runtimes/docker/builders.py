@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from windlass import logs
 from windlass.errors import Code, FatalError, RetryableError
-from windlass.images.bake import EPOCH, FILE, Build, bake_file, labels_of, laid_out
+from windlass.images.bake import EPOCH, FILE, Build, bake_file, labels_of, laid_out, place_of
 from windlass.images.dockerfile import with_bases, with_library_stages
 from windlass.images.inputs import Inputs
 from windlass.images.packages import secrets_of
@@ -168,7 +168,7 @@ def _one_by_one(engine: Engine, tree: Path, builds: Sequence[Build], how: _How) 
         with _images_of_libraries(engine, tree, inputs) as libraries:
             text = with_bases(inputs.dockerfile, dict(inputs.image.args), inputs.bases)
             text = with_library_stages(text, libraries)
-            context = tree / _PLACE / inputs.image.context
+            context = tree / place_of(build, _PLACE) / inputs.image.context
             _require(inputs.image.folder, _built(engine, context, text, build.reference, options))
         if how.push:
             yield build.name, _pushed(engine, build)

@@ -87,7 +87,7 @@ class Images:
     # --- built ---
 
     def _built(self, unit: Unit) -> str:
-        image = image_of(unit, self._project)
+        image = image_of(unit, self._project, self._spec)
         assert image is not None  # else it would have one, or none would be asked for
         build = Build(
             image.name, repository_of(image, self._spec.project, self._spec.images), self._reader.of(image)

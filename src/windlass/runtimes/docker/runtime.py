@@ -1,6 +1,7 @@
 """Units as containers of an engine of this machine.
 
-What runs in the project's own image, windlass itself above all, it leaves to processes (docs/adr/0046).
+What runs in the project's own image, windlass itself above all, it leaves to processes where the project has no such image
+(docs/adr/0046, 0055).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 from windlass import logs
 from windlass.errors import Code, FatalError
-from windlass.plan.unit import Unit
+from windlass.plan.travel import VARIABLE, is_digest
+from windlass.plan.unit import PROJECT, Unit
 from windlass.ports import LOOPBACK, free_port
 from windlass.runtimes import Execution, Site
 from windlass.runtimes.docker.doors import Doors, moved
@@ -169,7 +171,8 @@ class DockerRuntime:
         token = secrets.token_hex(3)
         return {
             "image": self._images.of(unit),
-            "command": list(unit.command) or None,
+            "command": self._command(unit, environment) or None,
+            "working_dir": PROJECT if unit.container.of_project else None,
             "name": re.sub(r"[^a-zA-Z0-9_.-]+", "-", f"windlass-{run[:80]}-{task[:80]}-{token}"),
             "environment": {**given, **unit.env},
             "user": user,
@@ -185,11 +188,33 @@ class DockerRuntime:
             "use_config_proxy": True,
         }
 
+    def _command(self, unit: Unit, environment: Mapping[str, str]) -> list[str]:
+        """The command; windlass is shown the plan where that is too long for its environment."""
+        plan = self._site.plan
+        if not unit.own or plan is None or not is_digest(environment.get(VARIABLE, "")):
+            return list(unit.command)
+        return [*unit.command, "--plan", str(self._inside(unit, plan) or plan)]
+
+    def _folders(self, unit: Unit) -> dict[str, Path]:
+        """The folders of this machine that a container has, each by its place there."""
+        workspace = {unit.container.mount: self._site.workspace}
+        return {**workspace, PROJECT: self._site.project} if unit.container.of_project else workspace
+
+    def _inside(self, unit: Unit, file: Path) -> PurePosixPath | None:
+        """Where a container has a file of this machine."""
+        for place, folder in self._folders(unit).items():
+            if file.is_relative_to(folder):
+                return PurePosixPath(place) / file.relative_to(folder)
+        return None
+
     def _host(self, unit: Unit, port: int | None, *, init: bool) -> dict[str, Any]:
         from docker.types import Mount
 
         container = unit.container
-        workspace = Mount(container.mount, host_path(self._engine, self._site.workspace), type="bind")
+        folders = [
+            Mount(place, host_path(self._engine, folder), type="bind")
+            for place, folder in self._folders(unit).items()
+        ]
         others = [
             Mount(m.target, m.source, "bind" if m.source.startswith("/") else "volume", read_only=m.read_only)
             for m in container.mounts
@@ -198,7 +223,7 @@ class DockerRuntime:
         inner = self._inner_port(unit, port) if port is not None else None
         services = {s.name: s.address for s in self._published.values() if s.address and s.network == network}
         made: dict[str, Any] = self._engine.client.create_host_config(
-            mounts=[workspace, *others],
+            mounts=[*folders, *others],
             network_mode=container.network,
             port_bindings={inner: (LOOPBACK, port)} if inner and network != "host" else None,
             extra_hosts={} if network == "host" else {**self._engine.names, **services},
@@ -237,11 +262,12 @@ class DockerRuntime:
         """A file of the workspace, such as that of a dev service, by its path in the container."""
         parts = urlsplit(url)
         path = Path(unquote(parts.path.removeprefix("/")))
-        if not path.is_absolute() or not path.is_relative_to(self._site.workspace):
+        inside = self._inside(unit, path) if path.is_absolute() else None
+        if inside is None:
             return url
-        inside = PurePosixPath(unit.container.mount) / path.relative_to(self._site.workspace)
         return f"{parts.scheme}:///{quote(str(inside))}" + (f"?{parts.query}" if parts.query else "")
 
 
 def _is_for_containers(unit: Unit) -> bool:
-    return unit.container.image is not None or (not unit.own and unit.build is not None)
+    container = unit.container
+    return container.of_project or container.image is not None or (not unit.own and unit.build is not None)

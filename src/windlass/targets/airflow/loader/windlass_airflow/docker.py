@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import socket
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow.providers.docker.exceptions import DockerContainerFailedException
 from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk.exceptions import AirflowException
+from docker.errors import APIError
 
 from .bundle import Json
 from .connections import connection_environment, hidden
@@ -22,19 +22,8 @@ from .references import environment_given
 __all__ = ["make"]
 
 _LABEL = "windlass-service"
-
-
-class Lines:
-    """The log of a DockerOperator, in which the lines of the container are read first."""
-
-    def __init__(self, log: Any, listener: Listener) -> None:
-        self._log, self._listener = log, listener
-
-    def info(self, text: str, *values: Any) -> None:
-        self._listener.take(str(values[0])) if text == "%s" else self._log.info(text, *values)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._log, name)
+_NO_INIT = re.compile("catatonit|docker-init|init binary")  # an engine may be installed without one
+_GRACE = 3  # seconds; Airflow kills the process that asks for the end after 5
 
 
 class WindlassDockerOperator(DockerOperator):
@@ -43,24 +32,82 @@ class WindlassDockerOperator(DockerOperator):
     template_fields = ()
     job: Json
     options: Sequence[str] = ()
-    _lines: Lines | None = None
+    listener: Listener
+    told: dict[str, str]
+    """The labels of its container."""
 
-    @property
-    def log(self) -> Any:
-        return self._lines or super().log
+    code = 0
 
     def execute(self, context: Any) -> Any:
         self.command, self.environment = container_of(self, context)
         self._private_environment = environment_given(
             self.job, connection_environment(self.job["connections"])
         )
-        listener = Listener(super().log)
-        self._lines, code = Lines(super().log, listener), 0
+        self.listener, self.told = Listener(self.log), _labels(self, context)
+        super().execute(context)  # which pulls the image where it is missing
+        return finished(self, self.listener, self.code, context)
+
+    def _run_image(self) -> None:
+        self._remove_earlier()
+        self.log.info("Starting docker container from image %s", self.image)
+        self.code = 1
         try:
-            super().execute(context)
-        except DockerContainerFailedException as exc:
-            code = int(re.search(r"'StatusCode': (\d+)", str(exc))[1])  # type: ignore[index]
-        return finished(self, listener, code, context)
+            for line in _lines(self._said()):
+                self.listener.take(line)
+            self.code = int(self.cli.wait(self.container["Id"])["StatusCode"])
+            if self.code and self.cli.inspect_container(self.container["Id"])["State"].get("OOMKilled"):
+                self.listener.failure = {"error": _out_of_memory(self.mem_limit), "retryable": False}
+        finally:
+            is_wanted = self.auto_remove == "never" or (self.auto_remove == "success" and self.code != 0)
+            if self.container and not is_wanted:
+                self._remove(self.container["Id"])
+
+    def _remove(self, container: str) -> None:
+        """Remove a container. That it cannot be does not change what became of the task."""
+        try:
+            self.cli.remove_container(container, force=True)
+        except Exception as exc:  # noqa: BLE001 - somebody else has removed it, or the engine is away
+            self.log.warning("the container %s is not removed: %s", container[:12], exc)
+
+    def _remove_earlier(self) -> None:
+        """Remove the container of an earlier try: whoever started it is gone, and could not end it."""
+        same = [f"{name}={value}" for name, value in self.told.items()]
+        for container in self.cli.containers(all=True, filters={"label": same}):
+            self.log.warning("the container of an earlier try is removed: %s", container["Id"][:12])
+            self._remove(container["Id"])
+
+    def _said(self) -> Iterable[bytes]:
+        """What a new container prints, from its first byte on."""
+        try:  # without a small init a program that does not care for SIGTERM cannot be asked to end
+            return self._started(init=True)
+        except APIError as exc:
+            if not _NO_INIT.search(str(exc)):
+                raise
+        if self.container is not None:
+            self._remove(self.container["Id"])
+        return self._started(init=None)
+
+    def _started(self, *, init: bool | None) -> Iterable[bytes]:
+        self.container = self._created(init=init)
+        said: Iterable[bytes] = self.cli.attach(self.container["Id"], stdout=True, stderr=True, stream=True)
+        self.cli.start(self.container["Id"])
+        return said
+
+    def _created(self, name: str | None = None, *, init: bool | None = None) -> Json:
+        host = self.cli.create_host_config(
+            mounts=self.mounts, network_mode=self.network_mode, mem_limit=self.mem_limit,
+            cpu_shares=round(self.cpus * 1024), init=init,
+        )  # fmt: skip
+        made: Json = self.cli.create_container(
+            image=self.image, command=self.command or None, name=name, user=self.user, labels=self.told,
+            environment={**self.environment, **self._private_environment}, host_config=host,
+        )  # fmt: skip
+        return made
+
+    def on_kill(self) -> None:
+        if self.hook.client_created and self.container is not None:
+            self.log.info("Stopping docker container")
+            self.cli.stop(self.container["Id"], timeout=_GRACE)  # whoever waits for it removes it then
 
 
 class WindlassDockerServiceOperator(WindlassDockerOperator):
@@ -73,12 +120,8 @@ class WindlassDockerServiceOperator(WindlassDockerOperator):
 
     def _run_image(self) -> None:
         remove(self.cli, self.container_name)
-        host = self.cli.create_host_config(network_mode=self.network_mode, mounts=self.mounts)
-        environment = {**self.environment, **self._private_environment}
-        made = self.cli.create_container(
-            self.image, self.command or None, name=self.container_name, environment=environment, host_config=host,
-            user=self.user, labels={_LABEL: self.container_name},
-        )  # fmt: skip
+        self.told[_LABEL] = str(self.container_name)
+        made = self._created(self.container_name)
         self.cli.start(made["Id"])
         networks = self.cli.inspect_container(made["Id"])["NetworkSettings"]["Networks"].values()
         found = next((network["IPAddress"] for network in networks if network["IPAddress"]), "127.0.0.1")
@@ -100,6 +143,32 @@ class WindlassDockerStopOperator(WindlassDockerOperator):
 
     def execute(self, context: Any) -> Any:
         remove(self.cli, service_name(self.job, context))
+
+
+def _labels(operator: Any, context: Mapping[str, Any]) -> dict[str, str]:
+    """What a container says of the task that it is; those of all tries say the same."""
+    part = getattr(context["ti"], "map_index", -1)
+    labels = {
+        "windlass.pipeline": operator.job["pipeline"],
+        "windlass.task": operator.task_id,
+        "windlass.run": context["dag_run"].run_id,
+    }
+    return {**labels, "windlass.part": str(part)} if part >= 0 else labels
+
+
+def _lines(said: Iterable[bytes]) -> Iterator[str]:
+    """What a container prints, in lines, as soon as each is whole."""
+    rest = b""
+    for chunk in said:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode(errors="replace").rstrip() for line in lines)
+    if rest:
+        yield rest.decode(errors="replace").rstrip()
+
+
+def _out_of_memory(limit: object) -> str:
+    said = f": it wanted more than {limit} bytes; `resources` says what it may use" if limit else ""
+    return f"killed, out of memory{said}"
 
 
 def remove(cli: Any, name: str | None) -> None:

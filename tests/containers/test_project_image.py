@@ -1,0 +1,104 @@
+"""What windlass does itself, and commands without a folder, in the image of the project, on a real engine."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from tests.conftest import Output
+from windlass.plan.compiler import compile_project
+from windlass.plan.travel import VARIABLE, pack
+from windlass.runtimes.docker.engine import Engine
+from windlass.spec import load_project
+
+Windlass = Callable[..., Output]
+Containers = Callable[[], list[str]]
+
+FILES = {
+    "windlass.yaml": """
+project: in-containers
+connections: {lite: {type: sqlite}}
+images: {project: {files: said.py}}
+runtimes: {default: docker}
+""",
+    "said.py": "import os, sys\nprint(*sys.argv[1:], os.getcwd(), os.path.exists('windlass.yaml'))\n",
+    "orders.csv": "id,amount\n1,10\n2,x\n3,30\n",
+    "pipelines/p.yaml": """
+pipeline: p
+params: {more: 1}
+tasks:
+  load:
+    copy:
+      from: {path: orders.csv}
+      to: {connection: lite, table: orders, mode: replace}
+      select: {id: {type: int}, amount: {type: int}}
+      on_bad_row: quarantine
+  change: {needs: load, sql: {connection: lite, statement: "UPDATE orders SET amount = amount + {{ params.more }}"}}
+  write: {needs: change, copy: {from: {connection: lite, query: "SELECT amount FROM orders ORDER BY 1"}, to: {path: out.csv}}}
+  right: {needs: change, check: {connection: lite, table: orders, rows: {exactly: 2}}}
+  wrong: {needs: change, check: {connection: lite, table: orders, rows: {exactly: 3}}}
+  say: {run: {command: [python, said.py, "{{ params.more }}"]}}
+  here: {run: {runtime: process, command: [sh, -c, "pwd"]}}
+  long: {needs: change, sql: {connection: lite, statement: "CREATE TABLE long AS SELECT 'LONG' AS text"}}
+""",
+}
+
+
+def events(done: Output, event: str) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    return [record for record in found if record.get("event") == event]
+
+
+def test_what_windlass_does_itself_runs_in_the_image_of_the_project(
+    windlass: Windlass, project: Callable[..., Path], containers: Containers, buildkit: Engine
+) -> None:
+    root = project(FILES)
+    pipeline = root / "pipelines/p.yaml"
+    # so much that it is in no variable: the file of the run is shown instead
+    pipeline.write_text(pipeline.read_text().replace("LONG", os.urandom(140_000).hex()))
+    (built,) = windlass("-C", root, "build", "--json").json["images"]
+    assert (built["name"], built["image"].partition(":")[0]) == ("project", "in-containers")
+    done = windlass("-C", root, "run", "p", "--json", "--param", "more=2")
+    tasks = {task["task"]: task for task in done.json["tasks"]}
+    assert {name: task["status"] for name, task in tasks.items()} == {
+        **dict.fromkeys(tasks, "success"),
+        "wrong": "failed",
+    }
+    assert (tasks["load"]["rows_read"], tasks["load"]["rows_quarantined"]) == (3, 1)
+    assert (root / "out.csv").read_text() == "amount\n12\n32\n"
+    assert (root / "out.csv").stat().st_uid == os.getuid()
+    assert "2 rows" in tasks["wrong"]["error"]
+    said = {record["task"]: record["message"] for record in events(done, "output")}
+    assert said == {"say": "2 /project True", "here": str(root)}
+    assert events(done, "image_build") == []
+    assert containers() == []
+    # whatever pipelines say is not in the image, so nothing is built when they change
+    pipeline.write_text(pipeline.read_text().replace("exactly: 3", "exactly: 2"))
+    assert windlass("-C", root, "build", "--plan").stdout.endswith("1 image, 0 to build\n")
+    assert _as_a_scheduler_does(buildkit, root, built["image"]) == ["amount\n30\n10\n", "1000"]
+    buildkit.client.remove_image(built["image"], force=True)
+
+
+def _as_a_scheduler_does(engine: Engine, root: Path, image: str) -> list[str]:
+    """What a task says that is started with its plan and a volume, and nothing of this machine."""
+    (root / "pipelines/q.yaml").write_text(
+        "pipeline: q\ntasks: {sort: {copy: {from: {path: in.csv}, to: {path: out.csv}}}}\n"
+    )
+    plan = compile_project(load_project(root))["q"]
+    given = {VARIABLE: pack(plan, plan.task("sort")), "WINDLASS_WORKSPACE": "/data"}
+    work = "printf 'amount\\n30\\n10\\n' > /data/in.csv && windlass exec q sort >&2 && cat /data/out.csv && id -u"
+    volume, client = f"windlass-test-{uuid4().hex}", engine.client
+    host = client.create_host_config(binds={volume: {"bind": "/data", "mode": "rw"}})
+    made = client.create_container(image, ["sh", "-c", work], environment=given, host_config=host)["Id"]
+    try:
+        client.start(made)
+        assert client.wait(made)["StatusCode"] == 0, client.logs(made).decode()
+        csv, _, user = client.logs(made, stderr=False).decode().strip().rpartition("\n")
+        return [f"{csv}\n", user]
+    finally:
+        client.remove_container(made, force=True, v=True)
+        client.remove_volume(volume, force=True)
