@@ -117,7 +117,7 @@ WRONG = {
         WEATHER.replace("[a, 2, true]", "a"),
         "for_each: expected a list of entries, or a mapping",
     ),
-    "an unknown word": (WEATHER.replace("{path: cities.csv}", "{paht: cities.csv}"), "unknown key 'paht'"),
+    "an unknown word": (WEATHER.replace("{path: cities.csv}", "{pfad: cities.csv}"), "unknown key 'pfad'"),
     "no file": (
         WEATHER.replace("cities.csv", "towns.csv"),
         "cannot take the entries of 'towns.csv': No such file",
