@@ -83,7 +83,7 @@ def why_not(wanted: str, beginning: bytes) -> str | None:
     return (
         is_not
         if found in _SIGNS
-        else f"{is_not}; it begins: {_text(beginning)[:60].decode('utf-8', 'replace')!r}"
+        else f"{is_not}; it begins: {_text(beginning)[:60].rstrip().decode('utf-8', 'replace')!r}"
     )
 
 

@@ -21,7 +21,7 @@ PAGE = b"\xef\xbb\xbf\n<!DOCTYPE HTML><title>Sorry</title>"
         ("a.PARQUET", PAGE, "is a web page, not a Parquet file; it begins: '<!DOCTYPE HTML><title>Sorry</title>'"),
         ("a.parquet", b"Access denied", "is not a Parquet file; it begins: 'Access denied'"),
         ("a.csv.gz", b"\x1f\x8b\x08rest", None),
-        ("a.csv.gz", b"id\n1\n", "is not a gzip file; it begins: 'id\\n1\\n'"),
+        ("a.csv.gz", b"id\n1\n", "is not a gzip file; it begins: 'id\\n1'"),
         ("a.zip", b"PK\x03\x04rest", None),
         ("a.xlsx", b'{"error": "gone"}', "is not an Excel file; it begins: '{\"error\": \"gone\"}'"),
         ("a.csv", b"", None),
