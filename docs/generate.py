@@ -19,6 +19,7 @@ from windlass.cli.explain import title_of
 from windlass.cli.main import COMMANDS, cli
 from windlass.codes import Code
 from windlass.errors import ExitCode
+from windlass.fixtures import cases
 from windlass.options import Options
 from windlass.registry import FILES, all_connectors
 from windlass.spec import commands, copy, kinds, pipeline, project, runtimes
@@ -97,6 +98,18 @@ PROJECT = (
     ("Runtime: kubernetes: volumes", runtimes.Volume, "`runtimes.kubernetes.volumes`"),
     ("Runtime: kubernetes: resources", runtimes.Resources, "`runtimes.kubernetes.resources`"),
 )
+CASES = (
+    ("A case", cases.Case, "each part of the list"),
+    ("run", cases.Run, "`run`"),
+    ("given", cases.Given, "`given`"),
+    ("given: an interaction", cases.Interaction, "`given.apis.NAME`, and in files of recordings"),
+    ("A request", cases.Request, "`request`, and in `expect.requests.NAME`"),
+    ("An answer", cases.Response, "`response`"),
+    ("expect", cases.Expect, "`expect`"),
+    ("expect: a task", cases.ExpectedTask, "`expect.tasks.NAME`"),
+    ("expect: an alert", cases.ExpectedAlert, "`expect.alerts`"),
+    ("Rows", cases.Rows, "a table of `given` and `expect`, where it is not a list of rows"),
+)
 ERROR_GROUPS = {
     "W00": "Anything",
     "W01": "The files of a project",
@@ -123,6 +136,7 @@ def main(arguments: list[str]) -> int:
     pages = {
         "pipeline.md": keys_page("Pipeline file", "pipelines/NAME.yaml", PIPELINE, "pipeline"),
         "project.md": keys_page("Project file", "windlass.yaml", PROJECT, "project"),
+        "cases.md": keys_page("Cases of `windlass test`", "tests/*.yaml", CASES, None),
         "commands.md": commands_page(),
         "exit-codes.md": exit_codes_page(),
         "../errors/index.md": errors_page(),
@@ -147,9 +161,14 @@ def _read(file: Path) -> str | None:
 def keys_page(title: str, file: str, models: Any, schema: Any) -> str:
     """Every key of a file, model by model."""
     lines = [NOTICE, f"# {title}\n", f"Every key of `{file}`. A key that is not here is an error. "]
-    lines.append(
-        f"`windlass schema {schema}` prints the same as JSON Schema, for [editors](../guides/editors.md).\n"
-    )
+    if schema is None:
+        lines[-1] += (
+            "Written in YAML, with the tags `!any`, `!re`, `!approx` and `!file` where a value is expected.\n"
+        )
+    if schema is not None:
+        lines.append(
+            f"`windlass schema {schema}` prints the same as JSON Schema, for [editors](../guides/editors.md).\n"
+        )
     for heading, model, place in models:
         lines += [
             f"## {heading}\n",

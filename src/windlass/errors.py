@@ -18,7 +18,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import IntEnum
 
@@ -153,9 +153,11 @@ class Problem:
     hint: str | None = None
     code: Code = field(kw_only=True)
     width: int = field(default=1, kw_only=True)
+    entries: tuple[str, ...] = field(default=(), kw_only=True)
+    """The entries of `for_each` that have it, where not every use of that place does."""
 
     def __str__(self) -> str:
-        what = f"error[{self.code}]: {self.message}"
+        what = f"error[{self.code}]: {self.message}{self._entries()}"
         if not self.line:
             return f"{self.file}: {what}" + (f"\n  hint: {self.hint}" if self.hint else "")
         gutter = f"  {self.line} | "
@@ -164,6 +166,20 @@ class Problem:
         under = f"{' ' * (len(gutter) - 2)}| {''.join(c if c == _TAB else ' ' for c in before)}{carets}"
         where = f"{self.file}:{self.line}:{self.column}: {what}"
         return f"{where}\n{gutter}{before}{rest}\n{under}" + (f" {self.hint}" if self.hint else "")
+
+    def _entries(self) -> str:
+        if not self.entries:
+            return ""
+        more = f" and {len(self.entries) - 1:,} more" if len(self.entries) > 1 else ""
+        return f" (for {self.entries[0]}{more})"
+
+
+def told_once(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The problems, one for all entries of a `for_each` that have the same at the same place."""
+    entries: dict[Problem, dict[str, None]] = {}
+    for problem in problems:
+        entries.setdefault(replace(problem, entries=()), {}).update(dict.fromkeys(problem.entries))
+    return tuple(replace(problem, entries=tuple(found)) for problem, found in entries.items())
 
 
 def _shortened(line: str, column: int) -> tuple[str, str]:
@@ -181,8 +197,8 @@ class SpecError(WindlassError):
     exit_code = ExitCode.USAGE
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(map(str, problems)), code=self.problems[0].code)
+        self.problems = told_once(problems)
+        super().__init__("\n".join(map(str, self.problems)), code=self.problems[0].code)
 
 
 def as_error(exc: BaseException) -> WindlassError:

@@ -111,6 +111,10 @@ class Connector:
     dev_service: str | None = None
     """`start(service) -> Address`: a throw-away stand-in."""
 
+    fresh: str | None = None
+    """`fresh(address, name)`: a context manager with the address of a copy of the dev service's database, of its own. None
+    where a dev service is started for each case."""
+
     container: Container | None = None
     """The stand-in of a compose file."""
 

@@ -19,7 +19,7 @@ READ = [name for name, kit in KITS.items() if kit.reads()]
 WRITTEN = [name for name, kit in KITS.items() if kit.writes()]
 
 
-@pytest.mark.one_of(2)
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("to", WRITTEN)
 @pytest.mark.parametrize("from_", READ)
 def test_all_rows_arrive_in_every_mode_and_once(make_kit: MakeKit, from_: str, to: str) -> None:
@@ -57,7 +57,7 @@ def test_delete_insert_replaces_the_rows_of_the_interval_only(make_kit: MakeKit,
         assert target.rows() == [may, july, new]
 
 
-@pytest.mark.one_of(2)
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("to", WRITTEN)
 @pytest.mark.parametrize("from_", READ)
 def test_incremental_reads_only_what_is_past_the_cursor(make_kit: MakeKit, from_: str, to: str) -> None:

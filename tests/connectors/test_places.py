@@ -338,6 +338,7 @@ NAMES = (
 )
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("parent", ["", "in[1]*/"])
 def test_a_name_is_never_taken_for_a_pattern(copier: Copier, home: Path, name: str, parent: str) -> None:
@@ -484,6 +485,7 @@ KILLS = [(place, how) for place in PLACES for how in ("whole", "by two renames")
 
 
 @pytest.mark.parametrize("mode", ["replace", "append"])
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize(("place", "exchange"), [*KILLS, ("mid-exchange", "by two renames")])
 def test_a_kill_leaves_the_old_state_or_the_new_one_and_what_is_not_ours(
     copier: Copier, home: Path, place: str, mode: Mode, exchange: str

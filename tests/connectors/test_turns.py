@@ -70,6 +70,7 @@ def write_rows(copier: Copier, number: int, count: int = 40) -> Any:
     return source_of(path=name)
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("mode", ["append", "replace", "merge"])
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("seeded", [True, False])

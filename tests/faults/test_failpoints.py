@@ -100,6 +100,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("case", played(CASES, metafunc.config), ids=str)
 
 
+@pytest.mark.one_of(2)
 def test_a_load_happens_exactly_once_however_it_is_killed(case: Case, outcomes: Outcomes) -> None:
     outcomes.check(case)
 

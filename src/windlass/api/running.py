@@ -131,7 +131,7 @@ def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] 
         memory=request.memory,
         force=request.force,
         parent=request.parent,
-        **({"parallel": request.parallel} if request.parallel else {}),
+        parallel=request.parallel or RunOptions.parallel,
     )
     world = here(
         plan,

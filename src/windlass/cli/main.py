@@ -34,6 +34,7 @@ COMMANDS = {
     "compile": ("project", "Show what a pipeline compiles to."),
     "schema": ("project", "Print the JSON Schema of the files, for editors."),
     "run": ("run", "Run a pipeline on this machine."),
+    "test": ("test", "Run pipelines on given inputs and compare what comes of them."),
     "backfill": ("backfill", "Run a pipeline for each date of a range that has not succeeded yet."),
     "exec": ("exec", "Execute one task, as every scheduler does."),
     "copy": ("copy", "Copy a file or table to another, once."),

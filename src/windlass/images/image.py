@@ -11,10 +11,10 @@ from pathlib import Path, PurePosixPath
 
 from windlass import registry
 from windlass.plan.model import Plan
-from windlass.plan.templates import is_template
 from windlass.plan.unit import Unit
 from windlass.spec import ProjectFiles
 from windlass.spec.project import Images, Project
+from windlass.templates import is_template
 
 __all__ = [
     "Image",

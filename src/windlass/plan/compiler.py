@@ -11,7 +11,6 @@ from windlass.errors import Code, Problem, SpecError, UsageError, did_you_mean
 from windlass.plan import model
 from windlass.plan.actions import action_of, containers_of, unit_of
 from windlass.plan.assets import why_no_asset
-from windlass.plan.budget import OF_A_PIPELINE, within_budget
 from windlass.plan.facts import with_facts
 from windlass.plan.graph import Cycle, order
 from windlass.plan.mapping import with_mapping
@@ -19,7 +18,6 @@ from windlass.plan.params import param, with_overrides
 from windlass.plan.quarantine import why_not_there
 from windlass.plan.roles import Role, misfit
 from windlass.plan.schedule import check_schedule, check_timezone
-from windlass.plan.templates import Names, TemplateError, Uses, evaluate, is_template, tasks_in
 from windlass.spec.commands import Command
 from windlass.spec.ends import CopyEnd
 from windlass.spec.files import PipelineFile, ProjectFiles
@@ -29,6 +27,8 @@ from windlass.spec.pipeline import KINDS, Assets, Defaults
 from windlass.spec.pipeline import Task as SpecTask
 from windlass.spec.project import Project
 from windlass.spec.yaml import KeyPath
+from windlass.templates import Names, TemplateError, Uses, evaluate, is_template, tasks_in
+from windlass.templates.budget import OF_A_PIPELINE, within_budget
 
 __all__ = ["Scope", "compile", "compile_project"]
 

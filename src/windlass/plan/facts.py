@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 from msgspec.structs import replace
 
-from windlass.plan.budget import OF_A_PIPELINE, within_budget
 from windlass.plan.model import Task
-from windlass.plan.templates import pattern, tasks_in
+from windlass.templates import pattern, tasks_in
+from windlass.templates.budget import OF_A_PIPELINE, within_budget
 
 __all__ = ["with_facts"]
 

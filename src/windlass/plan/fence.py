@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from windlass.errors import UsageError
 from windlass.plan.model import Check, Copy, Download, Param, Task
-from windlass.plan.templates import pattern
+from windlass.templates import pattern
 from windlass.workspace import scheme_of
 
 __all__ = ["require_fenced"]

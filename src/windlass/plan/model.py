@@ -2,7 +2,7 @@
 
 Nothing here came with a position, a default that still has to be looked up, or a YAML quirk. What is
 left open is what only a run can know: every string of an action is a Jinja template in which the
-run-time names of `windlass.plan.templates` may occur, and connections are names.
+run-time names of `windlass.templates` may occur, and connections are names.
 """
 
 from __future__ import annotations

@@ -31,16 +31,22 @@ class Beginning:
 
 
 def begin_anew(
-    plan: Plan, chosen: Collection[str], now: datetime, logical_date: datetime | None, parent: str | None
+    plan: Plan,
+    chosen: Collection[str],
+    now: datetime,
+    logical_date: datetime | None,
+    parent: str | None,
+    run_key: str | None = None,
 ) -> Beginning:
-    """A new run of the chosen tasks: the schedule's for a logical date, else one by hand now."""
+    """A new run of the chosen tasks: the schedule's for a logical date, else one by hand now. Its loads are those of the
+    `run_key`, if there is one."""
     dates = run_dates(plan.schedule, plan.timezone, logical_date, now)
     run_id = f"{plan.pipeline}-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     logical = dates.logical_date.isoformat()
     run = Run(
         run_id=run_id,
         pipeline=plan.pipeline,
-        run_key=logical if dates.scheduled else run_id,
+        run_key=run_key or (logical if dates.scheduled else run_id),
         logical_date=logical,
         interval_start=dates.interval_start.isoformat(),
         interval_end=dates.interval_end.isoformat(),

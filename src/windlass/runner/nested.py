@@ -6,8 +6,8 @@ import json
 import os
 import secrets
 import subprocess
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -38,24 +38,26 @@ class NestedRuns:
     options: tuple[str, ...] = ()
     """What every run of the project is given."""
 
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
     def start(self, trigger: Trigger, parent: Run, lock: Path) -> Execution:
         command = [*own_command(self.project), "run", trigger.pipeline, *self.options]
         command += ["--params-json", json.dumps(trigger.params)]
         if parent.scheduled:
             command += ["--logical-date", parent.logical_date]
         command += ["--workspace", str(self.workspace), "--parent", parent.run_id, "--as-task"]
-        environment = {**os.environ, LOCK: str(lock)}
+        environment = {**self.environment, LOCK: str(lock)}
         if trigger.wait:
             return ProcessExecution(launch(command, lock, environment=environment, output=subprocess.PIPE))
-        return _left_alone(command, lock)
+        return _left_alone(command, lock, self.environment)
 
 
-def _left_alone(command: Sequence[str], lock: Path) -> Execution:
+def _left_alone(command: Sequence[str], lock: Path, environment: Mapping[str, str]) -> Execution:
     """Start it so that it outlives whoever starts it; what it prints is beside the lock."""
     wanted = lock.with_name(f"detached-{secrets.token_hex(4)}.lock")
     with locked(wanted) as held, wanted.with_suffix(".log").open("wb") as output:
         # the launcher inherits the lock: it is wanted as long as it lives
-        launch(command, wanted, environment=os.environ, output=output, kept_open=(held.fileno(),))
+        launch(command, wanted, environment=environment, output=output, kept_open=(held.fileno(),))
     return _LeftAlone()
 
 

@@ -28,12 +28,12 @@ from windlass.files import write_whole
 from windlass.locks import locked
 from windlass.plan.codec import from_json, to_json
 from windlass.plan.model import Copy, Plan, Source, Task
-from windlass.plan.templates import variables
 from windlass.runner.connections import FoundConnections
 from windlass.runner.history import History, Run, now
 from windlass.state_folder import RunFolder, StateFolder
 from windlass.status import Status
 from windlass.tasks.context import Context, render_strings
+from windlass.templates import variables
 from windlass.temporary import TemporaryFolder
 
 __all__ = ["Quarantined", "Replay", "note_run", "quarantine_file", "quarantines", "replay"]

@@ -44,6 +44,9 @@ class RunOptions:
     """A run to take up again, leaving out what succeeded in it."""
 
     parallel: int = max(os.cpu_count() or 2, 2)
+    run_key: str | None = None
+    """That of an earlier run of the same, instead of its own."""
+
     memory: str | None = None
     force: bool = False
     parent: str | None = None
@@ -174,7 +177,7 @@ class Runner:
         if earlier is not None:
             return begin_again(self.plan, chosen, earlier, self._world.history.tasks(earlier.run_id))
         now = self._world.clock.now()
-        return begin_anew(self.plan, chosen, now, options.logical_date, options.parent)
+        return begin_anew(self.plan, chosen, now, options.logical_date, options.parent, options.run_key)
 
     def _prepare(self, begun: Beginning) -> None:
         """Have ready what starts tasks and services, and what is told of them."""

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from windlass.connections import PREFIX
 from windlass.plan.model import Plan, Task, Trigger
 from windlass.plan.schedule import RunDates
-from windlass.plan.templates import variables
 from windlass.plan.travel import VARIABLE, pack
 from windlass.plan.unit import Unit
 from windlass.ports import LOOPBACK
@@ -24,6 +23,7 @@ from windlass.state_folder import RunFolder
 from windlass.tasks.command import run_environment
 from windlass.tasks.context import render_strings
 from windlass.tasks.references import environment_given
+from windlass.templates import variables
 
 __all__ = ["Start", "Starter"]
 

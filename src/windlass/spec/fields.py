@@ -33,6 +33,7 @@ __all__ = [
     "Name",
     "OneOrMany",
     "Owner",
+    "PipelineName",
     "Runtime",
     "RuntimeOrTemplate",
     "Sha256",
@@ -201,6 +202,11 @@ Name: TypeAlias = Annotated[
     str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": _NAME_PATTERN})
 ]
 """Letters, digits, `_` and `-`; safe in a file name, an environment variable and a DAG id."""
+
+PipelineName: TypeAlias = Annotated[
+    str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": rf"{_NAME_PATTERN}|\{{\{{"})
+]
+"""The same; in a file with `for_each` a template that gives one."""
 
 LibraryName: TypeAlias = Annotated[
     str, AfterValidator(_library), WithJsonSchema({"type": "string", "pattern": _LIBRARY_PATTERN})

@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 from windlass import registry
 from windlass.errors import Code, Problem, SpecError, UsageError, did_you_mean, nearest, reason_of
 from windlass.project_folder import PROJECT_FILE
+from windlass.spec.expanding import expanded
 from windlass.spec.model import Model
 from windlass.spec.pipeline import Pipeline
 from windlass.spec.project import Project
@@ -18,12 +19,14 @@ from windlass.spec.pruning import Pruned, pruned
 from windlass.spec.secrets import find_secrets, hide_secrets
 from windlass.spec.yaml import Document, KeyPath, not_utf8, read
 
-__all__ = ["PipelineFile", "ProjectFiles", "load_pipeline", "load_project", "load_project_file"]
+__all__ = ["PipelineFile", "ProjectFiles", "load_pipelines", "load_project", "load_project_file"]
 
 M = TypeVar("M", bound=Model)
 
 PIPELINES_FOLDER = "pipelines"
-_NAME = re.compile(r"^pipeline:[ \t]*[\"']?([A-Za-z_][\w-]*)", re.MULTILINE)  # in a file that is not YAML
+_NAME = re.compile(
+    r"^pipeline:[ \t]*[\"']?([A-Za-z_][\w-]*)(?!.*\{\{)", re.MULTILINE
+)  # in a file that is not YAML
 
 # What stands in for what cannot be missing, so that the rest can be looked at
 _COMMAND = {"command": ["true"]}
@@ -125,15 +128,14 @@ def load_project(root: Path, only: str | None = None) -> ProjectFiles:
     unread: set[str | None] = set()
     for file in _pipeline_files(root, only):
         try:
-            loaded = load_pipeline(root, file, types)
+            found = load_pipelines(root, file, types)
         except SpecError as exc:
             problems.extend(exc.problems)
             unread.add(_name_in(file))
             continue
-        name = file.stem if loaded.lacks("pipeline") else loaded.spec.pipeline
-        if name in pipelines:
-            loaded = _with_name_of(loaded, pipelines[name])
-        pipelines[name] = loaded
+        for loaded in found:
+            name = file.stem if loaded.lacks("pipeline") else loaded.spec.pipeline
+            pipelines[name] = _with_name_of(loaded, pipelines[name]) if name in pipelines else loaded
     if only is not None and only not in pipelines and not unread and _pipeline_file(root, only):
         return load_project(root)  # the file is named otherwise than its pipeline: look at them all
     named = all(not file.lacks("pipeline") for file in pipelines.values())
@@ -157,12 +159,22 @@ def load_project_file(root: Path) -> Project:
     return project.model
 
 
-def load_pipeline(root: Path, file: Path, types: Mapping[str, str]) -> PipelineFile:
-    """Read one pipeline file and the files that it names. Raises SpecError where it is not a mapping.
+def load_pipelines(root: Path, file: Path, types: Mapping[str, str]) -> list[PipelineFile]:
+    """Read one file, and the files that it names: one pipeline, or one of each entry of its `for_each`.
 
-    `types` are those of the project's connections, which say what the ends of a copy take.
+    `types` are those of the project's connections, which say what the ends of a copy take. Raises SpecError where it is
+    not a mapping, or its entries make no sense.
     """
-    loaded = _load(root, file, Pipeline, _IN_PIPELINE, types)
+    written = _read(root, file)
+    try:
+        documents = expanded(root, written)
+    except SpecError as exc:
+        raise SpecError(hide_secrets(exc.problems, written.value)) from None
+    return [_pipeline(root, document, types) for document in documents]
+
+
+def _pipeline(root: Path, document: Document, types: Mapping[str, str]) -> PipelineFile:
+    loaded = _loaded(document, Pipeline, _IN_PIPELINE, types)
     included: dict[str, str] = {}
     problems, gone = list(loaded.problems), set(loaded.gone)
     for path, name, stand_in in _named_files(loaded.model):
@@ -181,7 +193,7 @@ def load_pipeline(root: Path, file: Path, types: Mapping[str, str]) -> PipelineF
 def _project(root: Path) -> Pruned[Project]:
     """The project file; where it cannot be read, a project of which nothing is known."""
     try:
-        return _load(root, root / PROJECT_FILE, Project, _IN_PROJECT, {})
+        return _loaded(_read(root, root / PROJECT_FILE), Project, _IN_PROJECT, {})
     except SpecError as exc:
         nothing = Document(PROJECT_FILE, "", {}, {})
         return Pruned(Project(project="unnamed"), nothing, exc.problems, frozenset({()}))
@@ -199,9 +211,7 @@ def _types_of(project: Pruned[Project]) -> dict[str, str]:
     return types
 
 
-def _load(
-    root: Path, file: Path, model: type[M], stand_ins: dict[KeyPath, object], types: Mapping[str, str]
-) -> Pruned[M]:
+def _read(root: Path, file: Path) -> Document:
     shown_as = str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
     try:
         document = read(file, shown_as)
@@ -210,6 +220,13 @@ def _load(
     if not isinstance(document.value, dict):
         problem = document.problem((), Code.WRONG_TYPE, "expected a mapping at the top of the file")
         raise SpecError(hide_secrets([*document.problems, problem], document.value))
+    return document
+
+
+def _loaded(
+    document: Document, model: type[M], stand_ins: dict[KeyPath, object], types: Mapping[str, str]
+) -> Pruned[M]:
+    """What the document says, as far as it makes sense."""
     loaded = pruned(model, document, stand_ins, types)
     places = {(problem.line, problem.column) for problem in document.problems}
     others = (problem for problem in loaded.problems if (problem.line, problem.column) not in places)

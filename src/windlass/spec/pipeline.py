@@ -10,7 +10,8 @@ from pydantic import Tag as Option
 from windlass.options import Duration
 from windlass.spec.commands import Run, Service
 from windlass.spec.copy import Copy
-from windlass.spec.fields import Group, Name, OneOrMany, Owner, Runtime, Start, Tag
+from windlass.spec.entries import ForEach
+from windlass.spec.fields import Group, Name, OneOrMany, Owner, PipelineName, Runtime, Start, Tag
 from windlass.spec.kinds import Check, Download, Kind, Sql, Trigger
 from windlass.spec.model import Model, refusal
 
@@ -58,6 +59,10 @@ class Task(Model):
 
     description: str = ""
     """What the task is for; shown by `windlass graph` and in the report."""
+
+    for_each: ForEach | None = None
+    """Makes one task of each entry, side by side, named by the task and the entry; templates know it as `each`. To need the
+    task is to need all of them."""
 
     needs: OneOrMany[Name] = []
     """The tasks that must succeed first. A task named in a template is needed without saying."""
@@ -163,8 +168,12 @@ def _form(value: object) -> str | None:
 class Pipeline(Model):
     """One pipeline file."""
 
-    pipeline: Name
-    """The name of the pipeline; also the DAG id, the CronWorkflow's name and so on."""
+    pipeline: PipelineName
+    """The name of the pipeline; also the DAG id, the CronWorkflow's name and so on. With `for_each` a template of it, such as
+    `weather_{{ each.city }}`."""
+
+    for_each: ForEach | None = None
+    """Makes one pipeline of each entry; templates, in every key, know it as `each`."""
 
     description: str = ""
     """What the pipeline is for."""

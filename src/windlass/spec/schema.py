@@ -17,6 +17,7 @@ from windlass.spec.project import Project
 
 __all__ = ["documentation", "json_schema"]
 
+_SPEC = "windlass.spec."  # a file of another kind may have a model of the same name
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -24,7 +25,7 @@ def json_schema(of: Literal["pipeline", "project"]) -> dict[str, Any]:
     """The schema of a pipeline file, or of `windlass.yaml` (JSON Schema draft 2020-12)."""
     model = Pipeline if of == "pipeline" else Project
     schema = model.model_json_schema(by_alias=True, mode="validation")
-    models = {m.__name__: m for m in _all_models(Model)}
+    models = {m.__name__: m for m in _all_models(Model) if m.__module__.startswith(_SPEC)}
     for name, definition in (*schema.get("$defs", {}).items(), (model.__name__, schema)):
         for key, text in documentation(models[name]).items():
             definition["properties"][key]["description"] = text

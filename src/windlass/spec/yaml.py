@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from yaml import events as ev
 
 from windlass.errors import Code, Problem, SpecError, reason_of
 
-__all__ = ["Document", "KeyPath", "Mark", "not_utf8", "parse", "read", "scalar"]
+__all__ = ["Document", "KeyPath", "Mark", "Tags", "not_utf8", "parse", "read", "scalar"]
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 50
@@ -68,20 +68,33 @@ class Document:
     problems: tuple[Problem, ...] = ()
     """What is wrong with it all the same, such as a key that is there twice."""
 
+    entries: Mapping[KeyPath, str] = field(default_factory=dict)
+    """What was made of a `for_each`: the path of each, and its entry in words."""
+
     def problem(
         self, path: KeyPath, code: Code, message: str, *, hint: str | None = None, at_key: bool = False
     ) -> Problem:
         """Describe what is wrong at `path`; an unknown path falls back to its nearest parent."""
+        entries = tuple(self.entries[outer] for outer in _with_outer(path) if outer in self.entries)[-1:]
         while path and path not in self.marks:
             path, at_key = path[:-1], False
         mark = self.marks.get(path)
         if mark is None:
-            return Problem(self.file, 0, 0, message, hint=hint, code=code)
+            return Problem(self.file, 0, 0, message, hint=hint, code=code, entries=entries)
         line, column, width = mark[3:] if at_key else mark[:3]
-        return replace(_problem_at(self.file, self.text, line, column, code, message, hint), width=width)
+        problem = _problem_at(self.file, self.text, line, column, code, message, hint)
+        return replace(problem, width=width, entries=entries)
 
 
-def read(file: Path, shown_as: str) -> Document:
+def _with_outer(path: KeyPath) -> Iterator[KeyPath]:
+    return (path[:length] for length in range(len(path) + 1))
+
+
+Tags: TypeAlias = Mapping[str, Callable[[str], object]]
+"""What scalars with tags of our own mean, such as `!re` in files of cases. A ValueError says what is wrong with one."""
+
+
+def read(file: Path, shown_as: str, tags: Tags | None = None) -> Document:
     """Read and parse one file. Raises SpecError, with the position, for whatever is not YAML."""
     try:
         data = file.read_bytes()
@@ -97,7 +110,7 @@ def read(file: Path, shown_as: str) -> Document:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         raise _unreadable(shown_as, *not_utf8(data, exc)) from exc
-    return parse(text, shown_as)
+    return parse(text, shown_as, tags)
 
 
 def _unreadable(file: str, message: str, hint: str | None = None) -> SpecError:
@@ -113,10 +126,10 @@ def not_utf8(data: bytes, exc: UnicodeDecodeError) -> tuple[str, str]:
     return message, f"it may be {likely}: save it as UTF-8"
 
 
-def parse(text: str, file: str) -> Document:
+def parse(text: str, file: str, tags: Tags | None = None) -> Document:
     """Parse YAML text into one Document. `file` is only what errors call it. Raises SpecError for what is not YAML."""
     try:
-        builder = _Builder(file, text)
+        builder = _Builder(file, text, tags or {})
         value = builder.document()
         return Document(file, text, value, builder.marks, tuple(builder.problems))
     except pyyaml.MarkedYAMLError as exc:
@@ -180,8 +193,8 @@ def _lines(text: str) -> list[str]:
 class _Builder:
     """Builds one document's value from parser events, recording marks and enforcing the caps."""
 
-    def __init__(self, file: str, text: str) -> None:
-        self.file, self.text = file, text
+    def __init__(self, file: str, text: str, tags: Tags) -> None:
+        self.file, self.text, self._tags = file, text, tags
         self.marks: dict[KeyPath, Mark] = {}
         self._events: Iterator[Any] = pyyaml.parse(text, Loader=_Loader)
         self._anchors: dict[str, tuple[object, int]] = {}
@@ -255,6 +268,8 @@ class _Builder:
     def _scalar(self, event: ev.ScalarEvent) -> object:
         if "\0" in event.value:
             self._fail(event, "text must not contain the character NUL")
+        if event.tag in self._tags:
+            return self._of_our_own(event)
         self._check_tag(event, "str", "int", "float", "bool", "null")
         is_text = event.tag == f"{_CORE_TAG}str" or (event.tag in (None, "!") and not event.implicit[0])
         value = event.value if is_text else scalar(event.value)
@@ -264,6 +279,12 @@ class _Builder:
             message = f"expected a finite number, got {event.value}"
             self.problems.append(self._problem(event, Code.WRONG_TYPE, message))
         return value
+
+    def _of_our_own(self, event: ev.ScalarEvent) -> object:
+        try:
+            return self._tags[str(event.tag)](event.value)
+        except ValueError as exc:
+            self._fail(event, f"{event.tag} {event.value!r}: {exc}")
 
     def _as_tagged(self, event: ev.ScalarEvent, value: object, name: str) -> object:
         """The value of a scalar that says its type, such as `!!int "5"`."""

@@ -16,11 +16,11 @@ from windlass.engine import Workspace
 from windlass.errors import Code, FatalError
 from windlass.plan.model import Connection
 from windlass.plan.schedule import RunDates
-from windlass.plan.templates import render
 from windlass.plan.unit import Container
 from windlass.runtimes import Runtime, Site
 from windlass.runtimes.choosing import ChosenRuntimes
 from windlass.state_folder import RunFolder
+from windlass.templates import render
 
 __all__ = ["Context", "TaskResult", "render_strings"]
 

@@ -18,10 +18,10 @@ from windlass.engine import Workspace
 from windlass.errors import Code, UsageError, did_you_mean
 from windlass.plan.model import Plan, Task
 from windlass.plan.schedule import RunDates, parse_logical_date, run_dates, tick_of
-from windlass.plan.templates import variables
 from windlass.printable import printable
 from windlass.state_folder import StateFolder
 from windlass.tasks import Context, TaskResult, execute, settle_task, split_task
+from windlass.templates import variables
 from windlass.units import parse_size
 
 __all__ = ["context_of", "execute_task", "task_of"]

@@ -17,8 +17,8 @@ from windlass.errors import SpecError
 from windlass.plan import model
 from windlass.plan.codec import to_json
 from windlass.plan.compiler import Scope, compile, compile_project
-from windlass.plan.templates import variables
 from windlass.spec import load_project
+from windlass.templates import variables
 
 Project = Callable[..., Path]
 

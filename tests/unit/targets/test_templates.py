@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from jinja2.sandbox import SandboxedEnvironment
 
 from windlass.errors import FatalError
-from windlass.plan.templates import render, variables
 from windlass.targets.airflow.loader.windlass_airflow.run import filled
+from windlass.templates import render, variables
 
 MOMENT = datetime(2021, 10, 2, tzinfo=UTC)
 PARAMS = {"table": "orders", "day": 5}

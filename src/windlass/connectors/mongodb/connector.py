@@ -47,5 +47,6 @@ CONNECTOR = Connector(
     source="windlass.connectors.mongodb.opening:open_source",
     destination="windlass.connectors.mongodb.opening:open_destination",
     dev_service="windlass.connectors.mongodb.dev_service:start",
+    fresh="windlass.connectors.mongodb.fresh:fresh",
     options="windlass.connectors.mongodb.options",
 )

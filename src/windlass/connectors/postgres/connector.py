@@ -23,6 +23,7 @@ CONNECTOR = Connector(
     destination="windlass.connectors.postgres.opening:open_destination",
     sql="windlass.connectors.postgres.opening:connect",
     dev_service="windlass.connectors.postgres.dev_service:start",
+    fresh="windlass.connectors.postgres.fresh:fresh",
     container=Container(
         image="postgres:18",
         port=5432,

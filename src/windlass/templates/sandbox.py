@@ -13,7 +13,7 @@ from typing import Any, cast
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from windlass.plan.budget import BudgetError, check_format, check_length, size, spent
+from windlass.templates.budget import BudgetError, check_format, check_length, size, spent
 
 __all__ = ["environment"]
 

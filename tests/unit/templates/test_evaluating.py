@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from windlass.errors import FatalError
-from windlass.plan.templates import Names, TemplateError, Uses, evaluate, render, variables
+from windlass.templates import Names, TemplateError, Uses, evaluate, render, variables
 
 NAMES = Names(
     {"table": "orders", "day": 5, "none": None, "items": "all"},

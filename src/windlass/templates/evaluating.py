@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from windlass.errors import Code, FatalError, did_you_mean, near_word
-from windlass.plan.budget import within_budget
+from windlass.templates.budget import within_budget
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -28,6 +28,7 @@ __all__ = [
     "TemplateError",
     "Uses",
     "evaluate",
+    "filled",
     "is_template",
     "pattern",
     "render",
@@ -37,7 +38,8 @@ __all__ = [
 
 RUN_TIME_NAMES = ("ds", "ts", "logical_date", "data_interval_start", "data_interval_end", "run_id")
 _DATES = ("logical_date", "data_interval_start", "data_interval_end")
-_BASES = (*RUN_TIME_NAMES, "params", "services", "tasks")
+_EACH = "each"
+_BASES = (*RUN_TIME_NAMES, "params", "services", "tasks", _EACH)
 _CR = "\0r"  # stands for a carriage return while Jinja looks at a text: it would make \r\n a \n
 _SERVICE_ATTRIBUTES = ("url", "host", "port")
 _TASK_ATTRIBUTES = ("path",)
@@ -106,6 +108,78 @@ def evaluate(text: str, names: Names, uses: Uses) -> object:
         return "".join(_partly(segment, names) for segment in segments)
 
 
+def filled(text: str, entry: object) -> object:
+    """Evaluate what takes `each`, an entry of `for_each`, and nothing else; text that is that alone keeps its value's type.
+
+    Where an expression takes other names, too, the entry itself takes the place of `each`. Raises TemplateError.
+    """
+    if not is_template(text):
+        return text
+    segments = _segments(text)
+    if not any(segment.is_expression and _EACH in _analysed(segment.text).undeclared for segment in segments):
+        return text
+    _check_keys(segments, entry)
+    with within_budget():
+        if len(segments) == 1 and _analysed(segments[0].text).undeclared == {_EACH}:
+            return _protect(_value_of(segments[0].text, {_EACH: entry}))
+        return "".join(_with_entry(segment, entry) for segment in segments)
+
+
+def _check_keys(segments: Sequence[_Segment], entry: object) -> None:
+    """Raise TemplateError for a key that the entry does not have."""
+    paths = [
+        path for s in segments if s.is_expression for base, path in _analysed(s.text).paths if base == _EACH
+    ]
+    for key in (path[0] for path in paths):
+        if not isinstance(entry, dict):
+            raise TemplateError(
+                f"`each` is {entry!r} here and has no key {key!r}", code=Code.UNKNOWN_TEMPLATE_NAME
+            )
+        if key not in entry:
+            hint = did_you_mean(key, [str(known) for known in entry])
+            raise TemplateError(f"the entry has no key {key!r}", hint, Code.UNKNOWN_TEMPLATE_NAME)
+
+
+def _with_entry(segment: _Segment, entry: object) -> str:
+    if not segment.is_expression:
+        return segment.text
+    undeclared = _analysed(segment.text).undeclared
+    if undeclared == {_EACH}:
+        value = _text(_value_of(segment.text, {_EACH: entry}))
+        return _literal(value) if any(character in value for character in "{}") else value
+    return "{{" + (_instead_of_each(segment.text, entry) if _EACH in undeclared else segment.text) + "}}"
+
+
+def _instead_of_each(expression: str, entry: object) -> str:
+    """The expression with the entry where it says `each`: as a name, not as an attribute or an argument's name."""
+    tokens = [
+        (kind, text) for _, kind, text in _environment().lex("{{" + expression.replace("\r", _CR) + "}}")
+    ][1:-1]
+    solid = [i for i, (kind, _) in enumerate(tokens) if kind != "whitespace"]
+    beside = {
+        place: (before, after)
+        for before, place, after in zip([-1, *solid], solid, [*solid[1:], -1], strict=False)
+    }
+    names = {
+        place
+        for place, (before, after) in beside.items()
+        if tokens[place] == ("name", _EACH)
+        and (before < 0 or tokens[before][1] != ".")
+        and (after < 0 or tokens[after][1] != "=")
+    }
+    parts = (_as_literal(entry) if i in names else text for i, (_, text) in enumerate(tokens))
+    return "".join(parts).replace(_CR, "\r")
+
+
+def _as_literal(value: object) -> str:
+    """The value as Jinja writes it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_as_literal(k)}: {_as_literal(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_as_literal, value)) + "]"
+    return "none" if value is None else json.dumps(value, ensure_ascii=False)
+
+
 def render(text: str, known: Mapping[str, object]) -> str:
     """Render a string of a plan with the run's `variables`. Raises FatalError."""
     if not is_template(text):
@@ -172,7 +246,7 @@ def _known_part(expression: str, known: Mapping[str, object]) -> str:
 
 @cache
 def _environment() -> SandboxedEnvironment:
-    from windlass.plan.sandbox import environment
+    from windlass.templates.sandbox import environment
 
     return environment()
 
@@ -200,7 +274,9 @@ def _check(segments: Sequence[_Segment], names: Names, uses: Uses) -> None:
     analyses = [_analysed(segment.text) for segment in segments if segment.is_expression]
     known = {*RUN_TIME_NAMES, "params", "services", "tasks"}
     wrong = [
-        TemplateError(f"unknown template name {name!r}", names.near(name, known), Code.UNKNOWN_TEMPLATE_NAME)
+        TemplateError(
+            f"unknown template name {name!r}", _meant(name, names, known), Code.UNKNOWN_TEMPLATE_NAME
+        )
         for name in sorted({name for analysis in analyses for name in analysis.undeclared} - known)
     ]
     for base, path in (named for analysis in analyses for named in analysis.paths):
@@ -212,6 +288,10 @@ def _check(segments: Sequence[_Segment], names: Names, uses: Uses) -> None:
         wrong.append(TemplateError(f"{bare!r} needs a name and an attribute, such as {bare}.NAME.path"))
     if wrong:
         raise TemplateError(str(wrong[0]), wrong[0].hint, wrong[0].code, wrong[1:])
+
+
+def _meant(name: str, names: Names, known: Collection[str]) -> str | None:
+    return "it is an entry of `for_each`, which is not there" if name == _EACH else names.near(name, known)
 
 
 class _Analysis(NamedTuple):

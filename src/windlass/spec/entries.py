@@ -1,0 +1,200 @@
+"""The entries of a `for_each`: a list in the pipeline file, or a CSV, JSON or YAML file of the project."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeAlias
+
+from pydantic import Discriminator, Field, ValidationError, model_validator
+from pydantic import Tag as Option
+
+from windlass.errors import Code, Problem, SpecError, reason_of
+from windlass.spec.fields import Inside
+from windlass.spec.model import Model, refusal
+from windlass.spec.validation import problem_of
+from windlass.spec.yaml import Document, KeyPath, read
+from windlass.templates import TemplateError, filled
+
+__all__ = ["Entries", "Entry", "ForEach", "entries_of", "valid_name"]
+
+_MOST = 10_000
+_OTHER = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+class Entries(Model):
+    """Entries that stand in a file of their own, or need a name."""
+
+    path: Inside | None = None
+    """A file of the project that has the entries: the rows of a CSV file, or the list or mapping of a JSON or YAML file."""
+
+    records: str | None = None
+    """Where in a JSON or YAML file they are: the keys that lead there, such as `sources` or `feeds.daily`."""
+
+    entries: list[Any] | dict[str, Any] | None = None
+    """The entries themselves, instead of a `path`."""
+
+    name: str | None = None
+    """On a task: what an entry adds to the name of the task, such as `{{ each.table }}`. Default: an entry that is text or a
+    number, the key of a mapping, or what an entry has under `name`."""
+
+    @model_validator(mode="after")
+    def _from_one_place(self) -> Self:
+        if (self.path is None) == (self.entries is None):
+            raise refusal("the entries are in a file (`path`), or here (`entries`)")
+        if self.records is not None and self.path is None:
+            raise refusal("`records` is for a file, which `path` names")
+        return self
+
+
+def _form(value: object) -> str | None:
+    if isinstance(value, list):
+        return "[list]"
+    return "[mapping]" if isinstance(value, dict | Entries) else None
+
+
+ForEach: TypeAlias = Annotated[
+    Annotated[list[Any], Option("[list]"), Field(min_length=1)] | Annotated[Entries, Option("[mapping]")],
+    Discriminator(
+        _form,
+        custom_error_type="for_each",
+        custom_error_message="expected a list of entries, or a mapping with `path` or `entries`",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry, which templates know as `each`."""
+
+    value: object
+    name: str | None
+    """What it is called; None when nothing says so."""
+
+    place: str
+    """Where it stands."""
+
+    def __str__(self) -> str:
+        return f"{self.name!r}, {self.place}" if self.name is not None else f"the entry at {self.place}"
+
+
+def valid_name(text: str) -> str:
+    """The text as a part of a name: letters without their accents, and `_` for what a name cannot have.
+
+    >>> valid_name("Zürich, CH")
+    'Zurich_CH'
+    """
+    decomposed = unicodedata.normalize("NFKD", text)
+    return _OTHER.sub("_", "".join(c for c in decomposed if not unicodedata.combining(c)))
+
+
+def entries_of(root: Path, document: Document, at: KeyPath, written: object) -> list[Entry]:
+    """The entries of the `for_each` that stands at `at`. Raises SpecError with what is wrong with it."""
+    spec = _validated(document, at, written)
+    if spec.path is None:
+        where = at if isinstance(written, list) else (*at, "entries")
+        found = list(_entries(spec.entries, document, where, "line "))
+    elif Path(spec.path).suffix.lower() == ".csv":
+        found = _rows(root, document, at, spec.path)
+    else:
+        found = _records(root, document, at, spec)
+    if not found or len(found) > _MOST:
+        message = f"there are {len(found):,} entries, expected 1 to {_MOST:,}"
+        raise SpecError([document.problem(at, Code.OUT_OF_RANGE, message)])
+    return [_named(entry, spec.name, document, (*at, "name")) for entry in found]
+
+
+def _validated(document: Document, at: KeyPath, written: object) -> Entries:
+    if not isinstance(written, list | dict):
+        message = "for_each: expected a list of entries, or a mapping with `path` or `entries`"
+        raise SpecError([document.problem(at, Code.WRONG_TYPE, message)])
+    try:
+        return Entries.model_validate({"entries": written} if isinstance(written, list) else written)
+    except ValidationError as exc:
+        marks = {path[len(at) :]: mark for path, mark in document.marks.items() if path[: len(at)] == at}
+        inside: dict[KeyPath, str] = {(): document.entries[()]} if () in document.entries else {}
+        part = Document(document.file, document.text, written, marks, entries=inside)
+        raise SpecError([problem_of(Entries, part, error) for error in exc.errors()]) from None
+
+
+def _entries(found: object, document: Document, at: KeyPath, shown: str) -> Iterator[Entry]:
+    """Those of a list, or of a mapping, whose keys are their names."""
+    if isinstance(found, dict):
+        for key, value in found.items():
+            whole = {"key": key, **value} if isinstance(value, dict) else {"key": key, "value": value}
+            yield Entry(whole, str(key), _place(document, (*at, key), shown))
+    elif isinstance(found, list):
+        for i, value in enumerate(found):
+            yield Entry(value, None, _place(document, (*at, i), shown))
+
+
+def _place(document: Document, path: KeyPath, shown: str) -> str:
+    mark = document.marks.get(path)
+    return f"{shown}{mark.line}" if mark is not None else f"entry {path[-1]!r}"
+
+
+def _rows(root: Path, document: Document, at: KeyPath, path: str) -> list[Entry]:
+    """Each row by the names of the header; everything is text."""
+    try:
+        with _inside(root, document, at, path).open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file, strict=True)
+            found = [Entry(row, None, f"{path}:{rows.line_num}") for row in rows]
+    except OSError as exc:
+        raise SpecError([_unreadable(document, at, path, reason_of(exc))]) from exc
+    except (UnicodeDecodeError, csv.Error) as exc:
+        raise SpecError([_unreadable(document, at, path, str(exc))]) from exc
+    for entry in found:
+        if isinstance(entry.value, dict) and (None in entry.value or None in entry.value.values()):
+            raise SpecError(
+                [_unreadable(document, at, path, f"the row of {entry.place} is not as long as the header")]
+            )
+    return found
+
+
+def _records(root: Path, document: Document, at: KeyPath, spec: Entries) -> list[Entry]:
+    path = str(spec.path)
+    if Path(path).suffix.lower() not in (".json", ".yaml", ".yml"):
+        raise SpecError([_unreadable(document, at, path, "expected a .csv, .json, .yaml or .yml file")])
+    file = read(_inside(root, document, at, path), path)
+    keys = tuple(spec.records.split(".")) if spec.records else ()
+    found: object = file.value
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    if not isinstance(found, list | dict):
+        where = f"a list or mapping at {spec.records!r}" if keys else "a list or mapping"
+        raise SpecError([*file.problems, _unreadable(document, at, path, f"expected {where}")])
+    if file.problems:
+        raise SpecError(file.problems)
+    return list(_entries(found, file, keys, f"{path}:"))
+
+
+def _inside(root: Path, document: Document, at: KeyPath, path: str) -> Path:
+    file = (root / path).resolve()
+    if not file.is_relative_to(root.resolve()):
+        raise SpecError([_unreadable(document, at, path, "it is outside the project")])
+    return file
+
+
+def _unreadable(document: Document, at: KeyPath, path: str, why: str) -> Problem:
+    return document.problem((*at, "path"), Code.NAMED_FILE, f"cannot take the entries of {path!r}: {why}")
+
+
+def _named(entry: Entry, template: str | None, document: Document, at: KeyPath) -> Entry:
+    """The entry with its name: as the template says, or by itself."""
+    if template is not None:
+        try:
+            return Entry(entry.value, str(filled(template, entry.value)), entry.place)
+        except TemplateError as exc:
+            raise SpecError(
+                [document.problem(at, exc.code, f"{exc} ({entry.place})", hint=exc.hint)]
+            ) from exc
+    name = entry.value.get("name") if isinstance(entry.value, dict) else entry.value
+    known = entry.name if entry.name is not None else name
+    if isinstance(known, bool):
+        known = json.dumps(known)
+    return Entry(entry.value, str(known) if isinstance(known, str | int | float) else None, entry.place)

@@ -1,0 +1,179 @@
+"""What a `for_each` makes of a pipeline file: a pipeline of each entry, a task of each entry.
+
+It happens before anything is validated, and on the document: so every key can take `each`, whatever reads it
+afterwards knows only pipelines and tasks, and a mistake is shown where it stands in the template, with its entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from windlass.errors import Code, Problem, SpecError
+from windlass.spec.entries import Entry, entries_of, valid_name
+from windlass.spec.yaml import Document, KeyPath, Mark
+from windlass.templates import TemplateError, filled
+
+__all__ = ["expanded"]
+
+_KEY = "for_each"
+_NAMING = ("needs", "uses")
+
+
+def expanded(root: Path, document: Document) -> list[Document]:
+    """One document for each pipeline that the file makes. Raises SpecError with what is wrong with its entries."""
+    if not isinstance(document.value, dict):
+        return [document]
+    return [_with_tasks(root, pipeline) for pipeline in _pipelines(root, document)]
+
+
+def _pipelines(root: Path, document: Document) -> list[Document]:
+    value: Any = document.value
+    if _KEY not in value:
+        return [document]
+    entries = entries_of(root, document, (_KEY,), value[_KEY])
+    rest = {key: part for key, part in value.items() if key != _KEY}
+    filling = _Filling(document)
+    made = [_with_valid_name(filling.of(rest, entry, ())) for entry in entries]
+    filling.check(_same_names(document, [pipeline.get("pipeline") for pipeline in made], entries))
+    return [
+        replace(document, value=pipeline, entries={(): str(entry)})
+        for pipeline, entry in zip(made, entries, strict=True)
+    ]
+
+
+def _with_valid_name(pipeline: dict[str, Any]) -> dict[str, Any]:
+    name = pipeline.get("pipeline")
+    return {**pipeline, "pipeline": valid_name(name)} if isinstance(name, str) else pipeline
+
+
+def _same_names(document: Document, names: list[object], entries: list[Entry]) -> Iterator[Problem]:
+    first: dict[object, Entry] = {}
+    for name, entry in zip(names, entries, strict=True):
+        if (other := first.setdefault(name, entry)) is not entry and isinstance(name, str):
+            message = f"the entries {other} and {entry} both make the pipeline {name!r}"
+            yield document.problem(
+                ("pipeline",), Code.NAME_TAKEN, message, hint="name it by what tells them apart: {{ each.… }}"
+            )
+
+
+def _with_tasks(root: Path, document: Document) -> Document:
+    """The document with the tasks that its tasks make."""
+    value: Any = document.value
+    tasks = value.get("tasks")
+    if not isinstance(tasks, dict) or not any(isinstance(t, dict) and _KEY in t for t in tasks.values()):
+        return document
+    making = _Tasks(root, document)
+    for name, task in tasks.items():
+        if isinstance(task, dict) and _KEY in task:
+            making.add_each(name, task)
+        else:
+            making.add(name, task)
+    making.filling.check()
+    return making.document()
+
+
+class _Filling:
+    """Puts entries into templates, and gathers what is wrong with that."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._problems: list[Problem] = []
+
+    def of(self, value: object, entry: Entry, at: KeyPath) -> Any:
+        """The value with its templates filled. Of a task with a `for_each` of its own only that one is: there `each`
+        is another entry.
+        """
+        if isinstance(value, dict):
+            if len(at) == 2 and at[0] == "tasks" and _KEY in value:
+                return {**value, _KEY: self.of(value[_KEY], entry, (*at, _KEY))}
+            return {key: self.of(part, entry, (*at, key)) for key, part in value.items()}
+        if isinstance(value, list):
+            return [self.of(part, entry, (*at, i)) for i, part in enumerate(value)]
+        return self._filled(value, entry, at) if isinstance(value, str) else value
+
+    def _filled(self, text: str, entry: Entry, at: KeyPath) -> object:
+        try:
+            return filled(text, entry.value)
+        except TemplateError as exc:
+            problem = self._document.problem(at, exc.code, str(exc), hint=exc.hint)
+            self._problems.append(replace(problem, entries=(str(entry),)))
+            return text
+
+    def check(self, others: Iterable[Problem] = ()) -> None:
+        """Raise SpecError if something was wrong."""
+        if problems := [*self._problems, *others]:
+            raise SpecError(problems)
+
+
+class _Tasks:
+    """The tasks of a document, as they are made."""
+
+    def __init__(self, root: Path, document: Document) -> None:
+        self.filling = _Filling(document)
+        self._root, self._from = root, document
+        self._tasks: dict[str, Any] = {}
+        self._made: dict[str, list[str]] = {}
+        self._entries: dict[KeyPath, str] = dict(document.entries)
+        self._marks: dict[KeyPath, Mark] = dict(document.marks)
+
+    def add(self, name: str, task: object) -> None:
+        if name in self._tasks:
+            self._taken(name, name)
+        self._tasks[name] = task
+
+    def add_each(self, name: str, task: Mapping[str, Any]) -> None:
+        """A task of each entry, in a group that has the name."""
+        at: KeyPath = ("tasks", name)
+        entries = entries_of(self._root, self._from, (*at, _KEY), task[_KEY])
+        body = {key: part for key, part in task.items() if key != _KEY}
+        below = {path[2:]: mark for path, mark in self._from.marks.items() if path[:2] == at}
+        self._made[name], outer = [], self._from.entries.get(())
+        for entry in entries:
+            made = self._name(name, entry)
+            if made in self._tasks:
+                self._taken(made, name)
+            own = self.filling.of(body, entry, at)
+            self._tasks[made] = {**own, "group": f"{own['group']}.{name}" if own.get("group") else name}
+            self._marks.update({("tasks", made, *path): mark for path, mark in below.items()})
+            self._entries["tasks", made] = ", ".join(filter(None, (outer, str(entry))))
+            self._made[name].append(made)
+
+    def _name(self, name: str, entry: Entry) -> str:
+        if entry.name is None:
+            message = f"the entry at {entry.place} has nothing to name its task by"
+            hint = 'say it with `name`: for_each: {entries: […], name: "{{ each.table }}"}'
+            raise SpecError([self._from.problem(("tasks", name, _KEY), Code.MISSING_KEY, message, hint=hint)])
+        return f"{name}_{valid_name(entry.name)}"
+
+    def _taken(self, name: str, by: str) -> None:
+        message = f"there are two tasks {name!r}"
+        hint = "give each entry another name, with `name`"
+        raise SpecError([self._from.problem(("tasks", by), Code.NAME_TAKEN, message, hint=hint, at_key=True)])
+
+    def document(self) -> Document:
+        """The document with the tasks, in which the name of a task that was made of entries means all of them."""
+        for name, task in self._tasks.items():
+            for key in _NAMING:
+                if isinstance(task, dict) and key in task:
+                    self._name_all(name, task, key)
+        value: Any = self._from.value
+        return replace(
+            self._from, value={**value, "tasks": self._tasks}, marks=self._marks, entries=self._entries
+        )
+
+    def _name_all(self, name: str, task: dict[str, Any], key: str) -> None:
+        written = task[key] if isinstance(task[key], list) else [task[key]]
+        if not any(isinstance(needed, str) and needed in self._made for needed in written):
+            return
+        at: KeyPath = ("tasks", name, key)
+        marks = [self._marks.get((*at, i)) or self._marks.get(at) for i in range(len(written))]
+        named = [
+            (made, mark)
+            for needed, mark in zip(written, marks, strict=True)
+            for made in (self._made.get(needed, [needed]) if isinstance(needed, str) else [needed])
+        ]
+        self._tasks[name] = {**task, key: [made for made, _ in named]}
+        self._marks.update({(*at, i): mark for i, (_, mark) in enumerate(named) if mark is not None})

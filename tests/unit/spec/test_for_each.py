@@ -1,0 +1,165 @@
+"""One definition, many pipelines and tasks: `for_each`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from windlass.errors import SpecError
+from windlass.plan.compiler import compile_project
+from windlass.plan.model import Copy, Plan, Task
+from windlass.spec import load_project
+from windlass.spec.entries import valid_name
+from windlass.templates import filled, render
+
+CITIES = "city,lat,limit\nNew York,40.7,3\nZürich,47.4,5\n"
+WEATHER = """\
+pipeline: "weather_{{ each.city | lower }}"
+for_each: {path: cities.csv}
+schedule: "@daily"
+params: {limit: "{{ each.limit }}", city: "{{ each.city }}"}
+tasks:
+  fetch: {run: {command: [echo, "{{ each.city }}", "{{ each.lat ~ ds }}"]}}
+  load:
+    for_each: [a, 2, true]
+    needs: fetch
+    run: {command: [echo, "{{ each }} {{ params.city }}"]}
+  end: {needs: [load, fetch], run: {command: [echo]}}
+"""
+
+
+def plans(root: Path, pipeline: str, **files: str) -> dict[str, Plan]:
+    """The plans of a project with this pipeline file, and these files beside it (`cities_csv` is cities.csv)."""
+    (root / "pipelines").mkdir()
+    (root / "windlass.yaml").write_text("project: p\nconnections: {pg: {type: postgres}}\n")
+    (root / "pipelines" / "made.yaml").write_text(pipeline, encoding="utf-8")
+    for name, text in files.items():
+        stem, _, suffix = name.rpartition("_")
+        (root / f"{stem}.{suffix}").write_text(text, encoding="utf-8")
+    return compile_project(load_project(root))
+
+
+def command(task: Task) -> tuple[str, ...]:
+    assert task.unit is not None
+    return task.unit.command
+
+
+def test_each_entry_is_a_pipeline_and_each_of_a_task_a_task(tmp_path: Path) -> None:
+    made = plans(tmp_path, WEATHER, cities_csv=CITIES)
+    assert sorted(made) == ["weather_new_york", "weather_zurich"]
+    plan = made["weather_zurich"]
+    assert plan.params == {"limit": "5", "city": "Zürich"}
+    tasks = {task.name: task for task in plan.tasks}
+    assert list(tasks) == ["fetch", "load_a", "load_2", "load_true", "end"]
+    assert tasks["load_a"].group == "load"
+    assert tasks["end"].needs == ("fetch", "load_a", "load_2", "load_true")
+    assert command(tasks["load_2"]) == ("echo", "2 Zürich")
+    _, city, day = command(tasks["fetch"])
+    assert (city, render(day, {"ds": "2026-01-02"})) == ("Zürich", "47.42026-01-02")
+
+
+def test_every_key_takes_an_entry_with_its_type(tmp_path: Path) -> None:
+    sources = """\
+    {"feeds": {"drugs": {"retries": 3, "mode": "merge", "key": ["id"], "columns": {"id": "integer", "n": "text"}},
+               "trials": {"retries": 0, "mode": "append", "key": null, "columns": {"id": "integer"}}}}"""
+    pipeline = """\
+pipeline: feeds
+tasks:
+  load:
+    for_each: {path: sources.json, records: feeds}
+    retries: "{{ each.retries }}"
+    copy:
+      from: {path: "{{ each.key if each.key is string else 'data' }}.csv", columns: "{{ each.columns }}"}
+      to: {connection: pg, table: "{{ each.mode }}", mode: replace}
+"""
+    tasks = {task.name: task for task in plans(tmp_path, pipeline, sources_json=sources)["feeds"].tasks}
+    assert {name: task.retry.retries for name, task in tasks.items()} == {"load_drugs": 3, "load_trials": 0}
+    copied = tasks["load_drugs"].action
+    assert isinstance(copied, Copy)
+    assert copied.source.options["columns"] == {"id": "integer", "n": "text"}
+
+
+WRONG = {
+    "an unknown key": (
+        WEATHER.replace("each.lat", "each.lng"),
+        "made.yaml:6:52: error[W0216]: the entry has no key 'lng' (for the entry at cities.csv:2 and 1 more)",
+    ),
+    "a problem of one entry": (
+        WEATHER.replace(
+            "  end:", "  odd: {retries: '{{ each.limit | int - 4 }}', run: {command: [x]}}\n  end:"
+        ),
+        "expected at least 0, got -1 (for the entry at cities.csv:2)",
+    ),
+    "the same name twice": (
+        WEATHER.replace('"weather_{{ each.city | lower }}"', "weather"),
+        "the entries the entry at cities.csv:2 and the entry at cities.csv:3 both make the pipeline 'weather'",
+    ),
+    "two tasks of a name": (
+        WEATHER.replace("[a, 2, true]", "['ä', a]"),
+        "there are two tasks 'load_a'",
+    ),
+    "no name": (
+        WEATHER.replace("[a, 2, true]", "[{x: 1}]"),
+        "the entry at line 8 has nothing to name its task by",
+    ),
+    "an entry that is text": (
+        WEATHER.replace("{{ each }}", "{{ each.x }}"),
+        "`each` is 'a' here and has no key 'x'",
+    ),
+    "nothing to go through": (
+        WEATHER.replace("[a, 2, true]", "[]"),
+        "there are 0 entries, expected 1 to 10,000",
+    ),
+    "not a list": (
+        WEATHER.replace("[a, 2, true]", "a"),
+        "for_each: expected a list of entries, or a mapping",
+    ),
+    "an unknown word": (WEATHER.replace("{path: cities.csv}", "{pfad: cities.csv}"), "unknown key 'pfad'"),
+    "no file": (
+        WEATHER.replace("cities.csv", "towns.csv"),
+        "cannot take the entries of 'towns.csv': No such file",
+    ),
+    "a file outside": (
+        WEATHER.replace("cities.csv", "../c.csv"),
+        "path: expected a folder below the project",
+    ),
+    "each without entries": (
+        WEATHER.replace("for_each: {path: cities.csv}", ""),
+        "it is an entry of `for_each`, which is not there",
+    ),
+    "a ragged row": (WEATHER + "#ragged", "the row of cities.csv:4 is not as long as the header"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_shown_in_the_template_and_with_its_entry(case: str, tmp_path: Path) -> None:
+    pipeline, expected = WRONG[case]
+    cities = CITIES + "Bern,46.9\n" if case == "a ragged row" else CITIES
+    with pytest.raises(SpecError) as told:
+        plans(tmp_path, pipeline, cities_csv=cities)
+    assert expected in str(told.value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(value=JSON, beside=st.text().filter(lambda t: not any(c in t for c in "{}%#\r\n\0")))
+def test_whatever_an_entry_is_it_stays_that(value: object, beside: str) -> None:
+    """Alone it keeps its type, and with run-time names it is there when they are."""
+    alone = filled("{{ each.v }}", {"v": value})
+    assert render(alone, {}) == value if isinstance(alone, str) else alone == value
+    later = filled("{{ [each.v, ds] | last }}{{ each.v is none and ds is none }}" + beside, {"v": value})
+    assert render(str(later), {"ds": "D"}) == "DFalse" + beside
+
+
+@given(st.text())
+def test_a_part_of_a_name_has_only_what_names_have(text: str) -> None:
+    assert set(valid_name(text)) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+    assert valid_name(valid_name(text)) == valid_name(text)
