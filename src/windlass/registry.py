@@ -84,6 +84,10 @@ class Connector:
     schemes: tuple[str, ...] = ()
     """What its addresses begin with; those of Airflow, too."""
 
+    schemes_if_declared: tuple[str, ...] = ()
+    """What else they begin with where a connection is declared as one of this type; by itself such an address is
+    another's."""
+
     example: str = ""
     """An address, for hints."""
 

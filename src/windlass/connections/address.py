@@ -164,7 +164,7 @@ def _connector(word: str, wanted: registry.Connector | None) -> registry.Connect
     scheme = word.lower().replace("_", "").replace("-", "")
     if wanted is not None and wanted.form == "secret_url" and scheme in ("http", "https"):
         return wanted
-    if wanted is not None and scheme.partition("+")[0] in wanted.schemes:
+    if wanted is not None and scheme.partition("+")[0] in (*wanted.schemes, *wanted.schemes_if_declared):
         return wanted
     found = registry.by_scheme(scheme)
     if found is None or found.form is None:

@@ -7,8 +7,8 @@ __all__ = ["CONNECTOR"]
 CONNECTOR = Connector(
     type="influxdb",
     form="server",
-    # `http` is for whoever declares the connection as one of this type; an address alone that begins so is an API
-    schemes=("influxdb", "influxdbs", "http", "https"),
+    schemes=("influxdb", "influxdbs"),
+    schemes_if_declared=("http", "https"),
     open_options=(
         *("bucket", "org", "org_id", "org_name", "rp", "silence", "timeout"),
         *("measurement", "precision", "tags", "time"),

@@ -5,6 +5,7 @@ Version 1, because it needs neither organisation nor token, and is there in a se
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from windlass.connectors.influxdb.client import Connection
 from windlass.devservices import DevService
 from windlass.errors import FatalError
 from windlass.ports import LOOPBACK
+from windlass.processes.environment import inherited
 
 __all__ = ["start"]
 
@@ -51,7 +53,12 @@ def _influxd(program: str, data: Path, port: int) -> tuple[str, ...]:
 def _why_unfit(program: str) -> str | None:
     try:
         done = subprocess.run(
-            (program, "version"), capture_output=True, text=True, timeout=_SECONDS, check=False
+            (program, "version"),
+            env=inherited(os.environ),
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as exc:
         return f"does not say its version: {exc}"
