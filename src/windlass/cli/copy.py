@@ -252,11 +252,16 @@ def _shown(*, live: bool) -> Iterator[Callable[[int, int], None]]:
         sys.stderr.write(f"\r\x1b[2K{text}")
         sys.stderr.flush()
 
+    def tell(record: logs.Record) -> None:
+        if live:  # the line may be there, and what is told takes its place
+            write("")
+        echo(f"{record['event']}: {_fields(record)}", err=True)
+
     if not sys.stderr.isatty():
         logs.emit_to(_without_debug(logs.json_lines(sys.stderr)))
         yield progress
         return
-    logs.emit_to(_without_debug(lambda record: echo(f"{record['event']}: {_fields(record)}", err=True)))
+    logs.emit_to(_without_debug(tell))
     if not live:
         yield progress
         return
