@@ -132,6 +132,9 @@ class Connector:
     several_hosts: bool = False
     """An address may name several hosts, each with its port, as `a:1,b:2`: the members of a cluster."""
 
+    rows_in: str = "table"
+    """The key of `from:` and `to:` that names what rows are in."""
+
     loads_in_parts: bool = False
     """The parts of one copy between two of them may be loads of their own, at the same time."""
 

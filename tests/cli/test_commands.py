@@ -150,16 +150,23 @@ def test_validate_warns_of_tasks_that_replace_the_same_table(project: Project, w
     copy = "copy: {from: {path: in.csv}, to: {connection: w, table: %s, mode: %s}}"
     tasks = [("a", "x", "replace"), ("b", "x", "replace"), ("c", "x", "append"), ("d", "y", "replace")]
     text = "".join(f"  {name}: {{{copy % (table, mode)}}}\n" for name, table, mode in tasks)
+    documents = "".join(
+        f"  {name}: {{copy: {{from: {{path: in.csv}}, to: {{connection: m, collection: {of}, mode: replace}}}}}}\n"
+        for name, of in (("e", "x"), ("f", "x"), ("g", "z"))
+    )
     root = project(
         {
-            "windlass.yaml": "project: p\nconnections: {w: {type: postgres}}\n",
-            "pipelines/p.yaml": f"pipeline: p\ntasks:\n{text}",
+            "windlass.yaml": "project: p\nconnections: {w: {type: postgres}, m: {type: mongodb}}\n",
+            "pipelines/p.yaml": f"pipeline: p\ntasks:\n{text}{documents}",
         }
     )
-    warning = "p: a and b replace x in w, so the rows of only one of them stay"
+    warnings = [
+        f"p: {two}, so the rows of only one of them stay"
+        for two in ("a and b replace x in w", "e and f replace x in m")
+    ]
     done = windlass("-C", root, "validate")
-    assert (done.code, done.stderr) == (0, f"warning: {warning}\n")
-    assert windlass("-C", root, "validate", "--json").json["warnings"] == [warning]
+    assert (done.code, done.stderr) == (0, "".join(f"warning: {warning}\n" for warning in warnings))
+    assert windlass("-C", root, "validate", "--json").json["warnings"] == warnings
 
 
 def test_connections_are_listed_and_tried(project: Project, windlass: Call) -> None:

@@ -16,8 +16,8 @@ def conflicts(plan: Plan) -> Iterator[str]:
     for task in plan.tasks:
         if isinstance(task.action, Copy):
             to = task.action.destination
-            place = str(to.path or to.table)
-            if to.mode == "replace":
+            place = to.path or to.rows_in
+            if to.mode == "replace" and place is not None:
                 replacing[to.connection, place].append(task.name)
     for (connection, place), tasks in replacing.items():
         if len(tasks) > 1:

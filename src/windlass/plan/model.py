@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, cast
 
 from msgspec import Struct
 
+from windlass import registry
 from windlass.plan.roles import Role
 from windlass.plan.unit import Container, Mount, Unit
 from windlass.registry import FILES
@@ -116,7 +117,8 @@ def _assets_of(source: Source) -> tuple[str, ...]:
 def _asset(end: Source | Destination | Check) -> tuple[str, ...]:
     if end.path is not None:
         return (end.path,)
-    return (f"{end.connection}.{end.table}",) if end.table is not None else ()
+    name = end.table if isinstance(end, Check) else end.rows_in
+    return (f"{end.connection}.{name}",) if name is not None else ()
 
 
 # --- copy: see windlass.spec.copy for what each field means ---------------------------------------
@@ -137,6 +139,12 @@ class _End(Struct, frozen=True, kw_only=True):
     @property
     def table(self) -> str | None:
         return self.options.get("table")
+
+    @property
+    def rows_in(self) -> str | None:
+        """The table, collection or whatever else the connection has its rows in; None for a query, and for files."""
+        connector = registry.find(self.type)  # None where the file is wrong
+        return self.options.get(connector.rows_in) if connector is not None else None
 
     def inner(self) -> Iterator[tuple[str, Source]]:
         """The sources that its options name, each with their key: the `parent` of requests."""

@@ -17,7 +17,7 @@ Project = Callable[..., Path]
 
 PROJECT = """\
 project: test
-connections: {x: {type: postgres}, y: {type: postgres}}
+connections: {x: {type: postgres}, y: {type: postgres}, m: {type: mongodb}, i: {type: influxdb}}
 pools: {big: 2, small: 1}
 """
 
@@ -85,6 +85,7 @@ WRITES = "tasks: {load: {copy: {from: {path: a.csv}, to: {connection: y, table: 
         ("{copy: {from: {path: '{{ params.odd }}'}, to: {path: '{{ params.odd }}/{{ ts }}'}}}", ["{{x}}"], ["{{x}}/*"]),
         ("{copy: {from: {path: a}, to: {path: '{{ ds if ds else 1 }}'}}}", ["a"], ["*"]),
         ("{check: {connection: x, table: t, rows: 1}}", ["x.t"], []),
+        ("{copy: {from: {connection: m, collection: c}, to: {connection: i, measurement: n, mode: append}}}", ["m.c"], ["i.n"]),
         ("{check: {path: a.csv, rows: 1}}", ["a.csv"], []),
         ("{sql: {statement: x}, inlets: x.t, outlets: ['y.{{ params.a }}', y.u]}", ["x.t"], ["y.o", "y.u"]),
         ("{copy: {from: {path: a}, to: {path: b}}, inlets: [a, c], outlets: c}", ["a", "c"], ["b", "c"]),

@@ -19,5 +19,6 @@ CONNECTOR = Connector(
     source="windlass.connectors.influxdb.opening:open_source",
     destination="windlass.connectors.influxdb.opening:open_destination",
     dev_service="windlass.connectors.influxdb.dev_service:start",
+    rows_in="measurement",
     options="windlass.connectors.influxdb.options",
 )

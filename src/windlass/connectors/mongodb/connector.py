@@ -48,5 +48,6 @@ CONNECTOR = Connector(
     destination="windlass.connectors.mongodb.opening:open_destination",
     dev_service="windlass.connectors.mongodb.dev_service:start",
     fresh="windlass.connectors.mongodb.fresh:fresh",
+    rows_in="collection",
     options="windlass.connectors.mongodb.options",
 )
