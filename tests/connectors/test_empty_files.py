@@ -19,7 +19,7 @@ from windlass.testing import Copier, destination_of, source_of
     ("name", "content"),
     [
         *((name, b"") for name in ("in.csv", "in.ndjson", "in.json", "in.csv.gz")),
-        *((f"in.{kind}.gz", gzip.compress(b"")) for kind in ("csv", "ndjson", "json")),
+        *((f"in.{kind}.gz", gzip.compress(b"", mtime=0)) for kind in ("csv", "ndjson", "json")),
         ("in.json", b"[]"),
     ],
 )
