@@ -74,7 +74,7 @@ def test_each_month_is_there_once_however_often_it_is_loaded(
     page = windlass("-C", root, "run", "taxi", "--logical-date", "2024-02-02T06:00", "--json")
     assert [task["status"] for task in page.json["tasks"]] == ["failed", "upstream_failed", "upstream_failed"]
     assert page.json["tasks"][0]["code"] == "W0610"
-    assert "what came is a web page, not a .parquet file" in page.json["tasks"][0]["error"]
+    assert "what came is a web page, not a Parquet file" in page.json["tasks"][0]["error"]
     assert [file.name for file in (root / "downloads").glob("*2023-02*")] == [OF_FEBRUARY]
 
 
