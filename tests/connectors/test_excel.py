@@ -134,5 +134,6 @@ def test_what_only_is_called_so_is_not_excel(tmp_path: Path, data: bytes) -> Non
     (tmp_path / "a.xlsx").write_bytes(data)
     with pytest.raises(windlass.FatalError, match="not an Excel file"):
         windlass.copy(tmp_path / "a.xlsx", tmp_path / "b.csv")
+    (tmp_path / "a.csv").write_text("a\n1\n")
     with pytest.raises(windlass.FatalError, match="can be read, but not written"):
-        windlass.copy(tmp_path / "a.xlsx", tmp_path / "b.xlsx")
+        windlass.copy(tmp_path / "a.csv", tmp_path / "b.xlsx")

@@ -63,8 +63,12 @@ class Loader:
         assert self.found is not None
         if self.found.doubtful is None:
             return 0
-        where = f"{self.found.condition_in(self.session)} AND ({self.found.doubtful})"
-        return int(self.session.value(f"SELECT count(*) FROM t WHERE {where}"))
+        self.session.execute("BEGIN")  # ages of one transaction do not fit another, once others have begun
+        try:
+            where = f"{self.found.condition_in(self.session)} AND ({self.found.doubtful})"
+            return int(self.session.value(f"SELECT count(*) FROM t WHERE {where}"))
+        finally:
+            self.session.execute("COMMIT")
 
 
 @pytest.fixture(scope="module")
