@@ -327,3 +327,15 @@ def test_whoever_is_killed_leaves_an_environment_that_is_whole(
             assert node_says(folder, environments) == "before before"
             assert sorted(path.name for path in folder.parent.iterdir()) == ["beside", "n"]
             shutil.rmtree(folder / "node_modules")
+
+
+def test_what_a_kill_left_beside_modules_that_are_in_their_place_is_removed(
+    node_step: Path, environments: Path
+) -> None:
+    assert node_says(node_step, environments) == "before before"
+    left = node_step.with_name(".n.windlass-npm-0a1b2c3d")
+    (left / "node_modules").mkdir(parents=True)
+    for ending in (".alive", ".wanted"):
+        left.with_name(left.name + ending).touch()
+    assert node_says(node_step, environments) == "before before"
+    assert sorted(path.name for path in node_step.parent.iterdir()) == ["beside", "n"]

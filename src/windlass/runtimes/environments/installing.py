@@ -23,7 +23,7 @@ from windlass.processes import last_words
 from windlass.processes.environment import installing
 from windlass.processes.launch import launch
 
-__all__ = ["Making", "beside"]
+__all__ = ["Making", "beside", "remove_left"]
 
 _WANTED, _ALIVE = ".wanted", ".alive"
 _CACHES = ("UV_CACHE_DIR", "PIP_CACHE_DIR", "npm_config_cache")
@@ -83,10 +83,7 @@ def beside(base: Path, name: str, step: str) -> Iterator[Making]:
     """A place in the folder `base` to make something in, which is removed when that fails. Nobody else makes something
     of that name meanwhile.
     """
-    for alive in base.glob(f"{glob.escape(name)}-*{_ALIVE}"):
-        take(alive).close()  # until what a maker had started that was killed has ended, too
-    for left in base.glob(f"{glob.escape(name)}-*"):
-        shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+    remove_left(base, name)
     place = base / f"{name}-{secrets.token_hex(4)}"
     wanted, alive = (place.with_name(place.name + ending) for ending in (_WANTED, _ALIVE))
     try:
@@ -99,6 +96,14 @@ def beside(base: Path, name: str, step: str) -> Iterator[Making]:
         wanted.unlink(missing_ok=True)
         alive.unlink(missing_ok=True)
         shutil.rmtree(_cache_of(place), ignore_errors=True)
+
+
+def remove_left(base: Path, name: str) -> None:
+    """Remove what makers in the folder `base` left that were killed. Nobody makes something of that name meanwhile."""
+    for alive in base.glob(f"{glob.escape(name)}-*{_ALIVE}"):
+        take(alive).close()  # until what the maker had started has ended, too
+    for left in base.glob(f"{glob.escape(name)}-*"):
+        shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
 
 
 def _cache_of(place: Path) -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 from windlass import logs
 from windlass.errors import Code, FatalError, MissingExtraError
 from windlass.locks import locked
-from windlass.runtimes.environments.installing import Making, beside
+from windlass.runtimes.environments.installing import Making, beside, remove_left
 from windlass.runtimes.environments.key import Key
 from windlass.runtimes.environments.step import StepEnvironment
 
@@ -53,6 +53,9 @@ def environment(folder: Path | None, environments: Path) -> StepEnvironment:
 
 def _have_modules(folder: Path, node: StepEnvironment, environments: Path) -> None:
     modules, key = folder / "node_modules", Key(node.programs[0])
+    base = folder.parent if os.access(folder.parent, os.W_OK) else environments
+    places = f".{folder.name}.windlass-npm"
+    remove_left(base, places)  # also where the modules are in their place: a kill may have come just then
     for name in _LOCKS:
         key.add_file(folder / name)
     key.add_project(folder)
@@ -63,8 +66,7 @@ def _have_modules(folder: Path, node: StepEnvironment, environments: Path) -> No
         logs.info("environment", step=folder.name, kind="node", found=str(modules), made_by="somebody else")
         return
     logs.info("environment", step=folder.name, kind="node", into=str(modules))
-    base = folder.parent if os.access(folder.parent, os.W_OK) else environments
-    with beside(base, f".{folder.name}.windlass-npm", folder.name) as making:
+    with beside(base, places, folder.name) as making:
         shutil.copytree(folder, making.place, symlinks=True, ignore=shutil.ignore_patterns(*_NOT_COPIED))
         _install(making, node)
         new = making.place / "node_modules"
