@@ -10,6 +10,7 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,7 +26,7 @@ from windlass.connections import Address, parse_address
 from windlass.connectors.influxdb.client import Connection as Influxdb
 from windlass.connectors.postgres.session import Session
 from windlass.devservices import DevServices
-from windlass.errors import FatalError
+from windlass.errors import FatalError, WindlassError
 from windlass.plan.model import Connection
 from windlass.runtimes.docker.engine import Engine, engine_of
 
@@ -287,15 +288,35 @@ def influxdb_server() -> Address:
 
 
 @pytest.fixture
-def influxdb(influxdb_server: Address) -> Iterator[Address]:
-    """A new database, which is dropped after the test; a bucket where the server is given by one, as version 1.8 has both."""
-    name = f"test_{uuid4().hex[:12]}"
+def influxdb(influxdb_server: Address) -> Address:
+    """A new database; a bucket where the server is given by one, as version 1.8 has both.
+
+    It is dropped when all tests have ended: while one is, what others ask of that server may fail ("engine is closed").
+    """
+    name = f"{_influxdb_prefix()}{uuid4().hex[:12]}"
     options = {**influxdb_server.options, **({"bucket": name} if "bucket" in influxdb_server.options else {})}
     address = replace(influxdb_server, database=name, options=options)
     connection = Influxdb(address)
     connection.query(f"CREATE DATABASE {name}")
-    yield address
-    connection.query(f"DROP DATABASE {name}")
+    return address
+
+
+def _influxdb_prefix() -> str:
+    return f"test_{os.environ['WINDLASS_TEST_SEED']}_"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Drop what the tests of all workers have made on a server that is not ours."""
+    named = os.environ.get("WINDLASS_TEST_INFLUXDB", "none")
+    if named == "none" or hasattr(session.config, "workerinput"):
+        return
+    server = parse_address(named, "WINDLASS_TEST_INFLUXDB", "influxdb")
+    with suppress(WindlassError):
+        connection = Influxdb(replace(server, scheme="influxdb", database=server.database or "_internal"))
+        for series in connection.query("SHOW DATABASES"):
+            for (name,) in series.values:
+                if str(name).startswith(_influxdb_prefix()):
+                    connection.query(f'DROP DATABASE "{name}"')
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from windlass.errors import Code, FatalError, WindlassError
+from windlass.errors import Code, FatalError, RetryableError, WindlassError
 from windlass.web import AnswerError, NotNowError
 
 __all__ = ["NoRouteError", "RefusedPointsError", "Series", "error_of", "series_in"]
@@ -65,6 +65,8 @@ def _require_right(document: dict[str, Any], where: str) -> None:
         return
     if "not found" in said:
         raise FatalError(f"influxdb at {where}: {said}", code=Code.NO_TABLE)
+    if "engine is closed" in said:  # while the server ends, or drops another database
+        raise RetryableError(f"influxdb at {where}: {said}")
     raise FatalError(f"influxdb at {where}: {said}")
 
 
