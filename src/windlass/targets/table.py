@@ -13,5 +13,6 @@ TARGETS: Table[Target] = Table(
     {
         "airflow": "windlass.targets.airflow.target:TARGET",
         "compose": "windlass.targets.compose.target:TARGET",
+        "cron": "windlass.targets.cron.target:TARGET",
     },
 )
