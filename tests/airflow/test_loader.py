@@ -436,16 +436,18 @@ def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_sa
     }
     assert container["envFrom"] == [
         {"secretRef": {"name": "api-keys"}},
+        {"secretRef": {"name": "vendor"}},
         {"configMapRef": {"name": "settings"}},
     ]
     assert container["resources"] == {
-        "requests": {"cpu": "500m", "memory": "512Mi"},
+        "requests": {"cpu": "500m", "memory": "1Gi"},
         "limits": {"memory": "512000000", "cpu": "1.5"},
     }
     assert container["securityContext"] == {"runAsUser": 1001, "runAsGroup": 1002}
     assert container["imagePullPolicy"] == "Always"
     assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/app/data", "/certs"]
     assert (pod["metadata"]["namespace"], pod["spec"]["serviceAccountName"]) == ("etl", "etl")
+    assert (pod["spec"]["nodeSelector"], pod["spec"]["securityContext"]["fsGroup"]) == ({"disk": "ssd"}, 1000)
 
 
 def test_waits_are_those_of_windlass_and_begin_again_when_a_task_is_cleared(

@@ -437,7 +437,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     timezone: str = "UTC"
     start: datetime | None = None
     catchup: bool = False
-    concurrency: Literal["forbid", "allow"] = "forbid"
+    concurrency: Literal["forbid", "allow", "replace"] = "forbid"
     params: dict[str, Param] = {}
     params_open: bool = False
     on_failure: tuple[str, ...] = ()

@@ -140,19 +140,22 @@ _ROLES = {
 
 def _pod(job: Json) -> Json:
     """The pod of a task: the one of all, with what the task itself says of its container."""
-    pod: Json = copy.deepcopy(job["runtime"]["pod"])
+    pods, pipeline = job["runtime"].get("pods", {}), job["pipeline"]
+    said = pods.get(f"{pipeline}.{job['task']}") or pods.get(pipeline) or job["runtime"]["pod"]
+    pod: Json = copy.deepcopy(said)
     container = job["unit"]["container"]
     base = pod["spec"]["containers"][0]
     base["volumeMounts"][0]["mountPath"] = workspace_of(job)
     limits = {"memory": container.get("memory"), "cpu": container.get("cpus")}
-    said = {name: str(limit) for name, limit in limits.items() if limit is not None}
-    if said:
+    own = {name: str(limit) for name, limit in limits.items() if limit is not None}
+    if own:
         resources = base.setdefault("resources", {})
-        resources["limits"] = {**resources.get("limits", {}), **said}
+        resources["limits"] = {**resources.get("limits", {}), **own}
     uid, _, gid = container.get("user", "").partition(":")
     ids = {"runAsUser": uid, "runAsGroup": gid}
     if uid.isdigit():
-        base["securityContext"] = {name: int(number) for name, number in ids.items() if number.isdigit()}
+        numbers = {name: int(number) for name, number in ids.items() if number.isdigit()}
+        base["securityContext"] = {**base.get("securityContext", {}), **numbers}
     if container.get("pull"):
         base["imagePullPolicy"] = _PULL[container["pull"]]
     return pod
