@@ -24,7 +24,7 @@ from .containers import (
 )
 from .lines import Listener, finished
 from .parts import mapped
-from .references import references_of, whole
+from .references import declared, is_command, references_of, whole
 
 __all__ = ["make"]
 
@@ -62,9 +62,12 @@ class WindlassPodOperator(KubernetesPodOperator):
             keys[name] = (
                 (secret, variable(connection)) if connection else (reference["secret"], reference["key"])
             )
+        known = declared(self.job)
         for name, (secret, key) in keys.items():
-            source = k8s.V1EnvVarSource(secret_key_ref=k8s.V1SecretKeySelector(name=secret, key=key))
-            self.env_vars.append(k8s.V1EnvVar(name, value_from=source))
+            if key in known and is_command(self.job):  # of two with one name Kubernetes takes the last
+                self.env_vars.append(k8s.V1EnvVar(name, literal(known[key])))
+            selector = k8s.V1SecretKeySelector(name=secret, key=key, optional=key in known or None)
+            self.env_vars.append(k8s.V1EnvVar(name, value_from=k8s.V1EnvVarSource(secret_key_ref=selector)))
 
     def _exit_code(self) -> int:
         statuses = (self.remote_pod and self.remote_pod.status.container_statuses) or ()
