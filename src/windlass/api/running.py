@@ -235,6 +235,7 @@ def _result(project: Path, ended: Result, report: Path | None) -> RunResult:
             columns_added=tuple(task.columns_added),
             columns_missing=tuple(task.columns_missing),
             columns_widened=task.columns_widened,
+            requests=task.requests,
             quarantine=quarantine if task.rows_quarantined and quarantine.exists() else None,
             error=task.error,
             code=task.code,
