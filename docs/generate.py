@@ -106,6 +106,10 @@ PIPELINE = (
     ("check: rows", kinds.RowCount, "`check.rows`, where it is not a number"),
     ("check: freshness", kinds.Freshness, "`check.freshness`"),
     ("trigger", kinds.Trigger, "`tasks.NAME.trigger`"),
+    ("kubernetes of a task", runtimes.TaskOnKubernetes, "`tasks.NAME.kubernetes`"),
+    ("kubernetes of the pipeline", runtimes.PipelineOnKubernetes, "`kubernetes`"),
+    ("kubernetes: volumes", runtimes.Volume, "`kubernetes.volumes`"),
+    ("kubernetes: resources", runtimes.Resources, "`kubernetes.resources`, of the pipeline and of a task"),
 )
 PROJECT = (
     ("The project", project.Project, "the top of the file"),

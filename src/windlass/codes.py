@@ -116,3 +116,4 @@ class Code(StrEnum):
     NOT_A_PLAN = "W0701"
     UNKNOWN_PLUGIN = "W0702"
     NOT_ON_TARGET = "W0710"
+    UNKNOWN_ENTRYPOINT = "W0711"

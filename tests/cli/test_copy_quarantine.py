@@ -48,8 +48,9 @@ def test_bad_rows_stay_when_the_same_file_is_copied_to_another_database(tmp_path
     for name in ("a.db", "b.db", "b.db"):
         to = f"sqlite:///{tmp_path / name}?table=t"
         copied = copy(tmp_path / "in.csv", to, mode="replace", on_bad_row="quarantine", folder=tmp_path)
-        assert copied.quarantine is not None
-    rows = [json.loads(line)["task"] for line in copied.quarantine.read_text().splitlines()]
+    quarantine = tmp_path / "in.csv.quarantine.ndjson"
+    assert copied.quarantine == quarantine
+    rows = [json.loads(line)["task"] for line in quarantine.read_text().splitlines()]
     assert sorted(rows) == [f"sqlite:///{tmp_path / name}?table=t" for name in ("a.db", "b.db")]
 
 
