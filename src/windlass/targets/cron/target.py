@@ -14,7 +14,7 @@ from windlass.targets.cron.crontab import crontab
 from windlass.targets.cron.fields import fields_of
 from windlass.targets.cron.starting import Starting
 from windlass.targets.cron.systemd import service, timer, unit_name
-from windlass.targets.refusing import Refusals
+from windlass.targets.pods.refusing import Refusals
 
 __all__ = ["TARGET", "CronOptions", "CronTarget"]
 
@@ -48,7 +48,7 @@ class CronTarget:
     All files are below cron/ or systemd/. The machine needs windlass and the project.
     """
 
-    title = "cron"
+    title = "The machine"
     options = CronOptions
 
     def render(self, project: CompiledProject, options: CronOptions) -> dict[str, str]:
