@@ -44,6 +44,7 @@ COMMANDS = {
     "logs": ("history", "Show the log of a run, or of one task."),
     "report": ("history", "Write the HTML report of a run."),
     "build": ("build", "Build the images of the steps that have changed."),
+    "diff": ("diff", "Show what a change does to pipelines, tables and images."),
     "export": ("export", "Write what a scheduler needs to run the pipelines."),
     "quarantine": ("quarantine", "List, show and replay rows that could not be loaded."),
     "up": ("up", "Start Airflow here, with every pipeline of the project in it."),
