@@ -14,6 +14,7 @@ TARGETS: Table[Target] = Table(
         "airflow": "windlass.targets.airflow.target:TARGET",
         "kubernetes": "windlass.targets.kubernetes.target:TARGET",
         "compose": "windlass.targets.compose.target:TARGET",
+        "ci": "windlass.targets.ci.target:TARGET",
         "cron": "windlass.targets.cron.target:TARGET",
     },
 )
