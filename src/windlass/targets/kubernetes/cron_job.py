@@ -5,9 +5,10 @@ from __future__ import annotations
 from windlass.errors import ExitCode
 from windlass.plan.model import Plan, Task
 from windlass.plan.unit import WORKSPACE
-from windlass.targets.pods.container import Containers
-from windlass.targets.pods.environment import variables
+from windlass.targets.pods.container import Containers, check_of
+from windlass.targets.pods.environment import given_to_run, variables
 from windlass.targets.pods.exported import ExportedPipeline
+from windlass.targets.pods.names import dns_name
 from windlass.targets.pods.plan_file import PLAN, config_map, volume
 from windlass.targets.pods.schedule import NEVER, cron_of
 from windlass.targets.pods.settings import Json, pod_parts, said
@@ -50,19 +51,24 @@ def _of_run(pipeline: ExportedPipeline, containers: Containers) -> Json:
     plan = pipeline.plan
     command = ["windlass", "run", plan.pipeline, "--plan", PLAN, "--workspace", WORKSPACE]
     command += ["--runtime", "process", "--no-dev", *_when(plan)]
-    return {
-        "initContainers": [],
-        "containers": [containers.of_run(command, with_triggered(plan, pipeline.plans))],
-    }
+    given = given_to_run(with_triggered(plan, pipeline.plans), containers.secret)
+    return {"initContainers": [], "containers": [containers.of_run(command, given)]}
 
 
 def _of_tasks(pipeline: ExportedPipeline, containers: Containers) -> Json:
     """A container for each task, in an order in which each comes after what it needs; services beside them."""
-    scripts = containers.of_scripts()
-    *before, last = [
-        container for task in _in_turn(pipeline.plan) for container in (containers.of_task(task),)
-    ]
+    scripts = containers.of_scripts(pipeline.plan.tasks)
+    *before, last = [_container(task, containers) for task in _in_turn(pipeline.plan)]
     return {"initContainers": [*([scripts] if scripts else []), *before], "containers": [last]}
+
+
+def _container(task: Task, containers: Containers) -> Json:
+    """The container of a task; one that is a service is waited for by the others, and ends with them."""
+    container = containers.of_task(task)
+    if task.kind != "service" or task.unit is None:
+        return container
+    probe = check_of(task.unit, containers.services[task.name])
+    return container | {"restartPolicy": "Always", "startupProbe": probe}
 
 
 def _in_turn(plan: Plan) -> list[Task]:
@@ -155,8 +161,6 @@ def _rules(pipeline: ExportedPipeline) -> list[Json]:
     ]
     if pipeline.shape == "run":
         return [*rules, _final("run", _FINAL_OF_RUN)]
-    from windlass.targets.pods.names import dns_name
-
     own = [task for task in pipeline.plan.tasks if task.unit is not None and task.unit.own]
     return [*rules, *(_final(dns_name(task.name), _FINAL_OF_TASK) for task in own)]
 
