@@ -40,7 +40,7 @@ def objects_of(pipeline: ExportedPipeline) -> list[Json]:
         volumes.append({"name": "scripts", "emptyDir": {}})
     pod = said({"restartPolicy": "Never", **pod_parts(pipeline.pods, volumes=volumes), **spec})
     owner = _cron_job(pipeline, pod) if pipeline.plan.schedule != "@once" else _job(pipeline, pod)
-    return [_described(plan_map, pipeline), owner] if has_plan else [owner]
+    return [pipeline.named(plan_map), owner] if has_plan else [owner]
 
 
 # --- pods ----------------------------------------------------------------------------------------
@@ -123,12 +123,12 @@ def _cron_job(pipeline: ExportedPipeline, pod: Json) -> Json:
         "jobTemplate": {"metadata": {"labels": pipeline.labels}, "spec": _job_spec(pipeline, pod)},
     }
     spec = {name: value for name, value in spec.items() if value is not None}
-    return _described({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {}, "spec": spec}, pipeline)
+    return pipeline.named({"apiVersion": "batch/v1", "kind": "CronJob", "spec": spec})
 
 
 def _job(pipeline: ExportedPipeline, pod: Json) -> Json:
-    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {}, "spec": _job_spec(pipeline, pod)}
-    return _described(job, pipeline)
+    job = {"apiVersion": "batch/v1", "kind": "Job", "spec": _job_spec(pipeline, pod)}
+    return pipeline.named(job)
 
 
 def _job_spec(pipeline: ExportedPipeline, pod: Json) -> Json:
@@ -168,15 +168,3 @@ def _rules(pipeline: ExportedPipeline) -> list[Json]:
 def _final(container: str, codes: tuple[ExitCode, ...]) -> Json:
     found = {"containerName": container, "operator": "In", "values": [int(code) for code in codes]}
     return {"action": "FailJob", "onExitCodes": found}
-
-
-def _described(one: Json, pipeline: ExportedPipeline) -> Json:
-    """The object, with what it is called and found by."""
-    metadata = {
-        "name": pipeline.name,
-        "namespace": pipeline.project.runtimes.kubernetes.namespace,
-        "labels": pipeline.labels,
-        "annotations": said({"kubernetes.io/description": pipeline.plan.description}),
-        **one["metadata"],
-    }
-    return {**one, "metadata": said(metadata)}
