@@ -12,6 +12,7 @@ TARGETS: Table[Target] = Table(
     "windlass.targets",
     {
         "airflow": "windlass.targets.airflow.target:TARGET",
+        "argo": "windlass.targets.argo.target:TARGET",
         "kubernetes": "windlass.targets.kubernetes.target:TARGET",
         "compose": "windlass.targets.compose.target:TARGET",
         "ci": "windlass.targets.ci.target:TARGET",

@@ -1,0 +1,54 @@
+"""`windlass alarm`: tell that a run has failed which some scheduler has run, and which cannot tell it by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from windlass.cli.main import App
+
+__all__ = ["alarm_command"]
+
+
+@click.command("alarm")
+@click.argument("pipeline")
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Read the plan from this file, as an export or `windlass compile` writes it.",
+)
+@click.pass_obj
+def alarm_command(app: App, pipeline: str, plan_file: Path) -> int:
+    """Tell over the connections of `on_failure` that a run of PIPELINE has failed.
+
+    Which run it is comes from the environment, as for `windlass exec`, and what failed from WINDLASS_FAILURES, in the form of
+    Argo's `workflow.failures`.
+    """
+    from windlass.alerts import Alert, send_alert
+    from windlass.api.planning import read_plan
+    from windlass.cli.planned import params_of_run
+    from windlass.tasks.executing import context_of
+
+    project = app.project
+    plan = read_plan(plan_file, pipeline, params_of_run())
+    context = context_of(plan, plan.tasks[0].name, project, os.environ)
+    failed = tuple(_failures(os.environ.get("WINDLASS_FAILURES") or "[]"))
+    logical_date = context.dates.logical_date.isoformat()
+    alert = Alert(plan.project, plan.pipeline, context.run_id, logical_date, failed)
+    send_alert(alert, {name: plan.connections[name].type for name in plan.on_failure}, project)
+    return 0
+
+
+def _failures(text: str) -> Iterator[tuple[str, str]]:
+    """The tasks that failed, each with its error; a retried one is there once. Argo may have put the list into a text."""
+    found = json.loads(text)
+    if isinstance(found, str):
+        found = json.loads(found)
+    failed = {str(node["displayName"]).partition("(")[0]: str(node.get("message") or "") for node in found}
+    yield from failed.items()
