@@ -48,6 +48,9 @@ class Paginate(Options):
     max_pages: Annotated[int, Minimum(1)] = 1000
     """More pages than these are an error."""
 
+    concurrency: Annotated[int, Minimum(1)] = 1
+    """For `page_number` and `offset`: how many pages are asked for at once. The last ones may be asked for in vain."""
+
     @property
     def reads_the_answer(self) -> bool:
         """Whether it needs something that is in an answer's JSON."""
@@ -79,6 +82,8 @@ class Paginate(Options):
             return f"`param` is for what a request says, and the type is {self.type}"
         if self.in_ != "query" and not counts and self.type != "cursor":
             return f"`in` is for what a request says, and the type is {self.type}"
+        if self.concurrency > 1 and not counts:
+            return f"`concurrency` is for what is counted, and the type is {self.type}"
         for key in ("next", "more", "total"):
             if (path := getattr(self, key)) is not None and not is_path(path):
                 return f"`{key}` is where an answer has it, such as meta.next or data[-1].id; got {path!r}"
