@@ -24,6 +24,7 @@ from windlass.connectors.http.answers import Answer, Ask
 from windlass.connectors.http.asking import Api
 from windlass.connectors.http.auth import credentials_of
 from windlass.connectors.http.formats import FormatError, count_of_csv, records_in
+from windlass.connectors.http.hook import ApiClient, relation_of
 from windlass.connectors.http.pace import Pace
 from windlass.connectors.http.paging import Page, Request, following, next_link, requests
 from windlass.connectors.http.parents import Child, children, side_by_side
@@ -57,7 +58,7 @@ class HttpSource(BaseSource):
 
     def __init__(self, end: ConnectedEnd[options.Source]) -> None:
         self.options, self._end = end.options, end
-        self.name = f"{end.connection}: {end.options.path}"
+        self.name = f"{end.connection}: {end.options.path or end.options.python}"
         self._session = Session()
         self._api = _api(end, self._session)
         self._since: str | int | float | None = None
@@ -66,6 +67,8 @@ class HttpSource(BaseSource):
 
     def fingerprint(self) -> dict[str, object]:
         said = self.options
+        if said.python is not None:
+            return {"url": url_of(self._end.address, ""), "python": said.python, "arguments": said.arguments}
         asked = {
             "url": url_of(self._end.address, said.path),
             "query": dict(said.query),
@@ -79,6 +82,12 @@ class HttpSource(BaseSource):
         return asked | {key: value for key, value in more.items() if value}
 
     def open(self, reading: Reading, scratch: Scratch) -> Relation:
+        if self.options.python is not None:
+            client = ApiClient(lambda path: url_of(self._end.address, path), self._api.answer)
+            project = self._end.workspace.project
+            return relation_of(
+                self.name, self.options.python, self.options.arguments, client, project, reading, scratch
+            )
         if self.options.since is not None:
             self._since = bound(self.options.since, reading.since)
         if self.options.format == "csv":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
+import msgspec
+
 from windlass.connectors.files.options import Csv
 from windlass.connectors.http.options.asking import Parent, Since
 from windlass.connectors.http.options.limits import ErrorRule, RateLimit, Retry
@@ -14,14 +16,23 @@ from windlass.options import Many
 
 __all__ = ["Source"]
 
+_WITH_PYTHON = ("python", "arguments", "retry", "rate_limit", "errors")
+_FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _RECORDS = re.compile(r"\[\]|[A-Za-z_][\w:-]*(\.[A-Za-z_][\w:-]*)*(\[\])?")
 
 
 class Source(SourceOptions):
     """The records of an API, which answers requests with pages of them."""
 
-    path: str
+    path: str = ""
     """The path of the request, behind the address of the connection."""
+
+    python: str | None = None
+    """Instead of a path: a function of the project that gets the records, as `module:function`. It is called with a client of
+    the connection, and gives mappings or batches of Arrow."""
+
+    arguments: dict[str, Any] = {}
+    """With `python`: what else the function is called with."""
 
     method: Literal["GET", "POST"] = "GET"
     """The method of the request. `POST` is for what only reads, such as a search or GraphQL: it may be sent again."""
@@ -68,7 +79,21 @@ class Source(SourceOptions):
     """What answers mean that are otherwise taken for something else; the first that fits counts."""
 
     def refusal(self) -> str | None:
+        if self.python is not None:
+            return self._refused_with_python()
+        if not self.path:
+            return "needs `path` or `python`"
+        if self.arguments:
+            return "`arguments` are for `python`"
         return self._refused_request() or self._refused_answer()
+
+    def _refused_with_python(self) -> str | None:
+        if not _FUNCTION.fullmatch(str(self.python)):
+            return f"`python` is a function as `module:function`, such as sources.crm:tickets; got {self.python!r}"
+        for key in msgspec.to_builtins(self):  # which leaves out what is as it is anyway
+            if key not in _WITH_PYTHON:
+                return f"`{key}` does not go with `python`, whose function asks as it likes"
+        return None
 
     def _refused_request(self) -> str | None:
         if (self.body or self.form) and self.method != "POST":
