@@ -138,7 +138,7 @@ ERROR_GROUPS = {
     "W01": "The files of a project",
     "W02": "What the files name",
     "W03": "Connections",
-    "W04": "The ends of a copy",
+    "W04": "The ends of a copy, and messages",
     "W05": "Rows",
     "W06": "Runs",
     "W07": "Plans and plugins",

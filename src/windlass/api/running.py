@@ -110,6 +110,9 @@ class RunRequest:
     parent: str | None = None
     """The run whose trigger this is."""
 
+    is_awaited: bool = True
+    """Whether that run waits for this one."""
+
 
 def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] | None = None) -> Result:
     """Run what is asked for; the display is entered once nothing keeps the run from beginning. Raises WindlassError."""
@@ -131,6 +134,7 @@ def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] 
         memory=request.memory,
         force=request.force,
         parent=request.parent,
+        is_awaited=request.is_awaited,
         parallel=request.parallel or RunOptions.parallel,
     )
     world = here(

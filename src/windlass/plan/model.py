@@ -393,7 +393,7 @@ class Task(Struct, frozen=True, kw_only=True):
     `connections` are all that it names. `inlets` and `outlets` are the assets that it reads and writes:
     `CONNECTION.TABLE`, or a path in the workspace in which `*` stands for what only a run can know. `output`
     is the file that it writes, and `paths` are the outputs of the tasks that its templates name, each after
-    those that it is made of: all of them are templates. `unit` is what is started for it; a trigger has none.
+    those that it is made of: all of them are templates. `on_failure` and its like are who is told what became of it. `unit` is what is started for it; a trigger has none.
     """
 
     name: str
@@ -410,6 +410,9 @@ class Task(Struct, frozen=True, kw_only=True):
     outlets: tuple[str, ...] = ()
     output: str | None = None
     paths: dict[str, str] = {}
+    on_failure: tuple[str, ...] = ()
+    on_success: tuple[str, ...] = ()
+    on_recovery: tuple[str, ...] = ()
     action: Action
     unit: Unit | None = None
 
@@ -441,6 +444,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     params: dict[str, Param] = {}
     params_open: bool = False
     on_failure: tuple[str, ...] = ()
+    on_success: tuple[str, ...] = ()
+    on_recovery: tuple[str, ...] = ()
     connections: dict[str, Connection] = {}
     pools: dict[str, int] = {}
     containers: Container = Container()

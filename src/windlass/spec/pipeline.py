@@ -97,6 +97,15 @@ class Task(Model):
     outlets: OneOrMany[str] = []
     """Assets that it writes, besides those that `copy` and `download` name."""
 
+    on_failure: OneOrMany[Name] = []
+    """The connections that are told when the task has failed, after its last try; once, also if the pipeline names them, too."""
+
+    on_success: OneOrMany[Name] = []
+    """The connections that are told when the task has succeeded."""
+
+    on_recovery: OneOrMany[Name] = []
+    """The connections that are told of the first success after a failure that was told."""
+
     copy_: Copy | None = Field(default=None, alias="copy")
     """Copy rows from a source to a destination, exactly once."""
 
@@ -213,7 +222,13 @@ class Pipeline(Model):
     """What every task has unless it says otherwise."""
 
     on_failure: OneOrMany[Name] = []
-    """The connections that are notified when a run fails."""
+    """The connections that are told when a run has failed: once a run, with every task that failed and why."""
+
+    on_success: OneOrMany[Name] = []
+    """The connections that are told when a run has succeeded."""
+
+    on_recovery: OneOrMany[Name] = []
+    """The connections that are told of the first success after a failure that was told."""
 
     tasks: dict[Name, Task] = Field(min_length=1)
     """The tasks, by name."""
