@@ -105,6 +105,7 @@ PIPELINE = (
     ("check", kinds.Check, "`tasks.NAME.check`"),
     ("check: rows", kinds.RowCount, "`check.rows`, where it is not a number"),
     ("check: freshness", kinds.Freshness, "`check.freshness`"),
+    ("notify", kinds.Notify, "`tasks.NAME.notify`"),
     ("trigger", kinds.Trigger, "`tasks.NAME.trigger`"),
 )
 PROJECT = (

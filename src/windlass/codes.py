@@ -89,6 +89,7 @@ class Code(StrEnum):
 
     # messages
     ALERT_NOT_TAKEN = "W0450"
+    CONDITION = "W0451"
 
     # rows
     BAD_ROW = "W0501"

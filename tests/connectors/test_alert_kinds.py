@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from tests.hooks import Web, hooks
 from windlass import logs
 from windlass.alerts import Event, Message, Told
 from windlass.alerts.delivery import hand_over
@@ -25,41 +23,10 @@ from windlass.options import read_options
 CANARY = "Canary7f3a9c1d"
 
 
-@dataclass
-class Web:
-    """Keeps what is posted to it, and answers as it is told to."""
-
-    port: int = 0
-    status: int = 200
-    answer: str = "ok"
-    posted: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
-    """Path, headers by their lower case, JSON."""
-
-
 @pytest.fixture
 def web() -> Iterator[Web]:
-    kept = Web()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def _take(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            kept.posted.append((f"{self.command} {self.path}", headers, json.loads(body)))
-            self.send_response(kept.status)
-            self.send_header("Content-Length", str(len(kept.answer)))
-            self.end_headers()
-            self.wfile.write(kept.answer.encode())
-
-        do_POST = do_PUT = _take  # noqa: N815 # names of the library
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        kept.port = server.server_port
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with hooks() as kept:
         yield kept
-        server.shutdown()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from windlass.spec.commands import Run, Service
 from windlass.spec.copy import Copy
 from windlass.spec.entries import ForEach
 from windlass.spec.fields import Group, Name, OneOrMany, Owner, PipelineName, Runtime, Start, Tag
-from windlass.spec.kinds import Check, Download, Kind, Sql, Trigger
+from windlass.spec.kinds import Check, Download, Kind, Notify, Sql, Trigger
 from windlass.spec.model import Model, refusal
 
 __all__ = ["KINDS", "Assets", "Defaults", "Param", "Pipeline", "Task", "TriggerRule"]
@@ -23,7 +23,7 @@ TriggerRule: TypeAlias = Literal[
     "all_success", "all_failed", "all_done", "one_success", "one_failed", "none_failed"
 ]
 
-KINDS = ("copy", "sql", "run", "download", "check", "trigger", "service")
+KINDS = ("copy", "sql", "run", "download", "check", "notify", "trigger", "service")
 
 
 class Defaults(Model):
@@ -120,6 +120,9 @@ class Task(Model):
 
     check: Check | None = None
     """Assert that data is as expected."""
+
+    notify: Notify | None = None
+    """Tell somebody what the data says."""
 
     trigger: Trigger | None = None
     """Run another pipeline of the project."""
