@@ -107,6 +107,10 @@ PIPELINE = (
     ("check: freshness", kinds.Freshness, "`check.freshness`"),
     ("notify", kinds.Notify, "`tasks.NAME.notify`"),
     ("trigger", kinds.Trigger, "`tasks.NAME.trigger`"),
+    ("kubernetes of a task", runtimes.TaskOnKubernetes, "`tasks.NAME.kubernetes`"),
+    ("kubernetes of the pipeline", runtimes.PipelineOnKubernetes, "`kubernetes`"),
+    ("kubernetes: volumes", runtimes.Volume, "`kubernetes.volumes`"),
+    ("kubernetes: resources", runtimes.Resources, "`kubernetes.resources`, of the pipeline and of a task"),
 )
 PROJECT = (
     ("The project", project.Project, "the top of the file"),

@@ -119,3 +119,5 @@ class Code(StrEnum):
     # exports
     NOT_A_PLAN = "W0701"
     UNKNOWN_PLUGIN = "W0702"
+    NOT_ON_TARGET = "W0710"
+    UNKNOWN_ENTRYPOINT = "W0711"

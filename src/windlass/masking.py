@@ -1,8 +1,8 @@
 """Secrets, and text without them.
 
 A secret is looked for in every form in which programs print it: as it is, each line of it, and as percent-encoding,
-HTML, JSON, Python's `repr`, a shell's quotes and base64 have it. Whoever learns a secret adds it to `SECRETS`, which
-holds those that this process knows; every log, message and report goes through there.
+HTML, JSON, Python's `repr`, a shell's quotes, base64 and hexadecimal digits have it. Whoever learns a secret adds it to
+`SECRETS`, which holds those that this process knows; every log, message and report goes through there.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ MASK = "***"
 _SHORTEST = 4  # masking shorter text would black out half of every log
 _SHORTEST_LINE = 6  # of a secret that has several: `-->` is none
 _SHORTEST_BASE64 = 8
+_SHORTEST_HEXADECIMAL = 6  # in bytes: the digits of fewer may well be a number
 _NOT_ESCAPED = ("", "/", "*", "!'()*~")  # by whoever writes percent-encodings: Python, windlass, JavaScript
 
 
@@ -131,6 +132,7 @@ def _forms(secret: str) -> Iterator[str]:
         yield from _in_json(text)
         yield from _in_source_code(text)
         yield from _in_base64(text)
+        yield from _in_hexadecimal(text)
 
 
 def _percent_encoded(text: str) -> Iterator[str]:
@@ -177,3 +179,10 @@ def _in_base64(text: str) -> Iterator[str]:
             encoded = encode(bytes(before) + data).decode()
             forms.append(encoded[-(-before * 8 // 6) : (before + len(data)) * 8 // 6])
         yield from (form for form in forms if len(form) >= _SHORTEST_BASE64)
+
+
+def _in_hexadecimal(text: str) -> Iterator[str]:
+    """As databases show bytes, and dumps of packets do."""
+    if len(data := text.encode(errors="replace")) >= _SHORTEST_HEXADECIMAL:
+        yield data.hex()
+        yield data.hex().upper()

@@ -8,6 +8,7 @@ error, and so is a body that ends before its server said that it would.
 from __future__ import annotations
 
 import http.client
+import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
@@ -16,12 +17,13 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from windlass import __version__, logs
 from windlass.errors import Code, FatalError, RetryableError, reason_of
 from windlass.ports import is_loopback
+from windlass.request_log import note_request
 
 __all__ = ["AGENT", "AnswerError", "NotNowError", "Refusal", "answer_to", "basic", "keys_in", "require_whole"]
 
@@ -77,33 +79,59 @@ class NotNowError(RetryableError):
 
 @contextmanager
 def answer_to(
-    request: urllib.request.Request, *, shown: str, code: Code, timeout: float = 60.0
+    request: urllib.request.Request, *, shown: str, code: Code, timeout: float = 60.0, waited: float = 0.0
 ) -> Iterator[http.client.HTTPResponse]:
     """The answer to a request, to be read inside. `shown` is the address as people may see it: the keys in its query
-    are masked from now on.
+    are masked from now on. `waited` is how long the request had to wait for its turn, for the log of requests.
 
     Raises AnswerError, and NotNowError for what may be otherwise in a moment.
     """
     for key in keys_in(request.full_url):
         logs.add_secret(key)
+    with _noted(request.get_method(), shown, waited) as noted:
+        try:
+            with _opener_for(request.full_url).open(request, timeout=timeout) as response:
+                noted.answer = response
+                yield response
+        except urllib.error.HTTPError as exc:
+            noted.answer = exc.fp
+            raise _refused(exc, shown, code) from exc
+        except _LeadsAwayError as exc:
+            raise FatalError(f"{shown} leads to {exc}, which is not HTTP", code=code) from exc
+        except urllib.error.URLError as exc:
+            reason = getattr(exc.reason, "strerror", None) or exc.reason
+            raise NotNowError(f"cannot reach {shown}: {reason}", code=code) from exc
+        except (http.client.HTTPException, ConnectionError, TimeoutError) as exc:
+            raise NotNowError(f"the answer of {shown} broke off: {reason_of(exc)}", code=code) from exc
+
+
+class _Noted:
+    """A request that is noted when all is over."""
+
+    answer: Any = None
+    """The answer, as soon as there is one."""
+
+
+@contextmanager
+def _noted(method: str, shown: str, waited: float) -> Iterator[_Noted]:
+    begun, noted = time.monotonic(), _Noted()
     try:
-        with _opener_for(request.full_url).open(request, timeout=timeout) as response:
-            yield response
-    except urllib.error.HTTPError as exc:
-        refusal = _refusal(exc)
-        message = f"{shown} answered {exc.code} {exc.reason}"
-        if exc.code not in _RETRYABLE:
-            raise AnswerError(message, refusal, code) from exc
-        busy = NotNowError(message, code=code)
-        busy.wait, busy.refusal = _retry_after(exc.headers), refusal
-        raise busy from exc
-    except _LeadsAwayError as exc:
-        raise FatalError(f"{shown} leads to {exc}, which is not HTTP", code=code) from exc
-    except urllib.error.URLError as exc:
-        reason = getattr(exc.reason, "strerror", None) or exc.reason
-        raise NotNowError(f"cannot reach {shown}: {reason}", code=code) from exc
-    except (http.client.HTTPException, ConnectionError, TimeoutError) as exc:
-        raise NotNowError(f"the answer of {shown} broke off: {reason_of(exc)}", code=code) from exc
+        yield noted
+    finally:
+        status, size = getattr(noted.answer, "status", None), getattr(noted.answer, "received", 0)
+        seconds = time.monotonic() - begun
+        note_request(method, shown, status=status, size=size, seconds=seconds, waited=waited)
+
+
+def _refused(error: urllib.error.HTTPError, shown: str, code: Code) -> AnswerError | NotNowError:
+    """What an answer with a status of no success means."""
+    refusal = _refusal(error)
+    message = f"{shown} answered {error.code} {error.reason}"
+    if error.code not in _RETRYABLE:
+        return AnswerError(message, refusal, code)
+    busy = NotNowError(message, code=code)
+    busy.wait, busy.refusal = _retry_after(error.headers), refusal
+    return busy
 
 
 def _refusal(error: urllib.error.HTTPError) -> Refusal:
@@ -161,8 +189,38 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return new
 
 
-_opener = urllib.request.build_opener(_Redirects)
-_opener_past_proxies = urllib.request.build_opener(_Redirects, urllib.request.ProxyHandler({}))
+class _Response(http.client.HTTPResponse):
+    """An answer that knows how many bytes of its body have come."""
+
+    received = 0
+
+    def read(self, amt: int | None = None) -> bytes:
+        data = super().read(amt)
+        self.received += len(data)
+        return data
+
+
+class _Counting(urllib.request.AbstractHTTPHandler):
+    def do_open(self, http_class: Any, req: urllib.request.Request, **settings: Any) -> Any:
+        def connection(*args: Any, **kwargs: Any) -> http.client.HTTPConnection:
+            made: http.client.HTTPConnection = http_class(*args, **kwargs)
+            made.response_class = _Response
+            return made
+
+        return super().do_open(connection, req, **settings)
+
+
+class _Http(_Counting, urllib.request.HTTPHandler):
+    pass
+
+
+class _Https(_Counting, urllib.request.HTTPSHandler):
+    pass
+
+
+_HANDLERS = (_Redirects, _Http, _Https)
+_opener = urllib.request.build_opener(*_HANDLERS)
+_opener_past_proxies = urllib.request.build_opener(*_HANDLERS, urllib.request.ProxyHandler({}))
 
 
 def _opener_for(url: str) -> urllib.request.OpenerDirector:

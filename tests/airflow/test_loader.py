@@ -229,8 +229,17 @@ INGEST = """
       network: other
       mount: /app/data
       resources: {memory: 1GB}
-      env: {DB_HOST: {connection: x, part: host}, DB_PASSWORD: {connection: x, part: password}, KEY: {secret: vendor, key: api.key}}
+      env: {DB_HOST: {connection: x, part: host}, DB_PASSWORD: {connection: x, part: password}, KEY: {secret: vendor, key: api.key}, API: {connection: web}, API_HOST: {connection: web, part: host}}
+      connections: [web]
 """
+
+
+def declare_its_address(root: Path, connection: str) -> None:
+    """Have the project's file say where a connection of the type http is."""
+    file, said = root / "windlass.yaml", f"{connection}: {{type: http"
+    text = file.read_text()
+    assert said in text
+    file.write_text(text.replace(said, f"{said}, base_url: https://api.example.org/v1"))
 
 
 def test_a_container_of_an_image_has_what_its_own_task_says(
@@ -238,6 +247,7 @@ def test_a_container_of_an_image_has_what_its_own_task_says(
 ) -> None:
     file = everything / "pipelines/everything.yaml"
     file.write_text(file.read_text() + INGEST.lstrip("\n"))
+    declare_its_address(everything, "web")
     export_to_airflow(everything, tmp_path / "out", "docker")
     env = {"AIRFLOW_CONN_X": "postgres://me:p%40ss@db/sales", "WINDLASS_SECRET_VENDOR_API_KEY": CANARY}
     run = json.dumps(SCHEDULED | {"lines": [f"the key is {CANARY}\n"], "code": 0})
@@ -254,6 +264,9 @@ def test_a_container_of_an_image_has_what_its_own_task_says(
     found = container["environment"]
     assert (found["DB_HOST"], found["DB_PASSWORD"], found["KEY"]) == ("db", "p@ss", CANARY)
     assert (found["WINDLASS_WORKSPACE"], "WINDLASS_CONN_X" in found) == ("/app/data", False)
+    address = "https://api.example.org/v1"
+    assert (found["API"], found["API_HOST"]) == (address, "api.example.org")
+    assert found["WINDLASS_CONN_WEB"] == address
     assert CANARY not in done["log"]
     with pytest.raises(
         FatalError, match="DB_HOST refers to a part of a connection, which no pod can be given"
@@ -411,6 +424,9 @@ def test_a_pod_copies_the_part_that_it_is_mapped_to(inside: Inside, everything: 
 def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_says(
     inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
+    pipeline = everything / "pipelines" / "everything.yaml"
+    pipeline.write_text(pipeline.read_text().replace("connections: [x]", "connections: [x, web]"))
+    declare_its_address(everything, "web")
     export_to_airflow(everything, tmp_path / "out", "kubernetes")
     service = {"api": {"address": {"url": "http://10.1.1.1:3000", "host": "10.1.1.1", "port": 3000}}}
     pod = inside(
@@ -429,6 +445,10 @@ def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_sa
     assert variables["DAY"]["value"] == "5"
     assert variables["WINDLASS_WORKSPACE"]["value"] == "/app/data"
     keys = {name: v["valueFrom"]["secretKeyRef"] for name, v in variables.items() if "valueFrom" in v}
+    of_web = [variable for variable in container["env"] if variable["name"] == "WINDLASS_CONN_WEB"]
+    web = keys.pop("WINDLASS_CONN_WEB")
+    assert web == {"name": "all-connections", "key": "WINDLASS_CONN_WEB", "optional": True}
+    assert [variable.get("value") for variable in of_web] == ["https://api.example.org/v1", None]
     assert keys == {
         "WINDLASS_CONN_X": {"name": "all-connections", "key": "WINDLASS_CONN_X"},
         "OTHER": {"name": "all-connections", "key": "WINDLASS_CONN_Y"},
@@ -436,16 +456,18 @@ def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_sa
     }
     assert container["envFrom"] == [
         {"secretRef": {"name": "api-keys"}},
+        {"secretRef": {"name": "vendor"}},
         {"configMapRef": {"name": "settings"}},
     ]
     assert container["resources"] == {
-        "requests": {"cpu": "500m", "memory": "512Mi"},
+        "requests": {"cpu": "500m", "memory": "1Gi"},
         "limits": {"memory": "512000000", "cpu": "1.5"},
     }
     assert container["securityContext"] == {"runAsUser": 1001, "runAsGroup": 1002}
     assert container["imagePullPolicy"] == "Always"
     assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/app/data", "/certs"]
     assert (pod["metadata"]["namespace"], pod["spec"]["serviceAccountName"]) == ("etl", "etl")
+    assert (pod["spec"]["nodeSelector"], pod["spec"]["securityContext"]["fsGroup"]) == ({"disk": "ssd"}, 1000)
 
 
 def test_waits_are_those_of_windlass_and_begin_again_when_a_task_is_cleared(

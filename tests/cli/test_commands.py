@@ -32,6 +32,7 @@ TASK_KEYS = [
     "columns_added",
     "columns_missing",
     "columns_widened",
+    "requests",
     "error",
     "code",
 ]

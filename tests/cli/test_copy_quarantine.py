@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.conftest import Output
+from windlass import copy
 
 Windlass = Callable[..., Output]
 
@@ -40,6 +41,17 @@ def test_bad_rows_go_beside_the_project_unless_a_file_is_named(windlass: Windlas
     done = windlass("copy", "in.csv", "out.parquet", "--on-bad-row", "quarantine")
     assert done.code == 0, done.stderr
     assert (tmp_path / "in.csv.quarantine.ndjson").exists()
+
+
+def test_bad_rows_stay_when_the_same_file_is_copied_to_another_database(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("id,name\n1,one\n2\n")
+    for name in ("a.db", "b.db", "b.db"):
+        to = f"sqlite:///{tmp_path / name}?table=t"
+        copied = copy(tmp_path / "in.csv", to, mode="replace", on_bad_row="quarantine", folder=tmp_path)
+    quarantine = tmp_path / "in.csv.quarantine.ndjson"
+    assert copied.quarantine == quarantine
+    rows = [json.loads(line)["task"] for line in quarantine.read_text().splitlines()]
+    assert sorted(rows) == [f"sqlite:///{tmp_path / name}?table=t" for name in ("a.db", "b.db")]
 
 
 def test_a_file_for_bad_rows_that_fail_the_copy_is_a_mistake(windlass: Windlass) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -135,6 +136,40 @@ def test_what_the_server_refuses_is_in_quarantine_and_the_rest_arrives(
     ]
     assert {n for (n,) in postgres.rows("SELECT id FROM t")} == set(refusal.values) - set(refusal.refused)
     assert (counts.read, counts.quarantined) == (len(refusal.values), len(refusal.refused))
+
+
+NAMES = {
+    "regclass": ("pg_class", "nowhere"), "regtype": ("integer", "int4 int4"), "regproc": ("now", "no_such()"),
+    "regprocedure": ("abs(integer)", "abs(json)"), "regoper": ("^@", "+"), "regoperator": ("*(integer,integer)", "*(json,json)"),
+    "regrole": ("pg_monitor", "nobody"), "regnamespace": ("pg_catalog", "no_such"), "regconfig": ("simple", "no_such"),
+    "regdictionary": ("simple", "a.b.c.d"), "regcollation": ('"C"', "no_such"), "regclass[]": ("{pg_class}", "{pg_class,nowhere}"),
+    "known": ("pg_class", "no.such"),
+}  # fmt: skip
+"""The types whose values name things of the server; a name that it knows, and one that it does not."""
+
+
+@pytest.mark.parametrize("mode", ["append", "merge"])
+def test_a_name_that_the_server_does_not_know_is_a_bad_row(
+    copier: Copier, postgres: Database, mode: Mode
+) -> None:
+    columns = ", ".join(f"v{i} {kind}" for i, kind in enumerate(NAMES))
+    postgres.run(f"CREATE DOMAIN known AS regclass; CREATE TABLE t (id int PRIMARY KEY, {columns})")
+    copier.addresses["pg"] = postgres.address
+    rows = [[good for good, _ in NAMES.values()] for _ in range(len(NAMES) + 1)]
+    for i, (_, unknown) in enumerate(NAMES.values()):
+        rows[i][i] = unknown
+    with (copier.folder / "in.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [["id", *(f"v{i}" for i in range(len(NAMES)))], *([i, *row] for i, row in enumerate(rows))]
+        )
+    options: dict[str, Any] = {"key": ("id",)} if mode == "merge" else {}
+    copier(
+        source_of(path="in.csv"),
+        destination_of(connection="pg", table="t", mode=mode, **options),
+        on_bad_row="quarantine",
+    )
+    assert [row["line"] for row in copier.quarantined] == [i + 2 for i in range(len(NAMES))]
+    assert postgres.rows("SELECT id FROM t") == [(len(NAMES),)]
 
 
 def test_keys_are_alike_in_a_merge_where_they_are_at_the_destination(

@@ -47,6 +47,7 @@ WITH_EVERYTHING = {  # windlass itself, which resolves connections
     "api/backfilling.py",
     "runner/nested.py",
     "runtimes/process.py",
+    "runtimes/warm.py",
     "stack/control.py",
 }
 STARTING = (

@@ -76,7 +76,7 @@ def backfill(
         raise UsageError(f"`parallel` {parallel}: expected a number from 1 up")
     root, values = project_of(project), dict(params or {})
     plan = compile_one(root, pipeline, values)
-    if parallel > 1 and plan.concurrency == "forbid":
+    if parallel > 1 and plan.concurrency != "allow":
         raise UsageError(
             f"`parallel` {parallel}: only one run of {plan.pipeline} may go on at a time",
             hint="say `concurrency: allow` in its file, if its runs do not disturb each other",

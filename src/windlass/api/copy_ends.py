@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -21,7 +22,7 @@ from windlass.plan.roles import misfit
 from windlass.registry import Connector
 from windlass.workspace import local_path, scheme_of
 
-__all__ = ["Named", "destination_of", "named_in", "path_of", "source_of", "tells_format"]
+__all__ = ["Named", "destination_of", "name_of", "named_in", "path_of", "source_of", "tells_format"]
 
 _STANDARD = "-"
 _NAMED_BY = ("table", "collection", "measurement")
@@ -56,6 +57,13 @@ def source_of(text: str, of_files: dict[str, Any], near: NearConnections) -> tup
         return Source(options={"path": path, **of_files}), None
     address, options = _table_at(text, "source", {})
     return Source(connection="from", type=address.type, options=options), address
+
+
+def name_of(text: str, destination: Destination, address: Address | None) -> str:
+    """What a destination is called: without secrets, and another wherever the rows go elsewhere."""
+    if address is None or destination.connection != "to":
+        return text
+    return f"{replace(address, user='', password='', options={})}?table={destination.table}"
 
 
 def destination_of(

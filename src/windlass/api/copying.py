@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from windlass.api.arguments import memory_text
 from windlass.api.connections import NearConnections
-from windlass.api.copy_ends import destination_of, source_of
+from windlass.api.copy_ends import destination_of, name_of, source_of
 from windlass.api.results import CopyResult
 from windlass.connections import hide_secrets
 from windlass.connectors.scratch import DEFAULT_MEMORY
@@ -106,9 +106,7 @@ def copy(
                 on_missing_column=on_missing_column,
                 on_type_change=on_type_change,
             ),
-            identity=Identity(
-                "copy", str(destination) if to_address is None else str(to_end.table), run_id, run_id
-            ),
+            identity=Identity("copy", name_of(str(destination), to_end, to_address), run_id, run_id),
             workspace=Workspace(home, home),
             addresses={name: a for name, a in addresses.items() if name is not None and a is not None},
             quarantine_file=_quarantine_file(home, from_end, quarantine)

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from windlass.api.arguments import project_of
-from windlass.errors import Code, UsageError
+from windlass.errors import Code, FatalError, UsageError
 
 if TYPE_CHECKING:
     from windlass.plan.model import Plan
 
-__all__ = ["compile", "compile_one"]
+__all__ = ["compile", "compile_one", "read_plan"]
 
 
 def compile(project: str | Path = ".") -> dict[str, Plan]:
@@ -46,3 +48,31 @@ def compile_one(
     if any(task.trigger for task in file.spec.tasks.values()) or not isinstance(file.spec.schedule, str):
         files = load_project(project)  # a trigger or asset is checked against the other pipelines
     return compile(file, params, Scope.of(files), params_at_run=params_at_run)
+
+
+def read_plan(file: Path, pipeline: str | None, params: Mapping[str, object]) -> Plan:
+    """The plan of a pipeline out of a file that was exported or compiled, with the parameters of a run.
+
+    Raises FatalError for a file that is none, UsageError for arguments that make no sense.
+    """
+    from windlass.plan.bundle import plan_of_bundle
+    from windlass.plan.fence import require_fenced
+    from windlass.plan.params import with_overrides
+
+    if pipeline is None:
+        raise UsageError("which pipeline of the plan?", hint="name it in front of --plan")
+    try:
+        plan = plan_of_bundle(file.read_bytes(), pipeline)
+    except OSError as exc:
+        raise FatalError(f"{file}: {exc.strerror}", code=Code.UNREADABLE_FILE) from exc
+    if plan.pipeline != pipeline:
+        message = f"{file} has the plan of {plan.pipeline}, not of {pipeline}"
+        raise UsageError(message, code=Code.UNKNOWN_PIPELINE)
+    wanted = with_overrides(pipeline, plan.params, params)
+    if wanted == plan.params:
+        return plan
+    if not plan.params_open:
+        raise UsageError(f"{file} was compiled with its parameters, and takes no others")
+    for task in plan.tasks:
+        require_fenced(task, plan.params, wanted)
+    return replace(plan, params=wanted)

@@ -111,6 +111,9 @@ class TaskRunResult:
 
     columns_missing: tuple[str, ...]
     columns_widened: dict[str, str]
+    requests: dict[str, Any] | None
+    """What it asked of web servers: `count`, `statuses`, `bytes`, `seconds`, `waited`, and the first and last as `kept`."""
+
     quarantine: Path | None
     """The file with the rows that could not be loaded, if there are any."""
 

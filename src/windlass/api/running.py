@@ -6,17 +6,18 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from windlass import logs
 from windlass.api.arguments import date_text, memory_text, project_of
-from windlass.api.planning import compile_one
+from windlass.api.planning import compile_one, read_plan
 from windlass.api.results import RunResult, TaskRunResult
 from windlass.connections import unknown_connections
 from windlass.errors import Code, ExitCode, FatalError, RetryableError, UsageError, WindlassError
-from windlass.plan.schedule import parse_logical_date, tick_of
+from windlass.plan.model import Plan
+from windlass.plan.schedule import dates_of_start, parse_logical_date, tick_of
 from windlass.runner import History, Result, Runner, RunOptions, here
 from windlass.runner.events import Observer, SilentObserver
 from windlass.runner.history import TaskRun
@@ -113,6 +114,12 @@ class RunRequest:
     is_awaited: bool = True
     """Whether that run waits for this one."""
 
+    plan: Path | None = None
+    """A file that has the plan, instead of the files of the project."""
+
+    fired_at: str | None = None
+    """The tick at which a scheduler starts it, in place of a logical date."""
+
 
 def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] | None = None) -> Result:
     """Run what is asked for; the display is entered once nothing keeps the run from beginning. Raises WindlassError."""
@@ -125,9 +132,14 @@ def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] 
         if request.logical_date is not None:
             raise UsageError("`resume`: the run has its logical date; leave out `logical_date`")
         pipeline, values = earlier.pipeline, {**earlier.params, **values}
-    plan = compile_one(project, pipeline, values)
+    if request.plan is not None:
+        plan = read_plan(request.plan, pipeline, values)
+    else:
+        plan = compile_one(project, pipeline, values)
+    logical_date, run_key = _when(request, plan)
     options = RunOptions(
-        logical_date=_logical_date(request, plan.schedule, plan.timezone),
+        logical_date=logical_date,
+        run_key=run_key,
         only=request.only,
         start=request.start,
         resume=earlier,
@@ -144,6 +156,7 @@ def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] 
         runtime=request.runtime,
         memory=request.memory,
         dev=request.dev,
+        plan_file=request.plan,
     )
     Runner(plan, world, options).check()
     with display or nullcontext(SilentObserver()) as observer:
@@ -159,6 +172,18 @@ def _tell_unknown_connections(project: Path) -> None:
     declared = load_project(project).spec.connections
     for variable, place, hint in unknown_connections(declared, project, os.environ):
         logs.warning("unknown_connection", variable=variable, where=place, hint=hint)
+
+
+def _when(request: RunRequest, plan: Plan) -> tuple[datetime | None, str | None]:
+    """The logical date of the run, and the run key of one by hand that a scheduler may start again."""
+    if request.fired_at is None:
+        return _logical_date(request, plan.schedule, plan.timezone), None
+    if request.logical_date is not None:
+        raise UsageError("`fired_at` says when the run is; leave out `logical_date`")
+    dates = dates_of_start(request.fired_at, plan.schedule, plan.timezone, datetime.now(UTC))
+    if dates.scheduled:
+        return dates.logical_date, None
+    return None, None if request.fired_at == "now" else request.fired_at
 
 
 def _logical_date(request: RunRequest, schedule: str, timezone: str) -> datetime | None:
@@ -214,6 +239,7 @@ def _result(project: Path, ended: Result, report: Path | None) -> RunResult:
             columns_added=tuple(task.columns_added),
             columns_missing=tuple(task.columns_missing),
             columns_widened=task.columns_widened,
+            requests=task.requests,
             quarantine=quarantine if task.rows_quarantined and quarantine.exists() else None,
             error=task.error,
             code=task.code,

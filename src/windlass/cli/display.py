@@ -242,6 +242,7 @@ _TASK_KEYS = (
     "columns_added",
     "columns_missing",
     "columns_widened",
+    "requests",
     "error",
     "code",
 )

@@ -23,6 +23,7 @@ from windlass.cli.options import (
 from windlass.cli.planned import plan_to_execute
 from windlass.errors import DefectError, ExitCode, RetryableError, UsageError, as_error
 from windlass.plan.model import Plan, Service
+from windlass.request_log import RequestLog, keeping_requests
 from windlass.stopping import StoppedError, in_place_of
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def exec_command(
 
     _log_to_stdout()
     plan, succeeded = None, False
-    with logs.bind(pipeline=pipeline, task=task):
+    with logs.bind(pipeline=pipeline, task=task), keeping_requests() as requests:
         try:
             project = app.project
             with arguments_as_options():
@@ -112,10 +113,11 @@ def exec_command(
                 )
             succeeded = True
         except (Exception, StoppedError) as exc:  # noqa: BLE001 - whatever it is, whoever started us is told
-            return _failed(in_place_of(exc), debug=app.debug)
+            return _failed(in_place_of(exc), requests, debug=app.debug)
         finally:
             if plan is not None:
                 _note_quarantine(plan, task, project, logical_date, succeeded=succeeded)
+        result.detail |= requests.as_detail()
         logs.info("result", **asdict(result))
     return int(ExitCode.SUCCESS)
 
@@ -147,7 +149,7 @@ def _service(plan: Plan, name: str, context: Context, *, start: bool) -> TaskRes
     return stop_detached(name, context)
 
 
-def _failed(exc: BaseException, *, debug: bool) -> int:
+def _failed(exc: BaseException, requests: RequestLog, *, debug: bool) -> int:
     """Say as an event what went wrong; the traceback where it was asked for, or where we are to blame."""
     from windlass.tasks.command import CommandFailedError
 
@@ -165,13 +167,14 @@ def _failed(exc: BaseException, *, debug: bool) -> int:
         if not exc.said:  # of a command nobody knows whether another try makes sense: the pipeline decides
             logs.error("failed", error=str(exc), code=exc.code, retryable=True)
         return exc.status
-    detail = getattr(exc, "results", None)
+    checks = getattr(exc, "results", None)
+    detail = {"checks": [asdict(item) for item in checks]} if checks else {}
     logs.error(
         "failed",
         error=str(error),
         code=error.code,
         retryable=isinstance(error, RetryableError),
-        detail={"checks": [asdict(item) for item in detail]} if detail else None,
+        detail=detail | requests.as_detail() or None,
     )
     return int(error.exit_code)
 

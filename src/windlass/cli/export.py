@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from windlass.targets.exporting import Exported
 
 __all__ = ["export_command"]
+
+_LISTED = 20
 
 
 class TargetGroup(click.Group):
@@ -67,8 +70,15 @@ def _say(target: Target, exported: Exported, *, as_json: bool) -> None:
         echo_json(json.dumps({"written": [str(file) for file in written], "needs": needed}, indent=2))
         return
     folder = os.path.commonpath([file.parent for file in written]) if written else "nothing"
-    echo(f"wrote {folder} with {', '.join(needs.pipelines) or 'no pipeline'}")
+    echo(f"wrote {folder} with {_listed(needs.pipelines)}")
     for name, kind in needs.connections.items():
         echo(f"  {target.title} needs connection {name} ({kind})")
     for name, slots in needs.pools.items():
         echo(f"  {target.title} needs pool {name} ({slots} slots)")
+
+
+def _listed(pipelines: Sequence[str]) -> str:
+    """Their names, or how many they are: a terminal of a thousand names hides the lines below them."""
+    if len(pipelines) > _LISTED:
+        return f"{len(pipelines):,} pipelines"
+    return ", ".join(pipelines) or "no pipeline"

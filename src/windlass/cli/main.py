@@ -37,6 +37,7 @@ COMMANDS = {
     "test": ("test", "Run pipelines on given inputs and compare what comes of them."),
     "backfill": ("backfill", "Run a pipeline for each date of a range that has not succeeded yet."),
     "exec": ("exec", "Execute one task, as every scheduler does."),
+    "scripts": ("scripts", "Write the commands of a pipeline as shell scripts, for pods."),
     "copy": ("copy", "Copy a file or table to another, once."),
     "query": ("query", "Show rows of a connection or a file, by SQL or whole."),
     "runs": ("history", "List what ran."),

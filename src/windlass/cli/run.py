@@ -73,6 +73,17 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter. Repeatable.")
 @click.option("--logical-date", metavar="DATE", help="Run as the schedule would for this date.")
 @click.option(
+    "--fired-at",
+    metavar="TICK",
+    help="Run as a scheduler that fires at this tick: a time, `now`, or the Job of a CronJob. The data interval ends with it.",
+)
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path),
+    help="Read the plan from this file, as an export or `windlass compile` writes it, instead of the project.",
+)
+@click.option(
     "--resume",
     metavar="RUN",
     shell_complete=complete_run,
@@ -112,6 +123,8 @@ def run_command(
     start: str | None,
     params: tuple[str, ...],
     logical_date: str | None,
+    fired_at: str | None,
+    plan_file: Path | None,
     resume: str | None,
     parallel: int | None,
     workspace: Path | None,
@@ -151,6 +164,8 @@ def run_command(
             dev=not no_dev,
             parent=parent,
             is_awaited=not unattended,
+            plan=plan_file.absolute() if plan_file else None,
+            fired_at=fired_at,
         )
         result = run_pipeline(request, display_for(quiet=as_task))
     if as_task:

@@ -16,6 +16,7 @@ from windlass.cli.echo import echo, echo_json
 from windlass.cli.main import App
 from windlass.cli.options import json_option
 from windlass.errors import ExitCode
+from windlass.printable import printable
 
 if TYPE_CHECKING:
     from windlass.fixtures import Verdict
@@ -26,7 +27,11 @@ __all__ = ["test_command"]
 @click.command("test")
 @click.argument("files", nargs=-1)
 @click.option("-k", "wanted", metavar="TEXT", help="Only the cases that have this in their name.")
-@click.option("--parallel", type=click.IntRange(1, 64), help="How many cases at once. Default: one a core.")
+@click.option("-x", "first", is_flag=True, help="Stop at the first case that fails.")
+@click.option(
+    "-n", "--parallel", type=click.IntRange(1, 64), help="How many cases at once. Default: one a core."
+)
+@click.option("--kill", is_flag=True, help="Also kill each task wherever it can be, and run it again.")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Also write a JUnit XML file.")
 @json_option
 @click.pass_obj
@@ -37,6 +42,8 @@ def test_command(
     parallel: int | None,
     junit: Path | None,
     *,
+    first: bool,
+    kill: bool,
     as_json: bool,
 ) -> int:
     """Run the pipelines on given inputs, and compare what comes of them with what is expected.
@@ -56,11 +63,13 @@ def test_command(
     ]
     began = time.monotonic()
     verdicts: list[Verdict] = []
-    with Player(app.project) as player:
+    with Player(app.project, kill=kill) as player:
         for verdict in player.play_all(chosen, parallel or os.cpu_count() or 1):
             verdicts.append(verdict)
             if not as_json:
                 _show(verdict)
+            if first and not verdict.passed:
+                break
     if junit is not None:
         _write_junit(junit, verdicts)
     failed = sum(not verdict.passed for verdict in verdicts)
@@ -75,7 +84,8 @@ def test_command(
 
 def _show(verdict: Verdict) -> None:
     word = click.style("passed", fg="green") if verdict.passed else click.style("FAILED", fg="red")
-    echo(f"{word}  {verdict.file}:{verdict.line}  {verdict.name}")
+    killed = f", killed at {verdict.kills} places" if verdict.kills else ""
+    echo(f"{word}  {verdict.file}:{verdict.line}  {verdict.name}{killed}")
     for difference in verdict.differences:
         echo(f"  {difference}")
 
@@ -87,7 +97,8 @@ def _document(verdict: Verdict) -> dict[str, object]:
         "test": verdict.name,
         "passed": verdict.passed,
         "seconds": round(verdict.seconds, 3),
-        "differences": list(verdict.differences),
+        "kills": verdict.kills,
+        "differences": [*map(str, verdict.differences)],
     }
 
 
@@ -97,10 +108,17 @@ def _write_junit(file: Path, verdicts: Sequence[Verdict]) -> None:
 
     suite = ElementTree.Element("testsuite", name="windlass", tests=str(len(verdicts)))
     suite.set("failures", str(sum(not verdict.passed for verdict in verdicts)))
+    suite.set("errors", "0")
+    suite.set("time", f"{sum(verdict.seconds for verdict in verdicts):.3f}")
     for verdict in verdicts:
         case = ElementTree.SubElement(suite, "testcase", classname=verdict.file, name=verdict.name)
+        case.set("file", verdict.file)
+        case.set("line", str(verdict.line))
         case.set("time", f"{verdict.seconds:.3f}")
         if not verdict.passed:
-            failure = ElementTree.SubElement(case, "failure", message=verdict.differences[0].splitlines()[0])
-            failure.text = "\n".join(verdict.differences)
-    ElementTree.ElementTree(suite).write(file, encoding="utf-8", xml_declaration=True)
+            told = [printable(str(difference)) for difference in verdict.differences]
+            failure = ElementTree.SubElement(case, "failure", message=told[0].splitlines()[0])
+            failure.text = "\n".join(told)
+    whole = ElementTree.Element("testsuites")
+    whole.append(suite)
+    ElementTree.ElementTree(whole).write(file, encoding="utf-8", xml_declaration=True)

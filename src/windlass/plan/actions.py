@@ -76,8 +76,15 @@ def unit_of(
 
 def connection_of(declared: Connection) -> plan.Connection:
     """A connection as the plan has it."""
-    form = str(registry.require(declared.type).form)
-    return plan.Connection(type=declared.type, form=form, settings=declared.settings, dev=declared.dev)
+    connector, settings = registry.require(declared.type), declared.settings
+    address = settings.get(connector.address_key) if connector.address_key is not None else None
+    return plan.Connection(
+        type=declared.type,
+        form=str(connector.form),
+        address=address,
+        settings=settings,
+        dev=declared.dev,
+    )
 
 
 def containers_of(project: DockerRuntime) -> plan.Container:

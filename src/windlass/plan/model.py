@@ -391,11 +391,13 @@ TriggerRule: TypeAlias = Literal[
 class Connection(Struct, frozen=True, kw_only=True):
     """A connection that the plan names: what it is, not where. `form` is what its address is made of.
 
-    `settings` are the keys of its own type that stand with it in `windlass.yaml`.
+    `settings` are the keys of its own type that stand with it in `windlass.yaml`; `address` is the one among them that
+    says where it is, unless that is configured.
     """
 
     type: str
     form: str = "server"
+    address: str | None = None
     settings: dict[str, Any] = {}
     dev: dict[str, Any] = {}
 
@@ -467,7 +469,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     timezone: str = "UTC"
     start: datetime | None = None
     catchup: bool = False
-    concurrency: Literal["forbid", "allow"] = "forbid"
+    concurrency: Literal["forbid", "allow", "replace"] = "forbid"
     params: dict[str, Param] = {}
     params_open: bool = False
     on_failure: tuple[str, ...] = ()

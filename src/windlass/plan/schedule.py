@@ -19,6 +19,7 @@ __all__ = [
     "RunDates",
     "check_schedule",
     "check_timezone",
+    "dates_of_start",
     "parse_logical_date",
     "run_dates",
     "tick_of",
@@ -28,6 +29,12 @@ __all__ = [
 _UNSCHEDULED = ("none", "@once")
 _RANDOM = re.compile(r"(^|[\s,])[rh]\b", re.IGNORECASE)  # croniter's `R` and `H` mean another time each time
 _ANY_TIME = datetime(2020, 1, 1, tzinfo=UTC)
+_JOB = re.compile(
+    r"-(\d{7,9})$"
+)  # of a CronJob: its name ends with the minutes since 1970 when it was to start
+_LONG_AGO = timedelta(
+    days=60
+)  # no pod of a scheduled run waits longer; a number that means so is somebody's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +161,30 @@ def run_dates(schedule: str, zone: str, logical_date: datetime | None, now: date
         end = ticks.upto(now)
         return RunDates(now, ticks.before(end), end, scheduled=False)
     return RunDates(when, when, ticks.after(when), scheduled=True)
+
+
+def dates_of_start(text: str, schedule: str, zone: str, now: datetime) -> RunDates:
+    """The dates of a run that a scheduler starts at a tick: a time, `now` for the last one up to now, or the name of a
+    Job that a CronJob of Kubernetes made. Its data interval ends with that tick, as everywhere.
+
+    A run that was started at no tick is one by hand. Raises UsageError.
+    """
+    moment = _meant_start(text, now)
+    by_hand = run_dates(schedule, zone, None, moment or now)
+    if moment is None or schedule in _UNSCHEDULED or (text != "now" and by_hand.interval_end != moment):
+        return by_hand
+    return RunDates(by_hand.interval_start, *by_hand.interval, scheduled=True)
+
+
+def _meant_start(text: str, now: datetime) -> datetime | None:
+    """When the run was to start; None for a Job that somebody made by hand."""
+    if text == "now":
+        return now
+    if re.match(r"\d{4}-\d", text):
+        return parse_logical_date(text)
+    found = _JOB.search(text)
+    moment = datetime.fromtimestamp(int(found[1]) * 60, UTC) if found else None
+    return moment if moment is not None and now - _LONG_AGO < moment < now + timedelta(days=1) else None
 
 
 def _day(text: str) -> date | None:

@@ -21,6 +21,7 @@ from windlass.plan.model import Copy, Plan, Task
 from windlass.report.clipping import clipped_value
 from windlass.report.log_end import LogEnd, log_end, servers_in
 from windlass.report.quarantine import Quarantined, quarantined
+from windlass.report.requests import Requests, requests_of
 from windlass.report.timeline import Span
 from windlass.runner.history import AlertRecord, Attempt, History, Run, TaskRun
 from windlass.state_folder import RunFolder, StateFolder
@@ -69,6 +70,7 @@ class TaskFacts:
     attempts: tuple[AttemptFacts, ...]
     checks: tuple[CheckFacts, ...]
     quarantined: Quarantined | None
+    requests: Requests | None
     triggered: str | None
     """The run that this trigger started."""
 
@@ -194,6 +196,7 @@ def _task_facts(
         attempts=tuple(_attempt_facts(a, folder, run, told=a in with_log) for a in attempts),
         checks=tuple(_check_facts(check) for check in _list(detail.get("checks"))),
         quarantined=quarantined(folder.quarantine(record.task), _list(detail.get("bad_rows"))),
+        requests=requests_of(record.requests),
         triggered=str(detail["run_id"]) if record.kind == "trigger" and "run_id" in detail else None,
     )
 

@@ -111,6 +111,12 @@ class TaskRun:
             words.append(f"columns widened: {wider}")
         return "; ".join(words)
 
+    @property
+    def requests(self) -> dict[str, Any] | None:
+        """The requests that it made to web servers, as `request_log` tells them; None where it made none."""
+        found = self.detail.get("requests")
+        return found if isinstance(found, dict) else None
+
     def _listed(self, key: str) -> list[str]:
         found = self.detail.get(key)
         return list(map(str, found)) if isinstance(found, list) else []

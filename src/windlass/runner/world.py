@@ -73,9 +73,10 @@ def here(
     runtime: str | None = None,
     memory: str | None = None,
     dev: bool = True,
+    plan_file: Path | None = None,
 ) -> World:
     """The world of this machine: files go to the workspace, which is the project unless said otherwise. Without `dev`
-    no dev service stands in for a connection.
+    no dev service stands in for a connection. `plan_file` has the plans of the pipelines that it triggers, if not the project.
 
     Its `check` raises UsageError for a runtime that is not there.
     """
@@ -83,6 +84,7 @@ def here(
     options = ["--runtime", runtime] if runtime is not None else []
     options += ["--memory", memory] if memory is not None else []
     options += [] if dev else ["--no-dev"]
+    options += ["--plan", str(plan_file)] if plan_file is not None else []
 
     def runtime_of(run: RunFolder) -> Runtime:
         site = Site(

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from windlass.plan.unit import Unit
 
-__all__ = ["Execution", "Runtime", "RuntimeFactory", "Site"]
+__all__ = ["Execution", "Runtime", "RuntimeFactory", "Site", "Warm"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +28,18 @@ class Site:
     plan: Path | None = None
     """The whole plan of the run, for a task whose plan is too long for its environment."""
 
+    warm: Warm | None = None
+    """What starts tasks of windlass itself sooner."""
+
     wanted: Path
     """A lock that is held as long as somebody wants what was started: no unit outlives it."""
+
+
+class Warm(Protocol):
+    """Starts tasks of windlass itself where what they need is there already."""
+
+    def start(self, command: Sequence[str], environment: Mapping[str, str]) -> Execution | None:
+        """Start `python -m windlass …`; None where that has to be done otherwise."""
 
 
 class Execution(Protocol):

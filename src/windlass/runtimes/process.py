@@ -105,17 +105,14 @@ class ProcessRuntime:
         given = {**environment, "WINDLASS_WORKSPACE": str(self._site.workspace)}
         given |= unit.env if port is None else {"PORT": str(port), **unit.env}
         if unit.own:
-            command = (*own_command(self._site.project), *unit.command[1:])
-            if is_digest(given.get(VARIABLE, "")) and self._site.plan is not None:
-                command = (*command, "--plan", str(self._site.plan))
-            return self._launched(command, {**os.environ, **given}, None)
+            return self._own(unit.command[1:], given)
         folder, command, ours = self._folder(unit), unit.command, inherited(os.environ)
         own = self._environments.get((unit.build, command[0]))
         if own is not None:
             command, ours = (own.program(command[0]), *command[1:]), own.environment(ours)
         given = with_libraries(unit, given, self._site.project, self._site.environments)
         missed = MissedMount(unit.container.mount, self._site.workspace)
-        return self._launched(command, {**ours, **given}, folder, missed)
+        return self._launched(command, self._wanted({**ours, **given}), folder, missed)
 
     def _tell_ignored(self, unit: Unit) -> None:
         """Say once what is written of a unit that holds only in a container."""
@@ -128,6 +125,18 @@ class ProcessRuntime:
     def _folder(self, unit: Unit) -> Path:
         return self._site.project / (unit.build or "")
 
+    def _own(self, arguments: tuple[str, ...], given: Mapping[str, str]) -> Execution:
+        """Start windlass itself, of this installation."""
+        if is_digest(given.get(VARIABLE, "")) and self._site.plan is not None:
+            arguments = (*arguments, "--plan", str(self._site.plan))
+        environment = self._wanted({**os.environ, **given})
+        command = (*own_command(self._site.project), *arguments)
+        warm = self._site.warm and self._site.warm.start(command, environment)
+        return warm or self._launched(command, environment, None)
+
+    def _wanted(self, environment: Mapping[str, str]) -> dict[str, str]:
+        return with_own_programs({**environment, LOCK: str(self._site.wanted)})
+
     def _launched(
         self,
         command: Sequence[str],
@@ -139,7 +148,7 @@ class ProcessRuntime:
             command,
             self._site.wanted,
             folder=folder,
-            environment=with_own_programs({**environment, LOCK: str(self._site.wanted)}),
+            environment=environment,
             output=subprocess.PIPE,
         )
         return ProcessExecution(process, missed)

@@ -20,6 +20,7 @@ __all__ = ["expanded"]
 
 _KEY = "for_each"
 _NAMING = ("needs", "uses")
+_MOST_NEEDED = 100_000  # names after each other's, all tasks together: the tasks of two `for_each` multiply
 
 
 def expanded(root: Path, document: Document) -> list[Document]:
@@ -53,7 +54,7 @@ def _same_names(document: Document, names: list[object], entries: list[Entry]) -
     first: dict[object, Entry] = {}
     for name, entry in zip(names, entries, strict=True):
         if (other := first.setdefault(name, entry)) is not entry and isinstance(name, str):
-            message = f"the entries {other} and {entry} both make the pipeline {name!r}"
+            message = f"{other} and {entry} both make the pipeline {name!r}"
             yield document.problem(
                 ("pipeline",), Code.NAME_TAKEN, message, hint="name it by what tells them apart: {{ each.… }}"
             )
@@ -115,6 +116,7 @@ class _Tasks:
         self.filling = _Filling(document)
         self._root, self._from = root, document
         self._tasks: dict[str, Any] = {}
+        self._needed = 0
         self._made: dict[str, list[str]] = {}
         self._entries: dict[KeyPath, str] = dict(document.entries)
         self._marks: dict[KeyPath, Mark] = dict(document.marks)
@@ -153,6 +155,14 @@ class _Tasks:
         hint = "give each entry another name, with `name`"
         raise SpecError([self._from.problem(("tasks", by), Code.NAME_TAKEN, message, hint=hint, at_key=True)])
 
+    def _too_many(self, at: KeyPath) -> None:
+        message = (
+            f"tasks of entries that wait for tasks of entries: together more than {_MOST_NEEDED:,} names"
+        )
+        hint = "put one task between them: it needs the former, and the latter need it"
+        made = replace(self._from, marks=self._marks)
+        raise SpecError([made.problem(at, Code.OUT_OF_RANGE, message, hint=hint)])
+
     def document(self) -> Document:
         """The document with the tasks, in which the name of a task that was made of entries means all of them."""
         for name, task in self._tasks.items():
@@ -170,6 +180,10 @@ class _Tasks:
             return
         at: KeyPath = ("tasks", name, key)
         marks = [self._marks.get((*at, i)) or self._marks.get(at) for i in range(len(written))]
+        sizes = [len(self._made.get(needed, "1")) for needed in written if isinstance(needed, str)]
+        self._needed += sum(sizes)
+        if self._needed > _MOST_NEEDED:
+            self._too_many(at)
         named = [
             (made, mark)
             for needed, mark in zip(written, marks, strict=True)

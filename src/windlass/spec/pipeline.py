@@ -14,6 +14,7 @@ from windlass.spec.entries import ForEach
 from windlass.spec.fields import Group, Name, OneOrMany, Owner, PipelineName, Runtime, Start, Tag
 from windlass.spec.kinds import Check, Download, Kind, Notify, Sql, Trigger
 from windlass.spec.model import Model, refusal
+from windlass.spec.runtimes import PipelineOnKubernetes, TaskOnKubernetes
 
 __all__ = ["KINDS", "Assets", "Defaults", "Param", "Pipeline", "Task", "TriggerRule"]
 
@@ -105,6 +106,9 @@ class Task(Model):
 
     on_recovery: OneOrMany[Name] = []
     """The connections that are told of the first success after a failure that was told."""
+
+    kubernetes: TaskOnKubernetes = TaskOnKubernetes()
+    """How it runs on Kubernetes."""
 
     copy_: Copy | None = Field(default=None, alias="copy")
     """Copy rows from a source to a destination, exactly once."""
@@ -215,8 +219,8 @@ class Pipeline(Model):
     catchup: bool = False
     """Whether a scheduler makes up for the runs since `start` that it missed."""
 
-    concurrency: Literal["forbid", "allow"] = "forbid"
-    """Whether the pipeline may run while an earlier run of it is still going."""
+    concurrency: Literal["forbid", "allow", "replace"] = "forbid"
+    """Whether the pipeline may run while an earlier run of it is still going. With `replace` the new one takes the place of the earlier on Kubernetes and Argo; elsewhere it is as with `forbid`."""
 
     params: dict[Name, Param] = Field(default_factory=dict)
     """Parameters and their defaults; a run may set others of the same type. A `null` takes any."""
@@ -232,6 +236,9 @@ class Pipeline(Model):
 
     on_recovery: OneOrMany[Name] = []
     """The connections that are told of the first success after a failure that was told."""
+
+    kubernetes: PipelineOnKubernetes = PipelineOnKubernetes()
+    """How it runs on Kubernetes."""
 
     tasks: dict[Name, Task] = Field(min_length=1)
     """The tasks, by name."""

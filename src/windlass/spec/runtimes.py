@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,7 +10,17 @@ from windlass.options import Duration, Size
 from windlass.spec.fields import OneOrMany, Runtime
 from windlass.spec.model import Model, refusal
 
-__all__ = ["DockerRuntime", "KubernetesRuntime", "Mount", "Resources", "Runtimes", "Volume"]
+__all__ = [
+    "DockerRuntime",
+    "KubernetesRuntime",
+    "Mount",
+    "PipelineOnKubernetes",
+    "PodSettings",
+    "Resources",
+    "Runtimes",
+    "TaskOnKubernetes",
+    "Volume",
+]
 
 _ABSOLUTE = r"^/"
 
@@ -100,26 +110,14 @@ class Volume(Model):
         return self
 
 
-class KubernetesRuntime(Model):
-    """Tasks as pods."""
-
-    tag: str | None = None
-    """The tag of the images. Default: the digests that windlass.lock has of them, else `latest`."""
-
-    namespace: str | None = None
-    """Where pods are started. Default: the namespace of the Airflow connection, or Airflow's own."""
-
-    connection: str | None = None
-    """The Airflow connection of the cluster. Default: `kubernetes_default`, or the cluster that Airflow is in."""
+class PodSettings(Model):
+    """What the pods of a project or a pipeline are given."""
 
     service_account: str | None = None
     """Who the pods are to the cluster."""
 
     workspace: str | None = None
     """The PersistentVolumeClaim that tasks share as `/data`. Default: each pod has an empty `/data` of its own."""
-
-    connections_from: str | None = None
-    """The Secret with the connections, a key `WINDLASS_CONN_<NAME>` each. Default: `PROJECT-connections`."""
 
     secrets: OneOrMany[str] = []
     """Secrets whose keys all become environment variables."""
@@ -136,6 +134,18 @@ class KubernetesRuntime(Model):
     node_selector: dict[str, str] = Field(default_factory=dict)
     """The labels of the nodes that pods may run on."""
 
+    tolerations: list[dict[str, Any]] = []
+    """The taints that pods tolerate, in the words of Kubernetes."""
+
+    affinity: dict[str, Any] = Field(default_factory=dict)
+    """Which nodes and neighbours pods prefer or need, in the words of Kubernetes."""
+
+    security_context: dict[str, Any] = Field(default_factory=dict)
+    """Who a pod runs as and what it may do, in the words of Kubernetes: `runAsUser`, `fsGroup` and the like."""
+
+    container_security_context: dict[str, Any] = Field(default_factory=dict)
+    """The same of each container in it: `readOnlyRootFilesystem`, `capabilities` and the like."""
+
     labels: dict[str, str] = Field(default_factory=dict)
     """Labels of the pods."""
 
@@ -148,11 +158,70 @@ class KubernetesRuntime(Model):
     image_pull_secrets: OneOrMany[str] = []
     """Secrets with the login of the registry."""
 
+
+class KubernetesRuntime(PodSettings):
+    """Tasks as pods."""
+
+    tag: str | None = None
+    """The tag of the images. Default: the digests that windlass.lock has of them, else `latest`."""
+
+    namespace: str | None = None
+    """Where pods are started. Default: the namespace of the Airflow connection, or Airflow's own; of manifests: the one that they are applied to."""
+
+    connection: str | None = None
+    """The Airflow connection of the cluster. Default: `kubernetes_default`, or the cluster that Airflow is in."""
+
+    connections_from: str | None = None
+    """The Secret with the connections, a key `WINDLASS_CONN_<NAME>` each. Default: `PROJECT-connections`."""
+
     startup_timeout: Duration = 300.0
-    """How long a pod may take to start."""
+    """How long a pod of Airflow's may take to start."""
 
     on_finish: Literal["delete_pod", "delete_succeeded_pod", "keep_pod"] = "delete_pod"
-    """What becomes of a pod that has ended."""
+    """What becomes of a pod of Airflow's that has ended."""
+
+    @property
+    def pods(self) -> PodSettings:
+        """What it says of every pod."""
+        return PodSettings(**{name: getattr(self, name) for name in PodSettings.model_fields})
+
+
+class PipelineOnKubernetes(PodSettings):
+    """A pipeline on Kubernetes: its pods, besides what `runtimes.kubernetes` says of all, and its CronJob."""
+
+    suspend: bool = False
+    """Whether the schedule starts nothing for the time being."""
+
+    starting_deadline: Duration | None = None
+    """How late a run may begin; one that is later still is left out. Default: it is made up for whenever."""
+
+    deadline: Duration | None = None
+    """How long a run may take, all tries together, before it is stopped and counts as failed."""
+
+    restarts: Annotated[int, Field(ge=0)] | None = None
+    """How many times a pod that was lost is replaced. Default: as many as `retries` says where each task has a container of its own, else 2."""
+
+    keep_succeeded: Annotated[int, Field(ge=0)] = 3
+    """How many runs that succeeded are kept to look at."""
+
+    keep_failed: Annotated[int, Field(ge=0)] = 1
+    """How many runs that failed are kept to look at."""
+
+
+class TaskOnKubernetes(Model):
+    """A task on Kubernetes, besides what its pipeline says."""
+
+    secrets: OneOrMany[str] = []
+    """Secrets whose keys all become environment variables."""
+
+    config_maps: OneOrMany[str] = []
+    """ConfigMaps whose keys all become environment variables."""
+
+    resources: Resources | None = None
+    """What its container gets."""
+
+    entrypoint: list[str] | None = None
+    """The ENTRYPOINT of its image. A command with templates that only a run can fill in is started by a shell, which has to know it. Default: of a Dockerfile without one, none."""
 
 
 class Runtimes(Model):

@@ -12,6 +12,8 @@ TARGETS: Table[Target] = Table(
     "windlass.targets",
     {
         "airflow": "windlass.targets.airflow.target:TARGET",
+        "kubernetes": "windlass.targets.kubernetes.target:TARGET",
         "compose": "windlass.targets.compose.target:TARGET",
+        "cron": "windlass.targets.cron.target:TARGET",
     },
 )

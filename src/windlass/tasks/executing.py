@@ -17,7 +17,7 @@ from windlass.connectors.source import Part
 from windlass.engine import Workspace
 from windlass.errors import Code, UsageError, did_you_mean
 from windlass.plan.model import Plan, Task
-from windlass.plan.schedule import RunDates, parse_logical_date, run_dates, tick_of
+from windlass.plan.schedule import RunDates, dates_of_start, parse_logical_date, run_dates, tick_of
 from windlass.printable import printable
 from windlass.state_folder import StateFolder
 from windlass.tasks import Context, TaskResult, execute, settle_task, split_task
@@ -127,6 +127,8 @@ def _dates(plan: Plan, environ: Mapping[str, str], logical_date: str | None) -> 
     if given and start and end:
         logical, begins, ends = (parse_logical_date(text) for text in (given, start, end))
         return RunDates(logical, begins, ends, scheduled=environ.get("WINDLASS_RUN_KEY") == given)
+    if not given and (fired := environ.get("WINDLASS_FIRED_AT")):
+        return dates_of_start(fired, plan.schedule, plan.timezone, datetime.now(UTC))
     when = parse_logical_date(given) if given else None
     key = environ.get("WINDLASS_RUN_KEY")
     if when and key not in (None, given):  # started by hand, at that time

@@ -20,7 +20,7 @@ def row_of(*spans: tuple[float, float], total: float) -> ChartRow:
             AttemptFacts(Attempt("r", name, number, Status.SUCCESS), Span(*span), None)
             for number, span in enumerate(tried, 1)
         )
-        return TaskFacts(name, TaskRun("r", name, "run"), None, attempts, (), None, None)
+        return TaskFacts(name, TaskRun("r", name, "run"), None, attempts, (), None, None, None)
 
     tasks = (task("whole", (0.0, total)), task("asked", *spans))
     run = RunFacts("r1", Run("r", "p"), Plan(project="p", pipeline="p"), tasks, {}, (), total, (), 0)

@@ -199,7 +199,7 @@ FAULTS = [
     Fault(R, "min: 0}", "min: [0]}", "[0]", "min: expected"),
     # words of a set
     Fault(P, "    type: sqlite", "    type: sqlit", "sqlit", "type: expected duckdb"),
-    Fault(O, "concurrency: forbid", "concurrency: forbidden", "forbidden", "expected 'forbid' or 'allow'"),
+    Fault(O, "concurrency: forbid", "concurrency: forbidden", "forbidden", "'forbid', 'allow' or 'replace'"),
     Fault(O, "mode: merge", "mode: mrege", "mrege", "mode: expected 'append'"),
     Fault(O, "trigger_rule: all_done", "trigger_rule: all_don", "all_don", "trigger_rule: expected"),
     Fault(O, "on_bad_row: quarantine", "on_bad_row: quarantin", "quarantin", "on_bad_row: expected"),

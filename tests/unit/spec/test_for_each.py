@@ -82,6 +82,15 @@ tasks:
     assert copied.source.options["columns"] == {"id": "integer", "n": "text"}
 
 
+MANY = f"""\
+pipeline: many
+tasks:
+  a: {{for_each: {list(range(400))}, run: {{command: [a]}}}}
+  b:
+    for_each: {list(range(400))}
+    needs: [a]
+    run: {{command: [b]}}
+"""
 WRONG = {
     "an unknown key": (
         WEATHER.replace("each.lat", "each.lng"),
@@ -95,7 +104,7 @@ WRONG = {
     ),
     "the same name twice": (
         WEATHER.replace('"weather_{{ each.city | lower }}"', "weather"),
-        "the entries the entry at cities.csv:2 and the entry at cities.csv:3 both make the pipeline 'weather'",
+        "the entry at cities.csv:2 and the entry at cities.csv:3 both make the pipeline 'weather'",
     ),
     "two tasks of a name": (
         WEATHER.replace("[a, 2, true]", "['ä', a]"),
@@ -125,6 +134,10 @@ WRONG = {
     "a file outside": (
         WEATHER.replace("cities.csv", "../c.csv"),
         "path: expected a folder below the project",
+    ),
+    "two that multiply": (
+        MANY,
+        "made.yaml:6:12: error[W0107]: tasks of entries that wait for tasks of entries: together more than 100,000 names",
     ),
     "each without entries": (
         WEATHER.replace("for_each: {path: cities.csv}", ""),

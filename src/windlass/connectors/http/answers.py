@@ -98,9 +98,11 @@ def content_of(body: bytes) -> object:
         return None
 
 
-def send(ask: Ask) -> Answer:
-    """Ask once. Raises what `web.answer_to` does, and FatalError for what cannot be the answer."""
-    with web.answer_to(ask.request(), shown=ask.url, code=Code.API_ANSWER) as response:
+def send(ask: Ask, waited: float = 0.0) -> Answer:
+    """Ask once, after having waited so long. Raises what `web.answer_to` does, and FatalError for what cannot be the
+    answer.
+    """
+    with web.answer_to(ask.request(), shown=ask.url, code=Code.API_ANSWER, waited=waited) as response:
         if response.status not in ask.statuses:
             message = f"{ask.url} answered {response.status} {response.reason}, expected 200"
             raise FatalError(message, code=Code.API_ANSWER)

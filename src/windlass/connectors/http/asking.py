@@ -40,13 +40,13 @@ class Api:
 
     def answer(self, ask: Ask) -> Answer:
         """Raises RetryableError when all attempts are used up, FatalError for an answer that will be the same again."""
-        attempt, renewed = 1, False
+        attempt, renewed, waited = 1, False, 0.0
         while True:
             signed = self._credentials.applied(ask)
-            self._pace.wait(self._retry.max_wait)
+            waited += self._pace.wait(self._retry.max_wait)
             try:
                 with self._rules_of_refusals(ask):
-                    return self._judged(ask, send(signed))
+                    return self._judged(ask, send(signed, waited))
             except web.AnswerError as exc:
                 if (
                     renewed
@@ -54,11 +54,11 @@ class Api:
                     or not self._credentials.renew(signed)
                 ):
                     raise
-                renewed = True
+                renewed, waited = True, 0.0
             except _SkipError:
                 return Answer(b"", Message(), known_length=True, skipped=True)
             except web.NotNowError as exc:
-                self._wait(exc, attempt)
+                waited = self._wait(exc, attempt)
                 attempt += 1
 
     def _judged(self, ask: Ask, answer: Answer) -> Answer:
@@ -96,14 +96,16 @@ class Api:
             raise FatalError(message, hint=hint, code=Code.API_ANSWER)
         raise web.NotNowError(message, code=Code.API_ANSWER)
 
-    def _wait(self, exc: web.NotNowError, attempt: int) -> None:
-        """Until the next attempt. Raises RetryableError when there is none."""
+    def _wait(self, exc: web.NotNowError, attempt: int) -> float:
+        """Wait until the next attempt; how long that was. Raises RetryableError when there is none."""
         wait = _FIRST_WAIT * 2 ** (attempt - 1) if exc.wait is None else exc.wait
         longest = self._retry.max_wait
         if attempt == self._retry.attempts or (exc.wait is not None and exc.wait > longest):
             raise _given_up(exc, attempt, self._retry) from exc.__cause__
-        logs.warning("asking_again", because=exc.message, seconds=min(wait, longest))
-        time.sleep(min(wait, longest))
+        seconds = min(wait, longest)
+        logs.warning("asking_again", because=exc.message, seconds=seconds)
+        time.sleep(seconds)
+        return seconds
 
 
 class _SkipError(Exception):

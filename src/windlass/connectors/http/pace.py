@@ -29,10 +29,12 @@ class Pace:
         self._not_before = 0.0
         self._deciding = threading.Lock()
 
-    def wait(self, longest: float) -> None:
-        """Wait for the next turn. Raises RetryableError when that is further away than `longest` seconds."""
+    def wait(self, longest: float) -> float:
+        """Wait for the next turn; how long that was. Raises RetryableError when that is further away than `longest`
+        seconds.
+        """
         if self._limit is None:
-            return
+            return 0.0
         with self._deciding:
             now = time.monotonic()
             seconds = max(self._not_before, self._next_call(self._limit)) - now
@@ -42,6 +44,7 @@ class Pace:
         if seconds > 0:
             logs.info("rate_limit", seconds=round(seconds, 3))
             time.sleep(seconds)
+        return max(0.0, seconds)
 
     def note(self, headers: Message) -> None:
         """What an answer says is left."""

@@ -10,10 +10,10 @@ CONNECTOR = Connector(
     schemes=("postgresql", "postgres"),
     example="postgresql://user:password@host:5432/database",
     open_options=(
-        # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS, without passwords
+        # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS, without passwords and `options`, which may set anything
         *("application_name", "channel_binding", "client_encoding", "connect_timeout", "dbname", "database"),
         *("fallback_application_name", "gssencmode", "host", "hostaddr", "krbsrvname", "load_balance_hosts"),
-        *("options", "passfile", "port", "require_auth", "service", "sslcert", "sslcrl", "sslkey", "sslmode"),
+        *("passfile", "port", "require_auth", "service", "sslcert", "sslcrl", "sslkey", "sslmode"),
         *("sslnegotiation", "sslrootcert", "ssl_max_protocol_version", "ssl_min_protocol_version"),
         *("target_session_attrs", "user", "silence"),
     ),

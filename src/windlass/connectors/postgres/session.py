@@ -31,6 +31,7 @@ __all__ = [
     "Session",
     "integrity_error",
     "is_there_already",
+    "is_unknown_name",
     "lock_timed_out",
     "not_permitted",
     "postgres_errors",
@@ -347,6 +348,12 @@ def integrity_error(error: Exception) -> asyncpg.PostgresError | None:
     about_row_security = state == "42501" and "row-level security policy" in str(cause)
     is_about_row = state[:2] in _OF_ROWS or state[0] not in "0123456789FHPX" or about_row_security
     return cause if is_about_row else None
+
+
+def is_unknown_name(error: Exception) -> bool:
+    """Whether the server does not know a name, which the statement or a value in it may have."""
+    state = str(getattr(error.__cause__, "sqlstate", ""))
+    return (state[:2] in ("42", "3F") and state != _INSUFFICIENT_PRIVILEGE) or state == "0A000"
 
 
 _OF_ROWS = ("09", "21", "22", "23", "38", "39", "44", "54", "P0")

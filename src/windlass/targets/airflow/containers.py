@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from windlass.errors import FatalError
 from windlass.images.image import project_repository
 from windlass.plan.model import Plan, RunCommand, Service
 from windlass.plan.unit import WORKSPACE
+from windlass.spec.pipeline import Pipeline
 from windlass.spec.project import Project
-from windlass.spec.runtimes import DockerRuntime, KubernetesRuntime, Volume
+from windlass.spec.runtimes import DockerRuntime, KubernetesRuntime, PodSettings
 from windlass.targets.images import UNTAGGED
+from windlass.targets.pods.settings import merged, of_task, said, volume_source, workspace_volume
 
 __all__ = ["runtime_of"]
 
 
 def runtime_of(
-    kind: str, project: Project, plans: Iterable[Plan], *, command: Sequence[str], folder: str
+    kind: str,
+    project: Project,
+    plans: Iterable[Plan],
+    pipelines: Mapping[str, Pipeline],
+    *,
+    command: Sequence[str],
+    folder: str,
 ) -> dict[str, Any]:
     """The `runtime` of a bundle. `folder` is where a worker has the project; containers have it in their image."""
     runtime: dict[str, Any] = {"kind": kind}
@@ -37,6 +45,7 @@ def runtime_of(
         "connections_secret": secret,
         "options": _pod_operator(options),
         "pod": _pod(options),
+        "pods": dict(_other_pods(options, pipelines)),
     }
 
 
@@ -95,12 +104,27 @@ def _pod_operator(options: KubernetesRuntime) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}
 
 
-def _pod(options: KubernetesRuntime) -> dict[str, Any]:
-    """The pod that every task starts from; the operator adds image, command and environment."""
-    volumes, mounts = [_workspace(options)], [{"name": "workspace", "mountPath": WORKSPACE}]
+def _other_pods(
+    options: KubernetesRuntime, pipelines: Mapping[str, Pipeline]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The pods of the pipelines and tasks that say something of theirs: `PIPELINE`, `PIPELINE.TASK`."""
+    for name, pipeline in sorted(pipelines.items()):
+        pods = merged(options.pods, pipeline.kubernetes)
+        if pods != options.pods:
+            yield name, _pod(pods)
+        for task, own_said in pipeline.tasks.items():
+            own = of_task(pods, own_said.kubernetes)
+            if own != pods:
+                yield f"{name}.{task}", _pod(own)
+
+
+def _pod(options: PodSettings) -> dict[str, Any]:
+    """The pod that a task starts from; the operator adds image, command and environment."""
+    volumes = [{"name": "workspace", **workspace_volume(options)}]
+    mounts = [{"name": "workspace", "mountPath": WORKSPACE}]
     for number, volume in enumerate(options.volumes):
         name = f"volume-{number}"
-        volumes.append({"name": name, **_volume(volume)})
+        volumes.append({"name": name, **volume_source(volume)})
         mount = {"name": name, "mountPath": volume.mount_path}
         mounts.append({**mount, "readOnly": True} if volume.read_only else mount)  # type: ignore[dict-item]
     container = {
@@ -112,32 +136,17 @@ def _pod(options: KubernetesRuntime) -> dict[str, Any]:
             *({"configMapRef": {"name": name}} for name in options.config_maps),
         ],
         "volumeMounts": mounts,
+        "securityContext": options.container_security_context,
     }
     spec = {
         "serviceAccountName": options.service_account,
         "nodeSelector": options.node_selector,
+        "tolerations": options.tolerations,
+        "affinity": options.affinity,
+        "securityContext": options.security_context,
         "imagePullSecrets": [{"name": name} for name in options.image_pull_secrets],
-        "containers": [_said(container)],
+        "containers": [said(container)],
         "volumes": volumes,
     }
     metadata = {"labels": options.labels, "annotations": options.annotations}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": _said(metadata), "spec": _said(spec)}
-
-
-def _workspace(options: KubernetesRuntime) -> dict[str, Any]:
-    if options.workspace is None:
-        return {"name": "workspace", "emptyDir": {}}
-    return {"name": "workspace", "persistentVolumeClaim": {"claimName": options.workspace}}
-
-
-def _volume(volume: Volume) -> dict[str, Any]:
-    if volume.claim is not None:
-        return {"persistentVolumeClaim": {"claimName": volume.claim}}
-    if volume.secret_name is not None:
-        return {"secret": {"secretName": volume.secret_name}}
-    return {"configMap": {"name": volume.config_map}}
-
-
-def _said(mapping: dict[str, Any]) -> dict[str, Any]:
-    """The mapping without what nobody said."""
-    return {key: value for key, value in mapping.items() if value not in (None, [], {})}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": said(metadata), "spec": said(spec)}

@@ -58,6 +58,7 @@ class AirflowTarget:
             options.runtime,
             spec,
             plans.values(),
+            {name: project.files.pipelines[name].spec for name in plans},
             command=shlex.split(options.command),
             folder=options.project_path or str(project.root.resolve()),
         )

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from windlass.connectors.postgres.session import Session, integrity_error
+from windlass.connectors.postgres.session import Session, integrity_error, is_unknown_name
 from windlass.connectors.scratch import identifier
 from windlass.connectors.sql.halving import insert_by_halves
 from windlass.errors import FatalError, WindlassError
@@ -26,6 +27,15 @@ SELECT ARRAY(SELECT attname::text FROM unnest(k.conkey) WITH ORDINALITY u (numbe
 FROM pg_constraint k
 WHERE k.contype = 'f' AND k.conrelid = k.confrelid AND k.conname = $2
   AND (k.conrelid = to_regclass($1) OR k.conrelid IN (SELECT relid FROM pg_partition_tree(to_regclass($1))))
+"""
+
+_HOLDS_NAMES = """
+WITH RECURSIVE kinds (oid) AS (
+  SELECT atttypid FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped
+  UNION SELECT within.oid FROM kinds JOIN pg_type t USING (oid), LATERAL (
+    SELECT unnest(ARRAY[t.typbasetype, t.typelem])
+    UNION ALL SELECT atttypid FROM pg_attribute WHERE attrelid = t.typrelid AND attnum > 0 AND NOT attisdropped) within (oid))
+SELECT EXISTS (SELECT FROM kinds WHERE oid < 16384 AND format_type(oid, NULL) LIKE 'reg%')
 """
 
 References = tuple[list[str], list[str]]
@@ -52,6 +62,11 @@ class Placing:
 
     _waiting: dict[str, WindlassError] = field(default_factory=dict)
 
+    @cached_property
+    def _holds_names(self) -> bool:
+        """Whether values of the target are names of what the server has, such as those of a regclass."""
+        return bool(self.session.value(_HOLDS_NAMES, self.target))
+
     def all(self) -> int:
         """Bring in all rows but those that are quarantined. Returns how many went in."""
         size = f"SELECT pg_relation_size('{self.staging}') / current_setting('block_size')::int8"
@@ -65,7 +80,7 @@ class Placing:
 
     def _refused_page(self, page: int, error: WindlassError) -> int:
         """Bring in the rows of one page by halves, too."""
-        _require_about_row(error)
+        self._require_about_row(error)
         rows = self.session.fetch(
             f"SELECT ctid::text AS ctid FROM {self.staging} "
             f"WHERE ctid >= '({page},0)' AND ctid < '({page + 1},0)' ORDER BY ctid"
@@ -77,7 +92,7 @@ class Placing:
             return self._try(self._among(rows[first:last]))
 
         def refused(index: int, error: WindlassError) -> int:
-            _require_about_row(error)
+            self._require_about_row(error)
             if self._points_at_its_table(error) is not None:
                 self._waiting[rows[index]] = error
             else:
@@ -138,11 +153,12 @@ class Placing:
         self.session.execute("RELEASE SAVEPOINT windlass_part")
         return placed
 
-
-def _require_about_row(error: WindlassError) -> None:
-    """Raise an error that is about anything else."""
-    if integrity_error(error) is None and not isinstance(error, VanishedError):
-        raise error
+    def _require_about_row(self, error: WindlassError) -> None:
+        """Raise an error that is about anything else."""
+        if isinstance(error, VanishedError) or integrity_error(error) is not None:
+            return
+        if not (is_unknown_name(error) and self._holds_names):
+            raise error
 
 
 def _constraint(error: WindlassError) -> str:

@@ -24,7 +24,7 @@ from .containers import (
 )
 from .lines import Listener, finished
 from .parts import mapped
-from .references import references_of, whole
+from .references import declared, is_command, references_of, whole
 
 __all__ = ["make"]
 
@@ -62,9 +62,12 @@ class WindlassPodOperator(KubernetesPodOperator):
             keys[name] = (
                 (secret, variable(connection)) if connection else (reference["secret"], reference["key"])
             )
+        known = declared(self.job)
         for name, (secret, key) in keys.items():
-            source = k8s.V1EnvVarSource(secret_key_ref=k8s.V1SecretKeySelector(name=secret, key=key))
-            self.env_vars.append(k8s.V1EnvVar(name, value_from=source))
+            if key in known and is_command(self.job):  # of two with one name Kubernetes takes the last
+                self.env_vars.append(k8s.V1EnvVar(name, literal(known[key])))
+            selector = k8s.V1SecretKeySelector(name=secret, key=key, optional=key in known or None)
+            self.env_vars.append(k8s.V1EnvVar(name, value_from=k8s.V1EnvVarSource(secret_key_ref=selector)))
 
     def _exit_code(self) -> int:
         statuses = (self.remote_pod and self.remote_pod.status.container_statuses) or ()
@@ -140,19 +143,22 @@ _ROLES = {
 
 def _pod(job: Json) -> Json:
     """The pod of a task: the one of all, with what the task itself says of its container."""
-    pod: Json = copy.deepcopy(job["runtime"]["pod"])
+    pods, pipeline = job["runtime"].get("pods", {}), job["pipeline"]
+    said = pods.get(f"{pipeline}.{job['task']}") or pods.get(pipeline) or job["runtime"]["pod"]
+    pod: Json = copy.deepcopy(said)
     container = job["unit"]["container"]
     base = pod["spec"]["containers"][0]
     base["volumeMounts"][0]["mountPath"] = workspace_of(job)
     limits = {"memory": container.get("memory"), "cpu": container.get("cpus")}
-    said = {name: str(limit) for name, limit in limits.items() if limit is not None}
-    if said:
+    own = {name: str(limit) for name, limit in limits.items() if limit is not None}
+    if own:
         resources = base.setdefault("resources", {})
-        resources["limits"] = {**resources.get("limits", {}), **said}
+        resources["limits"] = {**resources.get("limits", {}), **own}
     uid, _, gid = container.get("user", "").partition(":")
     ids = {"runAsUser": uid, "runAsGroup": gid}
     if uid.isdigit():
-        base["securityContext"] = {name: int(number) for name, number in ids.items() if number.isdigit()}
+        numbers = {name: int(number) for name, number in ids.items() if number.isdigit()}
+        base["securityContext"] = {**base.get("securityContext", {}), **numbers}
     if container.get("pull"):
         base["imagePullPolicy"] = _PULL[container["pull"]]
     return pod

@@ -89,7 +89,7 @@ def dag_of(plan: Json, bundle: Json, file: Path) -> DAG:
         # without a schedule nothing starts by itself; paused, it would leave a run that is triggered waiting
         is_paused_upon_creation=False if schedule is None else None,
         catchup=plan.get("catchup", False),
-        max_active_runs=1 if plan["concurrency"] == "forbid" else None,
+        max_active_runs=1 if plan["concurrency"] != "allow" else None,
         tags=plan.get("tags", ()),
         on_failure_callback=Alarm(plan) if plan["on_failure"] else None,
     )
@@ -156,7 +156,7 @@ class Builder:
         elif (task["action"].get("partition") or {}).get("mapped"):
             self._operators[name], self._first[name] = self._in_parts(job, common)
         else:
-            if kind == "copy" and self._plan["concurrency"] == "forbid":
+            if kind == "copy" and self._plan["concurrency"] != "allow":
                 # a backfill has several runs at once all the same, and a load that waits for another keeps a worker
                 common["max_active_tis_per_dag"] = 1
             self._operators[name] = self._operator("task", job, common)

@@ -13,13 +13,23 @@ from airflow.sdk.exceptions import AirflowException
 from .bundle import Json
 from .connections import hide, variable
 
-__all__ = ["environment_given", "references_of", "whole"]
+__all__ = ["declared", "environment_given", "is_command", "references_of", "whole"]
+
+
+def is_command(job: Json) -> bool:
+    """Whether the task is a program of the user's own, and not windlass."""
+    return job["plan"][1]["action"]["kind"] in ("run", "service")
 
 
 def whole(job: Json) -> list[str]:
     """The connections that a task gets whole: a command those that it asks for, windlass all that it names."""
-    action = job["plan"][1]["action"]
-    return list(action["connections"] if action["kind"] in ("run", "service") else job["connections"])
+    return list(job["plan"][1]["action"]["connections"] if is_command(job) else job["connections"])
+
+
+def declared(job: Json) -> dict[str, str]:
+    """The addresses, by variable, of connections that need not be configured: the project's file says where they are."""
+    known = {name: job["plan"][0]["connections"][name].get("address") for name in job["connections"]}
+    return {variable(name): address for name, address in known.items() if address}
 
 
 def references_of(job: Json) -> dict[str, Json]:
@@ -28,6 +38,8 @@ def references_of(job: Json) -> dict[str, Json]:
 
 def environment_given(job: Json, addresses: Mapping[str, str]) -> dict[str, str]:
     """The variables that a task is given, from those of all connections that it names."""
+    if is_command(job):  # windlass has its plan, and may find an address in the container first
+        addresses = {**declared(job), **addresses}
     names = {
         variable(name, prefix) for name in whole(job) for prefix in ("WINDLASS_CONN_", "WINDLASS_ORIGIN_")
     }

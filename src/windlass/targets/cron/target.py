@@ -1,0 +1,135 @@
+"""Renders a project as what starts its pipelines on one machine: a crontab, or services and timers of systemd."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from typing import Literal
+
+from msgspec import Struct
+
+from windlass.plan.model import Plan
+from windlass.targets import CompiledProject, Needs
+from windlass.targets.cron.crontab import crontab
+from windlass.targets.cron.fields import fields_of
+from windlass.targets.cron.starting import Starting
+from windlass.targets.cron.systemd import service, timer, unit_name
+from windlass.targets.pods.refusing import Refusals
+
+__all__ = ["TARGET", "CronOptions", "CronTarget"]
+
+_CRONTAB = "# The pipelines of {project}, by windlass export cron: edit the project, and export again.\n"
+_UNIT = "# {pipeline} of {project}, by windlass export cron: edit the project, and export again.\n\n"
+_ONCE = ("none", "@once")
+
+
+class CronOptions(Struct, frozen=True, kw_only=True):
+    """How a project is started on one machine."""
+
+    scheduler: Literal["cron", "cronie", "systemd"] = "cron"
+    """What starts the pipelines: cron, cronie, which knows time zones, or timers of systemd, which know them, too."""
+
+    timezone: str = "UTC"
+    """The time zone that the cron of the machine goes by."""
+
+    project_path: str | None = None
+    """Where the project's folder is on that machine. Default: where it is here."""
+
+    command: str = "windlass"
+    """What starts windlass there."""
+
+    user: str | None = None
+    """Who runs it. With cron, the file is then one for /etc/cron.d."""
+
+
+class CronTarget:
+    """Write what starts the pipelines of the project on one machine: a crontab, or timers of systemd.
+
+    All files are below cron/ or systemd/. The machine needs windlass and the project.
+    """
+
+    title = "The machine"
+    options = CronOptions
+
+    def render(self, project: CompiledProject, options: CronOptions) -> dict[str, str]:
+        """The files. Raises SpecError for what the scheduler cannot express."""
+        refusals = Refusals("systemd" if options.scheduler == "systemd" else "cron", project.files)
+        for plan in project.plans.values():
+            _check(plan, options, refusals)
+        refusals.tell()
+        folder = options.project_path or str(project.root.resolve())
+        ones = [
+            _starting(plan, options, folder) for plan in project.plans.values() if plan.schedule not in _ONCE
+        ]
+        if options.scheduler == "systemd":
+            return _units(ones, options, f"/etc/windlass/{project.files.spec.project}.env")
+        by_hand = _by_hand(project.plans.values(), options)
+        heading = f"{_CRONTAB.format(project=project.files.spec.project)}{_needs(project)}{by_hand}\n"
+        return {"cron/crontab": crontab(heading, ones, options.timezone, options.user)}
+
+
+def _check(plan: Plan, options: CronOptions, refusals: Refusals) -> None:
+    """Note what a pipeline says that cannot be expressed."""
+    name, scheduler = plan.pipeline, options.scheduler
+    if plan.assets:
+        hint = "give it a schedule, or let a task `trigger` it"
+        refusals.add(name, ("schedule",), "does not know when data have changed", hint)
+    if plan.catchup:
+        hint = "leave out `catchup`, and make up for the past with: windlass backfill"
+        refusals.add(name, ("catchup",), "does not make up for all runs since `start`", hint)
+    if plan.schedule in _ONCE:
+        return
+    if fields_of(plan.schedule) is None:
+        hint = "name days by their numbers, or by the days of the week"
+        refusals.add(name, ("schedule",), "does not know the last day, or the nth weekday, of a month", hint)
+    if scheduler == "cron" and plan.timezone != options.timezone:
+        hint = (
+            f"--timezone, if that of the machine is another than {options.timezone}; or --scheduler systemd"
+        )
+        refusals.add(name, ("timezone",), f"has one time zone for all, and that is not {plan.timezone}", hint)
+    if scheduler == "systemd" and plan.concurrency == "allow":
+        hint = "use --scheduler cron, or leave out `concurrency`"
+        refusals.add(name, ("concurrency",), "starts no second run beside the first", hint)
+
+
+def _starting(plan: Plan, options: CronOptions, folder: str) -> Starting:
+    fields = fields_of(plan.schedule)
+    assert fields is not None  # checked
+    command = (*shlex.split(options.command), "run", plan.pipeline, "--fired-at", "now", "--no-dev")
+    return Starting(
+        plan.project,
+        plan.pipeline,
+        plan.description,
+        fields,
+        plan.timezone,
+        folder,
+        command,
+        alone=plan.concurrency != "allow",
+    )
+
+
+def _units(ones: Iterable[Starting], options: CronOptions, environment_file: str) -> dict[str, str]:
+    texts = {}
+    for one in ones:
+        heading = _UNIT.format(pipeline=one.pipeline, project=one.project)
+        texts[f"systemd/{unit_name(one)}.service"] = service(heading, one, options.user, environment_file)
+        texts[f"systemd/{unit_name(one)}.timer"] = timer(heading, one)
+    return texts
+
+
+def _needs(project: CompiledProject) -> str:
+    """The connections, which `.env` of the project says, or the environment of whoever runs cron."""
+    found = Needs.of(project.plans.values()).connections
+    lines = "".join(f"#   {name} ({kind})\n" for name, kind in found.items())
+    return f"# Connections, in .env of the project (windlass connections):\n{lines}" if lines else ""
+
+
+def _by_hand(plans: Iterable[Plan], options: CronOptions) -> str:
+    """Pipelines without a schedule are not left out in silence."""
+    lines = "".join(
+        f"#   {options.command} run {plan.pipeline}\n" for plan in plans if plan.schedule in _ONCE
+    )
+    return f"# Without a schedule, so started by hand:\n{lines}" if lines else ""
+
+
+TARGET = CronTarget()

@@ -1,0 +1,107 @@
+"""What every target with pods knows of a pipeline that it exports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from windlass.images.image import project_repository
+from windlass.plan.model import Plan, Task
+from windlass.spec.pipeline import Pipeline
+from windlass.spec.project import Project
+from windlass.spec.runtimes import PodSettings
+from windlass.targets import CompiledProject
+from windlass.targets.images import UNTAGGED, with_images
+from windlass.targets.pods.container import Containers, services_of
+from windlass.targets.pods.environment import connections_secret
+from windlass.targets.pods.names import object_name
+from windlass.targets.pods.settings import Json, merged
+from windlass.targets.pods.shape import Shape, shape_of
+
+__all__ = ["ExportedPipeline", "exported_pipelines"]
+
+
+@dataclass(frozen=True, eq=False)
+class ExportedPipeline:
+    """A pipeline, as it is exported: its plan with the names of images, what its file says, and its project."""
+
+    plan: Plan
+    said: Pipeline
+    project: Project
+    root: Path
+    plans: Mapping[str, Plan]
+    """Of the whole project, with the names of images."""
+
+    open_plans: Mapping[str, Plan]
+    """Those in which parameters are still templates."""
+
+    @property
+    def name(self) -> str:
+        """What its objects are called."""
+        return object_name(self.plan.project, self.plan.pipeline)
+
+    @cached_property
+    def shape(self) -> Shape:
+        return shape_of(self.plan, self.plans)
+
+    @cached_property
+    def pods(self) -> PodSettings:
+        return merged(self.project.runtimes.kubernetes.pods, self.said.kubernetes)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What its objects are found by."""
+        return {
+            "app.kubernetes.io/name": self.name,
+            "app.kubernetes.io/part-of": object_name(self.plan.project, self.plan.project),
+            "app.kubernetes.io/managed-by": "windlass",
+        }
+
+    def containers(self, run: list[Json]) -> Containers:
+        """Its containers, which know by these variables which run they belong to."""
+        return Containers(
+            plan=self.plan,
+            image=self._project_image(),
+            pods=self.pods,
+            tasks=self.said.tasks,
+            secret=connections_secret(self.project),
+            run=run,
+            entrypoints={task.name: self.entrypoint(task) for task in self.plan.tasks},
+            services=services_of(self.plan),
+        )
+
+    def entrypoint(self, task: Task) -> list[str] | None:
+        """The ENTRYPOINT of a command's image; None where nobody knows."""
+        said, unit = self.said.tasks[task.name].kubernetes.entrypoint, task.unit
+        if said is not None or unit is None:
+            return said
+        if unit.build is None:
+            return [] if unit.container.image is None or unit.container.of_project else None
+        dockerfile = self.root / (unit.container.context or unit.build) / unit.container.dockerfile
+        return None if dockerfile.is_file() and _HAS_ENTRYPOINT.search(dockerfile.read_text("utf-8")) else []
+
+    def _project_image(self) -> str:
+        """The image of the project: as the plans name it, else by the tag that it is given."""
+        for plan in self.plans.values():
+            for task in plan.tasks:
+                if task.unit is not None and task.unit.container.of_project and task.unit.container.image:
+                    return task.unit.container.image
+        tag = self.project.runtimes.kubernetes.tag or UNTAGGED
+        return f"{project_repository(self.project.project, self.project.images)}:{tag}"
+
+
+_HAS_ENTRYPOINT = re.compile(r"^\s*ENTRYPOINT\b", re.MULTILINE | re.IGNORECASE)
+
+
+def exported_pipelines(project: CompiledProject) -> list[ExportedPipeline]:
+    """The pipelines of a project. Raises FatalError for an image that has changed since it was pushed."""
+    files, tag = project.files, project.files.spec.runtimes.kubernetes.tag
+    plans = with_images(project.plans, files, tag)
+    open_plans = with_images(project.open_plans, files, tag)
+    return [
+        ExportedPipeline(plan, files.pipelines[name].spec, files.spec, files.root, plans, open_plans)
+        for name, plan in plans.items()
+    ]

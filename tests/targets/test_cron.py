@@ -1,0 +1,91 @@
+"""Crontabs and timers, as shells and systemd read them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from windlass.plan.ticks import Ticks
+from windlass.spec import load_project
+from windlass.targets.cron.crontab import crontab
+from windlass.targets.cron.fields import fields_of
+from windlass.targets.cron.starting import Starting
+from windlass.targets.cron.systemd import calendars
+from windlass.targets.cron.target import TARGET, CronOptions
+from windlass.targets.exporting import compiled
+
+Project = Callable[..., Path]
+
+BEGIN = datetime(2023, 12, 30, 23, 59, tzinfo=UTC)
+PIPELINE = """\
+pipeline: a
+schedule: "0 6 2 * 1"
+timezone: Europe/Zurich
+description: 100% of it
+tasks: {a: {run: {command: [date]}}}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not there")
+def test_timers_fire_at_the_ticks() -> None:
+    zones = ("UTC", "Europe/Zurich", "America/New_York")
+    schedules = ("*/15 * * * *", "0 6 2 * *", "30 4 1,15 * 1-5", "5 22-2 * 1,7 *", "0 0 */2 * 0", "@weekly")
+    for schedule in schedules:
+        fields = fields_of(schedule)
+        assert fields is not None
+        for zone in zones:
+            ticks, expected = Ticks(schedule, zone), [BEGIN]
+            for _ in range(6):
+                expected.append(ticks.after(expected[-1]))
+            assert elapses(calendars(fields, zone), 6) == expected[1:], (schedule, zone)
+
+
+def elapses(events: list[str], count: int) -> list[datetime]:
+    """When systemd says that any of these fires, from BEGIN on."""
+    base = f"--base-time={BEGIN:%Y-%m-%d %H:%M:%S} UTC"
+    command = ["systemd-analyze", "calendar", base, f"--iterations={count}", *events]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={"TZ": "UTC", "LC_ALL": "C"}, check=True
+    )
+    found = re.findall(r"(?:Next elapse|Iteration #\d+|Iter\. #\d+): \w+ ([\d-]+ [\d:]+) UTC", done.stdout)
+    return sorted(datetime.fromisoformat(text).replace(tzinfo=UTC) for text in set(found))[:count]
+
+
+def test_the_shell_gets_the_command_as_it_is_meant(tmp_path: Path) -> None:
+    folder = tmp_path / 'it\'s 100% "mine" $HOME'
+    folder.mkdir()
+    fields = fields_of("@daily")
+    assert fields is not None
+    one = Starting("p", "a", "", fields, "UTC", str(folder), ("echo", "a b", "$x", "%d", "'"), alone=True)
+    line = crontab("", [one], "UTC", None).splitlines()[-1]
+    command = line.split("  ", 1)[1].replace("\\%", "%")
+    assert "%" not in line.replace("\\%", "")
+    without_log = command.rpartition(" 2>&1 | logger -t windlass-a")[0]
+    done = subprocess.run(["sh", "-c", without_log], capture_output=True, text=True, check=True)
+    assert done.stdout == "a b $x %d '\n"
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not there")
+def test_systemd_takes_the_units(project: Project, tmp_path: Path) -> None:
+    root = project({"pipelines/a.yaml": PIPELINE})
+    options = CronOptions(
+        scheduler="systemd", project_path="/srv/p", command=shlex.join(["/opt/a b/windlass"])
+    )
+    texts = TARGET.render(compiled(load_project(root)), options)
+    for name, text in texts.items():
+        (tmp_path / Path(name).name).write_text(text)
+    units = sorted(str(tmp_path / Path(name).name) for name in texts)
+    done = subprocess.run(["systemd-analyze", "verify", *units], check=False, capture_output=True, text=True)
+    ours = [line for line in done.stderr.splitlines() if "windlass" in line]
+    assert ours == []
+    assert (
+        'ExecStart=/usr/bin/env "/opt/a b/windlass" run a --fired-at now --no-dev'
+        in texts["systemd/windlass-test-a.service"]
+    )
