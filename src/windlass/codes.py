@@ -88,6 +88,10 @@ class Code(StrEnum):
     CURSOR = "W0420"
     NO_TURN = "W0430"
 
+    # messages
+    ALERT_NOT_TAKEN = "W0450"
+    CONDITION = "W0451"
+
     # rows
     BAD_ROW = "W0501"
     TOO_MANY_BAD_ROWS = "W0502"

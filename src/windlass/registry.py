@@ -110,7 +110,13 @@ class Connector:
     """`connect(address) -> Database`: it runs SQL."""
 
     alert: str | None = None
-    """`send(address, alert)`: it tells somebody that a run failed."""
+    """`send(address, message)`: it tells somebody, in a form of its own, what became of a run, or what a task found."""
+
+    alert_over: Literal["http", "mail"] = "http"
+    """What it tells that over: a fixture test has a server for each, which keeps what it is sent."""
+
+    alert_is_open: bool = False
+    """What it tells of a failure stays open until it is told of the recovery, which it therefore always is."""
 
     dev_service: str | None = None
     """`start(service) -> Address`: a throw-away stand-in."""
@@ -151,9 +157,13 @@ CONNECTORS: Table[Connector] = Table(
         "http": "windlass.connectors.http.connector:CONNECTOR",
         "influxdb": "windlass.connectors.influxdb.connector:CONNECTOR",
         "mongodb": "windlass.connectors.mongodb.connector:CONNECTOR",
+        "pagerduty": "windlass.connectors.pagerduty.connector:CONNECTOR",
         "postgres": "windlass.connectors.postgres.connector:CONNECTOR",
         "slack": "windlass.connectors.slack.connector:CONNECTOR",
+        "smtp": "windlass.connectors.smtp.connector:CONNECTOR",
         "sqlite": "windlass.connectors.sqlite.connector:CONNECTOR",
+        "teams": "windlass.connectors.teams.connector:CONNECTOR",
+        "webhook": "windlass.connectors.webhook.connector:CONNECTOR",
     },
 )
 

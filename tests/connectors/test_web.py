@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import pytest
 
 from windlass import logs, web
-from windlass.alerts import Alert
+from windlass.alerts import Message, Told
 from windlass.api.copying import copy
 from windlass.connections import Address
 from windlass.connectors.files.fetching import fetch
@@ -168,11 +168,11 @@ def test_the_wait_is_what_the_server_says(make_server: Make) -> None:
 def test_an_alert_that_is_refused_does_not_tell_where_it_went(make_server: Make) -> None:
     server = make_server(status=403)
     address = Address("slack", "127.0.0.1", server.port, database="services/T0/canary", scheme="http")
-    alert = Alert("shop", "orders", "run-1", "2026-01-01", (("load", "it broke"),))
+    message = Message(event="failure", project="shop", pipeline="orders", told=(Told("load", "it broke"),))
     with pytest.raises(
-        WindlassError, match="Slack did not take the alert: its webhook answered 403"
+        WindlassError, match="Slack did not take the message: its webhook answered 403"
     ) as raised:
-        send(address, alert)
+        send(address, message)
     assert "canary" not in str(raised.value)
 
 

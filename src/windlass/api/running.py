@@ -111,6 +111,9 @@ class RunRequest:
     parent: str | None = None
     """The run whose trigger this is."""
 
+    is_awaited: bool = True
+    """Whether that run waits for this one."""
+
     plan: Path | None = None
     """A file that has the plan, instead of the files of the project."""
 
@@ -143,6 +146,7 @@ def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] 
         memory=request.memory,
         force=request.force,
         parent=request.parent,
+        is_awaited=request.is_awaited,
         parallel=request.parallel or RunOptions.parallel,
     )
     world = here(

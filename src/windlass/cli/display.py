@@ -248,6 +248,9 @@ _TASK_KEYS = (
 )
 
 
+_ALERT_KEYS = ("connection", "event", "subject", "sent", "attempts", "error", "code")
+
+
 def result_document(result: Result) -> dict[str, Any]:
     """What `windlass run --json` prints."""
     run = result.run
@@ -258,6 +261,7 @@ def result_document(result: Result) -> dict[str, Any]:
         "seconds": run.seconds or 0.0,
         "dev_services": run.dev_services,
         "tasks": [task_document(task) for task in result.tasks],
+        "alerts": [{key: getattr(alert, key) for key in _ALERT_KEYS} for alert in result.alerts],
     }
 
 
@@ -294,6 +298,9 @@ def print_result(
     if result.run.dev_services:
         names = ", ".join(f"{name} ({kind})" for name, kind in result.run.dev_services.items())
         echo(f"dev services stood in for: {names}")
+    for alert in result.alerts:
+        if alert.sent is None:
+            echo(f"{alert.connection} was not told of the {alert.event}: error[{alert.code}]: {alert.error}")
     if report is not None:
         echo(f"report: {report}")
     if result.run.status != Status.SUCCESS:

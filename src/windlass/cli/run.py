@@ -110,6 +110,7 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
 )
 @click.option("--params-json", hidden=True, help="Parameters as a JSON object.")
 @click.option("--parent", hidden=True, help="The run whose trigger this is.")
+@click.option("--unattended", is_flag=True, hidden=True, help="The run whose trigger this is does not wait.")
 @click.option("--as-task", is_flag=True, hidden=True, help="Print what a runner reads.")
 @memory_option
 @json_option
@@ -134,6 +135,7 @@ def run_command(
     *,
     force: bool,
     no_dev: bool,
+    unattended: bool,
     as_task: bool,
     as_json: bool,
 ) -> int:
@@ -161,6 +163,7 @@ def run_command(
             force=force,
             dev=not no_dev,
             parent=parent,
+            is_awaited=not unattended,
             plan=plan_file.absolute() if plan_file else None,
             fired_at=fired_at,
         )

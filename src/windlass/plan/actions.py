@@ -40,6 +40,15 @@ def action_of(kind: kinds.Kind, included: dict[str, str]) -> plan.Action:
             return plan.Download(**kind.model_dump())
         case kinds.Check():
             return _check(kind, included)
+        case kinds.Notify():
+            return plan.Notify(
+                **_subject(kind),
+                to=tuple(kind.to),
+                message=kind.message,
+                when=kind.when,
+                each=kind.each,
+                limit=kind.limit,
+            )
         case kinds.Trigger():
             return plan.Trigger(pipeline=kind.pipeline, params=kind.params, wait=kind.wait)
 
@@ -168,13 +177,19 @@ def _rules(rules: spec_copy.ColumnRules) -> plan.ColumnRules:
     return plan.ColumnRules(**values, accepted=None if accepted is None else tuple(accepted))
 
 
+def _subject(kind: kinds.Subject) -> dict[str, Any]:
+    return {
+        "connection": kind.connection,
+        "table": kind.table,
+        "query": kind.query,
+        "path": kind.path,
+        "source": plan.Source(**_end(kind.from_)) if kind.from_ else None,
+    }
+
+
 def _check(kind: kinds.Check, included: dict[str, str]) -> plan.Check:
     return plan.Check(
-        connection=kind.connection,
-        table=kind.table,
-        query=kind.query,
-        path=kind.path,
-        source=plan.Source(**_end(kind.from_)) if kind.from_ else None,
+        **_subject(kind),
         rows=plan.RowCount(**kind.rows.model_dump()) if kind.rows else None,
         unique=tuple(tuple(columns) for columns in kind.unique),
         not_null=tuple(kind.not_null),

@@ -23,7 +23,7 @@ from windlass.spec.ends import CopyEnd
 from windlass.spec.files import PipelineFile, ProjectFiles
 from windlass.spec.kinds import Kind
 from windlass.spec.model import Model
-from windlass.spec.pipeline import KINDS, Assets, Defaults
+from windlass.spec.pipeline import KINDS, Assets, Defaults, Pipeline
 from windlass.spec.pipeline import Task as SpecTask
 from windlass.spec.project import Project
 from windlass.spec.yaml import KeyPath
@@ -193,7 +193,7 @@ class _Compiler:
     def plan(self) -> model.Plan:
         spec = self.file.spec
         schedule, assets = self._when()
-        on_failure = [self._connection(n, "alert", ("on_failure", i)) for i, n in enumerate(spec.on_failure)]
+        told = [self._told(spec, (), key) for key in ("on_failure", "on_success", "on_recovery")]
         ordered = self.ordered()
         problems = (*self.scope.problems, *self.problems)
         if problems or self.file.problems:
@@ -212,7 +212,9 @@ class _Compiler:
             concurrency=spec.concurrency,
             params=self.params,
             params_open=self.params_at_run,
-            on_failure=tuple(on_failure),
+            on_failure=told[0],
+            on_success=told[1],
+            on_recovery=told[2],
             connections=dict(sorted(self.connections.items())),
             pools=dict(sorted(self.pools.items())),
             containers=containers_of(self.scope.project.runtimes.docker),
@@ -251,9 +253,20 @@ class _Compiler:
             inlets=self._assets(name, "inlets", task.inlets, uses),
             outlets=self._assets(name, "outlets", task.outlets, uses),
             output=action.output(),
+            on_failure=self._told(task, at, "on_failure"),
+            on_success=self._told(task, at, "on_success"),
+            on_recovery=self._told(task, at, "on_recovery"),
             action=with_mapping(action, self.connections),
             unit=unit_of(action_spec, self.file.spec.pipeline, name, self._runtime(), self.scope.project),
         )
+
+    def _told(self, spec: Pipeline | SpecTask, at: KeyPath, key: str) -> tuple[str, ...]:
+        """Who is told what becomes of a pipeline or a task."""
+        names: list[str] = getattr(spec, key)
+        if key == "on_recovery" and names and not spec.on_failure and not self.file.lacks(*at, "on_failure"):
+            message = "`on_recovery` says that a failure is over which was told, and nobody is told of one"
+            self._problem((*at, key), Code.KEYS_DO_NOT_FIT, message, "add `on_failure`", at_key=True)
+        return tuple(self._connection(name, "alert", (*at, key, i)) for i, name in enumerate(names))
 
     def _runtime(self) -> str | None:
         """What executes a command that does not say."""

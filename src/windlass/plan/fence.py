@@ -11,7 +11,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 
 from windlass.errors import UsageError
-from windlass.plan.model import Check, Copy, Download, Param, Task
+from windlass.plan.model import Copy, Download, Param, Subject, Task
 from windlass.templates import pattern
 from windlass.workspace import scheme_of
 
@@ -45,7 +45,7 @@ def _paths(task: Task) -> Iterator[str]:
             yield action.quarantine.path
     elif isinstance(action, Download):
         yield action.to
-    elif isinstance(action, Check) and action.path is not None:
+    elif isinstance(action, Subject) and action.path is not None:
         yield action.path
     yield from task.paths.values()
 

@@ -33,6 +33,7 @@ __all__ = [
     "Mention",
     "Mode",
     "Mount",
+    "Notify",
     "Param",
     "Part",
     "Partition",
@@ -46,6 +47,7 @@ __all__ = [
     "Service",
     "Source",
     "Sql",
+    "Subject",
     "Task",
     "Trigger",
     "TriggerRule",
@@ -114,10 +116,10 @@ def _assets_of(source: Source) -> tuple[str, ...]:
     return tuple(asset for end in ends for asset in _asset(end))
 
 
-def _asset(end: Source | Destination | Check) -> tuple[str, ...]:
+def _asset(end: Source | Destination | Subject) -> tuple[str, ...]:
     if end.path is not None:
         return (end.path,)
-    name = end.table if isinstance(end, Check) else end.rows_in
+    name = end.table if isinstance(end, Subject) else end.rows_in
     return (f"{end.connection}.{name}",) if name is not None else ()
 
 
@@ -321,19 +323,14 @@ class Freshness(Struct, frozen=True, kw_only=True):
     within: float
 
 
-class Check(_Action, frozen=True, kw_only=True):
+class Subject(_Action, frozen=True, kw_only=True):
+    """What some rows are looked at of."""
+
     connection: str | None = None
     table: str | None = None
     query: str | None = None
     path: str | None = None
     source: Source | None = None
-    rows: RowCount | None = None
-    unique: tuple[tuple[str, ...], ...] = ()
-    not_null: tuple[str, ...] = ()
-    accepted: dict[str, tuple[str | int | float | bool, ...]] = {}
-    freshness: Freshness | None = None
-    expressions: tuple[str, ...] = ()
-    json_schema: JsonSchema | None = None
 
     def mentions(self) -> Iterator[Mention]:
         if self.source is not None:
@@ -344,13 +341,43 @@ class Check(_Action, frozen=True, kw_only=True):
         return _asset(self) if self.source is None else _assets_of(self.source)
 
 
+class Check(Subject, frozen=True, kw_only=True):
+    rows: RowCount | None = None
+    unique: tuple[tuple[str, ...], ...] = ()
+    not_null: tuple[str, ...] = ()
+    accepted: dict[str, tuple[str | int | float | bool, ...]] = {}
+    freshness: Freshness | None = None
+    expressions: tuple[str, ...] = ()
+    json_schema: JsonSchema | None = None
+
+
+class Notify(Subject, frozen=True, kw_only=True):
+    to: tuple[str, ...]
+    message: str
+    when: str = "count(*) > 0"
+    each: Literal["run", "row"] = "run"
+    limit: int = 100
+
+    @property
+    def has_rows(self) -> bool:
+        return any(part is not None for part in (self.table, self.query, self.path, self.source))
+
+    def mentions(self) -> Iterator[Mention]:
+        yield from super().mentions()
+        for i, name in enumerate(self.to):
+            yield Mention(name, "alert", ("to", i))
+
+    def reads(self) -> tuple[str, ...]:
+        return super().reads() if self.has_rows else ()
+
+
 class Trigger(_Action, frozen=True, kw_only=True):
     pipeline: str
     params: dict[str, Param] = {}
     wait: bool = True
 
 
-Action: TypeAlias = Copy | Sql | RunCommand | Service | Download | Check | Trigger
+Action: TypeAlias = Copy | Sql | RunCommand | Service | Download | Check | Notify | Trigger
 
 
 TriggerRule: TypeAlias = Literal[
@@ -395,7 +422,7 @@ class Task(Struct, frozen=True, kw_only=True):
     `connections` are all that it names. `inlets` and `outlets` are the assets that it reads and writes:
     `CONNECTION.TABLE`, or a path in the workspace in which `*` stands for what only a run can know. `output`
     is the file that it writes, and `paths` are the outputs of the tasks that its templates name, each after
-    those that it is made of: all of them are templates. `unit` is what is started for it; a trigger has none.
+    those that it is made of: all of them are templates. `on_failure` and its like are who is told what became of it. `unit` is what is started for it; a trigger has none.
     """
 
     name: str
@@ -412,6 +439,9 @@ class Task(Struct, frozen=True, kw_only=True):
     outlets: tuple[str, ...] = ()
     output: str | None = None
     paths: dict[str, str] = {}
+    on_failure: tuple[str, ...] = ()
+    on_success: tuple[str, ...] = ()
+    on_recovery: tuple[str, ...] = ()
     action: Action
     unit: Unit | None = None
 
@@ -443,6 +473,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     params: dict[str, Param] = {}
     params_open: bool = False
     on_failure: tuple[str, ...] = ()
+    on_success: tuple[str, ...] = ()
+    on_recovery: tuple[str, ...] = ()
     connections: dict[str, Connection] = {}
     pools: dict[str, int] = {}
     containers: Container = Container()

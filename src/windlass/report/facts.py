@@ -23,7 +23,7 @@ from windlass.report.log_end import LogEnd, log_end, servers_in
 from windlass.report.quarantine import Quarantined, quarantined
 from windlass.report.requests import Requests, requests_of
 from windlass.report.timeline import Span
-from windlass.runner.history import Attempt, History, Run, TaskRun
+from windlass.runner.history import AlertRecord, Attempt, History, Run, TaskRun
 from windlass.state_folder import RunFolder, StateFolder
 from windlass.status import Status
 
@@ -109,6 +109,9 @@ class RunFacts:
     versions: dict[str, str]
     servers: tuple[str, ...]
     seconds: float
+    alerts: tuple[AlertRecord, ...]
+    """Who was told of it, or was to be."""
+
     depth: int
     """How many triggers stand between this run and one that was asked for."""
 
@@ -166,6 +169,7 @@ def _run_facts(anchor: str, history: History, folder: RunFolder, run: Run, depth
         versions=_versions(folder.versions) or {"windlass": run.version},
         servers=tuple(dict.fromkeys(server for log in logs for server in servers_in(log))),
         seconds=max((until - began).total_seconds(), 0.0),
+        alerts=tuple(history.alerts(run.run_id)),
         depth=depth,
     )
 

@@ -22,10 +22,10 @@ from windlass.runner.orphans import end_orphans
 from windlass.state_folder import StateFolder
 from windlass.status import Status
 
-__all__ = ["Attempt", "History", "Run", "TaskRun", "now"]
+__all__ = ["AlertRecord", "Attempt", "History", "Run", "TaskRun", "now"]
 
 _BUSY_SECONDS = 30.0
-_VERSION = 3
+_VERSION = 4
 _LITTLE = 1 << 16  # bytes; SQLite needs some for its journal
 
 
@@ -136,6 +136,33 @@ class Attempt:
     error: str | None = None
 
 
+@dataclass
+class AlertRecord:
+    """One message to one connection about what became of a run, or of a task in it."""
+
+    run_id: str
+    subject: str
+    """What it is about: the pipeline, or `PIPELINE.TASK`."""
+
+    connection: str
+    event: str
+    pipeline: str = ""
+    created: str = ""
+    sent: str | None = None
+    """When it was taken; None as long as it was not."""
+
+    attempts: int = 0
+    error: str | None = None
+    """Why it was not taken."""
+
+    code: str | None = None
+
+    closed: str | None = None
+    """Of a failure: when the trouble was over."""
+
+    message: dict[str, Any] = field(default_factory=dict)
+
+
 def _seconds(started: str | None, ended: str | None) -> float | None:
     if started is None or ended is None:
         return None
@@ -178,7 +205,7 @@ class History:
                 _put(connection, "task_runs", task, ("run_id", "task"))
         return lock
 
-    def save(self, record: Run | TaskRun | Attempt) -> None:
+    def save(self, record: Run | TaskRun | Attempt | AlertRecord) -> None:
         """Write one record, in the place of an earlier one."""
         table, key = _TABLES[type(record)]
         with self._transaction() as connection:
@@ -233,6 +260,48 @@ class History:
             return _select(
                 connection, Attempt, f"{where} ORDER BY started, number", run_id, *([task] if task else [])
             )
+
+    # --- alerts ---
+
+    def alerts(self, run_id: str) -> list[AlertRecord]:
+        """What was told of a run, or was to be."""
+        return self._alerts("WHERE run_id = ? ORDER BY rowid", run_id)
+
+    def unsent_alerts(self, pipeline: str, most_attempts: int) -> list[AlertRecord]:
+        """The messages about a pipeline that nobody has taken, and that were not tried that often yet. A run that is going
+        on sends its own."""
+        where = "WHERE pipeline = ? AND sent IS NULL AND attempts < ? ORDER BY rowid"
+        found = self._alerts(where, pipeline, most_attempts)
+        return [record for record in found if not has_owner(self._state.run(record.run_id).lock)]
+
+    def claim_alert(self, record: AlertRecord) -> bool:
+        """Count one more try at a message; False where somebody else has just begun one."""
+        where = (
+            "run_id = ? AND subject = ? AND connection = ? AND event = ? AND attempts = ? AND sent IS NULL"
+        )
+        key = (record.run_id, record.subject, record.connection, record.event, record.attempts)
+        with self._transaction() as connection:
+            claimed = connection.execute(f"UPDATE alerts SET attempts = attempts + 1 WHERE {where}", key)
+        record.attempts += claimed.rowcount
+        return claimed.rowcount == 1
+
+    def open_alerts(self, subject: str) -> list[AlertRecord]:
+        """The messages about trouble that is not over, the oldest first."""
+        return self._alerts(
+            "WHERE subject = ? AND closed IS NULL AND event IN ('failure', 'missed') ORDER BY created",
+            subject,
+        )
+
+    def close_alerts(self, subject: str, when: str) -> None:
+        """The trouble is over."""
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE alerts SET closed = ? WHERE subject = ? AND closed IS NULL", (when, subject)
+            )
+
+    def _alerts(self, rest: str, *args: object) -> list[AlertRecord]:
+        with self._connected() as connection:
+            return _select(connection, AlertRecord, rest, *args)
 
     # --- old runs ---
 
@@ -350,6 +419,7 @@ _TABLES: dict[type, tuple[str, tuple[str, ...]]] = {
     Run: ("runs", ("run_id",)),
     TaskRun: ("task_runs", ("run_id", "task")),
     Attempt: ("attempts", ("run_id", "task", "number")),
+    AlertRecord: ("alerts", ("run_id", "subject", "connection", "event")),
 }
 
 
@@ -382,8 +452,9 @@ def _select(connection: sqlite3.Connection, record: type[Any], rest: str, *args:
     found = []
     for row in connection.execute(f"SELECT {', '.join(names)} FROM {table} {rest}", args):
         values = dict(row)
-        values["status"] = Status(values["status"])
-        for name in ("params", "detail", "dev_services"):
+        if "status" in values:
+            values["status"] = Status(values["status"])
+        for name in ("params", "detail", "dev_services", "message"):
             if name in values:
                 values[name] = json.loads(
                     values[name] or "{}"

@@ -49,7 +49,7 @@ class NestedRuns:
         environment = {**self.environment, LOCK: str(lock)}
         if trigger.wait:
             return ProcessExecution(launch(command, lock, environment=environment, output=subprocess.PIPE))
-        return _left_alone(command, lock, self.environment)
+        return _left_alone([*command, "--unattended"], lock, self.environment)
 
 
 def _left_alone(command: Sequence[str], lock: Path, environment: Mapping[str, str]) -> Execution:

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from windlass import logs
-from windlass.alerts import Alert
 from windlass.errors import ExitCode
 from windlass.plan.codec import to_json
 from windlass.plan.model import Plan, Task
+from windlass.runner.alerting import Alerting
 from windlass.runner.attempt import TaskWorker
 from windlass.runner.beginning import Beginning, begin_again, begin_anew
 from windlass.runner.events import Observer, SilentObserver
-from windlass.runner.history import Run, TaskRun
+from windlass.runner.history import AlertRecord, Run, TaskRun
 from windlass.runner.journal import Journal
 from windlass.runner.schedule import Schedule, select
 from windlass.runner.services import Services
@@ -50,6 +50,8 @@ class RunOptions:
     memory: str | None = None
     force: bool = False
     parent: str | None = None
+    is_awaited: bool = True
+    """Of a run that another triggered: whether that one waits for it, and tells what became of it."""
 
     @property
     def of_exec(self) -> tuple[str, ...]:
@@ -65,6 +67,8 @@ class Result:
     run: Run
     tasks: list[TaskRun] = field(default_factory=list)
     stopped_by: int | None = None
+    alerts: list[AlertRecord] = field(default_factory=list)
+    """Who was told of it, or was to be."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -89,6 +93,7 @@ class Runner:
         self._observer = observer or SilentObserver()
         self._workers: dict[str, TaskWorker] = {}
         self._stopped_by: int | None = None
+        self._alerting = Alerting(plan, world.history, world.clock, world.deliver)
 
     def check(self) -> None:
         """Raise WindlassError for what is known beforehand to keep a task from starting."""
@@ -100,6 +105,7 @@ class Runner:
         chosen = select(self.plan, self.options.only, self.options.start)
         begun = self._begin(chosen)
         self._record, self._tasks = begun.run, begun.tasks
+        self._chosen = chosen
         self._schedule = Schedule(self.plan, chosen, begun.done)
         self._folder = self._world.state.run(begun.run.run_id)
         alone = self.plan.concurrency != "allow"
@@ -122,6 +128,7 @@ class Runner:
         handler.
         """
         self._stopped_by = self._stopped_by or number
+        self._alerting.stopped.set()
         self._world.loop.tell(lambda: None)
 
     # --- the loop ---
@@ -202,16 +209,11 @@ class Runner:
         self._record.dev_services = dict(self._world.connections.dev_services)
         self._world.history.save(self._record)
         result = Result(self._record, list(self._tasks.values()), self._stopped_by)
-        if self._record.status == Status.FAILED and self.options.parent is None:
-            self._alert(result)
+        if self.options.parent is None or not self.options.is_awaited:
+            whole = self._chosen.issuperset(self._tasks)
+            result.alerts = self._alerting.run_ended(self._record, self._tasks, self._folder, whole=whole)
         self._observer.run_ended(result.run, result.tasks)
         return result
-
-    def _alert(self, result: Result) -> None:
-        failed = tuple((task.task, task.error or "") for task in result.tasks if task.status == Status.FAILED)
-        run, plan = result.run, self.plan
-        changed = tuple((task.task, task.columns_changed) for task in result.tasks if task.columns_changed)
-        self._world.alert(Alert(plan.project, plan.pipeline, run.run_id, run.logical_date, failed, changed))
 
     def _stop_everything(self) -> None:
         """Stop what still runs, and wait for it."""

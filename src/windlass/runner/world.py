@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from windlass.alerts import Alert, send_alert
+from windlass.alerts import Message
+from windlass.alerts.delivery import deliver
 from windlass.plan.model import Plan
 from windlass.plan.unit import Unit
+from windlass.runner.alerting import Deliver
 from windlass.runner.clock import Clock, SystemClock
 from windlass.runner.connections import FoundConnections
 from windlass.runner.history import History
@@ -56,7 +58,9 @@ class World:
     network: Network = field(default_factory=Loopback)
     clock: Clock = field(default_factory=SystemClock)
     loop: Loop = field(default_factory=Threads)
-    alert: Callable[[Alert], None] = lambda _: None
+    deliver: Deliver = lambda *_: None
+    """Tells a connection what became of the run."""
+
     versions: Callable[[], dict[str, str]] = dict
     """What a run is made with."""
 
@@ -77,7 +81,6 @@ def here(
     Its `check` raises UsageError for a runtime that is not there.
     """
     state, folder = StateFolder.of(project), workspace or project
-    alerted = {name: plan.connections[name].type for name in plan.on_failure}
     options = ["--runtime", runtime] if runtime is not None else []
     options += ["--memory", memory] if memory is not None else []
     options += [] if dev else ["--no-dev"]
@@ -93,6 +96,9 @@ def here(
         )
         return ChosenRuntimes(site, runtime, plan.containers)
 
+    def tell(name: str, message: Message) -> None:
+        deliver(message, name, plan.connections[name], project)
+
     return World(
         state=state,
         history=History(state),
@@ -100,6 +106,6 @@ def here(
         runtime=runtime_of,
         check=lambda units: check_runtimes(units, runtime),
         pipelines=NestedRuns(project, folder, tuple(options)),
-        alert=lambda alert: send_alert(alert, alerted, project),
+        deliver=tell,
         versions=versions,
     )

@@ -42,6 +42,8 @@ _IN_PIPELINE: dict[KeyPath, object] = {
     ("tasks", "*", "service", "command"): _COMMAND["command"],
     ("tasks", "*", "copy", "from"): _END,
     ("tasks", "*", "check", "from"): _END,
+    ("tasks", "*", "notify", "from"): _END,
+    ("tasks", "*", "notify", "message"): "stand-in",
     ("tasks", "*", "copy", "to"): _END,
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -20,8 +20,10 @@ __all__ = [
     "Download",
     "Freshness",
     "Kind",
+    "Notify",
     "RowCount",
     "Sql",
+    "Subject",
     "Trigger",
 ]
 
@@ -127,24 +129,43 @@ _COLUMN_LISTS = {
 }
 
 
-class Check(Model):
-    """Assert that data is as expected. Everything asserted is tried; what fails is shown with sample rows."""
+class Subject(Model):
+    """Some rows: those of a table, a query, a file, or anything that a copy reads."""
 
     connection: Name | None = None
     """Where the table or query is. Default: DuckDB over files of the workspace."""
 
     table: str | None = None
-    """The table to check."""
+    """The table whose rows are looked at."""
 
     query: str | None = None
-    """A SELECT whose rows to check."""
+    """A SELECT whose rows are looked at."""
 
     path: FilePath | None = None
-    """A file to check."""
+    """A file whose rows are looked at."""
 
     from_: Annotated[CopyEnd | None, OptionsOf("Source")] = Field(default=None, alias="from")
     """Anything that a copy reads, said as in its `from`: a collection, the records of an API, files with options. It is read
-    whole, and checked as a file is."""
+    whole, and looked at as a file is."""
+
+    @property
+    def subjects(self) -> int:
+        """How many of the ways to name rows are used."""
+        return 4 - [self.table, self.query, self.path, self.from_].count(None)
+
+    @model_validator(mode="after")
+    def _connection_is_of_a_table_or_query(self) -> Self:
+        if self.table is not None and self.connection is None:
+            raise refusal("`table` needs `connection`")
+        if self.path is not None and self.connection is not None:
+            raise refusal("`path` is a file of the workspace and takes no `connection`")
+        if self.from_ is not None and self.connection is not None:
+            raise refusal("`from` says its `connection` itself")
+        return self
+
+
+class Check(Subject):
+    """Assert that data is as expected. Everything asserted is tried; what fails is shown with sample rows."""
 
     rows: Annotated[RowCount | None, BeforeValidator(_row_count), _OrNumber()] = None
     """How many rows there must be: a number, or `min` and `max`."""
@@ -169,17 +190,40 @@ class Check(Model):
 
     @model_validator(mode="after")
     def _one_subject_and_something_asserted(self) -> Self:
-        if [self.table, self.query, self.path, self.from_].count(None) != 3:
+        if self.subjects != 1:
             raise refusal("needs exactly one of `table`, `query`, `path` and `from`")
-        if self.table is not None and self.connection is None:
-            raise refusal("`table` needs `connection`")
-        if self.path is not None and self.connection is not None:
-            raise refusal("`path` is a file of the workspace and takes no `connection`")
-        if self.from_ is not None and self.connection is not None:
-            raise refusal("`from` says its `connection` itself")
         asserted = (self.rows, self.unique, self.not_null, self.accepted)
         if not any((*asserted, self.freshness, self.expressions, self.json_schema)):
             raise refusal("asserts nothing; add `rows`, `unique`, `not_null`, `expressions` and the like")
+        return self
+
+
+class Notify(Subject):
+    """Tell somebody what the data says: a message, or rows, when a condition holds."""
+
+    to: OneOrMany[Name] = Field(min_length=1)
+    """The connections that are told: of type `slack`, `teams`, `smtp`, `webhook`, `pagerduty`, or any other that takes messages."""
+
+    message: str
+    """What they are told; its first line is the headline. `{rows}` in it is how many rows there are, `{COLUMN}` a value of the first one."""
+
+    when: str = "count(*) > 0"
+    """An SQL expression over all rows, such as `sum(open) > 10`. Nobody is told unless it is true."""
+
+    each: Literal["run", "row"] = "run"
+    """Whether there is one message with the rows, or one of each row."""
+
+    limit: int = Field(default=100, ge=1, le=1_000)
+    """The most rows that are told."""
+
+    @model_validator(mode="after")
+    def _rows_where_they_are_needed(self) -> Self:
+        if self.subjects > 1:
+            raise refusal("takes one of `table`, `query`, `path` and `from`")
+        if self.subjects == 0 and self.model_fields_set & {"when", "each", "limit", "connection"}:
+            raise refusal(
+                "`when`, `each`, `limit` and `connection` are about rows; add `table`, `query`, `path` or `from`"
+            )
         return self
 
 
@@ -196,4 +240,4 @@ class Trigger(Model):
     """Whether to wait for its end, and succeed only if it does."""
 
 
-Kind: TypeAlias = Copy | Sql | Run | Download | Check | Trigger | Service
+Kind: TypeAlias = Copy | Sql | Run | Download | Check | Notify | Trigger | Service

@@ -12,7 +12,7 @@ from windlass.spec.commands import Run, Service
 from windlass.spec.copy import Copy
 from windlass.spec.entries import ForEach
 from windlass.spec.fields import Group, Name, OneOrMany, Owner, PipelineName, Runtime, Start, Tag
-from windlass.spec.kinds import Check, Download, Kind, Sql, Trigger
+from windlass.spec.kinds import Check, Download, Kind, Notify, Sql, Trigger
 from windlass.spec.model import Model, refusal
 from windlass.spec.runtimes import PipelineOnKubernetes, TaskOnKubernetes
 
@@ -24,7 +24,7 @@ TriggerRule: TypeAlias = Literal[
     "all_success", "all_failed", "all_done", "one_success", "one_failed", "none_failed"
 ]
 
-KINDS = ("copy", "sql", "run", "download", "check", "trigger", "service")
+KINDS = ("copy", "sql", "run", "download", "check", "notify", "trigger", "service")
 
 
 class Defaults(Model):
@@ -98,6 +98,15 @@ class Task(Model):
     outlets: OneOrMany[str] = []
     """Assets that it writes, besides those that `copy` and `download` name."""
 
+    on_failure: OneOrMany[Name] = []
+    """The connections that are told when the task has failed, after its last try; once, also if the pipeline names them, too."""
+
+    on_success: OneOrMany[Name] = []
+    """The connections that are told when the task has succeeded."""
+
+    on_recovery: OneOrMany[Name] = []
+    """The connections that are told of the first success after a failure that was told."""
+
     kubernetes: TaskOnKubernetes = TaskOnKubernetes()
     """How it runs on Kubernetes."""
 
@@ -115,6 +124,9 @@ class Task(Model):
 
     check: Check | None = None
     """Assert that data is as expected."""
+
+    notify: Notify | None = None
+    """Tell somebody what the data says."""
 
     trigger: Trigger | None = None
     """Run another pipeline of the project."""
@@ -217,7 +229,13 @@ class Pipeline(Model):
     """What every task has unless it says otherwise."""
 
     on_failure: OneOrMany[Name] = []
-    """The connections that are notified when a run fails."""
+    """The connections that are told when a run has failed: once a run, with every task that failed and why."""
+
+    on_success: OneOrMany[Name] = []
+    """The connections that are told when a run has succeeded."""
+
+    on_recovery: OneOrMany[Name] = []
+    """The connections that are told of the first success after a failure that was told."""
 
     kubernetes: PipelineOnKubernetes = PipelineOnKubernetes()
     """How it runs on Kubernetes."""

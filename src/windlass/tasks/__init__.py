@@ -1,4 +1,4 @@
-"""What a task does, by its kind: `copy`, `sql`, `check`, `download` and `run`, each in a module of its own.
+"""What a task does, by its kind: `copy`, `sql`, `check`, `notify`, `download` and `run`, each in a module of its own.
 
 A task runs in a process of its own (`windlass exec`), on a laptop as in a container. A `run` task is a
 command besides, which the runner of a laptop starts itself. `service` and `trigger` are not here: they are
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windlass.errors import UsageError
-from windlass.plan.model import Check, Copy, Download, Plan, RunCommand, Sql, Task
+from windlass.plan.model import Check, Copy, Download, Notify, Plan, RunCommand, Sql, Task
 from windlass.tasks.context import Context, TaskResult
 
 __all__ = ["Context", "TaskResult", "execute", "settle_task", "split_task"]
@@ -32,6 +32,10 @@ def execute(plan: Plan, task: Task, context: Context) -> TaskResult:
             from windlass.tasks.check import run_check
 
             return run_check(action, context)
+        case Notify():
+            from windlass.tasks.notify import run_notify
+
+            return run_notify(plan, task.name, action, context)
         case Download():
             from windlass.tasks.download import run_download
 

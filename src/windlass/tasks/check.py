@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
 from windlass.connectors.database import Database
 from windlass.connectors.scratch import identifier, literal
-from windlass.connectors.source import Reading
 from windlass.errors import Code, FatalError
-from windlass.plan.model import Check, Freshness, JsonSchema, RowCount, Source
+from windlass.plan.model import Check, Freshness, JsonSchema, RowCount
 from windlass.tasks.context import Context, TaskResult
-from windlass.tasks.sql import open_database
+from windlass.tasks.subject import rows_of
 
 __all__ = ["CheckResult", "ChecksFailedError", "run_check"]
 
@@ -50,52 +48,12 @@ class ChecksFailedError(FatalError):
 
 def run_check(action: Check, context: Context) -> TaskResult:
     """Try every assertion. Raises ChecksFailedError when one does not hold."""
-    with _subject(action, context) as (database, rows):
+    with rows_of(action, context) as (database, rows):
         results = list(_Checker(database, rows).results(action))
         count = int(database.query(f"SELECT count(*) FROM {rows}").rows[0][0])
     if not all(result.passed for result in results):
         raise ChecksFailedError(results)
     return TaskResult(rows_read=count, path="sql", detail={"checks": [asdict(result) for result in results]})
-
-
-@contextmanager
-def _subject(action: Check, context: Context) -> Iterator[tuple[Database, str]]:
-    """The database, and what stands after FROM for the rows to check."""
-    if action.source is None and action.path is None:
-        rows = (
-            f"({action.query})" if action.query else ".".join(map(identifier, str(action.table).split(".")))
-        )
-        with open_database(action.connection, context) as database:
-            yield database, f"{rows} AS checked"
-        return
-    with _read(action.source or Source(options={"path": action.path}), context) as subject:
-        yield subject
-
-
-@contextmanager
-def _read(source: Source, context: Context) -> Iterator[tuple[Database, str]]:
-    """The scratch database with the rows of a source, which are read again for each assertion where they can be."""
-    from windlass.connectors.duckdb.database import DuckdbDatabase
-    from windlass.connectors.scratch import Scratch
-    from windlass.engine.ends import open_for_reading
-
-    named = (source, *(inner for _, inner in source.inner()))
-    addresses = {
-        end.connection: context.address(end.connection) for end in named if end.connection is not None
-    }
-    opened = open_for_reading(source, addresses, context.workspace, context.scratch_folder)
-    with closing(opened), Scratch(context.memory, context.scratch_folder) as scratch:
-        relation = opened.open(Reading(), scratch)
-        values = ", ".join(
-            f"TRY_CAST({identifier(c.name)} AS {c.guess or c.type}) AS {identifier(c.name)}"
-            for c in relation.columns()
-        )
-        rows = f"(SELECT {values} FROM {relation.sql()})"
-        if not relation.rereadable:
-            kept = scratch.new_name()
-            scratch.rows(f"CREATE TABLE {kept} AS {rows}")
-            rows = kept
-        yield DuckdbDatabase.over(scratch.connection), f"{rows} AS checked"
 
 
 class _Checker:

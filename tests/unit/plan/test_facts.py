@@ -24,7 +24,7 @@ Project = Callable[..., Path]
 
 PROJECT = """\
 project: test
-connections: {x: {type: postgres}, y: {type: sqlite}, z: {type: duckdb}, web: {type: http}}
+connections: {x: {type: postgres}, y: {type: sqlite}, z: {type: duckdb}, web: {type: http}, hook: {type: webhook}}
 """
 EVERY_KIND = """\
   copy:
@@ -38,6 +38,7 @@ EVERY_KIND = """\
   service: {service: {command: [serve], connections: z}}
   download: {download: {connection: web, path: /a, to: a.csv}}
   check: {check: {connection: z, table: t, rows: 1}}
+  notify: {notify: {connection: z, table: t, to: [hook], message: x}}
   trigger: {trigger: {pipeline: p2}}
   nothing: {sql: {statement: SELECT 1}}
 """
@@ -59,7 +60,7 @@ def connections_in(value: Any) -> Iterator[str]:
         for name, item in structs.asdict(value).items():
             if name == "connection" and item is not None:
                 yield item
-            elif name == "connections":
+            elif name == "connections" or (name == "to" and isinstance(item, tuple)):
                 yield from item
             else:
                 yield from connections_in(item)

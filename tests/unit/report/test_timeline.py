@@ -23,7 +23,7 @@ def row_of(*spans: tuple[float, float], total: float) -> ChartRow:
         return TaskFacts(name, TaskRun("r", name, "run"), None, attempts, (), None, None, None)
 
     tasks = (task("whole", (0.0, total)), task("asked", *spans))
-    run = RunFacts("r1", Run("r", "p"), Plan(project="p", pipeline="p"), tasks, {}, (), total, 0)
+    run = RunFacts("r1", Run("r", "p"), Plan(project="p", pipeline="p"), tasks, {}, (), total, (), 0)
     return next(row for row in chart(run).rows if row.task.anchor == "asked")
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from windlass.alerts import Alert
+from windlass.alerts import Message
 from windlass.errors import FatalError
 from windlass.plan import model
 from windlass.plan.model import Plan, Task, Trigger, Unit
@@ -290,7 +290,10 @@ class FakeWorld:
         self.runtime = FakeRuntime(self.clock, script or {})
         self.network, self.connections = FakeNetwork(), FakeConnections()
         self.pipelines = FakePipelines(self.clock)
-        self.alerts: list[Alert] = []
+        self.alerts: list[tuple[str, Message]] = []
+        self.refusals: list[Exception] = []
+        """What each next message meets with; none when it is taken."""
+
         self.state = StateFolder.of(folder)
         self.history = History(self.state)
         self.runner: Runner
@@ -306,8 +309,13 @@ class FakeWorld:
             network=self.network,
             clock=self.clock,
             loop=self.loop,
-            alert=self.alerts.append,
+            deliver=self._deliver,
         )
+
+    def _deliver(self, connection: str, message: Message) -> None:
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.alerts.append((connection, message))
 
     def run(self, plan: Plan, **options: object) -> Result:
         self.runner = Runner(plan, self.world, RunOptions(**options))  # type: ignore[arg-type]

@@ -438,18 +438,6 @@ def test_a_trigger_starts_another_pipeline_with_its_parameters_filled_in(world: 
     assert (w.runtime.started, result.tasks[0].rows_written) == ([], 5)
 
 
-def test_somebody_is_told_of_a_failed_run_but_not_of_one_that_another_run_waits_for(world: Make) -> None:
-    detail = {"columns_added": ["fare"], "columns_widened": {"id": "integer → bigint"}}
-    w = world({"a": Does(code=2), "b": Does(lines=[json.dumps({"event": "result", "detail": detail})])})
-    result = w.run(plan_of(task("a"), task("b")))
-    (alert,) = w.alerts
-    assert (alert.pipeline, alert.run_id, alert.failed) == ("p", result.run.run_id, (("a", "exit code 2"),))
-    changed = "columns added: fare; columns widened: id (integer → bigint)"
-    assert alert.changed == (("b", changed),)
-    w.run(plan_of(task("a")), parent="other")
-    assert len(w.alerts) == 1
-
-
 def test_a_pipeline_that_runs_already_is_not_run_again_unless_it_allows_that(world: Make) -> None:
     w = world()
     refused: list[str] = []

@@ -54,6 +54,7 @@ defaults:
   retry_delay: 30s
   pool: small
 on_failure: [slack]
+on_success: [slack]
 tasks:
   fetch:
     description: Fetch them.
@@ -64,6 +65,7 @@ tasks:
   load:
     needs: [fetch]
     retries: 3
+    on_success: slack
     timeout: 5m
     pool: big
     copy:
@@ -221,6 +223,8 @@ FAULTS = [
     ),
     # names that nobody has
     Fault(O, "on_failure: [slack]", "on_failure: [slak]", "slak", "unknown connection 'slak'"),
+    Fault(O, "on_success: [slack]", "on_success: [slakc]", "slakc", "unknown connection 'slakc'"),
+    Fault(O, "    on_success: slack", "    on_success: site", "site", "which takes no alerts"),
     Fault(O, "  pool: small", "  pool: smal", "smal", "unknown pool 'smal'"),
     Fault(O, "    pool: big", "    pool: bigg", "bigg", "unknown pool 'bigg'"),
     Fault(O, "    needs: [fetch]", "    needs: [fetsh]", "fetsh", "needs unknown task 'fetsh'"),

@@ -155,6 +155,8 @@ def test_a_task_that_the_schema_refuses_is_one_that_windlass_refuses(task: str) 
         "on_failure: slack",
         "on_failure: [slack, mail]",
         "on_failure: {slack: x}",
+        "on_success: slack",
+        "on_recovery: {slack: x}",
         "tabel: x",
         "description: null",
     ],

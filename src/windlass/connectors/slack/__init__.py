@@ -1,1 +1,1 @@
-"""Slack: alerts over an incoming webhook."""
+"""Slack: messages over an incoming webhook, or by a bot."""

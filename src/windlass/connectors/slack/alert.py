@@ -1,40 +1,90 @@
-"""Alerts to Slack, by an incoming webhook (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks).
+"""Messages to Slack: by an incoming webhook (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks),
+or by a bot (https://docs.slack.dev/reference/methods/chat.postMessage).
 
-The connection is the webhook's address, which is a secret.
+The address of a webhook is a secret as a whole; a bot has a token, and a `channel` beside it.
 """
 
 from __future__ import annotations
 
-import json
-import urllib.request
-
-from windlass import logs, web
-from windlass.alerts import Alert
+from windlass import logs
+from windlass.alerts import Message
+from windlass.alerts.posting import fields_of, post, told_by, url_of
+from windlass.alerts.wording import context_of, headline, row_lines
 from windlass.connections import Address
-from windlass.errors import Code, RetryableError, WindlassError
+from windlass.errors import Code, FatalError, RetryableError
 
-__all__ = ["send"]
+__all__ = ["message_text", "send"]
 
-_TIMEOUT = 15.0
 _LONGEST = 2_900  # characters in a block of text, of the 3,000 that Slack takes
+_ICONS = {
+    "failure": ":red_circle: ",
+    "recovery": ":large_green_circle: ",
+    "success": ":white_check_mark: ",
+    "missed": ":hourglass: ",
+}
+_LATER = ("ratelimited", "service_unavailable", "internal_error", "fatal_error", "request_timeout")
 
 
-def send(address: Address, alert: Alert) -> None:
-    """Post the alert. Raises RetryableError when Slack does not take it."""
-    url = address.uri()
-    logs.add_secret(url)
-    request = urllib.request.Request(
-        url, data=json.dumps(_message(alert)).encode(), headers={"Content-Type": "application/json"}
+def send(address: Address, message: Message) -> None:
+    """Post the message. Raises WindlassError when Slack does not take it."""
+    with told_by("Slack"):
+        channel = address.settings.get("channel") or address.options.get("channel")
+        if channel:
+            _as_bot(address, str(channel), _body(message))
+        else:
+            post(_webhook(address), _body(message), shown="its webhook")
+
+
+def _webhook(address: Address) -> str:
+    """Airflow's own connection has the secret end of the address as its password."""
+    if address.password and not address.database:
+        return url_of(address, "hooks.slack.com/services").rstrip("/") + f"/{address.password.lstrip('/')}"
+    return url_of(address, "hooks.slack.com")
+
+
+def _as_bot(address: Address, channel: str, body: dict[str, object]) -> None:
+    token = address.password or address.user or address.database
+    logs.add_secret(token)
+    answer = fields_of(
+        post(
+            url_of(address, "slack.com", "api/chat.postMessage"),
+            {"channel": channel, **body},
+            shown="its API",
+            headers={"Authorization": f"Bearer {token}"},
+            secret=False,
+        )
     )
-    try:
-        with web.answer_to(request, shown="its webhook", code=Code.MAY_WORK_LATER, timeout=_TIMEOUT):
-            return
-    except WindlassError as exc:
-        raise RetryableError(f"Slack did not take the alert: {exc.message}") from exc
+    if answer.get("ok") is True:
+        return
+    said = str(answer.get("error") or "no answer of Slack's API")
+    if said in _LATER:
+        raise RetryableError(f"its API answered {said}", code=Code.ALERT_NOT_TAKEN)
+    hint = f"the bot has to be in {channel}: /invite it there" if said == "not_in_channel" else None
+    raise FatalError(f"its API answered {said}", hint=hint, code=Code.ALERT_NOT_TAKEN)
 
 
-def _message(alert: Alert) -> dict[str, object]:
-    title = f":red_circle: *{alert.pipeline}* failed ({alert.project})"
-    tasks = "\n".join(f"• *{name}*: {told}" for name, told in (*alert.failed, *alert.changed))
-    text = logs.mask(f"{title}\nrun `{alert.run_id}`, logical date {alert.logical_date}\n{tasks}")[:_LONGEST]
+def _body(message: Message) -> dict[str, object]:
+    text = message_text(message)[:_LONGEST]
     return {"text": text, "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]}
+
+
+def message_text(message: Message) -> str:
+    """The message in Slack's markup. What comes from elsewhere may not mention anybody."""
+    subject, rest = message.subject, headline(message).removeprefix(message.subject)
+    if message.event == "notice":
+        lines = [_plain(message.text or message.subject)]
+        lines += [f"• {_plain(row)}" for row in row_lines(message)]
+        lines.append(f"_{_plain(subject)}_")
+    else:
+        run = context_of(message).replace(f"run {message.run_id}", f"run `{message.run_id}`", 1)
+        lines = [f"{_ICONS[message.event]}*{subject}*{rest}", run, _plain(message.text)]
+    for told in message.told:
+        lines.append(f"• *{told.task}*: {_plain(told.what)}")
+        lines += (f"    `{_plain(row)}`" for row in told.rows)
+    lines.append(f"more: {message.link}" if message.link else "")
+    return "\n".join(line for line in lines if line)
+
+
+def _plain(text: str) -> str:
+    """Slack's three characters of control, escaped: `<!channel>` in an error wakes nobody."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

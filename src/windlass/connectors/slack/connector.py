@@ -1,4 +1,4 @@
-"""What windlass knows of Slack: the address of its webhook, which is a secret, and that alerts go there."""
+"""What windlass knows of Slack: a webhook or a bot's token, which are secrets, and that messages go there."""
 
 from windlass.registry import Connector
 
@@ -10,4 +10,6 @@ CONNECTOR = Connector(
     schemes=("slackwebhook", "slack"),
     example="https://hooks.slack.com/services/…",
     alert="windlass.connectors.slack.alert:send",
+    options="windlass.connectors.slack.options",
+    open_options=("channel",),
 )

@@ -18,6 +18,7 @@ __all__ = ["Alarm"]
 
 _log = logging.getLogger(__name__)
 _MAPPED = re.compile(r"(.+__part)_(\d+)")
+_KIND = "slack"
 _LONGEST_ALERT = 2_900  # characters, of the 3,000 that Slack takes in a block
 
 
@@ -27,9 +28,13 @@ class Alarm:
     def __init__(self, plan: Json) -> None:
         self._project, self._pipeline = plan["project"], plan["pipeline"]
         self._may_change = [task["name"] for task in plan["tasks"] if _may_change_columns(task["action"])]
-        self._forms = {name: plan["connections"][name]["form"] for name in plan["on_failure"]}
+        known = plan["connections"]
+        self._others = [name for name in plan["on_failure"] if known[name]["type"] != _KIND]
+        self._forms = {name: known[name]["form"] for name in plan["on_failure"] if name not in self._others}
 
     def __call__(self, context: Mapping[str, Any]) -> None:
+        for name in self._others:
+            _log.error("no alert to %s: only Slack is told by Airflow", name)
         for name, form in self._forms.items():
             try:
                 address = connection_environment({name: form}).get(variable(name))

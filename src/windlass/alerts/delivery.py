@@ -1,0 +1,34 @@
+"""Delivers a message to a connection of whatever kind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from windlass import logs, registry
+from windlass.alerts.message import Message
+from windlass.connections import Address, declared_address, resolve, variable
+from windlass.errors import Code, FatalError
+from windlass.plan.model import Connection
+
+__all__ = ["deliver", "hand_over"]
+
+
+def deliver(message: Message, name: str, connection: Connection, project: Path) -> None:
+    """Tell the connection of that name, which is looked for as any other. Raises WindlassError."""
+    kind, settings = connection.type, connection.settings
+    address = resolve(name, kind, project) or declared_address(name, kind, settings)
+    if address is None:
+        missing = f"connection {name!r} is not configured: there is no {variable(name)}"
+        raise FatalError(missing, code=Code.NOT_CONFIGURED)
+    hand_over(message, replace(address, settings=settings))
+
+
+def hand_over(message: Message, address: Address) -> None:
+    """Tell whoever is at the address, in the form of its kind. Raises WindlassError."""
+    for secret in address.secrets():
+        logs.add_secret(secret)
+    send = registry.require(address.type).alert
+    if send is None:
+        raise FatalError(f"a {address.type} connection takes no messages")
+    registry.load(send)(address, message.masked())

@@ -1,0 +1,1 @@
+"""PagerDuty: incidents that are opened by a failure and resolved by a recovery."""

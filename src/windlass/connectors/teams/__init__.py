@@ -1,0 +1,1 @@
+"""Microsoft Teams: messages over a webhook of its Workflows."""

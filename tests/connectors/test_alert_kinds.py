@@ -1,0 +1,263 @@
+"""Messages as each kind is told them: by a web server or a mail server of this machine that keeps what it is sent."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.hooks import Web, hooks
+from windlass import logs
+from windlass.alerts import Event, Message, Told
+from windlass.alerts.delivery import hand_over
+from windlass.connections import Address, parse_address
+from windlass.connectors.webhook.options import NAMES, Connection
+from windlass.errors import FatalError, RetryableError
+from windlass.fixtures.mailbox import Mailbox, text_of
+from windlass.options import read_options
+
+CANARY = "Canary7f3a9c1d"
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    with hooks() as kept:
+        yield kept
+
+
+@contextmanager
+def mail_server(**how: Any) -> Iterator[Mailbox]:
+    box = Mailbox(**how)
+    box.start()
+    try:
+        yield box
+    finally:
+        box.stop()
+
+
+def message(event: Event = "failure", **more: Any) -> Message:
+    told = Told("load", "no table <orders> & no hope", ("a.csv:2: not a number",))
+    given = {
+        "run_id": "run-1",
+        "logical_date": "2026-01-01",
+        "told": (told,),
+        "link": "/shop/report.html",
+    } | more
+    return Message(event=event, project="shop", pipeline="orders", **given)
+
+
+def notice(**more: Any) -> Message:
+    rows: Any = (("site", 3), ("api", 1))
+    return message("notice", told=(), text="4 alerts are open", columns=("repo", "alerts"), rows=rows, **more)
+
+
+def at(kind: str, web: Web, path: str = f"/hook/{CANARY}", user: str = "", **settings: Any) -> Address:
+    found = parse_address(f"http://{f'{user}@' if user else ''}127.0.0.1:{web.port}{path}", "the test", kind)
+    return Address(**{**vars(found), "settings": settings})
+
+
+# --- Slack ------------------------------------------------------------------------------------------
+
+
+def test_slack_is_told_over_its_webhook_and_nobody_is_called_by_what_an_error_says(web: Web) -> None:
+    hand_over(message(), at("slack", web))
+    hand_over(notice(), at("slack", web))
+    (where, headers, failure), (_, _, told) = web.posted
+    assert (where, headers["content-type"]) == (f"POST /hook/{CANARY}", "application/json")
+    assert failure["text"] == (
+        ":red_circle: *orders* failed (shop)\n"
+        "run `run-1`, logical date 2026-01-01\n"
+        "• *load*: no table &lt;orders&gt; &amp; no hope\n"
+        "    `a.csv:2: not a number`\n"
+        "more: /shop/report.html"
+    )
+    assert failure["blocks"][0]["text"]["text"] == failure["text"]
+    assert told["text"].split("\n")[:3] == [
+        "4 alerts are open",
+        "• repo: site, alerts: 3",
+        "• repo: api, alerts: 1",
+    ]
+
+
+def test_a_bot_of_slack_posts_to_its_channel_and_says_what_slack_says(web: Web) -> None:
+    bot = at("slack", web, "", f":{CANARY}", channel="#data")
+    web.answer = '{"ok": true}'
+    hand_over(message("recovery", since="run-0"), bot)
+    [(where, headers, body)] = web.posted
+    assert (where, headers["authorization"]) == ("POST /api/chat.postMessage", f"Bearer {CANARY}")
+    assert body["channel"] == "#data"
+    assert body["text"].startswith(":large_green_circle: *orders* works again (shop)\nrun `run-1`, ")
+    assert "failing since run run-0" in body["text"]
+    web.answer = '{"ok": false, "error": "not_in_channel"}'
+    with pytest.raises(FatalError, match="Slack did not take the message: its API answered not_in_channel"):
+        hand_over(message(), bot)
+    web.answer = '{"ok": false, "error": "ratelimited"}'
+    with pytest.raises(RetryableError, match="ratelimited"):
+        hand_over(message(), bot)
+
+
+def test_the_connection_of_airflows_own_slack_provider_is_one(web: Web) -> None:
+    kept = {"conn_type": "slackwebhook", "host": "127.0.0.1", "port": web.port, "password": f"T0/B0/{CANARY}"}
+    found = parse_address(json.dumps(kept), "the test", "slack")
+    hand_over(message(), Address(**{**vars(found), "scheme": "http"}))
+    assert web.posted[0][0] == f"POST /T0/B0/{CANARY}"
+
+
+# --- Teams, webhooks, PagerDuty ---------------------------------------------------------------------
+
+
+def test_teams_gets_an_adaptive_card_that_is_not_larger_than_it_takes(web: Web) -> None:
+    url = f"/workflows/1?api-version=2016-06-01&sp=%2Ftriggers&sv=1.0&sig={CANARY}"
+    many = tuple(Told(f"task_{n}", "x" * 900) for n in range(200))
+    hand_over(message(link="https://reports/1"), at("teams", web, url))
+    hand_over(message(told=many), at("teams", web, url))
+    (where, _, body), (_, _, large) = web.posted
+    assert where == f"POST {url.replace('%2F', '/')}"
+    [attachment] = body["attachments"]
+    assert (body["type"], attachment["contentType"]) == ("message", "application/vnd.microsoft.card.adaptive")
+    card = attachment["content"]
+    assert (card["type"], card["version"]) == ("AdaptiveCard", "1.4")
+    assert [block["text"] for block in card["body"]] == [
+        "orders failed (shop)",
+        "run run-1, logical date 2026-01-01",
+        "load: no table <orders> & no hope",
+        "a.csv:2: not a number",
+    ]
+    assert card["actions"] == [{"type": "Action.OpenUrl", "title": "The report", "url": "https://reports/1"}]
+    assert len(json.dumps(large)) < 28 * 1024
+
+
+def test_a_webhook_gets_json_of_the_shape_that_its_connection_says(web: Web) -> None:
+    shape = {
+        "summary": "{{ pipeline | upper }}: {{ title }}",
+        "items": "{{ rows }}",
+        "nested": [{"count": "{{ rows | length }}", "fixed": 7}],
+    }
+    hand_over(notice(), at("webhook", web, body=shape, method="PUT"))
+    hand_over(message(), at("webhook", web, user=CANARY))
+    (where, _, shaped), (_, headers, whole) = web.posted
+    assert where == f"PUT /hook/{CANARY}"
+    assert shaped == {
+        "summary": "ORDERS: 4 alerts are open",
+        "items": [{"repo": "site", "alerts": 3}, {"repo": "api", "alerts": 1}],
+        "nested": [{"count": "2", "fixed": 7}],
+    }
+    assert headers["authorization"] == f"Bearer {CANARY}"
+    assert (whole["event"], whole["title"], whole["told"][0]["task"]) == (
+        "failure",
+        "orders failed (shop)",
+        "load",
+    )
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ nobody }}", "{{ ''.__class__ }}", "{{ run_id.__init__.__globals__ }}"]
+)
+def test_a_template_of_a_webhook_reaches_nothing_but_the_message(template: str, web: Web) -> None:
+    with pytest.raises(FatalError, match="cannot render"):
+        hand_over(message(), at("webhook", web, body={"x": template}))
+    assert web.posted == []
+
+
+def test_a_template_may_name_what_a_message_has_and_nothing_else(web: Web) -> None:
+    hand_over(message(), at("webhook", web, body={name: f"{{{{ {name} }}}}" for name in NAMES}))
+    assert web.posted[0][2].keys() == {*NAMES}
+    assert read_options(Connection, {"body": [{"a": "{{ rows[0].x }} {{ title }}"}]}).method == "POST"
+    with pytest.raises(FatalError, match="`body` names 'headline'; a message has title"):
+        read_options(Connection, {"body": [{"a": "{{ headline }}"}]})
+
+
+def test_pagerduty_opens_one_incident_and_resolves_it(web: Web) -> None:
+    there = at("pagerduty", web, "", CANARY)
+    for event in ("failure", "failure", "recovery", "success"):
+        hand_over(message(event), there)
+    hand_over(message(task="load"), there)
+    bodies = [body for _, _, body in web.posted]
+    assert {where for where, _, _ in web.posted} == {"POST /v2/enqueue"}
+    assert {body["routing_key"] for body in bodies} == {CANARY}
+    assert [(body["event_action"], body["dedup_key"]) for body in bodies] == [
+        ("trigger", "shop/orders"),
+        ("trigger", "shop/orders"),
+        ("resolve", "shop/orders"),
+        ("trigger", "shop/orders.load"),
+    ]
+    payload = bodies[0]["payload"]
+    assert (payload["summary"], payload["source"], payload["severity"]) == (
+        "orders failed (shop)",
+        "shop",
+        "error",
+    )
+    assert payload["custom_details"]["tasks"] == {"load": "no table <orders> & no hope"}
+
+
+# --- e-mail -----------------------------------------------------------------------------------------
+
+
+def test_mail_is_text_and_html_to_all_who_are_named(web: Web) -> None:
+    with mail_server() as box:
+        uri = f"smtp://robot%40example.com:{CANARY}@127.0.0.1:{box.port}?to=a%40example.com,b%40example.com"
+        hand_over(message(), parse_address(uri, "the test", "smtp"))
+    [mail] = box.received
+    assert (mail["To"], mail["From"]) == ("a@example.com, b@example.com", "robot@example.com")
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert text_of(mail).split("\n")[:2] == ["orders failed (shop)", "orders failed (shop)"]
+    assert "    a.csv:2: not a number" in text_of(mail)
+    html = mail.get_body(("html",))
+    assert html is not None
+    assert "no table &lt;orders&gt; &amp; no hope" in html.get_content()
+    assert base64.b64decode(box.users[0]) == f"\0robot@example.com\0{CANARY}".encode()
+
+
+def test_mail_that_is_not_taken_says_why_and_whether_it_may_be_later() -> None:
+    with mail_server(refusal="550 we do not like you") as box:
+        there = Address(
+            "smtp", "127.0.0.1", box.port, settings={"to": ["a@example.com"], "from": "b@example.com"}
+        )
+        with pytest.raises(FatalError, match="answered 550 we do not like you"):
+            hand_over(message(), there)
+        box.refusal = "451 later"
+        with pytest.raises(RetryableError, match="answered 451 later"):
+            hand_over(message(), there)
+        box.refusal = ""
+        hand_over(message(), there)
+        assert box.received[0]["From"] == "b@example.com"
+    with pytest.raises(RetryableError, match=r"cannot reach the mail server 127\.0\.0\.1"):
+        hand_over(message(), there)
+    with pytest.raises(FatalError, match="nobody is named to get the mail"):
+        hand_over(message(), Address("smtp", "127.0.0.1", 1))
+
+
+# --- all of them ------------------------------------------------------------------------------------
+
+WEB_KINDS = {"slack": "", "teams": "", "webhook": "", "pagerduty": CANARY}
+
+
+@pytest.mark.parametrize("kind", WEB_KINDS)
+def test_who_refuses_is_named_without_the_secret_and_may_be_asked_again_where_that_helps(
+    kind: str, web: Web
+) -> None:
+    there = at(kind, web, user=WEB_KINDS[kind])
+    web.status, web.answer = 403, f"no_such_key {CANARY}"
+    with pytest.raises(
+        FatalError, match=r"did not take the message: .* answered 403 Forbidden: no_such_key"
+    ) as raised:
+        hand_over(message(), there)
+    assert "make a new one" in str(raised.value.hint)
+    assert CANARY not in logs.mask(str(raised.value))
+    web.status = 503
+    with pytest.raises(RetryableError, match=r"did not take the message: .* answered 503"):
+        hand_over(message(), there)
+
+
+@pytest.mark.parametrize("kind", WEB_KINDS)
+def test_no_secret_that_is_known_is_told(kind: str, web: Web) -> None:
+    logs.add_secret("Hunter2Hunter2")
+    hand_over(
+        message(told=(Told("load", "login with Hunter2Hunter2 failed"),)), at(kind, web, user=WEB_KINDS[kind])
+    )
+    assert "Hunter2" not in json.dumps(web.posted[0][2])
+    assert "login with *** failed" in json.dumps(web.posted[0][2])
