@@ -215,7 +215,7 @@ def test_an_alarm_says_which_tasks_of_which_run_failed(
     plan = root / "plan.json"
     plan.write_text(to_json(compiled(load_project(root)).plans["orders"]))
     sent: list[Any] = []
-    monkeypatch.setattr("windlass.alerts.send_alert", lambda *told: sent.append(told))
+    monkeypatch.setattr("windlass.alerts.delivery.deliver", lambda *told: sent.append(told))
     environ = {
         "WINDLASS_RUN_ID": "orders-x",
         "WINDLASS_FIRED_AT": "2026-11-30T06:00:00Z",
@@ -223,7 +223,7 @@ def test_an_alarm_says_which_tasks_of_which_run_failed(
     }
     done = CliRunner().invoke(cli, ["-C", str(root), "alarm", "orders", "--plan", str(plan)], env=environ)
     assert done.exception is None, done.output
-    ((alert, connections, _),) = sent
+    ((alert, name, connection, _),) = sent
     assert (alert.run_id, alert.logical_date) == ("orders-x", "2026-11-30T05:45:00+00:00")
-    assert alert.failed == (("load", "Error (exit code 1)"),)
-    assert connections == {"slack": "slack"}
+    assert [(told.task, told.what) for told in alert.told] == [("load", "Error (exit code 1)")]
+    assert (name, connection.type) == ("slack", "slack")
