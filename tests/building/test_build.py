@@ -111,6 +111,22 @@ def exported(root: Path, tag: str | None = None) -> dict[str, str]:
     }
 
 
+def test_without_a_registry_an_export_names_what_was_built_here(machine: Machine, project: Project) -> None:
+    root = project(DASHBOARD)
+    windlass = root / "windlass.yaml"
+    windlass.write_text(windlass.read_text().replace("registry: docker.io/acme", "platforms: [linux/amd64]"))
+    assert set(exported(root).values()) == {f"board-{n}:latest" for n in ("feed", "quotes", "weather")}
+    carrying.carry_out(plan_builds(root))
+    named = exported(root)
+    assert named.pop("quotes.odd") == "board-feed:latest", "what only a run knows"
+    assert set(named.values()) == machine.tags
+    assert set(exported(root, "v1").values()) == {f"board-{n}:v1" for n in ("feed", "quotes", "weather")}
+    (root / "libraries/slack/__init__.py").write_text("changed")
+    why = "weather is not the one that was built: libraries/slack/__init__.py changed"
+    with pytest.raises(FatalError, match=why):
+        exported(root)
+
+
 def test_what_has_changed_is_built_once_and_pushed_once(machine: Machine, project: Project) -> None:
     root = project(DASHBOARD)
     first = plan_builds(root)
