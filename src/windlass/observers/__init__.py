@@ -4,6 +4,7 @@ An observer is a folder here and a line in the table. It is asked for by the env
 where none of them is set, nothing of it is imported, nor of what is here:
 
 telling.py    everybody who is asked for, told beside the display
+complaints.py what their libraries log
 one_task.py   a task that a scheduler started: told of as part of a run that goes on elsewhere
 """
 
@@ -30,7 +31,7 @@ class Kind:
 
     extra: str
     module: str
-    """Has `observe() -> Closable`."""
+    """Has `observe(around) -> Closable`."""
 
     def is_wanted(self, environ: Mapping[str, str]) -> bool:
         return environ.get(self.disabled, "").lower() != "true" and any(map(environ.get, self.variables))
@@ -46,6 +47,12 @@ KINDS = {
         "OTEL_SDK_DISABLED",
         "otel",
         "windlass.observers.otel",
+    ),
+    "openlineage": Kind(
+        ("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG", "OPENLINEAGE__TRANSPORT", "OPENLINEAGE__TRANSPORT__TYPE"),
+        "OPENLINEAGE_DISABLED",
+        "openlineage",
+        "windlass.observers.openlineage",
     ),
 }
 

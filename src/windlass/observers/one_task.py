@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from windlass import logs
 from windlass.errors import as_error
-from windlass.observers.telling import observed
+from windlass.observers.telling import Around, observed
 from windlass.plan.model import Plan
 from windlass.runner.history import Run, TaskRun, now
 from windlass.status import Status
@@ -22,7 +22,8 @@ __all__ = ["observed_task"]
 def observed_task(plan: Plan, name: str, context: Context) -> Iterator[Callable[[TaskResult], None]]:
     """Have the block told of: it executes the task, and hands over the result. What the task starts finds out, too."""
     run, task = _records(plan, name, context)
-    with observed() as observer:
+    around = Around(context.workspace.project, context.workspace.root)
+    with observed(around) as observer:
         observer.run_joined(run, plan)
         observer.task_changed(task)
         os.environ.update(observer.environment(name))

@@ -11,7 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Protocol
 
 from windlass import logs
@@ -19,9 +21,17 @@ from windlass.observers import KINDS, is_observed
 from windlass.runner.events import Observer, SilentObserver
 from windlass.runner.observing import Observers
 
-__all__ = ["Closable", "observed"]
+__all__ = ["Around", "Closable", "observed"]
 
 _PATIENCE = 3.0
+
+
+@dataclass(frozen=True)
+class Around:
+    """Where a run happens."""
+
+    project: Path
+    workspace: Path
 
 
 class Closable(Observer, Protocol):
@@ -32,26 +42,26 @@ class Closable(Observer, Protocol):
 
 
 @contextmanager
-def observed(display: Observer | None = None) -> Iterator[Observer]:
+def observed(around: Around, display: Observer | None = None) -> Iterator[Observer]:
     """The display, and with it everybody who is asked for by the environment."""
     display = display or SilentObserver()
     if not is_observed():
         yield display
         return
-    others = dict(_observers(os.environ))
+    others = dict(_observers(around))
     try:
         yield Observers(display, others)
     finally:
         _close(others)
 
 
-def _observers(environ: Mapping[str, str]) -> Iterator[tuple[str, Closable]]:
+def _observers(around: Around) -> Iterator[tuple[str, Closable]]:
     for name, kind in KINDS.items():
-        if not kind.is_wanted(environ):
+        if not kind.is_wanted(os.environ):
             continue
         try:
-            observe: Callable[[], Closable] = import_module(kind.module).observe
-            yield name, observe()
+            observe: Callable[[Around], Closable] = import_module(kind.module).observe
+            yield name, observe(around)
         except ImportError as exc:
             hint = f"install it with: pip install 'windlass[{kind.extra}]'"
             logs.warning("observer_missing", observer=name, error=str(exc), hint=hint)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from windlass.observers.otel.observer import TelemetryObserver
 from windlass.observers.otel.sending import Sender
+from windlass.observers.telling import Around
 
 __all__ = ["observe"]
 
 
-def observe() -> TelemetryObserver:
+def observe(_: Around) -> TelemetryObserver:
     """The observer that the environment asks for. Raises ImportError where the SDK is not there."""
     return TelemetryObserver(Sender.from_environment())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,7 +13,8 @@ from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from windlass import __version__, logs
+from windlass import __version__
+from windlass.observers.complaints import take_complaints
 
 __all__ = ["Sender"]
 
@@ -34,7 +34,7 @@ class Sender:
     @classmethod
     def from_environment(cls) -> Sender:
         """The providers that the variables `OTEL_…` describe. Raises ImportError where a package is missing."""
-        _take_complaints()
+        take_complaints("opentelemetry")
         resource = Resource.create(_service())
         traces = TracerProvider(resource=resource, shutdown_on_exit=False)
         if _is_sent("TRACES"):
@@ -75,24 +75,3 @@ def _part(signal: str, module: str, name: str) -> Any:
     if protocol not in _MODULES:
         raise ValueError(f"unknown protocol {protocol!r}; expected one of {', '.join(_MODULES)}")
     return getattr(import_module(f"{_MODULES[protocol]}.{module}"), name)()
-
-
-class _Complaints(logging.Handler):
-    """What the SDK complains of, as a record of ours: the first of each kind, for a collector that is away is away."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self._seen: set[str] = set()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.name not in self._seen:
-            self._seen.add(record.name)
-            logs.warning("not_sent", observer="opentelemetry", error=record.getMessage().partition("\n")[0])
-
-
-def _take_complaints() -> None:
-    """Have them logged as everything else is, and not printed between that."""
-    logger = logging.getLogger("opentelemetry")
-    if not any(isinstance(handler, _Complaints) for handler in logger.handlers):
-        logger.addHandler(_Complaints())
-        logger.propagate = False
