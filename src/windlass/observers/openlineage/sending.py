@@ -20,6 +20,7 @@ class Sender:
     def __init__(self) -> None:
         take_complaints("openlineage")
         self._client = OpenLineageClient()
+        self._is_away = False
         self._events: queue.SimpleQueue[RunEvent | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._send, name="openlineage", daemon=True)
         self._thread.start()
@@ -28,18 +29,21 @@ class Sender:
         self._events.put(event)
 
     def close(self) -> None:
-        """Wait until all is sent."""
+        """Wait until all is sent, unless the last event could not be."""
         self._events.put(None)
-        self._thread.join()
+        if not self._is_away:
+            self._thread.join()
 
     def _send(self) -> None:
-        has_failed = False
+        is_told = False
         while (event := self._events.get()) is not None:
             try:
                 self._client.emit(event)
+                self._is_away = False
             except Exception as exc:  # noqa: BLE001 - whatever the transport raises; the next may arrive
-                if not has_failed:
+                self._is_away = True
+                if not is_told:
                     error = f"{type(exc).__name__}: {exc}"
                     logs.warning("not_sent", observer="openlineage", error=error.partition("\n")[0])
-                has_failed = True
+                is_told = True
         self._client.close()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -30,11 +31,12 @@ class Sender:
 
     traces: TracerProvider
     metrics: MeterProvider
+    settled: threading.Event = field(default_factory=threading.Event)
+    """All is sent, or an exporter has found that it cannot be."""
 
     @classmethod
     def from_environment(cls) -> Sender:
         """The providers that the variables `OTEL_…` describe. Raises ImportError where a package is missing."""
-        take_complaints("opentelemetry")
         resource = Resource.create(_service())
         traces = TracerProvider(resource=resource, shutdown_on_exit=False)
         if _is_sent("TRACES"):
@@ -45,12 +47,27 @@ class Sender:
             exporter = _part("METRICS", "metric_exporter", "OTLPMetricExporter")
             readers.append(PeriodicExportingMetricReader(exporter))
         metrics = MeterProvider(metric_readers=readers, resource=resource, shutdown_on_exit=False)
-        return cls(traces, metrics)
+        sender = cls(traces, metrics)
+        take_complaints("opentelemetry", sender.note)
+        return sender
+
+    def note(self, module: str) -> None:
+        """A module of the SDK complains."""
+        if module.startswith("opentelemetry.exporter"):
+            self.settled.set()
 
     def close(self) -> None:
-        """Send what is left. May take as long as the exporters' timeouts."""
-        self.traces.shutdown()
-        self.metrics.shutdown()
+        """Send what is left. An exporter that complains would try again for long: it is not waited for."""
+        self.settled.clear()
+        threading.Thread(target=self._shut_down, name="opentelemetry", daemon=True).start()
+        self.settled.wait()
+
+    def _shut_down(self) -> None:
+        try:
+            self.traces.shutdown()
+            self.metrics.shutdown()
+        finally:
+            self.settled.set()
 
 
 def _service() -> dict[str, Any]:
