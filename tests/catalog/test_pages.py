@@ -31,6 +31,7 @@ timezone: Europe/Paris
 owner: Ada
 tags: [sales]
 on_failure: [pager]
+on_recovery: [pager]
 params: {region: "<i>north</i>"}
 tasks:
   orders:
@@ -44,6 +45,7 @@ tasks:
     check: {connection: shop, table: orders, unique: [[id]]}
   tell:
     needs: [look]
+    on_success: [pager]
     run:
       command: [sh, -c, "exit 0"]
       connections: [api]
@@ -54,6 +56,7 @@ pipeline: read
 tasks:
   out: {copy: {from: {connection: shop, table: orders}, to: {path: out.ndjson}}}
   again: {needs: [out], trigger: {pipeline: load}}
+  warn: {notify: {connection: shop, table: orders, when: "count(*) > 99", to: [pager], message: many}}
 """
 SECRETS = {
     "WINDLASS_CONN_API": "http://me:hunter-2-hunter@127.0.0.1:1/",
@@ -99,12 +102,16 @@ def test_the_pages_tell_all_of_a_project_but_no_value(
     assert "Orders, </script><script>alert(1)</script> and <b>all</b>" in shown
     assert "30 2 * * * (Europe/Paris)" in shown
     assert "told on failure pager" in shown
+    assert "told on recovery pager" in shown
     assert "region <i>north</i>" in shown
     assert "triggered by read" in shown
     document = page.read_text()
     orders = "orders copy orders.csv shop: orders (replace) id is not NULL id ≥ 1 bad rows are quarantined"
     assert row(document, 'data-task="orders"').startswith(orders)
     assert row(document, 'data-task="look"').startswith("look check shop: orders id is unique")
+    warn = row(files[-1].read_text(), 'data-task="warn"')
+    assert warn.startswith("warn notify shop: orders pager when count(*) > 99")
+    assert "tells pager on success" in row(document, 'data-task="tell"')
     assert re.search(r'<g class="task" data-task="tell">', document)
 
     place = "the environment variable WINDLASS_CONN_API"

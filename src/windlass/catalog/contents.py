@@ -15,11 +15,13 @@ from windlass.plan.model import (
     Copy,
     Destination,
     Download,
+    Notify,
     Plan,
     RunCommand,
     Service,
     Source,
     Sql,
+    Subject,
     Task,
     Trigger,
 )
@@ -87,7 +89,7 @@ def contents_of(plans: Mapping[str, Plan], project: Path, now: datetime) -> dict
             triggers=triggers[name],
             triggered_by=tuple(other for other, started in triggers.items() if name in started),
             next_runs=tuple(_next_runs(plan, now)),
-            alerts={"on failure": plan.on_failure} if plan.on_failure else {},
+            alerts=_alerts(plan),
         )
     return found
 
@@ -97,7 +99,17 @@ def contents_of(plans: Mapping[str, Plan], project: Path, now: datetime) -> dict
 
 def _task(task: Task) -> TaskContents:
     source, destination = _moved(task)
-    return TaskContents(task, source, destination, rules_of(task.action))
+    told = tuple(f"tells {', '.join(names)} {event}" for event, names in _alerts(task).items())
+    return TaskContents(task, source, destination, rules_of(task.action) + told)
+
+
+def _alerts(whose: Plan | Task) -> dict[str, tuple[str, ...]]:
+    events = {
+        "on failure": whose.on_failure,
+        "on success": whose.on_success,
+        "on recovery": whose.on_recovery,
+    }
+    return {event: names for event, names in events.items() if names}
 
 
 def _moved(task: Task) -> tuple[str, str]:
@@ -109,8 +121,10 @@ def _moved(task: Task) -> tuple[str, str]:
             return download.url or f"{download.connection} {download.path or ''}".strip(), download.to
         case Sql() as sql:
             return sql.connection or "files", ""
+        case Notify() as notify:
+            return _looked_at(notify) if notify.has_rows else "", ", ".join(notify.to)
         case Check() as check:
-            return _checked(check), ""
+            return _looked_at(check), ""
         case Trigger() as trigger:
             return trigger.pipeline, ""
         case RunCommand() | Service():
@@ -126,12 +140,12 @@ def _end(end: Source | Destination) -> str:
     return f"{end.connection}: {place}" if place else f"{end.connection}"
 
 
-def _checked(check: Check) -> str:
-    if check.source is not None:
-        return _end(check.source)
-    if check.path is not None:
-        return check.path
-    return f"{check.connection or 'files'}: {check.table or 'a query'}"
+def _looked_at(subject: Subject) -> str:
+    if subject.source is not None:
+        return _end(subject.source)
+    if subject.path is not None:
+        return subject.path
+    return f"{subject.connection or 'files'}: {subject.table or 'a query'}"
 
 
 def _command(task: Task) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from windlass.plan.model import Action, Check, ColumnRules, Copy
+from windlass.plan.model import Action, Check, ColumnRules, Copy, Notify
 from windlass.units import duration
 
 __all__ = ["rules_of"]
@@ -16,6 +16,8 @@ def rules_of(action: Action) -> tuple[str, ...]:
         return tuple(_of_copy(action))
     if isinstance(action, Check):
         return tuple(_of_check(action))
+    if isinstance(action, Notify) and action.has_rows:
+        return (f"when {action.when}",)
     return ()
 
 

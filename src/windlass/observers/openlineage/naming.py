@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from windlass import registry
 from windlass.connections import Address, declared_address, resolve
 from windlass.errors import WindlassError
-from windlass.plan.model import Action, Check, Connection, Copy, Destination, Download, Source
+from windlass.plan.model import Action, Connection, Copy, Destination, Download, Source, Subject
 
 __all__ = ["Named", "Names"]
 
@@ -41,11 +41,11 @@ class Names:
         match action:
             case Copy(source=source):
                 return self._sources(source)
-            case Check(source=Source() as source):
+            case Subject(source=Source() as source):
                 return self._sources(source)
-            case Check(connection=None, path=str(path)):
+            case Subject(connection=None, path=str(path)):
                 return [self._file(path)]
-            case Check(connection=str(connection), table=str(table)):
+            case Subject(connection=str(connection), table=str(table)):
                 return [self._in(connection, table)]
             case Download(url=str(url)):
                 return [_of_url(url)]
