@@ -84,6 +84,7 @@ class Code(StrEnum):
     NO_DATA_INTERVAL = "W0408"
     API_ANSWER = "W0409"
     OTHER_FORMAT = "W0410"
+    PYTHON_SOURCE = "W0411"
     CURSOR = "W0420"
     NO_TURN = "W0430"
 

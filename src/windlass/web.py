@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import IO, Any, NamedTuple
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
@@ -24,6 +25,7 @@ from windlass import __version__, logs
 from windlass.errors import Code, FatalError, RetryableError, reason_of
 from windlass.ports import is_loopback
 from windlass.request_log import note_request
+from windlass.web_session import CountedResponse, Session
 
 __all__ = ["AGENT", "AnswerError", "NotNowError", "Refusal", "answer_to", "basic", "keys_in", "require_whole"]
 
@@ -79,10 +81,17 @@ class NotNowError(RetryableError):
 
 @contextmanager
 def answer_to(
-    request: urllib.request.Request, *, shown: str, code: Code, timeout: float = 60.0, waited: float = 0.0
+    request: urllib.request.Request,
+    *,
+    shown: str,
+    code: Code,
+    timeout: float = 60.0,
+    waited: float = 0.0,
+    session: Session | None = None,
 ) -> Iterator[http.client.HTTPResponse]:
     """The answer to a request, to be read inside. `shown` is the address as people may see it: the keys in its query
-    are masked from now on. `waited` is how long the request had to wait for its turn, for the log of requests.
+    are masked from now on. `waited` is how long the request had to wait for its turn, for the log of requests;
+    with a `session` it may be sent twice.
 
     Raises AnswerError, and NotNowError for what may be otherwise in a moment.
     """
@@ -90,7 +99,7 @@ def answer_to(
         logs.add_secret(key)
     with _noted(request.get_method(), shown, waited) as noted:
         try:
-            with _opener_for(request.full_url).open(request, timeout=timeout) as response:
+            with _opener_for(request.full_url, session).open(request, timeout=timeout) as response:
                 noted.answer = response
                 yield response
         except urllib.error.HTTPError as exc:
@@ -103,6 +112,9 @@ def answer_to(
             raise NotNowError(f"cannot reach {shown}: {reason}", code=code) from exc
         except (http.client.HTTPException, ConnectionError, TimeoutError) as exc:
             raise NotNowError(f"the answer of {shown} broke off: {reason_of(exc)}", code=code) from exc
+        finally:
+            if session is not None:
+                session.settle()
 
 
 class _Noted:
@@ -180,6 +192,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         target = urljoin(req.full_url, newurl)
         if urlsplit(target).scheme not in ("http", "https"):
+            fp.close()
             raise _LeadsAwayError(target)
         if req.data is not None:
             return None  # which makes an error of the answer: followed, it would lose what was sent
@@ -189,42 +202,46 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return new
 
 
-class _Response(http.client.HTTPResponse):
-    """An answer that knows how many bytes of its body have come."""
+class _Handler(urllib.request.AbstractHTTPHandler):
+    """Asks over the connections of a session, if there is one and no proxy is in between."""
 
-    received = 0
+    session: Session | None = None
 
-    def read(self, amt: int | None = None) -> bytes:
-        data = super().read(amt)
-        self.received += len(data)
-        return data
-
-
-class _Counting(urllib.request.AbstractHTTPHandler):
     def do_open(self, http_class: Any, req: urllib.request.Request, **settings: Any) -> Any:
-        def connection(*args: Any, **kwargs: Any) -> http.client.HTTPConnection:
-            made: http.client.HTTPConnection = http_class(*args, **kwargs)
-            made.response_class = _Response
+        def connection(host: str, **more: Any) -> http.client.HTTPConnection:
+            made: http.client.HTTPConnection = http_class(host, **more)
+            made.response_class = CountedResponse
             return made
 
-        return super().do_open(connection, req, **settings)
+        if self.session is None or req.has_proxy() or req._tunnel_host:  # type: ignore[attr-defined]
+            return super().do_open(connection, req, **settings)
+        return self.session.ask(partial(connection, **settings), req)
 
 
-class _Http(_Counting, urllib.request.HTTPHandler):
+class _Http(_Handler, urllib.request.HTTPHandler):
     pass
 
 
-class _Https(_Counting, urllib.request.HTTPSHandler):
+class _Https(_Handler, urllib.request.HTTPSHandler):
     pass
 
 
-_HANDLERS = (_Redirects, _Http, _Https)
-_opener = urllib.request.build_opener(*_HANDLERS)
-_opener_past_proxies = urllib.request.build_opener(*_HANDLERS, urllib.request.ProxyHandler({}))
+def _opener(session: Session | None, *handlers: urllib.request.BaseHandler) -> urllib.request.OpenerDirector:
+    asking = (_Http(), _Https())
+    for handler in asking:
+        handler.session = session
+    return urllib.request.build_opener(_Redirects, *asking, *handlers)
 
 
-def _opener_for(url: str) -> urllib.request.OpenerDirector:
-    return _opener_past_proxies if is_loopback(urlsplit(url).hostname) else _opener
+_usual_opener = _opener(None)
+_opener_past_proxies = _opener(None, urllib.request.ProxyHandler({}))
+
+
+def _opener_for(url: str, session: Session | None) -> urllib.request.OpenerDirector:
+    is_here = is_loopback(urlsplit(url).hostname)
+    if session is not None:
+        return _opener(session, *([urllib.request.ProxyHandler({})] if is_here else []))
+    return _opener_past_proxies if is_here else _usual_opener
 
 
 def _retry_after(headers: Message) -> float | None:

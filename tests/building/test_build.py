@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from windlass.building import BuildPlan, carrying, plan_builds, planning
+from windlass.comparing import difference_since
 from windlass.errors import FatalError, UsageError
 from windlass.images.bake import Build
 from windlass.images.lock import Lock
@@ -278,6 +279,9 @@ def test_what_has_changed_since_a_commit_is_told_whatever_made_it_change(
             "the Dockerfile changed",
         ),
     }
+    difference = difference_since(root, "main")
+    assert [(one.pipeline, one.status) for one in difference.pipelines] == [("weather", "changed")]
+    assert {step.build.name for step in difference.images} == {"feed", "quotes", "weather"}
     assert set(found(plan_builds(root, ["quotes"], since="HEAD"))) == {"quotes"}
     with pytest.raises(UsageError, match="git cannot tell"):
         plan_builds(root, since="no-such-branch")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from windlass.errors import FatalError, RetryableError
 from windlass.options import read_options
 from windlass.plan.model import ColumnRules, Incremental, Validate
 from windlass.testing import Copier, destination_of, source_of
+from windlass.web_session import Session
 
 NO_WAIT = {"attempts": 2, "max_wait": 0.0}
 PAGES = {"type": "page_number"}
@@ -86,6 +88,10 @@ WAYS: list[dict[str, Any]] = [
     {"type": "offset", "limit": 3},
     {"type": "offset", "limit": 50, "total": "meta.total"},  # the server gives fewer than are asked for
     {"type": "offset", "more": "meta.more"},
+    {"type": "page_number", "concurrency": 3},
+    {"type": "offset", "limit": 3, "concurrency": 4},
+    {"type": "offset", "limit": 50, "concurrency": 3},
+    {"type": "offset", "more": "meta.more", "total": "meta.total", "concurrency": 2},
     {"type": "cursor", "param": "after", "next": "data[-1].id"},
     {"type": "cursor", "param": "after", "next": "data[-1].id", "more": "meta.more", "total": "meta.total"},
     {"type": "json_link", "next": "meta.next"},
@@ -104,7 +110,28 @@ def test_every_record_arrives_once_however_pages_are_counted(
                 read(api, paginate=way, records="data")
         else:
             assert read(api, paginate=way, records="data") == [{"id": n} for n in range(count)]
-        assert len(api.asked) <= count // 3 + 2
+        in_vain = way.get("concurrency", 1) - 1
+        assert len(api.asked) <= (count // 3 + 2) * (1 + in_vain)
+
+
+def test_pages_that_are_asked_for_at_once_are_read_in_turn(make_api: Make, read: Read) -> None:
+    """What was asked for in vain, past the last page, is no error; one of a page that is there is."""
+    together = threading.Barrier(3)
+
+    def answering(asked: Asked) -> bytes:
+        page = int(asked.query["page"])
+        if page <= 3:
+            together.wait()  # nobody comes past it alone
+        if page == broken or page > 4:
+            return answer("", status="400 Bad Request")
+        return answer(json.dumps({"data": [{"id": page}], "more": page < 4}))
+
+    options = {"paginate": {**PAGES, "more": "more", "concurrency": 3}, "records": "data"}
+    broken = 0
+    assert read(make_api(answering=answering), **options) == [{"id": n} for n in range(1, 5)]
+    broken = 4
+    with pytest.raises(FatalError, match=r"page=4 answered 400"):
+        read(make_api(answering=answering), **options)
 
 
 def test_what_leads_in_a_cycle_or_away_is_an_error(make_api: Make, read: Read) -> None:
@@ -280,7 +307,7 @@ def test_the_server_says_when_to_come_back(
     make_api: Make, read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr("windlass.connectors.http.asking.time.sleep", waited.append)
+    monkeypatch.setattr(Session, "pause", lambda _, seconds: waited.append(seconds))
     busy = [answer("", f"Retry-After: {said}", status="429 X") for said in ("7", "0", formatdate(0), "soon")]
     assert read(make_api(*busy, answer('[{"id":1}]')), retry={"attempts": 5}) == [{"id": 1}]
     assert waited == [7, 0, 0, 8]  # the last is the fourth wait that doubles
@@ -344,6 +371,10 @@ def test_nobody_is_led_out_of_http(make_api: Make, read: Read) -> None:
         ({"path": "/x", "paginate": {"type": "json_link"}}, "`json_link` needs `next`"),
         ({"path": "/x", "paginate": {**PAGES, "next": "a"}}, "`next` is for `cursor` and `json_link`"),
         ({"path": "/x", "paginate": {"type": "header_link", "start": 1}}, "`start` is for what is counted"),
+        (
+            {"path": "/x", "paginate": {"type": "header_link", "concurrency": 2}},
+            "`concurrency` is for what is counted",
+        ),
         (
             {"path": "/x", "paginate": {"type": "single_page", "param": "x"}},
             "`param` is for what a request says",

@@ -27,6 +27,7 @@ from windlass.errors import FatalError, RetryableError, WindlassError
 from windlass.options import read_options
 from windlass.plan.model import ColumnRules, Validate
 from windlass.testing import Copier, destination_of, source_of
+from windlass.web_session import Session
 from windlass.workspace import Workspace
 
 Read = Callable[..., list[dict[str, Any]]]
@@ -346,12 +347,12 @@ def test_a_limit_is_kept_to_by_who_reads(
 ) -> None:
     """Also where a server says 403 for a limit; and the limit may stand with the connection."""
     used_up = answer("", "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 30", status="403 X")
-    monkeypatch.setattr("windlass.connectors.http.asking.time.sleep", lambda _: None)
+    monkeypatch.setattr(Session, "pause", lambda _, seconds: clock.sleep(seconds))
     api = make_api(used_up, answer('[{"id": 1}]', "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 900"))
     limit = {"calls": 100, "headers": {}}
     address = replace(api.address, settings={"rate_limit": limit})
     assert read(api, address, retry={"attempts": 2, "max_wait": 40.0}) == [{"id": 1}]
-    assert len(clock.slept) == 1
+    assert clock.slept == [1, 29]  # the second attempt, then the reset
     api = make_api(answer('[{"id": 1}]', "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 900"), answer("[]"))
     with pytest.raises(RetryableError, match="used up for another 900 s"):
         read(api, paginate={"type": "page_number"}, rate_limit=limit)

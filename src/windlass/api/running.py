@@ -160,7 +160,7 @@ def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] 
     )
     Runner(plan, world, options).check()
     with display or nullcontext(SilentObserver()) as observer:
-        if request.parent is None:
+        if request.parent is None and request.plan is None:
             _tell_unknown_connections(project)
         return Runner(plan, world, options, observer).run()
 

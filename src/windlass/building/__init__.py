@@ -2,12 +2,13 @@
 
 planning.py   what there is to do, and why; writes nothing
 bases.py      the digests of the images that others are based on
-revision.py   the images of an earlier commit
+revision.py   the project of an earlier commit, and its images
 carrying.py   has images built and pushed, and writes down what came of it
 record.py     what was built here, file by file
 """
 
 from windlass.building.carrying import carry_out
 from windlass.building.planning import BuildPlan, Step, plan_builds
+from windlass.building.revision import project_since
 
-__all__ = ["BuildPlan", "Step", "carry_out", "plan_builds"]
+__all__ = ["BuildPlan", "Step", "carry_out", "plan_builds", "project_since"]

@@ -1,12 +1,12 @@
-"""The images of a project as an earlier commit has it: its files are checked out beside, and read like any others."""
+"""A project as an earlier commit has it, and its images: its files are checked out beside, and read like any others."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from windlass.errors import FatalError, SpecError, UsageError
@@ -17,11 +17,20 @@ from windlass.plan.compiler import compile_project
 from windlass.processes.environment import inherited
 from windlass.spec import load_project
 
-__all__ = ["images_since", "labels_of_commit"]
+__all__ = ["images_since", "labels_of_commit", "project_since"]
 
 
 def images_since(project: Path, since: str, platforms: Sequence[str]) -> dict[str, Inputs]:
     """The images that the project had where this commit and that one part; none where it was not there, or not valid.
+    Raises UsageError where git cannot tell.
+    """
+    with project_since(project, since) as earlier:
+        return _images(earlier, platforms)
+
+
+@contextmanager
+def project_since(project: Path, since: str) -> Iterator[Path]:
+    """The folder of the project as it was where this commit and that one part; not there where it was not then.
     Raises UsageError where git cannot tell.
     """
     top = Path(_git(project, "rev-parse", "--show-toplevel"))
@@ -35,7 +44,7 @@ def images_since(project: Path, since: str, platforms: Sequence[str]) -> dict[st
         _git(top, "read-tree", commit, more=index)
         paths = _git(top, "ls-files", "-z", "--", str(inside), more=index)
         _git(top, "checkout-index", "-z", "--stdin", f"--prefix={tree}/", given=paths, more=index)
-        return _images(tree / inside, platforms)
+        yield tree / inside
 
 
 def labels_of_commit(project: Path) -> dict[str, str]:

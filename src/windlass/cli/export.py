@@ -46,11 +46,13 @@ def _command(name: str, target: Target) -> click.Command:
     from windlass.cli.fields import options_of
 
     @click.pass_obj
-    def export_to(app: App, /, out: Path | None, *, as_json: bool, **given: Any) -> int:
-        from windlass.targets.exporting import export
+    def export_to(app: App, /, out: Path | None, *, check: bool, as_json: bool, **given: Any) -> int:
+        from windlass.targets.exporting import export, stale
 
-        exported = export(target, app.project, out or app.project, target.options(**given))
-        _say(target, exported, as_json=as_json)
+        where, options = out or app.project, target.options(**given)
+        if check:
+            return _say_stale(stale(target, app.project, where, options), as_json=as_json)
+        _say(target, export(target, app.project, where, options), as_json=as_json)
         return 0
 
     command = click.command(name, help=target.__doc__)(json_option(export_to))
@@ -59,7 +61,12 @@ def _command(name: str, target: Target) -> click.Command:
         type=click.Path(path_type=Path, file_okay=False),
         help="The folder below which the files are written. Default: the project's.",
     )
-    command.params = [*options_of(target.options), out, *command.params]
+    check = click.Option(
+        ["--check"],
+        is_flag=True,
+        help="Write nothing: exit with 1 when a file is missing, or is not what would be written.",
+    )
+    command.params = [*options_of(target.options), out, check, *command.params]
     return command
 
 
@@ -75,6 +82,16 @@ def _say(target: Target, exported: Exported, *, as_json: bool) -> None:
         echo(f"  {target.title} needs connection {name} ({kind})")
     for name, slots in needs.pools.items():
         echo(f"  {target.title} needs pool {name} ({slots} slots)")
+
+
+def _say_stale(files: Sequence[Path], *, as_json: bool) -> int:
+    if as_json:
+        echo_json(json.dumps({"stale": [str(file) for file in files]}, indent=2))
+    for file in () if as_json else files:
+        echo(f"{'differs' if file.exists() else 'missing'}: {file}")
+    if files and not as_json:
+        echo("export again, and commit what was written", err=True)
+    return 1 if files else 0
 
 
 def _listed(pipelines: Sequence[str]) -> str:

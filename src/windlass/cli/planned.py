@@ -13,7 +13,7 @@ from windlass.api.planning import compile_one
 from windlass.errors import FatalError, UsageError
 from windlass.plan.model import Plan
 
-__all__ = ["plan_to_execute"]
+__all__ = ["params_of_run", "plan_to_execute"]
 
 
 def plan_to_execute(
@@ -24,7 +24,7 @@ def plan_to_execute(
     It is the one in the file, if one is given, else the one that came with the container in WINDLASS_PLAN, else
     that of the project. Raises WindlassError.
     """
-    given = {**_params_of_run(), **params}
+    given = {**params_of_run(), **params}
     plan = _handed_over(project, pipeline, task, file)
     if plan is None:
         return compile_one(project, pipeline, given)
@@ -84,7 +84,8 @@ def _has_digest(plan: Plan, task: str, digest: str) -> bool:
     return digest_of(plan, task_of(plan, task)) == digest
 
 
-def _params_of_run() -> dict[str, object]:
+def params_of_run() -> dict[str, object]:
+    """The parameters that whoever started the run has set, in WINDLASS_PARAMS. Raises UsageError."""
     text = os.environ.get("WINDLASS_PARAMS") or "{}"
     try:
         params = json.loads(text)

@@ -27,15 +27,19 @@ __all__ = ["scripts_command"]
     required=True,
     help="The folder to write TASK.sh into, for each command.",
 )
+@click.option(
+    "--task", "tasks", multiple=True, metavar="TASK", help="Only the command of this task. Repeatable."
+)
 @click.pass_obj
-def scripts_command(app: App, pipeline: str, plan_file: Path, into: Path) -> int:
+def scripts_command(app: App, pipeline: str, plan_file: Path, into: Path, tasks: tuple[str, ...]) -> int:
     """Write the commands of PIPELINE as shell scripts, their templates filled in.
 
     Which run it is comes from the environment, as for `windlass exec`. Exports to Kubernetes and Argo run it first in each
     pod whose commands need dates.
     """
     from windlass.api.planning import read_plan
+    from windlass.cli.planned import params_of_run
     from windlass.tasks.scripts import write_scripts
 
-    write_scripts(read_plan(plan_file, pipeline, {}), app.project, into, os.environ)
+    write_scripts(read_plan(plan_file, pipeline, params_of_run()), app.project, into, os.environ, tasks)
     return 0

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from windlass import logs
 from windlass.cli.echo import echo, echo_json
 from windlass.cli.main import App
 from windlass.cli.options import json_option
-from windlass.errors import ExitCode
+from windlass.errors import ExitCode, UsageError
 from windlass.printable import printable
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ __all__ = ["test_command"]
     "-n", "--parallel", type=click.IntRange(1, 64), help="How many cases at once. Default: one a core."
 )
 @click.option("--kill", is_flag=True, help="Also kill each task wherever it can be, and run it again.")
+@click.option("--update", is_flag=True, help="Write into the files of cases what has come of them.")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Also write a JUnit XML file.")
 @json_option
 @click.pass_obj
@@ -44,6 +47,7 @@ def test_command(
     *,
     first: bool,
     kill: bool,
+    update: bool,
     as_json: bool,
 ) -> int:
     """Run the pipelines on given inputs, and compare what comes of them with what is expected.
@@ -51,8 +55,13 @@ def test_command(
     FILES are those of cases; without them all of `tests/`. Connections are fresh databases of dev services and recorded
     APIs, whatever is configured. Each case runs twice, and the second run may change nothing.
     """
-    from windlass.fixtures import Player, load_cases
+    from windlass.fixtures import Player, can_be_updated, load_cases
+    from windlass.fixtures import update as write_expectations
 
+    if update and os.environ.get("CI", "false").lower() not in ("", "0", "false"):
+        raise UsageError(
+            "--update is for people, and CI is set", hint="run it where somebody looks at what it writes"
+        )
     if not app.debug:
         logs.emit_to(lambda _: None)  # what is worth knowing is among the differences
     chosen = [
@@ -65,11 +74,12 @@ def test_command(
     verdicts: list[Verdict] = []
     with Player(app.project, kill=kill) as player:
         for verdict in player.play_all(chosen, parallel or os.cpu_count() or 1):
-            verdicts.append(verdict)
+            verdicts.append(replace(verdict, is_updated=update and can_be_updated(verdict)))
             if not as_json:
-                _show(verdict)
-            if first and not verdict.passed:
+                _show(verdicts[-1])
+            if first and not verdicts[-1].passed:
                 break
+    write_expectations(app.project, [verdict for verdict in verdicts if verdict.is_updated])
     if junit is not None:
         _write_junit(junit, verdicts)
     failed = sum(not verdict.passed for verdict in verdicts)
@@ -78,12 +88,25 @@ def test_command(
             json.dumps({"cases": [_document(verdict) for verdict in verdicts], "failed": failed}, indent=2)
         )
     else:
-        echo(f"\n{len(verdicts) - failed} passed, {failed} failed in {time.monotonic() - began:.1f} s")
+        echo(f"\n{_summary(verdicts)} in {time.monotonic() - began:.1f} s")
     return int(ExitCode.FAILED if failed else ExitCode.SUCCESS)
 
 
+_STYLES = {"passed": "green", "updated": "yellow", "FAILED": "red"}
+
+
+def _word(verdict: Verdict) -> str:
+    return "FAILED" if not verdict.passed else "updated" if verdict.is_updated else "passed"
+
+
+def _summary(verdicts: Sequence[Verdict]) -> str:
+    counts = Counter(_word(verdict).lower() for verdict in verdicts)
+    words = ["passed", *(["updated"] if counts["updated"] else []), "failed"]
+    return ", ".join(f"{counts[word]} {word}" for word in words)
+
+
 def _show(verdict: Verdict) -> None:
-    word = click.style("passed", fg="green") if verdict.passed else click.style("FAILED", fg="red")
+    word = click.style(_word(verdict), fg=_STYLES[_word(verdict)])
     killed = f", killed at {verdict.kills} places" if verdict.kills else ""
     echo(f"{word}  {verdict.file}:{verdict.line}  {verdict.name}{killed}")
     for difference in verdict.differences:
@@ -96,6 +119,7 @@ def _document(verdict: Verdict) -> dict[str, object]:
         "line": verdict.line,
         "test": verdict.name,
         "passed": verdict.passed,
+        "updated": verdict.is_updated,
         "seconds": round(verdict.seconds, 3),
         "kills": verdict.kills,
         "differences": [*map(str, verdict.differences)],

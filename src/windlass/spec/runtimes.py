@@ -201,6 +201,9 @@ class PipelineOnKubernetes(PodSettings):
     restarts: Annotated[int, Field(ge=0)] | None = None
     """How many times a pod that was lost is replaced. Default: as many as `retries` says where each task has a container of its own, else 2."""
 
+    workspace_size: Annotated[str, Field(pattern=r"^[0-9.]+[kMGTPE]?i?$")] = "1Gi"
+    """How large the volume is that Argo makes for each run, where no `workspace` is named."""
+
     keep_succeeded: Annotated[int, Field(ge=0)] = 3
     """How many runs that succeeded are kept to look at."""
 

@@ -14,7 +14,7 @@ from windlass.plan.compiler import compile_project
 from windlass.spec import ProjectFiles, load_project
 from windlass.targets import CompiledProject, Needs, Target, TargetWithSecrets
 
-__all__ = ["Exported", "compiled", "export", "put"]
+__all__ = ["Exported", "compiled", "export", "put", "stale"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,16 @@ def export(target: Target, project: Path, out: Path, options: Struct | None = No
 def compiled(files: ProjectFiles) -> CompiledProject:
     """The project, compiled. Raises SpecError with every problem of it."""
     return CompiledProject(files, compile_project(files))
+
+
+def stale(target: Target, project: Path, out: Path, options: Struct) -> list[Path]:
+    """The files below `out` that are not what an export would write now: those that are not there, and those that differ.
+
+    Files of secrets are left alone. Raises SpecError with every problem of the project.
+    """
+    texts = target.render(compiled(load_project(project)), options)
+    files = {_inside(out, path): text.encode("utf-8") for path, text in texts.items()}
+    return [file for file, data in files.items() if not file.is_file() or file.read_bytes() != data]
 
 
 def put(target: Target, project: CompiledProject, out: Path, options: Struct | None = None) -> Exported:

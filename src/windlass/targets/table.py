@@ -12,8 +12,10 @@ TARGETS: Table[Target] = Table(
     "windlass.targets",
     {
         "airflow": "windlass.targets.airflow.target:TARGET",
+        "argo": "windlass.targets.argo.target:TARGET",
         "kubernetes": "windlass.targets.kubernetes.target:TARGET",
         "compose": "windlass.targets.compose.target:TARGET",
+        "ci": "windlass.targets.ci.target:TARGET",
         "cron": "windlass.targets.cron.target:TARGET",
     },
 )

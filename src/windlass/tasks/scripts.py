@@ -1,14 +1,15 @@
 """Commands of the user's as shell scripts, their templates filled in: for schedulers whose containers know no date.
 
-A script starts the command in place of itself, with what every unit finds in its environment. No secret is in it: those
-are in the environment of the container that it runs in.
+A script runs the command with what every unit finds in its environment. No secret is in it: those are in the environment of
+the container that it runs in. It waits for the command, and hands on to it that it shall end: the first process of a container
+ends at no signal that it does not care for, so a command is never the first.
 """
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from windlass.plan.model import Plan, RunCommand, Service, Task
@@ -17,11 +18,32 @@ from windlass.tasks.executing import context_of
 
 __all__ = ["write_scripts"]
 
+_COMMAND = """\
+child= asked=
+trap 'asked=1; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM INT
+"$@" {command} &
+child=$!
+[ -z "$asked" ] || kill -TERM "$child" 2>/dev/null
+code=0
+wait "$child" || code=$?
+while kill -0 "$child" 2>/dev/null; do
+    code=0
+    wait "$child" || code=$?
+done
+exit "$code"
+"""
 
-def write_scripts(plan: Plan, project: Path, folder: Path, environ: Mapping[str, str]) -> list[Path]:
-    """Write `TASK.sh` for every command of the plan. Arguments of a script come in front of those of the command."""
+
+def write_scripts(
+    plan: Plan, project: Path, folder: Path, environ: Mapping[str, str], only: Collection[str] = ()
+) -> list[Path]:
+    """Write `TASK.sh` for every command of the plan, or of these tasks. Arguments of a script come in front of those of the
+    command.
+    """
     written = []
     for task in plan.tasks:
+        if only and task.name not in only:
+            continue
         if isinstance(task.action, RunCommand | Service) and task.unit is not None and task.unit.command:
             file = folder / f"{task.name}.sh"
             file.write_text(_script(plan, task, project, environ), encoding="utf-8")
@@ -38,7 +60,7 @@ def _script(plan: Plan, task: Task, project: Path, environ: Mapping[str, str]) -
         run_id=context.run_id, run_key=context.run_key, dates=context.dates, services=services
     )
     around["WINDLASS_PARAMS"] = json.dumps(plan.params)
-    return "\n".join([*_exports({**around, **unit.env}), f'exec "$@" {shlex.join(unit.command)}', ""])
+    return "\n".join([*_exports({**around, **unit.env}), _COMMAND.format(command=shlex.join(unit.command))])
 
 
 def _exports(values: Mapping[str, str]) -> Iterator[str]:

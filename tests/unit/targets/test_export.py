@@ -17,7 +17,9 @@ from windlass.plan.bundle import BUNDLE_VERSION
 from windlass.plan.codec import from_json
 from windlass.spec import load_project
 from windlass.targets import CompiledProject, airflow
-from windlass.targets.exporting import compiled, export
+from windlass.targets.airflow.target import AirflowOptions
+from windlass.targets.exporting import compiled, export, stale
+from windlass.targets.table import TARGETS
 
 Project = Callable[..., Path]
 
@@ -52,6 +54,20 @@ def test_the_same_project_gives_the_same_bytes_and_leaves_the_files_alone(
     ] == before
     names = sorted(file.name for file in (tmp_path / "dags").iterdir())
     assert names == ["plan.json", "windlass_airflow", "windlass_dags.py"]
+
+
+def test_a_check_names_what_is_missing_or_differs_and_writes_nothing(
+    project: Project, tmp_path: Path
+) -> None:
+    root = project(ONE)
+    target, options, out = TARGETS.load("airflow"), AirflowOptions(), tmp_path / "out"
+    assert len(stale(target, root, out, options)) > 2
+    assert not out.exists()
+    written = export_to_airflow(root, out)
+    assert stale(target, root, out, options) == []
+    (root / "pipelines/p.yaml").write_text("pipeline: p\ntasks: {b: {run: {command: [date]}}}\n")
+    written[0].unlink()
+    assert stale(target, root, out, options) == [written[0], written[-1]]
 
 
 def test_a_project_with_a_problem_keeps_its_last_export(project: Project, tmp_path: Path) -> None:

@@ -312,7 +312,7 @@ def test_what_cannot_be_expressed_is_said_all_at_once_with_its_place(project: Pr
         rendered(project(REFUSED))
     told = {(p.file, p.line, str(p.code)) for p in raised.value.problems}
     lines = [(3, "W0710"), (5, "W0710"), (6, "W0710"), (8, "W0711"), (9, "W0710")]
-    lines += [(10, "W0710"), (10, "W0711"), (11, "W0710"), (12, "W0710"), (14, "W0710")]
+    lines += [(10, "W0710"), (10, "W0711"), (11, "W0710"), (12, "W0710"), (15, "W0710")]
     assert told == {("pipelines/a.yaml", *at) for at in lines} | {
         ("pipelines/b.yaml", at, "W0710") for at in (3, 5)
     }
@@ -410,9 +410,9 @@ def test_scripts_have_the_dates_of_the_run_and_quote_what_they_fill_in(
     environ["WINDLASS_SERVICES"] = '{"api": {"url": "http://127.0.0.1:3000"}}'
     written = write_scripts(plan, tmp_path, tmp_path, environ)
     assert [file.name for file in written] == ["fetch.sh", "load.sh"]
-    assert """exec "$@" '--to=$HOME' orders\n""" in written[0].read_text()
+    assert """\n"$@" '--to=$HOME' orders &\n""" in written[0].read_text()
     load = written[1].read_text()
-    assert 'exec "$@" load 2026-11-29\n' in load
+    assert '\n"$@" load 2026-11-29 &\n' in load
     assert "export API=http://127.0.0.1:3000\n" in load
     assert "export WINDLASS_LOGICAL_DATE=2026-11-29T00:00:00+00:00\n" in load
     assert "export WINDLASS_RUN_KEY=2026-11-29T00:00:00+00:00\n" in load

@@ -17,6 +17,7 @@ import msgspec
 from windlass import web
 from windlass.connectors.http import keys
 from windlass.errors import Code, FatalError
+from windlass.web_session import Session
 
 __all__ = ["Answer", "Ask", "send"]
 
@@ -98,11 +99,12 @@ def content_of(body: bytes) -> object:
         return None
 
 
-def send(ask: Ask, waited: float = 0.0) -> Answer:
+def send(ask: Ask, session: Session | None = None, waited: float = 0.0) -> Answer:
     """Ask once, after having waited so long. Raises what `web.answer_to` does, and FatalError for what cannot be the
     answer.
     """
-    with web.answer_to(ask.request(), shown=ask.url, code=Code.API_ANSWER, waited=waited) as response:
+    asking = web.answer_to(ask.request(), shown=ask.url, code=Code.API_ANSWER, session=session, waited=waited)
+    with asking as response:
         if response.status not in ask.statuses:
             message = f"{ask.url} answered {response.status} {response.reason}, expected 200"
             raise FatalError(message, code=Code.API_ANSWER)

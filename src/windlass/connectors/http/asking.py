@@ -19,6 +19,7 @@ from windlass.connectors.http.keys import find, parse
 from windlass.connectors.http.options import ErrorRule, Retry
 from windlass.connectors.http.pace import NO_LIMIT, Pace
 from windlass.errors import Code, FatalError, RetryableError
+from windlass.web_session import Session
 
 __all__ = ["Api"]
 
@@ -34,8 +35,9 @@ class Api:
         credentials: Credentials | None = None,
         pace: Pace = NO_LIMIT,
         rules: Sequence[ErrorRule] = (),
+        session: Session | None = None,
     ) -> None:
-        self._retry, self._pace, self._rules = retry, pace, rules
+        self._retry, self._pace, self._rules, self._session = retry, pace, rules, session
         self._credentials = credentials or NoCredentials()
 
     def answer(self, ask: Ask) -> Answer:
@@ -46,7 +48,7 @@ class Api:
             waited += self._pace.wait(self._retry.max_wait)
             try:
                 with self._rules_of_refusals(ask):
-                    return self._judged(ask, send(signed, waited))
+                    return self._judged(ask, send(signed, self._session, waited))
             except web.AnswerError as exc:
                 if (
                     renewed
@@ -104,7 +106,7 @@ class Api:
             raise _given_up(exc, attempt, self._retry) from exc.__cause__
         seconds = min(wait, longest)
         logs.warning("asking_again", because=exc.message, seconds=seconds)
-        time.sleep(seconds)
+        (self._session.pause if self._session else time.sleep)(seconds)
         return seconds
 
 

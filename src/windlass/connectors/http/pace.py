@@ -6,6 +6,7 @@ import http
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
@@ -23,8 +24,8 @@ _IN_MILLISECONDS = 1e11
 class Pace:
     """The budget of one reader. Several threads may ask."""
 
-    def __init__(self, limit: RateLimit | None) -> None:
-        self._limit = limit
+    def __init__(self, limit: RateLimit | None, pause: Callable[[float], None] | None = None) -> None:
+        self._limit, self._pause = limit, pause
         self._calls: deque[float] = deque(maxlen=(limit.calls or 1) if limit else 1)
         self._not_before = 0.0
         self._deciding = threading.Lock()
@@ -43,7 +44,7 @@ class Pace:
             self._calls.append(now + max(0.0, seconds))
         if seconds > 0:
             logs.info("rate_limit", seconds=round(seconds, 3))
-            time.sleep(seconds)
+            (self._pause or time.sleep)(seconds)
         return max(0.0, seconds)
 
     def note(self, headers: Message) -> None:

@@ -7,7 +7,7 @@ that was followed before, a total that the records do not reach, a link to anoth
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 from urllib.parse import urljoin, urlsplit
@@ -16,7 +16,7 @@ from windlass.connectors.http.answers import Answer
 from windlass.connectors.http.options import Paginate
 from windlass.errors import Code, FatalError
 
-__all__ = ["Page", "Request", "next_link", "requests"]
+__all__ = ["Page", "Request", "following", "next_link", "requests"]
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,28 @@ def requests(paginate: Paginate, name: str) -> Requests:
     return _WAYS[paginate.type](paginate, name)
 
 
+def following(paginate: Paginate, request: Request) -> Iterator[Request]:
+    """The requests that come after one that counts, if its page is full."""
+    step, make = (1, _numbered) if paginate.type == "page_number" else (paginate.limit, _at_offset)
+    counted = request.values[paginate.counted_by]
+    assert isinstance(counted, int)
+    yield from (make(paginate, counted + step * number) for number in range(1, paginate.concurrency))
+
+
+def _numbered(paginate: Paginate, number: int) -> Request:
+    return Request(f"page {number}", {paginate.counted_by: number})
+
+
+def _at_offset(paginate: Paginate, offset: int) -> Request:
+    return Request(
+        f"the page at {offset}", {paginate.counted_by: offset, paginate.limit_param: paginate.limit}
+    )
+
+
 def _by_number(paginate: Paginate, name: str) -> Requests:
     number = paginate.first
     while True:
-        page = yield Request(f"page {number}", {paginate.counted_by: number})
+        page = yield _numbered(paginate, number)
         if not page.records or _is_last(paginate, page):
             return
         number += 1
@@ -62,8 +80,7 @@ def _by_number(paginate: Paginate, name: str) -> Requests:
 def _by_offset(paginate: Paginate, name: str) -> Requests:
     offset = paginate.first
     while True:
-        counted = {paginate.counted_by: offset, paginate.limit_param: paginate.limit}
-        page = yield Request(f"the page at {offset}", counted)
+        page = yield _at_offset(paginate, offset)
         offset += page.records  # a server may give fewer than it was asked for
         if not page.records or _is_last(paginate, page):
             return

@@ -19,12 +19,14 @@ from windlass import web
 from windlass.connectors.ends import ConnectedEnd
 from windlass.connectors.http import options
 from windlass.connectors.http.addresses import texts, url_of
+from windlass.connectors.http.ahead import Ahead
 from windlass.connectors.http.answers import Answer, Ask
 from windlass.connectors.http.asking import Api
 from windlass.connectors.http.auth import credentials_of
 from windlass.connectors.http.formats import FormatError, count_of_csv, records_in
+from windlass.connectors.http.hook import ApiClient, relation_of
 from windlass.connectors.http.pace import Pace
-from windlass.connectors.http.paging import Page, Request, next_link, requests
+from windlass.connectors.http.paging import Page, Request, following, next_link, requests
 from windlass.connectors.http.parents import Child, children, side_by_side
 from windlass.connectors.http.since import bound
 from windlass.connectors.relations import csv_relation, records_relation
@@ -32,6 +34,7 @@ from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import BaseSource, Reading, Relation
 from windlass.errors import Code, FatalError, RetryableError
 from windlass.options import read_options
+from windlass.web_session import Session
 
 __all__ = ["HttpSource"]
 
@@ -55,14 +58,17 @@ class HttpSource(BaseSource):
 
     def __init__(self, end: ConnectedEnd[options.Source]) -> None:
         self.options, self._end = end.options, end
-        self.name = f"{end.connection}: {end.options.path}"
-        self._api = _api(end)
+        self.name = f"{end.connection}: {end.options.path or end.options.python}"
+        self._session = Session()
+        self._api = _api(end, self._session)
         self._since: str | int | float | None = None
         self._first: list[int] = []  # of each page with records: the number of the first one
         self._names: list[str] = []  # what it is called
 
     def fingerprint(self) -> dict[str, object]:
         said = self.options
+        if said.python is not None:
+            return {"url": url_of(self._end.address, ""), "python": said.python, "arguments": said.arguments}
         asked = {
             "url": url_of(self._end.address, said.path),
             "query": dict(said.query),
@@ -76,12 +82,21 @@ class HttpSource(BaseSource):
         return asked | {key: value for key, value in more.items() if value}
 
     def open(self, reading: Reading, scratch: Scratch) -> Relation:
+        if self.options.python is not None:
+            client = ApiClient(lambda path: url_of(self._end.address, path), self._api.answer)
+            project = self._end.workspace.project
+            return relation_of(
+                self.name, self.options.python, self.options.arguments, client, project, reading, scratch
+            )
         if self.options.since is not None:
             self._since = bound(self.options.since, reading.since)
         if self.options.format == "csv":
             pages = ((page.name, page.body) for page in self._pages(scratch))
             return csv_relation(self.name, pages, self.options.csv, reading, scratch)
         return records_relation(self.name, self._records(scratch), reading, scratch, self._place)
+
+    def close(self) -> None:
+        self._session.close()
 
     def _records(self, scratch: Scratch) -> Iterator[bytes]:
         total = 0
@@ -106,31 +121,45 @@ class HttpSource(BaseSource):
         name = f"{self.name}: {child.name}" if child.name else self.name
         asking, total, seen = requests(paginate, name), 0, dict[bytes, str]()
         request = next(asking)
-        for _ in range(paginate.max_pages):
-            ask = self._ask(child.said, request)
-            answer = self._api.answer(ask)
-            if answer.skipped:
-                return
-            records = self._found(answer, f"{name}: {request.name}")
-            if self.options.paginate is None:
-                self._require_last(answer)
-            count = count_of_csv(answer.body) if self.options.format == "csv" else len(records)
-            if count:
-                self._require_new(name, request.name, answer, records, seen)
-                read = [_with(record, child, name) for record in records] if child.fields else records
-                yield _Read(_named(child, request), read, answer.body)
-            total += count
-            page = Page(ask.url, answer, count)
-            try:
-                request = asking.send(page)
-            except StopIteration:
-                self._require_total(name, page, total)
-                return
+        with Ahead(paginate.concurrency, lambda each: self._asked(child, each)) as ahead:
+            for _ in range(paginate.max_pages):
+                more = following(paginate, request) if paginate.concurrency > 1 else ()
+                ask, answer = ahead.answer(request, more)
+                if answer.skipped:
+                    return
+                read = self._read(child, request, answer, name, seen)
+                if read is not None:
+                    yield read
+                page = Page(ask.url, answer, read.amount if read is not None else 0)
+                total += page.records
+                try:
+                    request = asking.send(page)
+                except StopIteration:
+                    self._require_total(name, page, total)
+                    return
         raise FatalError(
             f"{name} has more than {paginate.max_pages} pages",
             hint="allow more with `max_pages`, or ask for larger pages",
             code=Code.API_ANSWER,
         )
+
+    def _asked(self, child: Child, request: Request) -> tuple[Ask, Answer]:
+        ask = self._ask(child.said, request)
+        return ask, self._api.answer(ask)
+
+    def _read(
+        self, child: Child, request: Request, answer: Answer, name: str, seen: dict[bytes, str]
+    ) -> _Read | None:
+        """What an answer has; None where that is no record. Raises FatalError for a page that came before."""
+        records = self._found(answer, f"{name}: {request.name}")
+        if self.options.paginate is None:
+            self._require_last(answer)
+        count = count_of_csv(answer.body) if self.options.format == "csv" else len(records)
+        if not count:
+            return None
+        self._require_new(name, request.name, answer, records, seen)
+        read = [_with(record, child, name) for record in records] if child.fields else records
+        return _Read(_named(child, request), read, answer.body, count)
 
     def _ask(self, said: options.Source, request: Request) -> Ask:
         placed: dict[str, dict[str, object]] = {"query": {}, "body": {}, "header": {}}
@@ -229,6 +258,8 @@ class _Read(NamedTuple):
     """Each as it is written; none of CSV."""
 
     body: bytes
+    amount: int
+    """How many records it has."""
 
 
 def _named(child: Child, request: Request) -> str:
@@ -251,11 +282,11 @@ def _with(record: bytes, child: Child, name: str) -> bytes:
     return fields[:-1] + (b"," if own else b"") + record[1:].lstrip()
 
 
-def _api(end: ConnectedEnd[options.Source]) -> Api:
+def _api(end: ConnectedEnd[options.Source], session: Session) -> Api:
     said = read_options(options.Connection, end.address.settings)
     credentials = credentials_of(end.connection, end.address, said.auth, Api(end.options.retry).answer)
-    pace = Pace(end.options.rate_limit or said.rate_limit)
-    return Api(end.options.retry, credentials, pace, end.options.errors)
+    pace = Pace(end.options.rate_limit or said.rate_limit, session.pause)
+    return Api(end.options.retry, credentials, pace, end.options.errors, session)
 
 
 def _posted(url: str, headers: dict[str, str], said: options.Source, values: Any) -> Ask:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from windlass.errors import ExitCode
 from windlass.plan.model import Plan, Task
 from windlass.plan.unit import WORKSPACE
-from windlass.targets.pods.container import Containers
-from windlass.targets.pods.environment import variables
+from windlass.targets.pods.container import Containers, check_of
+from windlass.targets.pods.environment import given_to_run, variables
 from windlass.targets.pods.exported import ExportedPipeline
+from windlass.targets.pods.names import dns_name
 from windlass.targets.pods.plan_file import PLAN, config_map, volume
 from windlass.targets.pods.schedule import NEVER, cron_of
 from windlass.targets.pods.settings import Json, pod_parts, said
@@ -39,7 +40,7 @@ def objects_of(pipeline: ExportedPipeline) -> list[Json]:
         volumes.append({"name": "scripts", "emptyDir": {}})
     pod = said({"restartPolicy": "Never", **pod_parts(pipeline.pods, volumes=volumes), **spec})
     owner = _cron_job(pipeline, pod) if pipeline.plan.schedule != "@once" else _job(pipeline, pod)
-    return [_described(plan_map, pipeline), owner] if has_plan else [owner]
+    return [pipeline.named(plan_map), owner] if has_plan else [owner]
 
 
 # --- pods ----------------------------------------------------------------------------------------
@@ -50,19 +51,24 @@ def _of_run(pipeline: ExportedPipeline, containers: Containers) -> Json:
     plan = pipeline.plan
     command = ["windlass", "run", plan.pipeline, "--plan", PLAN, "--workspace", WORKSPACE]
     command += ["--runtime", "process", "--no-dev", *_when(plan)]
-    return {
-        "initContainers": [],
-        "containers": [containers.of_run(command, with_triggered(plan, pipeline.plans))],
-    }
+    given = given_to_run(with_triggered(plan, pipeline.plans), containers.secret)
+    return {"initContainers": [], "containers": [containers.of_run(command, given)]}
 
 
 def _of_tasks(pipeline: ExportedPipeline, containers: Containers) -> Json:
     """A container for each task, in an order in which each comes after what it needs; services beside them."""
-    scripts = containers.of_scripts()
-    *before, last = [
-        container for task in _in_turn(pipeline.plan) for container in (containers.of_task(task),)
-    ]
+    scripts = containers.of_scripts(pipeline.plan.tasks)
+    *before, last = [_container(task, containers) for task in _in_turn(pipeline.plan)]
     return {"initContainers": [*([scripts] if scripts else []), *before], "containers": [last]}
+
+
+def _container(task: Task, containers: Containers) -> Json:
+    """The container of a task; one that is a service is waited for by the others, and ends with them."""
+    container = containers.of_task(task)
+    if task.kind != "service" or task.unit is None:
+        return container
+    probe = check_of(task.unit, containers.services[task.name])
+    return container | {"restartPolicy": "Always", "startupProbe": probe}
 
 
 def _in_turn(plan: Plan) -> list[Task]:
@@ -117,12 +123,12 @@ def _cron_job(pipeline: ExportedPipeline, pod: Json) -> Json:
         "jobTemplate": {"metadata": {"labels": pipeline.labels}, "spec": _job_spec(pipeline, pod)},
     }
     spec = {name: value for name, value in spec.items() if value is not None}
-    return _described({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {}, "spec": spec}, pipeline)
+    return pipeline.named({"apiVersion": "batch/v1", "kind": "CronJob", "spec": spec})
 
 
 def _job(pipeline: ExportedPipeline, pod: Json) -> Json:
-    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {}, "spec": _job_spec(pipeline, pod)}
-    return _described(job, pipeline)
+    job = {"apiVersion": "batch/v1", "kind": "Job", "spec": _job_spec(pipeline, pod)}
+    return pipeline.named(job)
 
 
 def _job_spec(pipeline: ExportedPipeline, pod: Json) -> Json:
@@ -155,8 +161,6 @@ def _rules(pipeline: ExportedPipeline) -> list[Json]:
     ]
     if pipeline.shape == "run":
         return [*rules, _final("run", _FINAL_OF_RUN)]
-    from windlass.targets.pods.names import dns_name
-
     own = [task for task in pipeline.plan.tasks if task.unit is not None and task.unit.own]
     return [*rules, *(_final(dns_name(task.name), _FINAL_OF_TASK) for task in own)]
 
@@ -164,15 +168,3 @@ def _rules(pipeline: ExportedPipeline) -> list[Json]:
 def _final(container: str, codes: tuple[ExitCode, ...]) -> Json:
     found = {"containerName": container, "operator": "In", "values": [int(code) for code in codes]}
     return {"action": "FailJob", "onExitCodes": found}
-
-
-def _described(one: Json, pipeline: ExportedPipeline) -> Json:
-    """The object, with what it is called and found by."""
-    metadata = {
-        "name": pipeline.name,
-        "namespace": pipeline.project.runtimes.kubernetes.namespace,
-        "labels": pipeline.labels,
-        "annotations": said({"kubernetes.io/description": pipeline.plan.description}),
-        **one["metadata"],
-    }
-    return {**one, "metadata": said(metadata)}

@@ -8,20 +8,20 @@ a run knows its dates, and no manifest can work them out.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from windlass.plan.model import Plan, Service, Task
+from windlass.plan.model import Plan, Task
 from windlass.plan.unit import PROJECT, WORKSPACE, Unit
 from windlass.spec.pipeline import Task as Said
 from windlass.spec.runtimes import PodSettings
-from windlass.targets.pods.environment import given_to, given_to_run, literal, variables
+from windlass.targets.pods.environment import given_to, literal, variables
 from windlass.targets.pods.names import dns_name
 from windlass.targets.pods.plan_file import PLAN, mount
 from windlass.targets.pods.settings import Json, container_parts, of_task, said
 from windlass.templates import is_template
 
-__all__ = ["SCRIPTS", "Containers", "needs_script", "services_of"]
+__all__ = ["SCRIPTS", "Containers", "check_of", "needs_script", "services_of"]
 
 SCRIPTS = "/windlass/scripts"
 """Where containers have the scripts."""
@@ -65,11 +65,13 @@ class Containers:
     """Of the images of commands, as far as they are known."""
 
     services: Mapping[str, int] = field(default_factory=dict)
-    """Where each is reached in the pod."""
+    """The port of each."""
 
-    def of_run(self, command: Iterable[str], plans: Iterable[Plan]) -> Json:
-        """The container that runs whole plans."""
-        given = given_to_run(plans, self.secret)
+    host: Callable[[str], str] = lambda _: "127.0.0.1"
+    """Where a service is reached; in one pod they share its loopback."""
+
+    def of_run(self, command: Iterable[str], given: list[Json]) -> Json:
+        """The container that has to do with the whole run. `given` are the references in its environment."""
         return self._own("run", list(command), self.pods, [*self.run, *given])
 
     def of_task(self, task: Task) -> Json:
@@ -80,15 +82,17 @@ class Containers:
         if task.unit.own:
             command = [*task.unit.command, "--plan", PLAN]
             return self._own(dns_name(task.name), command, pods, around, task.unit)
-        container = self._command(task, task.unit, pods, around)
-        return self._as_service(task.unit, container) if isinstance(task.action, Service) else container
+        return self._command(task, task.unit, pods, around)
 
-    def of_scripts(self) -> Json | None:
-        """The container that writes the scripts of all commands; None where there are none."""
-        if not any(map(self.is_scripted, self.plan.tasks)):
+    def of_scripts(self, tasks: Iterable[Task]) -> Json | None:
+        """The container that writes the scripts of these tasks; None where they need none."""
+        scripted = [task for task in tasks if self.is_scripted(task)]
+        if not scripted:
             return None
         command = ["windlass", "scripts", self.plan.pipeline, "--plan", PLAN, "--into", SCRIPTS]
-        environment = [*self.run, *variables({"WINDLASS_SERVICES": self._addresses(self.services)})]
+        command += [part for task in scripted for part in ("--task", task.name)]
+        used = dict.fromkeys(name for task in scripted for name in task.uses)
+        environment = [*self.run, *variables({"WINDLASS_SERVICES": self._addresses(used)})]
         container = self._own("windlass-scripts", command, self.pods, environment)
         container["volumeMounts"].append({"name": "scripts", "mountPath": SCRIPTS})
         return container
@@ -148,24 +152,22 @@ class Containers:
 
     def _addresses(self, names: Iterable[str]) -> str:
         """What `services.NAME` means in a template."""
-        ports = {name: self.services[name] for name in names}
+        where = {name: (self.host(name), self.services[name]) for name in names}
         return json.dumps(
             {
-                name: {"url": f"http://127.0.0.1:{port}", "host": "127.0.0.1", "port": port}
-                for name, port in ports.items()
+                name: {"url": f"http://{host}:{port}", "host": host, "port": port}
+                for name, (host, port) in where.items()
             }
         )
 
-    def _as_service(self, unit: Unit, container: Json) -> Json:
-        """The container, which the others wait for, and which ends with them."""
-        port = next(int(v["value"]) for v in container["env"] if v["name"] == "PORT")
-        check = (
-            {"httpGet": {"path": f"/{unit.health.lstrip('/')}", "port": port}}
-            if unit.health is not None
-            else {"tcpSocket": {"port": port}}
-        )
-        probe = {**check, "periodSeconds": 1, "failureThreshold": max(1, round(unit.ready_timeout))}
-        return container | {"restartPolicy": "Always", "startupProbe": probe}
+
+def check_of(unit: Unit, port: int) -> Json:
+    """The probe that tells whether a service is ready."""
+    if unit.health is None:
+        how: Json = {"tcpSocket": {"port": port}}
+    else:
+        how = {"httpGet": {"path": f"/{unit.health.lstrip('/')}", "port": port}}
+    return {**how, "periodSeconds": 1, "failureThreshold": max(1, round(unit.ready_timeout))}
 
 
 def _of_unit(unit: Unit, pods: PodSettings) -> Json:

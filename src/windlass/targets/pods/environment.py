@@ -9,7 +9,15 @@ from windlass.connections import variable
 from windlass.plan.model import Plan, Reference, RunCommand, Service, Task
 from windlass.spec.project import Project
 
-__all__ = ["connections_secret", "given_to", "given_to_run", "literal", "variables", "whole_connections"]
+__all__ = [
+    "connections",
+    "connections_secret",
+    "given_to",
+    "given_to_run",
+    "literal",
+    "variables",
+    "whole_connections",
+]
 
 _SECRET = "WINDLASS_SECRET_"
 
@@ -53,6 +61,11 @@ def given_to_run(plans: Iterable[Plan], secret: str) -> list[dict[str, Any]]:
                     named = variable(f"{reference.secret}_{reference.key}", _SECRET).replace(".", "_")
                     found[named] = (reference.secret, reference.key)
     return _from_keys(found)
+
+
+def connections(names: Iterable[str], secret: str) -> list[dict[str, Any]]:
+    """References to these connections."""
+    return _from_keys({variable(name): (secret, variable(name)) for name in names})
 
 
 def whole_connections(task: Task) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from windlass.targets.images import UNTAGGED, with_images
 from windlass.targets.pods.container import Containers, services_of
 from windlass.targets.pods.environment import connections_secret
 from windlass.targets.pods.names import object_name
-from windlass.targets.pods.settings import Json, merged
+from windlass.targets.pods.settings import Json, merged, said
 from windlass.targets.pods.shape import Shape, shape_of
 
 __all__ = ["ExportedPipeline", "exported_pipelines"]
@@ -60,6 +60,18 @@ class ExportedPipeline:
             "app.kubernetes.io/managed-by": "windlass",
         }
 
+    def named(self, one: Json) -> Json:
+        """The object, with what it is called and found by, unless it says so itself."""
+        metadata = {
+            "name": self.name,
+            "namespace": self.project.runtimes.kubernetes.namespace,
+            "labels": self.labels,
+            "annotations": said({"kubernetes.io/description": self.plan.description or None}),
+            **one.get("metadata", {}),
+        }
+        first = {"apiVersion": one["apiVersion"], "kind": one["kind"], "metadata": said(metadata)}
+        return first | {key: value for key, value in one.items() if key not in first}
+
     def containers(self, run: list[Json]) -> Containers:
         """Its containers, which know by these variables which run they belong to."""
         return Containers(
@@ -75,9 +87,9 @@ class ExportedPipeline:
 
     def entrypoint(self, task: Task) -> list[str] | None:
         """The ENTRYPOINT of a command's image; None where nobody knows."""
-        said, unit = self.said.tasks[task.name].kubernetes.entrypoint, task.unit
-        if said is not None or unit is None:
-            return said
+        known, unit = self.said.tasks[task.name].kubernetes.entrypoint, task.unit
+        if known is not None or unit is None:
+            return known
         if unit.build is None:
             return [] if unit.container.image is None or unit.container.of_project else None
         dockerfile = self.root / (unit.container.context or unit.build) / unit.container.dockerfile

@@ -1,0 +1,44 @@
+"""The keys beside the type of a connection, and those of its dev service."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from windlass.connectors.http.options.auth import Auth
+from windlass.connectors.http.options.limits import RateLimit
+from windlass.connectors.options import ConnectionOptions, DevServiceOptions
+
+__all__ = ["Connection", "DevService"]
+
+
+class Connection(ConnectionOptions):
+    """What holds for every request to an API: also for the files that are downloaded from it."""
+
+    base_url: str | None = None
+    """Where it is, if its address is configured nowhere and no dev service stands in: for one that needs no secret."""
+
+    auth: Auth | None = None
+    """How a request says who asks. Default: as `basic` does, if its address has a user or password."""
+
+    rate_limit: RateLimit | None = None
+    """How often it lets itself be asked."""
+
+    def refusal(self) -> str | None:
+        if self.base_url is None:
+            return None
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return f"`base_url` is an http:// or https:// address; got {self.base_url!r}"
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            return "`base_url` has neither user, password nor parameters; they belong into the address, which is configured"
+        return None
+
+
+class DevService(DevServiceOptions):
+    """A server of files that stands in for an API."""
+
+    serve: str | None = None
+    """The folder, relative to the project, whose files are served."""
+
+    def lacks(self) -> str | None:
+        return "nothing to serve" if self.serve is None else None

@@ -1,0 +1,26 @@
+"""What a workflow of Argo cannot express."""
+
+from __future__ import annotations
+
+from windlass.plan.model import Trigger
+from windlass.targets.pods.checking import check_command, check_references, check_when
+from windlass.targets.pods.exported import ExportedPipeline
+from windlass.targets.pods.refusing import Refusals
+
+__all__ = ["check"]
+
+
+def check(pipeline: ExportedPipeline, refusals: Refusals) -> None:
+    """Note what cannot be expressed of it."""
+    name = pipeline.plan.pipeline
+    check_when(pipeline, refusals)
+    for task in pipeline.plan.tasks:
+        check_references(pipeline, task, refusals, whole=True)
+        check_command(pipeline, task, refusals)
+        if isinstance(task.action, Trigger):
+            hint = "give the other pipeline a schedule of its own, or export to Airflow"
+            refusals.add(name, ("tasks", task.name, "trigger"), "starts no other pipeline from a run", hint)
+        if not float(task.retry.backoff).is_integer():
+            said = pipeline.said.tasks[task.name].backoff is not None
+            at = ("tasks", task.name, "backoff") if said else ("defaults", "backoff")
+            refusals.add(name, at, "multiplies waits by whole numbers", "take 1, 2 or 3")

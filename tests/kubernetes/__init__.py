@@ -1,0 +1,1 @@
+"""What is exported to Kubernetes, on a real cluster whose node is this machine."""

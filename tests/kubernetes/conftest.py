@@ -1,0 +1,80 @@
+"""The cluster that `WINDLASS_TEST_KUBERNETES` leads to (a kubeconfig), whose node is this machine.
+
+`WINDLASS_TEST_KUBERNETES_LOAD` is the command that brings an image into it, such as `kind load docker-image`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.conftest import plain_environment
+from tests.kubernetes.cluster import Cluster, Door
+from tests.warm import Warm
+from windlass.connections.address import Address
+from windlass.runtimes.docker.engine import Engine
+
+IMAGE = "windlass-test-kubernetes:1"
+
+_WITH_AN_IMAGE = {
+    "windlass.yaml": "project: fleet\nconnections: {db: {type: postgres}}\nimages: {project: true}\n",
+    "pipelines/p.yaml": "pipeline: p\ntasks: {a: {sql: {connection: db, statement: SELECT 1}}}\n",
+}
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A namespace of the tests' own."""
+    named = os.environ.get("WINDLASS_TEST_KUBERNETES", "none")
+    if named == "none":
+        pytest.skip("WINDLASS_TEST_KUBERNETES does not name a kubeconfig")
+    load = os.environ.get("WINDLASS_TEST_KUBERNETES_LOAD", "kind load docker-image")
+    made = Cluster(Path(named), load, f"windlass-test-{uuid4().hex[:8]}")
+    made("create", "namespace", made.namespace)
+    yield made
+    made("delete", "namespace", made.namespace, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def node(cluster: Cluster) -> str:
+    """The address of the node."""
+    (found, *_) = cluster.json("get", "nodes")["items"]
+    return next(str(a["address"]) for a in found["status"]["addresses"] if a["type"] == "InternalIP")
+
+
+@pytest.fixture(scope="session")
+def image(cluster: Cluster, engine: Engine, warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The image of a project with connections to Postgres, in the cluster."""
+    root = tmp_path_factory.mktemp("image")
+    for path, text in _WITH_AN_IMAGE.items():
+        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).write_text(text)
+    done = warm.run(
+        "windlass", "-C", str(root), "build", "--json", cwd=root, env=plain_environment(), timeout=500
+    )
+    assert done.returncode == 0, done.stderr
+    (built,) = json.loads(done.stdout)["images"]
+    engine.client.tag(built["image"], *IMAGE.split(":"))
+    cluster.bring(IMAGE)
+    return IMAGE
+
+
+@pytest.fixture
+def seen_from_pods(node: str) -> Iterator[Callable[[Address], str]]:
+    """The URL that a pod reaches a server of this machine by."""
+    doors: list[Door] = []
+
+    def url(address: Address) -> str:
+        assert address.port is not None
+        doors.append(Door(node, address.port))
+        return replace(address, host=node, port=doors[-1].port).uri()
+
+    yield url
+    for door in doors:
+        door.__exit__()

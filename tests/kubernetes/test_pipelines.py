@@ -1,0 +1,231 @@
+"""Pipelines that were exported to Kubernetes, on a real cluster: they run, fail, are put out, and load each row once."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Output
+from tests.kubernetes.cluster import Cluster, Door
+from windlass.connections.address import Address
+from windlass.connectors.postgres.session import Session
+
+Windlass = Callable[..., Output]
+Url = Callable[[Address], str]
+Exported = Callable[..., str]
+
+# --- a project in the cluster ---------------------------------------------------------------------
+
+PROJECT = """
+project: {project}
+connections: {{db: {{type: postgres}}, slack: {{type: slack}}}}
+runtimes:
+  kubernetes: {{namespace: {namespace}, image_pull_policy: Never}}
+"""
+
+
+@pytest.fixture
+def exported(
+    cluster: Cluster,
+    image: str,
+    windlass: Windlass,
+    project: Callable[..., Path],
+    database: Address,
+    seen_from_pods: Url,
+) -> Exported:
+    """Export a pipeline into the cluster, with its connections. Returns the name of its objects."""
+
+    def export(name: str, pipeline: str, slack: str = "http://127.0.0.1:1/hook") -> str:
+        settings = PROJECT.format(project=name, namespace=cluster.namespace)
+        root = project({"windlass.yaml": settings, f"pipelines/{name}.yaml": f"pipeline: {name}\n{pipeline}"})
+        file = root / f"kubernetes/{name}.yaml"
+        done = windlass("-C", root, "export", "kubernetes")
+        assert done.code == 0, done.stderr
+        file.write_text(file.read_text().replace(f"image: {name}:latest", f"image: {image}"))
+        connections = {"WINDLASS_CONN_DB": seen_from_pods(database), "WINDLASS_CONN_SLACK": slack}
+        cluster.secret(f"{name}-connections", **connections)
+        cluster.apply(root / "kubernetes")
+        return name
+
+    return export
+
+
+@pytest.fixture
+def session(database: Address) -> Iterator[Session]:
+    """The database that pipelines write to."""
+    opened = Session(database)
+    yield opened
+    opened.close()
+
+
+# --- tests ------------------------------------------------------------------------------------------
+
+CHAIN = """
+schedule: none
+defaults: {retries: 1, timeout: 5m}
+tasks:
+  api:
+    kubernetes: {entrypoint: []}
+    service:
+      image: python:3.12-slim
+      command: [python, -c, "import http.server as h, os; h.test(h.SimpleHTTPRequestHandler, port=int(os.environ['PORT']), bind='0.0.0.0')"]
+      port: 8099
+      health: /
+  first:
+    kubernetes: {entrypoint: []}
+    run:
+      image: debian:bookworm-slim
+      command: [sh, -c, 'printf "day,hook,text\\n{{ ds }},$HOOK,%s\\n" "$TEXT" > /data/out.csv']
+      env: {HOOK: {secret: slack-webhook, key: WEBHOOK_ETL}, TEXT: "$(HOME) it's {{ params.word }}"}
+  second:
+    needs: first
+    uses: api
+    kubernetes: {entrypoint: []}
+    run:
+      image: python:3.12-slim
+      command: [python, -c, "import sys, urllib.request as u; assert u.urlopen(sys.argv[1]).status == 200", "{{ services.api.url }}"]
+  third:
+    needs: second
+    copy: {from: {path: out.csv}, to: {connection: db, table: chained, mode: append}}
+params: {word: "'quoted'"}
+"""
+
+
+def test_containers_run_in_turn_with_a_sidecar_a_secret_under_another_name_and_one_workspace(
+    cluster: Cluster, exported: Exported, session: Session
+) -> None:
+    cluster.secret("slack-webhook", WEBHOOK_ETL="hook-value")
+    name = exported("chain", CHAIN)
+    for job in ("by-hand", "by-hand-again"):
+        cluster.start(name, job)
+        assert cluster.ended(job) == "Complete", cluster("logs", f"job/{job}", "--all-containers")
+    rows = session.fetch("SELECT day::text, hook, text FROM chained")
+    assert {tuple(row) for row in rows} == {
+        (datetime.now(UTC).date().isoformat(), "hook-value", "$(HOME) it's 'quoted'")
+    }
+    assert len(rows) == 2  # two runs by hand are two runs
+    keys = [row[0] for row in session.fetch("SELECT run_key FROM _windlass_loads ORDER BY 1")]
+    assert keys == ["by-hand", "by-hand-again"]
+
+
+EVERY_MINUTE = """
+schedule: "* * * * *"
+tasks:
+  load: {copy: {from: {connection: db, query: "SELECT 1 AS id"}, to: {connection: db, table: ticks, mode: append}}}
+"""
+
+
+def test_a_cron_job_fires_and_its_run_is_that_of_its_tick_however_often_it_is_started(
+    cluster: Cluster, exported: Exported, session: Session
+) -> None:
+    name = exported("ticks", EVERY_MINUTE)
+    job = cluster.first_job(name)
+    cluster("patch", "cronjob", name, "--patch", '{"spec": {"suspend": true}}')
+    assert cluster.ended(job) == "Complete", cluster("logs", f"job/{job}")
+    fired = datetime.fromtimestamp(int(job.rpartition("-")[2]) * 60, UTC)
+    cluster("delete", "job", job)
+    cluster.start(name, job)  # somebody submits the same run again
+    assert cluster.ended(job) == "Complete"
+    loads = session.fetch(
+        "SELECT run_key, rows_written FROM _windlass_loads WHERE run_key = $1", _tick_before(fired)
+    )
+    assert [tuple(load) for load in loads] == [(_tick_before(fired), 1)]
+    jobs = cluster.json("get", "jobs", f"--selector=app.kubernetes.io/name={name}")["items"]
+    assert session.value("SELECT count(*) FROM ticks") <= len(jobs)
+
+
+def _tick_before(fired: datetime) -> str:
+    return (fired - timedelta(minutes=1)).isoformat()
+
+
+WAITING = """
+schedule: none
+kubernetes: {restarts: 0}
+tasks:
+  load:
+    copy:
+      from: {connection: db, query: "SELECT i AS id, CASE WHEN i = 50000 THEN pg_advisory_lock(42)::text END AS waited FROM generate_series(1, 100000) AS i"}
+      to: {connection: db, table: waited, mode: append}
+"""
+
+
+def test_a_copy_whose_pod_is_evicted_in_the_middle_is_made_by_another_once(
+    cluster: Cluster, exported: Exported, session: Session
+) -> None:
+    name = exported("waiting", WAITING)
+    session.execute("SELECT pg_advisory_lock(42)")
+    cluster.start(name, "evicted")
+    _until_somebody_waits(session)
+    (first,) = _names(cluster, "evicted")
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": first}}
+    path = f"/api/v1/namespaces/{cluster.namespace}/pods/{first}/eviction"
+    cluster("create", "--raw", path, "--filename=-", given=json.dumps(eviction))
+    cluster.until("delete", f"pod/{first}")
+    session.execute("SELECT pg_advisory_unlock(42)")
+    assert cluster.ended("evicted") == "Complete", cluster("logs", "job/evicted")
+    (second,) = _names(cluster, "evicted")
+    assert second != first
+    assert session.value("SELECT count(*) FROM waited") == 100_000
+    assert session.value("SELECT count(DISTINCT id) FROM waited") == 100_000
+
+
+def _names(cluster: Cluster, job: str) -> list[str]:
+    return [pod["metadata"]["name"] for pod in cluster.pods(job)]
+
+
+def _until_somebody_waits(session: Session) -> None:
+    for _ in range(3_000):
+        if session.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+            return
+        session.execute("SELECT pg_sleep(0.1)")
+    raise AssertionError("no pod has begun to copy")
+
+
+FAILING = """
+schedule: none
+on_failure: slack
+defaults: {retries: 5}
+tasks:
+  right: {sql: {connection: db, statement: SELECT 1}}
+  wrong: {needs: right, sql: {connection: db, statement: SELECT no_such_column}}
+"""
+
+
+def test_what_cannot_succeed_fails_once_and_tells(cluster: Cluster, exported: Exported, node: str) -> None:
+    with _hook() as (told, port), Door(node, port) as door:
+        name = exported("failing", FAILING, f"http://{node}:{door.port}/hook")
+        cluster.start(name, "wrong")
+        assert cluster.ended("wrong") == "Failed"
+    assert len(cluster.pods("wrong")) == 1
+    (message,) = told
+    assert "no_such_column" in json.dumps(message)
+
+
+@contextmanager
+def _hook() -> Iterator[tuple[list[Any], int]]:
+    """A server that takes what is posted to it."""
+    told: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield told, server.server_port
+    server.shutdown()
+    server.server_close()

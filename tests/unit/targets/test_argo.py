@@ -1,0 +1,229 @@
+"""The workflows of Argo: what they say, and what they refuse to say."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from windlass.cli.main import cli
+from windlass.errors import SpecError
+from windlass.plan.codec import to_json
+from windlass.spec import load_project
+from windlass.targets.argo.target import TARGET, ArgoOptions
+from windlass.targets.exporting import compiled
+
+Project = Callable[..., Path]
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+
+def rendered(root: Path) -> dict[str, str]:
+    return TARGET.render(compiled(load_project(root)), ArgoOptions())
+
+
+def objects(text: str) -> dict[str, dict[str, Any]]:
+    """The objects of a file by kind; the pods of their templates are valid."""
+    found = {one["kind"]: one for one in yaml.safe_load_all(text)}
+    for template in found["WorkflowTemplate"]["spec"]["templates"]:
+        if "container" in template:
+            kubernetes_validate.validate(
+                _pod(template, found["WorkflowTemplate"]["spec"]), "1.34", strict=True
+            )
+    return found
+
+
+def _pod(template: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+    """The pod that Argo makes of a template."""
+    taken: dict[str, Any] = {
+        key: spec[key]
+        for key in ("nodeSelector", "tolerations", "affinity", "securityContext")
+        if key in spec
+    }
+    volumes = [*spec["volumes"], *template.get("volumes", ())]
+    pod: dict[str, Any] = {
+        **taken,
+        "containers": [{"name": "main", **template["container"]}],
+        "initContainers": template.get("initContainers", []),
+        "volumes": volumes,
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": pod}
+
+
+def templates(workflow: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {template["name"]: template for template in workflow["spec"]["templates"]}
+
+
+def env_of(container: dict[str, Any]) -> dict[str, Any]:
+    return {v["name"]: v.get("value", v.get("valueFrom")) for v in container["env"]}
+
+
+@pytest.mark.parametrize(
+    ("example", "name"), [("pg2pg", "pg2pg"), ("ensembl", "ensembl-etl2"), ("taxi", "taxi")]
+)
+def test_examples(example: str, name: str, golden: Callable[[str, Path], None]) -> None:
+    text = rendered(EXAMPLES / example)[f"argo/{name}.yaml"]
+    objects(text)
+    head, _, rest = re.sub("-plan-[0-9a-f]{8}", "-plan-DIGEST", text).partition("---\n")
+    heading = "".join(line for line in head.splitlines(keepends=True) if line.startswith("#"))
+    golden(heading + rest, Path(__file__).parents[2] / f"targets/golden/argo/{name}.yaml")
+
+
+EVERYTHING = {
+    "windlass.yaml": """
+project: shop
+connections: {db: {type: postgres}, slack: {type: slack}}
+pools: {heavy: 2}
+runtimes: {kubernetes: {namespace: data, node_selector: {pool: etl}}}
+""",
+    "pipelines/orders.yaml": """
+pipeline: orders
+schedule: "*/15 * * * *"
+timezone: Europe/Paris
+concurrency: replace
+on_failure: slack
+params: {table: orders}
+kubernetes: {starting_deadline: 5m, deadline: 1h, suspend: true, workspace_size: 5Gi}
+defaults: {retries: 2, retry_delay: 10s}
+tasks:
+  api: {service: {image: acme/api, command: [serve], port: 3000, health: /ok}}
+  one: {pool: heavy, timeout: 5m, sql: {connection: db, statement: "SELECT * FROM {{ params.table }}"}}
+  two:
+    uses: api
+    kubernetes: {entrypoint: []}
+    run: {image: acme/two, command: [two, "{{ services.api.url }}", "{{ ds }}"], env: {HOOK: {secret: s, key: K}}}
+  three: {needs: [one, two], trigger_rule: all_done, retries: 0, sql: {connection: db, statement: SELECT 3}}
+  four: {needs: [one, two], trigger_rule: one_failed, sql: {connection: db, statement: SELECT 4}}
+""",
+}
+
+
+def test_a_pipeline_is_a_template_with_a_pod_for_each_task_and_a_cron_workflow(project: Project) -> None:
+    texts = rendered(project(EVERYTHING))
+    found = objects(texts["argo/shop-orders.yaml"])
+    cron, spec = found["CronWorkflow"]["spec"], found["WorkflowTemplate"]["spec"]
+    assert (cron["schedules"], cron["timezone"]) == (["*/15 * * * *"], "Europe/Paris")
+    assert (cron["concurrencyPolicy"], cron["startingDeadlineSeconds"], cron["suspend"]) == (
+        "Replace",
+        300,
+        True,
+    )
+    (tick,) = cron["workflowSpec"]["arguments"]["parameters"]
+    assert tick == {"name": "fired-at", "value": "{{workflow.scheduledTime}}"}
+    assert (spec["activeDeadlineSeconds"], spec["nodeSelector"]) == (3600, {"pool": "etl"})
+    (claim,) = spec["volumeClaimTemplates"]
+    assert claim["spec"]["resources"]["requests"]["storage"] == "5Gi"
+    known = templates(found["WorkflowTemplate"])
+    depends = {task["name"]: task.get("depends") for task in known["main"]["dag"]["tasks"]}
+    done = "({0}.Succeeded || {0}.Failed || {0}.Errored || {0}.Skipped || {0}.Omitted)"
+    assert depends == {
+        "api": None,
+        "one": None,
+        "two": "api",
+        "three": f"{done.format('one')} && {done.format('two')}",
+        "four": "one.Failed || one.Errored || two.Failed || two.Errored",
+    }
+    one, two, api = known["task-one"], known["task-two"], known["task-api"]
+    assert one["activeDeadlineSeconds"] == 300
+    assert one["retryStrategy"]["backoff"] == {"duration": "10s", "factor": 2, "cap": "1h"}
+    assert "[1, 2]" in one["retryStrategy"]["expression"]
+    assert "expression" not in two["retryStrategy"]
+    assert "retryStrategy" not in known["task-three"]
+    (slot,) = one["synchronization"]["semaphores"]
+    assert slot == {"configMapKeyRef": {"name": "shop-pools", "key": "heavy"}}
+    assert yaml.safe_load(texts["argo/pools.yaml"])["data"] == {"heavy": "2"}
+    assert api["daemon"] is True
+    assert api["container"]["readinessProbe"]["httpGet"] == {"path": "/ok", "port": 3000}
+    (address,) = next(t for t in known["main"]["dag"]["tasks"] if t["name"] == "two")["arguments"][
+        "parameters"
+    ]
+    assert address == {"name": "api", "value": "{{tasks.api.ip}}"}
+    (scripts,) = two["initContainers"]
+    reached = json.loads(env_of(scripts)["WINDLASS_SERVICES"])["api"]
+    assert reached == {
+        "url": "http://{{inputs.parameters.api}}:3000",
+        "host": "{{inputs.parameters.api}}",
+        "port": 3000,
+    }
+    assert env_of(two["container"])["HOOK"] == {"secretKeyRef": {"name": "s", "key": "K"}}
+    assert spec["onExit"] == "windlass-alarm"
+    assert known["windlass-alarm-pod"]["container"]["command"][:3] == ["windlass", "alarm", "orders"]
+
+
+def test_what_nobody_schedules_is_submitted_by_hand_and_what_runs_once_is_a_workflow(
+    project: Project,
+) -> None:
+    task = "tasks: {a: {sql: {statement: SELECT 1}}}\n"
+    once = f"pipeline: once\nschedule: '@once'\nstart: 2021-10-02\n{task}"
+    root = project({"pipelines/p.yaml": f"pipeline: p\n{task}", "pipelines/once.yaml": once})
+    texts = rendered(root)
+    assert objects(texts["argo/test-p.yaml"]).keys() == {"ConfigMap", "WorkflowTemplate"}
+    found = objects(texts["argo/test-once.yaml"])
+    assert found["Workflow"]["spec"]["workflowTemplateRef"] == {"name": "test-once"}
+    container = templates(found["WorkflowTemplate"])["task-a"]["container"]
+    assert env_of(container)["WINDLASS_LOGICAL_DATE"] == "2021-10-02T00:00:00+00:00"
+
+
+def test_what_cannot_be_expressed_is_said_with_its_place(project: Project) -> None:
+    text = """
+pipeline: a
+catchup: true
+start: 2026-01-01
+defaults: {backoff: 1.5}
+tasks:
+  one: {trigger: {pipeline: b}}
+  two: {run: {image: acme/a, command: ["{{ ds }}"]}}
+  three: {run: {image: acme/a, env: {A: {secret: s}}}}
+"""
+    other = "pipeline: b\ntasks: {a: {sql: {statement: SELECT 1}}}\n"
+    with pytest.raises(SpecError) as raised:
+        rendered(project({"pipelines/a.yaml": text, "pipelines/b.yaml": other}))
+    assert {(p.line, str(p.code)) for p in raised.value.problems} == {
+        (3, "W0710"),
+        (5, "W0710"),
+        (7, "W0710"),
+        (8, "W0711"),
+        (9, "W0710"),
+    }
+    assert all(p.message.startswith("Argo ") for p in raised.value.problems)
+
+
+# --- alarms -----------------------------------------------------------------------------------------
+
+
+def _failures() -> Iterator[str]:
+    """What Argo says of a workflow that failed: a list, or a text with one."""
+    told = [
+        {"displayName": "load(0)", "message": "Error (exit code 1)", "phase": "Failed"},
+        {"displayName": "load(1)", "message": "Error (exit code 1)", "phase": "Failed"},
+    ]
+    yield json.dumps(told)
+    yield json.dumps(json.dumps(told))
+
+
+@pytest.mark.parametrize("failures", list(_failures()), ids=("list", "text"))
+def test_an_alarm_says_which_tasks_of_which_run_failed(
+    project: Project, monkeypatch: pytest.MonkeyPatch, failures: str
+) -> None:
+    root = project(EVERYTHING)
+    plan = root / "plan.json"
+    plan.write_text(to_json(compiled(load_project(root)).plans["orders"]))
+    sent: list[Any] = []
+    monkeypatch.setattr("windlass.alerts.delivery.deliver", lambda *told: sent.append(told))
+    environ = {
+        "WINDLASS_RUN_ID": "orders-x",
+        "WINDLASS_FIRED_AT": "2026-11-30T06:00:00Z",
+        "WINDLASS_FAILURES": failures,
+    }
+    done = CliRunner().invoke(cli, ["-C", str(root), "alarm", "orders", "--plan", str(plan)], env=environ)
+    assert done.exception is None, done.output
+    ((alert, name, connection, _),) = sent
+    assert (alert.run_id, alert.logical_date) == ("orders-x", "2026-11-30T05:45:00+00:00")
+    assert [(told.task, told.what) for told in alert.told] == [("load", "Error (exit code 1)")]
+    assert (name, connection.type) == ("slack", "slack")
