@@ -40,7 +40,6 @@ def main(action: str, folder: str, *arguments: str) -> None:
             "pod": pod,
             "execute": execute,
             "kill": kill,
-            "alert": alert,
             "waits": waits,
             "docker": docker,
             "ends": ends,
@@ -61,7 +60,6 @@ def describe(dag: DAG) -> dict[str, Any]:
         "catchup": dag.catchup,
         "max_active_runs": dag.max_active_runs,
         "params": {name: [param.value, param.schema["type"]] for name, param in _params(dag).items()},
-        "tells": dag.on_failure_callback is not None,
         "groups": {name: group.label for name, group in dag.task_group_dict.items() if name},
         "tasks": {task.task_id: _task(task) for task in dag.tasks},
     }
@@ -99,7 +97,7 @@ class Ti:
 
     def __init__(self, run: dict[str, Any]) -> None:
         self.try_number, self.pushed = run.get("attempt", 1), dict[str, Any]()
-        self._pulled, self._run, self.task_id = run.get("xcoms", {}), run, run.get("last")
+        self._pulled, self._run = run.get("xcoms", {}), run
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = value
@@ -111,7 +109,17 @@ class Ti:
     def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:
         if "states" not in self._run:
             raise RuntimeError("Airflow cannot be asked")
-        return {run_ids[0]: self._run["states"]}
+        before = self._run.get("before", {})
+        known = {self._run["run_id"]: self._run["states"], before.get("run_id"): before.get("states", {})}
+        return {run_id: known[run_id] for run_id in run_ids}
+
+    def get_previous_dagrun(self) -> SimpleNamespace | None:
+        before = self._run.get("before")
+        return SimpleNamespace(**before) if before else None
+
+    @property
+    def log_url(self) -> str:
+        return f"http://airflow/dags/d/runs/{self._run['run_id']}/tasks/t?try_number=1"
 
 
 def execute(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
@@ -243,14 +251,6 @@ def pod(dag: DAG, task: str, run: dict[str, Any]) -> Any:
     operator.prepare({"dag_run": _dag_run(run), "ti": Ti(run), "params": params})
     operator._get_ti_pod_labels = lambda _context: {}  # they come from a real task instance
     return ApiClient().sanitize_for_serialization(operator.build_pod_request_obj({}, dry_run=True))
-
-
-def alert(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
-    """Do what Airflow's DAG processor does when a run has failed, `task` last."""
-    callback: Any = dag.on_failure_callback
-    ti = Ti(run | {"last": task})
-    callback({"dag_run": _dag_run(run), "run_id": run["run_id"], "ti": ti, "dag": dag})
-    return {}
 
 
 def _dag_run(run: dict[str, Any]) -> SimpleNamespace:

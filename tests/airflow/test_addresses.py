@@ -24,6 +24,15 @@ URIS = (
     "https://api.example.com/v1?page=1",
 )
 WEBHOOK = "https://hooks.slack.com/services/T000/B000/XXXX"
+SECRET_URLS = (
+    (WEBHOOK, "slack"),
+    ("slack://:xoxb-1-2-3@slack.com", "slack"),
+    ("https://prod-7.logic.azure.com:443/workflows/a1/invoke?api-version=2016-06-01&sig=Xy_9-Zz", "teams"),
+    ("pagerduty://R0UTINGKEY@events.pagerduty.com", "pagerduty"),
+    ("http://t0ken@hooks.example.com:8080/in?team=data", "webhook"),
+)
+MAIL = "smtp://me:s3cret@mail.example.com:587/?to=a%40example.com"
+SECRETS = ("xoxb-1-2-3", "Xy_9-Zz", "R0UTINGKEY", "t0ken")
 
 # Airflow warns when it is imported, so it is asked in a process of its own
 ASK = """
@@ -54,8 +63,11 @@ def as_a_task_reads(connections: list[tuple[dict[str, object], str | None]], hom
 
 def test_a_task_reads_the_address_that_windlass_found(tmp_path: Path) -> None:
     addresses = [parse_address(uri, "a test") for uri in URIS]
-    addresses.append(parse_address(WEBHOOK, "a test", "slack"))
-    read = as_a_task_reads([(for_airflow("c", address), address.form) for address in addresses], tmp_path)
+    addresses += [parse_address(uri, "a test", kind) for uri, kind in (*SECRET_URLS, (MAIL, "smtp"))]
+    given = [(for_airflow("c", address), address.form) for address in addresses]
+    key: dict[str, object] = {"connection_id": "c", "conn_type": "pagerduty_events", "password": "KEY7"}
+    *read, pager = as_a_task_reads([*given, (key, "secret_url")], tmp_path)
+    assert parse_address(pager, "a test", "pagerduty").password == "KEY7", "as Airflow's own provider has it"
     found = [
         parse_address(text, "a test", address.type) for text, address in zip(read, addresses, strict=True)
     ]
@@ -70,6 +82,8 @@ def test_what_is_secret_of_an_address_is_in_a_field_that_airflow_encrypts() -> N
         (URIS[0], "postgres", "p@ss:w/rd"),
         (URIS[5], "http", "s3cret"),
         (WEBHOOK, "slack", "T000/B000/XXXX"),
+        *((uri, kind, secret) for (uri, kind), secret in zip(SECRET_URLS[1:], SECRETS, strict=True)),
+        (MAIL, "smtp", "s3cret"),
     ):
         connection = for_airflow("c", parse_address(uri, "a test", kind))
         assert secret in str(connection.pop("password"))

@@ -12,10 +12,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -53,6 +51,7 @@ SHOWN_AS = {
     "publish": "copy",
     "clean_up": "sql",
     "next": "trigger",
+    "windlass__tell": "tell",
 }
 
 IMPORTED_INSIDE = (
@@ -151,7 +150,6 @@ def test_everything_in_a_plan_arrives(
             "dry": [False, ["boolean", "null"]],
             "any": [None, ["null", "string", "number", "boolean"]],
         },
-        "tells": True,
         "groups": {"ingest": "ingest", "ingest__raw": "raw"},
     }
     assert {name: task["needs"] for name, task in tasks.items()} == {
@@ -163,6 +161,7 @@ def test_everything_in_a_plan_arrives(
         "publish": ["load"],
         "clean_up": ["load"],
         "next": ["publish"],
+        "windlass__tell": ["clean_up", "fetch", "load", "next", "publish", "transform"],
     }
     assert {name: task["shown"] for name, task in tasks.items()} == SHOWN_AS
     assert {task["owner"] for task in tasks.values()} == {"sales-data"}
@@ -784,83 +783,116 @@ def test_the_parts_of_a_copy_are_listed_copied_and_added_up(
     assert "2 parts done: 2,600 rows read" in done["log"]
 
 
-# --- alerts -----------------------------------------------------------------------------------------
+# --- messages ---------------------------------------------------------------------------------------
+
+TOLD = """\
+pipeline: told
+schedule: "@daily"
+on_failure: [slack, pager]
+on_recovery: slack
+tasks:
+  api: {service: {command: [serve], port: 1}}
+  a: {uses: api, run: {command: [date]}, on_failure: [slack, mail], on_recovery: [mail]}
+  b: {needs: a, run: {command: [date]}, on_success: hook}
+"""
 
 
 @pytest.fixture
-def slack() -> Iterator[tuple[str, list[Any]]]:
-    """A stand-in for Slack: its address, with a secret in it, and what was posted there."""
-    posted: list[Any] = []
+def tell(everything: Path, tmp_path: Path, inside: Inside) -> Callable[..., Any]:
+    """Execute the task that tells, and give back to whom it says what; nobody where it starts nothing."""
+    (tmp_path / "fake.py").write_text(FAKE)
+    script = tmp_path / "script.json"
+    project = everything / "windlass.yaml"
+    kinds = "pager: {type: pagerduty}, mail: {type: smtp}, hook: {type: webhook}"
+    project.write_text(
+        project.read_text().replace("slack: {type: slack}", f"slack: {{type: slack}}, {kinds}")
+    )
+    (everything / "pipelines" / "told.yaml").write_text(TOLD)
+    command = shlex.join((sys.executable, str(tmp_path / "fake.py"), str(script)))
+    export_to_airflow(everything, tmp_path / "out", command=command)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
+    def tell(states: dict[str, str], pipeline: str = "told", **run: Any) -> Any:
+        script.write_text(json.dumps({"lines": [], "code": 0}))
+        (tmp_path / "script.json.seen").unlink(missing_ok=True)
+        ended = json.dumps(SCHEDULED | {"states": states} | run)
+        answer = inside("execute", tmp_path / "out", pipeline, "windlass__tell", ended)
+        assert answer["raised"] is None, answer
+        seen = tmp_path / "script.json.seen"
+        return json.loads(json.loads(seen.read_text())["env"]["WINDLASS_MESSAGES"]) if seen.exists() else []
 
-        def log_message(self, *_: object) -> None:
-            return
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/services/{CANARY}", posted
-        server.shutdown()
+    return tell
 
 
-def test_a_failed_run_is_told_once_with_every_task_that_failed(
-    slack: tuple[str, list[Any]], everything: Path, inside: Inside, tmp_path: Path
-) -> None:
-    address, posted = slack
-    export_to_airflow(everything, tmp_path / "out")
-    run = SCHEDULED | {
-        "states": {
-            "fetch": "success",
-            "load": "failed",
-            "move__part_3": "failed",
-            "next": "failed",
-            "clean_up": "upstream_failed",
-            "publish": "success",
-        },
-        "xcoms": {
-            "load:error": "no such table",
-            "move__part[3]:error": "no such column",
-            "publish": {"columns_added": ["fare"], "columns_widened": {"id": "integer → bigint"}},
-        },
+def said(messages: Any) -> list[tuple[str, str, str | None]]:
+    return [(to, message["event"], message["task"]) for to, message in messages]
+
+
+GOOD, BAD = {"a": "success", "b": "success"}, {"a": "failed", "b": "upstream_failed"}
+
+
+def test_a_failed_run_is_told_once_with_every_task_that_failed(tell: Callable[..., Any]) -> None:
+    states = {
+        "load": "failed",
+        "move__part_3": "failed",
+        "next": "failed",
+        "clean_up": "upstream_failed",
+        "publish": "success",
     }
-    done = inside(
-        "alert", tmp_path / "out", "everything", "load", json.dumps(run), env={"AIRFLOW_CONN_SLACK": address}
+    xcoms = {
+        "load:error": "no such table",
+        "move__part[3]:error": "no such column",
+        "publish": {"columns_added": ["fare"], "columns_widened": {"id": "integer → bigint"}},
+    }
+    [(to, message)] = tell(states, "everything", xcoms=xcoms)
+    assert (to, message["event"], message["project"], message["pipeline"]) == (
+        "slack",
+        "failure",
+        "all",
+        "everything",
     )
-    (message,) = posted
-    assert message["text"] == (
-        ":red_circle: *everything* failed (all)\n"
-        "run `scheduled__2024-05-01T02:15:00+00:00`, logical date 2024-05-01T02:15:00+00:00\n"
-        "• *load*: no such table\n"
-        "• *move__part_3*: no such column\n"
-        "• *next*: see its log\n"
-        "• *publish*: columns added: fare; columns widened: id (integer → bigint)"
-    )
-    assert message["blocks"][0]["text"]["text"] == message["text"]
-    assert "alert sent to slack" in done["log"]
+    assert (message["run_id"], message["logical_date"]) == (SCHEDULED["run_id"], "2024-05-01T02:15:00+00:00")
+    assert message["link"] == f"http://airflow/dags/d/runs/{SCHEDULED['run_id']}"
+    assert [(told["task"], told["what"]) for told in message["told"]] == [
+        ("load", "no such table"),
+        ("move__part_3", "no such column"),
+        ("next", "see its log"),
+        ("publish", "columns added: fare; columns widened: id (integer → bigint)"),
+    ]
 
 
-def test_an_alert_is_sent_although_airflow_cannot_be_asked(
-    slack: tuple[str, list[Any]], everything: Path, inside: Inside, tmp_path: Path
+def test_who_is_told_of_what_is_as_on_a_laptop(tell: Callable[..., Any]) -> None:
+    failed_before = {"run_id": "r0", "state": "failed", "states": BAD}
+    assert said(tell(BAD)) == [
+        ("slack", "failure", None),
+        ("pager", "failure", None),
+        ("mail", "failure", "a"),
+    ]
+    assert said(tell(GOOD)) == [("hook", "success", "b")]
+    told = tell(GOOD, before=failed_before)
+    assert said(told) == [
+        ("slack", "recovery", None),
+        ("pager", "recovery", None),
+        ("mail", "recovery", "a"),
+        ("hook", "success", "b"),
+    ]
+    assert told[0][1]["since"] == "r0"
+    assert said(tell(GOOD, before=failed_before | {"state": "success", "states": GOOD})) == [
+        ("hook", "success", "b")
+    ]
+    assert tell({"a": "skipped", "b": "skipped"}) == [], "and no process is started"
+
+
+@pytest.mark.parametrize("runtime", ["process", "docker", "kubernetes"])
+def test_the_task_that_tells_comes_last_and_decides_nothing(
+    runtime: str, tell: Callable[..., Any], inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
-    address, posted = slack
-    export_to_airflow(everything, tmp_path / "out")
-    env = {"AIRFLOW_CONN_SLACK": address}
-    inside("alert", tmp_path / "out", "everything", "load", json.dumps(SCHEDULED), env=env)
-    assert "• *load*: see its log" in posted[0]["text"]
-
-
-def test_an_alert_that_cannot_be_sent_shows_no_secret(
-    everything: Path, inside: Inside, tmp_path: Path
-) -> None:
-    export_to_airflow(everything, tmp_path / "out")
-    env = {"AIRFLOW_CONN_SLACK": f"http://127.0.0.1:9/services/{CANARY}"}
-    done = inside("alert", tmp_path / "out", "everything", "load", json.dumps(SCHEDULED), env=env)
-    assert "no alert to slack: " in done["log"]
-    assert CANARY not in done["log"]
+    export_to_airflow(everything, tmp_path / runtime, runtime)
+    found = inside("describe", tmp_path / runtime)
+    assert found["errors"] == {}
+    teller = found["dags"]["told"]["tasks"]["windlass__tell"]
+    assert (teller["is"], teller["needs"], teller["retries"]) == ("teardown", ["a", "b"], 3)
+    assert teller["operator"].endswith("TellOperator")
+    assert "windlass__tell" not in found["dags"]["follow"]["tasks"]
 
 
 def test_a_task_of_a_dag_of_your_own_calls_windlass(inside: Inside, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def test_a_failing_task_is_tried_again_and_then_told_once(proof: Proof) -> None:
         assert {name: task["state"] for name, task in tasks.items()} == {
             "fetch": "failed",
             "report": "upstream_failed",
+            "windlass__tell": "success",
         }
         assert tasks["fetch"]["try_number"] == 2
         proof.up.until(lambda: alerts)
@@ -40,6 +41,7 @@ def test_a_failing_task_is_tried_again_and_then_told_once(proof: Proof) -> None:
     assert f"run `{run}`" in when
     assert failed.startswith(f"• *fetch*: {error}\n")
     assert failed.count("•") == 1, "what only failed with it is not told"
+    assert f"/dags/failing/runs/{quote(run)}" in failed
 
 
 @contextmanager

@@ -13,9 +13,11 @@ import pytest
 from tests.hooks import Web, hooks
 from windlass.api.planning import compile_one
 from windlass.errors import Code, FatalError, RetryableError, SpecError
+from windlass.targets.airflow.telling import NAME, with_telling
 from windlass.tasks import notify
 from windlass.tasks.context import TaskResult
 from windlass.tasks.executing import execute_task
+from windlass.tasks.tell import VARIABLE
 
 ROWS = '[{"repo": "site", "alerts": 3}, {"repo": "api", "alerts": 1200}, {"repo": "docs", "alerts": 0}]'
 
@@ -113,6 +115,28 @@ def test_who_was_told_before_it_broke_is_not_told_again(
             play(says)
     play(says)
     assert texts(web) == ["hook: hello", "other: hello"]
+
+
+def test_what_a_scheduler_found_out_is_told_once_and_an_error_names_who_was_not(
+    play: Play, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play("to: hook, message: x")
+    file = tmp_path / "pipelines" / "p.yaml"
+    file.write_text("pipeline: p\non_failure: [hook, other]\ntasks: {a: {run: {command: [date]}}}\n")
+    plan = with_telling(compile_one(tmp_path, "p", {}), has_image=False)
+    told = {"event": "failure", "project": "shop", "pipeline": "p", "told": [{"task": "a", "what": "broke"}]}
+    monkeypatch.setenv(VARIABLE, json.dumps([["hook", told], ["other", told]]))
+    web.posted.clear()
+    with monkeypatch.context() as patched:
+        patched.setenv("WINDLASS_CONN_HOOK", "http://127.0.0.1:9/nobody")
+        with pytest.raises(RetryableError, match="hook: the webhook did not take the message"):
+            execute_task(plan, NAME, tmp_path)
+    execute_task(plan, NAME, tmp_path)
+    execute_task(plan, NAME, tmp_path)
+    assert [(where, body["title"]) for where, _, body in web.posted] == [
+        ("POST /other", "p failed (shop)"),
+        ("POST /hook", "p failed (shop)"),
+    ]
 
 
 def test_what_was_told_long_ago_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,6 @@ def test_no_two_connectors_share_a_scheme() -> None:
 WORDS = ("files", "http")  # which mean other things, too
 COMPARED_WITH = {
     "sqlite": ["testing/kits.py"],  # the other end of the copies of the conformance suite
-    "slack": ["targets/airflow/loader/windlass_airflow/alerts.py"],  # the only kind that the loader tells
 }
 ALLOWED = re.compile(r"^\s*(packages|extra)=.*$|extra\(.*$", re.MULTILINE)  # packages are called like that
 

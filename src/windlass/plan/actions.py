@@ -17,7 +17,7 @@ from windlass.spec.ends import CopyEnd
 from windlass.spec.project import Connection, Project
 from windlass.spec.runtimes import DockerRuntime
 
-__all__ = ["action_of", "connection_of", "containers_of", "unit_of"]
+__all__ = ["action_of", "connection_of", "containers_of", "own_unit", "unit_of"]
 
 
 def action_of(kind: kinds.Kind, included: dict[str, str]) -> plan.Action:
@@ -68,10 +68,15 @@ def unit_of(
         case kinds.Trigger():
             return None
         case _:
-            own = plan.Unit(own=True, command=("windlass", "exec", pipeline, task))
-            if not has_image:
-                return own
-            return replace(own, runtime=runtime, container=plan.Container(of_project=True))
+            return own_unit(pipeline, task, runtime, has_image=has_image)
+
+
+def own_unit(pipeline: str, task: str, runtime: str | None, *, has_image: bool) -> plan.Unit:
+    """What is started for a task that windlass itself executes."""
+    own = plan.Unit(own=True, command=("windlass", "exec", pipeline, task))
+    if not has_image:
+        return own
+    return replace(own, runtime=runtime, container=plan.Container(of_project=True))
 
 
 def connection_of(declared: Connection) -> plan.Connection:

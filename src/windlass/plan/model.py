@@ -49,6 +49,7 @@ __all__ = [
     "Sql",
     "Subject",
     "Task",
+    "Tell",
     "Trigger",
     "TriggerRule",
     "Unit",
@@ -377,7 +378,19 @@ class Trigger(_Action, frozen=True, kw_only=True):
     wait: bool = True
 
 
-Action: TypeAlias = Copy | Sql | RunCommand | Service | Download | Check | Notify | Trigger
+class Tell(_Action, frozen=True, kw_only=True):
+    """Tells what became of a run, where a scheduler runs the tasks: an export adds it. Who is told what, the scheduler knows."""
+
+    connections: tuple[str, ...]
+    open: tuple[str, ...] = ()
+    """Those of them where what is told of a failure stays open until they are told of the recovery."""
+
+    def mentions(self) -> Iterator[Mention]:
+        for i, name in enumerate(self.connections):
+            yield Mention(name, "alert", ("connections", i))
+
+
+Action: TypeAlias = Copy | Sql | RunCommand | Service | Download | Check | Notify | Trigger | Tell
 
 
 TriggerRule: TypeAlias = Literal[

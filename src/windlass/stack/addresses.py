@@ -67,7 +67,9 @@ def for_airflow(name: str, address: Address, description: str = "") -> dict[str,
     if address.form == "secret_url":
         host = f"{address.scheme}://{address.host}"
         kind = registry.require(address.type).schemes[0]
-        return {**connection, "conn_type": kind, "host": host, "password": address.database}
+        more = address.user or address.password or address.port or address.options
+        secret = address.uri() if more else address.database  # which alone is what Slack's own provider has
+        return {**connection, "conn_type": kind, "host": host, "password": secret}
     who = {"login": address.user or None, "password": address.password or None}
     if address.form == "url":
         # a query may hold a key, and Airflow encrypts `extra`, not `host`

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windlass.errors import UsageError
-from windlass.plan.model import Check, Copy, Download, Notify, Plan, RunCommand, Sql, Task
+from windlass.plan.model import Check, Copy, Download, Notify, Plan, RunCommand, Sql, Task, Tell
 from windlass.tasks.context import Context, TaskResult
 
 __all__ = ["Context", "TaskResult", "execute", "settle_task", "split_task"]
@@ -36,6 +36,10 @@ def execute(plan: Plan, task: Task, context: Context) -> TaskResult:
             from windlass.tasks.notify import run_notify
 
             return run_notify(plan, task.name, action, context)
+        case Tell():
+            from windlass.tasks.tell import run_tell
+
+            return run_tell(plan, task.name, context)
         case Download():
             from windlass.tasks.download import run_download
 

@@ -24,7 +24,7 @@ from windlass.plan.model import Notify, Plan
 from windlass.tasks.context import Context, TaskResult
 from windlass.tasks.subject import rows_of
 
-__all__ = ["Noted", "run_notify"]
+__all__ = ["Noted", "noted_of", "run_notify"]
 
 _PLACE = re.compile(r"\{(\w+)\}")
 _KEPT = 10_000
@@ -37,7 +37,7 @@ def run_notify(plan: Plan, task: str, action: Notify, context: Context) -> TaskR
     detail: dict[str, object] = {"when": action.when if action.has_rows else None, "holds": found.holds}
     if not found.holds:
         return TaskResult(rows_read=found.count, path="message", detail=detail | {"told": 0})
-    noted = Noted(context.workspace.root / ".windlass" / "told" / f"{plan.pipeline}.{task}")
+    noted = noted_of(plan, task, context)
     told = 0
     for connection in action.to:
         for message in _messages(plan, task, action, found, context):
@@ -121,6 +121,11 @@ def _key(run_key: str, connection: str, message: Message | None) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
+def noted_of(plan: Plan, task: str, context: Context) -> Noted:
+    """What a task has told; kept in the workspace, which its tries share."""
+    return Noted(context.workspace.root / ".windlass" / "told" / f"{plan.pipeline}.{task}")
+
+
 @dataclass(frozen=True)
 class Noted:
     """The keys of what one task has told, each in a line, the oldest first."""
@@ -138,6 +143,7 @@ class Noted:
         """Note one more, and forget those of long ago."""
         kept = [*self._keys(), key][-_KEPT:]
         with disk_errors(self.file):
+            self.file.parent.mkdir(parents=True, exist_ok=True)
             new = self.file.with_suffix(".new")
             new.write_text("".join(f"{key}\n" for key in kept), encoding="utf-8")
             new.replace(self.file)

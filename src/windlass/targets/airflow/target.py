@@ -16,6 +16,7 @@ from windlass.plan.travel import with_digests
 from windlass.spec.files import PipelineFile
 from windlass.targets import CompiledProject
 from windlass.targets.airflow.containers import runtime_of
+from windlass.targets.airflow.telling import with_telling
 from windlass.targets.images import with_images
 
 __all__ = ["LOADER", "TARGET", "AirflowOptions", "AirflowTarget"]
@@ -50,8 +51,10 @@ class AirflowTarget:
 
     def render(self, project: CompiledProject, options: AirflowOptions) -> dict[str, str]:
         """The loader and `plan.json`, which come last: Airflow looks at them as soon as they change."""
-        plans = {name: with_digests(plan) for name, plan in project.open_plans.items()}
         spec = project.files.spec
+        has_image = spec.images is not None and spec.images.of_project is not None
+        told = {n: with_telling(plan, has_image=has_image) for n, plan in project.open_plans.items()}
+        plans = {name: with_digests(plan) for name, plan in told.items()}
         if options.runtime != "process":
             plans = with_images(plans, project.files, getattr(spec.runtimes, options.runtime).tag)
         runtime = runtime_of(

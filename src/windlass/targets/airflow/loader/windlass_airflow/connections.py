@@ -72,7 +72,9 @@ def address_of(connection: Any, form: str) -> str:
     scheme, _, rest = host.rpartition("://")
     if path in ("http", "https"):  # Airflow's http connection has its scheme there
         scheme, path = scheme or path, ""
-    if form == "secret_url" and connection.password:
+    if form == "secret_url" and "://" in (connection.password or ""):
+        return str(connection.password)
+    if form == "secret_url" and connection.password and (rest or kind == "slackwebhook"):
         path = connection.password  # Slack's own provider has the secret end of the address there
         host = rest or "hooks.slack.com/services"
         return f"{scheme or 'https'}://{host.rstrip('/')}/{path.lstrip('/')}"

@@ -20,6 +20,7 @@ from .containers import container_of, image_of, service_address, service_name, w
 from .lines import Listener, finished
 from .parts import mapped
 from .references import environment_given
+from .telling import telling
 
 __all__ = ["make"]
 
@@ -240,6 +241,8 @@ def make(role: str, job: Json, common: Json) -> Any:
     arguments = {"image": image_of(job), "mount_tmp_dir": False, **options, **_own_options(job), **common}
     if role == "part":
         return mapped(WindlassDockerOperator, job, arguments)
+    if role == "tell":
+        return telling(WindlassDockerOperator, arguments)
     operator = _ROLES[role](**arguments)
     operator.options = ("--parts",) if role == "split" else ()
     return operator

@@ -25,6 +25,7 @@ from .containers import (
 from .lines import Listener, finished
 from .parts import mapped
 from .references import declared, is_command, references_of, whole
+from .telling import telling
 
 __all__ = ["make"]
 
@@ -180,6 +181,8 @@ def make(role: str, job: Json, common: Json) -> Any:
     }
     if role == "part":
         return mapped(WindlassPodOperator, job, arguments)
+    if role == "tell":
+        return telling(WindlassPodOperator, arguments)
     operator = _ROLES[role](**arguments)
     operator.options = ("--parts",) if role == "split" else ()
     return operator

@@ -23,12 +23,12 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowFailException
 
-from .alerts import Alarm
 from .bundle import Json, head_of, read_bundle
 from .documentation import markdown, of_pipeline
 from .makers import maker_of
 from .parts import Whole
 from .retries import waits
+from .telling import told_by
 
 __all__ = ["dags_of"]
 
@@ -91,7 +91,6 @@ def dag_of(plan: Json, bundle: Json, file: Path) -> DAG:
         catchup=plan.get("catchup", False),
         max_active_runs=1 if plan["concurrency"] != "allow" else None,
         tags=plan.get("tags", ()),
-        on_failure_callback=Alarm(plan) if plan["on_failure"] else None,
     )
     Builder(plan, bundle, file, dag).build()
     # last, or each task would get a deep copy of them; a task finds those of its DAG anyway
@@ -140,9 +139,17 @@ class Builder:
             first = self._first.get(task["name"], operator)
             if task["needs"]:
                 first.set_upstream([self._operators[name] for name in task["needs"]])
+            if task["action"]["kind"] == "tell":
+                self._come_last(operator)
             for name in task["uses"]:
                 first.set_upstream(self._operators[name])
                 operator.set_downstream(self._stops[name])
+
+    def _come_last(self, operator: Any) -> None:
+        """Have a task run after all others, whatever became of them. Services end with those that use them."""
+        services = [name for name, start in self._operators.items() if start.is_setup]
+        others = [each for name, each in self._operators.items() if name not in services]
+        operator.set_upstream([each for each in others if each is not operator])
 
     def _add(self, task: Json) -> None:
         name, kind = task["name"], task["action"]["kind"]
@@ -153,6 +160,8 @@ class Builder:
             start, stop = self._operator("start", job, common), self._operator("stop", job, stopped)
             start.is_setup = True
             self._operators[name], self._stops[name] = start, stop.as_teardown(setups=start)
+        elif kind == "tell":
+            self._operators[name] = self._operator("tell", job, common).as_teardown()
         elif (task["action"].get("partition") or {}).get("mapped"):
             self._operators[name], self._first[name] = self._in_parts(job, common)
         else:
@@ -236,6 +245,8 @@ class Builder:
             "runtime": self._bundle["runtime"],
             "file": str(self._file),
         }
+        if action["kind"] == "tell":
+            job |= {"action": action, **told_by(self._plan)}
         if action["kind"] == "trigger":
             triggered = self._bundle["pipelines"].get(action["pipeline"], {})
             job |= {"action": action, "expects": triggered.get("params", {})}

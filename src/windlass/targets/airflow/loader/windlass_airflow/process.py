@@ -22,6 +22,7 @@ from .connections import connection_environment
 from .lines import Listener, finished
 from .parts import mapped
 from .run import run_environment
+from .telling import telling
 
 __all__ = ["make"]
 
@@ -148,6 +149,6 @@ _OPTIONS = {"start": ("--start",), "stop": ("--stop",), "split": ("--parts",)}
 def make(role: str, job: Json, common: Json) -> Any:
     if role == "part":
         return mapped(WindlassOperator, job, common)
-    operator = WindlassOperator(**common)
+    operator = telling(WindlassOperator, common) if role == "tell" else WindlassOperator(**common)
     operator.options = _OPTIONS.get(role, ())
     return operator

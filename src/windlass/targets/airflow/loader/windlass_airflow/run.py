@@ -39,6 +39,8 @@ def run_environment(job: Json, context: Mapping[str, Any]) -> dict[str, str]:
         "WINDLASS_SERVICES": json.dumps(_services(job, context)),
         "WINDLASS_PARAMS": json.dumps({name: context["params"].get(name) for name in job["params"]}),
     }
+    if job.get("messages"):
+        found["WINDLASS_MESSAGES"] = json.dumps(job["messages"])
     # a run that was handed its date has another interval in Airflow; without one, windlass works it out
     if run.data_interval_start is not None and not _is_handed_on(run):
         found["WINDLASS_DATA_INTERVAL_START"] = utc(run.data_interval_start)
