@@ -29,6 +29,7 @@ _MUCH_GARBAGE = 100_000  # objects
 # name: (module, what `--help` says of it)
 COMMANDS = {
     "init": ("project", "Make a project that runs at once."),
+    "import": ("importing", "Make a pipeline of an OpenAPI document or a low-code manifest."),
     "validate": ("project", "Check every file of the project."),
     "graph": ("project", "Show a pipeline as text, Mermaid or SVG."),
     "compile": ("project", "Show what a pipeline compiles to."),
