@@ -35,7 +35,7 @@ def carry_out(plan: BuildPlan, *, shown: bool = False) -> dict[str, str]:
             sbom=plan.sbom,
             shown=shown,
         )
-        record.write(plan.project, {build.name: build.inputs for build in builds})
+    record.write(plan.project, {step.build.name: step.build.inputs for step in plan.steps})
     pushed = {
         build.name: Pushed(build.repository, build.inputs.digest, digests[build.name], build.inputs.parts)
         for build in builds
