@@ -4,7 +4,7 @@
   state.db             runs, task runs and attempts (SQLite)
   report.html          the latest report of several runs
   docs/                the pages of `windlass docs`
-  runs/RUN_ID/         plan.json, versions.json, logs/, quarantine/, report.html, lock
+  runs/RUN_ID/         plan.json, versions.json, logs/, quarantine/, shared/, report.html, lock
   dev/NAME/            the data of a dev service
   up/                  what `windlass up` runs
   images.json          what images were built of
@@ -50,6 +50,11 @@ class RunFolder:
     @property
     def report(self) -> Path:
         return self.path / "report.html"
+
+    @property
+    def shared(self) -> Path:
+        """What its tasks keep together, such as how often they have asked an API."""
+        return self.path / "shared"
 
     def log(self, task: str, attempt: int) -> Path:
         return self.path / "logs" / f"{task}.{attempt}.jsonl"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from email.message import Message
 from email.utils import formatdate
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -288,6 +289,9 @@ class Clock:
     def __init__(self) -> None:
         self.now, self.slept = 1000.0, list[float]()
 
+    def time(self) -> float:
+        return self.now
+
     def monotonic(self) -> float:
         return self.now
 
@@ -300,6 +304,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr("windlass.connectors.http.pace.time", clock)
+    monkeypatch.setattr("windlass.connectors.http.turns.time", clock)
     return clock
 
 
@@ -313,6 +318,27 @@ def test_no_more_is_asked_in_a_time_than_is_allowed(clock: Clock) -> None:
     used.wait(60)
     with pytest.raises(RetryableError, match="used up for another 90 s"):
         used.wait(60)
+
+
+def test_a_budget_that_is_shared_is_kept_to_by_all(clock: Clock, tmp_path: Path) -> None:
+    """As one would keep to it, whoever comes when; also what an answer says to one."""
+    limit, random = RateLimit(calls=3, per=10.0, headers=LimitHeaders()), Random(7)
+    paces = [Pace(limit, None, tmp_path / "shared" / "api.turns") for _ in range(4)]
+    steps = [random.random() * 5 for _ in range(100)]
+    waits: list[list[float]] = []
+    for several in (paces, [Pace(limit)]):
+        clock.slept.clear()
+        for step in steps:
+            clock.now += step
+            random.choice(several).wait(60)
+        waits.append(list(clock.slept))
+    assert waits[0] == waits[1] != []
+    paces[0].note(headers("0", "50"))
+    assert all(pace.is_used_up(403) for pace in paces)
+    with pytest.raises(RetryableError, match="used up for another 50 s"):
+        paces[1].wait(40)
+    paces[2].wait(50)
+    assert clock.slept[-1] == 50
 
 
 def headers(remaining: str, reset: str) -> Message:

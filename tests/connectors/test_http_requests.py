@@ -53,7 +53,7 @@ def test_each_request_is_told_with_the_result_in_the_report_and_in_the_history(
     api = make_api(answering=server())
     root = project(
         {
-            "windlass.yaml": "project: p\nconnections: {api: {type: http}, away: {type: http}}\n",
+            "windlass.yaml": "project: p\nconnections: {api: {type: http, rate_limit: {calls: 1000}}, away: {type: http}}\n",
             "pipelines/p.yaml": PIPELINE,
             "a.in": "id\n1\n",
         }
@@ -85,6 +85,10 @@ def test_each_request_is_told_with_the_result_in_the_report_and_in_the_history(
         (f"http://127.0.0.1:{api.port}/file", 3)
     ]
     assert told["none"] is None
+
+    turns = (root / ".windlass" / "runs" / done.json["run_id"] / "shared" / "api.turns").read_bytes()
+    asked = PAGES + 1 + 1 + 1  # of three tasks, together
+    assert (int.from_bytes(turns[:8], "little"), len(turns)) == (asked, 8 + 8 + 8 * asked)
 
     runs = windlass("-C", root, "runs", "--limit", "1", "--json")
     (run,) = runs.json

@@ -29,6 +29,9 @@ class End(Generic[O]):
     scratch_folder: Path | None = None
     """Where temporary files go."""
 
+    shared: Path | None = None
+    """Where the tasks of a run keep what they share; None where it is nobody else's."""
+
     interval: Interval | None = None
     """The data interval of the run."""
 

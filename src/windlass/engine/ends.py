@@ -80,6 +80,7 @@ def _end(job: Job, end: plan.Source | plan.Destination, model: type[O]) -> End[O
         "options": read_options(model, end.options),
         "workspace": job.workspace,
         "scratch_folder": job.scratch_folder,
+        "shared": job.shared,
         "interval": job.interval,
         "alone": job.copy.destination.mode != "append" or job.copy.incremental is not None,
     }

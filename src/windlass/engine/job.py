@@ -47,6 +47,9 @@ class Job:
     interval: tuple[datetime, datetime] | None = None
     memory: int = DEFAULT_MEMORY
     scratch_folder: Path | None = None
+    shared: Path | None = None
+    """Where the tasks of the run keep what they share."""
+
     quarantine_file: Path | None = None
     deliver: Callable[[Path, Callable[[dict[str, object]], bool]], None] | None = None
     """Called with the finished quarantine file, and what tells the rows of this copy, before the commit."""

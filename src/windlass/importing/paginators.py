@@ -74,7 +74,7 @@ def _by_cursor(
 def _more(strategy: Mapping[str, Any], value: str, note: Callable[[str], None]) -> Paginate:
     """Where an answer says whether there are other pages, if that is what ends them."""
     stop = str(strategy.get("stop_condition") or "")
-    if not stop or (place_in("response", value) is None and not stop):
+    if not stop:
         return {}
     for pattern in (_STOP, _STOP_FALSE):
         if (match := pattern.fullmatch(stop.strip())) and (

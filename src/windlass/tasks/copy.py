@@ -62,6 +62,7 @@ def _job(plan: Plan, task: str, action: Copy, context: Context) -> Job:
         interval=context.dates.interval,
         memory=context.memory,
         scratch_folder=context.scratch_folder,
+        shared=context.folder.shared,
         quarantine_file=context.quarantine_file,
         part=part,
         force=context.force,

@@ -22,6 +22,7 @@ from windlass.connectors.http.answers import Ask
 from windlass.connectors.http.asking import Api
 from windlass.connectors.http.auth import Credentials, NoCredentials, credentials_of
 from windlass.connectors.http.options import Connection, Retry
+from windlass.connectors.http.pace import NO_LIMIT, Pace, turns_of
 from windlass.errors import Code, FatalError, RetryableError
 from windlass.file_kinds import why_not_its_kind
 from windlass.files import disk_errors, put, require_file_place, resolved, sync
@@ -45,7 +46,7 @@ def run_download(action: Download, context: Context) -> TaskResult:
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         part = _Partial(target.with_name(f".{target.name}.part"))
-        resumed = _fetch(*_asked(action, context), part, context)
+        resumed = _fetch(_asked(action, context), part, context)
         if wanted and (found := _sha256(part.file)) != wanted:
             part.remove()
             message = f"{action.to}: the SHA-256 is {found}, expected {wanted}"
@@ -100,31 +101,42 @@ class _Partial:
         self._note.unlink(missing_ok=True)
 
 
-def _asked(action: Download, context: Context) -> tuple[Ask, Credentials]:
-    """What is asked for, and as whom."""
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked for, as whom, and how often that may be."""
+
+    ask: Ask
+    credentials: Credentials
+    pace: Pace
+
+
+def _asked(action: Download, context: Context) -> _Asked:
+    pace = NO_LIMIT
     if action.url is not None:
         url, credentials = action.url, cast("Credentials", NoCredentials())
     else:
         name = str(action.connection)
         address = context.address(name)
-        auth = read_options(Connection, address.settings).auth
+        said = read_options(Connection, address.settings)
+        pace = Pace(said.rate_limit, shared=turns_of(context.folder.shared, name))
         url = f"{url_of(address, '').rstrip('/')}/{str(action.path).lstrip('/')}"
-        credentials = credentials_of(name, address, auth, Api(Retry()).answer)
+        credentials = credentials_of(name, address, said.auth, Api(Retry()).answer)
     if not url.startswith(("http://", "https://")):
         raise FatalError(f"{url!r} is not an http:// or https:// address")
-    return Ask(url, {"User-Agent": web.AGENT, **action.headers}), credentials
+    return _Asked(Ask(url, {"User-Agent": web.AGENT, **action.headers}), credentials, pace)
 
 
-def _fetch(
-    ask: Ask, credentials: Credentials, part: _Partial, context: Context, *, renewed: bool = False
-) -> bool:
+def _fetch(asked: _Asked, part: _Partial, context: Context, *, renewed: bool = False) -> bool:
     """Bring the rest of the file into the part. Returns whether there was a beginning to resume."""
+    ask, credentials = asked.ask, asked.credentials
     validator, have, headers = part.version_of(ask.url), part.size, ask.headers
     if validator and have:
         headers = {**headers, "Range": f"bytes={have}-", "If-Range": validator}
     signed = credentials.applied(replace(ask, headers=headers))
+    waited = asked.pace.wait(Retry().max_wait)
     try:
-        with web.answer_to(signed.request(), shown=ask.url, code=Code.DOWNLOAD) as response:
+        request = signed.request()
+        with web.answer_to(request, shown=ask.url, code=Code.DOWNLOAD, waited=waited) as response:
             resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
             if not resumed:
                 part.begin(ask.url, _validator(response.headers))
@@ -133,10 +145,10 @@ def _fetch(
     except web.AnswerError as exc:
         if exc.status == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             part.remove()
-            return _fetch(ask, credentials, part, context, renewed=renewed)
+            return _fetch(asked, part, context, renewed=renewed)
         if renewed or exc.status != http.HTTPStatus.UNAUTHORIZED or not credentials.renew(signed):
             raise
-        return _fetch(ask, credentials, part, context, renewed=True)
+        return _fetch(asked, part, context, renewed=True)
 
 
 def _receive(response: Any, part: _Partial, context: Context) -> None:

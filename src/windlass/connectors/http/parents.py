@@ -103,6 +103,7 @@ def _opened(parent: Parent, end: ConnectedEnd[Source]) -> OpenSource:
         "options": read_options(registry.load(str(connector.options)).Source, written),
         "workspace": end.workspace,
         "scratch_folder": end.scratch_folder,
+        "shared": end.shared,
         "interval": end.interval,
     }
     if parent.connection is not None:

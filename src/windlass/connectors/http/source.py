@@ -25,7 +25,7 @@ from windlass.connectors.http.asking import Api
 from windlass.connectors.http.auth import credentials_of
 from windlass.connectors.http.formats import FormatError, count_of_csv, records_in
 from windlass.connectors.http.hook import ApiClient, relation_of
-from windlass.connectors.http.pace import Pace
+from windlass.connectors.http.pace import Pace, turns_of
 from windlass.connectors.http.paging import Page, Request, following, next_link, requests
 from windlass.connectors.http.parents import Child, children, side_by_side
 from windlass.connectors.http.since import bound
@@ -285,7 +285,9 @@ def _with(record: bytes, child: Child, name: str) -> bytes:
 def _api(end: ConnectedEnd[options.Source], session: Session) -> Api:
     said = read_options(options.Connection, end.address.settings)
     credentials = credentials_of(end.connection, end.address, said.auth, Api(end.options.retry).answer)
-    pace = Pace(end.options.rate_limit or said.rate_limit, session.pause)
+    own = end.options.rate_limit
+    shared = turns_of(end.shared, end.connection) if end.shared is not None and own is None else None
+    pace = Pace(own or said.rate_limit, session.pause, shared)
     return Api(end.options.retry, credentials, pace, end.options.errors, session)
 
 

@@ -21,7 +21,7 @@ class Connection(ConnectionOptions):
     """How a request says who asks. Default: as `basic` does, if its address has a user or password."""
 
     rate_limit: RateLimit | None = None
-    """How often it lets itself be asked."""
+    """How often it lets itself be asked, by all tasks of a run on one machine together."""
 
     def refusal(self) -> str | None:
         if self.base_url is None:
