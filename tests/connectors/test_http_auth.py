@@ -23,6 +23,7 @@ from windlass.connectors.http.options import Auth, Connection
 from windlass.errors import FatalError, WindlassError
 from windlass.options import read_options
 from windlass.plan.model import Download
+from windlass.state_folder import RunFolder
 from windlass.tasks.context import Context
 from windlass.tasks.download import run_download
 from windlass.workspace import Workspace
@@ -262,6 +263,7 @@ def test_a_download_from_a_connection_has_its_credentials_too(make_api: Make, tm
         workspace=Workspace(tmp_path, tmp_path),
         progress=lambda *_: None,
         address=lambda _: address_of(api, OAUTH, **known),
+        folder=RunFolder(tmp_path / "run"),
     )
     task = Download(connection="api", path="/file?as=x", to="file")
     run_download(task, cast("Context", context))
