@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import airflow_parse, containers
+from benchmarks.api import serving
 from benchmarks.cases import all_cases
 from benchmarks.chart import draw
 from benchmarks.data import make, reset
@@ -51,9 +52,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="windlass-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        with running(folder / "server") as server:
+        orders = round(1_000_000 * options.scale)
+        with running(folder / "server") as server, serving(orders) as api:
             _say("making the data")
-            data = make(server, folder, options.scale)
+            data = make(server, folder, options.scale, api, orders)
             for case in all_cases(data, folder):
                 if options.only in case.name:
                     contenders = case.contenders[:2] if options.without_peers else case.contenders

@@ -49,6 +49,7 @@ def all_cases(data: Data, folder: Path) -> list[Case]:
         _csv_to_postgres(data),
         _parquet_to_postgres(data),
         _postgres_to_parquet(data, folder),
+        _api_to_postgres(data, folder / "project"),
     ]
 
 
@@ -142,6 +143,30 @@ def _postgres_to_parquet(data: Data, folder: Path) -> Case:
         ],
         _peer("count_parquet", str(out)),
         out,
+    )
+
+
+def _api_to_postgres(data: Data, project: Path) -> Case:
+    uri = data.server.uri("y")
+    (project / "pipelines").mkdir(parents=True)
+    (project / "windlass.yaml").write_text(
+        f"project: bench\nconnections: {{api: {{type: http, base_url: '{data.api}'}}, y: {{type: postgres}}}}\n"
+    )
+    (project / "pipelines" / "orders.yaml").write_text(
+        "pipeline: orders\n"
+        "tasks: {load: {copy: {from: {connection: api, path: /orders, records: data, paginate: "
+        "{type: page_number, max_pages: 100000}}, to: {connection: y, table: orders}}}}\n"
+    )
+    windlass = f"{WINDLASS.removesuffix(' copy')} -C {project} exec orders load"
+    return Case(
+        "api → postgres",
+        data.orders,
+        [
+            Contender("loop and psycopg COPY", _peer("api_to_pg", data.api, uri, "orders")),
+            Contender("windlass", f"WINDLASS_CONN_Y='{uri}' {windlass}"),
+            Contender("dlt rest_api", _peer("dlt_api_to_pg", data.api, uri, "orders"), slow=True),
+        ],
+        _count(data, "orders"),
     )
 
 

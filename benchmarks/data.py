@@ -3,6 +3,7 @@
 narrow   5 million rows of `tb_trx_src`: integer, date, bigint
 wide     2 million rows: bigint, numeric, timestamptz, text, jsonb, boolean, double
 wide.csv, wide.parquet   the wide table, 4 million rows of CSV and 2 million of Parquet
+orders   1 million records of a JSON API, 1,000 a page
 tb_trx_src.bin, wide.bin both tables in the format of binary COPY
 """
 
@@ -36,14 +37,16 @@ class Data:
     narrow: int
     wide: int
     csv_rows: int
+    api: str
+    orders: int
 
     def binary(self, table: str) -> Path:
         """The table as a file of binary COPY, which the server can read by itself."""
         return self.csv.with_name(f"{table}.bin")
 
 
-def make(server: Server, folder: Path, scale: float) -> Data:
-    """Fill the database `x`, and write the files; `y` stays empty."""
+def make(server: Server, folder: Path, scale: float, api: str, orders: int) -> Data:
+    """Fill the database `x`, and write the files; `y` stays empty. `api` has so many orders."""
     narrow, wide, csv_rows = (round(n * scale) for n in (5_000_000, 2_000_000, 4_000_000))
     for database in ("x", "y"):
         server.sql("postgres", f"CREATE DATABASE {database}")
@@ -54,7 +57,7 @@ def make(server: Server, folder: Path, scale: float) -> Data:
     )
     server.sql("x", f"CREATE TABLE wide AS SELECT {_WIDE} FROM generate_series(1, {wide}) AS g")
     server.sql("x", "VACUUM ANALYZE")
-    data = Data(server, folder / "wide.csv", folder / "wide.parquet", narrow, wide, csv_rows)
+    data = Data(server, folder / "wide.csv", folder / "wide.parquet", narrow, wide, csv_rows, api, orders)
     _write_csv(data)
     _write_parquet(data)
     for table in ("tb_trx_src", "wide"):
@@ -68,7 +71,8 @@ def reset(server: Server) -> None:
     """Empty target tables, as they are before every measurement."""
     server.sql(
         "y",
-        "DROP TABLE IF EXISTS tb_trx_dest, wide;"
+        "DROP TABLE IF EXISTS tb_trx_dest, wide, orders;"
+        "DROP TABLE IF EXISTS _dlt_loads, _dlt_pipeline_state, _dlt_version;"  # by which dlt knows what it has made
         "CREATE TABLE tb_trx_dest (id int, creation_date date, sale_value bigint);"
         "CREATE TABLE wide (id bigint, amount numeric(12,2), at_time timestamptz, note text, doc jsonb, "
         "flag boolean, score double precision)",

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -248,6 +249,15 @@ def _administer(server: Address, sql: str) -> None:
         session.close()
 
 
+def answering(server: Address, port: int) -> Address:
+    """The server, if somebody listens there: else each test of it would wait for minutes, and say less."""
+    try:
+        socket.create_connection((server.host, server.port or port), timeout=30).close()
+    except OSError as exc:
+        pytest.fail(f"nobody listens at {server}, which the environment names: {exc}")
+    return server
+
+
 @pytest.fixture(scope="session")
 def mongodb_server(shared: Path) -> Iterator[Address]:
     """The MongoDB that `WINDLASS_TEST_MONGODB` names, else one of this machine, the same for all workers."""
@@ -255,7 +265,7 @@ def mongodb_server(shared: Path) -> Iterator[Address]:
     if named == "none":
         pytest.skip("WINDLASS_TEST_MONGODB says that there is no MongoDB")
     if named is not None:
-        yield parse_address(named, "WINDLASS_TEST_MONGODB", "mongodb")
+        yield answering(parse_address(named, "WINDLASS_TEST_MONGODB", "mongodb"), 27017)
         return
     if shutil.which("mongod") is None:
         missing("MongoDB (WINDLASS_TEST_MONGODB, or mongod)")
@@ -284,7 +294,8 @@ def influxdb_server() -> Address:
         pytest.skip("WINDLASS_TEST_INFLUXDB says that there is no InfluxDB")
     if named is None:
         missing("InfluxDB (WINDLASS_TEST_INFLUXDB)")
-    return replace(parse_address(str(named), "WINDLASS_TEST_INFLUXDB", "influxdb"), scheme="influxdb")
+    address = parse_address(str(named), "WINDLASS_TEST_INFLUXDB", "influxdb")
+    return replace(answering(address, 8086), scheme="influxdb")
 
 
 @pytest.fixture

@@ -122,10 +122,10 @@ def _put_from_another_disk(finished: Path, target: Path) -> None:
     finished.unlink()
 
 
-def write_whole(file: Path, content: bytes | str, *, private: bool = False) -> None:
+def write_whole(file: Path, content: bytes | str, *, private: bool = False, durable: bool = True) -> None:
     """Put a file of ours into its place in one step: whoever reads it, whenever, has the old one or the new one.
 
-    `private` is for its owner only.
+    `private` is for its owner only. One that is not `durable` may be lost with the power.
     """
     data = content.encode() if isinstance(content, str) else content
     beside = file.with_name(f".{file.name}.{os.urandom(4).hex()}")
@@ -133,8 +133,9 @@ def write_whole(file: Path, content: bytes | str, *, private: bool = False) -> N
     try:
         with os.fdopen(os.open(beside, flags, 0o600 if private else 0o666), "wb") as out:
             out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
+            if durable:
+                out.flush()
+                os.fsync(out.fileno())
         beside.replace(file)
     finally:
         beside.unlink(missing_ok=True)

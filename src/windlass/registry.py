@@ -141,6 +141,12 @@ class Connector:
     rows_in: str = "table"
     """The key of `from:` and `to:` that names what rows are in."""
 
+    port: int | None = None
+    """Where its servers listen if an address does not say; for names only, a driver knows it anyway."""
+
+    schema: str = ""
+    """What a table is in whose name has no schema."""
+
     loads_in_parts: bool = False
     """The parts of one copy between two of them may be loads of their own, at the same time."""
 

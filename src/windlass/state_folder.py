@@ -3,6 +3,7 @@
 .windlass/
   state.db             runs, task runs and attempts (SQLite)
   report.html          the latest report of several runs
+  docs/                the pages of `windlass docs`
   runs/RUN_ID/         plan.json, versions.json, logs/, quarantine/, report.html, lock
   dev/NAME/            the data of a dev service
   up/                  what `windlass up` runs
@@ -98,6 +99,11 @@ class StateFolder:
     def report(self) -> Path:
         """Of several runs; that of one run is in its folder."""
         return self.path / "report.html"
+
+    @property
+    def docs(self) -> Path:
+        """The pages of all pipelines, where nobody says where else."""
+        return self.path / "docs"
 
     @property
     def images(self) -> Path:

@@ -27,7 +27,17 @@ from windlass.ports import is_loopback
 from windlass.request_log import note_request
 from windlass.web_session import CountedResponse, Session
 
-__all__ = ["AGENT", "AnswerError", "NotNowError", "Refusal", "answer_to", "basic", "keys_in", "require_whole"]
+__all__ = [
+    "AGENT",
+    "AnswerError",
+    "NotNowError",
+    "Refusal",
+    "answer_to",
+    "basic",
+    "is_key",
+    "keys_in",
+    "require_whole",
+]
 
 AGENT = f"windlass/{__version__}"
 """What we call ourselves in `User-Agent`."""
@@ -155,12 +165,15 @@ def _refusal(error: urllib.error.HTTPError) -> Refusal:
 
 def keys_in(url: str) -> Iterator[str]:
     """What in the query of an address lets somebody in: a token, the signature of an address that was signed."""
-    for name, value in parse_qsl(urlsplit(url).query):
-        said = name.upper().replace("-", "_")
-        if (said.endswith(_KEYS) and len(value) >= _SHORTEST) or (
-            said in _SHORT_KEYS and len(value) >= _SHORTEST_OF_SHORT
-        ):
-            yield value
+    yield from (value for name, value in parse_qsl(urlsplit(url).query) if is_key(name, value))
+
+
+def is_key(name: str, value: str) -> bool:
+    """Whether a parameter or field of that name lets somebody in."""
+    said = name.upper().replace("-", "_")
+    if said in _SHORT_KEYS:
+        return len(value) >= _SHORTEST_OF_SHORT
+    return said.endswith(_KEYS) and len(value) >= _SHORTEST
 
 
 def require_whole(response: http.client.HTTPResponse) -> None:

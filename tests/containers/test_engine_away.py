@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
 import socketserver
 import threading
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +18,8 @@ import pytest
 from tests.conftest import PYTHON, Output
 from tests.runner.conftest import eventually
 from tests.warm import Warm
-from windlass.runtimes.docker.engine import Engine
+from windlass.errors import FatalError
+from windlass.runtimes.docker.engine import Engine, engine_of
 
 PIPELINE = f"""
 pipeline: p
@@ -61,6 +64,22 @@ class _Handler(socketserver.BaseRequestHandler):
             back.start()
             self.server.hand_on(self.request, engine)
             back.join()
+
+
+def test_a_socket_where_nobody_listens_is_told_and_none_is_left_open(tmp_path: Path) -> None:
+    dead = tmp_path / "dead.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(dead))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for place, why in (
+            (dead, "Connection refused"),
+            (tmp_path / "none.sock", "No such file or directory"),
+        ):
+            with pytest.raises(FatalError, match=f"DOCKER_HOST \\(unix://{place}\\): {why}"):
+                engine_of({"DOCKER_HOST": f"unix://{place}"})
+        gc.collect()
+    assert told == []
 
 
 def test_the_end_of_a_container_is_known_although_the_engine_was_away(

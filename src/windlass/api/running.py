@@ -16,6 +16,7 @@ from windlass.api.planning import compile_one, read_plan
 from windlass.api.results import RunResult, TaskRunResult
 from windlass.connections import unknown_connections
 from windlass.errors import Code, ExitCode, FatalError, RetryableError, UsageError, WindlassError
+from windlass.observers.telling import Around, observed
 from windlass.plan.model import Plan
 from windlass.plan.schedule import dates_of_start, parse_logical_date, tick_of
 from windlass.runner import History, Result, Runner, RunOptions, here
@@ -159,7 +160,8 @@ def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] 
         plan_file=request.plan,
     )
     Runner(plan, world, options).check()
-    with display or nullcontext(SilentObserver()) as observer:
+    around = Around(project, request.workspace or project)
+    with display or nullcontext(SilentObserver()) as shown, observed(around, shown) as observer:
         if request.parent is None and request.plan is None:
             _tell_unknown_connections(project)
         return Runner(plan, world, options, observer).run()

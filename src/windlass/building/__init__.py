@@ -4,7 +4,6 @@ planning.py   what there is to do, and why; writes nothing
 bases.py      the digests of the images that others are based on
 revision.py   the project of an earlier commit, and its images
 carrying.py   has images built and pushed, and writes down what came of it
-record.py     what was built here, file by file
 """
 
 from windlass.building.carrying import carry_out

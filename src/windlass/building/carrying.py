@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from windlass import logs
-from windlass.building import record
 from windlass.building.planning import BuildPlan
 from windlass.building.revision import labels_of_commit
 from windlass.files import write_whole
+from windlass.images import record
 from windlass.images.bake import FILE, bake_file
 from windlass.images.lock import Pushed
 from windlass.runtimes.docker.builders import build_images

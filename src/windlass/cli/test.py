@@ -35,6 +35,9 @@ __all__ = ["test_command"]
 )
 @click.option("--kill", is_flag=True, help="Also kill each task wherever it can be, and run it again.")
 @click.option("--update", is_flag=True, help="Write into the files of cases what has come of them.")
+@click.option(
+    "--record", is_flag=True, help="Make the recordings that are not there, by asking the real APIs."
+)
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Also write a JUnit XML file.")
 @json_option
 @click.pass_obj
@@ -48,6 +51,7 @@ def test_command(
     first: bool,
     kill: bool,
     update: bool,
+    record: bool,
     as_json: bool,
 ) -> int:
     """Run the pipelines on given inputs, and compare what comes of them with what is expected.
@@ -58,9 +62,10 @@ def test_command(
     from windlass.fixtures import Player, can_be_updated, load_cases
     from windlass.fixtures import update as write_expectations
 
-    if update and os.environ.get("CI", "false").lower() not in ("", "0", "false"):
+    if (update or record) and os.environ.get("CI", "false").lower() not in ("", "0", "false"):
         raise UsageError(
-            "--update is for people, and CI is set", hint="run it where somebody looks at what it writes"
+            f"--{'update' if update else 'record'} is for people, and CI is set",
+            hint="run it where somebody looks at what it writes",
         )
     if not app.debug:
         logs.emit_to(lambda _: None)  # what is worth knowing is among the differences
@@ -72,8 +77,8 @@ def test_command(
     ]
     began = time.monotonic()
     verdicts: list[Verdict] = []
-    with Player(app.project, kill=kill) as player:
-        for verdict in player.play_all(chosen, parallel or os.cpu_count() or 1):
+    with Player(app.project, kill=kill, record=record) as player:
+        for verdict in player.play_all(chosen, 1 if record else parallel or os.cpu_count() or 1):
             verdicts.append(replace(verdict, is_updated=update and can_be_updated(verdict)))
             if not as_json:
                 _show(verdicts[-1])

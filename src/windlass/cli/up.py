@@ -115,10 +115,21 @@ def down_command(app: App) -> int:
 
 
 @click.command("status")
+@click.option(
+    "--board",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the state of all pipelines, by their last runs, as one HTML file instead.",
+)
 @json_option
 @click.pass_obj
-def status_command(app: App, *, as_json: bool) -> int:
-    """Show what `up` has started, and how it is. The exit code is 0 when all of it is healthy."""
+def status_command(app: App, board: Path | None, *, as_json: bool) -> int:
+    """Show what `up` has started, and how it is. The exit code is 0 when all of it is healthy.
+
+    With --board write the state of all pipelines into one HTML file, and print where that is.
+    """
+    if board is not None:
+        return _write_board(app, board, as_json=as_json)
     from windlass.cli.display import print_table
     from windlass.stack import control
     from windlass.stack.layout import Layout
@@ -139,6 +150,17 @@ def status_command(app: App, *, as_json: bool) -> int:
         if stack.problems:
             echo(f"\nthe last good plan is in use:\n{stack.problems}")
     return 0 if stack is not None and stack.state == State.HEALTHY else 1
+
+
+def _write_board(app: App, file: Path, *, as_json: bool) -> int:
+    from windlass.catalog import write_board
+
+    written = write_board(app.project, file)
+    if as_json:
+        echo_json(json.dumps({"board": str(written)}, indent=2))
+    else:
+        echo(str(written))
+    return 0
 
 
 def _worker_row(worker: WorkerState) -> tuple[str, ...]:

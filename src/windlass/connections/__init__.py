@@ -4,7 +4,7 @@ from windlass.connections.address import Address, parse_address
 from windlass.connections.around import hide_secrets
 from windlass.connections.env_file import unknown_connections
 from windlass.connections.resolve import ORIGIN, PREFIX, declared_address, places, resolve, variable
-from windlass.connections.secret import secret_value
+from windlass.connections.secret import secret_places, secret_value, secret_variable
 
 __all__ = [
     "ORIGIN",
@@ -15,7 +15,9 @@ __all__ = [
     "parse_address",
     "places",
     "resolve",
+    "secret_places",
     "secret_value",
+    "secret_variable",
     "unknown_connections",
     "variable",
 ]

@@ -18,6 +18,7 @@ __all__ = ["hide_secrets"]
 
 _CONNECTIONS = ("WINDLASS_CONN_", "AIRFLOW_CONN_")
 _SECRETS = ("PASSWORD", "PASSWD", "TOKEN", "SECRET", "SECRET_KEY", "ACCESS_KEY", "API_KEY", "APIKEY", "_AUTH")
+_HEADERS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "AUTHORIZATION")
 _SHORTEST = 6  # of what is a secret by its name alone
 _SHORTEST_TOKEN = 12
 
@@ -38,6 +39,8 @@ def _secrets_in(name: str, value: str) -> Iterator[str]:
         yield from _of_connection(value.strip())
     elif (name.startswith(PREFIX) or name.upper().endswith(_SECRETS)) and len(value) >= _SHORTEST:
         yield value
+    elif name.startswith("OTEL_") and name.endswith("_HEADERS"):  # name=value,name=value, in percent-encoding
+        yield from _of_headers(value)
     elif "://" in value and "@" in value:  # a proxy, an index of packages
         yield from _of_url(value)
 
@@ -56,6 +59,14 @@ def _of_connection(text: str) -> Iterator[str]:
     with suppress(ValueError):
         data = json.loads(text)
         yield from leaves([data.get(name) for name in ("password", "extra")])
+
+
+def _of_headers(text: str) -> Iterator[str]:
+    for pair in text.split(","):
+        name, _, value = pair.partition("=")
+        token = unquote(value).strip().rpartition(" ")[2]  # behind `Bearer`
+        if len(token) >= _SHORTEST and (name.strip().upper().endswith(_HEADERS) or _is_like_a_token(token)):
+            yield token
 
 
 def _is_like_a_token(text: str) -> bool:

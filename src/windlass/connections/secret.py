@@ -11,20 +11,32 @@ from windlass.connections.env_file import read_env_file
 from windlass.connections.resolve import read_secret_file, variable
 from windlass.errors import Code, FatalError
 
-__all__ = ["PREFIX", "secret_value"]
+__all__ = ["PREFIX", "secret_places", "secret_value", "secret_variable"]
 
 PREFIX = "WINDLASS_SECRET_"
 
 
-def secret_value(name: str, key: str | None, project: Path, environ: Mapping[str, str] = os.environ) -> str:
-    """The value of a secret, or of a key in it. Raises FatalError that lists every place looked at."""
-    named = variable(name if key is None else f"{name}_{key}", PREFIX).replace(".", "_")
+def secret_variable(name: str, key: str | None) -> str:
+    """The environment variable of a secret, or of a key in it."""
+    return variable(name if key is None else f"{name}_{key}", PREFIX).replace(".", "_")
+
+
+def secret_places(
+    name: str, key: str | None, project: Path, environ: Mapping[str, str] = os.environ
+) -> dict[str, Callable[[], str | None]]:
+    """Every place that is looked at, in order: what it is called, and how to look."""
+    named = secret_variable(name, key)
     env_file, file = project / ".env", Path("/run/secrets") / name / (key or "")
-    places: dict[str, Callable[[], str | None]] = {
+    return {
         f"the environment variable {named}": lambda: environ.get(named),
         f"{named} in {env_file}": lambda: read_env_file(env_file, environ).get(named),
         f"the file {file}": lambda: read_secret_file(file),
     }
+
+
+def secret_value(name: str, key: str | None, project: Path, environ: Mapping[str, str] = os.environ) -> str:
+    """The value of a secret, or of a key in it. Raises FatalError that lists every place looked at."""
+    places = secret_places(name, key, project, environ)
     for look in places.values():
         if value := look():
             logs.add_secret(value)

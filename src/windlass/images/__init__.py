@@ -9,5 +9,6 @@ dockerfile.py    a Dockerfile, read and completed
 generating.py    the Dockerfile of a step that has none
 bake.py          how BuildKit is told of images: a bake file, and the files that it is given
 lock.py          windlass.lock: the images that were pushed, and the bases by digest
+record.py        what was built here, file by file
 packages.py      where installers find packages, for a build that must not keep it
 """

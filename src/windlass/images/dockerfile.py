@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 __all__ = ["LIBRARIES", "bases", "stage_of", "with_bases", "with_libraries", "with_library_stages"]
@@ -82,13 +83,29 @@ def with_libraries(text: str, libraries: Iterable[str], target: str | None) -> t
     missing = [name for name in libraries if not re.search(rf"--from={stage_of(name)}\b", text)]
     if not missing:
         return text, target
-    stage = f"{target}-with-libraries" if target else None
-    lines = [text.rstrip("\n"), ""] + ([f"FROM {target} AS {stage}"] if target else [])
-    lines += [f"COPY --from={stage_of(name)} . {LIBRARIES}/{name}" for name in missing]
-    lines.append(
+    added = [f"COPY --from={stage_of(name)} . {LIBRARIES}/{name}" for name in missing]
+    added.append(
         f"ENV PYTHONPATH={LIBRARIES}${{PYTHONPATH:+:$PYTHONPATH}} NODE_PATH={LIBRARIES}${{NODE_PATH:+:$NODE_PATH}}"
     )
-    return "\n".join([*lines, ""]), stage
+    lines = text.rstrip("\n").split("\n")
+    if target is None:
+        return "\n".join([*lines, "", *added, ""]), None
+    stage = f"{target}-with-libraries"
+    end = _end_of(
+        target, text, len(lines)
+    )  # there: some builders build all that stands before it, and it may fail
+    return "\n".join([*lines[:end], "", f"FROM {target} AS {stage}", *added, "", *lines[end:]]), stage
+
+
+def _end_of(target: str, text: str, end: int) -> int:
+    """The line at which the stage after that one begins; `end` where it is the last, or there is none."""
+    stages = [
+        (line, (found[3] or "").lower())
+        for line, instruction in _instructions(text)
+        if (found := _FROM.match(instruction))
+    ]
+    following = (line for (_, name), (line, _) in pairwise(stages) if name == target.lower())
+    return next(following, end)
 
 
 def with_library_stages(text: str, images: Mapping[str, str]) -> str:

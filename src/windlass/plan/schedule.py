@@ -20,6 +20,7 @@ __all__ = [
     "check_schedule",
     "check_timezone",
     "dates_of_start",
+    "is_regular",
     "parse_logical_date",
     "run_dates",
     "tick_of",
@@ -49,6 +50,11 @@ class RunDates:
     @property
     def interval(self) -> tuple[datetime, datetime]:
         return self.interval_start, self.interval_end
+
+
+def is_regular(schedule: str) -> bool:
+    """Whether a valid schedule has ticks, one after the other."""
+    return schedule not in _UNSCHEDULED
 
 
 def check_schedule(schedule: str) -> tuple[str, str | None] | None:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from windlass.errors import WindlassError
+from windlass.pages.clipping import clipped_value
 from windlass.plan.codec import from_json
 from windlass.plan.model import Copy, Plan, Task
-from windlass.report.clipping import clipped_value
 from windlass.report.log_end import LogEnd, log_end, servers_in
 from windlass.report.quarantine import Quarantined, quarantined
 from windlass.report.requests import Requests, requests_of

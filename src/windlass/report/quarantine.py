@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from windlass.engine.quarantine import read_quarantine
-from windlass.report.clipping import clipped, clipped_value
+from windlass.pages.clipping import clipped, clipped_value
 
 __all__ = ["BadRow", "Quarantined", "quarantined"]
 

@@ -84,8 +84,8 @@ class TaskWorker:
 
     def _attempt(self, number: int, *, is_last: bool) -> Attempt:
         attempt = Attempt(self.record.run_id, self.task.name, number, started=self.journal.now())
-        self.journal.note_attempt(attempt)
         self.journal.note(self.record)
+        self.journal.note_attempt(attempt)
         log = self.journal.log(self.task.name, number)
         try:
             code = self._execute(self._started(number), log)

@@ -1,12 +1,12 @@
-"""What a runner tells while it runs. Whoever started it may show it, or not."""
+"""What a runner tells while it runs. Whoever started it may show it, send it somewhere, or not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from windlass.plan.model import Plan
-from windlass.runner.history import Run, TaskRun
+from windlass.runner.history import Attempt, Run, TaskRun
 from windlass.runtimes.lines import Logged
 
 __all__ = ["Observer", "Progress", "SilentObserver"]
@@ -20,11 +20,19 @@ class Progress:
 
 
 class Observer(Protocol):
-    """Told what happens, from several threads."""
+    """Told what happens, from several threads. A task is told of before its attempts, and ends after them."""
 
     def run_started(self, run: Run, plan: Plan) -> None: ...
 
+    def run_joined(self, run: Run, plan: Plan) -> None:
+        """A scheduler has started the run; one task of it is executed here. Its end is not told."""
+
     def task_changed(self, task: TaskRun) -> None: ...
+
+    def attempt_changed(self, attempt: Attempt) -> None: ...
+
+    def environment(self, task: str) -> Mapping[str, str]:
+        """What an attempt at the task that has been told of is to find in its environment besides."""
 
     def progress(self, task: str, progress: Progress) -> None: ...
 
@@ -39,8 +47,17 @@ class SilentObserver:
     def run_started(self, run: Run, plan: Plan) -> None:
         return
 
+    def run_joined(self, run: Run, plan: Plan) -> None:
+        return
+
     def task_changed(self, task: TaskRun) -> None:
         return
+
+    def attempt_changed(self, attempt: Attempt) -> None:
+        return
+
+    def environment(self, task: str) -> Mapping[str, str]:
+        return {}
 
     def progress(self, task: str, progress: Progress) -> None:
         return

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from windlass.errors import Code, FatalError, RetryableError, UsageError, did_you_mean
 from windlass.locks import has_owner, try_to_take
@@ -22,7 +22,7 @@ from windlass.runner.orphans import end_orphans
 from windlass.state_folder import StateFolder
 from windlass.status import Status
 
-__all__ = ["AlertRecord", "Attempt", "History", "Run", "TaskRun", "now"]
+__all__ = ["AlertRecord", "Attempt", "History", "Run", "TaskRun", "Totals", "now"]
 
 _BUSY_SECONDS = 30.0
 _VERSION = 4
@@ -163,6 +163,15 @@ class AlertRecord:
     message: dict[str, Any] = field(default_factory=dict)
 
 
+class Totals(NamedTuple):
+    """What the tasks of a run moved; None where none of them counts that."""
+
+    rows_read: int | None = None
+    rows_written: int | None = None
+    rows_quarantined: int | None = None
+    bytes: int | None = None
+
+
 def _seconds(started: str | None, ended: str | None) -> float | None:
     if started is None or ended is None:
         return None
@@ -254,6 +263,33 @@ class History:
         with self._connected() as connection:
             where = "WHERE pipeline = ? ORDER BY started LIMIT 1"
             return next(iter(_select(connection, Run, where, pipeline)), None)
+
+    def latest(self, each: int) -> list[Run]:
+        """The latest runs of each pipeline, so many of each at most; newest first."""
+        ranked = "SELECT run_id, row_number() OVER (PARTITION BY pipeline ORDER BY started DESC, rowid DESC) AS place"
+        chosen = f"SELECT run_id FROM ({ranked} FROM runs) WHERE place <= ?"
+        with self._connected() as connection:
+            self._mark_killed(connection)
+            return _select(
+                connection, Run, f"WHERE run_id IN ({chosen}) ORDER BY started DESC, rowid DESC", each
+            )
+
+    def totals(self) -> dict[str, Totals]:
+        """What the tasks of each run moved, together."""
+        sums = ", ".join(
+            f"sum({name})" for name in ("rows_read", "rows_written", "rows_quarantined", "bytes")
+        )
+        with self._connected() as connection:
+            rows = connection.execute(f"SELECT run_id, {sums} FROM task_runs GROUP BY run_id")
+            return {run_id: Totals(*moved) for run_id, *moved in rows}
+
+    def last_successes(self) -> dict[str, tuple[str, str]]:
+        """Of each pipeline that has succeeded: when it last did, and up to when its data intervals are loaded."""
+        found = "SELECT pipeline, max(ended), max(interval_end) FROM runs WHERE status = ? GROUP BY pipeline"
+        with self._connected() as connection:
+            return {
+                name: (ended, until) for name, ended, until in connection.execute(found, (Status.SUCCESS,))
+            }
 
     def children(self, run_id: str) -> list[Run]:
         """The runs that triggers of this run started."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from windlass import logs
+from windlass import logs, tracing
 from windlass.errors import DefectError, RetryableError, as_error
 from windlass.runner.clock import Clock, timestamp
 from windlass.runner.events import Observer, Progress
@@ -37,7 +38,13 @@ class Journal:
         self.observer.task_changed(record)
 
     def note_attempt(self, attempt: Attempt) -> None:
+        """Something has become of an attempt."""
         self.history.save(attempt)
+        self.observer.attempt_changed(attempt)
+
+    def environment(self, task: str) -> dict[str, str]:
+        """What an attempt at a task finds, so that who observes the run knows what belongs to it."""
+        return tracing.handed_on(os.environ) | dict(self.observer.environment(task))
 
     def failed(self, record: TaskRun, exc: Exception) -> None:
         """Put down in the record that a task, or what looks after it, has failed for that reason."""
@@ -53,7 +60,13 @@ class Journal:
 
     def log(self, task: str, attempt: int) -> AttemptLog:
         """The log of an attempt, which somebody has to close."""
-        context = {"run": self.run.run_id, "pipeline": self.run.pipeline, "task": task, "attempt": attempt}
+        context: dict[str, object] = {
+            "run": self.run.run_id,
+            "pipeline": self.run.pipeline,
+            "task": task,
+            "attempt": attempt,
+        }
+        context |= tracing.ids_of(self.environment(task))
         return AttemptLog(TaskLog(self.folder.log(task, attempt), context), self.observer)
 
 

@@ -25,8 +25,10 @@ __all__ = ["NestedRuns", "Pipelines"]
 class Pipelines(Protocol):
     """The other pipelines of the project."""
 
-    def start(self, trigger: Trigger, parent: Run, lock: Path) -> Execution:
-        """Start a run of one of them, as its parent's. One that is waited for does not outlive the lock."""
+    def start(self, trigger: Trigger, parent: Run, lock: Path, given: Mapping[str, str]) -> Execution:
+        """Start a run of one of them, as its parent's. One that is waited for does not outlive the lock. It finds what is
+        given in its environment.
+        """
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,17 @@ class NestedRuns:
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
-    def start(self, trigger: Trigger, parent: Run, lock: Path) -> Execution:
+    def start(self, trigger: Trigger, parent: Run, lock: Path, given: Mapping[str, str]) -> Execution:
         command = [*own_command(self.project), "run", trigger.pipeline, *self.options]
         command += ["--params-json", json.dumps(trigger.params)]
         if parent.scheduled:
             command += ["--logical-date", parent.logical_date]
         command += ["--workspace", str(self.workspace), "--parent", parent.run_id, "--as-task"]
-        environment = {**self.environment, LOCK: str(lock)}
+        environment = {**self.environment, **given}
         if trigger.wait:
-            return ProcessExecution(launch(command, lock, environment=environment, output=subprocess.PIPE))
-        return _left_alone([*command, "--unattended"], lock, self.environment)
+            waited = {**environment, LOCK: str(lock)}
+            return ProcessExecution(launch(command, lock, environment=waited, output=subprocess.PIPE))
+        return _left_alone([*command, "--unattended"], lock, environment)
 
 
 def _left_alone(command: Sequence[str], lock: Path, environment: Mapping[str, str]) -> Execution:

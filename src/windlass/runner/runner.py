@@ -192,7 +192,14 @@ class Runner:
         self._runtime = world.runtime(self._folder)
         self._journal = Journal(begun.run, self._folder, world.history, self._observer, world.clock)
         self._starter = Starter(
-            self.plan, begun.run, begun.dates, world, self._runtime, self._folder, self.options.of_exec
+            plan=self.plan,
+            run=begun.run,
+            dates=begun.dates,
+            world=world,
+            runtime=self._runtime,
+            folder=self._folder,
+            observed=self._journal.environment,
+            options=self.options.of_exec,
         )
         self._services = Services(self._schedule, self._starter, self._journal, world.network, world.loop)
 

@@ -130,6 +130,8 @@ class _ServiceWorker:
         record, now = self.record, self.journal.now()
         record.status, record.started, record.attempts = Status.RUNNING, now, record.attempts + 1
         self._attempt = Attempt(record.run_id, record.task, record.attempts, started=now)
+        self.journal.note(record)
+        self.journal.note_attempt(self._attempt)
         self._log = self.journal.log(record.task, record.attempts)
         self._becomes = Status.SUCCESS
         show, clock = self._log.show_all, self.journal.clock
@@ -142,7 +144,6 @@ class _ServiceWorker:
 
     def start(self) -> bool:
         """Start it and wait until it is ready. Returns whether it is."""
-        self._note()
         try:
             self._server.start(lambda: self.start_unit(self.record.attempts))
         except Exception as exc:  # noqa: BLE001 - whatever it is, the service is not up
@@ -175,9 +176,6 @@ class _ServiceWorker:
         now = self.journal.now()
         self.record.status, self.record.error, self.record.ended = status, error, now
         self._attempt.status, self._attempt.error, self._attempt.ended = status, error, now
-        self._note()
-        self._log.close()
-
-    def _note(self) -> None:
         self.journal.note_attempt(self._attempt)
         self.journal.note(self.record)
+        self._log.close()

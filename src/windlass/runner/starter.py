@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from windlass.tasks.command import run_environment
 from windlass.tasks.context import render_strings
 from windlass.tasks.references import environment_given
 from windlass.templates import variables
+from windlass.tracing import OBSERVED
 
 __all__ = ["Start", "Starter"]
 
@@ -45,6 +46,9 @@ class Starter:
     world: World
     runtime: Runtime
     folder: RunFolder
+    observed: Callable[[str], Mapping[str, str]]
+    """What who observes the run gives to an attempt at a task."""
+
     options: tuple[str, ...] = ()
     """What every `windlass exec` of the run is given."""
 
@@ -57,11 +61,11 @@ class Starter:
         """Start an attempt at a task that comes to an end by itself. Raises WindlassError."""
         if isinstance(task.action, Trigger):
             trigger = render_strings(task.action, self._variables(task))
-            return self.world.pipelines.start(trigger, self.run, self.folder.lock)
+            return self.world.pipelines.start(trigger, self.run, self.folder.lock, self.observed(task.name))
         unit = self.unit(task)
         environment = self._environment(task, unit, number)
         if unit.own:
-            environment[VARIABLE] = pack(self.plan, task)
+            environment |= {VARIABLE: pack(self.plan, task), OBSERVED: "1"}
             unit = replace(unit, command=(*unit.command, *self.options, *options))
         if load is not None:
             environment["WINDLASS_LOAD_ID"] = load
@@ -97,7 +101,7 @@ class Starter:
             for name, value in self.world.connections.environment(task.connections).items()
         }
         given = environment_given(task, addresses, self.plan.connections, self.world.state.path.parent)
-        return {**run, **own, **given}
+        return {**run, **own, **self.observed(task.name), **given}
 
     def _variables(self, task: Task) -> dict[str, object]:
         return variables(

@@ -42,7 +42,7 @@ class DockerRuntime(Model):
     """Tasks as containers of a Docker engine."""
 
     tag: str | None = None
-    """The tag of the images. Default: the digests that windlass.lock has of them, else `latest`."""
+    """The tag of the images. Default: the digests that windlass.lock has of them; without a registry, the tags that `windlass build` gave them; else `latest`."""
 
     workspace: str | None = None
     """What tasks share as `/data`: a folder of the Docker host, absolute, or the name of a volume. Default: the volume `windlass-PROJECT`."""
@@ -163,7 +163,7 @@ class KubernetesRuntime(PodSettings):
     """Tasks as pods."""
 
     tag: str | None = None
-    """The tag of the images. Default: the digests that windlass.lock has of them, else `latest`."""
+    """The tag of the images. Default: the digests that windlass.lock has of them; without a registry, the tags that `windlass build` gave them; else `latest`."""
 
     namespace: str | None = None
     """Where pods are started. Default: the namespace of the Airflow connection, or Airflow's own; of manifests: the one that they are applied to."""

@@ -1,4 +1,4 @@
-"""The JSON Schema of the two kinds of file, for editors that complete and check YAML.
+"""The JSON Schema of the kinds of file, for editors that complete and check YAML.
 
 Descriptions are the docstrings under the attributes of the models. They are read here, from the
 source, and not by pydantic (`use_attribute_docstrings`), which would parse the source of every model
@@ -15,7 +15,7 @@ from windlass.spec.model import Model
 from windlass.spec.pipeline import Pipeline
 from windlass.spec.project import Project
 
-__all__ = ["documentation", "json_schema"]
+__all__ = ["documentation", "json_schema", "schema_of"]
 
 _SPEC = "windlass.spec."  # a file of another kind may have a model of the same name
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -23,9 +23,13 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def json_schema(of: Literal["pipeline", "project"]) -> dict[str, Any]:
     """The schema of a pipeline file, or of `windlass.yaml` (JSON Schema draft 2020-12)."""
-    model = Pipeline if of == "pipeline" else Project
+    return schema_of(Pipeline if of == "pipeline" else Project, _SPEC)
+
+
+def schema_of(model: type[Model], package: str) -> dict[str, Any]:
+    """The schema of a model and of those within it, which are all of that package."""
     schema = model.model_json_schema(by_alias=True, mode="validation")
-    models = {m.__name__: m for m in _all_models(Model) if m.__module__.startswith(_SPEC)}
+    models = {m.__name__: m for m in _all_models(Model) if m.__module__.startswith(package)}
     for name, definition in (*schema.get("$defs", {}).items(), (model.__name__, schema)):
         for key, text in documentation(models[name]).items():
             definition["properties"][key]["description"] = text

@@ -42,6 +42,11 @@ _SECRET_LINE = re.compile(
     r"""(?!\s|[\[{]|["']?\{\{)([^\s"',}\]][^"',}\]]*)"""
 )
 
+_FILLED = ("{user}", "{password}")
+_PLACE = re.compile(
+    r"[A-Za-z_]+(\[-?\d+\])?(\.[A-Za-z_]+(\[-?\d+\])?)*"
+)  # a token has digits, as good as always
+
 
 def find_secrets(document: Document) -> list[Problem]:
     """One Problem for each value that is, or by its key must be, a secret."""
@@ -88,9 +93,16 @@ def _secret_in(path: KeyPath, value: str) -> str | None:
     for what, clue, pattern in _TOKENS:
         if clue in value and re.search(pattern, value):
             return what
-    if value and "{{" not in value and path and _is_secret_key(path):
+    if value and "{{" not in value and path and _is_secret_key(path) and not _says_where(path, value):
         return f"a secret, by its key {path[-1]!r}"
     return None
+
+
+def _says_where(path: KeyPath, value: str) -> bool:
+    """Whether it is where a login has a token, or says what goes where: `token: data.token`, `{password: "{password}"}`."""
+    if path[0] != "connections" or "auth" not in path[:-1]:
+        return False
+    return value in _FILLED or (path[-2:] == ("auth", "token") and _PLACE.fullmatch(value) is not None)
 
 
 def _is_secret_key(path: KeyPath) -> bool:

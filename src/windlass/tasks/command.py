@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from contextlib import closing
 from pathlib import Path
 
-from windlass import logs
+from windlass import logs, tracing
 from windlass.connections import variable
 from windlass.errors import Code, FatalError
 from windlass.locks import locked
@@ -55,6 +56,7 @@ def environment_of(task: Task, unit: Unit, runtime: Runtime, context: Context) -
         services=context.variables["services"],
     )
     addresses = {variable(name): runtime.seen(unit, context.address(name).uri()) for name in task.connections}
+    run |= tracing.handed_on(os.environ)
     return {**run, **environment_given(task, addresses, context.connections, context.workspace.project)}
 
 

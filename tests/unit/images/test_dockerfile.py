@@ -64,6 +64,18 @@ def test_libraries_are_copied_into_the_stage_that_is_built_unless_it_copies_them
     text, target = with_libraries("FROM a AS one\nFROM b\n", ["etl"], "one")
     assert target == "one-with-libraries"
     assert "\nFROM one AS one-with-libraries\nCOPY" in text
+    # what stands behind it is not built, by whichever builder
+    assert [line for line in text.splitlines() if line.startswith("FROM")] == [
+        "FROM a AS one", "FROM one AS one-with-libraries", "FROM b"
+    ]  # fmt: skip
+    for target in ("LAST", "there-is-none"):
+        text, _ = with_libraries("FROM a\nFROM b AS last\n", ["etl"], target)
+        assert text.splitlines()[:4] == [
+            "FROM a",
+            "FROM b AS last",
+            "",
+            f"FROM {target} AS {target}-with-libraries",
+        ]
     staged = with_library_stages(WHOLE, {"etl": "windlass/library:in-1"}).splitlines()
     assert staged[3] == "FROM windlass/library:in-1 AS library-etl"
     assert staged[4].startswith("FROM --platform")

@@ -277,7 +277,7 @@ class FakePipelines:
     does: Does = field(default_factory=Does)
     started: list[tuple[Trigger, str]] = field(default_factory=list)
 
-    def start(self, trigger: Trigger, parent: Run, lock: Path) -> Execution:
+    def start(self, trigger: Trigger, parent: Run, lock: Path, given: Mapping[str, str]) -> Execution:
         self.started.append((trigger, parent.run_id))
         return FakeExecution(self.does, self.clock)
 

@@ -64,3 +64,13 @@ def test_the_hint_names_the_variable_of_the_connection(project: Project) -> None
 )
 def test_what_only_looks_a_little_like_a_secret_is_allowed(task: str, project: Project) -> None:
     load_project(project({"pipelines/p.yaml": f"pipeline: p\ntasks: {{a: {task}}}\n"}))
+
+
+def test_where_a_login_has_its_token_is_no_secret(project: Project) -> None:
+    """And what goes into it is no secret either; a token in its place still is."""
+    auth = '{type: session, login: /login, token: "%s", body: {login: {username: "{user}", password: "%s"}}}'
+    text = f"project: p\nconnections: {{a: {{type: http, auth: {auth}}}}}\n"
+    for place in ("token", "data.token", "data[0].access_token"):
+        load_project(project({"windlass.yaml": text % (place, "{password}")})).checked()
+    for token, password in ((SECRET, "{password}"), ("data.token", SECRET), ("eyJhbGciOi1", "{password}")):
+        assert "keep it out of the file" in refusal(project({"windlass.yaml": text % (token, password)}))

@@ -88,7 +88,7 @@ def test_the_same_project_gives_the_same_bytes_and_a_kustomization_names_all_fil
 # --- text ---------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.text(), st.text() | st.lists(st.text())))
 def test_text_comes_back_as_it_was(values: dict[str, Any]) -> None:
     assert list(yaml.safe_load_all(manifests("", [values, values]))) == [values, values]

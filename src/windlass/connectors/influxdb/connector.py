@@ -20,5 +20,6 @@ CONNECTOR = Connector(
     destination="windlass.connectors.influxdb.opening:open_destination",
     dev_service="windlass.connectors.influxdb.dev_service:start",
     rows_in="measurement",
+    port=8086,
     options="windlass.connectors.influxdb.options",
 )

@@ -9,6 +9,7 @@ CONNECTOR = Connector(
     form="server",
     schemes=("mongodb", "mongo"),  # and mongodb+srv; the second one is Airflow's
     several_hosts=True,
+    port=27017,
     open_options=(
         # https://www.mongodb.com/docs/manual/reference/connection-string-options/, without passwords and tokens
         *("appName", "authMechanism", "authSource", "compressors", "connectTimeoutMS", "directConnection"),

@@ -8,6 +8,8 @@ CONNECTOR = Connector(
     type="postgres",
     form="server",
     schemes=("postgresql", "postgres"),
+    port=5432,
+    schema="public",
     example="postgresql://user:password@host:5432/database",
     open_options=(
         # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS, without passwords and `options`, which may set anything

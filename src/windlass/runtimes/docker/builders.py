@@ -72,9 +72,12 @@ def build_images(
     runs. Returns the digests that the registry has of them, by name; of none that was not pushed. With `shown` a builder
     says on stderr what it does. Raises WindlassError with what the build said last.
     """
-    how = _How(push, platforms, labels, sbom, shown)
+    how, way = _How(push, platforms, labels, sbom, shown), way_of_building(engine)
+    if push and sbom and not way.attests:
+        hint = "docker buildx create --use; or say in windlass.yaml: images: {sbom: false}"
+        logs.warning("not_attested", because="the builder here writes neither SBOM nor provenance", hint=hint)
     with _tree(builds, project) as tree:
-        if way_of_building(engine).bakes:
+        if way.bakes:
             return _bake(engine, tree, builds, how)
         return dict(_one_by_one(engine, tree, builds, how))
 
@@ -98,6 +101,11 @@ class _Way:
 
     driver: str = ""
     """Of buildx; that of the BuildKit inside an engine is called `docker`."""
+
+    @property
+    def attests(self) -> bool:
+        """Whether an image can say of which packages it is (SBOM), and how it was made (provenance)."""
+        return self.bakes and self.driver != "docker"
 
 
 def way_of_building(engine: Engine) -> _Way:
@@ -134,7 +142,8 @@ def _bake(engine: Engine, tree: Path, builds: Sequence[Build], how: _How) -> dic
     told = tree / "metadata.json"
     handed, environment = _secrets()
     command = ["docker", "buildx", "bake", f"--file={FILE}", "--progress=plain", f"--metadata-file={told}"]
-    command += ["--push", *_attested(engine, how.sbom)] if how.push else ["--load"]
+    attested = _attested(how.sbom) if way_of_building(engine).attests else []
+    command += ["--push", *attested] if how.push else ["--load"]
     command += [f"--set=*.labels.{name}={value}" for name, value in how.labels.items()]
     command += [f"--set=*.secrets={secret}" for secret in handed]
     said = _called(engine, command, tree, environment, shown=how.shown)
@@ -144,10 +153,8 @@ def _bake(engine: Engine, tree: Path, builds: Sequence[Build], how: _How) -> dic
     return {build.name: found[build.name]["containerimage.digest"] for build in builds if how.push}
 
 
-def _attested(engine: Engine, sbom: bool | str) -> list[str]:
-    """What an image shall say of its packages and its making. The builder inside an engine cannot."""
-    if way_of_building(engine).driver == "docker":
-        return []
+def _attested(sbom: bool | str) -> list[str]:
+    """What an image shall say of its packages and its making."""
     by = f"generator={sbom}" if isinstance(sbom, str) else str(sbom).lower()
     return [f"--sbom={by}", "--provenance=mode=max"]
 

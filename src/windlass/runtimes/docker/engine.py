@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -157,6 +158,9 @@ def _context(name: str | None) -> _Place | None:
 def _connected(place: _Place) -> Engine:
     from docker import APIClient
 
+    if (path := place.url.removeprefix("unix://")) != place.url:
+        with socket.socket(socket.AF_UNIX) as probe:  # the client leaves one open where nobody listens
+            probe.connect(path)
     client = APIClient(
         base_url=place.url,
         version="auto",

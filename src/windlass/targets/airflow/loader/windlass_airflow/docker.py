@@ -6,11 +6,13 @@ import re
 import socket
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk.exceptions import AirflowException
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 
 from .bundle import Json
 from .connections import connection_environment, hidden
@@ -23,6 +25,8 @@ from .telling import telling
 __all__ = ["make"]
 
 _LABEL = "windlass-service"
+_PROJECT = "windlass.project"
+_LEFT = timedelta(hours=1)  # whoever waits for a container removes it within seconds of its end
 _NO_INIT = re.compile("catatonit|docker-init|init binary")  # an engine may be installed without one
 _GRACE = 3  # seconds; Airflow kills the process that asks for the end after 5
 
@@ -50,6 +54,7 @@ class WindlassDockerOperator(DockerOperator):
 
     def _run_image(self) -> None:
         self._remove_earlier()
+        self._remove_left()
         self.log.info("Starting docker container from image %s", self.image)
         self.code = 1
         try:
@@ -76,6 +81,17 @@ class WindlassDockerOperator(DockerOperator):
         for container in self.cli.containers(all=True, filters={"label": same}):
             self.log.warning("the container of an earlier try is removed: %s", container["Id"][:12])
             self._remove(container["Id"])
+
+    def _remove_left(self) -> None:
+        """Remove what other tasks of the project have left: their worker was killed, and they are not tried again."""
+        if self.auto_remove != "force":
+            return
+        filters = {"label": f"{_PROJECT}={self.told[_PROJECT]}", "status": ["exited", "created", "dead"]}
+        for container in self.cli.containers(all=True, filters=filters):
+            with suppress(NotFound):  # another task removes it, too
+                if _ended(self.cli.inspect_container(container["Id"])) < datetime.now(UTC) - _LEFT:
+                    self.log.warning("a container that was left is removed: %s", container["Id"][:12])
+                    self._remove(container["Id"])
 
     def _said(self) -> Iterable[bytes]:
         """What a new container prints, from its first byte on."""
@@ -150,11 +166,18 @@ def _labels(operator: Any, context: Mapping[str, Any]) -> dict[str, str]:
     """What a container says of the task that it is; those of all tries say the same."""
     part = getattr(context["ti"], "map_index", -1)
     labels = {
+        _PROJECT: operator.job["plan"][0]["project"],
         "windlass.pipeline": operator.job["pipeline"],
         "windlass.task": operator.task_id,
         "windlass.run": context["dag_run"].run_id,
     }
     return {**labels, "windlass.part": str(part)} if part >= 0 else labels
+
+
+def _ended(container: Json) -> datetime:
+    """When a container has ended, or was made and did not begin. Engines write nanoseconds, which no Python reads."""
+    moment = max(container["Created"], container["State"]["FinishedAt"])
+    return datetime.fromisoformat(moment[:19]).replace(tzinfo=UTC)
 
 
 def _lines(said: Iterable[bytes]) -> Iterator[str]:
