@@ -7,6 +7,7 @@ import json
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -231,7 +232,7 @@ def test_mail_that_is_not_taken_says_why_and_whether_it_may_be_later() -> None:
         hand_over(message(), there)
         assert box.received[0]["From"] == "b@example.com"
     with pytest.raises(RetryableError, match=r"cannot reach the mail server 127\.0\.0\.1"):
-        hand_over(message(), there)
+        hand_over(message(), replace(there, port=9))
     with pytest.raises(FatalError, match="nobody is named to get the mail"):
         hand_over(message(), Address("smtp", "127.0.0.1", 1))
 
