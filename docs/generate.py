@@ -81,6 +81,7 @@ def dev_services() -> Iterator[Section]:
 PIPELINE = (
     ("The pipeline", pipeline.Pipeline, "the top of the file"),
     ("Schedule by data", pipeline.Assets, "`schedule`, where it is not text"),
+    ("Freshness", pipeline.WithinTime, "`freshness`"),
     ("Defaults", pipeline.Defaults, "`defaults`"),
     ("A task", pipeline.Task, "`tasks.NAME`"),
     ("copy", copy.Copy, "`tasks.NAME.copy`"),

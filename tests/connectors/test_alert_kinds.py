@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +22,7 @@ from windlass.alerts.delivery import hand_over
 from windlass.connections import Address, parse_address
 from windlass.connectors.webhook.options import NAMES, Connection
 from windlass.errors import FatalError, RetryableError
+from windlass.fixtures import mailbox
 from windlass.fixtures.mailbox import Mailbox, text_of
 from windlass.options import read_options
 
@@ -226,9 +232,91 @@ def test_mail_that_is_not_taken_says_why_and_whether_it_may_be_later() -> None:
         hand_over(message(), there)
         assert box.received[0]["From"] == "b@example.com"
     with pytest.raises(RetryableError, match=r"cannot reach the mail server 127\.0\.0\.1"):
-        hand_over(message(), there)
+        hand_over(message(), replace(there, port=9))
     with pytest.raises(FatalError, match="nobody is named to get the mail"):
         hand_over(message(), Address("smtp", "127.0.0.1", 1))
+
+
+class StartTls(mailbox._Session):
+    """A session that is encrypted once the client asks for it."""
+
+    context: ssl.SSLContext
+
+    def finish(self) -> None:
+        super().finish()
+        self.connection.close()
+
+    def _answer(self, verb: str, said: str) -> bool:
+        if verb == "EHLO" and not isinstance(self.connection, ssl.SSLSocket):
+            self._say("250-windlass\r\n250 STARTTLS")
+        elif verb == "STARTTLS":
+            self._say("220 go on")
+            self.connection = self.context.wrap_socket(
+                self.connection, server_side=True, do_handshake_on_connect=False
+            )
+            try:
+                self.connection.do_handshake()
+            except OSError:  # the client does not trust us
+                return False
+            self.rfile = self.connection.makefile("rb")
+            self.wfile = self.connection.makefile("wb", buffering=0)
+        else:
+            return super()._answer(verb, said)
+        return True
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate of its own for 127.0.0.1."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    made = made.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    signed = made.add_extension(here, critical=False).sign(key, hashes.SHA256())
+    pem = serialization.Encoding.PEM
+    plain = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file = tmp_path_factory.mktemp("tls") / "both.pem"
+    file.write_bytes(plain + signed.public_bytes(pem))
+    return file
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_mail_is_encrypted_and_only_for_a_server_that_is_trusted(
+    tls: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    box = Mailbox()
+    if tls == "starttls":
+        box._server.RequestHandlerClass = type("Session", (StartTls,), {"context": context})
+        box.start()
+        there = Address(
+            "smtp", "127.0.0.1", box.port, "me", CANARY, settings={"to": ["a@example.com"], "tls": tls}
+        )
+    else:
+        box._server.socket = context.wrap_socket(
+            box._server.socket, server_side=True, do_handshake_on_connect=False
+        )
+        box._server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        box.start()
+        there = Address(
+            "smtp", "127.0.0.1", box.port, "me", CANARY, settings={"to": ["a@example.com"]}, scheme="smtps"
+        )
+    try:
+        with pytest.raises(FatalError, match="certificate verify failed"):
+            hand_over(message(), there)
+        assert (box.users, box.received) == ([], []), "no password was sent"
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        hand_over(message(), there)
+    finally:
+        box.stop()
+    assert base64.b64decode(box.users[0]) == f"\0me\0{CANARY}".encode()
+    assert len(box.received) == 1
 
 
 # --- all of them ------------------------------------------------------------------------------------

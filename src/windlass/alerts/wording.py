@@ -34,6 +34,8 @@ def context_of(message: Message) -> str:
     """Which run it was, and for which date."""
     if not message.run_id:
         return ""
+    if message.event == "missed":
+        return f"the last success was run {message.run_id}, logical date {message.logical_date}"
     since = f", failing since run {message.since}" if message.since else ""
     return f"run {message.run_id}, logical date {message.logical_date}{since}"
 

@@ -17,7 +17,7 @@ from windlass.cli.echo import echo, echo_json
 from windlass.plan.model import Plan
 from windlass.printable import printable
 from windlass.runner.events import Observer, Progress, SilentObserver
-from windlass.runner.history import Run, TaskRun
+from windlass.runner.history import AlertRecord, Run, TaskRun
 from windlass.runtimes.lines import Logged
 from windlass.status import Status
 from windlass.units import duration, number, size
@@ -258,8 +258,13 @@ def result_document(result: Result) -> dict[str, Any]:
         "seconds": run.seconds or 0.0,
         "dev_services": run.dev_services,
         "tasks": [task_document(task) for task in result.tasks],
-        "alerts": [{key: getattr(alert, key) for key in _ALERT_KEYS} for alert in result.alerts],
+        "alerts": [alert_document(alert) for alert in result.alerts],
     }
+
+
+def alert_document(alert: AlertRecord) -> dict[str, Any]:
+    """Who was told of what, as `--json` prints it."""
+    return {key: getattr(alert, key) for key in _ALERT_KEYS}
 
 
 def task_document(task: TaskRun) -> dict[str, Any]:

@@ -45,6 +45,7 @@ COMMANDS = {
     "runs": ("history", "List what ran."),
     "logs": ("history", "Show the log of a run, or of one task."),
     "report": ("history", "Write the HTML report of a run."),
+    "freshness": ("freshness", "Look which pipelines have not succeeded in time, and tell."),
     "docs": ("docs", "Write a page for every pipeline, and a board of all."),
     "build": ("build", "Build the images of the steps that have changed."),
     "diff": ("diff", "Show what a change does to pipelines, tables and images."),

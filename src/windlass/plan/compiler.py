@@ -193,7 +193,7 @@ class _Compiler:
     def plan(self) -> model.Plan:
         spec = self.file.spec
         schedule, assets = self._when()
-        told = [self._told(spec, (), key) for key in ("on_failure", "on_success", "on_recovery")]
+        told = [self._told(spec, (), key) for key in ("on_failure", "on_success", "on_recovery", "on_missed")]
         ordered = self.ordered()
         problems = (*self.scope.problems, *self.problems)
         if problems or self.file.problems:
@@ -215,6 +215,8 @@ class _Compiler:
             on_failure=told[0],
             on_success=told[1],
             on_recovery=told[2],
+            on_missed=told[3],
+            freshness=spec.freshness.within if spec.freshness else None,
             connections=dict(sorted(self.connections.items())),
             pools=dict(sorted(self.pools.items())),
             containers=containers_of(self.scope.project.runtimes.docker),
@@ -263,10 +265,20 @@ class _Compiler:
     def _told(self, spec: Pipeline | SpecTask, at: KeyPath, key: str) -> tuple[str, ...]:
         """Who is told what becomes of a pipeline or a task."""
         names: list[str] = getattr(spec, key)
-        if key == "on_recovery" and names and not spec.on_failure and not self.file.lacks(*at, "on_failure"):
-            message = "`on_recovery` says that a failure is over which was told, and nobody is told of one"
-            self._problem((*at, key), Code.KEYS_DO_NOT_FIT, message, "add `on_failure`", at_key=True)
+        if names and (why := self._why_never_told(spec, at, key)):
+            self._problem((*at, key), Code.KEYS_DO_NOT_FIT, *why, at_key=True)
         return tuple(self._connection(name, "alert", (*at, key, i)) for i, name in enumerate(names))
+
+    def _why_never_told(self, spec: Pipeline | SpecTask, at: KeyPath, key: str) -> tuple[str, str] | None:
+        """Why nobody would ever be told of that, and what to do."""
+        lacks = self.file.lacks
+        if key == "on_recovery" and not (spec.on_failure or getattr(spec, "on_missed", [])):
+            message = "`on_recovery` says that a failure is over which was told, and nobody is told of one"
+            return None if lacks(*at, "on_failure") else (message, "add `on_failure`")
+        if key == "on_missed" and isinstance(spec, Pipeline) and spec.freshness is None:
+            message = "`on_missed` says that there was no success in time, and nothing says in which"
+            return None if lacks("freshness") else (message, "add `freshness`, such as {within: 26h}")
+        return None
 
     def _runtime(self) -> str | None:
         """What executes a command that does not say."""

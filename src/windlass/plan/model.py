@@ -467,7 +467,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     """A compiled pipeline. `tasks` are in an order in which each comes after all that it needs.
 
     `assets` are what a pipeline waits for whose schedule is data; its `schedule` is then `none`. `pools`
-    has the slots of the pools that its tasks name. `containers` is what the project says of all containers. With `params_open` the templates still name the
+    has the slots of the pools that its tasks name. `freshness` is how many seconds may pass since its last success. `containers` is what the project says of all containers. With `params_open` the templates still name the
     parameters, so that a run may have others than `params`.
     """
 
@@ -488,6 +488,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     on_failure: tuple[str, ...] = ()
     on_success: tuple[str, ...] = ()
     on_recovery: tuple[str, ...] = ()
+    on_missed: tuple[str, ...] = ()
+    freshness: float | None = None
     connections: dict[str, Connection] = {}
     pools: dict[str, int] = {}
     containers: Container = Container()

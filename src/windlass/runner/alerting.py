@@ -53,12 +53,30 @@ class Alerting:
         """Tell whom it concerns. Returns what was told of this run, or was to be. `whole` is whether no task was left out."""
         records: list[AlertRecord] = []
         try:
-            self._send_earlier(run)
+            self._send_earlier(run.run_id)
             for connection, message in self._messages(_Ended(self.plan, run, tasks, folder), whole=whole):
                 records.append(self._record(connection, message))
                 self._send(records[-1], tries=_TRIES_AT_ONCE)
         except WindlassError as exc:  # of the history: what became of the run is known already
             logs.error("alert_not_sent", because=exc.message)
+        return records
+
+    def missed(self, last: Run | None, text: str) -> list[AlertRecord]:
+        """Tell that there was no success in time since the last one; once, until there is one. Returns what was told."""
+        self._send_earlier("")
+        if any(record.event == "missed" for record in self.history.open_alerts(self.plan.pipeline)):
+            return []
+        message = Message(
+            event="missed",
+            project=self.plan.project,
+            pipeline=self.plan.pipeline,
+            run_id=last.run_id if last else "",
+            logical_date=last.logical_date if last else "",
+            text=text,
+        )
+        records = [self._record(connection, message) for connection in self.plan.on_missed]
+        for record in records:
+            self._send(record, tries=_TRIES_AT_ONCE)
         return records
 
     # --- what there is to tell ---
@@ -94,8 +112,9 @@ class Alerting:
         trouble = self.history.open_alerts(message.subject)
         if trouble and (whole or self._is_over(trouble, message)):
             self.history.close_alerts(message.subject, timestamp(self.clock.now()))
-            since = next((record.run_id for record in trouble if record.sent), None)
-            if since is not None:
+            told = [record for record in trouble if record.sent]
+            since = next((record.run_id for record in told if record.event == "failure"), "")
+            if told:
                 over = Message(**{**vars(message), "event": "recovery", "since": since})
                 yield from ((connection, over) for connection in self._told_of_recovery(who, trouble))
         yield from ((connection, message) for connection in who.on_success)
@@ -119,11 +138,11 @@ class Alerting:
 
     # --- telling it ---
 
-    def _send_earlier(self, run: Run) -> None:
+    def _send_earlier(self, run_id: str) -> None:
         """Once more what earlier runs could not tell; a connection that does not work is not tried again and again."""
         broken: set[str] = set()
         for record in self.history.unsent_alerts(self.plan.pipeline, _MOST_TRIES):
-            fits = record.run_id != run.run_id and record.connection in self.plan.connections
+            fits = record.run_id != run_id and record.connection in self.plan.connections
             fits = fits and record.code != Code.NOT_CONFIGURED  # nobody is there to be told later
             if fits and record.connection not in broken and self.history.claim_alert(record):
                 self._send(record, tries=1)

@@ -252,6 +252,18 @@ class History:
                 connection, Run, f"{where} ORDER BY started DESC, rowid DESC LIMIT ?", *args, limit
             )
 
+    def last_success(self, pipeline: str) -> Run | None:
+        """The run that succeeded last."""
+        with self._connected() as connection:
+            where = "WHERE pipeline = ? AND status = ? ORDER BY ended DESC LIMIT 1"
+            return next(iter(_select(connection, Run, where, pipeline, Status.SUCCESS)), None)
+
+    def first_run(self, pipeline: str) -> Run | None:
+        """The earliest run that is remembered."""
+        with self._connected() as connection:
+            where = "WHERE pipeline = ? ORDER BY started LIMIT 1"
+            return next(iter(_select(connection, Run, where, pipeline)), None)
+
     def latest(self, each: int) -> list[Run]:
         """The latest runs of each pipeline, so many of each at most; newest first."""
         ranked = "SELECT run_id, row_number() OVER (PARTITION BY pipeline ORDER BY started DESC, rowid DESC) AS place"

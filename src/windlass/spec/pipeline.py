@@ -16,7 +16,7 @@ from windlass.spec.kinds import Check, Download, Kind, Notify, Sql, Trigger
 from windlass.spec.model import Model, refusal
 from windlass.spec.runtimes import PipelineOnKubernetes, TaskOnKubernetes
 
-__all__ = ["KINDS", "Assets", "Defaults", "Param", "Pipeline", "Task", "TriggerRule"]
+__all__ = ["KINDS", "Assets", "Defaults", "Param", "Pipeline", "Task", "TriggerRule", "WithinTime"]
 
 Param: TypeAlias = str | int | float | bool | None
 
@@ -168,6 +168,13 @@ class Task(Model):
         return self
 
 
+class WithinTime(Model):
+    """How often a pipeline has to succeed."""
+
+    within: Duration
+    """The longest time since its last success."""
+
+
 class Assets(Model):
     """A schedule by data: the pipeline runs when all of its assets were written since its last run."""
 
@@ -236,6 +243,12 @@ class Pipeline(Model):
 
     on_recovery: OneOrMany[Name] = []
     """The connections that are told of the first success after a failure that was told."""
+
+    freshness: WithinTime | None = None
+    """How often it has to succeed; `windlass freshness` looks."""
+
+    on_missed: OneOrMany[Name] = []
+    """The connections that are told, once, when it has not succeeded within that time."""
 
     kubernetes: PipelineOnKubernetes = PipelineOnKubernetes()
     """How it runs on Kubernetes."""
