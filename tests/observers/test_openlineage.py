@@ -1,14 +1,15 @@
-"""Lineage, as a collector gets it: every event is one by the schemas of OpenLineage, with all of its facets."""
+"""Lineage, as a collector gets it: every event has what OpenLineage requires of it (https://openlineage.io/spec/2-0-2/OpenLineage.json)."""
 
 from __future__ import annotations
 
 import json
 import socket
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
-import jsonschema_rs
 import pytest
 
 from tests.conftest import Output
@@ -16,7 +17,18 @@ from tests.observers.conftest import Collector
 
 Windlass = Callable[..., Output]
 
-SPEC = Path(__file__).parent / "openlineage_spec"
+REQUIRED = {
+    "ColumnLineageDatasetFacet": {"fields"},
+    "DataQualityAssertionsDatasetFacet": {"assertions"},
+    "DocumentationJobFacet": {"description"},
+    "ErrorMessageRunFacet": {"message", "programmingLanguage"},
+    "JobTypeJobFacet": {"processingType", "integration"},
+    "NominalTimeRunFacet": {"nominalStartTime"},
+    "ParentRunFacet": {"run", "job"},
+    "ProcessingEngineRunFacet": {"version"},
+    "SQLJobFacet": {"query"},
+}
+"""What facets must have, beside who made them and by which schema."""
 
 PIPELINE = """
 pipeline: p
@@ -55,10 +67,6 @@ def root(project: Callable[..., Path]) -> Path:
     )
 
 
-def schema_of(url: str) -> Any:
-    return json.loads((SPEC / url.partition("#")[0].rpartition("/")[2]).read_text(encoding="utf-8"))
-
-
 def facets(event: Any) -> Iterator[dict[str, Any]]:
     """All of an event."""
     if isinstance(event, dict):
@@ -72,13 +80,19 @@ def facets(event: Any) -> Iterator[dict[str, Any]]:
 
 
 def received(collector: Collector) -> list[Any]:
-    """The events that were sent, each checked with the schemas."""
+    """The events that were sent, each checked for what it must have."""
     events = [json.loads(body) for body in collector.bodies("/api/v1/lineage")]
-    whole = jsonschema_rs.validator_for(schema_of("OpenLineage.json"), retriever=schema_of)
     for event in events:
-        whole.validate(event)
+        assert {"eventTime", "producer", "schemaURL", "run", "job"} <= event.keys()
+        assert datetime.fromisoformat(event["eventTime"]).tzinfo
+        assert event["eventType"] in ("START", "RUNNING", "COMPLETE", "ABORT", "FAIL", "OTHER")
+        assert str(UUID(event["run"]["runId"])) == event["run"]["runId"]
+        named = [event["job"], *event.get("inputs", []), *event.get("outputs", [])]
+        assert all({"namespace", "name"} <= one.keys() for one in named)
         for facet in facets(event):
-            jsonschema_rs.validator_for({"$ref": facet["_schemaURL"]}, retriever=schema_of).validate(facet)
+            assert facet["_producer"]
+            kind = facet["_schemaURL"].rpartition("/")[2]
+            assert REQUIRED.get(kind, set()) <= facet.keys(), facet
     return events
 
 
