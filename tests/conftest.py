@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from uuid import uuid4
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -35,7 +35,8 @@ ROOT = Path(__file__).parents[1]
 PYTHON = "python:3.12-slim"
 """An image that the tests of containers start from."""
 
-settings.register_profile("windlass", deadline=None)  # no test depends on a clock's speed
+# no test depends on a clock's speed
+settings.register_profile("windlass", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("windlass")
 
 

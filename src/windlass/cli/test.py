@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +38,9 @@ __all__ = ["test_command"]
 @click.option(
     "--record", is_flag=True, help="Make the recordings that are not there, by asking the real APIs."
 )
+@click.option(
+    "--init", "pipeline", metavar="PIPELINE", help="Write a case with what its last run found, and play it."
+)
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Also write a JUnit XML file.")
 @json_option
 @click.pass_obj
@@ -46,6 +49,7 @@ def test_command(
     files: tuple[str, ...],
     wanted: str | None,
     parallel: int | None,
+    pipeline: str | None,
     junit: Path | None,
     *,
     first: bool,
@@ -59,14 +63,15 @@ def test_command(
     FILES are those of cases; without them all of `tests/`. Connections are fresh databases of dev services and recorded
     APIs, whatever is configured. Each case runs twice, and the second run may change nothing.
     """
-    from windlass.fixtures import Player, can_be_updated, load_cases
+    from windlass.fixtures import Player, add_case, can_be_updated, load_cases
     from windlass.fixtures import update as write_expectations
 
-    if (update or record) and os.environ.get("CI", "false").lower() not in ("", "0", "false"):
-        raise UsageError(
-            f"--{'update' if update else 'record'} is for people, and CI is set",
-            hint="run it where somebody looks at what it writes",
-        )
+    if os.environ.get("CI", "false").lower() not in ("", "0", "false"):
+        _refuse_to_write({"--update": update, "--record": record, "--init": pipeline is not None})
+    if pipeline is not None:
+        file, wanted = add_case(app.project, pipeline)
+        files, update = (file,), True
+        echo(f"wrote the case {wanted!r} into {file}", err=as_json)
     if not app.debug:
         logs.emit_to(lambda _: None)  # what is worth knowing is among the differences
     chosen = [
@@ -108,6 +113,13 @@ def _summary(verdicts: Sequence[Verdict]) -> str:
     counts = Counter(_word(verdict).lower() for verdict in verdicts)
     words = ["passed", *(["updated"] if counts["updated"] else []), "failed"]
     return ", ".join(f"{counts[word]} {word}" for word in words)
+
+
+def _refuse_to_write(options: Mapping[str, bool]) -> None:
+    """Raise UsageError for what writes files of the project."""
+    for option in (option for option, is_set in options.items() if is_set):
+        hint = "run it where somebody looks at what it writes"
+        raise UsageError(f"{option} is for people, and CI is set", hint=hint)
 
 
 def _show(verdict: Verdict) -> None:
