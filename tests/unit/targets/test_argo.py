@@ -173,6 +173,7 @@ def test_what_nobody_schedules_is_submitted_by_hand_and_what_runs_once_is_a_work
 def test_what_cannot_be_expressed_is_said_with_its_place(project: Project) -> None:
     text = """
 pipeline: a
+on_success: slack
 catchup: true
 start: 2026-01-01
 defaults: {backoff: 1.5}
@@ -180,16 +181,20 @@ tasks:
   one: {trigger: {pipeline: b}}
   two: {run: {image: acme/a, command: ["{{ ds }}"]}}
   three: {run: {image: acme/a, env: {A: {secret: s}}}}
+  four: {on_failure: slack, run: {image: acme/a}}
 """
     other = "pipeline: b\ntasks: {a: {sql: {statement: SELECT 1}}}\n"
+    slack = "project: test\nconnections: {slack: {type: slack}}\n"
     with pytest.raises(SpecError) as raised:
-        rendered(project({"pipelines/a.yaml": text, "pipelines/b.yaml": other}))
+        rendered(project({"windlass.yaml": slack, "pipelines/a.yaml": text, "pipelines/b.yaml": other}))
     assert {(p.line, str(p.code)) for p in raised.value.problems} == {
         (3, "W0710"),
-        (5, "W0710"),
-        (7, "W0710"),
-        (8, "W0711"),
-        (9, "W0710"),
+        (4, "W0710"),
+        (6, "W0710"),
+        (8, "W0710"),
+        (9, "W0711"),
+        (10, "W0710"),
+        (11, "W0710"),
     }
     assert all(p.message.startswith("Argo ") for p in raised.value.problems)
 
