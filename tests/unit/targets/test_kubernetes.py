@@ -12,7 +12,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from windlass.errors import SpecError, UsageError
@@ -89,6 +89,8 @@ def test_the_same_project_gives_the_same_bytes_and_a_kustomization_names_all_fil
 
 
 @settings(max_examples=60, deadline=None)
+@example({"": "0\x1f\n"})
+@example({"": ["\x01\n", "a\n", "a \n\n", "a\n\tb\n", "\n", "\u00a0a\n", "# a\n", "a: \n  b\n"]})
 @given(st.dictionaries(st.text(), st.text() | st.lists(st.text())))
 def test_text_comes_back_as_it_was(values: dict[str, Any]) -> None:
     assert list(yaml.safe_load_all(manifests("", [values, values]))) == [values, values]
