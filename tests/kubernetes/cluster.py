@@ -71,16 +71,10 @@ class Cluster:
         found: list[dict[str, Any]] = self.json("get", "pods", f"--selector=job-name={job}")["items"]
         return found
 
-    def first_job(self, cron_job: str) -> str:
-        """The first Job that a CronJob starts, as soon as there is one."""
-        command = [
-            "kubectl",
-            f"--kubeconfig={self.kubeconfig}",
-            f"--namespace={self.namespace}",
-            "get",
-            "jobs",
-        ]
-        command += [f"--selector=app.kubernetes.io/name={cron_job}", "--watch", "--output=name"]
+    def first(self, kind: str, pipeline: str) -> str:
+        """The first Job or Workflow that a schedule starts, as soon as there is one."""
+        command = ["kubectl", f"--kubeconfig={self.kubeconfig}", f"--namespace={self.namespace}"]
+        command += ["get", kind, f"--selector=app.kubernetes.io/name={pipeline}", "--watch", "--output=name"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
             assert watching.stdout is not None
             stopping = threading.Timer(400, watching.kill)

@@ -14,11 +14,16 @@ from uuid import uuid4
 
 import pytest
 
-from tests.conftest import plain_environment
+from tests.conftest import Output, plain_environment
 from tests.kubernetes.cluster import Cluster, Door
 from tests.warm import Warm
 from windlass.connections.address import Address
+from windlass.connectors.postgres.session import Session
 from windlass.runtimes.docker.engine import Engine
+
+Windlass = Callable[..., Output]
+Url = Callable[[Address], str]
+Exported = Callable[..., str]
 
 IMAGE = "windlass-test-kubernetes:1"
 
@@ -78,3 +83,47 @@ def seen_from_pods(node: str) -> Iterator[Callable[[Address], str]]:
     yield url
     for door in doors:
         door.__exit__()
+
+
+PROJECT = """
+project: {project}
+connections: {{db: {{type: postgres}}, slack: {{type: slack}}}}
+runtimes:
+  kubernetes: {{namespace: {namespace}, image_pull_policy: Never}}
+"""
+
+
+@pytest.fixture
+def exported(
+    cluster: Cluster,
+    image: str,
+    windlass: Windlass,
+    project: Callable[..., Path],
+    database: Address,
+    seen_from_pods: Url,
+) -> Exported:
+    """Export a pipeline into the cluster, with its connections. Returns the name of its objects."""
+
+    def export(
+        name: str, pipeline: str, slack: str = "http://127.0.0.1:1/hook", target: str = "kubernetes"
+    ) -> str:
+        settings = PROJECT.format(project=name, namespace=cluster.namespace)
+        root = project({"windlass.yaml": settings, f"pipelines/{name}.yaml": f"pipeline: {name}\n{pipeline}"})
+        file = root / target / f"{name}.yaml"
+        done = windlass("-C", root, "export", target)
+        assert done.code == 0, done.stderr
+        file.write_text(file.read_text().replace(f"image: {name}:latest", f"image: {image}"))
+        connections = {"WINDLASS_CONN_DB": seen_from_pods(database), "WINDLASS_CONN_SLACK": slack}
+        cluster.secret(f"{name}-connections", **connections)
+        cluster.apply(root / target)
+        return name
+
+    return export
+
+
+@pytest.fixture
+def session(database: Address) -> Iterator[Session]:
+    """The database that pipelines write to."""
+    opened = Session(database)
+    yield opened
+    opened.close()

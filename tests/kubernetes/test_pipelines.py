@@ -3,68 +3,18 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
-
-import pytest
 
 from tests.conftest import Output
 from tests.kubernetes.cluster import Cluster, Door
+from tests.kubernetes.hook import hook
 from windlass.connections.address import Address
 from windlass.connectors.postgres.session import Session
 
 Windlass = Callable[..., Output]
 Url = Callable[[Address], str]
 Exported = Callable[..., str]
-
-# --- a project in the cluster ---------------------------------------------------------------------
-
-PROJECT = """
-project: {project}
-connections: {{db: {{type: postgres}}, slack: {{type: slack}}}}
-runtimes:
-  kubernetes: {{namespace: {namespace}, image_pull_policy: Never}}
-"""
-
-
-@pytest.fixture
-def exported(
-    cluster: Cluster,
-    image: str,
-    windlass: Windlass,
-    project: Callable[..., Path],
-    database: Address,
-    seen_from_pods: Url,
-) -> Exported:
-    """Export a pipeline into the cluster, with its connections. Returns the name of its objects."""
-
-    def export(name: str, pipeline: str, slack: str = "http://127.0.0.1:1/hook") -> str:
-        settings = PROJECT.format(project=name, namespace=cluster.namespace)
-        root = project({"windlass.yaml": settings, f"pipelines/{name}.yaml": f"pipeline: {name}\n{pipeline}"})
-        file = root / f"kubernetes/{name}.yaml"
-        done = windlass("-C", root, "export", "kubernetes")
-        assert done.code == 0, done.stderr
-        file.write_text(file.read_text().replace(f"image: {name}:latest", f"image: {image}"))
-        connections = {"WINDLASS_CONN_DB": seen_from_pods(database), "WINDLASS_CONN_SLACK": slack}
-        cluster.secret(f"{name}-connections", **connections)
-        cluster.apply(root / "kubernetes")
-        return name
-
-    return export
-
-
-@pytest.fixture
-def session(database: Address) -> Iterator[Session]:
-    """The database that pipelines write to."""
-    opened = Session(database)
-    yield opened
-    opened.close()
-
 
 # --- tests ------------------------------------------------------------------------------------------
 
@@ -127,7 +77,7 @@ def test_a_cron_job_fires_and_its_run_is_that_of_its_tick_however_often_it_is_st
     cluster: Cluster, exported: Exported, session: Session
 ) -> None:
     name = exported("ticks", EVERY_MINUTE)
-    job = cluster.first_job(name)
+    job = cluster.first("jobs", name)
     cluster("patch", "cronjob", name, "--patch", '{"spec": {"suspend": true}}')
     assert cluster.ended(job) == "Complete", cluster("logs", f"job/{job}")
     fired = datetime.fromtimestamp(int(job.rpartition("-")[2]) * 60, UTC)
@@ -200,32 +150,10 @@ tasks:
 
 
 def test_what_cannot_succeed_fails_once_and_tells(cluster: Cluster, exported: Exported, node: str) -> None:
-    with _hook() as (told, port), Door(node, port) as door:
+    with hook() as (told, port), Door(node, port) as door:
         name = exported("failing", FAILING, f"http://{node}:{door.port}/hook")
         cluster.start(name, "wrong")
         assert cluster.ended("wrong") == "Failed"
     assert len(cluster.pods("wrong")) == 1
     (message,) = told
     assert "no_such_column" in json.dumps(message)
-
-
-@contextmanager
-def _hook() -> Iterator[tuple[list[Any], int]]:
-    """A server that takes what is posted to it."""
-    told: list[Any] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"ok")
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield told, server.server_port
-    server.shutdown()
-    server.server_close()

@@ -31,12 +31,18 @@ def rendered(root: Path) -> dict[str, str]:
 def objects(text: str) -> dict[str, dict[str, Any]]:
     """The objects of a file by kind; the pods of their templates are valid."""
     found = {one["kind"]: one for one in yaml.safe_load_all(text)}
-    for template in found["WorkflowTemplate"]["spec"]["templates"]:
+    spec = spec_of(found)
+    for template in spec["templates"]:
         if "container" in template:
-            kubernetes_validate.validate(
-                _pod(template, found["WorkflowTemplate"]["spec"]), "1.34", strict=True
-            )
+            kubernetes_validate.validate(_pod(template, spec), "1.34", strict=True)
     return found
+
+
+def spec_of(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The workflow, in whatever submits it."""
+    (one,) = (one["spec"] for kind, one in found.items() if kind != "ConfigMap")
+    workflow: dict[str, Any] = one.get("workflowSpec", one)
+    return workflow
 
 
 def _pod(template: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
@@ -56,8 +62,8 @@ def _pod(template: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": pod}
 
 
-def templates(workflow: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {template["name"]: template for template in workflow["spec"]["templates"]}
+def templates(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {template["name"]: template for template in spec["templates"]}
 
 
 def env_of(container: dict[str, Any]) -> dict[str, Any]:
@@ -104,22 +110,23 @@ tasks:
 }
 
 
-def test_a_pipeline_is_a_template_with_a_pod_for_each_task_and_a_cron_workflow(project: Project) -> None:
+def test_a_pipeline_is_a_cron_workflow_with_a_pod_for_each_task(project: Project) -> None:
     texts = rendered(project(EVERYTHING))
     found = objects(texts["argo/shop-orders.yaml"])
-    cron, spec = found["CronWorkflow"]["spec"], found["WorkflowTemplate"]["spec"]
+    cron, spec = found["CronWorkflow"]["spec"], spec_of(found)
     assert (cron["schedules"], cron["timezone"]) == (["*/15 * * * *"], "Europe/Paris")
     assert (cron["concurrencyPolicy"], cron["startingDeadlineSeconds"], cron["suspend"]) == (
         "Replace",
         300,
         True,
     )
-    (tick,) = cron["workflowSpec"]["arguments"]["parameters"]
+    tick, params = spec["arguments"]["parameters"]
     assert tick == {"name": "fired-at", "value": "{{workflow.scheduledTime}}"}
+    assert params == {"name": "params", "value": "{}"}
     assert (spec["activeDeadlineSeconds"], spec["nodeSelector"]) == (3600, {"pool": "etl"})
     (claim,) = spec["volumeClaimTemplates"]
     assert claim["spec"]["resources"]["requests"]["storage"] == "5Gi"
-    known = templates(found["WorkflowTemplate"])
+    known = templates(spec)
     depends = {task["name"]: task.get("depends") for task in known["main"]["dag"]["tasks"]}
     done = "({0}.Succeeded || {0}.Failed || {0}.Errored || {0}.Skipped || {0}.Omitted)"
     assert depends == {
@@ -165,14 +172,15 @@ def test_what_nobody_schedules_is_submitted_by_hand_and_what_runs_once_is_a_work
     texts = rendered(root)
     assert objects(texts["argo/test-p.yaml"]).keys() == {"ConfigMap", "WorkflowTemplate"}
     found = objects(texts["argo/test-once.yaml"])
-    assert found["Workflow"]["spec"]["workflowTemplateRef"] == {"name": "test-once"}
-    container = templates(found["WorkflowTemplate"])["task-a"]["container"]
+    assert found.keys() == {"ConfigMap", "Workflow"}
+    container = templates(spec_of(found))["task-a"]["container"]
     assert env_of(container)["WINDLASS_LOGICAL_DATE"] == "2021-10-02T00:00:00+00:00"
 
 
 def test_what_cannot_be_expressed_is_said_with_its_place(project: Project) -> None:
     text = """
 pipeline: a
+on_success: slack
 catchup: true
 start: 2026-01-01
 defaults: {backoff: 1.5}
@@ -180,16 +188,20 @@ tasks:
   one: {trigger: {pipeline: b}}
   two: {run: {image: acme/a, command: ["{{ ds }}"]}}
   three: {run: {image: acme/a, env: {A: {secret: s}}}}
+  four: {on_failure: slack, run: {image: acme/a}}
 """
     other = "pipeline: b\ntasks: {a: {sql: {statement: SELECT 1}}}\n"
+    slack = "project: test\nconnections: {slack: {type: slack}}\n"
     with pytest.raises(SpecError) as raised:
-        rendered(project({"pipelines/a.yaml": text, "pipelines/b.yaml": other}))
+        rendered(project({"windlass.yaml": slack, "pipelines/a.yaml": text, "pipelines/b.yaml": other}))
     assert {(p.line, str(p.code)) for p in raised.value.problems} == {
         (3, "W0710"),
-        (5, "W0710"),
-        (7, "W0710"),
-        (8, "W0711"),
-        (9, "W0710"),
+        (4, "W0710"),
+        (6, "W0710"),
+        (8, "W0710"),
+        (9, "W0711"),
+        (10, "W0710"),
+        (11, "W0710"),
     }
     assert all(p.message.startswith("Argo ") for p in raised.value.problems)
 

@@ -1,4 +1,4 @@
-"""Argo Workflows: a WorkflowTemplate for each pipeline, in which each task is a pod, and a CronWorkflow that submits it.
+"""Argo Workflows: a CronWorkflow for each pipeline, or what is submitted by hand, in which each task is a pod.
 
 target.py   renders the files
 workflow.py the objects of one pipeline

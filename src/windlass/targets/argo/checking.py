@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from windlass.plan.model import Trigger
-from windlass.targets.pods.checking import check_command, check_references, check_when
+from windlass.targets.pods.checking import check_command, check_references, check_told, check_when
 from windlass.targets.pods.exported import ExportedPipeline
 from windlass.targets.pods.refusing import Refusals
 
@@ -14,6 +14,8 @@ def check(pipeline: ExportedPipeline, refusals: Refusals) -> None:
     """Note what cannot be expressed of it."""
     name = pipeline.plan.pipeline
     check_when(pipeline, refusals)
+    hint = "say `on_failure` of the pipeline, or tell it by a task with `notify`"
+    check_told(pipeline, refusals, can=("on_failure",), hint=hint)
     for task in pipeline.plan.tasks:
         check_references(pipeline, task, refusals, whole=True)
         check_command(pipeline, task, refusals)

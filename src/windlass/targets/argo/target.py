@@ -1,4 +1,4 @@
-"""Renders a project as WorkflowTemplates and CronWorkflows."""
+"""Renders a project as CronWorkflows and WorkflowTemplates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ArgoOptions(Struct, frozen=True, kw_only=True):
 
 
 class ArgoTarget:
-    """Write workflows of Argo: every pipeline of the project as a WorkflowTemplate, and a CronWorkflow that submits it.
+    """Write workflows of Argo: every pipeline of the project as a CronWorkflow, or as what is submitted by hand.
 
     All files are below argo/: one for each pipeline, and a kustomization. No secret is in them: they refer to Secrets.
     """

@@ -1,4 +1,4 @@
-"""The objects of one pipeline: a WorkflowTemplate, what submits it, and the plan that its pods execute."""
+"""The objects of one pipeline: its workflow, in what submits it, and the plan that its pods execute."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ def objects_of(pipeline: ExportedPipeline) -> list[Json]:
     """The objects, in the order to apply them in."""
     plan = pipeline.plan
     plan_map = config_map(pipeline.name, plan.project, [pipeline.open_plans[plan.pipeline]])
-    template = _object("WorkflowTemplate", _spec(pipeline, plan_map["metadata"]["name"]))
-    found = [plan_map, template]
-    if plan.schedule == "@once":
-        found.append(_object("Workflow", _submitted(pipeline, _BY_HAND)))
-    elif plan.schedule != "none":
-        found.append(_object("CronWorkflow", _cron(pipeline)))
-    return [pipeline.named(one) for one in found]
+    spec = _spec(pipeline, plan_map["metadata"]["name"])
+    if plan.schedule == "none":
+        owner = _object("WorkflowTemplate", spec)
+    elif plan.schedule == "@once":
+        owner = _object("Workflow", spec)
+    else:  # it has all in itself: one that refers to a template is found wrong when it is there before that is
+        owner = _object("CronWorkflow", _cron(pipeline, spec))
+    return [pipeline.named(plan_map), pipeline.named(owner)]
 
 
 def _spec(pipeline: ExportedPipeline, plan_map: str) -> Json:
@@ -43,7 +44,7 @@ def _spec(pipeline: ExportedPipeline, plan_map: str) -> Json:
     return said(
         {
             "entrypoint": "main",
-            "arguments": {"parameters": _parameters(_BY_HAND)},
+            "arguments": {"parameters": _parameters(pipeline)},
             "onExit": ALARM if pipeline.plan.on_failure else None,
             "activeDeadlineSeconds": None if kubernetes.deadline is None else round(kubernetes.deadline),
             "podGC": {"strategy": "OnWorkflowSuccess"},
@@ -57,7 +58,7 @@ def _spec(pipeline: ExportedPipeline, plan_map: str) -> Json:
     )
 
 
-def _cron(pipeline: ExportedPipeline) -> Json:
+def _cron(pipeline: ExportedPipeline, workflow: Json) -> Json:
     plan, kubernetes = pipeline.plan, pipeline.said.kubernetes
     deadline = kubernetes.starting_deadline
     spec = {
@@ -69,18 +70,15 @@ def _cron(pipeline: ExportedPipeline) -> Json:
         "successfulJobsHistoryLimit": kubernetes.keep_succeeded,
         "failedJobsHistoryLimit": kubernetes.keep_failed,
         "workflowMetadata": {"labels": pipeline.labels},
-        "workflowSpec": _submitted(pipeline, "{{workflow.scheduledTime}}"),
+        "workflowSpec": workflow,
     }
     return {key: value for key, value in spec.items() if value is not None}
 
 
-def _submitted(pipeline: ExportedPipeline, fired_at: str) -> Json:
-    """What submits the template, for a tick."""
-    (tick, _) = _parameters(fired_at)
-    return {"workflowTemplateRef": {"name": pipeline.name}, "arguments": {"parameters": [tick]}}
-
-
-def _parameters(fired_at: str) -> list[Json]:
+def _parameters(pipeline: ExportedPipeline) -> list[Json]:
+    """What a run is submitted with: the tick that it is for, and its parameters as a JSON object."""
+    is_cron = pipeline.plan.schedule not in ("none", "@once")
+    fired_at = "{{workflow.scheduledTime}}" if is_cron else _BY_HAND
     return [{"name": "fired-at", "value": fired_at}, {"name": "params", "value": "{}"}]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from windlass.plan.model import Task
-from windlass.targets.pods.checking import check_command, check_references, check_when
+from windlass.targets.pods.checking import check_command, check_references, check_told, check_when
 from windlass.targets.pods.exported import ExportedPipeline
 from windlass.targets.pods.refusing import Refusals
 
@@ -29,9 +29,10 @@ def check(pipeline: ExportedPipeline, refusals: Refusals) -> None:
 def _check_pod(pipeline: ExportedPipeline, refusals: Refusals) -> None:
     """What holds where each task is a container: they come one after the other, and end with the first that fails."""
     name = pipeline.plan.pipeline
-    if pipeline.plan.on_failure:
-        hint = "let the cluster's monitoring tell of Jobs that fail, or have every task in the image of the project"
-        refusals.add(name, ("on_failure",), "tells nobody when a pod of several images fails", hint)
+    hint = (
+        "let the cluster's monitoring tell of Jobs that fail, or have every task in the image of the project"
+    )
+    check_told(pipeline, refusals, can=(), hint=hint)
     ports: dict[int, str] = {}
     for task in pipeline.plan.tasks:
         port = task.unit.port if task.kind == "service" and task.unit else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from windlass.errors import Code
 from windlass.plan.model import RunCommand, Service, Task
@@ -12,9 +12,10 @@ from windlass.targets.pods.names import dns_name
 from windlass.targets.pods.refusing import Refusals
 from windlass.targets.pods.schedule import cron_of
 
-__all__ = ["check_command", "check_names", "check_references", "check_when"]
+__all__ = ["check_command", "check_names", "check_references", "check_told", "check_when"]
 
 _UNSCHEDULED = ("none", "@once")
+_TOLD = ("on_failure", "on_success", "on_recovery")
 
 
 def check_when(pipeline: ExportedPipeline, refusals: Refusals) -> None:
@@ -29,6 +30,18 @@ def check_when(pipeline: ExportedPipeline, refusals: Refusals) -> None:
     if plan.catchup:
         hint = "leave out `catchup`, and make up for the past with: windlass backfill"
         refusals.add(name, ("catchup",), "makes up for one missed run, not for all since `start`", hint)
+
+
+def check_told(pipeline: ExportedPipeline, refusals: Refusals, *, can: Collection[str], hint: str) -> None:
+    """Note whom nobody will tell what became of a run, or of a task. `can` are the keys of the pipeline that somebody sees to."""
+    plan, name = pipeline.plan, pipeline.plan.pipeline
+    for key in _TOLD:
+        if key not in can and getattr(plan, key):
+            refusals.add(name, (key,), f"has nobody who sees to `{key}` of a pipeline like this", hint)
+        for task in plan.tasks:
+            if getattr(task, key):
+                at = ("tasks", task.name, key)
+                refusals.add(name, at, f"has nobody who sees to `{key}` of a task of its own", hint)
 
 
 def check_names(pipelines: Iterable[ExportedPipeline], refusals: Refusals) -> None:

@@ -14,9 +14,7 @@ __all__ = ["manifests"]
 
 _PLAIN = re.compile(r"(--)?[A-Za-z/][A-Za-z0-9_./-]*(:[A-Za-z0-9_./-]+)*(@sha256:[0-9a-f]+)?")
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
-_BLOCK = re.compile(
-    r"(?!\s)[^\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]+(?<!\n)\n"
-)
+_SPECIAL = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _ESCAPED = re.compile(r'["\\\0-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]')
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
 
@@ -57,9 +55,14 @@ def _indented(lines: Iterable[str]) -> Iterator[str]:
 
 def _text(value: Any) -> list[str]:
     """A scalar; text of several lines as a block, the first line of which says so."""
-    if isinstance(value, str) and "\n" in value and _BLOCK.fullmatch(value):
+    if isinstance(value, str) and _is_block(value):
         return ["|", *value[:-1].split("\n")]
     return [_scalar(value)]
+
+
+def _is_block(text: str) -> bool:
+    """Whether the text can stand as it is: lines that end as lines do, with nothing that a reader may refuse or change."""
+    return text.endswith("\n") and not text[0].isspace() and text[-2:-1] != "\n" and not _SPECIAL.search(text)
 
 
 def _scalar(value: Any) -> str:

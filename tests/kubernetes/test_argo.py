@@ -1,0 +1,151 @@
+"""Pipelines that were exported to Argo Workflows, on a real cluster with its controller."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.kubernetes.cluster import Cluster, Door
+from tests.kubernetes.hook import hook
+from windlass.connectors.postgres.session import Session
+
+Exported = Callable[..., str]
+
+VOLUME = """
+apiVersion: v1
+kind: PersistentVolume
+metadata: {{name: {name}}}
+spec:
+  capacity: {{storage: 1Gi}}
+  accessModes: [ReadWriteMany]
+  persistentVolumeReclaimPolicy: Retain
+  claimRef: {{namespace: {name}, name: shared}}
+  hostPath: {{path: {folder}}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {{name: shared}}
+spec: {{accessModes: [ReadWriteMany], storageClassName: "", volumeName: {name}, resources: {{requests: {{storage: 1Gi}}}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def argo(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Any]]:
+    """Submit a workflow, as `cronwf/NAME` or `workflowtemplate/NAME`, and wait for its end."""
+    if "workflows.argoproj.io" not in cluster("get", "crds", "--output=name"):
+        pytest.skip("the cluster has no Argo Workflows")
+    folder = tmp_path_factory.mktemp("workspace")
+    folder.chmod(0o777)
+    cluster("apply", "--filename=-", given=VOLUME.format(name=cluster.namespace, folder=folder))
+    account = f"--serviceaccount={cluster.namespace}:default"
+    cluster("create", "rolebinding", "workflows", "--clusterrole=cluster-admin", account)
+
+    def submit(source: str, *options: str) -> dict[str, Any]:
+        command = ["argo", f"--kubeconfig={cluster.kubeconfig}", f"--namespace={cluster.namespace}", "submit"]
+        command += [f"--from={source}", "--wait", "--output=json", *options]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=400)
+        name = json.JSONDecoder().raw_decode(done.stdout)[0]["metadata"]["name"]
+        workflow: dict[str, Any] = cluster.json("get", "workflow", name)
+        return workflow
+
+    return submit
+
+
+def phases(workflow: dict[str, Any]) -> dict[str, str]:
+    """What became of each pod."""
+    nodes = workflow["status"]["nodes"].values()
+    return {node["displayName"]: node["phase"] for node in nodes if node["type"] == "Pod"}
+
+
+DAG = """
+schedule: "*/5 * * * *"
+kubernetes: {workspace: shared, suspend: true}
+defaults: {retries: 1, retry_delay: 1s}
+tasks:
+  api:
+    kubernetes: {entrypoint: []}
+    service:
+      image: python:3.12-slim
+      command: [python, -c, "import http.server as h, os; h.test(h.SimpleHTTPRequestHandler, port=int(os.environ['PORT']), bind='0.0.0.0')"]
+      port: 8099
+      health: /
+  ask:
+    uses: api
+    kubernetes: {entrypoint: []}
+    run:
+      image: python:3.12-slim
+      command: [python, -c, "import sys, urllib.request as u; assert u.urlopen(sys.argv[1]).status == 200; open('/data/out.csv', 'w').write('day,hook\\\\n{{ ds }},' + __import__('os').environ['HOOK'])", "{{ services.api.url }}"]
+      env: {HOOK: {secret: argo-webhook, key: WEBHOOK_ETL}}
+  load:
+    needs: ask
+    copy: {from: {path: out.csv}, to: {connection: db, table: asked, mode: append}}
+"""
+
+
+def test_a_dag_with_a_daemon_loads_a_tick_once_however_often_it_is_submitted(
+    argo: Callable[..., dict[str, Any]], cluster: Cluster, exported: Exported, session: Session
+) -> None:
+    cluster.secret("argo-webhook", WEBHOOK_ETL="hook-value")
+    name = exported("dag", DAG, target="argo")
+    for _ in range(2):
+        workflow = argo(f"cronwf/{name}", "--parameter=fired-at=2026-02-01T00:05:00Z")
+        assert workflow["status"]["phase"] == "Succeeded", workflow["status"]
+    assert {tuple(row) for row in session.fetch("SELECT day::text, hook FROM asked")} == {
+        ("2026-02-01", "hook-value")
+    }
+    assert session.value("SELECT count(*) FROM asked") == 1
+    assert session.value("SELECT run_key FROM _windlass_loads") == "2026-02-01T00:00:00+00:00"
+
+
+EVERY_MINUTE = """
+schedule: "* * * * *"
+kubernetes: {workspace: shared}
+tasks:
+  load: {copy: {from: {connection: db, query: "SELECT 1 AS id"}, to: {connection: db, table: ticks, mode: append}}}
+"""
+
+
+def test_a_cron_workflow_hands_on_its_tick(
+    argo: Callable[..., dict[str, Any]], cluster: Cluster, exported: Exported, session: Session
+) -> None:
+    name = exported("cron", EVERY_MINUTE, target="argo")
+    workflow = cluster.first("workflows", name)
+    cluster("patch", "cronworkflow", name, "--type=merge", '--patch={"spec": {"suspend": true}}')
+    cluster.until("jsonpath={.status.phase}=Succeeded", f"workflow/{workflow}")
+    noted = cluster.json("get", "workflow", workflow)["metadata"]["annotations"]
+    fired = datetime.fromisoformat(noted["workflows.argoproj.io/scheduled-time"]).astimezone(UTC)
+    keys = [row[0] for row in session.fetch("SELECT run_key FROM _windlass_loads")]
+    assert (fired - timedelta(minutes=1)).isoformat() in keys
+
+
+FAILING = """
+schedule: none
+on_failure: slack
+kubernetes: {workspace: shared}
+defaults: {retries: 3, retry_delay: 1s}
+tasks:
+  wrong: {sql: {connection: db, statement: SELECT no_such_column}}
+  after: {needs: wrong, trigger_rule: all_done, sql: {connection: db, statement: SELECT 1}}
+  never: {needs: wrong, sql: {connection: db, statement: SELECT 1}}
+"""
+
+
+def test_what_cannot_succeed_is_tried_once_and_its_end_tells(
+    argo: Callable[..., dict[str, Any]], exported: Exported, node: str
+) -> None:
+    with hook() as (told, port), Door(node, port) as door:
+        name = exported("wrong", FAILING, f"http://{node}:{door.port}/hook", target="argo")
+        workflow = argo(f"workflowtemplate/{name}")
+    assert workflow["status"]["phase"] == "Failed"
+    ended = phases(workflow)
+    assert ended["wrong(0)"] == "Failed"
+    assert "wrong(1)" not in ended
+    assert {task.partition("(")[0]: phase for task, phase in ended.items()}["after"] == "Succeeded"
+    assert not any(task.startswith("never") for task in ended)
+    (message,) = told
+    assert "wrong" in json.dumps(message)
