@@ -47,6 +47,7 @@ clean: ## remove everything that was made
 	find . -name .windlass -type d -prune -exec rm -rf {} +
 	rm -rf examples/taxi/downloads examples/drugs/imported_data examples/drugs/processed_data
 	rm -rf examples/ensembl/steps/transform-load/node_modules examples/ensembl/ensembl*-*.json
+	rm -rf examples/dashboard/raw examples/dashboard/steps/*/node_modules
 
 # --- set-up ---
 

@@ -15,6 +15,7 @@ import click
 import msgspec
 from pydantic import BaseModel, TypeAdapter
 
+from windlass import recordings
 from windlass.cli.explain import title_of
 from windlass.cli.main import COMMANDS, cli
 from windlass.codes import Code
@@ -131,9 +132,9 @@ CASES = (
     ("A case", cases.Case, "each part of the list"),
     ("run", cases.Run, "`run`"),
     ("given", cases.Given, "`given`"),
-    ("given: an interaction", cases.Interaction, "`given.apis.NAME`, and in files of recordings"),
-    ("A request", cases.Request, "`request`, and in `expect.requests.NAME`"),
-    ("An answer", cases.Response, "`response`"),
+    ("given: an interaction", recordings.Interaction, "`given.apis.NAME`, and in files of recordings"),
+    ("A request", recordings.Request, "`request`, and in `expect.requests.NAME`"),
+    ("An answer", recordings.Response, "`response`"),
     ("expect", cases.Expect, "`expect`"),
     ("expect: a task", cases.ExpectedTask, "`expect.tasks.NAME`"),
     ("expect: an alert", cases.ExpectedAlert, "`expect.alerts`"),

@@ -27,6 +27,8 @@ PIPELINES = (
     ("drugs", "orchestrator"),
     ("taxi", "taxi"),
     ("taxi", "taxi_csv"),
+    ("dashboard", "project_tasks"),
+    ("dashboard", "yield_curve"),
     ("ensembl", "etl1"),
 )
 # projects with a connection that not every machine can have a dev service for

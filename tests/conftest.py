@@ -379,6 +379,7 @@ def example(tmp_path: Path, shared: Path) -> Callable[[str], Path]:
             "imported_data",
             "processed_data",
             "ensembl*-*.json",
+            "raw",
         )
         shutil.copytree(ROOT / "examples" / name, target, ignore=shutil.ignore_patterns(*made))
         (target / ".windlass").mkdir()

@@ -6,13 +6,14 @@ import errno
 import re
 import socket
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from windlass.errors import reason_of
 
 if TYPE_CHECKING:
     from urllib.request import Request
 
-__all__ = ["LOOPBACK", "free_port", "is_loopback", "open_directly", "why_not_free"]
+__all__ = ["LOOPBACK", "free_port", "is_for_this_machine", "is_loopback", "open_directly", "why_not_free"]
 
 LOOPBACK = "127.0.0.1"
 _IPV4 = re.compile(r"127(\.\d{1,3}){3}")
@@ -21,6 +22,22 @@ _IPV4 = re.compile(r"127(\.\d{1,3}){3}")
 def is_loopback(host: str | None) -> bool:
     """Whether a host is this machine, by its name."""
     return host is not None and (host in ("localhost", "::1") or bool(_IPV4.fullmatch(host)))
+
+
+def is_for_this_machine(host_header: str) -> bool:
+    """Whether a request asks for loopback; or for what a container calls this machine, which is an address, or a name that no
+    domain has. A page of a stranger's whose name was made to lead here asks for that name (DNS rebinding).
+    """
+    from ipaddress import ip_address  # which a start need not wait for
+
+    host = urlsplit(f"//{host_header}").hostname
+    if is_loopback(host) or (host or "").endswith(".internal"):
+        return True
+    try:
+        ip_address(host or "")
+    except ValueError:
+        return False
+    return True
 
 
 def free_port() -> int:

@@ -85,8 +85,8 @@ class Connector:
     """What its addresses begin with; those of Airflow, too."""
 
     schemes_if_declared: tuple[str, ...] = ()
-    """What else they begin with where a connection is declared as one of this type; by itself such an address is
-    another's."""
+    """What else they begin with where a connection is declared as one of this type, each in the place of one of `schemes`;
+    by itself such an address is another's."""
 
     example: str = ""
     """An address, for hints."""

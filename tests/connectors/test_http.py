@@ -23,7 +23,7 @@ from windlass.connections import Address
 from windlass.connectors.http.options import Source as HttpSource
 from windlass.errors import FatalError, RetryableError
 from windlass.options import read_options
-from windlass.plan.model import ColumnRules, Incremental, Validate
+from windlass.plan.model import ColumnRules, Incremental, SelectColumn, Validate
 from windlass.testing import Copier, destination_of, source_of
 from windlass.web_session import Session
 
@@ -224,11 +224,80 @@ def test_records_are_where_the_keys_lead_and_stay_exact(
         ("[]", '{"items":[]}'),
         ("a.b", '{"a":{"b":{}}}'),
         ("a.b", '{"a":1}'),
+        ("[a.b]", '{"a":{}}'),
+        ("[a]", "[]"),
     ],
 )
 def test_an_answer_without_the_list_is_an_error(make_api: Make, read: Read, records: str, body: str) -> None:
     with pytest.raises(FatalError, match="the answer has no list of records at"):
         read(make_api(answer(body)), records=records)
+
+
+WEATHER = '{"name": "Lyon", "main": {"temp": 7.230, "min": -1e2}, "sky": [{"is": "rain"}, {"is": "fog"}], "dt": 170167646600000001}'
+FIELDS = {"city": "name", "temp": "main.temp", "first": "sky[0].is", "last": "sky[-1].is", "wind": "wind.speed", "sky": "sky",
+          "third": "sky[2].is", "on": "dt.day", "dt": "dt"}  # fmt: skip
+
+
+def test_one_object_is_a_record_and_fields_are_taken_out_of_it_as_they_are_written(
+    make_api: Make, read: Read
+) -> None:
+    [row] = read(make_api(answer(WEATHER)), records="[@]", fields=FIELDS)
+    assert row == {
+        "city": "Lyon",
+        "temp": 7.23,
+        "first": "rain",
+        "last": "fog",
+        "dt": 170167646600000001,
+        "sky": [{"is": "rain"}, {"is": "fog"}],
+        "wind": None,
+        "third": None,
+        "on": None,
+    }
+    assert list(row) == list(FIELDS)
+    assert read(
+        make_api(answer(f'{{"a": {{"b": {WEATHER}}}}}')), records="[a.b]", fields={"t": "main.min"}
+    ) == [{"t": -100}]
+    pages = (answer(f"[{WEATHER}, 3]"), answer('[{"name": null}]'), answer("[]"))
+    with pytest.raises(FatalError, match="page 1 row 2: the record is not a JSON object"):
+        read(make_api(*pages), paginate=PAGES, fields=FIELDS)
+    xml = "<rss><item><title>a</title><at z='1'>b</at></item></rss>"
+    fields = {"name": "title", "zone": "at.@z"}
+    assert read(make_api(answer(xml)), format="xml", records="rss.item", fields=fields) == [
+        {"name": "a", "zone": "1"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"fields": {"a": "b..c"}}, "`fields` has what leads to a value"),
+        ({"fields": {"a": "b"}, "format": "csv"}, "`select` picks columns of CSV"),
+        ({"records": "[a.b]", "format": "xml"}, "one record, as in .a.b., is for JSON"),
+        ({"records": "[a[0]]"}, "`records` is `..` or the keys"),
+        ({"records": "@"}, "`records` is `..` or the keys"),
+    ],
+)
+def test_fields_and_records_that_lead_nowhere_are_refused(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(FatalError, match=says):
+        read_options(HttpSource, {"path": "/", **options})
+
+
+def test_no_records_have_the_columns_that_are_named(make_api: Make, copier: Copier) -> None:
+    select = (
+        SelectColumn(name="id", source="number", type="bigint"),
+        SelectColumn(name="at", source="made", type="text"),
+    )
+    made = {"number": "number", "made": "on.date"}
+    with closing(sqlite3.connect(copier.addresses["sqlite"].database)) as database:
+        for body, options in (("[]", {"fields": made}), ('[{"number": 1, "made": 2}]', {}), ("[]", {})):
+            copier.addresses["api"] = make_api(answer(body)).address
+            source = source_of(connection="api", path="/items", **options)
+            copier(source, destination_of(connection="sqlite", table="t", mode="append"), select=select)
+        assert database.execute("SELECT * FROM t").fetchall() == [(1, "2")]
+        assert [column[1:3] for column in database.execute("PRAGMA table_info(t)")] == [
+            ("id", "INTEGER"),
+            ("at", "TEXT"),
+        ]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 
 from windlass.connections import Address
 from windlass.connectors.influxdb.client import Connection
+from windlass.connectors.influxdb.fresh import fresh
 from windlass.connectors.influxdb.options import OURS
 from windlass.errors import Code, FatalError, RetryableError, WindlassError
 from windlass.plan.model import SelectColumn
@@ -375,3 +376,15 @@ def test_the_command_reads_and_writes_a_measurement(
         "2024-05-01 00:00:00+00,Oslo,1.5",
         "2024-05-01 00:00:00+00,Rome,20.0",
     ]
+
+
+def test_a_case_of_a_test_has_a_copy_of_the_database(influxdb: Address, connection: Connection) -> None:
+    connection.write(b"weather,city=Lyon temp=7.25,n=1i 1000000000\nother x=1 2000000000")
+    with fresh(influxdb, f"{influxdb.database}_copy") as address:
+        copied = Connection(address)
+        assert [series.values for series in copied.query('SELECT city, temp, n FROM "weather"')] == [
+            [[1000000000, "Lyon", 7.25, 1]]
+        ]
+        copied.write(b"weather,city=Nice temp=9 3000000000")
+    [weather] = connection.query('SELECT count(temp) FROM "weather"')
+    assert weather.values[0][1] == 1

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from windlass.connections import Address
 from windlass.devservices import DevServices
+from windlass.errors import WindlassError
 from windlass.plan.model import Connection
 
 Ask = Callable[..., tuple[int, bytes]]
@@ -30,9 +34,11 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     (www / "loop").symlink_to("loop")
     (www / "with-index").mkdir()
     (www / "with-index/index.html").symlink_to(tmp_path / ".env")
-    services = DevServices(tmp_path / "state", tmp_path)
-    address = services.start("site", Connection(type="http", dev={"serve": "www"}))
+    with closing(DevServices(tmp_path / "state", tmp_path)) as services:
+        yield asking(services.start("site", Connection(type="http", dev={"serve": "www"})))
 
+
+def asking(address: Address) -> Ask:
     def call(path: str, host: str = f"127.0.0.1:{address.port}", method: str = "GET") -> tuple[int, bytes]:
         with socket.create_connection(("127.0.0.1", address.port or 0), timeout=30) as connection:
             connection.sendall(
@@ -42,8 +48,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
         head, _, body = answer.partition(b"\r\n\r\n")
         return int(head.split()[1]), body
 
-    yield call
-    services.close()
+    return call
 
 
 def test_the_files_of_its_folder_are_served(ask: Ask) -> None:
@@ -70,3 +75,41 @@ def test_a_page_of_a_stranger_gets_no_answer(ask: Ask, host: str) -> None:
     assert ask("/a.txt", host)[0] == 421
     for own in ("localhost", "172.17.0.1:80", "[fd00::1]:80", "host.docker.internal"):  # of containers, too
         assert ask("/a.txt", own)[0] == 200
+
+
+def test_recorded_answers_are_given_to_this_machine_for_what_fits_them(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"from": "{{ url }}"}')
+    (tmp_path / "api.yaml").write_text(
+        "- {request: {path: /cities, query: {q: Lyon}}, response: {json: [{id: 1}]}}\n"
+        "- {request: {path: /cities, query: {q: Nice}}, response: {status: 404, text: none}}\n"
+        "- {request: {path: /file}, response: {file: a.json}}\n"
+    )
+    with closing(DevServices(tmp_path / "state", tmp_path)) as services:
+        address = services.start("api", Connection(type="http", dev={"replay": "api.yaml"}))
+        ask = asking(address)
+        assert ask("/cities?q=Lyon") == ask("/cities?q=Lyon") == (200, b'[{"id": 1}]')
+        assert ask("/cities?q=Nice") == (404, b"none")
+        assert ask("/file") == (200, f'{{"from": "http://127.0.0.1:{address.port}"}}'.encode())
+        assert ask("/cities?q=Lion") == (
+            501,
+            b'GET /cities {q: "Lion"}: no recording fits; the nearest: query {q: "Lion"}, expected {q: "Lyon"}',
+        )
+        assert ask("/file", "evil.example")[0] == 421
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (None, "api.yaml"),
+        ("- {request: {path: /}}\n", "api.yaml: 0.response: field required"),
+        ("- {[\n", "api.yaml:1"),
+    ],
+)
+def test_what_is_wrong_with_a_recording_is_told(tmp_path: Path, text: str | None, says: str) -> None:
+    if text is not None:
+        (tmp_path / "api.yaml").write_text(text)
+    with (
+        closing(DevServices(tmp_path / "state", tmp_path)) as services,
+        pytest.raises(WindlassError, match=says),
+    ):
+        services.start("api", Connection(type="http", dev={"replay": "api.yaml"}))

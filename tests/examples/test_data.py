@@ -17,7 +17,9 @@ from tests.conftest import ROOT
 EXAMPLES = ROOT / "examples"
 
 
-@pytest.mark.parametrize("data", ["drugs/data", "taxi/data", "pg2pg/sql", "ensembl/recordings"])
+@pytest.mark.parametrize(
+    "data", ["drugs/data", "taxi/data", "pg2pg/sql", "ensembl/recordings", "dashboard/recordings"]
+)
 def test_every_file_is_listed_with_its_origin_and_licence(data: str) -> None:
     about = (EXAMPLES / data / "README.md").read_text(encoding="utf-8")
     assert "written for windlass" in about

@@ -20,6 +20,8 @@ from tests.examples.expected import (
     TOP_JOURNALS,
     UNKNOWN,
 )
+from windlass.plan.compiler import compile_project
+from windlass.spec import load_project
 
 Run = Callable[..., Linked]
 
@@ -120,3 +122,31 @@ def test_a_bucket_is_the_folder_of_everything(windlass: Windlass, example: Examp
     assert (root / bucket / "imported_data" / "drugs.parquet").exists()
     assert (root / bucket / "processed_data" / "graph.json").exists()
     assert not (root / "imported_data").exists()
+
+
+def test_a_project_of_the_list_has_pipelines_as_the_configuration_says(
+    windlass: Windlass, example: Example
+) -> None:
+    root = example("drugs")
+    listed = json.loads((root / "config" / "projects_list.json").read_text())
+    (root / "config" / "projects_list.json").write_text(json.dumps([*listed, {**listed[0], "name": "rd"}]))
+    plans = compile_project(load_project(root))
+    for kind, tags in (
+        ("import", ("import", "parquet")),
+        ("process", ("process", "graph")),
+        ("orchestrator", ("orchestrator",)),
+    ):
+        for project in ("dv", "rd"):
+            plan = plans[f"{kind}_{project}"]
+            assert (plan.tags, plan.concurrency) == (tags, "forbid")
+            assert {task.timeout for task in plan.tasks} == {3600}
+    sources = [task for task in plans["import_dv"].tasks if task.group == "source"]
+    assert [task.name for task in sources] == [f"source_{source}" for source in DRUGS_ROWS]
+    assert {task.needs for task in sources} == {("begin",)}
+
+    done = windlass("-C", root, "run", "orchestrator_dv")
+    assert done.code == 0, done.stdout + done.stderr
+    graph = json.loads((root / "processed_data" / "graph.json").read_text(encoding="utf-8"))
+    assert {
+        (link["source"], link["target"], link["date"]) for link in graph["links"]
+    } == IN_ARTICLES | IN_JOURNALS

@@ -110,9 +110,11 @@ def records_relation(
     reading: Reading,
     scratch: Scratch,
     place_of: Callable[[int], str] | None = None,
+    names: Sequence[str] = (),
 ) -> Relation:
     """Records, each the text of a JSON object, as a relation: columns and types are found in them, and numbers
-    stay exact. `place_of` tells where the record of a number came from. What `reading` asks for is done.
+    stay exact. `place_of` tells where the record of a number came from, `names` which columns there are if there is no
+    record. What `reading` asks for is done.
 
     Raises FatalError when there are none and nothing says which columns there would be.
     """
@@ -121,7 +123,7 @@ def records_relation(
         for record in records:
             out.write(record.translate(_ON_ONE_LINE) + b"\n")
     if file.stat().st_size == 0:
-        return NoRows(name, reading, scratch)
+        return NoRows(name, reading, scratch, names)
     relation = _of_files({"path": str(file), "format": "ndjson"}, reading, scratch)
     return _Named(name, relation, place_of or (lambda _: name))
 
@@ -206,20 +208,24 @@ class _Files(_Named):
 
 
 class NoRows(Relation):
-    """No records: the columns are those of the destination, or there is nothing to load into."""
+    """No records: the columns are those that the source or `select` names, else those of the destination; without either
+    there is nothing to load into."""
 
     rereadable = has_since = True
 
-    def __init__(self, name: str, reading: Reading, scratch: Scratch) -> None:
-        if reading.target is None:
+    def __init__(self, name: str, reading: Reading, scratch: Scratch, names: Sequence[str] = ()) -> None:
+        if reading.target is None and not names:
             hint = "make the table first, or begin at a time when there are some"
             raise FatalError(f"{name} has no records, and so no columns for a new destination", hint=hint)
-        self.name, self._target = name, reading.target
+        known = [column for column in reading.target or () if not column.generated]
+        types = {column.name: column.type for column in known}
+        columns = names or sorted(reading.named or ()) or types
+        self.name, self._columns = name, [Column(column, types.get(column, "VARCHAR")) for column in columns]
         self.mark = reading.since.last if reading.since else None
 
     def columns(self) -> list[Column]:
-        return [Column(column.name, column.type) for column in self._target if not column.generated]
+        return self._columns
 
     def sql(self) -> str:
-        values = ", ".join(f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in self.columns())
+        values = ", ".join(f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in self._columns)
         return f"(SELECT {values} WHERE false)"

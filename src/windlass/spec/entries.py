@@ -6,8 +6,8 @@ import csv
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeAlias
 
@@ -27,6 +27,16 @@ _MOST = 10_000
 _OTHER = re.compile(r"[^A-Za-z0-9_-]+")
 
 
+class Beside(Model):
+    """What a JSON or YAML file of the project has, for every entry."""
+
+    path: Inside
+    """The file."""
+
+    records: str | None = None
+    """Where in the file it is: the keys that lead there. Default: all of it."""
+
+
 class Entries(Model):
     """Entries that stand in a file of their own, or need a name."""
 
@@ -42,6 +52,9 @@ class Entries(Model):
     name: str | None = None
     """On a task: what an entry adds to the name of the task, such as `{{ each.table }}`. Default: an entry that is text or a
     number, the key of a mapping, or what an entry has under `name`."""
+
+    with_: dict[str, Beside] = Field(default={}, alias="with")
+    """What each entry, a mapping, has besides: `{dag: {path: dags.yaml, records: import}}` is known as `each.dag`."""
 
     @model_validator(mode="after")
     def _from_one_place(self) -> Self:
@@ -106,6 +119,8 @@ def entries_of(root: Path, document: Document, at: KeyPath, written: object) -> 
     if not found or len(found) > _MOST:
         message = f"there are {len(found):,} entries, expected 1 to {_MOST:,}"
         raise SpecError([document.problem(at, Code.OUT_OF_RANGE, message)])
+    if spec.with_:
+        found = list(_with_others(root, document, at, spec.with_, found))
     return [_named(entry, spec.name, document, (*at, "name")) for entry in found]
 
 
@@ -160,17 +175,41 @@ def _records(root: Path, document: Document, at: KeyPath, spec: Entries) -> list
     path = str(spec.path)
     if Path(path).suffix.lower() not in (".json", ".yaml", ".yml"):
         raise SpecError([_unreadable(document, at, path, "expected a .csv, .json, .yaml or .yml file")])
+    file, keys, found = _part(root, document, at, path, spec.records)
+    return list(_entries(found, file, keys, f"{path}:"))
+
+
+def _part(
+    root: Path, document: Document, at: KeyPath, path: str, records: str | None
+) -> tuple[Document, KeyPath, object]:
+    """A JSON or YAML file, and the list or mapping to which the keys lead. Raises SpecError where there is none."""
     file = read(_inside(root, document, at, path), path)
-    keys = tuple(spec.records.split(".")) if spec.records else ()
+    keys = tuple(records.split(".")) if records else ()
     found: object = file.value
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None
     if not isinstance(found, list | dict):
-        where = f"a list or mapping at {spec.records!r}" if keys else "a list or mapping"
+        where = f"a list or mapping at {records!r}" if keys else "a list or mapping"
         raise SpecError([*file.problems, _unreadable(document, at, path, f"expected {where}")])
     if file.problems:
         raise SpecError(file.problems)
-    return list(_entries(found, file, keys, f"{path}:"))
+    return file, keys, found
+
+
+def _with_others(
+    root: Path, document: Document, at: KeyPath, others: Mapping[str, Beside], entries: list[Entry]
+) -> Iterator[Entry]:
+    """The entries, each with what is said `with` them."""
+    besides = {
+        name: _part(root, document, (*at, "with", name), other.path, other.records)[2]
+        for name, other in others.items()
+    }
+    for entry in entries:
+        if not isinstance(entry.value, dict) or (taken := sorted(besides.keys() & entry.value.keys())):
+            why = f"has {', '.join(taken)} already" if isinstance(entry.value, dict) else "is not a mapping"
+            message = f"`with` adds {', '.join(besides)} to each entry, and {entry} {why}"
+            raise SpecError([document.problem((*at, "with"), Code.WRONG_FORM, message, at_key=True)])
+        yield replace(entry, value={**entry.value, **besides})
 
 
 def _inside(root: Path, document: Document, at: KeyPath, path: str) -> Path:

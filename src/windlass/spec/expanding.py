@@ -84,12 +84,16 @@ class _Filling:
         self._problems: list[Problem] = []
 
     def of(self, value: object, entry: Entry, at: KeyPath) -> Any:
-        """The value with its templates filled. Of a task with a `for_each` of its own only that one is: there `each`
-        is another entry.
+        """The value with its templates filled. Of a task with a `for_each` of its own only that one is, and not its `name`:
+        there `each` is another entry.
         """
         if isinstance(value, dict):
             if len(at) == 2 and at[0] == "tasks" and _KEY in value:
-                return {**value, _KEY: self.of(value[_KEY], entry, (*at, _KEY))}
+                own = value[_KEY]
+                name = {"name": own["name"]} if isinstance(own, dict) and "name" in own else {}
+                rest = {key: part for key, part in own.items() if key not in name} if name else own
+                entries = self.of(rest, entry, (*at, _KEY))
+                return {**value, _KEY: {**entries, **name} if name else entries}
             return {key: self.of(part, entry, (*at, key)) for key, part in value.items()}
         if isinstance(value, list):
             return [self.of(part, entry, (*at, i)) for i, part in enumerate(value)]

@@ -12,7 +12,7 @@ from windlass.options import Duration, FilePath
 from windlass.spec.commands import Run, Service
 from windlass.spec.copy import Copy
 from windlass.spec.ends import CopyEnd, OptionsOf
-from windlass.spec.fields import Header, Name, OneOrMany, Sha256
+from windlass.spec.fields import Header, Name, OneOrMany, PipelineName, Sha256
 from windlass.spec.model import Model, refusal
 
 __all__ = [
@@ -230,7 +230,7 @@ class Notify(Subject):
 class Trigger(Model):
     """Run another pipeline of the project."""
 
-    pipeline: Name
+    pipeline: PipelineName
     """The pipeline to run."""
 
     params: dict[Name, str | int | float | bool | None] = Field(default_factory=dict)

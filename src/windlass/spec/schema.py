@@ -26,10 +26,10 @@ def json_schema(of: Literal["pipeline", "project"]) -> dict[str, Any]:
     return schema_of(Pipeline if of == "pipeline" else Project, _SPEC)
 
 
-def schema_of(model: type[Model], package: str) -> dict[str, Any]:
-    """The schema of a model and of those within it, which are all of that package."""
+def schema_of(model: type[Model], *packages: str) -> dict[str, Any]:
+    """The schema of a model and of those within it, which are all of these packages."""
     schema = model.model_json_schema(by_alias=True, mode="validation")
-    models = {m.__name__: m for m in _all_models(Model) if m.__module__.startswith(package)}
+    models = {m.__name__: m for m in _all_models(Model) if m.__module__.startswith(packages)}
     for name, definition in (*schema.get("$defs", {}).items(), (model.__name__, schema)):
         for key, text in documentation(models[name]).items():
             definition["properties"][key]["description"] = text

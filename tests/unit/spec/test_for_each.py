@@ -82,6 +82,61 @@ tasks:
     assert copied.source.options["columns"] == {"id": "integer", "n": "text"}
 
 
+WITH = """\
+pipeline: "import_{{ each.name }}"
+for_each: {path: projects.json, with: {dag: {path: dags.yaml, records: dags.import}, all: {path: dags.yaml}}}
+tags: "{{ each.dag.tags }}"
+tasks:
+  load:
+    for_each: {path: "{{ each.list }}", name: "{{ each.n }}", with: {more: {path: dags.yaml, records: dags.import}}}
+    run: {command: [echo, "is {{ each.n }}", "{{ each.more.tags[0] }}"]}
+"""
+DAGS = "dags:\n  import: {tags: [a, b]}\n  process: {tags: [c]}\n"
+
+
+def test_entries_have_what_another_file_says_of_all_of_them(tmp_path: Path) -> None:
+    projects = (
+        '[{"name": "x", "list": "projects.json", "n": 1}, {"name": "y", "list": "projects.json", "n": 2}]'
+    )
+    found = plans(tmp_path, WITH, projects_json=projects, dags_yaml=DAGS)
+    assert {name: plan.tags for name, plan in found.items()} == {
+        "import_x": ("a", "b"),
+        "import_y": ("a", "b"),
+    }
+    assert [(task.name, command(task)) for task in found["import_y"].tasks] == [
+        ("load_1", ("echo", "is 1", "a")),
+        ("load_2", ("echo", "is 2", "a")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("projects", "pipeline", "message"),
+    [
+        (
+            "[1]",
+            WITH,
+            "`with` adds dag, all to each entry, and the entry at projects.json:1 is not a mapping",
+        ),
+        ('[{"all": 1}]', WITH, "and the entry at projects.json:1 has all already"),
+        (
+            "[{}]",
+            WITH.replace("dags.import}, all", "dags.export}, all"),
+            "expected a list or mapping at 'dags.export'",
+        ),
+        ("[{}]", WITH.replace("dags.yaml}}}", "no.yaml}}}"), "no.yaml"),
+        ("[{}]", WITH.replace("dags.yaml}}}", "../no.yaml}}}"), "below the project"),
+        ("[{}]", WITH.replace("all: {path", "all: {pfad"), "unknown key 'pfad'"),
+    ],
+    ids=lambda value: value if len(value) < 20 else "",
+)
+def test_what_entries_cannot_have_besides_is_told(
+    tmp_path: Path, projects: str, pipeline: str, message: str
+) -> None:
+    with pytest.raises(SpecError) as refused:
+        plans(tmp_path, pipeline, projects_json=projects, dags_yaml=DAGS)
+    assert message in str(refused.value)
+
+
 MANY = f"""\
 pipeline: many
 tasks:

@@ -54,15 +54,21 @@ def _of_xml(path: str, body: bytes) -> list[bytes] | None:
 
 
 def _list_at(path: str, body: bytes) -> list[bytes] | None:
-    """The items of the list to which keys lead, each as it is written; None where there is none."""
+    """The items of the list to which keys lead, each as it is written; with brackets around the keys, what is there is
+    the only one. None where there is none.
+    """
+    single = path.startswith("[") and path != "[]"
+    keys = path[1:-1].removeprefix("@") if single else path.removesuffix("[]")
     found = msgspec.json.decode(body, type=msgspec.Raw)
-    for key in filter(None, path.removesuffix("[]").split(".")):
+    for key in filter(None, keys.split(".")):
         if bytes(found)[:1] != b"{":
             return None
         inner = msgspec.json.decode(found, type=dict[str, msgspec.Raw])
         if key not in inner:
             return None
         found = inner[key]
+    if single:
+        return [bytes(found)]
     if bytes(found)[:1] != b"[":
         return None
     return [bytes(item) for item in msgspec.json.decode(found, type=list[msgspec.Raw])]

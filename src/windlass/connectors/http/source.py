@@ -23,6 +23,7 @@ from windlass.connectors.http.ahead import Ahead
 from windlass.connectors.http.answers import Answer, Ask
 from windlass.connectors.http.asking import Api
 from windlass.connectors.http.auth import credentials_of
+from windlass.connectors.http.fields import Fields
 from windlass.connectors.http.formats import FormatError, count_of_csv, records_in
 from windlass.connectors.http.hook import ApiClient, relation_of
 from windlass.connectors.http.pace import Pace, turns_of
@@ -61,6 +62,7 @@ class HttpSource(BaseSource):
         self.name = f"{end.connection}: {end.options.path or end.options.python}"
         self._session = Session()
         self._api = _api(end, self._session)
+        self._fields = Fields(end.options.fields)
         self._since: str | int | float | None = None
         self._first: list[int] = []  # of each page with records: the number of the first one
         self._names: list[str] = []  # what it is called
@@ -78,6 +80,7 @@ class HttpSource(BaseSource):
             "body": said.body,
             "form": said.form,
             "parent": said.parent and msgspec.to_builtins(said.parent),
+            "fields": said.fields,
         }
         return asked | {key: value for key, value in more.items() if value}
 
@@ -93,7 +96,8 @@ class HttpSource(BaseSource):
         if self.options.format == "csv":
             pages = ((page.name, page.body) for page in self._pages(scratch))
             return csv_relation(self.name, pages, self.options.csv, reading, scratch)
-        return records_relation(self.name, self._records(scratch), reading, scratch, self._place)
+        names = tuple(self.options.fields)
+        return records_relation(self.name, self._records(scratch), reading, scratch, self._place, names)
 
     def close(self) -> None:
         self._session.close()
@@ -158,8 +162,13 @@ class HttpSource(BaseSource):
         if not count:
             return None
         self._require_new(name, request.name, answer, records, seen)
-        read = [_with(record, child, name) for record in records] if child.fields else records
-        return _Read(_named(child, request), read, answer.body, count)
+        return _Read(_named(child, request), self._shaped(records, child, name), answer.body, count)
+
+    def _shaped(self, records: list[bytes], child: Child, name: str) -> list[bytes]:
+        """The records with those fields that are wanted of them and of their parent."""
+        if self.options.fields:
+            records = [self._fields.of(record) for record in records]
+        return [_with(record, child, name) for record in records] if child.fields else records
 
     def _ask(self, said: options.Source, request: Request) -> Ask:
         placed: dict[str, dict[str, object]] = {"query": {}, "body": {}, "header": {}}
@@ -220,7 +229,7 @@ class HttpSource(BaseSource):
             kind = FatalError if answer.known_length else RetryableError  # it may have been cut off
             raise kind(f"{page} is not {exc}", code=Code.API_ANSWER) from exc
         if found is None:
-            hint = "say with `records` which keys lead to it, such as data.items"
+            hint = "say with `records` which keys lead to it, such as data.items; [@] takes the answer for one record"
             message = f"{page} has no list of records at {self.options.records!r}"
             raise FatalError(message, hint=hint, code=Code.API_ANSWER)
         return found

@@ -19,6 +19,7 @@ CONNECTOR = Connector(
     source="windlass.connectors.influxdb.opening:open_source",
     destination="windlass.connectors.influxdb.opening:open_destination",
     dev_service="windlass.connectors.influxdb.dev_service:start",
+    fresh="windlass.connectors.influxdb.fresh:fresh",
     rows_in="measurement",
     port=8086,
     options="windlass.connectors.influxdb.options",

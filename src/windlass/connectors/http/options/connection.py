@@ -35,10 +35,16 @@ class Connection(ConnectionOptions):
 
 
 class DevService(DevServiceOptions):
-    """A server of files that stands in for an API."""
+    """A server that stands in for an API: one of files, or of recorded answers."""
 
     serve: str | None = None
     """The folder, relative to the project, whose files are served."""
 
+    replay: str | None = None
+    """A YAML file of the project with requests and their answers, as `windlass test` takes them."""
+
+    def refusal(self) -> str | None:
+        return "there is one of `serve` and `replay`" if self.serve and self.replay else None
+
     def lacks(self) -> str | None:
-        return "nothing to serve" if self.serve is None else None
+        return "nothing to serve" if self.serve is None and self.replay is None else None

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from windlass.connectors.files.options import Csv
+from windlass.connectors.http.keys import is_path
 from windlass.connectors.http.options.asking import Parent, Since
 from windlass.connectors.http.options.limits import ErrorRule, RateLimit, Retry
 from windlass.connectors.http.options.paging import Paginate
@@ -18,7 +19,9 @@ __all__ = ["Source"]
 
 _WITH_PYTHON = ("python", "arguments", "retry", "rate_limit", "errors")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-_RECORDS = re.compile(r"\[\]|[A-Za-z_][\w:-]*(\.[A-Za-z_][\w:-]*)*(\[\])?")
+_KEYS = r"[A-Za-z_][\w:-]*(\.[A-Za-z_][\w:-]*)*"
+_RECORDS = re.compile(rf"\[\]|{_KEYS}(\[\])?")
+_RECORD = re.compile(rf"\[(@|{_KEYS})\]")
 
 
 class Source(SourceOptions):
@@ -61,7 +64,11 @@ class Source(SourceOptions):
 
     records: str = "[]"
     """Where the list of records is in an answer: `[]`, the answer itself, or keys such as `data.items` (JMESPath); of XML the
-    names of elements, such as `rss.channel.item`."""
+    names of elements, such as `rss.channel.item`. In brackets it is one record: `[@]`, the answer itself, or `[data.quote]`."""
+
+    fields: dict[str, str] = {}
+    """The fields of a record and where each is, such as `{temp: main.temp, sky: "weather[0].main"}` (JMESPath); what is not
+    there is NULL. Default: all, as they are."""
 
     since: Since | None = None
     """What the API is told of the last load, for it to send only what may be new."""
@@ -85,7 +92,7 @@ class Source(SourceOptions):
             return "needs `path` or `python`"
         if self.arguments:
             return "`arguments` are for `python`"
-        return self._refused_request() or self._refused_answer()
+        return self._refused_request() or self._refused_records() or self._refused_answer()
 
     def _refused_with_python(self) -> str | None:
         if not _FUNCTION.fullmatch(str(self.python)):
@@ -107,9 +114,21 @@ class Source(SourceOptions):
             return "`path` has no parameters; they belong into `query`"
         return None
 
-    def _refused_answer(self) -> str | None:
-        if not _RECORDS.fullmatch(self.records):
+    def _refused_records(self) -> str | None:
+        if not (_RECORDS.fullmatch(self.records) or _RECORD.fullmatch(self.records)):
             return f"`records` is `[]` or the keys that lead to the list, such as data.items; got {self.records!r}"
+        if self.format == "xml" and _RECORD.fullmatch(self.records):
+            return (
+                f"`records` of XML are all elements of a name; one record, as in {self.records}, is for JSON"
+            )
+        if self.format == "csv" and self.fields:
+            return "`fields` is for JSON and XML; `select` picks columns of CSV"
+        for path in self.fields.values():
+            if not is_path(path):
+                return f"`fields` has what leads to a value of the record, such as main.temp; got {path!r}"
+        return None
+
+    def _refused_answer(self) -> str | None:
         if self.format in ("csv", "ndjson") and self.records != "[]":
             return f"`records` is for JSON and XML; every record of an answer in {self.format} is one"
         if self.format == "xml" and self.records == "[]":
