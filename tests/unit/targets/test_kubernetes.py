@@ -12,7 +12,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from windlass.errors import SpecError, UsageError
@@ -89,6 +89,7 @@ def test_the_same_project_gives_the_same_bytes_and_a_kustomization_names_all_fil
 
 
 @settings(max_examples=60, deadline=None)
+@example({"last": "0\x08\n", "first": "\x08a\n", "lines": "a\n\n"})
 @given(st.dictionaries(st.text(), st.text() | st.lists(st.text())))
 def test_text_comes_back_as_it_was(values: dict[str, Any]) -> None:
     assert list(yaml.safe_load_all(manifests("", [values, values]))) == [values, values]
