@@ -128,7 +128,7 @@ def test_what_a_reader_may_take_for_something_else_is_quoted() -> None:
 IN_PROJECT = {
     "windlass.yaml": """
 project: shop
-connections: {db: {type: postgres}, slack: {type: slack}}
+connections: {db: {type: postgres}, slack: {type: slack}, web: {type: http, base_url: "https://api.example.org"}}
 runtimes:
   kubernetes:
     namespace: data
@@ -164,6 +164,7 @@ kubernetes:
 tasks:
   one: {sql: {connection: db, statement: SELECT 1}}
   two: {sql: {connection: db, statement: SELECT 2}}
+  three: {download: {connection: web, path: /a.csv, to: a.csv}}
   tell:
     needs: [one, two]
     trigger_rule: all_done
@@ -200,12 +201,14 @@ def test_tasks_of_the_project_image_are_one_container_with_all_that_is_said_of_i
     assert keys == {
         "WINDLASS_CONN_DB": {"name": "shop-connections", "key": "WINDLASS_CONN_DB"},
         "WINDLASS_CONN_SLACK": {"name": "shop-connections", "key": "WINDLASS_CONN_SLACK"},
+        # windlass finds it in its plan
+        "WINDLASS_CONN_WEB": {"name": "shop-connections", "key": "WINDLASS_CONN_WEB", "optional": True},
         "WINDLASS_SECRET_SLACK_WEBHOOK_WEBHOOK_ETL": {"name": "slack-webhook", "key": "WEBHOOK.ETL"},
     }
 
 
 IMAGES = {
-    "windlass.yaml": "project: shop\nconnections: {db: {type: postgres}}\n",
+    "windlass.yaml": "project: shop\nconnections: {db: {type: postgres}, web: {type: http, base_url: 'https://api.example.org/$v'}}\n",
     "steps/load/Dockerfile": "FROM scratch\n",
     "pipelines/orders.yaml": """
 pipeline: orders
@@ -219,7 +222,7 @@ tasks:
     run:
       image: acme/fetch:1
       command: ["--to=$HOME", "{{ params.table }}"]
-      env: {N: n, HOOK: {secret: slack-webhook, key: WEBHOOK_ETL}, URL: {connection: db}}
+      env: {N: n, HOOK: {secret: slack-webhook, key: WEBHOOK_ETL}, URL: {connection: db}, API: {connection: web}}
       resources: {memory: 512MB, cpus: 1.5}
       user: "1000:1000"
       mount: /app/data
@@ -245,6 +248,7 @@ def test_tasks_with_images_are_containers_in_turn_with_services_beside_them(proj
     assert env_of(fetch)["N"] == "n"
     assert env_of(fetch)["HOOK"] == {"secretKeyRef": {"name": "slack-webhook", "key": "WEBHOOK_ETL"}}
     assert env_of(fetch)["URL"] == {"secretKeyRef": {"name": "shop-connections", "key": "WINDLASS_CONN_DB"}}
+    assert env_of(fetch)["API"] == "https://api.example.org/$$v"
     assert fetch["resources"] == {"limits": {"memory": "512000000", "cpu": "1.5"}}
     assert fetch["securityContext"]["runAsUser"] == 1000
     assert {"name": "workspace", "mountPath": "/app/data"} in fetch["volumeMounts"]

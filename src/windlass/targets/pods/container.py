@@ -148,7 +148,7 @@ class Containers:
             found["WINDLASS_SERVICES"] = self._addresses(task.uses)
         if task.name in self.services:
             found["PORT"] = str(self.services[task.name])
-        return [*self.run, *variables(found), *given_to(task, self.secret)]
+        return [*self.run, *variables(found), *given_to(self.plan, task, self.secret)]
 
     def _addresses(self, names: Iterable[str]) -> str:
         """What `services.NAME` means in a template."""

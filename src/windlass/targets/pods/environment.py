@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from windlass.connections import variable
@@ -38,21 +38,30 @@ def connections_secret(project: Project) -> str:
     return said or f"{project.project.lower().replace('_', '-')}-connections"
 
 
-def given_to(task: Task, secret: str) -> list[dict[str, Any]]:
-    """References for the container of a task: its connections, and under their own names what a command asks for."""
+def given_to(plan: Plan, task: Task, secret: str) -> list[dict[str, Any]]:
+    """References for the container of a task: its connections, and under their own names what a command asks for.
+
+    A command is given the address that stands in `windlass.yaml`: nothing in its container would look for it there.
+    """
     found = {variable(name): (secret, variable(name)) for name in whole_connections(task)}
     for name, reference in _references(task).items():
         if reference.connection is not None:
             found[name] = (secret, variable(reference.connection))
         elif reference.secret is not None and reference.key is not None:
             found[name] = (reference.secret, reference.key)
-    return _from_keys(found)
+    known = _declared(plan)
+    if not isinstance(task.action, RunCommand | Service):
+        return _from_keys(found, known)
+    said = {name: literal(known[key]) for name, (_, key) in found.items() if key in known}
+    return [*variables(said), *_from_keys({name: found[name] for name in found.keys() - said.keys()})]
 
 
 def given_to_run(plans: Iterable[Plan], secret: str) -> list[dict[str, Any]]:
     """References for a container that runs whole plans: it fills in by itself what commands ask for."""
     found: dict[str, tuple[str, str]] = {}
+    known: dict[str, str] = {}
     for plan in plans:
+        known |= _declared(plan)
         for name in plan.connections:
             found[variable(name)] = (secret, variable(name))
         for task in plan.tasks:
@@ -60,7 +69,7 @@ def given_to_run(plans: Iterable[Plan], secret: str) -> list[dict[str, Any]]:
                 if reference.secret is not None and reference.key is not None:
                     named = variable(f"{reference.secret}_{reference.key}", _SECRET).replace(".", "_")
                     found[named] = (reference.secret, reference.key)
-    return _from_keys(found)
+    return _from_keys(found, known)
 
 
 def connections(names: Iterable[str], secret: str) -> list[dict[str, Any]]:
@@ -78,8 +87,15 @@ def _references(task: Task) -> Mapping[str, Reference]:
     return task.action.references if isinstance(task.action, RunCommand | Service) else {}
 
 
-def _from_keys(found: Mapping[str, tuple[str, str]]) -> list[dict[str, Any]]:
+def _declared(plan: Plan) -> dict[str, str]:
+    """The addresses, by variable, of connections that need no key of the Secret: `windlass.yaml` has them."""
+    return {variable(name): c.address for name, c in plan.connections.items() if c.address is not None}
+
+
+def _from_keys(found: Mapping[str, tuple[str, str]], optional: Collection[str] = ()) -> list[dict[str, Any]]:
+    """References to keys of Secrets. What looks elsewhere for one that is not there begins all the same."""
     return [
-        {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+        {"name": name, "valueFrom": {"secretKeyRef": reference}}
         for name, (secret, key) in sorted(found.items())
+        for reference in [{"name": secret, "key": key} | ({"optional": True} if key in optional else {})]
     ]
