@@ -20,10 +20,11 @@ from tests.examples.expected import (
 )
 from tests.examples.test_drugs_import import tables
 from tests.examples.test_pg2pg import FINGERPRINT
+from windlass import compile
 
 
 def test_every_pipeline_is_a_dag_and_nothing_is_wrong(proof: Proof) -> None:
-    pipelines = {file.stem for file in (proof.up.project / "pipelines").iterdir()}
+    pipelines = set(compile(proof.up.project)) - {"in_containers"}
     dags = proof.up.call("GET", "/dags?limit=100")["dags"]
     assert {dag["dag_id"] for dag in dags} - {"in_containers"} == pipelines
     assert proof.up.call("GET", "/importErrors")["import_errors"] == []

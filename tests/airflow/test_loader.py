@@ -119,7 +119,7 @@ def test_every_example_becomes_dags_without_an_import_error(
     found = inside("describe", tmp_path / "all")
     assert found["errors"] == {}
     assert found["windlass"] == []
-    assert set(found["dags"]) == {p.stem for root in examples for p in (root / "pipelines").glob("*.yaml")}
+    assert set(found["dags"]) == {name for root in examples for name in compiled(load_project(root)).plans}
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,9 @@ ENSEMBL = {
     "etl1 transform_load": "success 20 20",
     "etl1 check": "success 20",
 }
+AGAIN = {"yield_curve load": "success 1 1 0"}
+"""What is otherwise the second time: an incremental copy reads what is as new as the newest row."""
+
 WITHOUT_DRUGS = {"pg2pg", "taxi", "taxi_csv", "project_tasks", "yield_curve"}
 NOBODY = 65534
 
@@ -121,9 +124,8 @@ def test_it_can_be_run_again_and_says_if_something_fails(clone: Path) -> None:
     (clone / "examples" / "drugs" / "data" / "drugs.csv").write_text("")
     broken = run("make", "demo", cwd=clone)
     assert broken.returncode != 0
-    assert shows_every_run(
-        broken.stdout, {task: end for task, end in TABLE.items() if task.split()[0] in WITHOUT_DRUGS}
-    )
+    others = {task: end for task, end in TABLE.items() if task.split()[0] in WITHOUT_DRUGS}
+    assert shows_every_run(broken.stdout, others | AGAIN), broken.stdout
     assert shows_every_run(broken.stdout, {"import import_sources": "failed"})
     if not any(map(shutil.which, ("mongod", "ferretdb"))):
         [why] = [line for line in broken.stdout.splitlines() if line.startswith("left out: ")]
