@@ -116,7 +116,10 @@ def test_the_pages_tell_all_of_a_project_but_no_value(
 
     place = "the environment variable WINDLASS_CONN_API"
     assert row(document, 'data-need="api"') == f"api http WINDLASS_CONN_API yes {place} tell"
-    assert row(document, 'data-need="pager"') == "pager slack WINDLASS_CONN_PAGER yes not configured alerts"
+    assert (
+        row(document, 'data-need="pager"')
+        == "pager slack WINDLASS_CONN_PAGER yes not configured: a dev service in run alerts"
+    )
     assert "no not configured: a dev service in run" in row(document, 'data-need="shop"')
     token = "service: token secret WINDLASS_SECRET_SERVICE_TOKEN yes the environment variable"
     assert row(document, 'data-need="service: token"').startswith(token)

@@ -22,9 +22,9 @@ from windlass.alerts.delivery import hand_over
 from windlass.connections import Address, parse_address
 from windlass.connectors.webhook.options import NAMES, Connection
 from windlass.errors import FatalError, RetryableError
-from windlass.fixtures import mailbox
-from windlass.fixtures.mailbox import Mailbox, text_of
 from windlass.options import read_options
+from windlass.recordings import mailbox
+from windlass.recordings.mailbox import Mailbox, text_of
 
 CANARY = "Canary7f3a9c1d"
 

@@ -58,9 +58,14 @@ def test_what_was_measured_and_listed_is_there_once_however_often_it_is_asked_fo
         "yield_curve",
         "yield_curve",
         "yield_curve_plots",
+        "dependabot",
     ):
         done = windlass("-C", root, "run", pipeline, env={"WINDLASS_CONN_INFLUX": influxdb.uri()})
         assert done.code == 0, done.stdout + done.stderr
+    [message] = (
+        (root / ".windlass/dev/slack_security/messages.jsonl").read_text(encoding="utf-8").splitlines()
+    )
+    assert "ada/engine has 2 alerts of Dependabot" in message
     [weather] = Connection(influxdb).query('SELECT city, temp, humidity FROM "weather"')
     assert weather.values == [[1770091320 * 10**9, "São Paulo", 24, 83]]
     assert query(root, "warehouse", 'SELECT count(*), min("1_mo"), max("30_yr") FROM yield_curve') == [

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from windlass import logs, registry
 from windlass.alerts.message import Message
-from windlass.connections import Address, declared_address, resolve, variable
+from windlass.alerts.wording import headline
+from windlass.connections import STAND_IN, Address, declared_address, resolve, variable
 from windlass.errors import Code, FatalError
 from windlass.plan.model import Connection
 
@@ -21,14 +22,19 @@ def deliver(message: Message, name: str, connection: Connection, project: Path) 
     if address is None:
         missing = f"connection {name!r} is not configured: there is no {variable(name)}"
         raise FatalError(missing, code=Code.NOT_CONFIGURED)
-    hand_over(message, replace(address, settings=settings))
+    hand_over(message, replace(address, settings=settings), name)
 
 
-def hand_over(message: Message, address: Address) -> None:
-    """Tell whoever is at the address, in the form of its kind. Raises WindlassError."""
+def hand_over(message: Message, address: Address, name: str | None = None) -> None:
+    """Tell whoever is at the address, in the form of its kind. Raises WindlassError.
+
+    That a dev service has caught it is said, with the `name` of the connection: nobody else is told.
+    """
     for secret in address.secrets():
         logs.add_secret(secret)
     send = registry.require(address.type).alert
     if send is None:
         raise FatalError(f"a {address.type} connection takes no messages")
     registry.load(send)(address, message.masked())
+    if address.origin == STAND_IN:
+        logs.info("message_caught", to=name, text=headline(message))

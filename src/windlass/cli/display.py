@@ -273,9 +273,15 @@ def task_document(task: TaskRun) -> dict[str, Any]:
 
 
 def print_result(
-    result: Result, report: Path | None, places: Mapping[str, str] | None = None, *, as_json: bool
+    result: Result,
+    report: Path | None,
+    places: Mapping[str, str] | None = None,
+    messages: Mapping[str, Path] | None = None,
+    *,
+    as_json: bool,
 ) -> None:
-    """The end of a run, on stdout. `places` says of tasks that failed where in the pipeline file that comes from."""
+    """The end of a run, on stdout. `places` says of tasks that failed where in the pipeline file that comes from,
+    `messages` of dev services where they keep what they were told."""
     if as_json:
         document = result_document(result) | {"report": str(report) if report else None}
         echo_json(json.dumps(document, indent=2))
@@ -300,6 +306,8 @@ def print_result(
     if result.run.dev_services:
         names = ", ".join(f"{name} ({kind})" for name, kind in result.run.dev_services.items())
         echo(f"dev services stood in for: {names}")
+    for name, file in (messages or {}).items():
+        echo(f"messages to {name} are in {file}")
     for alert in result.alerts:
         if alert.sent is None:
             echo(f"{alert.connection} was not told of the {alert.event}: error[{alert.code}]: {alert.error}")

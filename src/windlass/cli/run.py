@@ -172,9 +172,20 @@ def run_command(
         _print_as_task(result)
     else:
         report = report_of(request.project, result.run.run_id)
-        print_result(result, report, _places(request.project, result), as_json=as_json)
+        places, messages = _places(request.project, result), _messages(request.project, result)
+        print_result(result, report, places, messages, as_json=as_json)
         prune_after(request.project, result.run.pipeline)
     return int(result.exit_code)
+
+
+def _messages(project: Path, result: Result) -> dict[str, Path]:
+    """Where the dev services that were told something have kept it."""
+    from windlass.devservices import MESSAGES
+    from windlass.state_folder import StateFolder
+
+    state = StateFolder.of(project)
+    files = {name: state.dev_service(name) / MESSAGES for name in result.run.dev_services}
+    return {name: file for name, file in files.items() if file.exists()}
 
 
 def _places(project: Path, result: Result) -> dict[str, str]:

@@ -12,7 +12,10 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 from windlass import logs, registry
 from windlass.errors import Code, FatalError, did_you_mean
 
-__all__ = ["Address", "leaves", "parse_address"]
+__all__ = ["STAND_IN", "Address", "leaves", "parse_address"]
+
+STAND_IN = "a dev service"
+"""The origin of an address that stands in for a connection which is not configured."""
 
 _OPEN_OPTIONS = ("table", "query", "schema")  # they say which rows are meant
 _NO_SECRETS = ("", "true", "false", "none", "null")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from windlass import logs
-from windlass.connections import Address
+from windlass.connections import STAND_IN, Address
 from windlass.connectors.dev_container import require_image
 from windlass.devservices import DevService
 from windlass.devservices.initialised import is_initialised, mark_initialised
@@ -97,7 +97,7 @@ def start_server(service: DevService, server: Server[C]) -> Address:
         launcher = _launch(service, way)
         initialised = initialised and way.data is not None
     database = service.name.replace("-", "_")
-    address = Address(service.type, LOOPBACK, noted_port(service), database=database, origin="a dev service")
+    address = Address(service.type, LOOPBACK, noted_port(service), database=database, origin=STAND_IN)
     with closing(_connected(service, server, address, launcher)) as connection:
         if not initialised:
             _initialise(service, server, connection)

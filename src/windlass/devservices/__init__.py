@@ -14,12 +14,12 @@ from typing import IO, Any, TypeAlias
 from windlass import registry
 from windlass.connections import Address
 from windlass.devservices.running import has_launcher
-from windlass.devservices.service import DevService
+from windlass.devservices.service import MESSAGES, DevService
 from windlass.locks import locked, take
 from windlass.options import read_options
 from windlass.plan.model import Connection
 
-__all__ = ["DevService", "DevServices", "can_stand_in", "files_of"]
+__all__ = ["MESSAGES", "DevService", "DevServices", "can_stand_in", "files_of"]
 
 
 Start: TypeAlias = Callable[[DevService], Address]
@@ -67,20 +67,24 @@ class DevServices:
 
 
 def options_of(connection: Connection) -> Any:
-    """What `dev:` says of a connection. Raises FatalError for what its connector does not take."""
-    module = registry.load(str(registry.require(connection.type).options))
-    return read_options(module.DevService, connection.dev)
+    """What `dev:` says of a connection; None where its connector takes nothing. Raises FatalError for what it does not
+    take."""
+    options = registry.require(connection.type).options
+    model = getattr(registry.load(options), "DevService", None) if options is not None else None
+    return read_options(model, connection.dev) if model is not None else None
 
 
 def files_of(connection: Connection) -> tuple[str, ...]:
     """The files of the project that a connection's dev service is made from."""
     if registry.require(connection.type).dev_service is None:
         return ()
-    files: tuple[str, ...] = options_of(connection).files()
-    return files
+    options = options_of(connection)
+    return tuple(options.files()) if options is not None else ()
 
 
 def can_stand_in(connection: Connection) -> bool:
     """Whether there is a dev service for the connection, and it has what it needs."""
-    has_one = registry.require(connection.type).dev_service is not None
-    return has_one and options_of(connection).lacks() is None
+    if registry.require(connection.type).dev_service is None:
+        return False
+    options = options_of(connection)
+    return options is None or options.lacks() is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from windlass import logs, registry
-from windlass.connections import Address
+from windlass.connections import STAND_IN, Address
 from windlass.devservices.initialised import is_initialised, mark_initialised, run_init_files
 from windlass.devservices.service import DevService
 from windlass.state_folder import close_to_others
@@ -16,7 +16,7 @@ def start_file(service: DevService, *, ending: str) -> Address:
     kind = service.type
     file = service.folder / f"{service.name}{ending}"
     close_to_others(service.folder)
-    address = Address(kind, database=str(file), scheme=kind, origin="a dev service")
+    address = Address(kind, database=str(file), scheme=kind, origin=STAND_IN)
     if not is_initialised(service):
         for old in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}.wal")):
             old.unlink(missing_ok=True)

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["DevService"]
+__all__ = ["MESSAGES", "DevService"]
+
+MESSAGES = "messages.jsonl"
+"""The file, in the folder of a dev service, of what it was told: a line of JSON for each message."""
 
 
 @dataclass(frozen=True)

@@ -116,12 +116,10 @@ class Runner:
             self._observer.run_started(self._record, self.plan)
             self._prepare(begun)
             try:
-                self._loop()
-            finally:
-                self._stop_everything()
-                self._runtime.close()
+                self._loop_and_stop()
+                return self._finish()
+            finally:  # what is told at the end may need a dev service, too
                 self._world.connections.close()
-            return self._finish()
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Let the run end as that signal would; a second one does not hurry it. From any thread, and from a signal
@@ -132,6 +130,13 @@ class Runner:
         self._world.loop.tell(lambda: None)
 
     # --- the loop ---
+
+    def _loop_and_stop(self) -> None:
+        try:
+            self._loop()
+        finally:
+            self._stop_everything()
+            self._runtime.close()
 
     def _loop(self) -> None:
         while self._stopped_by is None:
@@ -213,14 +218,19 @@ class Runner:
         if self._stopped_by is not None:
             self._record.status = Status.CANCELLED
         self._record.ended = self._journal.now()
-        self._record.dev_services = dict(self._world.connections.dev_services)
-        self._world.history.save(self._record)
+        self._note_dev_services()
         result = Result(self._record, list(self._tasks.values()), self._stopped_by)
         if self.options.parent is None or not self.options.is_awaited:
             whole = self._chosen.issuperset(self._tasks)
             result.alerts = self._alerting.run_ended(self._record, self._tasks, self._folder, whole=whole)
+            if result.alerts:
+                self._note_dev_services()
         self._observer.run_ended(result.run, result.tasks)
         return result
+
+    def _note_dev_services(self) -> None:
+        self._record.dev_services = dict(self._world.connections.dev_services)
+        self._world.history.save(self._record)
 
     def _stop_everything(self) -> None:
         """Stop what still runs, and wait for it."""

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 from windlass.alerts import Message
-from windlass.alerts.delivery import deliver
+from windlass.alerts.delivery import deliver, hand_over
+from windlass.devservices import can_stand_in
 from windlass.plan.model import Plan
 from windlass.plan.unit import Unit
 from windlass.runner.alerting import Deliver
@@ -96,13 +97,18 @@ def here(
         )
         return ChosenRuntimes(site, runtime, plan.containers)
 
+    connections = FoundConnections(plan.connections, project, state, dev=dev)
+
     def tell(name: str, message: Message) -> None:
-        deliver(message, name, plan.connections[name], project)
+        if dev and can_stand_in(plan.connections[name]):
+            hand_over(message, connections.address(name), name)
+        else:
+            deliver(message, name, plan.connections[name], project)
 
     return World(
         state=state,
         history=History(state),
-        connections=FoundConnections(plan.connections, project, state, dev=dev),
+        connections=connections,
         runtime=runtime_of,
         check=lambda units: check_runtimes(units, runtime),
         pipelines=NestedRuns(project, folder, tuple(options)),

@@ -104,7 +104,12 @@ class Connection(Model):
         if model is not None:
             return plain(model, value)
         if kind is not None and value:
-            raise refusal(f"a {kind} connection has no dev service")
+            has_one = registry.require(kind).dev_service is not None
+            raise refusal(
+                f"the dev service of a {kind} connection takes no keys"
+                if has_one
+                else f"a {kind} connection has no dev service"
+            )
         return {}
 
 

@@ -50,7 +50,9 @@ class Addresses:
         if address is not None:
             return address
         connection = plan.Connection(type=declared.type, dev=declared.dev)
-        if can_stand_in(connection):
+        # exported tasks tell somebody, or say that they cannot
+        is_told = registry.require(declared.type).alert is not None
+        if can_stand_in(connection) and not is_told:
             return self._dev_services.start(name, connection)
         return declared_address(name, declared.type, declared.settings)
 

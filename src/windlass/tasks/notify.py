@@ -45,7 +45,7 @@ def run_notify(plan: Plan, task: str, action: Notify, context: Context) -> TaskR
                 key = _key(context.run_key, connection, message if action.each == "row" else None)
                 if not context.force and noted.has(key):
                     continue
-                hand_over(message, context.address(connection))
+                hand_over(message, context.address(connection), connection)
                 reach("message-sent")
                 noted.add(key)
                 told += 1

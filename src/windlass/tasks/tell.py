@@ -44,6 +44,6 @@ def _tell(connection: str, values: Any, noted: Noted, context: Context) -> None:
     key = hashlib.sha256(json.dumps([connection, values], sort_keys=True).encode()).hexdigest()[:32]
     if noted.has(key):
         return
-    hand_over(Message.from_dict(values), context.address(connection))
+    hand_over(Message.from_dict(values), context.address(connection), connection)
     noted.add(key)
     logs.info("alert_sent", connection=connection)

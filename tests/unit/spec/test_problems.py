@@ -107,7 +107,7 @@ def test_what_a_dev_service_takes_depends_on_its_type(project: Project) -> None:
     shown = plain(problems_of(root))
     assert "windlass.yaml:3:29: unknown key 'serve' in connections.a.dev" in shown
     assert "windlass.yaml:4:32: serve: expected text, got a list" in shown
-    assert "windlass.yaml:5:20: dev: a slack connection has no dev service" in shown
+    assert "windlass.yaml:5:20: dev: the dev service of a slack connection takes no keys" in shown
     assert "windlass.yaml:6:27: unknown key 'inits' in connections.d.dev" in shown
     assert "did you mean 'init'?" in shown
     assert (

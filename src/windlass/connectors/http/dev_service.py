@@ -6,31 +6,23 @@ Either is a process of its own that prints its port: `python -m windlass.connect
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 from windlass import logs
-from windlass.connections import Address
+from windlass.connections import STAND_IN, Address
 from windlass.devservices import DevService
-from windlass.devservices.running import is_running, note_port, noted_port
+from windlass.devservices.launching import launch_server
+from windlass.devservices.running import is_running, noted_port
 from windlass.errors import Code, FatalError
-from windlass.processes import last_words
-from windlass.processes.launch import launch
 from windlass.recordings import read_recording
 
 __all__ = ["start"]
-
-_left_running: list[subprocess.Popen[bytes]] = []
-"""The launchers, which may outlive this process: Python warns of a process that nobody holds."""
 
 
 def start(service: DevService) -> Address:
     """The address of the server; started unless it runs already. Raises FatalError without anything to serve."""
     if not is_running(service):
-        port = _launch(service, _command(service))
-        note_port(service, port)
+        port = launch_server(service, _command(service))
         logs.info("dev_service_started", connection=service.name, type="http", port=port)
-    return Address("http", "127.0.0.1", noted_port(service), scheme="http", origin="a dev service")
+    return Address("http", "127.0.0.1", noted_port(service), scheme="http", origin=STAND_IN)
 
 
 def _command(service: DevService) -> tuple[str, ...]:
@@ -52,20 +44,3 @@ def _command(service: DevService) -> tuple[str, ...]:
 
 def _refused(service: DevService, why: str, hint: str | None = None) -> FatalError:
     return FatalError(f"connection {service.name!r}{why}", hint=hint, code=Code.DEV_SERVICE)
-
-
-def _launch(service: DevService, module: tuple[str, ...]) -> int:
-    process = launch(
-        (sys.executable, "-m", *module),
-        service.users_lock,
-        shared_by_users=True,
-        alive=service.alive_lock,
-        output=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    line = process.stdout.readline().decode()
-    if not line.strip().isdigit():
-        said = last_words(line + process.stdout.read().decode(errors="replace"), process.wait())
-        raise FatalError(f"the dev service of {service.name!r} did not start:{said}", code=Code.DEV_SERVICE)
-    _left_running.append(process)
-    return int(line)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from windlass.connections import Address
+from windlass.connections import STAND_IN, Address
 from windlass.connectors.influxdb.client import Connection
 
 __all__ = ["fresh"]
@@ -26,5 +26,5 @@ def fresh(address: Address, name: str) -> Iterator[Address]:
     try:
         yield replace(address, database=name, options=options)
     finally:
-        if address.origin == "a dev service":
+        if address.origin == STAND_IN:
             server.query(f'DROP DATABASE "{name}"')

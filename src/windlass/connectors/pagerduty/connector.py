@@ -10,5 +10,6 @@ CONNECTOR = Connector(
     schemes=("pagerduty", "pagerdutyevents"),
     example="pagerduty://INTEGRATION_KEY@events.pagerduty.com",
     alert="windlass.connectors.pagerduty.alert:send",
+    dev_service="windlass.connectors.dev_messages:start_http",
     alert_is_open=True,
 )

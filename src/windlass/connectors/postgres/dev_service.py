@@ -26,7 +26,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from windlass import logs
-from windlass.connections import Address
+from windlass.connections import STAND_IN, Address
 from windlass.connectors.postgres.opening import connect
 from windlass.devservices import DevService
 from windlass.devservices.initialised import is_initialised, mark_initialised, run_init_files
@@ -75,7 +75,7 @@ class _Server:
             password=(service.folder / "password").read_text(),
             database="postgres",
             scheme="postgresql",
-            origin="a dev service",
+            origin=STAND_IN,
         )
 
 

@@ -10,6 +10,7 @@ CONNECTOR = Connector(
     schemes=("slackwebhook", "slack"),
     example="https://hooks.slack.com/services/…",
     alert="windlass.connectors.slack.alert:send",
+    dev_service="windlass.connectors.dev_messages:start_http",
     options="windlass.connectors.slack.options",
     open_options=("channel",),
 )

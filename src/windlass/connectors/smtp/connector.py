@@ -12,5 +12,6 @@ CONNECTOR = Connector(
     open_options=("from", "to", "tls"),
     alert="windlass.connectors.smtp.alert:send",
     alert_over="mail",
+    dev_service="windlass.connectors.dev_messages:start_mail",
     options="windlass.connectors.smtp.options",
 )

@@ -11,4 +11,5 @@ CONNECTOR = Connector(
     example="https://….logic.azure.com/workflows/…?sig=…",
     open_options=("api-version", "sp", "sv"),
     alert="windlass.connectors.teams.alert:send",
+    dev_service="windlass.connectors.dev_messages:start_http",
 )

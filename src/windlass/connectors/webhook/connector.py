@@ -10,5 +10,6 @@ CONNECTOR = Connector(
     schemes=("webhook",),
     example="https://host/hooks/…",
     alert="windlass.connectors.webhook.alert:send",
+    dev_service="windlass.connectors.dev_messages:start_http",
     options="windlass.connectors.webhook.options",
 )
