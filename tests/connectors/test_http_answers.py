@@ -320,6 +320,22 @@ def test_no_more_is_asked_in_a_time_than_is_allowed(clock: Clock) -> None:
         used.wait(60)
 
 
+def test_in_a_case_of_a_test_nobody_waits_and_what_is_too_far_away_stays_an_error(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WINDLASS_PAUSES", "skip")
+    pace = Pace(RateLimit(calls=1, per=50.0, headers=LimitHeaders()))
+    assert [pace.wait(60) for _ in range(5)] == [0.0] * 5
+    pace.note(headers("0", "50"))
+    assert pace.is_used_up(403)
+    assert pace.wait(60) == 0.0
+    assert not pace.is_used_up(403)
+    pace.note(headers("0", "90"))
+    with pytest.raises(RetryableError, match="used up for another 90 s"):
+        pace.wait(60)
+    assert not clock.slept
+
+
 def test_a_budget_that_is_shared_is_kept_to_by_all(clock: Clock, tmp_path: Path) -> None:
     """As one would keep to it, whoever comes when; also what an answer says to one."""
     limit, random = RateLimit(calls=3, per=10.0, headers=LimitHeaders()), Random(7)

@@ -103,6 +103,55 @@ def test_parents_may_be_values_a_file_a_table_or_another_api_and_are_asked_for_i
                 assert api.asked[0].path.startswith("/v1/003?") or concurrency > 1
 
 
+def test_values_of_a_file_are_text_in_a_path_and_keep_their_type_in_fields_and_body(
+    make_api: Make, copier: Copier
+) -> None:
+    """As they are written, numbers as numbers; what may be no number, such as a version 1.50, stays text."""
+    big = 12345678901234567890
+    lines = (
+        f'{{"id": 0, "big": {big}, "part": 0.10, "size": 1e300, "on": true, "mixed": 1, "of": {{"n": 7}}}}',
+        '{"id": -7, "big": 1, "part": 3, "size": null, "on": false, "mixed": "a", "of": null}',
+    )
+    (copier.folder / "p.ndjson").write_text("\n".join(lines))
+    (copier.folder / "p.csv").write_text(
+        "id,code,version,share,odd,far,on\n7,007,1.50,1.25,nan,1e9999,true\n8,011,2.25,3,1.5,1,false\n"
+    )
+    cases: dict[str, list[dict[str, Any]]] = {
+        "p.ndjson": [
+            {"id": 0, "big": big, "part": 0.1, "size": 1e300, "on": True, "mixed": "1", "of": {"n": 7}},
+            {"id": -7, "big": 1, "part": 3, "size": None, "on": False, "mixed": "a", "of": None},
+        ],
+        "p.csv": [
+            {
+                "id": 7,
+                "code": "007",
+                "version": "1.50",
+                "share": 1.25,
+                "odd": "nan",
+                "far": "1e9999",
+                "on": True,
+            },
+            {"id": 8, "code": "011", "version": "2.25", "share": 3, "odd": "1.5", "far": "1", "on": False},
+        ],
+    }
+    for path, parents in cases.items():
+        api = make_api(answering=lambda _: answer('[{"x": 1}]'))
+        copier.addresses["api"] = api.address
+        source = source_of(
+            connection="api",
+            path="/{p.id}/{p.on}",
+            method="POST",
+            body={"id": "{p.id}", "text": "{p.id}!"},
+            parent={"as": "p", "path": path, "fields": {name: name for name in parents[0]}},
+        )
+        copier(source, destination_of(path="out.ndjson"))
+        for asked, parent in zip(api.asked, parents, strict=True):
+            assert asked.path == f"/v1/{parent['id']}/{json.dumps(parent['on'])}"
+            assert json.loads(asked.body) == {"id": parent["id"], "text": f"{parent['id']}!"}
+        rows = [json.loads(line) for line in (copier.folder / "out.ndjson").read_text().splitlines()]
+        assert rows == [{**parent, "x": 1} for parent in parents]
+
+
 def test_what_is_wrong_names_the_parent(make_api: Make, read: Read, copier: Copier) -> None:
     by_id = {
         "path": "/{p.id}",

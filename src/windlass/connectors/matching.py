@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from windlass.connectors.rows import Column
 from windlass.errors import Code, FatalError, did_you_mean
-from windlass.plan.model import ColumnRules, Copy
+from windlass.plan.model import ColumnRules, Copy, Destination
 
-__all__ = ["Match", "alike", "match_columns"]
+__all__ = ["Match", "alike", "called", "match_columns"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,12 @@ def alike(names: Sequence[str]) -> list[str]:
     return [name for name in names if counts[name.lower()] > 1]
 
 
+def called(destination: Destination) -> str:
+    """What messages call a destination: by its table, file, or whatever else has the rows."""
+    name = destination.path or destination.rows_in
+    return f"the destination {name!r}" if name is not None else "the destination"
+
+
 def match_columns(copy: Copy, source: Sequence[str], target: Sequence[Column] | None) -> list[Match]:
     """The columns to copy. `target` is what the destination has, None when it will be made.
 
@@ -52,7 +58,7 @@ def match_columns(copy: Copy, source: Sequence[str], target: Sequence[Column] | 
             wanted = column.name if column else name
             matches.append(Match(origin, wanted, kind, column, rules.pop(wanted, ColumnRules())))
     _check_unused_rules(rules, matches)
-    _check_required(matches, target or ())
+    _check_required(matches, target or (), copy)
     if copy.on_missing_column == "fail":
         _check_missing(matches, target or ())
     return matches
@@ -84,18 +90,19 @@ def _find(name: str, target: Sequence[Column], copy: Copy) -> Column | None:
         return None
     hint = did_you_mean(name, [column.name for column in target]) or ""
     raise FatalError(
-        f"the destination has no column {name!r}",
+        f"{called(copy.destination)} has no column {name!r}",
         hint=f"{hint} (pick columns with `select`, or have it added: `on_new_column: add`)".strip(),
         code=Code.NO_COLUMN,
     )
 
 
-def _check_required(matches: Sequence[Match], target: Sequence[Column]) -> None:
+def _check_required(matches: Sequence[Match], target: Sequence[Column], copy: Copy) -> None:
     given = {match.name for match in matches}
     missing = [column.name for column in target if column.required and column.name not in given]
     if missing:
         names = ", ".join(map(repr, missing))
-        raise FatalError(f"the destination needs a value for {names}, and the source has no such column")
+        where = called(copy.destination)
+        raise FatalError(f"{where} needs a value for {names}, and the source has no such column")
 
 
 def _check_missing(matches: Sequence[Match], target: Sequence[Column]) -> None:

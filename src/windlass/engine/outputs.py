@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from windlass.connectors.destination import GrowingLoad, Load
-from windlass.connectors.matching import Match, alike, match_columns
+from windlass.connectors.matching import Match, alike, called, match_columns
 from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Relation
@@ -35,23 +35,24 @@ def outputs_of(copy: Copy, relation: Relation, load: Load, scratch: Scratch) -> 
     scratch.make_room(relation.name, len(columns))
     matches = match_columns(copy, list(columns), target)
     _check_alike(relation.name, [match.source for match in matches])
-    _check_alike("the destination", [match.name for match in matches])
+    _check_alike(called(copy.destination), [match.name for match in matches])
     outputs = [_output(match, columns[match.source], load, scratch) for match in matches]
     if target is not None and copy.on_type_change == "widen":
         outputs = widened(outputs, [_asked(match, scratch) for match in matches], relation, load, scratch)
     if target is not None:
-        _grow(load, [o.target for o, match in zip(outputs, matches, strict=True) if match.target is None])
+        new = [o.target for o, match in zip(outputs, matches, strict=True) if match.target is None]
+        _grow(load, new, called(copy.destination))
     return outputs
 
 
-def _grow(load: Load, new: list[Column]) -> None:
+def _grow(load: Load, new: list[Column], destination: str) -> None:
     """Have the destination get the columns that it does not have."""
     if not new:
         return
     if not isinstance(load, GrowingLoad):
         names = ", ".join(repr(column.name) for column in new)
         hint = "`on_new_column: ignore` copies the others"
-        raise FatalError(f"the destination cannot be given columns, such as {names}", hint=hint)
+        raise FatalError(f"{destination} cannot be given columns, such as {names}", hint=hint)
     load.grow(new)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from email.message import Message
 
-from windlass import logs, web
+from windlass import logs, pauses, web
 from windlass.connectors.http.answers import Answer, Ask, content_of, send
 from windlass.connectors.http.auth import Credentials, NoCredentials
 from windlass.connectors.http.conditions import holds
@@ -99,13 +99,15 @@ class Api:
         raise web.NotNowError(message, code=Code.API_ANSWER)
 
     def _wait(self, exc: web.NotNowError, attempt: int) -> float:
-        """Wait until the next attempt; how long that was. Raises RetryableError when there is none."""
+        """Wait until the next attempt; how long that was, if pauses are taken. Raises RetryableError when there is none."""
         wait = _FIRST_WAIT * 2 ** (attempt - 1) if exc.wait is None else exc.wait
         longest = self._retry.max_wait
         if attempt == self._retry.attempts or (exc.wait is not None and exc.wait > longest):
             raise _given_up(exc, attempt, self._retry) from exc.__cause__
         seconds = min(wait, longest)
         logs.warning("asking_again", because=exc.message, seconds=seconds)
+        if pauses.are_skipped():
+            return 0.0
         (self._session.pause if self._session else time.sleep)(seconds)
         return seconds
 

@@ -10,7 +10,9 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from windlass import logs
+from msgspec import structs
+
+from windlass import logs, pauses
 from windlass.connectors.http.options import RateLimit
 from windlass.connectors.http.turns import OwnTurns, SharedTurns, Turns
 from windlass.errors import Code, RetryableError
@@ -30,13 +32,15 @@ class Pace:
         pause: Callable[[float], None] | None = None,
         shared: Path | None = None,
     ) -> None:
+        if limit is not None and pauses.are_skipped():
+            limit = structs.replace(limit, calls=None)  # whoever has not waited would be ever further behind
         self._limit, self._pause = limit, pause
         self._turns: Turns | None = None
         if limit is not None:
             self._turns = SharedTurns(shared) if shared is not None else OwnTurns(limit)
 
     def wait(self, longest: float) -> float:
-        """Wait for the next turn; how long that was. Raises RetryableError when that is further away than `longest`
+        """Wait for the next turn; how long that was, if pauses are taken. Raises RetryableError when that is further away than `longest`
         seconds.
         """
         if self._limit is None or self._turns is None:
@@ -46,6 +50,9 @@ class Pace:
             raise _too_long(seconds, longest)
         if seconds > 0:
             logs.info("rate_limit", seconds=round(seconds, 3))
+            if pauses.are_skipped():
+                self._turns.hold(0.0)
+                return 0.0
             (self._pause or time.sleep)(seconds)
         return seconds
 

@@ -7,12 +7,12 @@ body, form and headers, where `{…}` names them, and into the records that come
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -23,6 +23,7 @@ from windlass.connectors.ends import ConnectedEnd, End
 from windlass.connectors.http import keys
 from windlass.connectors.http.addresses import texts
 from windlass.connectors.http.options import Parent, Source
+from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch, identifier
 from windlass.connectors.source import Reading
 from windlass.connectors.source import Source as OpenSource
@@ -30,6 +31,9 @@ from windlass.errors import Code, FatalError
 from windlass.options import read_options
 
 __all__ = ["Child", "children", "side_by_side"]
+
+_EXACT = r"-?(0|[1-9]\d*)(\.\d*[1-9])?(e[+-]?\d+)?"
+"""How numbers are written that a double has as they are, if they are short."""
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -53,8 +57,8 @@ def children(end: ConnectedEnd[Source], scratch: Scratch) -> Iterator[Child]:
     if parent is None:
         yield Child(end.options)
         return
-    rows = enumerate(parent.values, 1) if parent.values else enumerate(_rows(parent, end, scratch), 1)
-    for number, row in rows:
+    values = (_Row(value, value) for value in parent.values)
+    for number, row in enumerate(values if parent.values else _rows(parent, end, scratch), 1):
         yield _child(end.options, parent, row, f"{end.connection}: {parent.as_} {number}")
 
 
@@ -73,12 +77,23 @@ def side_by_side(work: Callable[[S], T], items: Iterable[S], at_once: int) -> It
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _rows(parent: Parent, end: ConnectedEnd[Source], scratch: Scratch) -> Iterator[Any]:
+class _Row(NamedTuple):
+    """A parent."""
+
+    written: Any
+    """As it goes into texts: of a file, that of each value."""
+
+    value: Any
+    """As it goes into records and bodies: with numbers and truth values as such."""
+
+
+def _rows(parent: Parent, end: ConnectedEnd[Source], scratch: Scratch) -> Iterator[_Row]:
     """The parents that another source has, each as an object. Raises FatalError for rows that it cannot read."""
     source = _opened(parent, end)
     try:
         relation = source.open(Reading(), scratch)
-        columns = ", ".join(identifier(column.name) for column in relation.columns())
+        found = relation.columns()
+        columns = ", ".join(identifier(column.name) for column in found)
         kept = scratch.new_name()
         scratch.rows(f"CREATE TABLE {kept} AS SELECT * FROM {relation.sql()}")
         wrong = " OR ".join(f"({fault.test})" for fault in relation.faults())
@@ -86,9 +101,35 @@ def _rows(parent: Parent, end: ConnectedEnd[Source], scratch: Scratch) -> Iterat
             raise _unreadable(source.name)
     finally:
         source.close()
+    values = ", ".join(
+        f"{identifier(name)} := CAST({identifier(name)} AS {kind})"
+        for name, kind in _said_in_text(found, kept, scratch).items()
+    )
     rows = f"(SELECT {columns} FROM {kept} ORDER BY rowid) AS parents"
-    for (text,) in scratch.rows(f"SELECT to_json(parents)::VARCHAR FROM {rows}"):
-        yield msgspec.json.decode(text)
+    typed = f"to_json(struct_pack({values}))" if values else "'{}'"
+    for written, said in scratch.rows(f"SELECT to_json(parents)::VARCHAR, {typed}::VARCHAR FROM {rows}"):
+        row = msgspec.json.decode(written)
+        yield _Row(row, row | msgspec.json.decode(said))
+
+
+def _said_in_text(columns: Sequence[Column], rows: str, scratch: Scratch) -> dict[str, str]:
+    """The columns of a file whose texts are all numbers or truth values, with their types. One with a text such as `1.50`
+    is none: it may be a version.
+    """
+    found = {}
+    for column in columns:
+        name, guess = identifier(column.name), column.guess or ""
+        kind = "UBIGINT" if guess.endswith(",0)") else guess
+        if column.type != "VARCHAR" or kind not in ("BIGINT", "UBIGINT", "DOUBLE", "BOOLEAN"):
+            continue
+        value = f"TRY_CAST({name} AS {kind})"
+        is_other = f"{value}::VARCHAR IS DISTINCT FROM {name}"
+        if kind == "DOUBLE":
+            is_exact = f"length({name}) <= 15 AND regexp_full_match({name}, '{_EXACT}')"
+            is_other = f"NOT coalesce(isfinite({value}), false) OR ({is_other} AND NOT ({is_exact}))"
+        if not scratch.rows(f"SELECT 1 FROM {rows} WHERE {name} IS NOT NULL AND ({is_other}) LIMIT 1"):
+            found[column.name] = kind
+    return found
 
 
 def _opened(parent: Parent, end: ConnectedEnd[Source]) -> OpenSource:
@@ -120,7 +161,7 @@ def _unreadable(name: str) -> FatalError:
     return FatalError(f"{name}: some of its rows cannot be read, and would be missing parents", hint=hint)
 
 
-def _child(said: Source, parent: Parent, row: object, name: str) -> Child:
+def _child(said: Source, parent: Parent, row: _Row, name: str) -> Child:
     """The request for one parent."""
     filling = _Filling(parent.as_, row, name)
     filled = structs.replace(
@@ -138,7 +179,7 @@ def _child(said: Source, parent: Parent, row: object, name: str) -> Child:
 class _Filling:
     """Puts the values of one parent where they are named."""
 
-    def __init__(self, name: str, row: object, place: str) -> None:
+    def __init__(self, name: str, row: _Row, place: str) -> None:
         self._row, self._place = row, place
         self._named = re.compile(rf"\{{{re.escape(name)}((?:\.[A-Za-z_]\w*)*)\}}")
         self._name = name
@@ -172,11 +213,11 @@ class _Filling:
 
     def at(self, path: str) -> object:
         """What the parent has there, as it is."""
-        return keys.find(keys.parse(path), self._row) if path else self._row
+        return _at(path, self._row.value)
 
     def _said(self, dotted: str) -> str:
         """A value as text. Raises FatalError where there is none."""
-        value = self.at(dotted.lstrip("."))
+        value = _at(dotted.lstrip("."), self._row.written)
         if value is None or isinstance(value, dict | list):
             what = f"{self._name}{dotted}"
             hint = "name a column that each row has; leave rows without one out by a `query`"
@@ -184,3 +225,7 @@ class _Filling:
         text = texts({"": value})[""]
         self.used[f"{self._name}{dotted}={text}"] = None
         return text
+
+
+def _at(path: str, row: Any) -> object:
+    return keys.find(keys.parse(path), row) if path else row
