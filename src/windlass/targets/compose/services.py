@@ -7,10 +7,13 @@ from typing import Any
 
 from windlass.targets.compose.document import Service, literal, required
 
-__all__ = ["PROJECT", "airflow", "check", "metadata"]
+__all__ = ["PROJECT", "TASKS", "airflow", "check", "metadata"]
 
 PROJECT = "/opt/windlass/project"
 """Where the project is in a container that executes tasks."""
+
+TASKS = "tasks.env"
+"""The file beside compose.yaml, if somebody writes one, with variables for all tasks."""
 
 _DATABASE_IMAGE, _BROKER_IMAGE = "postgres:18", "valkey/valkey:8.1"
 _LOGGING = {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}
@@ -177,8 +180,8 @@ def _worker(count: int) -> Service:
 
 
 def _executing(*, docker: bool, project: str, databases: Iterable[str]) -> Service:
-    """What the part that executes tasks has beside: the project, or the socket of the engine."""
-    needed = {"depends_on": _after(*databases)}
+    """What the part that executes tasks has beside: the project, or the socket of the engine, and what tasks find."""
+    needed = {"depends_on": _after(*databases), "env_file": [{"path": TASKS, "required": False}]}
     if docker:
         volumes, group = [*_VOLUMES, f"{_SOCKET}:{_SOCKET}"], [required("DOCKER_GID")]
         return {**needed, "volumes": volumes, "group_add": group}

@@ -18,7 +18,7 @@ from windlass.targets.airflow.target import TARGET as AIRFLOW
 from windlass.targets.airflow.target import AirflowOptions
 from windlass.targets.compose import beside
 from windlass.targets.compose.document import Service, document
-from windlass.targets.compose.services import PROJECT, airflow, metadata
+from windlass.targets.compose.services import PROJECT, TASKS, airflow, metadata
 
 __all__ = ["TARGET", "ComposeOptions", "ComposeTarget"]
 
@@ -83,7 +83,7 @@ class ComposeTarget:
         databases = beside.databases(spec.connections, options.project_path)
         files = {
             "compose.yaml": self._compose(project, options, databases),
-            ".gitignore": ".env\n",
+            ".gitignore": f".env\n{TASKS}\n",
             ".dockerignore": "*\n!requirements.txt\n!*.whl\n",
         }
         if options.runtime == "process":
