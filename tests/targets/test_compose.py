@@ -95,8 +95,11 @@ def test_compose_accepts_every_way_to_write_it(project: Project) -> None:
             assert executing["tmpfs"] == ["/opt/windlass/project/compose"], "where the keys are"
         else:
             assert mounted["/var/run/docker.sock"] == "/var/run/docker.sock"
+            assert "workspace" in [volume["source"] for volume in services["init"]["volumes"]]
             plan = json.loads((root / "compose" / "dags" / "plan.json").read_text())
             assert plan["runtime"]["options"]["network_mode"] == "odd-project_default"
+            (workspace,) = plan["runtime"]["options"]["mounts"]
+            assert read["volumes"]["workspace"]["name"] == workspace["source"], "which down --volumes removes"
         assert executing["user"] == f"{os.getuid()}:0"
         assert executing["depends_on"]["dev-pg_x"] == {"condition": "service_healthy", "required": True}
         given = services["api-server"]["environment"]

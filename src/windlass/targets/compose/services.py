@@ -20,6 +20,7 @@ _LOGGING = {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3
 _VOLUMES = ["logs:/opt/airflow/logs", "./dags:/opt/airflow/dags:ro"]
 _DATABASE_URL = f"postgresql+psycopg2://airflow:{required('DATABASE_PASSWORD')}@metadata:5432/airflow"
 _HOME = "/opt/airflow"
+_WORKSPACE = "/opt/windlass/workspace"
 _SOCKET = "/var/run/docker.sock"
 _HEALTH = "http://api-server:8080/api/v2/monitor/health"
 _BROKER = (
@@ -57,12 +58,15 @@ def airflow(
     pools: Mapping[str, int],
     connections: Mapping[str, str | None],
     databases: Iterable[str],
+    workspace: str | None,
 ) -> tuple[dict[str, Any], dict[str, Service]]:
-    """What the parts have in common, and the parts. `project` is its folder, seen from compose.yaml."""
+    """What the parts have in common, and the parts. `project` is its folder, seen from compose.yaml; `workspace` the
+    volume that containers of tasks share.
+    """
     where = "worker" if celery else "scheduler"
     executing = _executing(docker=docker, project=project, databases=databases)
     parts = {
-        "init": _init(pools),
+        "init": _init(pools, workspace),
         "api-server": _server(port, connections),
         "scheduler": _part("airflow scheduler", check("curl -fsS http://localhost:8974/health")),
         "dag-processor": _part("airflow dag-processor", _beats("dag_processor")),
@@ -136,13 +140,14 @@ def _part(command: str, healthcheck: Mapping[str, Any]) -> Service:
     }
 
 
-def _init(pools: Mapping[str, int]) -> Service:
-    """What has to be done before all others start."""
+def _init(pools: Mapping[str, int], workspace: str | None) -> Service:
+    """What has to be done before all others start. It has the workspace: what no service has, compose does not remove."""
     made = [f"airflow pools set {name} {slots} windlass" for name, slots in pools.items()]
     return {
         "<<": "*airflow",
         "environment": {"<<": "*secrets"},
         "command": ["bash", "-c", " && ".join(["airflow db migrate", *made])],
+        **({"volumes": [*_VOLUMES, f"{workspace}:{_WORKSPACE}"]} if workspace else {}),
         "restart": "no",
         "depends_on": _after("metadata"),
     }
