@@ -97,6 +97,13 @@ class ComposeTarget:
         files |= AIRFLOW.render(_in_its_network(project), _as_dags(options))
         return {f"{_FOLDER}/{name}": text for name, text in files.items()}
 
+    def needs(self, project: CompiledProject, _options: ComposeOptions) -> Needs:
+        """The connections that no database of the stack stands in for. The stack makes the pools."""
+        found = Needs.of(project.plans.values())
+        has = beside.stood_in_for(project.files.spec.connections)
+        rest = {name: kind for name, kind in found.connections.items() if name not in has}
+        return replace(found, connections=rest, pools={})
+
     def secrets(self, options: ComposeOptions) -> tuple[str, Mapping[str, Callable[[], str]]]:
         """What `.env` has to have: each variable, and how it is made."""
         made: dict[str, Callable[[], str]] = {
