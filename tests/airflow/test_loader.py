@@ -185,6 +185,11 @@ def test_everything_in_a_plan_arrives(
         assert images == tuple(f"docker.io/acme/all{step}:latest" for step in ("", "-transform", "-api"))
 
 
+TRACE = {"TRACEPARENT": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "TRACESTATE": "a=b"}
+OBSERVED = {"OTEL_EXPORTER_OTLP_HEADERS": f"key={CANARY}", "OPENLINEAGE_API_KEY": CANARY, **TRACE}
+"""Of a worker: what its tasks are to be seen by."""
+
+
 def test_a_container_has_what_the_project_says_and_tells_its_numbers(
     inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
@@ -192,7 +197,7 @@ def test_a_container_has_what_the_project_says_and_tells_its_numbers(
     lines = [json.dumps(RESULT)[:20], json.dumps(RESULT)[20:] + "\n"]
     run = SCHEDULED | {"lines": lines, "code": 0}
     env = {"AIRFLOW_CONN_X": f"postgres://me:{CANARY}@db/sales"}
-    done = inside("docker", tmp_path / "out", "everything", "load", json.dumps(run), env=env)
+    done = inside("docker", tmp_path / "out", "everything", "load", json.dumps(run), env=env | OBSERVED)
     container = done["container"]
     assert done["raised"] is None
     assert done["result"]["rows_written"] == 1300
@@ -202,6 +207,7 @@ def test_a_container_has_what_the_project_says_and_tells_its_numbers(
     assert unpack(container["environment"]["WINDLASS_PLAN"]).tasks == (plan.task("load"),)
     assert container["environment"]["WINDLASS_WORKSPACE"] == "/data"
     assert container["environment"]["WINDLASS_CONN_X"] == env["AIRFLOW_CONN_X"]
+    assert OBSERVED.items() <= container["environment"].items()
     assert container["user"] == "1000:1000"
     host = container["host_config"]
     assert (host["network_mode"], host["mem_limit"]) == ("etl", 2_000_000_000)
@@ -251,7 +257,7 @@ def test_a_container_of_an_image_has_what_its_own_task_says(
     export_to_airflow(everything, tmp_path / "out", "docker")
     env = {"AIRFLOW_CONN_X": "postgres://me:p%40ss@db/sales", "WINDLASS_SECRET_VENDOR_API_KEY": CANARY}
     run = json.dumps(SCHEDULED | {"lines": [f"the key is {CANARY}\n"], "code": 0})
-    done = inside("docker", tmp_path / "out", "everything", "bring", run, env=env)
+    done = inside("docker", tmp_path / "out", "everything", "bring", run, env=env | OBSERVED)
     container, host = done["container"], done["container"]["host_config"]
     assert (done["raised"], container["image"]) == (None, "docker.io/acme/ingest:1.4")
     assert "command" not in container
@@ -267,6 +273,8 @@ def test_a_container_of_an_image_has_what_its_own_task_says(
     address = "https://api.example.org/v1"
     assert (found["API"], found["API_HOST"]) == (address, "api.example.org")
     assert found["WINDLASS_CONN_WEB"] == address
+    assert TRACE.items() <= found.items()
+    assert not found.keys() & (OBSERVED.keys() - TRACE.keys()), "keys of ours, for a program of the user's"
     assert CANARY not in done["log"]
     with pytest.raises(
         FatalError, match="DB_HOST refers to a part of a connection, which no pod can be given"
@@ -430,7 +438,12 @@ def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_sa
     export_to_airflow(everything, tmp_path / "out", "kubernetes")
     service = {"api": {"address": {"url": "http://10.1.1.1:3000", "host": "10.1.1.1", "port": 3000}}}
     pod = inside(
-        "pod", tmp_path / "out", "everything", "transform", json.dumps(SCHEDULED | {"xcoms": service})
+        "pod",
+        tmp_path / "out",
+        "everything",
+        "transform",
+        json.dumps(SCHEDULED | {"xcoms": service}),
+        env=OBSERVED,
     )
     (container,) = pod["spec"]["containers"]
     variables = {variable["name"]: variable for variable in container["env"]}
@@ -444,6 +457,8 @@ def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_sa
     ]
     assert variables["DAY"]["value"] == "5"
     assert variables["WINDLASS_WORKSPACE"]["value"] == "/app/data"
+    assert {name: variables[name]["value"] for name in TRACE} == TRACE
+    assert CANARY not in json.dumps(pod), "a Secret has that, under envFrom"
     keys = {name: v["valueFrom"]["secretKeyRef"] for name, v in variables.items() if "valueFrom" in v}
     of_web = [variable for variable in container["env"] if variable["name"] == "WINDLASS_CONN_WEB"]
     web = keys.pop("WINDLASS_CONN_WEB")

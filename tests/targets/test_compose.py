@@ -69,7 +69,7 @@ def test_the_compose_file_of_a_project_with_everything_in_it(
 
 
 def test_compose_accepts_every_way_to_write_it(project: Project) -> None:
-    root = project(ODD)
+    root = project(ODD | {"compose/tasks.env": "OTEL_SERVICE_NAME=etl\n"})
     for executor, runtime, pgadmin in product(("celery", "local"), ("process", "docker"), (True, False)):
         options = ComposeOptions(executor=executor, runtime=runtime, pgadmin=pgadmin, workers=3)  # type: ignore[arg-type]
         export(TARGET, root, root, options)
@@ -86,14 +86,20 @@ def test_compose_accepts_every_way_to_write_it(project: Project) -> None:
             assert ":" in service["image"], name
             assert {port["host_ip"] for port in service.get("ports", ())} <= {"127.0.0.1"}, name
         executing = services["worker" if executor == "celery" else "scheduler"]
+        assert [n for n, s in services.items() if "OTEL_SERVICE_NAME" in s.get("environment", {})] == [
+            "worker" if executor == "celery" else "scheduler"
+        ]
         mounted = {volume["target"]: volume["source"] for volume in executing["volumes"]}
         if runtime == "process":
             assert mounted["/opt/windlass/project"] == str(root)
             assert executing["tmpfs"] == ["/opt/windlass/project/compose"], "where the keys are"
         else:
             assert mounted["/var/run/docker.sock"] == "/var/run/docker.sock"
+            assert "workspace" in [volume["source"] for volume in services["init"]["volumes"]]
             plan = json.loads((root / "compose" / "dags" / "plan.json").read_text())
             assert plan["runtime"]["options"]["network_mode"] == "odd-project_default"
+            (workspace,) = plan["runtime"]["options"]["mounts"]
+            assert read["volumes"]["workspace"]["name"] == workspace["source"], "which down --volumes removes"
         assert executing["user"] == f"{os.getuid()}:0"
         assert executing["depends_on"]["dev-pg_x"] == {"condition": "service_healthy", "required": True}
         given = services["api-server"]["environment"]
@@ -103,6 +109,7 @@ def test_compose_accepts_every_way_to_write_it(project: Project) -> None:
         inits = {volume["target"]: volume["source"] for volume in services["dev-pg_x"]["volumes"]}
         assert inits["/docker-entrypoint-initdb.d/01-a $$b.sql"] == str(root / "sql" / "a $$b.sql")
         assert services["init"]["command"][-1] == "airflow db migrate && airflow pools set few 3 windlass"
+    (root / "compose" / "tasks.env").unlink()
     own = as_compose_reads_it(root / "compose", AIRFLOW_CONN_PG_X="postgresql://db.example.com/shop")
     given = own["services"]["api-server"]["environment"]
     assert given["AIRFLOW_CONN_PG_X"] == "postgresql://db.example.com/shop"
@@ -118,7 +125,7 @@ def test_secrets_are_made_once_for_their_owner_and_are_in_no_other_file(project:
     secret = {name: value for name, value in made.items() if name not in ("AIRFLOW_UID", "DOCKER_GID")}
     assert len(secret) == len(set(secret.values())) == 7
     assert keys.stat().st_mode & 0o777 == 0o600
-    assert ".env" in (root / "compose" / ".gitignore").read_text().split()
+    assert (root / "compose" / ".gitignore").read_text().split() == [".env", "tasks.env"]
     others = [file.read_text() for file in (root / "compose").rglob("*") if file.is_file() and file != keys]
     assert not [text for text in others for value in secret.values() if value in text]
 

@@ -76,8 +76,11 @@ def _say(target: Target, exported: Exported, *, as_json: bool) -> None:
         needed = {"pipelines": needs.pipelines, "connections": needs.connections, "pools": needs.pools}
         echo_json(json.dumps({"written": [str(file) for file in written], "needs": needed}, indent=2))
         return
-    folder = os.path.commonpath([file.parent for file in written]) if written else "nothing"
-    echo(f"wrote {folder} with {_listed(needs.pipelines)}")
+    if written:
+        folder = os.path.commonpath([file.parent for file in written])
+        echo(f"wrote {folder} with {_listed(needs.pipelines)}")
+    else:
+        echo(f"wrote nothing for {_listed(needs.pipelines)}")
     for name, kind in needs.connections.items():
         echo(f"  {target.title} needs connection {name} ({kind})")
     for name, slots in needs.pools.items():

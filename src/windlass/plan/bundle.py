@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+import msgspec
+
 from windlass import __version__
 from windlass.errors import Code, FatalError, UsageError, did_you_mean
 from windlass.plan.codec import from_json, to_json
@@ -40,7 +42,8 @@ def bundle_to_json(
         "sources": {name: dict(source) for name, source in sorted((sources or {}).items())},
         "pipelines": {name: json.loads(to_json(plans[name])) for name in sorted(plans)},
     }
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    # with `indent`, `json` itself is written in Python, which takes three times as long
+    return msgspec.json.format(json.dumps(document, ensure_ascii=False), indent=1) + "\n"
 
 
 def plan_of_bundle(text: str | bytes, pipeline: str) -> Plan:

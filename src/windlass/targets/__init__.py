@@ -17,7 +17,7 @@ from msgspec import Struct
 from windlass.plan.model import Plan
 from windlass.spec import ProjectFiles
 
-__all__ = ["CompiledProject", "Needs", "Target", "TargetWithSecrets"]
+__all__ = ["CompiledProject", "Needs", "Target", "TargetWithNeeds", "TargetWithSecrets"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Needs:
 
     pipelines: tuple[str, ...]
     connections: dict[str, str]
-    """Type by name."""
+    """Type by name, of those whose address `windlass.yaml` does not say."""
 
     pools: dict[str, int]
     """Slots by name."""
@@ -57,7 +57,8 @@ class Needs:
     @classmethod
     def of(cls, plans: Iterable[Plan]) -> Needs:
         plans = sorted(plans, key=lambda plan: plan.pipeline)
-        connections = {name: c.type for plan in plans for name, c in plan.connections.items()}
+        found = ((name, c) for plan in plans for name, c in plan.connections.items())
+        connections = {name: c.type for name, c in found if c.address is None}
         pools = {name: slots for plan in plans for name, slots in plan.pools.items()}
         return cls(
             tuple(plan.pipeline for plan in plans),
@@ -82,6 +83,14 @@ class Target(Protocol):
 
         Pure: the same project and options give the same text. `options` is an instance of `self.options`.
         """
+
+
+@runtime_checkable
+class TargetWithNeeds(Target, Protocol):
+    """A target whose scheduler need not have every connection and every pool: it has some of them, or runs nothing."""
+
+    def needs(self, project: CompiledProject, options: Any) -> Needs:
+        """What is exported, and what the scheduler must have besides."""
 
 
 @runtime_checkable

@@ -12,7 +12,7 @@ from windlass.errors import FatalError
 from windlass.files import write_whole
 from windlass.plan.compiler import compile_project
 from windlass.spec import ProjectFiles, load_project
-from windlass.targets import CompiledProject, Needs, Target, TargetWithSecrets
+from windlass.targets import CompiledProject, Needs, Target, TargetWithNeeds, TargetWithSecrets
 
 __all__ = ["Exported", "compiled", "export", "put", "stale"]
 
@@ -58,7 +58,13 @@ def put(target: Target, project: CompiledProject, out: Path, options: Struct | N
     if isinstance(target, TargetWithSecrets):
         path, variables = target.secrets(options)
         written = (*written, _complete(_inside(out, path), variables))
-    return Exported(project, written, Needs.of(project.plans.values()))
+    return Exported(project, written, _needs(target, project, options))
+
+
+def _needs(target: Target, project: CompiledProject, options: Struct) -> Needs:
+    if isinstance(target, TargetWithNeeds):
+        return target.needs(project, options)
+    return Needs.of(project.plans.values())
 
 
 def _complete(file: Path, variables: Mapping[str, Callable[[], str]]) -> Path:

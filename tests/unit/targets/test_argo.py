@@ -163,6 +163,23 @@ def test_a_pipeline_is_a_cron_workflow_with_a_pod_for_each_task(project: Project
     assert known["windlass-alarm-pod"]["container"]["command"][:3] == ["windlass", "alarm", "orders"]
 
 
+def test_pods_are_observed_by_what_a_config_map_and_a_secret_say(project: Project) -> None:
+    said = "namespace: data, config_maps: observability, secrets: observability-keys"
+    project_file = EVERYTHING["windlass.yaml"].replace("namespace: data", said)
+    texts = rendered(project(EVERYTHING | {"windlass.yaml": project_file}))
+    found = [
+        t["container"]
+        for t in spec_of(objects(texts["argo/shop-orders.yaml"]))["templates"]
+        if "container" in t
+    ]
+    assert len(found) == 6
+    for container in found:
+        assert container["envFrom"] == [
+            {"secretRef": {"name": "observability-keys"}},
+            {"configMapRef": {"name": "observability"}},
+        ]
+
+
 def test_what_nobody_schedules_is_submitted_by_hand_and_what_runs_once_is_a_workflow(
     project: Project,
 ) -> None:

@@ -56,6 +56,40 @@ def test_the_same_project_gives_the_same_bytes_and_leaves_the_files_alone(
     assert names == ["plan.json", "windlass_airflow", "windlass_dags.py"]
 
 
+NEEDY = {
+    "windlass.yaml": "project: p\npools: {few: 2}\nconnections:\n  db: {type: postgres}\n  chat: {type: slack}\n"
+    "  web: {type: http, base_url: https://api.example.org}\n",
+    "pipelines/a.yaml": "pipeline: a\nschedule: '@daily'\non_failure: chat\ntasks:\n"
+    "  t: {pool: few, sql: {connection: db, statement: SELECT 1}}\n"
+    "  w: {run: {command: [date], connections: [web]}}\n",
+    "pipelines/b.yaml": "pipeline: b\nschedule: '@daily'\ntasks: {w: {run: {command: [date]}}}\n",
+}
+BOTH = {"db": "postgres", "chat": "slack"}
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "connections", "pools"),
+    [
+        ("airflow", {}, BOTH, {"few": 2}),
+        ("kubernetes", {}, BOTH, {}),
+        ("kubernetes", {"pipelines": "b"}, {}, {}),
+        ("argo", {}, BOTH, {}),
+        ("argo", {"pipelines": "b"}, {}, {}),
+        ("cron", {}, BOTH, {}),
+        ("compose", {}, {"chat": "slack"}, {}),
+        ("ci", {}, {}, {}),
+    ],
+)
+def test_a_scheduler_needs_what_nobody_else_has_or_makes(
+    project: Project, name: str, said: dict[str, str], connections: dict[str, str], pools: dict[str, int]
+) -> None:
+    root = project(NEEDY)
+    target = TARGETS.load(name)
+    needs = export(target, root, root, target.options(**said)).needs
+    assert (needs.connections, needs.pools) == (connections, pools)
+    assert needs.pipelines == (("b",) if said else ("a", "b"))
+
+
 def test_a_check_names_what_is_missing_or_differs_and_writes_nothing(
     project: Project, tmp_path: Path
 ) -> None:

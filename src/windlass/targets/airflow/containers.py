@@ -15,7 +15,7 @@ from windlass.spec.runtimes import DockerRuntime, KubernetesRuntime, PodSettings
 from windlass.targets.images import UNTAGGED
 from windlass.targets.pods.settings import merged, of_task, said, volume_source, workspace_volume
 
-__all__ = ["runtime_of"]
+__all__ = ["runtime_of", "workspace_of"]
 
 
 def runtime_of(
@@ -69,7 +69,7 @@ def _require_keys(plans: Iterable[Plan]) -> None:
 
 def _docker(options: DockerRuntime, project: str) -> dict[str, Any]:
     """Arguments of Airflow's DockerOperator."""
-    workspace = _mount(options.workspace or f"windlass-{project}", WORKSPACE, read_only=False)
+    workspace = _mount(workspace_of(options, project), WORKSPACE, read_only=False)
     arguments = {
         "mounts": [workspace, *(_mount(m.source, m.target, read_only=m.read_only) for m in options.mounts)],
         "auto_remove": options.auto_remove,
@@ -82,6 +82,11 @@ def _docker(options: DockerRuntime, project: str) -> dict[str, Any]:
         "mem_limit": options.memory,
     }
     return {name: value for name, value in arguments.items() if value is not None}
+
+
+def workspace_of(options: DockerRuntime, project: str) -> str:
+    """The volume, or the folder, that the containers of a project share."""
+    return options.workspace or f"windlass-{project}"
 
 
 def _mount(source: str, target: str, *, read_only: bool) -> dict[str, Any]:

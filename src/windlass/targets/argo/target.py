@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from msgspec import Struct
 
 from windlass.targets import CompiledProject, Needs
@@ -43,6 +45,11 @@ class ArgoTarget:
         pools = Needs.of(pipeline.plan for pipeline in chosen).pools
         of_project = {"pools.yaml": [_pools(project, pools)]} if pools else {}
         return files_of("argo", {p: objects_of(p) for p in chosen}, refusals, of_project)
+
+    def needs(self, project: CompiledProject, options: ArgoOptions) -> Needs:
+        """The connections of the chosen pipelines. The slots of pools are among the files."""
+        chosen = chosen_pipelines(project, options.pipelines)
+        return replace(Needs.of(pipeline.plan for pipeline in chosen), pools={})
 
 
 def _pools(project: CompiledProject, pools: dict[str, int]) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -11,7 +12,7 @@ from msgspec import Struct
 from windlass import __version__
 from windlass.errors import UsageError
 from windlass.images.image import images_of
-from windlass.targets import CompiledProject, TargetWithSecrets
+from windlass.targets import CompiledProject, Needs, TargetWithSecrets
 from windlass.targets.ci import cloudbuild, github, gitlab
 from windlass.targets.ci.work import Work
 from windlass.targets.pods.manifests import manifests
@@ -64,6 +65,10 @@ class CiTarget:
         work = _work(project, options)
         heading = _HEADING.format(project=work.project) + ("" if work.registry else _NO_IMAGES)
         return {file: manifests(heading, [rendered(work)])}
+
+    def needs(self, project: CompiledProject, _options: CiOptions) -> Needs:
+        """No connection and no pool: it tests pipelines, and runs none."""
+        return replace(Needs.of(project.plans.values()), connections={}, pools={})
 
 
 def _work(project: CompiledProject, options: CiOptions) -> Work:

@@ -13,7 +13,7 @@ from windlass.spec.project import Connection as Declared
 from windlass.targets.compose.document import Service, literal, required
 from windlass.targets.compose.services import check
 
-__all__ = ["addresses", "databases", "pgadmin", "servers"]
+__all__ = ["addresses", "databases", "pgadmin", "servers", "stood_in_for"]
 
 _PGADMIN_IMAGE = "dpage/pgadmin4:9.8"
 _EMAIL = "admin@example.com"
@@ -26,6 +26,11 @@ def databases(connections: Mapping[str, Declared], project: str) -> dict[str, Se
         for name, declared in connections.items()
         if (container := _container(declared)) is not None
     }
+
+
+def stood_in_for(connections: Mapping[str, Declared]) -> set[str]:
+    """The connections that have such a server."""
+    return {name for name, declared in connections.items() if _container(declared) is not None}
 
 
 def _container(declared: Declared) -> Container | None:

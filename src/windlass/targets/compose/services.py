@@ -7,16 +7,20 @@ from typing import Any
 
 from windlass.targets.compose.document import Service, literal, required
 
-__all__ = ["PROJECT", "airflow", "check", "metadata"]
+__all__ = ["PROJECT", "TASKS", "airflow", "check", "metadata"]
 
 PROJECT = "/opt/windlass/project"
 """Where the project is in a container that executes tasks."""
+
+TASKS = "tasks.env"
+"""The file beside compose.yaml, if somebody writes one, with variables for all tasks."""
 
 _DATABASE_IMAGE, _BROKER_IMAGE = "postgres:18", "valkey/valkey:8.1"
 _LOGGING = {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}
 _VOLUMES = ["logs:/opt/airflow/logs", "./dags:/opt/airflow/dags:ro"]
 _DATABASE_URL = f"postgresql+psycopg2://airflow:{required('DATABASE_PASSWORD')}@metadata:5432/airflow"
 _HOME = "/opt/airflow"
+_WORKSPACE = "/opt/windlass/workspace"
 _SOCKET = "/var/run/docker.sock"
 _HEALTH = "http://api-server:8080/api/v2/monitor/health"
 _BROKER = (
@@ -54,12 +58,15 @@ def airflow(
     pools: Mapping[str, int],
     connections: Mapping[str, str | None],
     databases: Iterable[str],
+    workspace: str | None,
 ) -> tuple[dict[str, Any], dict[str, Service]]:
-    """What the parts have in common, and the parts. `project` is its folder, seen from compose.yaml."""
+    """What the parts have in common, and the parts. `project` is its folder, seen from compose.yaml; `workspace` the
+    volume that containers of tasks share.
+    """
     where = "worker" if celery else "scheduler"
     executing = _executing(docker=docker, project=project, databases=databases)
     parts = {
-        "init": _init(pools),
+        "init": _init(pools, workspace),
         "api-server": _server(port, connections),
         "scheduler": _part("airflow scheduler", check("curl -fsS http://localhost:8974/health")),
         "dag-processor": _part("airflow dag-processor", _beats("dag_processor")),
@@ -133,13 +140,14 @@ def _part(command: str, healthcheck: Mapping[str, Any]) -> Service:
     }
 
 
-def _init(pools: Mapping[str, int]) -> Service:
-    """What has to be done before all others start."""
+def _init(pools: Mapping[str, int], workspace: str | None) -> Service:
+    """What has to be done before all others start. It has the workspace: what no service has, compose does not remove."""
     made = [f"airflow pools set {name} {slots} windlass" for name, slots in pools.items()]
     return {
         "<<": "*airflow",
         "environment": {"<<": "*secrets"},
         "command": ["bash", "-c", " && ".join(["airflow db migrate", *made])],
+        **({"volumes": [*_VOLUMES, f"{workspace}:{_WORKSPACE}"]} if workspace else {}),
         "restart": "no",
         "depends_on": _after("metadata"),
     }
@@ -177,8 +185,8 @@ def _worker(count: int) -> Service:
 
 
 def _executing(*, docker: bool, project: str, databases: Iterable[str]) -> Service:
-    """What the part that executes tasks has beside: the project, or the socket of the engine."""
-    needed = {"depends_on": _after(*databases)}
+    """What the part that executes tasks has beside: the project, or the socket of the engine, and what tasks find."""
+    needed = {"depends_on": _after(*databases), "env_file": [{"path": TASKS, "required": False}]}
     if docker:
         volumes, group = [*_VOLUMES, f"{_SOCKET}:{_SOCKET}"], [required("DOCKER_GID")]
         return {**needed, "volumes": volumes, "group_add": group}

@@ -13,12 +13,14 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from windlass.spec.project import Project
 from windlass.targets import CompiledProject, Needs
+from windlass.targets.airflow.containers import workspace_of
 from windlass.targets.airflow.target import TARGET as AIRFLOW
 from windlass.targets.airflow.target import AirflowOptions
 from windlass.targets.compose import beside
 from windlass.targets.compose.document import Service, document
-from windlass.targets.compose.services import PROJECT, airflow, metadata
+from windlass.targets.compose.services import PROJECT, TASKS, airflow, metadata
 
 __all__ = ["TARGET", "ComposeOptions", "ComposeTarget"]
 
@@ -34,6 +36,7 @@ WORKDIR /windlass
 RUN pip install --no-cache-dir "apache-airflow==${{AIRFLOW_VERSION}}" -r requirements.txt
 WORKDIR ${{AIRFLOW_HOME}}
 """
+_WORKSPACE = "workspace"
 _SOCKET = Path("/var/run/docker.sock")
 
 
@@ -83,7 +86,7 @@ class ComposeTarget:
         databases = beside.databases(spec.connections, options.project_path)
         files = {
             "compose.yaml": self._compose(project, options, databases),
-            ".gitignore": ".env\n",
+            ".gitignore": f".env\n{TASKS}\n",
             ".dockerignore": "*\n!requirements.txt\n!*.whl\n",
         }
         if options.runtime == "process":
@@ -93,6 +96,13 @@ class ComposeTarget:
             files["servers.json"] = beside.servers(spec.connections)
         files |= AIRFLOW.render(_in_its_network(project), _as_dags(options))
         return {f"{_FOLDER}/{name}": text for name, text in files.items()}
+
+    def needs(self, project: CompiledProject, _options: ComposeOptions) -> Needs:
+        """The connections that no database of the stack stands in for. The stack makes the pools."""
+        found = Needs.of(project.plans.values())
+        has = beside.stood_in_for(project.files.spec.connections)
+        rest = {name: kind for name, kind in found.connections.items() if name not in has}
+        return replace(found, connections=rest, pools={})
 
     def secrets(self, options: ComposeOptions) -> tuple[str, Mapping[str, Callable[[], str]]]:
         """What `.env` has to have: each variable, and how it is made."""
@@ -110,6 +120,7 @@ class ComposeTarget:
         self, project: CompiledProject, options: ComposeOptions, databases: Mapping[str, Service]
     ) -> str:
         spec, celery = project.files.spec, options.executor == "celery"
+        shared = _workspace(spec) if options.runtime == "docker" else None
         common, parts = airflow(
             _image(options, _name(project)),
             celery=celery,
@@ -120,13 +131,17 @@ class ComposeTarget:
             pools=Needs.of(project.plans.values()).pools,
             connections=beside.addresses(spec.connections),
             databases=databases,
+            workspace=_WORKSPACE if shared else None,
         )
         services = {**parts, "metadata": metadata(), **databases}
         volumes = ["logs", "metadata", *(["broker"] if celery else []), *databases]
         if options.pgadmin:
             services["pgadmin"] = beside.pgadmin(options.pgadmin_port)
             volumes.append("pgadmin")
-        body = {"services": services, "volumes": {name: {} for name in volumes}}
+        named: dict[str, Any] = {name: {} for name in volumes}
+        if shared:  # the loader has containers mount it by this name
+            named[_WORKSPACE] = {"name": shared}
+        body = {"services": services, "volumes": named}
         heading = _HEADING.format(project=spec.project)
         return document(heading, common, {"name": _name(project), **body})
 
@@ -144,6 +159,12 @@ def _image(options: ComposeOptions, name: str) -> dict[str, Any]:
 
 def _as_dags(options: ComposeOptions) -> AirflowOptions:
     return AirflowOptions(runtime=options.runtime, project_path=PROJECT)
+
+
+def _workspace(spec: Project) -> str | None:
+    """The volume that containers of tasks share; None where the project says one, or a folder, which is then its own affair."""
+    docker = spec.runtimes.docker
+    return workspace_of(docker, spec.project) if docker.workspace is None else None
 
 
 def _in_its_network(project: CompiledProject) -> CompiledProject:

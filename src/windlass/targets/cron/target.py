@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Literal
 
 from msgspec import Struct
@@ -66,6 +67,10 @@ class CronTarget:
         by_hand = _by_hand(project.plans.values(), options)
         heading = f"{_CRONTAB.format(project=project.files.spec.project)}{_needs(project)}{by_hand}\n"
         return {"cron/crontab": crontab(heading, ones, options.timezone, options.user)}
+
+    def needs(self, project: CompiledProject, _options: CronOptions) -> Needs:
+        """The connections. Each run sees to the pools itself."""
+        return replace(Needs.of(project.plans.values()), pools={})
 
 
 def _check(plan: Plan, options: CronOptions, refusals: Refusals) -> None:

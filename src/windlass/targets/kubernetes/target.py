@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from msgspec import Struct
 
-from windlass.targets import CompiledProject
+from windlass.targets import CompiledProject, Needs
 from windlass.targets.kubernetes.checking import check
 from windlass.targets.kubernetes.cron_job import objects_of
 from windlass.targets.pods.checking import check_names
@@ -39,6 +41,11 @@ class KubernetesTarget:
         check_names(chosen, refusals)
         refusals.tell()
         return files_of("kubernetes", {pipeline: objects_of(pipeline) for pipeline in chosen}, refusals)
+
+    def needs(self, project: CompiledProject, options: KubernetesOptions) -> Needs:
+        """The connections of the chosen pipelines. Each run sees to the pools itself."""
+        chosen = chosen_pipelines(project, options.pipelines)
+        return replace(Needs.of(pipeline.plan for pipeline in chosen), pools={})
 
 
 TARGET = KubernetesTarget()

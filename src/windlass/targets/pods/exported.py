@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +37,9 @@ class ExportedPipeline:
 
     open_plans: Mapping[str, Plan]
     """Those in which parameters are still templates."""
+
+    image: str
+    """Of the project."""
 
     @property
     def name(self) -> str:
@@ -76,7 +79,7 @@ class ExportedPipeline:
         """Its containers, which know by these variables which run they belong to."""
         return Containers(
             plan=self.plan,
-            image=self._project_image(),
+            image=self.image,
             pods=self.pods,
             tasks=self.said.tasks,
             secret=connections_secret(self.project),
@@ -95,15 +98,6 @@ class ExportedPipeline:
         dockerfile = self.root / (unit.container.context or unit.build) / unit.container.dockerfile
         return None if dockerfile.is_file() and _HAS_ENTRYPOINT.search(dockerfile.read_text("utf-8")) else []
 
-    def _project_image(self) -> str:
-        """The image of the project: as the plans name it, else by the tag that it is given."""
-        for plan in self.plans.values():
-            for task in plan.tasks:
-                if task.unit is not None and task.unit.container.of_project and task.unit.container.image:
-                    return task.unit.container.image
-        tag = self.project.runtimes.kubernetes.tag or UNTAGGED
-        return f"{project_repository(self.project.project, self.project.images)}:{tag}"
-
 
 _HAS_ENTRYPOINT = re.compile(r"^\s*ENTRYPOINT\b", re.MULTILINE | re.IGNORECASE)
 
@@ -113,7 +107,18 @@ def exported_pipelines(project: CompiledProject) -> list[ExportedPipeline]:
     files, tag = project.files, project.files.spec.runtimes.kubernetes.tag
     plans = with_images(project.plans, files, tag)
     open_plans = with_images(project.open_plans, files, tag)
+    image = _project_image(files.spec, plans.values())
     return [
-        ExportedPipeline(plan, files.pipelines[name].spec, files.spec, files.root, plans, open_plans)
+        ExportedPipeline(plan, files.pipelines[name].spec, files.spec, files.root, plans, open_plans, image)
         for name, plan in plans.items()
     ]
+
+
+def _project_image(project: Project, plans: Iterable[Plan]) -> str:
+    """The image of the project: as the plans name it, else by the tag that it is given."""
+    for plan in plans:
+        for task in plan.tasks:
+            if task.unit is not None and task.unit.container.of_project and task.unit.container.image:
+                return task.unit.container.image
+    name = project_repository(project.project, project.images)
+    return f"{name}:{project.runtimes.kubernetes.tag or UNTAGGED}"

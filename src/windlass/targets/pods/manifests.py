@@ -7,11 +7,13 @@ quotes only where it is a word that none of them knows. (PyYAML's own emitter kn
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 __all__ = ["manifests"]
 
+_NESTED = (dict, list)
 _PLAIN = re.compile(r"(--)?[A-Za-z/][A-Za-z0-9_./-]*(:[A-Za-z0-9_./-]+)*(@sha256:[0-9a-f]+)?")
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 _SPECIAL = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
@@ -19,38 +21,37 @@ _ESCAPED = re.compile(r'["\\\0-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufff
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
 
 
-def manifests(heading: str, objects: Iterable[Mapping[str, Any]]) -> str:
+def manifests(heading: str, objects: Iterable[dict[str, Any]]) -> str:
     """One document for each object, of mappings, lists, text, numbers and booleans. `heading` is text for people."""
     told = "".join(f"# {line}".rstrip() + "\n" for line in heading.splitlines())
     return told + "---\n".join("\n".join(_lines(one)) + "\n" for one in objects)
 
 
-def _lines(value: Any) -> Iterator[str]:
-    """The lines of a mapping or a list."""
-    if isinstance(value, Mapping) and value:
+def _lines(value: Any) -> list[str]:
+    """The lines of a value. Lists, not generators: an export has half a million of them."""
+    if not value or not isinstance(value, _NESTED):
+        return _text(value)
+    lines: list[str] = []
+    if isinstance(value, dict):
         for key, part in value.items():
-            yield from _entry(f"{_scalar(key)}:", part)
-    elif isinstance(value, list) and value:
-        for part in value:
-            first, *rest = _lines(part) if isinstance(part, Mapping | list) else _text(part)
-            yield f"- {first}"
-            yield from _indented(rest)
+            lines += _entry(f"{_scalar(key)}:", part)
     else:
-        yield "{}" if isinstance(value, Mapping) else "[]"
+        for part in value:
+            first, *rest = _lines(part)
+            lines.append(f"- {first}")
+            lines += _indented(rest)
+    return lines
 
 
-def _entry(key: str, value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping | list) and value:
-        yield key
-        yield from _indented(_lines(value))
-        return
-    first, *rest = _lines(value) if isinstance(value, Mapping | list) else _text(value)
-    yield f"{key} {first}"
-    yield from _indented(rest)
+def _entry(key: str, value: Any) -> list[str]:
+    lines = _lines(value)
+    if value and isinstance(value, _NESTED):
+        return [key, *_indented(lines)]
+    return [f"{key} {lines[0]}", *_indented(lines[1:])]
 
 
-def _indented(lines: Iterable[str]) -> Iterator[str]:
-    return (f"  {line}" if line else line for line in lines)
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"  {line}" if line else line for line in lines]
 
 
 def _text(value: Any) -> list[str]:
@@ -66,10 +67,16 @@ def _is_block(text: str) -> bool:
 
 
 def _scalar(value: Any) -> str:
-    if value is None:
-        return "null"
-    if not isinstance(value, str):
-        return str(value).lower()
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, _NESTED):
+        return "{}" if isinstance(value, dict) else "[]"
+    return "null" if value is None else str(value).lower()
+
+
+@lru_cache(1 << 10)
+def _quoted(value: str) -> str:
+    """Text, in quotes if a reader could take it for something else. Manifests say the same few words again and again."""
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
     return f'"{_ESCAPED.sub(_escape, value)}"'

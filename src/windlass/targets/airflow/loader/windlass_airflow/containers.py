@@ -11,7 +11,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowException
 
 from .bundle import Json, packed
-from .run import filled, run_environment
+from .run import filled, run_environment, traced
 
 __all__ = [
     "container_of",
@@ -43,7 +43,7 @@ def workspace_of(job: Json) -> str:
 def container_of(operator: Any, context: Mapping[str, Any]) -> tuple[list[str], dict[str, str]]:
     """The command of a task's container, and its environment without what is secret."""
     job, unit = operator.job, operator.job["unit"]
-    environment = {**run_environment(job, context), "WINDLASS_WORKSPACE": workspace_of(job)}
+    environment = {**run_environment(job, context), **traced(), "WINDLASS_WORKSPACE": workspace_of(job)}
     if unit["own"]:
         environment["WINDLASS_PLAN"] = packed(*job["plan"])
         return [*unit["command"], *operator.options], environment

@@ -20,6 +20,7 @@ from .containers import container_of, image_of, service_address, service_name, w
 from .lines import Listener, finished
 from .parts import mapped
 from .references import environment_given
+from .run import observed
 from .telling import telling
 
 __all__ = ["make"]
@@ -45,9 +46,9 @@ class WindlassDockerOperator(DockerOperator):
 
     def execute(self, context: Any) -> Any:
         self.command, self.environment = container_of(self, context)
-        self._private_environment = environment_given(
-            self.job, connection_environment(self.job["connections"])
-        )
+        given = environment_given(self.job, connection_environment(self.job["connections"]))
+        # a program of the user's is told by its `env` where to send what it has, as everywhere
+        self._private_environment = {**(observed() if self.job["unit"]["own"] else {}), **given}
         self.listener, self.told = Listener(self.log), _labels(self, context)
         super().execute(context)  # which pulls the image where it is missing
         return finished(self, self.listener, self.code, context)

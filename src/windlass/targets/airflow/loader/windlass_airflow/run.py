@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from typing import Any
 
 from .bundle import Json
 
-__all__ = ["HANDED_ON", "filled", "is_scheduled", "run_environment", "utc"]
+__all__ = ["HANDED_ON", "filled", "is_scheduled", "observed", "run_environment", "traced", "utc"]
 
 HANDED_ON = "windlass_handed_on__"  # how the id begins of a run that got its logical date from another
 _SINGLE = re.compile(
@@ -46,6 +47,16 @@ def run_environment(job: Json, context: Mapping[str, Any]) -> dict[str, str]:
         found["WINDLASS_DATA_INTERVAL_START"] = utc(run.data_interval_start)
         found["WINDLASS_DATA_INTERVAL_END"] = utc(run.data_interval_end)
     return found
+
+
+def traced() -> dict[str, str]:
+    """The trace that the worker is part of. Nothing in it is secret."""
+    return {name: os.environ[name] for name in ("TRACEPARENT", "TRACESTATE") if os.environ.get(name)}
+
+
+def observed() -> dict[str, str]:
+    """Where the worker says that traces, metrics and lineage go; headers and keys among it are secret."""
+    return {name: value for name, value in os.environ.items() if name.startswith(("OTEL_", "OPENLINEAGE_"))}
 
 
 def is_scheduled(run: Any) -> bool:
