@@ -23,6 +23,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.warm import Warm, modules_of_windlass
+from windlass import logs
 from windlass.connections import Address, parse_address
 from windlass.connectors.influxdb.client import Connection as Influxdb
 from windlass.connectors.postgres.session import Session
@@ -346,6 +347,14 @@ def engine() -> Engine:
     if not found.client.images(PYTHON):
         found.client.pull(PYTHON)
     return found
+
+
+@pytest.fixture(autouse=True)
+def logs_go_where_they_went() -> Iterator[None]:
+    """A command that a test runs in this process says where records go, for the rest of the process."""
+    before = logs._sink
+    yield
+    logs.emit_to(before)
 
 
 @pytest.fixture
