@@ -23,7 +23,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.warm import Warm, modules_of_windlass
-from windlass import logs
+from windlass import logs, masking
 from windlass.connections import Address, parse_address
 from windlass.connectors.influxdb.client import Connection as Influxdb
 from windlass.connectors.postgres.session import Session
@@ -350,11 +350,12 @@ def engine() -> Engine:
 
 
 @pytest.fixture(autouse=True)
-def logs_go_where_they_went() -> Iterator[None]:
-    """A command that a test runs in this process says where records go, for the rest of the process."""
-    before = logs._sink
+def nothing_stays_in_the_process() -> Iterator[None]:
+    """What a test runs in this process says where records go, and learns secrets: both for the rest of the process."""
+    sink, secrets = logs._sink, masking.SECRETS._clue_of
     yield
-    logs.emit_to(before)
+    logs.emit_to(sink)
+    masking.SECRETS._clue_of, masking.SECRETS._index = secrets, None
 
 
 @pytest.fixture
