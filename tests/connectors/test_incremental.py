@@ -8,11 +8,13 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from tests.connectors.kits import KITS
+from windlass.connections import Address
 from windlass.connectors import cursors
 from windlass.errors import Code, FatalError
 from windlass.plan.model import Incremental, Mode
@@ -118,6 +120,28 @@ def csv_into_sqlite(copier: Copier) -> Callable[..., int]:
     return load
 
 
+@pytest.fixture
+def sqlite_into_sqlite(copier: Copier, tmp_path: Path) -> Callable[..., int]:
+    """Appends the rows that a table has now, given as CSV. Returns how many were read."""
+    copier.addresses["from"] = Address("sqlite", database=str(tmp_path / "from.db"))
+    source = source_of(connection="from", table="t")
+
+    def load(content: str, task: str = "t", **incremental: Any) -> int:
+        rows = [line.split(",") for line in content.split()[1:]]
+        with closing(sqlite3.connect(tmp_path / "from.db")) as file:
+            file.execute("CREATE TABLE IF NOT EXISTS t (id integer, at)")
+            file.execute("DELETE FROM t")
+            file.executemany(
+                "INSERT INTO t VALUES (?, CASE WHEN ?2 LIKE '%-%' THEN ?2 ELSE CAST(?2 AS integer) END)", rows
+            )
+            file.commit()
+        destination = destination_of(connection="sqlite", table=f"{task}_of_sqlite", mode="append")
+        wanted = Incremental(cursor="at", **incremental)
+        return int(copier(source, destination, incremental=wanted).counts.read)
+
+    return load
+
+
 @pytest.mark.parametrize(
     ("content", "incremental", "says"),
     [
@@ -177,3 +201,69 @@ def test_rows_without_a_value_are_left_out_or_read_each_time(csv_into_sqlite: Ca
 def test_ids_that_are_text_of_one_length_are_a_cursor(csv_into_sqlite: Callable[..., int]) -> None:
     first = "id,at\n1,01HV0000\n"
     assert [csv_into_sqlite(first), csv_into_sqlite(f"{first}2,01HV0001\n3,01HV0000\n")] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("contents", "incremental", "read"),
+    [
+        (["1,5", "", "1,5"], {}, [1, 0, 0]),
+        (["1,5 2,5", "2,5", "3,5", "1,5 2,5 3,5", "1,5 2,5 3,5 4,6"], {}, [2, 0, 1, 0, 1]),
+        (
+            ["1,5 2,9", "2,9 3,10", "1,5 2,9 3,10", "2,9 4,8", "1,5 3,10 4,8"],
+            {"lookback": 9},
+            [2, 1, 0, 1, 0],
+        ),
+        (["1,1 2,9", "2,9", "3,20", "1,1 2,9 3,20 4,12"], {"lookback": 9}, [2, 0, 1, 1]),
+    ],
+    ids=["all", "ties", "late", "too late"],
+)
+@pytest.mark.parametrize("kind", ["csv", "sqlite"])
+def test_a_row_that_goes_away_and_comes_back_was_loaded(
+    csv_into_sqlite: Callable[..., int],
+    sqlite_into_sqlite: Callable[..., int],
+    kind: str,
+    contents: list[str],
+    incremental: dict[str, Any],
+    read: list[int],
+) -> None:
+    """A partition that is detached and attached again, a file that is taken out of its folder for a while."""
+    load = {"csv": csv_into_sqlite, "sqlite": sqlite_into_sqlite}[kind]
+    rows = [content.replace(" ", "\n") for content in contents]
+    assert [load(f"id,at\n{content}\n", **incremental) for content in rows] == read
+
+
+def test_a_longer_lookback_does_not_bring_back_what_was_loaded(csv_into_sqlite: Callable[..., int]) -> None:
+    content = "id,at\n1,1\n2,90\n3,100\n"
+    assert csv_into_sqlite(content) == 3
+    assert csv_into_sqlite(f"{content}4,95\n", lookback=50) == 0
+    assert csv_into_sqlite(f"{content}4,95\n5,100\n6,101\n", lookback=50) == 2
+    assert csv_into_sqlite(f"{content}4,95\n5,100\n6,101\n7,100\n8,99\n", lookback=1000) == 1
+    assert csv_into_sqlite("id,at\n9,160\n10,155\n", lookback=1) == 2
+    assert csv_into_sqlite(f"{content}11,160\n12,155\n", lookback=50) == 1
+
+
+def test_an_append_after_a_merge_refuses_what_nobody_counted(csv_into_sqlite: Callable[..., int]) -> None:
+    assert csv_into_sqlite("id,at\n1,5\n", "merge") == 1
+    with pytest.raises(
+        FatalError, match="the last load was a merge, which keeps no account of the rows at at = 5"
+    ):
+        csv_into_sqlite("id,at\n1,5\n2,6\n")
+
+
+def test_rows_that_went_away_are_remembered_up_to_a_bound(
+    csv_into_sqlite: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cursors, "MOST_REMEMBERED", 2)
+    assert csv_into_sqlite("id,at\n1,5\n2,6\n", lookback=9) == 2
+    with pytest.raises(FatalError, match="has more than 2 rows within `lookback`"):
+        csv_into_sqlite("id,at\n3,7\n4,7\n", lookback=9)
+
+
+def test_a_source_without_rows_changes_nothing(
+    csv_into_sqlite: Callable[..., int], sqlite_into_sqlite: Callable[..., int]
+) -> None:
+    """A day without data: a file with a header alone, an empty table."""
+    for load in (csv_into_sqlite, sqlite_into_sqlite):
+        contents = ["", "1,2024-01-02", "", "1,2024-01-02\n2,2024-01-03"]
+        read = [load(f"id,at\n{content}\n", task="moments", lookback="1d") for content in contents]
+        assert read == [0, 1, 0, 1]

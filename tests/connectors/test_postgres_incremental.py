@@ -15,7 +15,7 @@ import pytest
 
 from tests.connectors.database import Database
 from tests.connectors.schedules import COLUMNS, NO_TABLES, TABLES, Schedule
-from tests.connectors.test_postgres_new_rows import connected
+from tests.connectors.test_postgres_new_rows import LATE, connected
 from windlass.connections import Address
 from windlass.errors import Code, FatalError
 from windlass.plan.model import Destination, Incremental, Partition, Source
@@ -26,7 +26,6 @@ QUERY = source_of(connection="x", query="SELECT * FROM t")
 VIEW = source_of(connection="x", table="v")
 APPEND = destination_of(connection="y", table="t", mode="append")
 ELSEWHERE = destination_of(connection="sqlite", table="t", mode="append")
-LATE: dict[str, int | str] = {"id": 1000, "at": "1h", "local": "1d"}
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,13 +17,18 @@ from tests.connectors.database import Database
 from tests.connectors.schedules import COLUMNS, NO_TABLES, TABLES, Schedule
 from tests.faults.test_servers import FAST, Server
 from windlass.connections import Address
+from windlass.connectors.cursors import find_new
 from windlass.connectors.postgres.catalog import require_table
+from windlass.connectors.postgres.reading.cursor import ROWS, PostgresCursor
 from windlass.connectors.postgres.reading.new_rows import Mark, NewRows, find_new_rows, has_numbers
 from windlass.connectors.postgres.session import Session
+from windlass.connectors.source import Since
 from windlass.devservices import DevServices
 from windlass.plan.model import Connection
 
 SESSIONS, LENGTH = 4, 30
+LATE: dict[str, int | str] = {"id": 1000, "at": "1h", "local": "1d"}
+"""Cursors, and lookbacks that are longer than any schedule."""
 
 
 class Loader:
@@ -71,6 +76,25 @@ class Loader:
             self.session.execute("COMMIT")
 
 
+class CursorLoader:
+    """Loads the tokens of what is new in the view `v`, as an append by a cursor would."""
+
+    def __init__(self, address: Address, cursor: str) -> None:
+        self.session, self.cursor = Session(address), cursor
+        self.mark: str | None = None
+
+    def load(self) -> list[int]:
+        self.session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        columns = require_table(self.session, "v", "v").columns
+        cursor = next(column for column in columns if column.name == self.cursor)
+        sql = PostgresCursor(self.session, columns, cursor)
+        since = Since(last=self.mark, cursor=self.cursor, lookback=LATE[self.cursor])
+        condition, self.mark = find_new(sql, f"v AS {ROWS}", since, "v")
+        rows = self.session.fetch(f"SELECT token FROM v AS {ROWS} WHERE {condition or 'true'}")
+        self.session.execute("COMMIT")
+        return [row["token"] for row in rows]
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of our own, that knows prepared transactions, and that can be stopped."""
@@ -90,21 +114,39 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_random_schedules_lose_nothing_and_read_nothing_twice(
     server: Server, table: str, pytestconfig: pytest.Config
 ) -> None:
-    first, number = int(pytestconfig.getoption("seed")), int(pytestconfig.getoption("faults"))
+    seeds = seeds_of(pytestconfig)
+    asyncio.run(play(server, table, lambda: Loader(server.address), seeds))
 
-    async def play() -> None:
-        settings = {"lock_timeout": "3ms", "client_min_messages": "error"}
-        connections = [await connected(server.address, settings) for _ in range(SESSIONS)]
-        for seed in range(first, first + number):
-            await connections[0].execute(NO_TABLES + TABLES[table])
-            loader = Loader(server.address)
-            schedule = Schedule(seed, table, connections, partial(asyncio.to_thread, loader.load))
-            await schedule.play(LENGTH)
-            loader.session.close()
-        for connection in connections:
-            await connection.close()
 
-    asyncio.run(play())
+@pytest.mark.parametrize("cursor", list(LATE))
+@pytest.mark.parametrize("table", list(TABLES))
+def test_random_schedules_lose_nothing_and_read_nothing_twice_by_a_cursor(
+    server: Server, table: str, cursor: str, pytestconfig: pytest.Config
+) -> None:
+    seeds = seeds_of(pytestconfig)
+    asyncio.run(play(server, table, lambda: CursorLoader(server.address, cursor), seeds[:: len(LATE)]))
+
+
+def seeds_of(config: pytest.Config) -> range:
+    first = int(config.getoption("seed"))
+    return range(first, first + int(config.getoption("faults")))
+
+
+async def play(
+    server: Server, table: str, make_loader: Callable[[], Loader | CursorLoader], seeds: Iterable[int]
+) -> None:
+    settings = {"lock_timeout": "3ms", "client_min_messages": "error"}
+    connections = [await connected(server.address, settings) for _ in range(SESSIONS)]
+    anew = f"{NO_TABLES} {TABLES[table]}; CREATE VIEW v AS TABLE t"
+    for seed in seeds:
+        # as long as it takes: the server may be cleaning up the tables of the last schedule
+        await connections[0].execute(f"SET lock_timeout = 0; {anew}; RESET lock_timeout")
+        loader = make_loader()
+        schedule = Schedule(seed, table, connections, partial(asyncio.to_thread, loader.load))
+        await schedule.play(LENGTH)
+        loader.session.close()
+    for connection in connections:
+        await connection.close()
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 For sources that have no better way to tell. A load reads the rows past the highest value of the last one. Two kinds of
 rows could be lost that way: another row with that very value (a tie), and one that comes late with a lower value. So a
 load goes back to the highest value itself, or by `lookback` further, and leaves out what it has read before: a merge
-needs no help in that, and for an append the ledger keeps a digest of each row that will be met again.
+needs no help in that, and for an append the ledger keeps a digest of each row that may be met again. That may be one
+that is not there now: a partition is detached and comes back, a file leaves its folder for a while.
 
 What a cursor cannot speak of is refused, or named in `nulls`: rows without a value, values that nothing can be past
 (infinity, NaN), text of several lengths ('9' is past '10').
@@ -14,19 +15,17 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
-from windlass.connectors.rows import Column
-from windlass.connectors.scratch import Scratch, identifier, literal
+from windlass.connectors.scratch import identifier
 from windlass.connectors.source import Since
-from windlass.errors import Code, FatalError, did_you_mean
+from windlass.errors import Code, FatalError
 from windlass.units import counted, parse_duration
 
 __all__ = [
     "CursorSql",
-    "DuckdbCursor",
     "Family",
     "Found",
     "Mark",
@@ -87,6 +86,12 @@ class Mark:
     seen: Sequence[str] = field(default=(), repr=False)
     """Digests of the rows that the next load will meet again, in an append; one that is twice there is here twice."""
 
+    gone: Sequence[tuple[str, Sequence[str]]] = field(default=(), repr=False)
+    """Digests of rows that are not there any more and may come back, each with a value that they are not past."""
+
+    floors: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    """Of rows that lie below one of these, a value less a lookback, nobody knows any more whether they were loaded."""
+
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
 
@@ -130,36 +135,48 @@ def find_new(sql: CursorSql, rows: str, since: Since, name: str) -> Found:
     assert since.cursor is not None
     last = Mark.from_json(since.last)
     if last is not None:
-        _refuse_another_cursor(last, sql, since.cursor, name)
+        _refuse_another_cursor(last, since.cursor, name)
+    _refuse_rows_without_a_value(sql, rows, since, name)
+    if not sql.rows(f"SELECT 1 FROM {rows} WHERE {sql.value} IS NOT NULL LIMIT 1"):
+        return Found(None if since.nulls == "read" else f"{sql.value} IS NOT NULL", since.last)
+    if last is not None:
+        _refuse_other_values(last, sql, since, name)
     _refuse_what_is_not_ordered(sql, rows, since, name)
     lookback = lookback_of(sql, since, name)
     highest = _highest(sql, rows, last, since, name)
-    if highest is None:
-        return Found(None if since.nulls == "read" else f"{sql.value} IS NOT NULL", None)
     mark = Mark(since.cursor, highest, sql.family)
     if not since.rereads:
-        seen = _met_again(sql, rows, sql.not_before(highest, lookback), since, name)
-        mark = Mark(since.cursor, highest, sql.family, [list(column) for column in sql.columns], seen)
-    condition = _condition(sql, rows, last, lookback, since, name)
-    return Found(condition, mark.to_json())
+        mark = _remembering(mark, sql, rows, last, lookback, since, name)
+    return Found(_condition(sql, last, lookback, since), mark.to_json())
 
 
-def _condition(
-    sql: CursorSql, rows: str, last: Mark | None, lookback: Decimal, since: Since, name: str
-) -> str | None:
+def _condition(sql: CursorSql, last: Mark | None, lookback: Decimal, since: Since) -> str | None:
     without = f" OR {sql.value} IS NULL" if since.nulls == "read" else ""
     if last is None:
         return None if without else f"{sql.value} IS NOT NULL"
-    again = sql.not_before(last.highest, lookback)
-    past = f"{sql.value} > {sql.constant(last.highest)}"
-    if since.rereads:
-        return f"({past} OR {again}{without})"
-    _refuse_more_of_the_same(sql, rows, f"{again} AND NOT ({past})", last, name)
-    return f"({past} OR ({again} AND NOT {sql.is_one_of(last.seen)}){without})"
+    again, past = sql.not_before(last.highest, lookback), _past(sql, last)
+    if not since.rereads:
+        again = f"{_again(sql, last, lookback)} AND NOT {sql.is_one_of(_loaded(last))}"
+    return f"({past} OR ({again}){without})"
 
 
-def _highest(sql: CursorSql, rows: str, last: Mark | None, since: Since, name: str) -> str | None:
-    """The highest value that there is, or was."""
+def _loaded(last: Mark) -> list[str]:
+    """Digests of the rows that were loaded, whether they were still there at the last load or not."""
+    return [*last.seen, *(digest for _, digests in last.gone for digest in digests)]
+
+
+def _past(sql: CursorSql, last: Mark) -> str:
+    return f"{sql.value} > {sql.constant(last.highest)}"
+
+
+def _again(sql: CursorSql, last: Mark, lookback: Decimal) -> str:
+    """SQL for the rows that an append looks at once more. A longer lookback than before does not bring back old rows."""
+    bounds = {(last.highest, lookback), *((value, Decimal(distance)) for value, distance in last.floors)}
+    return " AND ".join(sql.not_before(*bound) for bound in sorted(bounds))
+
+
+def _highest(sql: CursorSql, rows: str, last: Mark | None, since: Since, name: str) -> str:
+    """The highest value that there is, or was. Some row has one."""
     if last is not None:
         rows = f"(SELECT * FROM {rows} WHERE {sql.value} > {sql.constant(last.highest)}) AS windlass_rows"
     found = sql.highest(rows)
@@ -167,52 +184,113 @@ def _highest(sql: CursorSql, rows: str, last: Mark | None, since: Since, name: s
         hint = "leave such rows out by a `query`, or choose another column"
         message = f"{name}: the cursor {since.cursor!r} is {found} somewhere, and nothing is past that"
         raise FatalError(message, hint=hint, code=Code.CURSOR)
-    return found if found is not None or last is None else last.highest
+    if found is None:
+        assert last is not None
+        return last.highest
+    return found
 
 
-def _met_again(sql: CursorSql, rows: str, condition: str, since: Since, name: str) -> list[str]:
-    """Digests of the rows that the next load will meet again."""
-    found = sql.rows(f"SELECT {sql.digest} FROM {rows} WHERE {condition} LIMIT {MOST_REMEMBERED + 1}")
-    if len(found) > MOST_REMEMBERED:
-        where = (
-            "within `lookback`" if since.lookback is not None else f"at the highest value of {since.cursor!r}"
-        )
-        hint = "use `mode: merge`, a finer cursor, or a shorter `lookback`"
-        message = f"{name} has more than {MOST_REMEMBERED:,} rows {where}: too many to tell new ones from"
-        raise FatalError(message, hint=hint, code=Code.CURSOR)
-    return sorted(str(row[0]) for row in found)
+# --- what an append remembers ----------------------------------------------------------------------
+
+
+def _remembering(
+    mark: Mark, sql: CursorSql, rows: str, last: Mark | None, lookback: Decimal, since: Since, name: str
+) -> Mark:
+    """The mark, with all that tells rows which were loaded from new ones."""
+    seen = _digests(sql, rows, sql.not_before(mark.highest, lookback), MOST_REMEMBERED + 1)
+    gone = _gone(mark, sql, rows, last, lookback, name) if last is not None else []
+    _refuse_too_many(len(seen) + sum(len(digests) for _, digests in gone), since, name)
+    return replace(
+        mark,
+        columns=[list(column) for column in sql.columns],
+        seen=sorted(seen),
+        gone=gone,
+        floors=_floors(mark, last, lookback),
+    )
+
+
+def _digests(sql: CursorSql, rows: str, condition: str, most: int | None = None) -> list[str]:
+    limit = f" LIMIT {most}" if most is not None else ""
+    return [str(row[0]) for row in sql.rows(f"SELECT {sql.digest} FROM {rows} WHERE {condition}{limit}")]
+
+
+def _gone(
+    mark: Mark, sql: CursorSql, rows: str, last: Mark, lookback: Decimal, name: str
+) -> list[tuple[str, list[str]]]:
+    """Digests of rows that were loaded, are not there now, and would be met again if they came back.
+
+    Raises FatalError for rows that came the same in every column as what was loaded: nobody could say which those are.
+    """
+    again = f"{_again(sql, last, lookback)} AND NOT ({_past(sql, last)})"
+    here = Counter(_digests(sql, rows, again))
+    _refuse_more_of_the_same(here, last, name)
+    gone = []
+    for value, digests in [*last.gone, (last.highest, last.seen)]:
+        missing = sorted((Counter(digests) - here).elements())
+        here -= Counter(digests)
+        if missing and _is_met(value, mark, sql, lookback):
+            gone.append((value, missing))
+    return gone
+
+
+def _is_met(value: str, mark: Mark, sql: CursorSql, lookback: Decimal) -> bool:
+    """Whether the next load looks at a row with that value again."""
+    row = f"(SELECT {sql.constant(value)} AS {identifier(mark.cursor)}) AS windlass_row"
+    return bool(sql.rows(f"SELECT 1 FROM {row} WHERE {sql.not_before(mark.highest, lookback)}"))
+
+
+def _floors(mark: Mark, last: Mark | None, lookback: Decimal) -> list[tuple[str, str]]:
+    """The last load's, as far as the lookback is longer than theirs, and this load's."""
+    before = last.floors if last is not None else ()
+    return [*(floor for floor in before if Decimal(floor[1]) < lookback), (mark.highest, f"{lookback:f}")]
 
 
 # --- what is refused ------------------------------------------------------------------------------
 
 
-def _refuse_another_cursor(last: Mark, sql: CursorSql, cursor: str, name: str) -> None:
-    hint = "give the task another name to begin anew"
+_ANEW = "give the task another name to begin anew"
+
+
+def _refuse_another_cursor(last: Mark, cursor: str, name: str) -> None:
     if last.cursor != cursor:
         message = f"{name}: the last load went by the cursor {last.cursor!r}, and this one goes by {cursor!r}"
-        raise FatalError(message, hint=hint, code=Code.CURSOR)
+        raise FatalError(message, hint=_ANEW, code=Code.CURSOR)
+
+
+def _refuse_other_values(last: Mark, sql: CursorSql, since: Since, name: str) -> None:
+    """What the last load noted has to be about such rows as are there now."""
     if last.family != sql.family:
-        message = f"{name}: the cursor {cursor!r} had values of another kind ({last.family}) at the last load"
-        raise FatalError(message, hint=hint, code=Code.CURSOR)
-    if last.seen and [list(column) for column in last.columns] != [list(column) for column in sql.columns]:
-        hint = "use `mode: merge`, or give the task another name to begin anew"
-        raise FatalError(
-            f"{name}: its columns have changed since the last load, and so rows at {cursor} = {last.highest} that were "
-            "loaded cannot be told from new ones",
-            hint=hint,
-            code=Code.CURSOR,
+        message = (
+            f"{name}: the cursor {last.cursor!r} had values of another kind ({last.family}) at the last load"
         )
+        raise FatalError(message, hint=_ANEW, code=Code.CURSOR)
+    if since.rereads:
+        return
+    hint, at = f"use `mode: merge`, or {_ANEW}", f"{last.cursor} = {last.highest}"
+    if not last.columns:
+        message = f"{name}: the last load was a merge, which keeps no account of the rows at {at}"
+        raise FatalError(message, hint=hint, code=Code.CURSOR)
+    if _loaded(last) and [list(column) for column in last.columns] != [
+        list(column) for column in sql.columns
+    ]:
+        message = (
+            f"{name}: its columns have changed since the last load, and so rows at {at} that were loaded cannot be "
+            "told from new ones"
+        )
+        raise FatalError(message, hint=hint, code=Code.CURSOR)
+
+
+def _refuse_rows_without_a_value(sql: CursorSql, rows: str, since: Since, name: str) -> None:
+    if since.nulls != "fail":
+        return
+    without = sql.rows(f"SELECT count(*) FROM {rows} WHERE {sql.value} IS NULL")[0][0]
+    if without:
+        hint = "`nulls: skip` leaves such rows out; with `mode: merge`, `nulls: read` reads them each time"
+        message = f"{name}: the cursor {since.cursor!r} has no value in {counted(without, 'row')}"
+        raise FatalError(message, hint=hint, code=Code.CURSOR)
 
 
 def _refuse_what_is_not_ordered(sql: CursorSql, rows: str, since: Since, name: str) -> None:
-    if since.nulls == "fail":
-        without = sql.rows(f"SELECT count(*) FROM {rows} WHERE {sql.value} IS NULL")[0][0]
-        if without:
-            hint = (
-                "`nulls: skip` leaves such rows out; with `mode: merge`, `nulls: read` reads them each time"
-            )
-            message = f"{name}: the cursor {since.cursor!r} has no value in {counted(without, 'row')}"
-            raise FatalError(message, hint=hint, code=Code.CURSOR)
     if not sql.compares_text:
         return
     shortest, longest = sql.rows(f"SELECT min(length({sql.value})), max(length({sql.value})) FROM {rows}")[0]
@@ -226,11 +304,10 @@ def _refuse_what_is_not_ordered(sql: CursorSql, rows: str, since: Since, name: s
         )
 
 
-def _refuse_more_of_the_same(sql: CursorSql, rows: str, condition: str, last: Mark, name: str) -> None:
+def _refuse_more_of_the_same(here: Counter[str], last: Mark, name: str) -> None:
     """Of rows that are the same in every column, nobody could say which were loaded."""
-    seen = Counter(last.seen)
-    now = Counter(str(row[0]) for row in sql.rows(f"SELECT {sql.digest} FROM {rows} WHERE {condition}"))
-    more = sum(now[digest] - count for digest, count in seen.items() if now[digest] > count)
+    loaded = Counter(_loaded(last))
+    more = sum(here[digest] - count for digest, count in loaded.items() if here[digest] > count)
     if more:
         hint = "give them a key, or use `mode: merge`"
         raise FatalError(
@@ -239,6 +316,16 @@ def _refuse_more_of_the_same(sql: CursorSql, rows: str, condition: str, last: Ma
             hint=hint,
             code=Code.CURSOR,
         )
+
+
+def _refuse_too_many(count: int, since: Since, name: str) -> None:
+    if count > MOST_REMEMBERED:
+        where = (
+            "within `lookback`" if since.lookback is not None else f"at the highest value of {since.cursor!r}"
+        )
+        hint = "use `mode: merge`, a finer cursor, or a shorter `lookback`"
+        message = f"{name} has more than {MOST_REMEMBERED:,} rows {where}: too many to tell new ones from"
+        raise FatalError(message, hint=hint, code=Code.CURSOR)
 
 
 def lookback_of(sql: CursorSql, since: Since, name: str) -> Decimal:
@@ -252,70 +339,3 @@ def lookback_of(sql: CursorSql, since: Since, name: str) -> Decimal:
         message = f"{name}: `lookback: {since.lookback}` does not fit the cursor {since.cursor!r}"
         raise FatalError(message, hint=hint, code=Code.CURSOR)
     return Decimal(str(parse_duration(str(since.lookback)) if is_time else since.lookback))
-
-
-# --- DuckDB -------------------------------------------------------------------------------------------
-
-
-class DuckdbCursor:
-    """The cursor of rows that the scratch database reads. Implements `CursorSql`.
-
-    Text that is a time in each row is compared as a time.
-    """
-
-    def __init__(
-        self, scratch: Scratch, rows: str, columns: Sequence[Column], cursor: str, name: str
-    ) -> None:
-        types = {column.name: column.guess or column.type for column in columns}
-        if cursor not in types:
-            hint = did_you_mean(cursor, types)
-            raise FatalError(f"{name} has no column {cursor!r}", hint=hint, code=Code.NO_COLUMN)
-        self._scratch, self._type = scratch, types[cursor]
-        if self._type == "VARCHAR" and self._has_only_times(rows, identifier(cursor)):
-            self._type = "TIMESTAMP WITH TIME ZONE"
-        self.value = f"TRY_CAST({identifier(cursor)} AS {self._type})"
-        self.family = _family(self._type)
-        self.compares_text = self.family == "text"
-        self.columns = [(column.name, column.type) for column in columns]
-        texts = (f"CAST({identifier(column.name)} AS VARCHAR)" for column in columns)
-        parts = (f"coalesce(length({text}) || ':' || {text}, '-')" for text in texts)
-        self.digest = f"left(md5({' || '.join(parts)}), 16)"
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        return self._scratch.rows(sql)
-
-    def highest(self, rows: str) -> str | None:
-        found: str | None = self._scratch.value(f"SELECT CAST(max({self.value}) AS VARCHAR) FROM {rows}")
-        return found
-
-    def constant(self, text: str) -> str:
-        return f"CAST({literal(text)} AS {self._type})"
-
-    def not_before(self, text: str, lookback: Decimal) -> str:
-        if not lookback:
-            return f"{self.value} >= {self.constant(text)}"
-        if self.family == "number":
-            return f"{self.value} >= {Decimal(text) - lookback:f}"
-        return f"{self.value} >= {self.constant(text)} - INTERVAL '{lookback * 1000:f} milliseconds'"
-
-    def _has_only_times(self, rows: str, column: str) -> bool:
-        other = f"{column} IS NOT NULL AND TRY_CAST({column} AS TIMESTAMPTZ) IS NULL"
-        return not self.rows(f"SELECT 1 FROM {rows} WHERE {other} LIMIT 1")
-
-    def is_one_of(self, digests: Iterable[str]) -> str:
-        import pyarrow as pa
-
-        table = self._scratch.register_table(pa.table({"digest": pa.array(digests, pa.string())}))
-        return f"{self.digest} IN (SELECT digest FROM {table})"
-
-
-def _family(kind: str) -> Family:
-    """What a type of DuckDB is as a cursor."""
-    if kind.startswith(("DATE", "TIMESTAMP")):
-        return "time"
-    if kind == "VARCHAR":
-        return "text"
-    is_number = (
-        kind.startswith("DECIMAL") or kind.endswith("INT") or kind in ("INTEGER", "DOUBLE", "FLOAT", "REAL")
-    )
-    return "number" if is_number else "other"

@@ -10,7 +10,8 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from windlass import registry
-from windlass.connectors.cursors import DuckdbCursor, Found, find_new, required_cursor
+from windlass.connectors.cursors import Found, find_new, required_cursor
+from windlass.connectors.duckdb_cursor import DuckdbCursor
 from windlass.connectors.ends import End
 from windlass.connectors.rows import BadRow, Column, RowFault
 from windlass.connectors.scratch import Scratch, identifier
