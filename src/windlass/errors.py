@@ -16,6 +16,7 @@ The first line of an error says where and what; `hint` says what to do next, and
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -39,6 +40,7 @@ __all__ = [
     "as_error",
     "did_you_mean",
     "extra",
+    "naming",
     "near_word",
     "nearest",
     "reason_of",
@@ -47,6 +49,7 @@ __all__ = [
 
 
 _TAB = "\t"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _PASSING = (  # what others on the machine do, a share that is away, or a disk that fails now and then
     errno.EAGAIN,
     errno.EBUSY,
@@ -211,9 +214,23 @@ def as_error(exc: BaseException) -> WindlassError:
     return refused_by_system(message, exc)
 
 
+@contextmanager
+def naming(file: object) -> Iterator[None]:
+    """Say for which file there is no space: a write that finds none does not."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in _FULL:
+            exc.filename = str(file)
+            raise
+        if exc.errno is None and os.strerror(errno.ENOSPC) in str(exc):  # several, of a tree that is copied
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file)) from exc
+        raise
+
+
 def refused_by_system(message: str, exc: OSError) -> WindlassError:
     """What the operating system refused, in our words: by whether trying again may help."""
-    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+    if exc.errno in _FULL:
         return RetryableError(message, hint="free some space and try again", code=Code.DISK_FULL)
     if exc.errno in _PASSING:
         return RetryableError(message)

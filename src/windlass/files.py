@@ -16,22 +16,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from windlass.errors import Code, FatalError, RetryableError, reason_of, refused_by_system
+from windlass.errors import Code, FatalError, RetryableError, naming, reason_of, refused_by_system
 from windlass.locks import flock
 
 __all__ = [
     "copy_to_stream",
     "disk_errors",
+    "is_full",
     "is_stream",
     "locked_folder",
     "put",
     "require_file_place",
     "resolved",
     "sync",
+    "write_file",
     "write_whole",
 ]
 
 _PIECE = 1 << 20
+_LITTLE = 1 << 16  # bytes: a database needs some for its journal
 _MOST_LINKS = 40  # as Linux has it
 _DESCRIPTOR = re.compile(r"/dev/fd/(\d+)|/proc/(?:self|thread-self|\d+)(?:/task/\d+)?/fd/(\d+)")
 _LOCK_WAIT, _LOCK_POLL = 10.0, 0.05
@@ -122,6 +125,12 @@ def _put_from_another_disk(finished: Path, target: Path) -> None:
     finished.unlink()
 
 
+def write_file(file: Path, content: bytes | str, errors: str = "strict") -> None:
+    """Write all of a file. Whoever reads it meanwhile may see a part."""
+    with naming(file):
+        file.write_bytes(content.encode(errors=errors) if isinstance(content, str) else content)
+
+
 def write_whole(file: Path, content: bytes | str, *, private: bool = False, durable: bool = True) -> None:
     """Put a file of ours into its place in one step: whoever reads it, whenever, has the old one or the new one.
 
@@ -131,7 +140,7 @@ def write_whole(file: Path, content: bytes | str, *, private: bool = False, dura
     beside = file.with_name(f".{file.name}.{os.urandom(4).hex()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
-        with os.fdopen(os.open(beside, flags, 0o600 if private else 0o666), "wb") as out:
+        with naming(file), os.fdopen(os.open(beside, flags, 0o600 if private else 0o666), "wb") as out:
             out.write(data)
             if durable:
                 out.flush()
@@ -151,6 +160,14 @@ def copy_to_stream(finished: Path, stream: Path) -> None:
             shutil.copyfileobj(source, target, _PIECE)
     except BrokenPipeError as exc:
         raise FatalError(f"{stream} was closed before all of it was written") from exc
+
+
+def is_full(folder: Path) -> bool:
+    """Whether there is no room, or next to none, on the disk of a folder."""
+    try:
+        return shutil.disk_usage(folder).free < _LITTLE
+    except OSError:
+        return False
 
 
 def sync(path: Path) -> None:

@@ -23,7 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from windlass.errors import Code, FatalError
+from windlass.errors import Code, FatalError, naming
 
 __all__ = ["RunFolder", "StateFolder", "close_to_others"]
 
@@ -89,7 +89,8 @@ class StateFolder:
         _make_private(folder.database)
         ignore = folder.path / ".gitignore"
         if not ignore.exists():
-            ignore.write_text("*\n")
+            with naming(ignore):
+                ignore.write_text("*\n")
         return folder
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from msgspec import structs
 
 from tests.conftest import missing
 from tests.faults.checker import Reader, query
-from tests.faults.scene import Mode, Scene, Servers, changes_once
+from tests.faults.scene import Done, Mode, Scene, Servers, changes_once
 from windlass.connections import Address
 from windlass.errors import Code, RetryableError
 from windlass.testing import Copier, destination_of, source_of
@@ -63,6 +64,13 @@ def disk() -> Iterator[Callable[[Path, int], Disk]]:
         one.unmount()
 
 
+def assert_names(disk: Disk, done: Done) -> None:
+    """Whatever has no space is said with its file."""
+    failed = json.loads(done.stdout.splitlines()[-1])
+    assert (failed["event"], failed["code"]) == ("failed", Code.DISK_FULL), str(done)
+    assert str(disk.folder) in failed["error"], str(done)
+
+
 @pytest.mark.parametrize("mode", ["append", "replace"])
 @pytest.mark.parametrize("target", ["parquet", "folder", "sqlite"])
 def test_a_full_disk_at_the_target_leaves_the_old_rows(
@@ -77,7 +85,7 @@ def test_a_full_disk_at_the_target_leaves_the_old_rows(
             small.fill(leave=leave)
             done = play.call(*play.execute(1))
             assert done.code == 3, str(done)
-            assert "space" in done.stdout, str(done)
+            assert_names(small, done)
             assert end.key() == before
             play.check_nothing_is_left(end)
             small.empty()
@@ -100,7 +108,7 @@ def test_a_full_disk_for_what_a_copy_spills(
     small.fill()
     done = play.call(*play.execute(1))
     assert done.code == 3, str(done)
-    assert "space" in done.stdout, str(done)
+    assert_names(small, done)
     assert end.key() == before
     small.empty()
     play.check_nothing_is_left(end)
@@ -163,6 +171,7 @@ def test_a_full_disk_of_a_database_that_is_a_file(
         with pytest.raises(RetryableError) as caught:
             copier(source_of(path="few.csv"), to, on_bad_row=on_bad_row)
         assert caught.value.code == Code.DISK_FULL, str(caught.value)
+        assert str(small.folder / "file.db") in str(caught.value)
         small.empty()
     copier(source_of(path="few.csv"), to)
     small.fill(leave=600 << 10)
@@ -174,5 +183,6 @@ def test_a_full_disk_of_a_database_that_is_a_file(
                 on_bad_row=on_bad_row,
             )
         assert caught.value.code == Code.DISK_FULL, str(caught.value)
+        assert str(small.folder / "file.db") in str(caught.value)
     small.empty()
     copier(source_of(path="few.csv"), to)

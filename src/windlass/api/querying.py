@@ -23,6 +23,7 @@ from windlass.connections import Address, parse_address
 from windlass.connectors.scratch import DEFAULT_MEMORY, Scratch, file_literal
 from windlass.engine import Identity, Job, Workspace
 from windlass.errors import FatalError, UsageError
+from windlass.files import write_file
 from windlass.plan.model import Copy, Destination, Source
 from windlass.temporary import TemporaryFolder
 from windlass.units import parse_size
@@ -162,7 +163,7 @@ def _tables(names: list[str], job: Job) -> tuple[Source, None]:
     assert job.scratch_folder is not None
     file = job.scratch_folder / "tables.csv"
     lines = ['"' + name.replace('"', '""') + '"\n' for name in names]
-    file.write_text("".join(["table\n", *lines]), encoding="utf-8")
+    write_file(file, "".join(["table\n", *lines]))
     return Source(options={"path": str(file), "columns": {"table": "text"}}), None
 
 

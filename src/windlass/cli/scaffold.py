@@ -7,6 +7,7 @@ from pathlib import Path
 
 from windlass.cli.editor import modeline, write_schemas
 from windlass.errors import UsageError
+from windlass.files import write_file
 
 __all__ = ["scaffold"]
 
@@ -83,6 +84,6 @@ def scaffold(folder: Path) -> list[str]:
         path = folder / file
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            write_file(path, text)
             made.append(file)
     return made + write_schemas(folder)

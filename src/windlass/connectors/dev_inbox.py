@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 
+from windlass.errors import naming
 from windlass.recordings import Asked, Interaction, RecordedApi, Request, Response
 from windlass.recordings.mailbox import Mailbox, text_of
 
@@ -34,7 +35,7 @@ class _Kept:
         """Write one more: whole, before whoever sent it is answered."""
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"time": time, **message}, ensure_ascii=False) + "\n"
-        with self.lock, os.fdopen(self._opened(), "ab") as out:
+        with self.lock, naming(self.file), os.fdopen(self._opened(), "ab") as out:
             out.write(line.encode(errors="replace"))
 
     def _opened(self) -> int:

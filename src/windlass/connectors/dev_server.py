@@ -24,7 +24,7 @@ from windlass.connectors.dev_container import require_image
 from windlass.devservices import DevService
 from windlass.devservices.initialised import is_initialised, mark_initialised
 from windlass.devservices.running import has_launcher, note_port, noted_port
-from windlass.errors import Code, FatalError, RetryableError, WindlassError
+from windlass.errors import Code, FatalError, RetryableError, WindlassError, naming
 from windlass.ports import LOOPBACK, free_port
 from windlass.processes.environment import for_containers
 from windlass.processes.launch import launch
@@ -144,7 +144,7 @@ def _launch(service: DevService, way: _Way) -> subprocess.Popen[bytes]:
     port = free_port()
     if way.data is not None:
         way.data.mkdir(exist_ok=True)
-    with service.log.open("wb") as log:
+    with naming(service.log), service.log.open("wb") as log:
         launcher = launch(
             way.command(port),
             service.users_lock,

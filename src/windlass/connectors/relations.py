@@ -16,7 +16,8 @@ from windlass.connectors.ends import End
 from windlass.connectors.rows import BadRow, Column, RowFault
 from windlass.connectors.scratch import Scratch, identifier
 from windlass.connectors.source import Reading, Relation, Source
-from windlass.errors import FatalError, WindlassError
+from windlass.errors import FatalError, WindlassError, naming
+from windlass.files import write_file
 from windlass.options import Options, read_options
 from windlass.workspace import Workspace
 
@@ -120,7 +121,7 @@ def records_relation(
     Raises FatalError when there are none and nothing says which columns there would be.
     """
     file = scratch.folder / f"{scratch.new_name()}.ndjson"
-    with file.open("wb") as out:
+    with naming(file), file.open("wb") as out:
         for record in records:
             out.write(record.translate(_ON_ONE_LINE) + b"\n")
     if file.stat().st_size == 0:
@@ -136,7 +137,7 @@ def csv_relation(
     folder = scratch.folder / scratch.new_name()
     folder.mkdir()
     for number, (page, text) in enumerate(pages, 1):
-        (folder / f"{number:06} {quote(page, safe=' ')}.csv").write_bytes(text)
+        write_file(folder / f"{number:06} {quote(page, safe=' ')}.csv", text)
     if not any(folder.iterdir()):
         return NoRows(name, reading, scratch)
     written = {"path": f"{folder}/*.csv", "format": "csv", "csv": msgspec.to_builtins(csv)}

@@ -9,6 +9,7 @@ from typing import Protocol
 from windlass import logs
 from windlass.devservices.service import DevService
 from windlass.errors import Code, FatalError, did_you_mean
+from windlass.files import write_file
 
 __all__ = ["digest_of", "is_initialised", "mark_initialised", "run_init_files"]
 
@@ -35,7 +36,7 @@ def is_initialised(service: DevService) -> bool:
 
 
 def mark_initialised(service: DevService) -> None:
-    (service.folder / "initialised").write_text(digest_of(service))
+    write_file(service.folder / "initialised", digest_of(service))
 
 
 def run_init_files(service: DevService, database: RunsScripts) -> None:

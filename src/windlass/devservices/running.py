@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from windlass.devservices.service import DevService
+from windlass.files import write_file
 from windlass.locks import has_owner
 from windlass.ports import LOOPBACK
 
@@ -28,7 +29,7 @@ def is_running(service: DevService) -> bool:
 
 
 def note_port(service: DevService, port: int) -> None:
-    (service.folder / "port").write_text(str(port))
+    write_file(service.folder / "port", str(port))
 
 
 def noted_port(service: DevService) -> int:

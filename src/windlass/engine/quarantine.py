@@ -23,7 +23,7 @@ from typing import IO
 from windlass import logs
 from windlass.connectors.rows import BadRow, BadRowError, Reason
 from windlass.engine.job import Identity
-from windlass.errors import Code, FatalError
+from windlass.errors import Code, FatalError, naming
 from windlass.files import disk_errors, is_stream, locked_folder, put, require_file_place, resolved
 
 __all__ = ["Quarantine", "put_quarantine", "read_quarantine", "require_quarantine_place"]
@@ -88,10 +88,10 @@ class Quarantine:
                 empty.touch()
                 put_quarantine(empty, self.file, self.is_ours)
             return None
-        with disk_errors(self.file):
+        with naming(self._part("spool")):
             self._spool.close()
-            put_quarantine(self._located(), self.file, self.is_ours)
-            self._part("spool").unlink()
+        put_quarantine(self._located(), self.file, self.is_ours)
+        self._part("spool").unlink()
         return self.file
 
     def discard(self) -> None:
@@ -109,11 +109,12 @@ class Quarantine:
         return BadRowError(what, rows, hint=hint, code=Code.BAD_ROW if self.fail else Code.TOO_MANY_BAD_ROWS)
 
     def _write(self, row: BadRow) -> None:
-        if self._spool is None:
-            self._spool = self._part("spool").open("wb")
         before = self._places[-2] if self._places else 0
-        self._places.extend((before if row.ordinal is None else row.ordinal, self._spool.tell()))
-        self._spool.write(json.dumps(row.__dict__, ensure_ascii=False, default=str).encode() + b"\n")
+        with naming(self._part("spool")):
+            if self._spool is None:
+                self._spool = self._part("spool").open("wb")
+            self._places.extend((before if row.ordinal is None else row.ordinal, self._spool.tell()))
+            self._spool.write(json.dumps(row.__dict__, ensure_ascii=False, default=str).encode() + b"\n")
 
     def _spooled(self) -> Iterator[BadRow]:
         """The rows in the order of their source, as those who locate them want it: a destination may find some later."""
@@ -151,7 +152,7 @@ class Quarantine:
         self.first = []
         alike: Counter[bytes] = Counter()
         file = self._part("located")
-        with file.open("w", encoding="utf-8") as out:
+        with naming(file), file.open("w", encoding="utf-8") as out:
             for row in self.locate(self._spooled()):
                 self.first.extend([row][: _SHOWN - len(self.first)])
                 out.write(self._line(row, alike))
@@ -196,7 +197,7 @@ def _add_others(finished: Path, file: Path, is_ours: Callable[[dict[str, object]
     """Write the rows of other copies behind ours."""
     if not is_quarantine(file):
         return
-    with file.open(encoding="utf-8") as lines, finished.open("a", encoding="utf-8") as out:
+    with file.open(encoding="utf-8") as lines, naming(finished), finished.open("a", encoding="utf-8") as out:
         out.writelines(line for line in lines if line.strip() and not is_ours(json.loads(line)))
         out.flush()
         os.fsync(out.fileno())

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from windlass.errors import naming
+from windlass.files import write_file
 from windlass.images.dockerfile import stage_of
 from windlass.images.inputs import Inputs, content_of
 
@@ -110,7 +112,7 @@ def _laid_out(builds: Sequence[Build], project: Path, into: Path) -> None:
         (into / folder).mkdir(parents=True, exist_ok=True)
     for path, content in files.items():
         if path in made:
-            (into / path).write_bytes(made[path])
+            write_file(into / path, made[path])
             _set_time(into / path, content)
         else:
             _copy(project / path, into / path, content)
@@ -143,7 +145,8 @@ def _copy(source: Path, target: Path, content: str) -> None:
         target.symlink_to(source.readlink())
     else:
         is_program = source.stat().st_mode & 0o100
-        shutil.copyfile(source, target)
+        with naming(target):
+            shutil.copyfile(source, target)
         target.chmod(0o755 if is_program else 0o644)
     _set_time(target, content)
 

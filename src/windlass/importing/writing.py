@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from windlass.errors import UsageError
+from windlass.files import write_file
 from windlass.importing.imported import Imported
 
 __all__ = ["connection_text", "write_files"]
@@ -32,7 +33,7 @@ def write_files(imported: Imported, folder: Path, to: str | None) -> list[str]:
         files = {_PROJECT: _project_text(imported, to)} | files
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
+        write_file(folder / path, text)
     return list(files)
 
 

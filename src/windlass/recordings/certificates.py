@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from windlass.errors import extra
+from windlass.files import write_file
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -68,7 +69,7 @@ class Authority:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.TemporaryDirectory(prefix="windlass-key-") as folder:  # `ssl` reads files only
             file = Path(folder) / "host.pem"
-            file.write_bytes(secret + _pem(self._signed(builder, is_authority=False)))
+            write_file(file, secret + _pem(self._signed(builder, is_authority=False)))
             context.load_cert_chain(file)
         return context
 

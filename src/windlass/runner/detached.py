@@ -19,6 +19,7 @@ from typing import NoReturn
 
 from windlass import logs
 from windlass.errors import FatalError, as_error
+from windlass.files import write_file
 from windlass.locks import has_owner, has_users, locked, take
 from windlass.plan.model import Task, Unit
 from windlass.ports import LOOPBACK
@@ -158,7 +159,7 @@ class _Supervisor:
         try:
             self._stand_alone()
             with locked(self._place.wanted):
-                self._place.supervisor.write_text(str(identity_of(os.getpid())))
+                write_file(self._place.supervisor, str(identity_of(os.getpid())))
                 self._serve(starter)
         except BaseException as exc:  # noqa: BLE001 - nobody is there to catch it
             self._log.write({"level": "error", "event": "failed", "error": repr(exc)})

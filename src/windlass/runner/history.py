@@ -7,16 +7,15 @@ its process lives, so a run that is `running` in the database but has no holder 
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from windlass.errors import Code, FatalError, RetryableError, UsageError, did_you_mean
+from windlass.files import is_full
 from windlass.locks import has_owner, try_to_take
 from windlass.runner.orphans import end_orphans
 from windlass.state_folder import StateFolder
@@ -26,7 +25,6 @@ __all__ = ["AlertRecord", "Attempt", "History", "Run", "TaskRun", "Totals", "now
 
 _BUSY_SECONDS = 30.0
 _VERSION = 4
-_LITTLE = 1 << 16  # bytes; SQLite needs some for its journal
 
 
 @dataclass
@@ -433,7 +431,7 @@ class History:
     def _translated(self, exc: sqlite3.Error) -> FatalError | RetryableError:
         file, code = self._state.database, getattr(exc, "sqlite_errorcode", 0)
         message = f"cannot use {file}: {exc}"
-        if code == sqlite3.SQLITE_FULL or (code & 0xFF == sqlite3.SQLITE_IOERR and _is_full(file.parent)):
+        if code == sqlite3.SQLITE_FULL or (code & 0xFF == sqlite3.SQLITE_IOERR and is_full(file.parent)):
             return RetryableError(message, hint="free some space and try again", code=Code.DISK_FULL)
         if not file.parent.is_dir():
             hint = "somebody removed it while the run was going; what the run did to its destinations stays"
@@ -453,14 +451,6 @@ class History:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
-
-
-def _is_full(folder: Path) -> bool:
-    """Whether there is no room on the disk of a folder."""
-    try:
-        return shutil.disk_usage(folder).free < _LITTLE
-    except OSError:
-        return False
 
 
 _TABLES: dict[type, tuple[str, tuple[str, ...]]] = {

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from windlass.errors import naming
 from windlass.locks import locked
 from windlass.plan.model import Trigger
 from windlass.processes.environment import own_command
@@ -58,7 +59,11 @@ class NestedRuns:
 def _left_alone(command: Sequence[str], lock: Path, environment: Mapping[str, str]) -> Execution:
     """Start it so that it outlives whoever starts it; what it prints is beside the lock."""
     wanted = lock.with_name(f"detached-{secrets.token_hex(4)}.lock")
-    with locked(wanted) as held, wanted.with_suffix(".log").open("wb") as output:
+    with (
+        locked(wanted) as held,
+        naming(wanted.with_suffix(".log")),
+        wanted.with_suffix(".log").open("wb") as output,
+    ):
         # the launcher inherits the lock: it is wanted as long as it lives
         launch(command, wanted, environment=environment, output=output, kept_open=(held.fileno(),))
     return _LeftAlone()

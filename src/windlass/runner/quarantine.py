@@ -24,7 +24,7 @@ from windlass.engine import Identity, Job, Workspace
 from windlass.engine.copying import copy
 from windlass.engine.quarantine import read_quarantine
 from windlass.errors import Code, UsageError, did_you_mean
-from windlass.files import write_whole
+from windlass.files import write_file, write_whole
 from windlass.locks import locked
 from windlass.plan.codec import from_json, to_json
 from windlass.plan.model import Copy, Plan, Source, Task
@@ -160,7 +160,7 @@ def _load(project: Path, run: Run, task: str, pending: Path, file: Path) -> int:
     connections = FoundConnections(plan.connections, project, state)
     with closing(connections), TemporaryFolder(state.scratch) as folder:
         records = folder / "records.ndjson"
-        records.write_text("".join(f"{_record(row)}\n" for row in rows), encoding="utf-8")
+        write_file(records, "".join(f"{_record(row)}\n" for row in rows))
         job = Job(
             copy=_replayed(action, records),
             identity=Identity(plan.pipeline, f"{task}.replay", run.run_id, key),

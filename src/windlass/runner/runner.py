@@ -15,6 +15,7 @@ from datetime import datetime
 
 from windlass import logs
 from windlass.errors import ExitCode
+from windlass.files import write_file
 from windlass.plan.codec import to_json
 from windlass.plan.model import Plan, Task
 from windlass.runner.alerting import Alerting
@@ -111,8 +112,8 @@ class Runner:
         alone = self.plan.concurrency != "allow"
         lock = self._world.history.begin(begun.run, list(begun.tasks.values()), alone=alone)
         with lock, tell_when_asked(self.stop), logs.bind(run=begun.run.run_id, pipeline=self.plan.pipeline):
-            self._folder.plan.write_text(to_json(self.plan), encoding="utf-8")
-            self._folder.versions.write_text(json.dumps(self._world.versions(), indent=2), encoding="utf-8")
+            write_file(self._folder.plan, to_json(self.plan))
+            write_file(self._folder.versions, json.dumps(self._world.versions(), indent=2))
             self._observer.run_started(self._record, self.plan)
             self._prepare(begun)
             try:

@@ -16,7 +16,7 @@ from datetime import datetime
 from importlib.metadata import version
 
 from windlass.connections import Address
-from windlass.files import write_whole
+from windlass.files import write_file, write_whole
 from windlass.ports import LOOPBACK
 from windlass.processes.environment import for_containers, with_own_programs
 from windlass.stack.airflow_api import AirflowApi
@@ -66,7 +66,7 @@ class Airflow:
         return self._component("database", "db", "migrate")
 
     def note_migration(self, database: Address) -> None:
-        (self._layout.airflow / "migrated").write_text(self._identity(database))
+        write_file(self._layout.airflow / "migrated", self._identity(database))
 
     def server(self) -> Component:
         return self._component("api-server", "api-server", job="metadatabase", address=self.page)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from windlass.errors import naming
 from windlass.processes.launch import launch
 
 __all__ = ["Component", "Started", "end_of"]
@@ -33,7 +34,7 @@ class Component:
 
     def start(self, wanted: Path) -> Started:
         """Start it under the launcher. It ends, at the latest, when nobody holds the lock any more."""
-        with self.log.open("ab") as log:
+        with naming(self.log), self.log.open("ab") as log:
             process = launch(
                 self.command,
                 wanted,

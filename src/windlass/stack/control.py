@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from windlass.errors import ExitCode, RetryableError, WindlassError
+from windlass.errors import ExitCode, RetryableError, WindlassError, naming
 from windlass.plan.compiler import compile_project
 from windlass.processes import signal_process
 from windlass.spec import load_project
@@ -49,7 +49,7 @@ def detach(arguments: Sequence[str], layout: Layout, observer: Observer) -> Stac
     """Start a supervisor that outlives this process, and wait until all is healthy. Raises WindlassError."""
     layout.state.unlink(missing_ok=True)
     log = layout.logs / "supervisor.log"
-    with log.open("wb") as output:
+    with naming(log), log.open("wb") as output:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "windlass", *arguments],
             env=dict(os.environ),  # it is windlass, too

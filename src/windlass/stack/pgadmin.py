@@ -18,7 +18,7 @@ from pathlib import Path
 
 from windlass.connections import Address
 from windlass.connectors.postgres.connector import CONNECTOR as POSTGRES
-from windlass.errors import FatalError, MissingExtraError
+from windlass.errors import FatalError, MissingExtraError, naming
 from windlass.files import write_whole
 from windlass.ports import LOOPBACK, open_directly
 from windlass.processes import last_words
@@ -130,7 +130,7 @@ class PgAdmin:
             check=False,
             timeout=_SETUP_TIMEOUT,
         )
-        with (self._logs / "pgadmin.log").open("a") as log:
+        with naming(self._logs / "pgadmin.log"), (self._logs / "pgadmin.log").open("a") as log:
             log.write(done.stdout + done.stderr)
         if done.returncode:
             said = last_words(done.stdout + done.stderr, done.returncode)

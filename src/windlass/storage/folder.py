@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from windlass import failpoints, logs
-from windlass.errors import FatalError
+from windlass.errors import FatalError, naming
 from windlass.files import disk_errors, locked_folder, sync
 from windlass.ledger import LedgerEntry
 from windlass.storage import manifest
@@ -247,7 +247,8 @@ def _link(there: Path, here: Path) -> None:
         is_plain = stat.S_ISREG(there.lstat().st_mode) or there.is_symlink()
         if exc.errno not in _NO_LINKS or not is_plain:
             raise
-        shutil.copy2(there, here, follow_symlinks=False)
+        with naming(here):
+            shutil.copy2(there, here, follow_symlinks=False)
 
 
 def _content(folder: Path, *, with_empty_folders: bool = False) -> Iterator[str]:

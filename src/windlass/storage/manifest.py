@@ -16,7 +16,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from windlass.errors import FatalError
+from windlass.errors import FatalError, naming
 from windlass.files import sync
 from windlass.ledger import LedgerEntry
 
@@ -106,7 +106,7 @@ def prepared(file: Path, manifest: Manifest, ending: str = ".tmp") -> Iterator[P
     """The manifest, written beside its place: to rename it then needs no space. If that does not happen, it goes."""
     beside = file.with_name(f"{file.name}{ending}")
     try:
-        with beside.open("wb") as out:
+        with naming(beside), beside.open("wb") as out:
             out.write(_text(manifest))
             out.flush()
             os.fsync(out.fileno())

@@ -19,7 +19,7 @@ from windlass.engine.ledger import part_to_json
 from windlass.engine.quarantine import put_quarantine
 from windlass.engine.settling import settle
 from windlass.engine.splitting import split
-from windlass.errors import Code, FatalError, UsageError
+from windlass.errors import Code, FatalError, UsageError, naming
 from windlass.plan.model import Copy, Destination, Plan, QuarantineTo, SelectColumn, Source
 from windlass.plan.quarantine import why_not_there
 from windlass.tasks.context import Context, TaskResult
@@ -149,7 +149,8 @@ def _deliver(
     if to.path is not None:
         with TemporaryFolder(job.scratch_folder) as folder:
             finished = folder / file.name
-            shutil.copyfile(file, finished)
+            with naming(finished):
+                shutil.copyfile(file, finished)
             put_quarantine(finished, job.workspace.to_write(to.path), is_ours)
         return
     columns = tuple(SelectColumn(name=n, source=n, type=t) for n, t in _QUARANTINE_COLUMNS.items())
@@ -168,7 +169,7 @@ def _deliver(
 def _without_nul(file: Path, folder: Path) -> Path:
     """The file with `\\x00` for each NUL, which may be why the row is bad: some databases cannot store it."""
     target = folder / file.name
-    with file.open(encoding="utf-8") as lines, target.open("w", encoding="utf-8") as out:
+    with file.open(encoding="utf-8") as lines, naming(target), target.open("w", encoding="utf-8") as out:
         for line in lines:
             row = json.loads(line) if "\\u0000" in line else None
             out.write(line if row is None else json.dumps(_escaped(row), ensure_ascii=False) + "\n")

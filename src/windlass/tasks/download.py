@@ -23,9 +23,9 @@ from windlass.connectors.http.asking import Api
 from windlass.connectors.http.auth import Credentials, NoCredentials, credentials_of
 from windlass.connectors.http.options import Connection, Retry
 from windlass.connectors.http.pace import NO_LIMIT, Pace, turns_of
-from windlass.errors import Code, FatalError, RetryableError
+from windlass.errors import Code, FatalError, RetryableError, naming
 from windlass.file_kinds import why_not_its_kind
-from windlass.files import disk_errors, put, require_file_place, resolved, sync
+from windlass.files import disk_errors, put, require_file_place, resolved, sync, write_file
 from windlass.options import read_options
 from windlass.plan.model import Download
 from windlass.tasks.context import Context, TaskResult
@@ -94,7 +94,7 @@ class _Partial:
 
     def begin(self, url: str, validator: str | None) -> None:
         self.file.unlink(missing_ok=True)
-        self._note.write_text(json.dumps({"url": _digest(url), "validator": validator}))
+        write_file(self._note, json.dumps({"url": _digest(url), "validator": validator}))
 
     def remove(self) -> None:
         self.file.unlink(missing_ok=True)
@@ -155,7 +155,7 @@ def _receive(response: Any, part: _Partial, context: Context) -> None:
     have = part.size
     length = response.headers.get("Content-Length")
     total = have + int(length) if length is not None else None
-    with part.file.open("ab") as out:
+    with naming(part.file), part.file.open("ab") as out:
         while chunk := response.read(_CHUNK):
             out.write(chunk)
             have += len(chunk)

@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from windlass.files import write_file
 from windlass.plan.model import Plan, RunCommand, Service, Task
 from windlass.tasks.command import run_environment
 from windlass.tasks.executing import context_of
@@ -46,7 +47,7 @@ def write_scripts(
             continue
         if isinstance(task.action, RunCommand | Service) and task.unit is not None and task.unit.command:
             file = folder / f"{task.name}.sh"
-            file.write_text(_script(plan, task, project, environ), encoding="utf-8")
+            write_file(file, _script(plan, task, project, environ))
             written.append(file)
     return written
 

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from windlass.connectors.files.formats import COMPRESSIONS, compression_ending, compression_of, format_of
 from windlass.connectors.files.options import ReadFormat
 from windlass.connectors.scratch import Scratch
-from windlass.errors import Code, FatalError, RetryableError, did_you_mean, extra
+from windlass.errors import Code, FatalError, RetryableError, did_you_mean, extra, naming
 from windlass.file_kinds import LOOKED_AT, kind_of, why_not
 from windlass.files import disk_errors, is_stream
 from windlass.temporary import TemporaryFolder
@@ -221,7 +221,7 @@ def unpack_bz2(paths: Sequence[Path], scratch: Scratch) -> list[Path]:
     for path in paths:
         if compression_of(str(path)) == "bz2":
             copy = scratch.folder / f"{scratch.new_name()}{path.with_suffix('').suffix}"
-            with open_bytes(path) as source, copy.open("wb") as target:
+            with open_bytes(path) as source, naming(copy), copy.open("wb") as target:
                 shutil.copyfileobj(source, target, _COPIED_AT_ONCE)
             unpacked.append(copy)
         else:

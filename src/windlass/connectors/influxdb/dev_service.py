@@ -15,6 +15,7 @@ from windlass.connectors.influxdb import influxql
 from windlass.connectors.influxdb.client import Connection
 from windlass.devservices import DevService
 from windlass.errors import FatalError
+from windlass.files import write_file
 from windlass.ports import LOOPBACK
 from windlass.processes.environment import inherited
 
@@ -46,7 +47,7 @@ def start(service: DevService) -> Address:
 
 def _influxd(program: str, data: Path, port: int) -> tuple[str, ...]:
     file = data / "influxdb.conf"
-    file.write_text(_CONFIGURATION.format(host=LOOPBACK, data=data, port=port), encoding="utf-8")
+    write_file(file, _CONFIGURATION.format(host=LOOPBACK, data=data, port=port))
     return (program, "-config", str(file))
 
 

@@ -31,7 +31,8 @@ from windlass.connectors.postgres.opening import connect
 from windlass.devservices import DevService
 from windlass.devservices.initialised import is_initialised, mark_initialised, run_init_files
 from windlass.devservices.running import has_launcher, note_port, noted_port
-from windlass.errors import Code, FatalError, MissingExtraError, RetryableError
+from windlass.errors import Code, FatalError, MissingExtraError, RetryableError, naming
+from windlass.files import write_file
 from windlass.ports import free_port
 from windlass.processes import Identity, Process, last_words
 from windlass.processes.environment import inherited
@@ -111,9 +112,10 @@ def _make(service: DevService, server: _Server) -> None:
     server.data.mkdir(parents=True)
     password = service.folder / "password"
     password.touch(mode=0o600)
-    password.write_text(secrets.token_urlsafe(18))
+    write_file(password, secrets.token_urlsafe(18))
     given = server.data.with_name(f"{server.data.name}.password")
-    shutil.copy(password, given)
+    with naming(given):
+        shutil.copy(password, given)
     if server.user is not None:
         os.chown(server.data, *server.user)
         os.chown(given, *server.user)
@@ -257,7 +259,7 @@ def _place_elsewhere(folder: Path) -> Path:
     name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
     place = _own_folder(_ELSEWHERE / f"{_PLACE}{name}")
     if not (place / "of").exists():
-        (place / "of").write_text(str(folder))
+        write_file(place / "of", str(folder))
         _forget_the_gone()
     return place
 
@@ -289,7 +291,8 @@ def _copied_programs() -> Path:
         site = _programs().parents[2]
         for name in (_WHEEL, f"{_WHEEL}.libs"):
             if (site / name).is_dir():
-                shutil.copytree(site / name, place / name, dirs_exist_ok=True)
+                with naming(place / name):
+                    shutil.copytree(site / name, place / name, dirs_exist_ok=True)
         done.touch()
     return place / _WHEEL / "pginstall" / "bin"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from windlass.connections import Address
 from windlass.connectors.database import SqlResult
 from windlass.errors import Code, FatalError, RetryableError, did_you_mean
+from windlass.files import is_full
 from windlass.turns import InUseError
 
 __all__ = ["SqliteDatabase", "connect_file", "sqlite_errors", "table_columns", "tables"]
@@ -93,10 +94,23 @@ def _translated(connection: sqlite3.Connection, exc: sqlite3.OperationalError) -
         return FatalError(f"there is no table {missing[1]!r}", hint=hint, code=Code.NO_TABLE)
     name = getattr(exc, "sqlite_errorname", "")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")):
-        return InUseError("the SQLite file is locked by another process")
+        return InUseError(f"the SQLite file {_files(connection)[0]} is locked by another process")
     if name.startswith("SQLITE_FULL"):
         hint = "free some space and try again"
-        return RetryableError("no space left on the disk", hint=hint, code=Code.DISK_FULL)
+        where = f"cannot write {_without_space(connection)}: no space left on the disk"
+        return RetryableError(where, hint=hint, code=Code.DISK_FULL)
     if name.startswith("SQLITE_IOERR"):  # a full quota, a share that is away
-        return RetryableError(f"SQLite: {message}")
+        return RetryableError(f"cannot use {_without_space(connection)}: {message}")
     return FatalError(message)
+
+
+def _without_space(connection: sqlite3.Connection) -> str:
+    """Which file it was: SQLite does not say. A copy attaches another one, where rows wait, on a disk of its own."""
+    files = _files(connection)
+    return " or ".join([file for file in files if is_full(Path(file).parent)] or files)
+
+
+def _files(connection: sqlite3.Connection) -> list[str]:
+    """The files of the databases, the main one first, which SQLite knows without looking at the disk."""
+    found = [str(row[2]) for row in connection.execute("PRAGMA database_list") if row[2]]
+    return found or ["a database in memory"]

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from windlass import logs
 from windlass.errors import Code, FatalError, RetryableError
+from windlass.files import write_file
 from windlass.images.bake import EPOCH, FILE, Build, bake_file, labels_of, laid_out, place_of
 from windlass.images.dockerfile import with_bases, with_library_stages
 from windlass.images.inputs import Inputs
@@ -138,7 +139,7 @@ def _way_of(program: str, url: str, engine: int) -> _Way:
 
 def _bake(engine: Engine, tree: Path, builds: Sequence[Build], how: _How) -> dict[str, str]:
     text = bake_file(builds, below=_PLACE, platforms=how.platforms)
-    (tree / FILE).write_text(text, encoding="utf-8", errors="surrogateescape")
+    write_file(tree / FILE, text, errors="surrogateescape")
     told = tree / "metadata.json"
     handed, environment = _secrets()
     command = ["docker", "buildx", "bake", f"--file={FILE}", "--progress=plain", f"--metadata-file={told}"]
@@ -227,7 +228,7 @@ def _by_engine(engine: Engine, context: Path, text: str, image: str, options: _O
     lines, is_built = list[str](), True
     with tempfile.TemporaryDirectory(prefix="windlass-dockerfile-") as name, telling(f"build {image}"):
         file = Path(name) / "Dockerfile"  # outside of the folder, into whose image it would get
-        file.write_text(text, encoding="utf-8", errors="surrogateescape")
+        write_file(file, text, errors="surrogateescape")
         said = engine.client.build(
             path=str(context),
             tag=image,

@@ -13,7 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from windlass import logs
-from windlass.errors import Code, FatalError, MissingExtraError
+from windlass.errors import Code, FatalError, MissingExtraError, naming
+from windlass.files import write_file
 from windlass.locks import locked
 from windlass.runtimes.environments.installing import Making, beside, remove_left
 from windlass.runtimes.environments.key import Key
@@ -67,11 +68,12 @@ def _have_modules(folder: Path, node: StepEnvironment, environments: Path) -> No
         return
     logs.info("environment", step=folder.name, kind="node", into=str(modules))
     with beside(base, places, folder.name) as making:
-        shutil.copytree(folder, making.place, symlinks=True, ignore=shutil.ignore_patterns(*_NOT_COPIED))
+        with naming(making.place):
+            shutil.copytree(folder, making.place, symlinks=True, ignore=shutil.ignore_patterns(*_NOT_COPIED))
         _install(making, node)
         new = making.place / "node_modules"
         new.mkdir(exist_ok=True)
-        (new / _MARK).write_text(str(key))
+        write_file(new / _MARK, str(key))
         _move_in(new, modules)
         shutil.rmtree(making.place, ignore_errors=True)
 

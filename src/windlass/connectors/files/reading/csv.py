@@ -39,7 +39,7 @@ from windlass.connectors.files.reading.source import FileRelation
 from windlass.connectors.rows import BadRow, Column, MisfitError, Reason
 from windlass.connectors.scratch import Scratch, file_literal, literal
 from windlass.connectors.source import Reading, Relation
-from windlass.errors import FatalError, WindlassError, did_you_mean
+from windlass.errors import FatalError, WindlassError, did_you_mean, naming
 
 __all__ = ["CsvRelation"]
 
@@ -378,7 +378,7 @@ class CsvRelation(FileRelation):
                 continue
             copy = self._scratch.folder / f"{self._scratch.new_name()}.csv"
             try:
-                with open_bytes(path) as source, copy.open("wb") as target:
+                with open_bytes(path) as source, naming(copy), copy.open("wb") as target:
                     left_out = change(source, target)
             except FatalError as exc:
                 raise FatalError(f"{self._shown(str(path))}: {exc.message}", hint=exc.hint) from exc

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from windlass.connectors.files.paths import open_bytes
+from windlass.errors import naming
 
 __all__ = ["Content", "Gathered", "Origins", "are_many_small", "gather"]
 
@@ -80,7 +81,7 @@ def gather(
         copy, origins = new_file(), Origins()
         gathered.paths.append(copy)
         gathered.origins[str(copy)] = origins
-        with copy.open("wb") as target:
+        with naming(copy), copy.open("wb") as target:
             target.write(header(kind))
             for path, content in group:
                 assert content is not None

@@ -27,7 +27,7 @@ from windlass.connectors.matching import alike
 from windlass.connectors.rows import BadRow, Column, Reason, RowFault
 from windlass.connectors.scratch import Scratch, file_literal, identifier, literal
 from windlass.connectors.source import Reading, Relation
-from windlass.errors import FatalError, WindlassError
+from windlass.errors import FatalError, WindlassError, naming
 
 __all__ = ["JsonRelation"]
 
@@ -402,7 +402,7 @@ def _without_mark(path: Path, scratch: Scratch) -> Path:
         if not marks and len(head) > 1:
             return path
         copy = scratch.folder / f"{scratch.new_name()}.json"
-        with copy.open("wb") as target:
+        with naming(copy), copy.open("wb") as target:
             target.write(head[marks:])
             shutil.copyfileobj(source, target)
             target.write(b"\n")  # of a file that is one byte long DuckDB reads nothing, and says nothing

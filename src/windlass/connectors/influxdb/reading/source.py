@@ -20,7 +20,7 @@ from windlass.connectors.influxdb.schema import field_types, quoted, tag_names
 from windlass.connectors.relations import ArrowRelation, records_relation
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import BaseSource, Reading, Relation
-from windlass.errors import Code, FatalError, RetryableError, did_you_mean
+from windlass.errors import Code, FatalError, RetryableError, did_you_mean, naming
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,7 +48,7 @@ class InfluxdbSource(BaseSource):
 
     def open(self, reading: Reading, scratch: Scratch) -> Relation:
         file = scratch.folder / f"{scratch.new_name()}.json"
-        with file.open("wb") as out:
+        with naming(file), file.open("wb") as out:
             for line in self.connection.answers(self._query):
                 out.write(line.strip() + b"\n")
         answer = _Answer(file, self.connection.where)

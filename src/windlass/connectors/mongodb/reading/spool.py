@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from windlass.connectors.rows import BadRow, Reason
+from windlass.errors import naming
 
 __all__ = ["Spool", "split"]
 
@@ -23,7 +24,7 @@ class Spool:
 
     def fill(self, batches: Iterable[bytes]) -> None:
         """Keep what the server sends."""
-        with self._file.open("wb") as out:
+        with naming(self._file), self._file.open("wb") as out:
             for batch in batches:
                 out.write(len(batch).to_bytes(_SIZE, "little") + batch)
 
