@@ -70,7 +70,11 @@ def settings() -> Iterator[Section]:
     for model, types in models_of("Connection").items():
         of = ", ".join(types)
         yield f"A connection: {of}", model, f"`connections.NAME`, where the type is {of}"
-        yield from ((f"A connection: {of}: {name}", inner, at) for name, inner, at in nested(model, of))
+        found: dict[type[Options], list[tuple[str, str]]] = {}
+        for name, inner, at in nested(model, of):
+            found.setdefault(inner, []).append((name, at))
+        for inner, places in found.items():
+            yield f"A connection: {of}: {places[0][0]}", inner, " and ".join(at for _, at in places)
 
 
 def dev_services() -> Iterator[Section]:

@@ -16,6 +16,7 @@ from typing import (
     TYPE_CHECKING,
     Annotated,
     Any,
+    NamedTuple,
     TypeAlias,
     TypeVar,
     dataclass_transform,
@@ -42,6 +43,7 @@ __all__ = [
     "FileToRead",
     "Many",
     "Minimum",
+    "Misfit",
     "OneOrMany",
     "Options",
     "Size",
@@ -115,6 +117,16 @@ class Options(Struct, metaclass=_AllByKeyword, frozen=True, forbid_unknown_field
         return found
 
 
+class Misfit(NamedTuple):
+    """Why an end of a copy does not go with its connection."""
+
+    key: str
+    """The key of the end."""
+
+    message: str
+    hint: str
+
+
 def read_options(model: type[O], written: Mapping[str, Any]) -> O:
     """The options that a plan or a command says. Raises FatalError for what the model does not take."""
     try:
@@ -130,7 +142,10 @@ def read_options(model: type[O], written: Mapping[str, Any]) -> O:
 def _with_inner(options: Options) -> Iterator[Options]:
     """Options, and those that are values of theirs; inner ones first, as when a file is read."""
     for value in msgspec.structs.astuple(options):
-        for inner in value if isinstance(value, tuple) else (value,):
+        several = (
+            value if isinstance(value, tuple) else value.values() if isinstance(value, dict) else (value,)
+        )
+        for inner in several:
             if isinstance(inner, Options):
                 yield from _with_inner(inner)
     yield options

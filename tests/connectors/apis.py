@@ -94,7 +94,7 @@ def read(copier: Copier) -> Callable[..., list[dict[str, Any]]]:
 
     def read(api: Api, address: Address | None = None, **options: Any) -> list[dict[str, Any]]:
         copier.addresses["api"] = address or api.address
-        source = source_of(connection="api", path="/items", **{"retry": ONCE, **options})
+        source = source_of(connection="api", **{"path": "/items", "retry": ONCE, **options})
         copier(source, destination_of(path="out.ndjson"))
         return [json.loads(line) for line in (copier.folder / "out.ndjson").read_text().splitlines()]
 

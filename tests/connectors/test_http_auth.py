@@ -272,6 +272,91 @@ def test_a_download_from_a_connection_has_its_credentials_too(make_api: Make, tm
     assert [asked.path for asked in api.asked] == ["/token", there, "/token", there]
 
 
+AUTHS = {
+    "key": {"type": "api_key", "name": "X-Key"},
+    "token": {"type": "bearer", "secret": "token"},
+    "app": {**OAUTH, "secret": "of_app", "grant": "refresh_token"},
+    "login": {"type": "basic"},
+}
+
+
+def test_a_source_says_which_of_several_ways_to_take(make_api: Make, read: Read) -> None:
+    """Each with its own secret, and those of the others are sent to nobody; a parent says its own."""
+    known: dict[str, Any]
+    secrets = {"token": "canary-of-token", "of_app": "canary-of-app", "refresh_token": "canary-first"}
+
+    def said(asked: Asked) -> bytes:
+        return oauth2(1) if asked.path == "/token" else answer('[{"id": 1}]')
+
+    sent = {
+        "key": ("x-key", KEY),
+        "token": ("authorization", "Bearer canary-of-token"),
+        "app": ("authorization", "Bearer canary-1"),
+        "login": ("authorization", "Basic YWRhOmNhbmFyeS9vZiBhbGwra2V5cw=="),
+        None: ("authorization", "Bearer canary-of-token"),
+    }
+    for name, (header, value) in sent.items():
+        api = make_api(answering=said)
+        settings = {"auths": AUTHS, **({"auth": AUTHS["token"]} if name is None else {})}
+        options = {**secrets, "region": "eu"}
+        known = {"user": "ada", "password": KEY, "options": options, "settings": settings}
+        chosen = {} if name is None else {"auth": name}
+        assert read(api, replace(api.address, **known), **chosen) == [{"id": 1}]
+        asked = api.asked[-1]
+        assert (asked.headers[header], asked.query) == (value, {"region": "eu"})
+        assert str(api.asked[-1]).count("canary") == (name != "login")
+        if name == "app":
+            assert dict(parse_qsl(api.asked[0].body.decode()))["refresh_token"] == "canary-first"
+    api = make_api(answering=said)
+    parent = {"connection": "api", "path": "/parents", "auth": "login"}
+    known = {"user": "ada", "password": KEY, "options": secrets, "settings": {"auths": AUTHS}}
+    read(api, replace(api.address, **known), path="/{parent.id}", parent=parent, auth="token")
+    said_by = [asked.headers["authorization"].partition(" ")[0] for asked in api.asked]
+    assert [asked.path for asked in api.asked] == ["/v1/parents", "/v1/1"]
+    assert said_by == ["Basic", "Bearer"]
+
+
+def test_a_way_that_is_not_there_or_has_no_secret_is_told(
+    make_api: Make, read: Read, windlass: Callable[..., Output], project: Callable[[dict[str, str]], Path]
+) -> None:
+    """When a run begins, where only that knows; when a file is checked, where it can be known."""
+    api = make_api()
+    for chosen, says, hint in (
+        ({"auth": "tokens"}, "no 'tokens' among its `auths`", "say one with `auth`: key, token, app, login"),
+        ({}, "several ways to say who asks", "say one with `auth`: key, token, app, login"),
+        ({"auth": "token"}, "has no option 'token', which its `auth` needs", "https://host?token=SECRET"),
+    ):
+        with pytest.raises(FatalError, match=re.escape(says)) as raised:
+            read(api, replace(api.address, password=KEY, settings={"auths": AUTHS}), **chosen)
+        assert hint in str(raised.value.hint)
+    assert api.asked == []
+    copy = "copy: {from: {connection: %s, path: /items%s}, to: {path: out.ndjson}}"
+    kind, way = (f", auth: '{{{{ params.{name} }}}}'" for name in ("kind", "way"))
+    root = project(
+        {
+            "windlass.yaml": "project: p\nconnections:\n"
+            "  api: {type: http, auths: {key: {type: bearer}, old key: {type: basic}}}\n"
+            "  one: {type: http, auth: {type: bearer}}\n",
+            "pipelines/p.yaml": "pipeline: p\nparams: {kind: keys, way: key}\ntasks:\n"
+            f"  a: {{{copy % ('api', ', auth: keys')}}}\n"
+            f"  b: {{{copy % ('api', '')}}}\n"
+            f"  c: {{{copy % ('one', ', auth: key')}}}\n"
+            f"  d: {{{copy % ('api', ', auth: old key, parent: {connection: api, path: /x}')}}}\n"
+            f"  e: {{{copy % ('api', kind)}}}\n"
+            f"  f: {{{copy % ('api', way)}}}\n",
+        }
+    )
+    found = windlass("-C", root, "validate").stderr
+    places = re.findall(r"p\.yaml:(\d+):\d+: error\[W0109\]: the connection has (.*)", found)
+    assert places == [
+        ("4", "no 'keys' among its `auths`"),
+        ("5", "several ways to say who asks"),
+        ("6", "no 'key' among its `auths`"),
+        ("7", "several ways to say who asks"),
+        ("8", "no 'keys' among its `auths`"),
+    ], found
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [

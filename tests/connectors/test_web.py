@@ -23,7 +23,7 @@ from windlass.connectors.files.fetching import fetch
 from windlass.connectors.http.answers import Ask
 from windlass.connectors.http.asking import Api
 from windlass.connectors.http.auth import credentials_of
-from windlass.connectors.http.options import Retry
+from windlass.connectors.http.options import Connection, Retry
 from windlass.connectors.slack.alert import send
 from windlass.errors import Code, FatalError, WindlassError
 from windlass.plan.model import Download
@@ -96,7 +96,9 @@ def by_api(url: str, folder: Path) -> None:
     address = Address("http", "127.0.0.1", user="ada", password="canary", scheme="http")
     once = Api(Retry(attempts=1))
     headers = {**SECRETS, "User-Agent": web.AGENT}
-    Api(Retry(attempts=1), credentials_of("api", address, None, once.answer)).answer(Ask(url, headers))
+    Api(Retry(attempts=1), credentials_of("api", address, Connection(), once.answer)).answer(
+        Ask(url, headers)
+    )
 
 
 WAYS = [by_download, by_file, by_api]

@@ -95,7 +95,13 @@ def test_every_stream_of_a_manifest_is_a_copy(tmp_path: Path) -> None:
     )
     assert said["tags"]["query"] == {"n": 100}
     project = yaml.safe_load((tmp_path / "windlass.yaml").read_text())
-    assert project["connections"]["api"]["auth"] == {"type": "api_key", "name": "X-Key"}
+    assert project["connections"]["api"]["auths"] == {
+        "key": {"type": "api_key", "name": "X-Key"},
+        "login": {"type": "basic"},
+    }
+    assert {source["auth"] for source in said.values()} == {"{{ params.credentials_kind }}"}
+    pipeline = compile(tmp_path)["api"]
+    assert pipeline.task("deals").action.source.options["auth"] == "key"  # type: ignore[union-attr]
 
 
 def test_what_has_no_translation_is_noted(tmp_path: Path) -> None:
@@ -116,7 +122,7 @@ def test_what_has_no_translation_is_noted(tmp_path: Path) -> None:
             "airbyte",
             CRM,
             (
-                "authenticator: 'key' was taken of several; for login change `auth`",
+                "authenticator: `config.credentials_kind` is the parameter `credentials_kind` of the pipeline: one of",
                 "deals: `request_parameters.at` is '{{ now_utc() }}'",
                 "deals: `incremental_sync.step` was left out",
                 "deals: `transformations` was left out",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from windlass.options import OneOrMany, Options
+from windlass.options import Misfit, OneOrMany, Options
 
 if TYPE_CHECKING:
     from windlass.connectors.ends import ConnectedEnd
@@ -82,6 +83,10 @@ def name_of(end: ConnectedEnd[TableSource]) -> str:
 
 class ConnectionOptions(Options):
     """What stands with a connection in `windlass.yaml` beside its type, and holds for all that is done on it."""
+
+    def misfit(self, end: Mapping[str, Any]) -> Misfit | None:
+        """Why an end with these keys does not go with what stands here; None if it does."""
+        return None
 
 
 class DevServiceOptions(Options):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from windlass.errors import FatalError
-from windlass.importing.authenticators import auth_of
+from windlass.importing.authenticators import auths_of, chosen_by
 from windlass.importing.documents import Tree
 from windlass.importing.imported import Imported
 from windlass.importing.names import name_of
@@ -90,8 +90,7 @@ class _Stream:
         else:
             found["base_url"] = str(base).rstrip("/")
         authenticator = self._tree.at(self._requester, "authenticator")
-        auth = auth_of(self._tree, authenticator, self._imported) if authenticator else None
-        found |= {"auth": auth} if auth else {}
+        found |= auths_of(self._tree, authenticator, self._imported) if authenticator else {}
         mine = {key: value for key, value in connection.items() if key != "type"}
         if self._imported.sources and mine != found:
             self._note("it has another address or `auth` than the streams before it; it was left out")
@@ -125,8 +124,20 @@ class _Stream:
         for place, values in size.items():
             source[place] = {**source.get(place, {}), **values}
         source |= {"records": records} if records != "[]" else {}
-        source |= self._since() | self._errors()
+        source |= self._chosen() | self._since() | self._errors()
         return source
+
+    def _chosen(self) -> dict[str, str]:
+        """Which of several ways to say who asks: a parameter of the pipeline says it."""
+        key = chosen_by(self._tree.at(self._requester, "authenticator"))
+        ways = self._imported.connection.get("auths")
+        if key is None or ways is None:
+            return {}
+        param = name_of(key)
+        self._imported.params[param] = next(iter(ways))
+        said = f"is the parameter `{param}` of the pipeline: one of {', '.join(ways)}"
+        self._imported.note("authenticator", f"`config.{key}` {said}")
+        return {"auth": f"{{{{ params.{param} }}}}"}
 
     def _mapping(self, key: str) -> dict[str, Any]:
         said = self._tree.at(self._requester, key)

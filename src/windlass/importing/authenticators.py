@@ -8,34 +8,41 @@ from typing import Any
 from windlass.importing.documents import Tree
 from windlass.importing.imported import Imported
 
-__all__ = ["auth_of"]
+__all__ = ["auths_of", "chosen_by"]
 
 _PLACES = {"request_parameter": {"in": "query"}, "header": {}}
 
 
-def auth_of(tree: Tree, authenticator: Mapping[str, Any], imported: Imported) -> dict[str, Any] | None:
+def auths_of(tree: Tree, authenticator: Mapping[str, Any], imported: Imported) -> dict[str, Any]:
+    """What a connection says of who asks: `auth`; or `auths`, where a key of the configuration chooses one."""
+    if authenticator.get("type") != "SelectiveAuthenticator":
+        found = _auth_of(tree, authenticator, imported)
+        return {"auth": found} if found else {}
+    choices = tree.at(authenticator, "authenticators")
+    found = {name: _auth_of(tree, tree.at(choices, name), imported, name) for name in choices}
+    ways = {name: way for name, way in found.items() if way is not None}
+    return {"auths": ways} if ways else {}
+
+
+def chosen_by(authenticator: Mapping[str, Any]) -> str | None:
+    """The key of the configuration that chooses one of several; None where there is nothing to choose."""
+    if authenticator.get("type") != "SelectiveAuthenticator":
+        return None
+    return "_".join(str(step) for step in authenticator.get("authenticator_selection_path") or ("auth",))
+
+
+def _auth_of(
+    tree: Tree, authenticator: Mapping[str, Any], imported: Imported, choice: str = ""
+) -> dict[str, Any] | None:
     """The `auth` of a connection; None where there is none, which is noted."""
     kind = str(authenticator.get("type"))
-    if kind == "SelectiveAuthenticator":
-        return _selected(tree, authenticator, imported)
-    if kind == "NoAuth":
+    if kind == "NoAuth" and not choice:
         return None
     found = _KINDS[kind](tree, authenticator) if kind in _KINDS else None
     if found is None:
-        imported.note("authenticator", f"{kind} has no translation; see `auth`")
+        which = f"{kind} ({choice!r})" if choice else kind
+        imported.note("authenticator", f"{which} has no translation; see `auth`")
     return found
-
-
-def _selected(tree: Tree, authenticator: Mapping[str, Any], imported: Imported) -> dict[str, Any] | None:
-    """The first of several: which one it is, is a matter of the connection here."""
-    choices = tree.at(authenticator, "authenticators")
-    first, *others = choices
-    if others:
-        imported.note(
-            "authenticator",
-            f"{first!r} was taken of several; for {', '.join(others)} change `auth` of the connection",
-        )
-    return auth_of(tree, tree.at(choices, first), imported)
 
 
 def _api_key(tree: Tree, said: Mapping[str, Any]) -> dict[str, Any] | None:

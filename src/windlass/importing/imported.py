@@ -58,7 +58,7 @@ class Imported:
     @property
     def variable(self) -> str | None:
         """What to say where the secret belongs; None where there is none."""
-        auth = self.connection.get("auth")
+        auth = self.connection.get("auth") or next(iter(self.connection.get("auths", {}).values()), None)
         if auth is None:
             return None
         base = str(self.connection.get("base_url", "https://HOST")).partition("://")[2]

@@ -11,6 +11,7 @@ from windlass.errors import Code, Problem, SpecError, UsageError, did_you_mean
 from windlass.plan import model
 from windlass.plan.actions import action_of, connection_of, containers_of, unit_of
 from windlass.plan.assets import why_no_asset
+from windlass.plan.clashes import clash
 from windlass.plan.facts import with_facts
 from windlass.plan.graph import Cycle, order
 from windlass.plan.mapping import with_mapping
@@ -457,6 +458,12 @@ class _Compiler:
     def _check_connections(self, action: model.Action, path: KeyPath) -> None:
         for name, role, at in action.mentions():
             self._connection(name, role, (*path, *at))
+        source = action.source if isinstance(action, model.Copy | model.Subject) else None
+        for at, end in source.with_inner() if source is not None else ():
+            if (wrong := clash(end, self.connections)) is not None:
+                self._problem(
+                    (*path, "from", *at, wrong.key), Code.KEYS_DO_NOT_FIT, wrong.message, wrong.hint
+                )
 
     def _check_libraries(self, action: object, path: KeyPath) -> None:
         declared = self.scope.project.libraries

@@ -161,6 +161,11 @@ class _End(Struct, frozen=True, kw_only=True):
 class Source(_End, frozen=True, kw_only=True):
     """Where rows come from."""
 
+    def with_inner(self) -> Iterator[tuple[tuple[str, ...], Source]]:
+        """It, and the sources in it, each with where it stands."""
+        yield (), self
+        yield from (((key,), source) for key, source in self.inner())
+
 
 class Destination(_End, frozen=True, kw_only=True):
     """Where rows go."""

@@ -120,7 +120,7 @@ def _asked(action: Download, context: Context) -> _Asked:
         said = read_options(Connection, address.settings)
         pace = Pace(said.rate_limit, shared=turns_of(context.folder.shared, name))
         url = f"{url_of(address, '').rstrip('/')}/{str(action.path).lstrip('/')}"
-        credentials = credentials_of(name, address, said.auth, Api(Retry()).answer)
+        credentials = credentials_of(name, address, said, Api(Retry()).answer)
     if not url.startswith(("http://", "https://")):
         raise FatalError(f"{url!r} is not an http:// or https:// address")
     return _Asked(Ask(url, {"User-Agent": web.AGENT, **action.headers}), credentials, pace)

@@ -23,7 +23,7 @@ from windlass.connectors.http.addresses import server_of, texts, url_of
 from windlass.connectors.http.answers import Answer, Ask, content_of
 from windlass.connectors.http.aws import AwsKey, signed_headers
 from windlass.connectors.http.keys import find
-from windlass.connectors.http.options import Auth
+from windlass.connectors.http.options import Auth, Connection
 from windlass.errors import Code, FatalError
 from windlass.ports import is_loopback
 
@@ -35,6 +35,8 @@ Asking: TypeAlias = Callable[[Ask], Answer]
 _DONE = (http.HTTPStatus.OK, http.HTTPStatus.CREATED, http.HTTPStatus.NO_CONTENT)
 _LOGIN = {"user": "{user}", "password": "{password}"}
 _REFRESH_TOKEN, _SESSION_TOKEN = "refresh_token", "session_token"
+_TAKEN = {"oauth2": _REFRESH_TOKEN, "aws_sigv4": _SESSION_TOKEN}
+"""The option of an address that a way has something of its own in."""
 
 
 class Credentials(Protocol):
@@ -57,14 +59,25 @@ class NoCredentials:
         return False
 
 
-def credentials_of(connection: str, address: Address, auth: Auth | None, asking: Asking) -> Credentials:
-    """Those of a connection. Raises FatalError when its address has not what they need.
+def credentials_of(
+    connection: str, address: Address, said: Connection, asking: Asking, chosen: str | None = None
+) -> Credentials:
+    """Those of a connection, in the way that is chosen. Raises FatalError when its address has not what they need.
 
-    The options of the address are parameters of every request: `?appid=…`.
+    The options of the address are parameters of every request: `?appid=…`; but for those that some way has a secret in.
     """
+    auth = said.chosen(chosen)
     if auth is None or _is_open(address):
-        return _Fixed(_basic(address) if address.user or address.password else {}, address.options)
-    return _of_type(_Known(connection, address), auth, asking)
+        query = _parameters(address, said)
+        return _Fixed(_basic(address) if address.user or address.password else {}, query)
+    return _of_type(_Known(connection, address, auth, said), auth, asking)
+
+
+def _parameters(address: Address, said: Connection) -> dict[str, str]:
+    """The options of the address that go along with every request."""
+    ways = [*said.auths.values(), *([said.auth] if said.auth is not None else [])]
+    own = {way.secret for way in ways} | {_TAKEN[way.type] for way in ways if way.type in _TAKEN}
+    return {key: value for key, value in address.options.items() if key not in own}
 
 
 def _is_open(address: Address) -> bool:
@@ -73,7 +86,7 @@ def _is_open(address: Address) -> bool:
 
 
 def _of_type(known: _Known, auth: Auth, asking: Asking) -> Credentials:
-    options = known.address.options
+    options = known.parameters
     match auth.type:
         case "basic":
             return _Fixed(_basic(known.address), options)
@@ -96,8 +109,13 @@ def _of_type(known: _Known, auth: Auth, asking: Asking) -> Credentials:
 class _Known:
     """What the address of a connection says of who asks."""
 
-    def __init__(self, connection: str, address: Address) -> None:
-        self.connection, self.address = connection, address
+    def __init__(self, connection: str, address: Address, auth: Auth, said: Connection) -> None:
+        self.connection, self.parameters = connection, _parameters(address, said)
+        self.address = address
+        if auth.secret is not None:
+            self.address = replace(address, password=address.options.get(auth.secret, ""))
+            if not self.address.password:
+                raise self.lacks(f"option {auth.secret!r}", f"https://host?{auth.secret}=SECRET")
 
     def secret(self) -> str:
         """The password; or the user, where that is all: `https://TOKEN@host`."""
@@ -146,7 +164,7 @@ class _Signed:
             raise known.lacks("access key and its secret", "https://KEY-ID:SECRET@host")
         token = address.options.get(_SESSION_TOKEN, "")
         self._key = AwsKey(address.user, address.password, str(auth.region), str(auth.service), token)
-        self._query = {key: value for key, value in address.options.items() if key != _SESSION_TOKEN}
+        self._query = known.parameters
 
     def applied(self, ask: Ask) -> Ask:
         place, mark, query = ask.url.partition("?")
@@ -163,8 +181,7 @@ class _Granted:
     """Headers that the API gives for the asking, and takes for a while. Implements `Credentials`."""
 
     def __init__(self, granted: Callable[[], Mapping[str, str]], query: Mapping[str, str]) -> None:
-        self._granted = granted
-        self._query = {key: value for key, value in query.items() if key != _REFRESH_TOKEN}
+        self._granted, self._query = granted, query
         self._headers: Mapping[str, str] | None = None
         self._getting = threading.Lock()
 

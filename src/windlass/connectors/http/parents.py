@@ -138,7 +138,7 @@ def _opened(parent: Parent, end: ConnectedEnd[Source]) -> OpenSource:
         connector, written = registry.require(registry.FILES), {"path": parent.path}
     else:
         connector = registry.require(end.others[parent.connection].type)
-        said = {"table": parent.table, "query": parent.query, "path": parent.path, "records": parent.records}
+        said = {key: getattr(parent, key) for key in ("table", "query", "path", "records", "auth")}
         written = {key: value for key, value in said.items() if value is not None}
     inner: dict[str, Any] = {
         "options": read_options(registry.load(str(connector.options)).Source, written),

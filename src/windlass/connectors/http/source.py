@@ -293,7 +293,9 @@ def _with(record: bytes, child: Child, name: str) -> bytes:
 
 def _api(end: ConnectedEnd[options.Source], session: Session) -> Api:
     said = read_options(options.Connection, end.address.settings)
-    credentials = credentials_of(end.connection, end.address, said.auth, Api(end.options.retry).answer)
+    credentials = credentials_of(
+        end.connection, end.address, said, Api(end.options.retry).answer, end.options.auth
+    )
     own = end.options.rate_limit
     shared = turns_of(end.shared, end.connection) if end.shared is not None and own is None else None
     pace = Pace(own or said.rate_limit, session.pause, shared)

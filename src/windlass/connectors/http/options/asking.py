@@ -37,6 +37,9 @@ class Parent(Options):
     records: str | None = None
     """Where the other API has the list of them."""
 
+    auth: str | None = None
+    """Which of the `auths` of the other API says who asks."""
+
     fields: dict[str, str] = {}
     """What each record gets of its parent: `{issue: number}` adds its `number` as `issue`."""
 
@@ -46,8 +49,8 @@ class Parent(Options):
     def refusal(self) -> str | None:
         if not re.fullmatch(r"[A-Za-z_]\w*", self.as_):
             return f"`as` is a name; got {self.as_!r}"
-        if self.connection is None and (self.table or self.query or self.records):
-            return "`table`, `query` and `records` need `connection`"
+        if self.connection is None and (self.table or self.query or self.records or self.auth):
+            return "`table`, `query`, `records` and `auth` need `connection`"
         if [bool(self.values), self.path is not None or self.connection is not None].count(True) != 1:
             return "needs one of `values`, `path` and `connection`"
         for path in self.fields.values():

@@ -19,6 +19,9 @@ class Auth(Options):
     """`basic` sends user and password, `bearer` the password as a token, `api_key` the password by a `name` of the API's
     own; `oauth2` gets a token for the client (user) and its secret (password), `session` one by a login; `aws_sigv4` signs each request with the access key (user) and its secret (password)."""
 
+    secret: str | None = None
+    """The option of the address that has the secret, if it is not the password: `token` for `https://host?token=SECRET`."""
+
     name: str | None = None
     """For `api_key`: the header, parameter or cookie that has the key. For `session`: the header that has the token,
     `Authorization` unless said."""

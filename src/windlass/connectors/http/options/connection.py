@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from windlass.connectors.http.options.auth import Auth
 from windlass.connectors.http.options.limits import RateLimit
 from windlass.connectors.options import ConnectionOptions, DevServiceOptions
+from windlass.errors import Code, FatalError
+from windlass.options import Misfit
 
 __all__ = ["Connection", "DevService"]
 
@@ -20,8 +24,30 @@ class Connection(ConnectionOptions):
     auth: Auth | None = None
     """How a request says who asks. Default: as `basic` does, if its address has a user or password."""
 
+    auths: dict[str, Auth] = {}
+    """Several ways to say so, by name: `auth` of a source says which. `auth` here is for those that say none."""
+
     rate_limit: RateLimit | None = None
     """How often it lets itself be asked, by all tasks of a run on one machine together."""
+
+    def misfit(self, end: Mapping[str, Any]) -> Misfit | None:
+        name = end.get("auth")
+        if name is None and self.auths and self.auth is None:
+            return Misfit("auth", "the connection has several ways to say who asks", self._choices)
+        if name is None or name in self.auths or "{{" in name:  # which only a run knows
+            return None
+        return Misfit("auth", f"the connection has no {name!r} among its `auths`", self._choices)
+
+    def chosen(self, name: str | None) -> Auth | None:
+        """The way of that name. Raises FatalError where there is none."""
+        if (wrong := self.misfit({"auth": name})) is not None:
+            raise FatalError(wrong.message, hint=wrong.hint, code=Code.NO_SECRET)
+        return self.auth if name is None else self.auths[name]
+
+    @property
+    def _choices(self) -> str:
+        names = ", ".join(self.auths)
+        return f"say one with `auth`: {names}" if names else "name it under `auths` of the connection"
 
     def refusal(self) -> str | None:
         if self.base_url is None:

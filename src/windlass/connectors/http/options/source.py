@@ -17,7 +17,7 @@ from windlass.options import Many
 
 __all__ = ["Source"]
 
-_WITH_PYTHON = ("python", "arguments", "retry", "rate_limit", "errors")
+_WITH_PYTHON = ("python", "arguments", "auth", "retry", "rate_limit", "errors")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _KEYS = r"[A-Za-z_][\w:-]*(\.[A-Za-z_][\w:-]*)*"
 _RECORDS = re.compile(rf"\[\]|{_KEYS}(\[\])?")
@@ -75,6 +75,9 @@ class Source(SourceOptions):
 
     parent: Parent | None = None
     """Other rows, for each of which there is a request, with their values in `{…}` of path, query, headers and body."""
+
+    auth: str | None = None
+    """Which of the `auths` of the connection says who asks. Default: its `auth`."""
 
     retry: Retry = Retry()
     """When a page is asked for again."""
