@@ -11,7 +11,7 @@ export UV_COMPILE_BYTECODE := 1
 export UV_SYSTEM_CERTS := 1
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: all demo test up lint docs bench faults clean
+.PHONY: all demo test cluster up lint docs bench faults clean
 
 all: lint test docs
 
@@ -20,6 +20,9 @@ demo: .venv/.demo ## run the example projects
 
 test: .venv/.dev ## run every test
 	$(RUN)/pytest -n $(or $(WORKERS),auto)
+
+cluster: .venv/.dev ## what is exported to Kubernetes and Argo, on the cluster that WINDLASS_TEST_KUBERNETES names (a kubeconfig)
+	$(RUN)/pytest -n 2 tests/kubernetes
 
 up: .venv/.up ## start Airflow with the example pg2pg in it, until Ctrl-C
 	@$(RUN)/windlass -C examples/pg2pg up --pgadmin

@@ -19,6 +19,7 @@ from tests.kubernetes.cluster import Cluster, Door
 from tests.warm import Warm
 from windlass.connections.address import Address
 from windlass.connectors.postgres.session import Session
+from windlass.locks import locked
 from windlass.runtimes.docker.engine import Engine
 
 Windlass = Callable[..., Output]
@@ -54,11 +55,19 @@ def node(cluster: Cluster) -> str:
 
 
 @pytest.fixture(scope="session")
-def image(cluster: Cluster, engine: Engine, warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The image of a project with connections to Postgres, in the cluster."""
-    root = tmp_path_factory.mktemp("image")
+def image(cluster: Cluster, engine: Engine, warm: Warm, shared: Path) -> str:
+    """The image of a project with connections to Postgres, in the cluster: the first worker brings it there."""
+    brought = shared / "image.brought"
+    with locked(shared / "image.lock"):
+        if not brought.exists():
+            _bring_image(cluster, engine, warm, shared / "image")
+            brought.touch()
+    return IMAGE
+
+
+def _bring_image(cluster: Cluster, engine: Engine, warm: Warm, root: Path) -> None:
     for path, text in _WITH_AN_IMAGE.items():
-        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
     done = warm.run(
         "windlass", "-C", str(root), "build", "--json", cwd=root, env=plain_environment(), timeout=500
@@ -67,7 +76,6 @@ def image(cluster: Cluster, engine: Engine, warm: Warm, tmp_path_factory: pytest
     (built,) = json.loads(done.stdout)["images"]
     engine.client.tag(built["image"], *IMAGE.split(":"))
     cluster.bring(IMAGE)
-    return IMAGE
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ def argo(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Callable
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=400)
         name = json.JSONDecoder().raw_decode(done.stdout)[0]["metadata"]["name"]
         workflow: dict[str, Any] = cluster.json("get", "workflow", name)
+        assert (done.returncode == 0) == (workflow["status"]["phase"] == "Succeeded"), done.stderr
         return workflow
 
     return submit

@@ -14,7 +14,7 @@ from windlass.errors import Code, FatalError, UsageError
 if TYPE_CHECKING:
     from windlass.plan.model import Plan
 
-__all__ = ["compile", "compile_one", "read_plan"]
+__all__ = ["compile", "compile_one", "read_plan", "validate"]
 
 
 def compile(project: str | Path = ".") -> dict[str, Plan]:
@@ -27,6 +27,23 @@ def compile(project: str | Path = ".") -> dict[str, Plan]:
     from windlass.spec import load_project
 
     return compile_project(load_project(project_of(project)))
+
+
+def validate(project: Path) -> dict[str, Plan]:
+    """Compile a project, and check it against the targets that it names. Raises SpecError with everything that is wrong."""
+    from windlass.errors import SpecError
+    from windlass.plan.compiler import compile_project
+    from windlass.spec import load_project
+
+    files = load_project(project)
+    plans = compile_project(files)
+    if files.spec.targets:
+        from windlass.targets import CompiledProject
+        from windlass.targets.declared import inexpressible
+
+        if problems := inexpressible(CompiledProject(files, plans)):
+            raise SpecError(problems)
+    return plans
 
 
 def compile_one(

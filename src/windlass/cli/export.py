@@ -37,6 +37,18 @@ class TargetGroup(click.Group):
         return _command(cmd_name, TARGETS.load(cmd_name))
 
 
+class TargetCommand(click.Command):
+    """The export to one target: what the command line does not say is as windlass.yaml says."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--help" not in args and isinstance(ctx.obj, App):
+            from windlass.spec.files import load_project_document
+            from windlass.targets.declared import declared
+
+            ctx.default_map = declared(*load_project_document(ctx.obj.project)).get(self.name or "")
+        return super().parse_args(ctx, args)
+
+
 @click.group("export", cls=TargetGroup)
 def export_command() -> None:
     """Write what a scheduler needs to run the pipelines of the project."""
@@ -55,7 +67,7 @@ def _command(name: str, target: Target) -> click.Command:
         _say(target, export(target, app.project, where, options), as_json=as_json)
         return 0
 
-    command = click.command(name, help=target.__doc__)(json_option(export_to))
+    command = click.command(name, cls=TargetCommand, help=target.__doc__)(json_option(export_to))
     out = click.Option(
         ["--out"],
         type=click.Path(path_type=Path, file_okay=False),

@@ -43,13 +43,13 @@ def init_command(app: App, folder: Path) -> int:
 @json_option
 @click.pass_obj
 def validate_command(app: App, *, as_json: bool) -> int:
-    """Check every file of the project, and show everything that is wrong with them."""
-    from windlass.api.planning import compile
+    """Check every file of the project, and that the targets it names can express it; show everything that is wrong."""
+    from windlass.api.planning import validate
     from windlass.errors import ExitCode, SpecError
     from windlass.plan.conflicts import conflicts
 
     try:
-        plans = compile(app.project)
+        plans = validate(app.project)
     except SpecError as exc:
         if not as_json:
             echo(f"{exc}\n\n{_count(len(exc.problems), 'problem')}", err=True)

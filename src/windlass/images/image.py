@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from windlass import registry
@@ -100,10 +101,17 @@ def project_image(spec: Project) -> Image | None:
     said = spec.images.of_project if spec.images is not None else None
     if said is None:
         return None
-    needed = (registry.require(connection.type).extra for connection in spec.connections.values())
-    extras = {name for name in needed if name is not None and re.fullmatch(r"[a-z][a-z-]*", name)}
-    of_project = OfProject(spec.project, tuple(sorted(extras.union(_ALWAYS))), tuple(map(_plain, said.files)))
+    extras = _extras(frozenset(connection.type for connection in spec.connections.values()))
+    of_project = OfProject(spec.project, extras, tuple(map(_plain, said.files)))
     return Image(folder=".", context=".", dockerfile="Dockerfile", of_project=of_project)
+
+
+@lru_cache(1)  # it is asked for each task of a project
+def _extras(types: frozenset[str]) -> tuple[str, ...]:
+    """The extras of windlass that connections of these types need."""
+    needed = {registry.require(kind).extra for kind in types}
+    extras = {name for name in needed if name is not None and re.fullmatch(r"[a-z][a-z-]*", name)}
+    return tuple(sorted(extras.union(_ALWAYS)))
 
 
 def image_of(unit: Unit, project: Path, spec: Project) -> Image | None:

@@ -19,7 +19,14 @@ from windlass.spec.pruning import Pruned, pruned
 from windlass.spec.secrets import find_secrets, hide_secrets
 from windlass.spec.yaml import Document, KeyPath, not_utf8, read
 
-__all__ = ["PipelineFile", "ProjectFiles", "load_pipelines", "load_project", "load_project_file"]
+__all__ = [
+    "PipelineFile",
+    "ProjectFiles",
+    "load_pipelines",
+    "load_project",
+    "load_project_document",
+    "load_project_file",
+]
 
 M = TypeVar("M", bound=Model)
 
@@ -155,10 +162,15 @@ def load_project(root: Path, only: str | None = None) -> ProjectFiles:
 
 def load_project_file(root: Path) -> Project:
     """Read `windlass.yaml` alone. Raises SpecError with everything that is wrong with it."""
+    return load_project_document(root)[0]
+
+
+def load_project_document(root: Path) -> tuple[Project, Document]:
+    """The same, with the places where it says what."""
     project = _project(root)
     if project.problems:
         raise SpecError(project.problems)
-    return project.model
+    return project.model, project.document
 
 
 def load_pipelines(root: Path, file: Path, types: Mapping[str, str]) -> list[PipelineFile]:

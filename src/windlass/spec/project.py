@@ -188,3 +188,6 @@ class Project(Model):
 
     runtimes: Runtimes = Runtimes()
     """What executes tasks, and how they become containers and pods."""
+
+    targets: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """What the project is exported to, such as `kubernetes`, with options of `windlass export`: `windlass validate` checks that each of them can express every pipeline."""

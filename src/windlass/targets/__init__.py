@@ -14,10 +14,11 @@ from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
+from windlass.errors import Problem
 from windlass.plan.model import Plan
 from windlass.spec import ProjectFiles
 
-__all__ = ["CompiledProject", "Needs", "Target", "TargetWithNeeds", "TargetWithSecrets"]
+__all__ = ["CompiledProject", "Needs", "Target", "TargetWithChecks", "TargetWithNeeds", "TargetWithSecrets"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,14 @@ class TargetWithNeeds(Target, Protocol):
 
     def needs(self, project: CompiledProject, options: Any) -> Needs:
         """What is exported, and what the scheduler must have besides."""
+
+
+@runtime_checkable
+class TargetWithChecks(Target, Protocol):
+    """A target that cannot express all that a pipeline may say. `render` raises SpecError with the same problems."""
+
+    def check(self, project: CompiledProject, options: Any) -> list[Problem]:
+        """What it cannot express, each with its place, without a look at what has become of the images."""
 
 
 @runtime_checkable

@@ -17,15 +17,16 @@ from windlass.cli.main import cli
 from windlass.errors import SpecError
 from windlass.plan.codec import to_json
 from windlass.spec import load_project
-from windlass.targets.argo.target import TARGET, ArgoOptions
+from windlass.targets.argo.target import TARGET
 from windlass.targets.exporting import compiled
+from windlass.targets.pods.target import PodOptions
 
 Project = Callable[..., Path]
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 def rendered(root: Path) -> dict[str, str]:
-    return TARGET.render(compiled(load_project(root)), ArgoOptions())
+    return TARGET.render(compiled(load_project(root)), PodOptions())
 
 
 def objects(text: str) -> dict[str, dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from windlass.plan.model import Trigger
 from windlass.targets.pods.checking import check_command, check_references, check_told, check_when
 from windlass.targets.pods.exported import ExportedPipeline
-from windlass.targets.pods.refusing import Refusals
+from windlass.targets.refusing import Refusals
 
 __all__ = ["check"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from windlass.errors import ExitCode
 from windlass.plan.model import Task
@@ -36,12 +37,13 @@ class Templates:
         """The DAG first."""
         return [self._dag(), *map(self._of_task, self._tasks()), *self._alarm()]
 
-    def _containers(self, *more: Json) -> Containers:
+    @cached_property
+    def _containers(self) -> Containers:
         """Containers that know their run by what the workflow was submitted with; each service is in a pod of its own."""
         plan, run = self.pipeline.plan, dict(_RUN)
         if plan.schedule == "@once" and plan.start is not None:
             run["WINDLASS_LOGICAL_DATE"] = plan.start.isoformat()
-        containers = self.pipeline.containers([*variables(run), *more])
+        containers = self.pipeline.containers(variables(run))
         return replace(containers, host=lambda name: f"{{{{inputs.parameters.{dns_name(name)}}}}}")
 
     def _tasks(self) -> list[Task]:
@@ -66,7 +68,7 @@ class Templates:
         return {"name": "main", "dag": {"failFast": False, "tasks": tasks}}
 
     def _of_task(self, task: Task) -> Json:
-        containers = self._containers()
+        containers = self._containers
         container = containers.of_task(task)
         name = container.pop("name")
         scripts = containers.of_scripts([task])
@@ -117,9 +119,9 @@ class Templates:
         if not plan.on_failure:
             return
         failed = variables({"WINDLASS_FAILURES": "{{workflow.failures}}"})
-        containers = self._containers(*failed)
+        containers = self._containers
         command = ["windlass", "alarm", plan.pipeline, "--plan", PLAN]
-        container = containers.of_run(command, connections(plan.on_failure, containers.secret))
+        container = containers.of_run(command, [*failed, *connections(plan.on_failure, containers.secret)])
         container.pop("name")
         yield {"name": f"{ALARM}-pod", "container": container}
         step = {"name": "tell", "template": f"{ALARM}-pod", "when": "{{workflow.status}} != Succeeded"}

@@ -9,13 +9,14 @@ from typing import Literal
 
 from msgspec import Struct
 
+from windlass.errors import Problem
 from windlass.plan.model import Plan
 from windlass.targets import CompiledProject, Needs
 from windlass.targets.cron.crontab import crontab
 from windlass.targets.cron.fields import fields_of
 from windlass.targets.cron.starting import Starting
 from windlass.targets.cron.systemd import service, timer, unit_name
-from windlass.targets.pods.refusing import Refusals
+from windlass.targets.refusing import Refusals
 
 __all__ = ["TARGET", "CronOptions", "CronTarget"]
 
@@ -52,12 +53,13 @@ class CronTarget:
     title = "The machine"
     options = CronOptions
 
+    def check(self, project: CompiledProject, options: CronOptions) -> list[Problem]:
+        """What the scheduler cannot express."""
+        return _refusals(project, options).problems
+
     def render(self, project: CompiledProject, options: CronOptions) -> dict[str, str]:
         """The files. Raises SpecError for what the scheduler cannot express."""
-        refusals = Refusals("systemd" if options.scheduler == "systemd" else "cron", project.files)
-        for plan in project.plans.values():
-            _check(plan, options, refusals)
-        refusals.tell()
+        _refusals(project, options).tell()
         folder = options.project_path or str(project.root.resolve())
         ones = [
             _starting(plan, options, folder) for plan in project.plans.values() if plan.schedule not in _ONCE
@@ -71,6 +73,13 @@ class CronTarget:
     def needs(self, project: CompiledProject, _options: CronOptions) -> Needs:
         """The connections. Each run sees to the pools itself."""
         return replace(Needs.of(project.plans.values()), pools={})
+
+
+def _refusals(project: CompiledProject, options: CronOptions) -> Refusals:
+    refusals = Refusals("systemd" if options.scheduler == "systemd" else "cron", project.files)
+    for plan in project.plans.values():
+        _check(plan, options, refusals)
+    return refusals
 
 
 def _check(plan: Plan, options: CronOptions, refusals: Refusals) -> None:

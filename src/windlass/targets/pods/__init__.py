@@ -7,6 +7,5 @@ settings.py    what the project, a pipeline and a task say of their pods, merged
 environment.py variables, and the Secrets that they refer to; never a value
 container.py   the container of a task, of a whole run, and of what writes the scripts of commands
 plan_file.py   the plan that they execute, in a ConfigMap
-refusing.py    what a target cannot express, told with its place in the file
 manifests.py   objects as YAML that every reader takes for the same
 """

@@ -9,8 +9,8 @@ from windlass.plan.model import RunCommand, Service, Task
 from windlass.targets.pods.container import needs_script
 from windlass.targets.pods.exported import ExportedPipeline
 from windlass.targets.pods.names import dns_name
-from windlass.targets.pods.refusing import Refusals
 from windlass.targets.pods.schedule import cron_of
+from windlass.targets.refusing import Refusals
 
 __all__ = ["check_command", "check_names", "check_references", "check_told", "check_when"]
 

@@ -41,7 +41,7 @@ class ExportedPipeline:
     image: str
     """Of the project."""
 
-    @property
+    @cached_property
     def name(self) -> str:
         """What its objects are called."""
         return object_name(self.plan.project, self.plan.pipeline)
@@ -102,15 +102,19 @@ class ExportedPipeline:
 _HAS_ENTRYPOINT = re.compile(r"^\s*ENTRYPOINT\b", re.MULTILINE | re.IGNORECASE)
 
 
-def exported_pipelines(project: CompiledProject) -> list[ExportedPipeline]:
-    """The pipelines of a project. Raises FatalError for an image that has changed since it was pushed."""
-    files, tag = project.files, project.files.spec.runtimes.kubernetes.tag
+def exported_pipelines(
+    project: CompiledProject, chosen: Iterable[str], tag: str | None
+) -> list[ExportedPipeline]:
+    """These pipelines of a project. Without a tag raises FatalError for an image that has changed since it was pushed."""
+    files = project.files
     plans = with_images(project.plans, files, tag)
     open_plans = with_images(project.open_plans, files, tag)
     image = _project_image(files.spec, plans.values())
     return [
-        ExportedPipeline(plan, files.pipelines[name].spec, files.spec, files.root, plans, open_plans, image)
-        for name, plan in plans.items()
+        ExportedPipeline(
+            plans[name], files.pipelines[name].spec, files.spec, files.root, plans, open_plans, image
+        )
+        for name in chosen
     ]
 
 

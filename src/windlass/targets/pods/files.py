@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
-from windlass.errors import Code, UsageError, did_you_mean
-from windlass.targets import CompiledProject
-from windlass.targets.pods.exported import ExportedPipeline, exported_pipelines
+from windlass.targets.pods.exported import ExportedPipeline
 from windlass.targets.pods.manifests import manifests
 from windlass.targets.pods.plan_file import is_too_long
-from windlass.targets.pods.refusing import Refusals
 from windlass.targets.pods.settings import Json
+from windlass.targets.refusing import Refusals
 
-__all__ = ["chosen_pipelines", "files_of"]
-
-
-def chosen_pipelines(project: CompiledProject, wanted: str | None) -> list[ExportedPipeline]:
-    """The pipelines of those names, with commas between them; None is all. Raises UsageError for one that is not there."""
-    known = {pipeline.plan.pipeline: pipeline for pipeline in exported_pipelines(project)}
-    names = list(known) if wanted is None else [name.strip() for name in wanted.split(",")]
-    for name in names:
-        if name not in known:
-            hint = did_you_mean(name, known)
-            raise UsageError(f"there is no pipeline {name!r}", hint=hint, code=Code.UNKNOWN_PIPELINE)
-    return [known[name] for name in names]
+__all__ = ["files_of"]
 
 
 def files_of(
@@ -61,20 +48,23 @@ def files_of(
 def _heading(pipeline: ExportedPipeline, refusals: Refusals, by: str, objects: Iterable[Json]) -> str:
     file = refusals.files.pipelines[pipeline.plan.pipeline].document.file
     lines = [f"{file} for {refusals.target}, {by}: edit that file, and export again."]
-    found = dict.fromkeys(_secrets(list(objects)))
+    found: dict[tuple[str, str], None] = {}
+    _find_secrets(list(objects), found)
     if found:
         lines += ["It needs the Secrets", *(f"  {name}: {key}" for name, key in found)]
     return "\n".join(lines)
 
 
-def _secrets(value: object) -> Iterator[tuple[str, str]]:
-    """Every key of a Secret that is referred to."""
+def _find_secrets(value: object, found: dict[tuple[str, str], None]) -> None:
+    """Note every key of a Secret that is referred to."""
     if isinstance(value, dict):
         if "secretKeyRef" in value:
             reference: Json = value["secretKeyRef"]
-            yield reference["name"], reference["key"]
-        for part in value.values():
-            yield from _secrets(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _secrets(part)
+            found[reference["name"], reference["key"]] = None
+        value = list(value.values())
+    for part in value if isinstance(value, list) else ():
+        if isinstance(part, _NESTED):
+            _find_secrets(part, found)
+
+
+_NESTED = (dict, list)

@@ -23,35 +23,37 @@ _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
 
 def manifests(heading: str, objects: Iterable[dict[str, Any]]) -> str:
     """One document for each object, of mappings, lists, text, numbers and booleans. `heading` is text for people."""
-    told = "".join(f"# {line}".rstrip() + "\n" for line in heading.splitlines())
-    return told + "---\n".join("\n".join(_lines(one)) + "\n" for one in objects)
+    lines = [f"# {line}".rstrip() for line in heading.splitlines()]
+    for number, one in enumerate(objects):
+        if number:
+            lines.append("---")
+        _add(lines, "", "", one)
+    return "\n".join(lines) + "\n"
 
 
-def _lines(value: Any) -> list[str]:
-    """The lines of a value. Lists, not generators: an export has half a million of them."""
+def _add(lines: list[str], head: str, indent: str, value: Any) -> None:
+    """Add the lines of a value, the first of which begins with `head`, the others with `indent`. An export has half a million."""
     if not value or not isinstance(value, _NESTED):
-        return _text(value)
-    lines: list[str] = []
-    if isinstance(value, dict):
+        first, *rest = _text(value)
+        lines.append(head + first)
+        lines += [indent + line if line else line for line in rest]
+    elif isinstance(value, dict):
         for key, part in value.items():
-            lines += _entry(f"{_scalar(key)}:", part)
+            _add_entry(lines, f"{head}{_scalar(key)}:", f"{indent}  ", part)
+            head = indent
     else:
         for part in value:
-            first, *rest = _lines(part)
-            lines.append(f"- {first}")
-            lines += _indented(rest)
-    return lines
+            _add(lines, f"{head}- ", f"{indent}  ", part)
+            head = indent
 
 
-def _entry(key: str, value: Any) -> list[str]:
-    lines = _lines(value)
+def _add_entry(lines: list[str], key: str, indent: str, value: Any) -> None:
+    """Add the lines of a key, and of what is below it."""
     if value and isinstance(value, _NESTED):
-        return [key, *_indented(lines)]
-    return [f"{key} {lines[0]}", *_indented(lines[1:])]
-
-
-def _indented(lines: Iterable[str]) -> list[str]:
-    return [f"  {line}" if line else line for line in lines]
+        lines.append(key)
+        _add(lines, indent, indent, value)
+    else:
+        _add(lines, f"{key} ", indent, value)
 
 
 def _text(value: Any) -> list[str]:

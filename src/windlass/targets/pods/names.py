@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 
 __all__ = ["dns_name", "object_name"]
 
@@ -16,6 +17,7 @@ def object_name(project: str, pipeline: str, longest: int = _CRON_JOB) -> str:
     return dns_name(own if own == of_all else f"{of_all}-{own}", longest)
 
 
+@lru_cache(1 << 10)  # the same few, for each task of each pipeline
 def dns_name(text: str, longest: int = 63) -> str:
     """The text as a name; one that is too long ends with what tells it from others."""
     name = _plain(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from windlass.errors import Code, Problem, SpecError
@@ -27,11 +26,12 @@ class Refusals:
         file = self.files.pipelines[pipeline]
         self.found[file.document.problem(path, code, f"{self.target} {message}", hint=hint)] = None
 
+    @property
+    def problems(self) -> list[Problem]:
+        """All that was noted, in the order of the files."""
+        return sorted(self.found, key=lambda problem: (problem.file, problem.line, problem.column))
+
     def tell(self) -> None:
         """Raise SpecError with all that was noted, if anything was."""
         if self.found:
-            raise SpecError(_sorted(self.found))
-
-
-def _sorted(problems: Iterable[Problem]) -> list[Problem]:
-    return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column))
+            raise SpecError(self.problems)
