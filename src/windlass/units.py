@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 __all__ = [
+    "DEFAULT_MEMORY",
     "DURATION_PATTERN",
     "SIZE_PATTERN",
     "counted",
@@ -14,6 +15,9 @@ __all__ = [
     "parse_size",
     "size",
 ]
+
+DEFAULT_MEMORY = 512_000_000
+"""Bytes that a copy may use, unless somebody says otherwise."""
 
 DURATION_PATTERN = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
 SIZE_PATTERN = r"^\d+(\.\d+)?\s*(B|KB|MB|GB|TB)$"

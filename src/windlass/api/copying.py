@@ -15,11 +15,10 @@ from windlass.api.connections import NearConnections
 from windlass.api.copy_ends import destination_of, name_of, source_of
 from windlass.api.results import CopyResult
 from windlass.connections import hide_secrets
-from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.engine import Identity, Job, Outcome, Workspace
 from windlass.errors import UsageError
 from windlass.plan.model import Copy, Partition, SelectColumn, Source
-from windlass.units import parse_size
+from windlass.units import DEFAULT_MEMORY, parse_size
 
 __all__ = ["copy"]
 

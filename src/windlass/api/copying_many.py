@@ -18,10 +18,9 @@ from windlass.api.copy_ends import named_in, path_of
 from windlass.api.copying import Format, Mode, copy
 from windlass.api.results import CopyResult, TableCopyResult
 from windlass.connections import Address, parse_address
-from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.errors import Code, FatalError, UsageError, as_error
 from windlass.plan.roles import misfit
-from windlass.units import parse_size
+from windlass.units import DEFAULT_MEMORY, parse_size
 
 __all__ = ["copy_tables", "names_many"]
 

@@ -20,13 +20,13 @@ from windlass.api.connections import NearConnections
 from windlass.api.copy_ends import named_in, path_of, source_of
 from windlass.api.results import QueryResult
 from windlass.connections import Address, parse_address
-from windlass.connectors.scratch import DEFAULT_MEMORY, Scratch, file_literal
+from windlass.connectors.scratch import Scratch, file_literal
 from windlass.engine import Identity, Job, Workspace
 from windlass.errors import FatalError, UsageError
 from windlass.files import write_file
 from windlass.plan.model import Copy, Destination, Source
 from windlass.temporary import TemporaryFolder
-from windlass.units import parse_size
+from windlass.units import DEFAULT_MEMORY, parse_size
 from windlass.workspace import scheme_of
 
 __all__ = ["Rows", "asked", "change", "query"]

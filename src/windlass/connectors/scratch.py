@@ -17,14 +17,14 @@ from windlass.connectors.rows import Column
 from windlass.errors import Code, FatalError, RetryableError, WindlassError, extra
 from windlass.temporary import TemporaryFolder
 from windlass.turns import InUseError
+from windlass.units import DEFAULT_MEMORY
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-__all__ = ["DEFAULT_MEMORY", "Scratch", "as_arrow", "duckdb_errors", "file_literal", "identifier", "literal"]
+__all__ = ["Scratch", "as_arrow", "duckdb_errors", "file_literal", "identifier", "literal"]
 
-DEFAULT_MEMORY = 512_000_000
 _SETTINGS = "SET TimeZone = 'UTC'; SET enable_progress_bar = false"
 _IN_USE = (
     "Conflicting lock",

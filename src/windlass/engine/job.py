@@ -10,10 +10,10 @@ from pathlib import Path
 
 from windlass.connections import Address
 from windlass.connectors.rows import BadRow, Counts, Meter
-from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.connectors.source import Part
 from windlass.engine.changes import ColumnChanges
 from windlass.plan.model import Copy
+from windlass.units import DEFAULT_MEMORY
 from windlass.workspace import Workspace
 
 __all__ = ["Identity", "Job", "Outcome", "Workspace"]

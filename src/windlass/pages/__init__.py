@@ -3,11 +3,13 @@
 templates/theme.css    colours for light and dark, tables, cards
 templates/marks.html   macros: what became of a run or a task
 clipping.py            values of any size as text of a bounded size
+compiled.py            templates stay compiled
 """
 
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from windlass import units
@@ -27,8 +29,11 @@ def environment_of(package: str) -> Environment:
     """The templates of a package, beside ours: Jinja with autoescape, every value made visible."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
+    from windlass.pages.compiled import Compiled
+
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("windlass.pages")]),
+        bytecode_cache=Compiled(Path(__file__).read_text(encoding="utf-8")),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_visible,

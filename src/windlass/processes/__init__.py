@@ -3,6 +3,8 @@
 identity.py     a process, for good, and signals that go to no other
 launch.py       starts a command that never outlives whoever wants it
 launcher.py     the small program under which it runs; standard library only
+launchpad.py    starts the commands of a run, whose launchers are forks of one process
+forking.py      that process; standard library only
 environment.py  what of our environment it gets
 """
 

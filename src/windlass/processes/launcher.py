@@ -32,14 +32,29 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+REQUESTS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # of Linux: man 2 prctl
 
 
-def main(
-    wanted: str, sharing: str, alive: str, signal_name: str, grace: str, user: str, _: str, *command: str
+def main(*arguments: str) -> int:
+    stop = threading.Event()
+    on_request(REQUESTS, stop.set)
+    return launched(stop, *arguments)
+
+
+def launched(
+    stop: threading.Event,
+    wanted: str,
+    sharing: str,
+    alive: str,
+    signal_name: str,
+    grace: str,
+    user: str,
+    _: str,
+    *command: str,
 ) -> int:
-    stop, ended = threading.Event(), threading.Event()
-    on_request((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), stop.set)
+    """Run the command until it ends, or shall end: then `stop` is set. Returns its exit code, or minus its signal."""
+    ended = threading.Event()
     lock = _locked(alive) if alive != "-" else None
     try:
         child = _start(command, user)

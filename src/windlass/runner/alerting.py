@@ -17,7 +17,6 @@ from typing import TypeAlias
 
 from windlass import logs, registry
 from windlass.alerts import Event, Message, Told
-from windlass.engine.quarantine import read_quarantine
 from windlass.errors import Code, RetryableError, WindlassError, as_error
 from windlass.plan.model import Plan, Task
 from windlass.runner.clock import Clock, timestamp
@@ -241,6 +240,8 @@ def _bad_rows(file: Path, task: TaskRun) -> Iterator[str]:
     """The first rows in quarantine, each with what is wrong with it."""
     rows = list(task.detail.get("bad_rows", ()))[:_BAD_ROWS]
     if not rows:
+        from windlass.engine.quarantine import read_quarantine  # most runs have nothing to tell
+
         with suppress(OSError, ValueError):
             rows = list(islice(read_quarantine(file), _BAD_ROWS))
     for row in rows:

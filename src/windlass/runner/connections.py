@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import replace
@@ -40,11 +39,16 @@ class FoundConnections:
 
         Dev services start at the same time.
         """
-        with ThreadPoolExecutor(max_workers=len(names) or 1) as pool:
-            found = {name: pool.submit(copy_context().run, self.address, name) for name in names}
-            addresses = {name: address.result() for name, address in found.items()}
+        addresses = self._at_once(names) if len(names) > 1 else {name: self.address(name) for name in names}
         origins = {variable(name, ORIGIN): address.origin for name, address in addresses.items()}
         return {variable(name): address.uri() for name, address in addresses.items()} | origins
+
+    def _at_once(self, names: tuple[str, ...]) -> dict[str, Address]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(max_workers=len(names)) as pool:
+            found = {name: pool.submit(copy_context().run, self.address, name) for name in names}
+            return {name: address.result() for name, address in found.items()}
 
     def address(self, name: str) -> Address:
         """Where the connection is."""

@@ -15,7 +15,7 @@ from windlass.errors import naming
 from windlass.locks import locked
 from windlass.plan.model import Trigger
 from windlass.processes.environment import own_command
-from windlass.processes.launch import LOCK, launch
+from windlass.processes.launch import LOCK, OwnLauncher, launch
 from windlass.runner.history import Run
 from windlass.runtimes import Execution
 from windlass.runtimes.process import ProcessExecution
@@ -52,7 +52,9 @@ class NestedRuns:
         environment = {**self.environment, **given}
         if trigger.wait:
             waited = {**environment, LOCK: str(lock)}
-            return ProcessExecution(launch(command, lock, environment=waited, output=subprocess.PIPE))
+            return ProcessExecution(
+                OwnLauncher(launch(command, lock, environment=waited, output=subprocess.PIPE))
+            )
         return _left_alone([*command, "--unattended"], lock, environment)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
 import threading
 from typing import NamedTuple, Protocol
@@ -73,6 +72,8 @@ class Loopback:
 
 
 def _answers(endpoint: Endpoint, health: str | None) -> bool:
+    from http.client import HTTPException  # few runs have a service
+
     try:
         if health is None:
             with socket.create_connection((endpoint.host, endpoint.port), timeout=1) as connection:
@@ -80,7 +81,7 @@ def _answers(endpoint: Endpoint, health: str | None) -> bool:
         url = f"{endpoint.url}/{quote(health.lstrip('/'), safe=_IN_A_PATH)}"
         with open_directly(url, timeout=_TIMEOUT) as response:
             return bool(200 <= response.status < 300)
-    except (OSError, http.client.HTTPException, ValueError):  # whatever it is that answers there
+    except (OSError, HTTPException, ValueError):  # whatever it is that answers there
         return False
 
 

@@ -113,9 +113,9 @@ class Runner:
         lock = self._world.history.begin(begun.run, list(begun.tasks.values()), alone=alone)
         with lock, tell_when_asked(self.stop), logs.bind(run=begun.run.run_id, pipeline=self.plan.pipeline):
             write_file(self._folder.plan, to_json(self.plan))
-            write_file(self._folder.versions, json.dumps(self._world.versions(), indent=2))
             self._observer.run_started(self._record, self.plan)
             self._prepare(begun)
+            self._world.loop.tell(self._note_versions)  # it takes longer than to start the first tasks
             try:
                 self._loop_and_stop()
                 return self._finish()
@@ -228,6 +228,9 @@ class Runner:
                 self._note_dev_services()
         self._observer.run_ended(result.run, result.tasks)
         return result
+
+    def _note_versions(self) -> None:
+        write_file(self._folder.versions, json.dumps(self._world.versions(), indent=2))
 
     def _note_dev_services(self) -> None:
         self._record.dev_services = dict(self._world.connections.dev_services)

