@@ -4,7 +4,7 @@
   state.db             runs, task runs and attempts (SQLite)
   report.html          the latest report of several runs
   docs/                the pages of `windlass docs`
-  runs/RUN_ID/         plan.json, versions.json, logs/, quarantine/, shared/, report.html, lock
+  runs/RUN_ID/         plan.json, versions.json, logs/, quarantine/, entries/, shared/, report.html, lock
   dev/NAME/            the data of a dev service
   up/                  what `windlass up` runs
   images.json          what images were built of
@@ -55,6 +55,10 @@ class RunFolder:
     def shared(self) -> Path:
         """What its tasks keep together, such as how often they have asked an API."""
         return self.path / "shared"
+
+    def entries(self, task: str) -> Path:
+        """Which entries there are of a task that is one of each, once that is settled."""
+        return self.path / "entries" / f"{task}.json"
 
     def log(self, task: str, attempt: int) -> Path:
         return self.path / "logs" / f"{task}.{attempt}.jsonl"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -59,3 +60,37 @@ def test_a_copy_in_parts_is_a_task_for_each_and_has_every_row_once(proof: Proof)
     proof.up.clear("split", run)
     assert proof.up.wait("split", run) == "success"
     assert proof.databases.ask("pg_y", FINGERPRINT.format("tb_trx_split")) == source
+
+
+def test_entries_that_a_task_writes_are_tasks_with_their_names_and_their_numbers(proof: Proof) -> None:
+    run = proof.run("cities")
+    instances = mapped(proof, run, "load__each")
+    assert {one["rendered_map_index"]: one["state"] for one in instances} == {
+        "north": "success",
+        "south": "success",
+    }
+    for region in ("north", "south"):
+        count = f"SELECT count(*) FROM shops WHERE region = '{region}'"
+        loaded = proof.databases.ask("pg_y", f"SELECT count(*) FROM shops_{region}")
+        assert loaded == proof.databases.ask("pg_x", count)
+        assert (proof.up.project / f"out/{region}.txt").read_text() == f"{region} of {run}\n"
+    assert proof.up.xcom("cities", run, "load")["rows_written"] > 0
+
+
+@pytest.mark.parametrize(
+    ("found", "states"), [("", ("skipped", "success")), ("bad", ("failed", "upstream_failed"))]
+)
+def test_no_entries_are_done_and_one_that_fails_fails_what_needs_them(
+    proof: Proof, found: str, states: tuple[str, str]
+) -> None:
+    proof.up.unpause("cities")
+    run = proof.up.trigger("cities", {"found": found})
+    assert proof.up.wait("cities", run) == ("failed" if found else "success")
+    tasks = {name: task["state"] for name, task in proof.up.tasks("cities", run).items()}
+    assert (tasks["shout__each"], tasks["shout"], tasks["report"]) == (*states, states[1])
+
+
+def mapped(proof: Proof, run: str, task: str) -> list[dict[str, Any]]:
+    path = f"/dags/cities/dagRuns/{quote(run, safe='')}/taskInstances/{task}/listMapped"
+    found: list[dict[str, Any]] = proof.up.call("GET", path)["task_instances"]
+    return found

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from windlass.entries import Entry
+from windlass.plan.instances import to_text
 from windlass.spec import load_project
 from windlass.targets.exporting import compiled
 from windlass.tasks.scripts import write_scripts
@@ -58,3 +60,23 @@ def test_a_command_that_is_to_end_is_told_and_has_the_last_word(
         assert running.stdout.readline() == "ready\n"
         running.terminate()
         assert running.wait(60) == expected
+
+
+def test_the_script_of_a_task_of_each_entry_is_about_the_one_in_the_environment(
+    project: Callable[..., Path], tmp_path: Path
+) -> None:
+    pipeline = """\
+pipeline: p
+tasks:
+  list: {run: {command: [ls]}}
+  load:
+    for_each: {of: list, path: a.csv, name: "{{ each.city }}"}
+    run: {command: [echo, "{{ each.city }} {{ run_id }}"], env: {LAT: "{{ each.lat }}"}}
+"""
+    plan = compiled(load_project(project({"pipelines/p.yaml": pipeline}))).plans["p"]
+    entry = to_text(Entry({"city": "$(New) 'York", "lat": 40.7}, "x", "a.csv:2"))
+    environ = {"WINDLASS_RUN_ID": "r", "WINDLASS_ENTRY": entry}
+    (written,) = write_scripts(plan, tmp_path, tmp_path, environ, ["load"])
+    assert written.name == "load.sh"
+    assert ended(written) == (0, "$(New) 'York r\n")
+    assert "export LAT=40.7" in written.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from windlass.cli.options import (
 )
 from windlass.cli.planned import plan_to_execute
 from windlass.errors import DefectError, ExitCode, RetryableError, UsageError, as_error
+from windlass.plan.instances import ENTRY
 from windlass.plan.model import Plan, Service
 from windlass.request_log import RequestLog, keeping_requests
 from windlass.stopping import StoppedError, in_place_of
@@ -58,6 +60,18 @@ __all__ = ["exec_command"]
 )
 @click.option("--part", metavar="JSON", help="Copy only this part, one of those that --parts has listed.")
 @click.option(
+    "--entries",
+    is_flag=False,
+    flag_value="-",
+    metavar="[FILE]",
+    help="Execute nothing: list the entries of a task with `for_each: {of: …}`, into FILE if one is named.",
+)
+@click.option(
+    "--entry",
+    metavar="JSON",
+    help="Execute the task of this entry, one of those that --entries has listed. Default: WINDLASS_ENTRY.",
+)
+@click.option(
     "--settle", hidden=True, help="Copy nothing: say whether one of these load ids (a,b,c) committed."
 )
 @memory_option
@@ -72,6 +86,8 @@ def exec_command(
     settle: str | None,
     memory: str | None,
     part: str | None,
+    entries: str | None,
+    entry: str | None,
     *,
     parts: bool,
     force: bool,
@@ -81,11 +97,11 @@ def exec_command(
     """Execute one TASK of PIPELINE in this process: what every scheduler starts.
 
     Its plan and who it is part of come from the environment: WINDLASS_PLAN, WINDLASS_RUN_ID,
-    WINDLASS_LOGICAL_DATE, WINDLASS_WORKSPACE, WINDLASS_PARAMS, WINDLASS_CONN_<NAME>. Without a plan the
-    project is compiled. There are no dev services here.
+    WINDLASS_LOGICAL_DATE, WINDLASS_WORKSPACE, WINDLASS_PARAMS, WINDLASS_ENTRY, WINDLASS_CONN_<NAME>. Without a
+    plan the project is compiled. There are no dev services here.
     """
     from windlass.engine.ledger import part_from_json
-    from windlass.tasks.executing import context_of, execute_task
+    from windlass.tasks.executing import context_of, execute_task, for_entry
 
     _log_to_stdout()
     plan, succeeded = None, False
@@ -94,10 +110,17 @@ def exec_command(
             project = app.project
             with arguments_as_options():
                 memory_text(memory)
-            if sum((start, stop, parts, part is not None)) > 1:
-                raise UsageError("--start, --stop, --parts and --part exclude each other")
+            chosen = (start, stop, parts, part is not None, entries is not None, entry is not None)
+            if sum(chosen) > 1:
+                raise UsageError("--start, --stop, --parts, --part, --entries and --entry exclude each other")
             plan = plan_to_execute(project, pipeline, task, plan_file, parse_params(params))
-            if start or stop:
+            if entry is not None:
+                os.environ[ENTRY] = entry  # a command finds it there
+            if entries is None:
+                plan, task = for_entry(plan, task, entry, os.environ)
+            if entries is not None:
+                result = _listed(plan, task, project, logical_date, entries)
+            elif start or stop:
                 context = context_of(plan, task, project, os.environ, logical_date)
                 result = _service(plan, task, context, start=start)
             else:
@@ -126,6 +149,17 @@ def exec_command(
         with _traced():
             logs.info("result", **asdict(result))
     return int(ExitCode.SUCCESS)
+
+
+def _listed(plan: Plan, task: str, project: Path, logical_date: str | None, into: str) -> TaskResult:
+    """List the entries of a task; in a file, too, for a scheduler that reads them there."""
+    from windlass.files import write_whole
+    from windlass.tasks.executing import list_entries
+
+    result = list_entries(plan, task, project, os.environ, logical_date)
+    if into != "-":
+        write_whole(Path(into), json.dumps(result.detail["entries"]))
+    return result
 
 
 def _told(

@@ -64,7 +64,8 @@ class _Columns:
 
     def of(self, task: Task, needs: str = "") -> str:
         using = f"uses {', '.join(task.uses)}" if task.uses else ""
-        rest = "  ".join(part for part in (needs, using, _one_line(task.description)) if part)
+        each = f"for each entry of {task.each.of}" if task.each is not None else ""
+        rest = "  ".join(part for part in (needs, each, using, _one_line(task.description)) if part)
         return f"{task.name.ljust(self._names)}  {task.kind.ljust(self._kinds)}  {rest}".rstrip()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 from typing import TypeAlias, TypeVar
 
 from windlass import registry
@@ -14,6 +15,7 @@ from windlass.plan.assets import why_no_asset
 from windlass.plan.clashes import clash
 from windlass.plan.facts import with_facts
 from windlass.plan.graph import Cycle, order
+from windlass.plan.instances import ENTRY_FILES
 from windlass.plan.mapping import with_mapping
 from windlass.plan.params import param, with_overrides
 from windlass.plan.quarantine import why_not_there
@@ -28,7 +30,15 @@ from windlass.spec.pipeline import KINDS, Assets, Defaults, Pipeline
 from windlass.spec.pipeline import Task as SpecTask
 from windlass.spec.project import Project
 from windlass.spec.yaml import KeyPath
-from windlass.templates import Names, TemplateError, Uses, evaluate, is_template, tasks_in
+from windlass.templates import (
+    Names,
+    TemplateError,
+    Uses,
+    evaluate,
+    is_template,
+    takes_only_each,
+    tasks_in,
+)
 from windlass.templates.budget import OF_A_PIPELINE, within_budget
 
 __all__ = ["Scope", "compile", "compile_project"]
@@ -180,6 +190,9 @@ class _Compiler:
         tasks = self.file.spec.tasks
         self.services = frozenset(name for name, task in tasks.items() if task.service)
         self.names = Names(self.params, self.services, frozenset(tasks), self.params_at_run, self._near)
+        self.each = {name: task.each for name, task in tasks.items() if task.each}
+        """The tasks that are one of each entry which another one writes."""
+
         self.position = {name: i for i, name in enumerate(tasks)}
 
     def ordered(self) -> tuple[model.Task, ...]:
@@ -187,6 +200,8 @@ class _Compiler:
         with within_budget(OF_A_PIPELINE):
             tasks = {name: self._task(name, task) for name, task in self.file.spec.tasks.items()}
         self._check_paths({name: task.output for name, task in tasks.items() if task})
+        for name in self.each:
+            self._check_entries(name, tasks)
         ordered = self._in_order({name: task for name, task in tasks.items() if task})
         self._check_depth(ordered)
         return ordered
@@ -231,6 +246,7 @@ class _Compiler:
         kind = task.kind
         uses = Uses()
         self.named[name] = {}
+        each = self._each(name, uses)
         action_spec = self._evaluated(task.action, (*at, kind), uses)
         try:
             action = action_of(action_spec, self._evaluated_files(task, (*at, kind), uses))
@@ -246,6 +262,7 @@ class _Compiler:
             name=name,
             description=task.description,
             group=self._group(name, task),
+            each=each,
             needs=self._needs(name, task, uses),
             uses=self._uses(name, task, uses),
             trigger_rule=task.trigger_rule,
@@ -255,13 +272,52 @@ class _Compiler:
             connections=tuple(dict.fromkeys(mention.connection for mention in action.mentions())),
             inlets=self._assets(name, "inlets", task.inlets, uses),
             outlets=self._assets(name, "outlets", task.outlets, uses),
-            output=action.output(),
+            output=action.output() if each is None else None,
             on_failure=self._told(task, at, "on_failure"),
             on_success=self._told(task, at, "on_success"),
             on_recovery=self._told(task, at, "on_recovery"),
-            action=with_mapping(action, self.connections),
+            action=with_mapping(action, self.connections) if each is None else action,
             unit=unit_of(action_spec, self.file.spec.pipeline, name, self._runtime(), self.scope.project),
         )
+
+    def _each(self, name: str, uses: Uses) -> model.Each | None:
+        """The entries of which a run makes a task each, if there are."""
+        spec, at = self.each.get(name), ("tasks", name, "for_each")
+        if spec is None or spec.of is None:
+            return None
+        if spec.of not in self.position or self.file.spec.tasks[spec.of].service:
+            is_service = spec.of in self.position
+            code = Code.TASK_OR_SERVICE if is_service else Code.UNKNOWN_TASK
+            message = (
+                f"{spec.of!r} is a service and never ends" if is_service else f"unknown task {spec.of!r}"
+            )
+            hint = None if is_service else self._near(spec.of, self.position)
+            self._problem((*at, "of"), code, message, hint)
+            return None
+        own, where = f"{{{{ tasks[{spec.of!r}].path }}}}", (*at, "of" if spec.path is None else "path")
+        path = str(self._string(own if spec.path is None else spec.path, where, uses))
+        limit = model.Each.MOST if spec.limit is None else spec.limit
+        return model.Each(of=spec.of, path=path, records=spec.records, name=spec.name, limit=limit)
+
+    def _check_entries(self, name: str, tasks: Mapping[str, model.Task | None]) -> None:
+        """Whether there are entries in such a file, and their names are made of them alone."""
+        spec, task, at = self.each[name], tasks[name], ("tasks", name, "for_each")
+        each = task.each if task is not None else None
+        if each is None:
+            return
+        other = tasks.get(each.of)
+        written = each.path if spec.path is not None else (other.output if other is not None else None)
+        suffix = PurePosixPath("_" + (written or "").rpartition("}}")[2]).suffix.lower()
+        if written and not (written.endswith("}}") or suffix in ENTRY_FILES):
+            where = (*at, "path" if spec.path is not None else "of")
+            message = f"there are no entries in {written!r}: expected a {', '.join(ENTRY_FILES)} file"
+            self._problem(where, Code.WRONG_FORM, message)
+        try:
+            if each.name is not None and not takes_only_each(each.name):
+                message = "the name of an entry is made of the entry, which is `each`, and of nothing else"
+                self._problem((*at, "name"), Code.INVALID_TEMPLATE, message)
+        except TemplateError as exc:
+            self._problem((*at, "name"), exc.code, str(exc), exc.hint)
 
     def _told(self, spec: Pipeline | SpecTask, at: KeyPath, key: str) -> tuple[str, ...]:
         """Who is told what becomes of a pipeline or a task."""
@@ -332,7 +388,8 @@ class _Compiler:
             elif tasks[needed].service:
                 message = f"{needed!r} is a service and never ends"
                 self._problem(path, Code.TASK_OR_SERVICE, message, "name it in `uses`")
-        return self._in_place({*task.needs, *(uses.tasks - {name})})
+        written_by = {str(self.each[name].of)} if name in self.each else set()
+        return self._in_place({*task.needs, *(uses.tasks - {name}), *written_by})
 
     def _uses(self, name: str, task: SpecTask, uses: Uses) -> tuple[str, ...]:
         tasks, services = self.file.spec.tasks, self.services
@@ -386,7 +443,7 @@ class _Compiler:
             return text
         found = Uses()
         try:
-            value = evaluate(text, self.names, found)
+            value = evaluate(text, self._names_at(path), found)
         except TemplateError as exc:
             for wrong in () if self._is_doubtful(text) else (exc, *exc.others):
                 self._problem(path, wrong.code, str(wrong), wrong.hint)
@@ -399,6 +456,11 @@ class _Compiler:
         if keeps_type or isinstance(value, str):
             return value
         return "" if value is None else str(value)
+
+    def _names_at(self, path: KeyPath) -> Names:
+        """The names that a template there may use: what is made of entries takes one, and the path of their file does not."""
+        has_entry = path[0] == "tasks" and path[1] in self.each and path[2] != "for_each"
+        return replace(self.names, each=True) if has_entry else self.names
 
     def _is_doubtful(self, text: str) -> bool:
         """Whether a template may only be wrong because a parameter is, whose problem is known."""
@@ -424,11 +486,16 @@ class _Compiler:
             for other, path in places.items():
                 is_known = not any(self.file.lacks("tasks", other, kind) for kind in KINDS)
                 if other in outputs and outputs[other] is None and is_known:
-                    kind = self.file.spec.tasks[other].kind
-                    message = f"{other!r} is a {kind} task and writes no file that has a path"
-                    self._problem(path, Code.TASK_WITHOUT_FILE, message)
+                    is_entry_file = path[2] == "for_each"
+                    hint = "say in `path` which file it writes them to" if is_entry_file else None
+                    self._problem(path, Code.TASK_WITHOUT_FILE, self._why_no_path(other), hint)
             if name in tasks_in(outputs.get(name) or ""):
                 self._problem(places[name], Code.CYCLE, f"the path of {name!r} is made of itself")
+
+    def _why_no_path(self, name: str) -> str:
+        if name in self.each:
+            return f"{name!r} is a task of each entry, and each of them writes a file of its own"
+        return f"{name!r} is a {self.file.spec.tasks[name].kind} task and writes no file that has a path"
 
     def _check_depth(self, ordered: Iterable[model.Task]) -> None:
         """A path is made of a few others: each task takes all of them along."""

@@ -28,6 +28,7 @@ __all__ = [
     "Copy",
     "Destination",
     "Download",
+    "Each",
     "Freshness",
     "JsonSchema",
     "Mention",
@@ -434,11 +435,27 @@ class Retry(Struct, frozen=True, kw_only=True):
         return float(min(self.delay * self.backoff ** (attempt - 1), self.MAX_DELAY))
 
 
+class Each(Struct, frozen=True, kw_only=True):
+    """The entries that the task `of` writes: there is a task of each of them as soon as that has ended (`plan/instances.py`).
+
+    `path` is a template, and `name` one that takes `each`.
+    """
+
+    MOST: ClassVar[int] = 1_000
+
+    of: str
+    path: str
+    records: str | None = None
+    name: str | None = None
+    limit: int = MOST
+
+
 class Task(Struct, frozen=True, kw_only=True):
     """A node of the DAG. `needs` holds what was written and what its templates imply.
 
     `connections` are all that it names. `inlets` and `outlets` are the assets that it reads and writes:
-    `CONNECTION.TABLE`, or a path in the workspace in which `*` stands for what only a run can know. `output`
+    `CONNECTION.TABLE`, or a path in the workspace in which `*` stands for what only a run can know. With `each` it
+    stands for all of the tasks that a run makes of its entries, and what they do has templates that take one. `output`
     is the file that it writes, and `paths` are the outputs of the tasks that its templates name, each after
     those that it is made of: all of them are templates. `on_failure` and its like are who is told what became of it. `unit` is what is started for it; a trigger has none.
     """
@@ -446,6 +463,7 @@ class Task(Struct, frozen=True, kw_only=True):
     name: str
     description: str = ""
     group: str | None = None
+    each: Each | None = None
     needs: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
     trigger_rule: TriggerRule = "all_success"

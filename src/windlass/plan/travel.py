@@ -40,7 +40,7 @@ def alone(plan: Plan, task: Task) -> Plan:
         params_open=plan.params_open,
         containers=plan.containers,
         connections={name: plan.connections[name] for name in task.connections},
-        tasks=(replace(task, unit=unit),),
+        tasks=(replace(task, unit=unit, needs=()),),
     )
 
 

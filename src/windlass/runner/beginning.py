@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from windlass import __version__
@@ -28,6 +28,9 @@ class Beginning:
 
     done: frozenset[str]
     """The tasks that had succeeded before."""
+
+    others: dict[str, TaskRun] = field(default_factory=dict)
+    """The tasks that the run had, and the plan has not: those that were made of entries."""
 
 
 def begin_anew(
@@ -70,7 +73,11 @@ def begin_again(plan: Plan, chosen: Collection[str], earlier: Run, before: Itera
     for name in done & tasks.keys():
         tasks[name].status = Status.SUCCESS
     return Beginning(
-        earlier, RunDates(logical, start, end, earlier.scheduled), tasks, frozenset(done & tasks.keys())
+        earlier,
+        RunDates(logical, start, end, earlier.scheduled),
+        tasks,
+        frozenset(done & tasks.keys()),
+        {name: record for name, record in known.items() if name not in tasks},
     )
 
 

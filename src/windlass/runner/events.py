@@ -27,6 +27,9 @@ class Observer(Protocol):
     def run_joined(self, run: Run, plan: Plan) -> None:
         """A scheduler has started the run; one task of it is executed here. Its end is not told."""
 
+    def tasks_made(self, plan: Plan) -> None:
+        """The run has more tasks from now on, made of entries; the plan has all of them."""
+
     def task_changed(self, task: TaskRun) -> None: ...
 
     def attempt_changed(self, attempt: Attempt) -> None: ...
@@ -48,6 +51,9 @@ class SilentObserver:
         return
 
     def run_joined(self, run: Run, plan: Plan) -> None:
+        return
+
+    def tasks_made(self, plan: Plan) -> None:
         return
 
     def task_changed(self, task: TaskRun) -> None:

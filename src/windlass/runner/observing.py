@@ -27,6 +27,10 @@ class Observers:
         self._display.run_started(run, plan)
         self._tell(lambda other: other.run_started(run, plan))
 
+    def tasks_made(self, plan: Plan) -> None:
+        self._display.tasks_made(plan)
+        self._tell(lambda other: other.tasks_made(plan))
+
     def run_joined(self, run: Run, plan: Plan) -> None:
         self._display.run_joined(run, plan)
         self._tell(lambda other: other.run_joined(run, plan))

@@ -15,13 +15,14 @@ from datetime import datetime
 
 from windlass import logs
 from windlass.errors import ExitCode
-from windlass.files import write_file
+from windlass.files import write_file, write_whole
 from windlass.plan.codec import to_json
 from windlass.plan.model import Plan, Task
 from windlass.runner.alerting import Alerting
 from windlass.runner.attempt import TaskWorker
 from windlass.runner.beginning import Beginning, begin_again, begin_anew
 from windlass.runner.events import Observer, SilentObserver
+from windlass.runner.expanding import Expanding
 from windlass.runner.history import AlertRecord, Run, TaskRun
 from windlass.runner.journal import Journal
 from windlass.runner.schedule import Schedule, select
@@ -109,11 +110,13 @@ class Runner:
         self._chosen = chosen
         self._schedule = Schedule(self.plan, chosen, begun.done)
         self._folder = self._world.state.run(begun.run.run_id)
+        self._expanding = Expanding(self.plan, self._folder, self._tasks, begun.others)
         alone = self.plan.concurrency != "allow"
         lock = self._world.history.begin(begun.run, list(begun.tasks.values()), alone=alone)
         with lock, tell_when_asked(self.stop), logs.bind(run=begun.run.run_id, pipeline=self.plan.pipeline):
-            write_file(self._folder.plan, to_json(self.plan))
-            self._observer.run_started(self._record, self.plan)
+            self._expanding.recall(begun.done)
+            self._write_plan()
+            self._observer.run_started(self._record, self._expanding.plan)
             self._prepare(begun)
             self._world.loop.tell(self._note_versions)  # it takes longer than to start the first tasks
             try:
@@ -160,6 +163,9 @@ class Runner:
 
     def _start_task(self, task: Task) -> None:
         self._schedule.set(task.name, Status.RUNNING)
+        if task.each is not None:
+            self._expand(task)
+            return
         worker = TaskWorker(
             task=task,
             record=self._tasks[task.name],
@@ -182,6 +188,32 @@ class Runner:
     def _task_ended(self, record: TaskRun) -> None:
         del self._workers[record.task]
         self._schedule.set(record.task, record.status)
+        self._note_wholes()
+
+    # --- tasks made of entries ---
+
+    def _expand(self, task: Task) -> None:
+        """Have a task of each of its entries."""
+        record = self._tasks[task.name]
+        record.status, record.started, record.ended = Status.RUNNING, self._journal.now(), None
+        record.error = record.code = None
+        try:
+            made = self._expanding.expand(task, lambda: self._starter.entries(task), self._schedule)
+        except Exception as exc:  # noqa: BLE001 - whatever is wrong with its entries, the task has failed
+            self._journal.failed(record, exc)
+            self._schedule.set(task.name, Status.FAILED)
+            made = []
+        self._write_plan()
+        self._observer.tasks_made(self._expanding.plan)
+        for noted in (record, *made):
+            self._journal.note(noted)
+        self._note_wholes()
+
+    def _note_wholes(self) -> None:
+        """Note what has become of tasks that stand for others, as soon as that is known."""
+        for record in self._expanding.ended(self._schedule):
+            record.ended = self._journal.now()
+            self._journal.note(record)
 
     # --- beginning and end ---
 
@@ -206,13 +238,18 @@ class Runner:
             folder=self._folder,
             observed=self._journal.environment,
             options=self.options.of_exec,
+            made=self._expanding.entries,
         )
         self._services = Services(self._schedule, self._starter, self._journal, world.network, world.loop)
 
+    def _write_plan(self) -> None:
+        """Write down the plan with the tasks that were made; those that run may read it meanwhile."""
+        write_whole(self._folder.plan, to_json(self._expanding.plan))
+
     def _finish(self) -> Result:
-        for name, record in self._tasks.items():
-            state = self._schedule.states[name]
-            if record.status != state:
+        self._note_wholes()
+        for name, state in self._schedule.states.items():
+            if (record := self._tasks[name]).status != state:
                 record.status = state
                 self._journal.note(record)
         self._record.status = Status.FAILED if self._schedule.failed else Status.SUCCESS
@@ -220,9 +257,9 @@ class Runner:
             self._record.status = Status.CANCELLED
         self._record.ended = self._journal.now()
         self._note_dev_services()
-        result = Result(self._record, list(self._tasks.values()), self._stopped_by)
+        result = Result(self._record, self._expanding.in_order(), self._stopped_by)
         if self.options.parent is None or not self.options.is_awaited:
-            whole = self._chosen.issuperset(self._tasks)
+            whole = self._chosen.issuperset(task.name for task in self.plan.tasks)
             result.alerts = self._alerting.run_ended(self._record, self._tasks, self._folder, whole=whole)
             if result.alerts:
                 self._note_dev_services()

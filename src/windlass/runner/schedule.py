@@ -7,7 +7,7 @@ others. So a run of thousands of tasks decides as fast as one of a few.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Literal, TypeAlias
@@ -75,7 +75,7 @@ class Schedule:
         self._needs = {name: _Tally() for name in self._tasks}
         self._needed_by: dict[str, list[str]] = defaultdict(list)
         self._used_by: dict[str, list[str]] = defaultdict(list)
-        self._users = dict.fromkeys(self._tasks, 0)
+        self._users: dict[str, int] = dict.fromkeys(self._tasks, 0)
         """How many tasks that are not over use a service."""
 
         self._open = sum(state == Status.PENDING for state in self.states.values())
@@ -88,6 +88,11 @@ class Schedule:
 
         self._ready: dict[str | None, list[int]] = defaultdict(list)
         """The tasks that may start, by their pools: heaps of positions."""
+
+        self._stands_for: dict[str, _Tally] = {}
+        """What became of the tasks that were made of a task."""
+
+        self._made_of: dict[str, str] = {}
 
         self._changed = list(range(len(self._names)))
         """A heap of the positions of tasks that have to be looked at again."""
@@ -111,7 +116,8 @@ class Schedule:
         service that ended by itself.
         """
         needed = {name for counted in self._counts for name in self._tasks[counted].needs}
-        last = [name for name in self._tasks if name not in needed or self._is_service(name)]
+        alone = self._tasks.keys() - self._made_of.keys()
+        last = [name for name in alone if name not in needed or self._is_service(name)]
         return any(self.states[name].is_lost for name in last)
 
     def next_task(self, has_slot: Callable[[str | None], bool]) -> Task | None:
@@ -138,6 +144,28 @@ class Schedule:
         self._wanted.discard(name)
         if self._is_service(name):
             self._started.add(name)
+
+    def expand(self, name: str, made: Sequence[Task], already: Collection[str] = ()) -> None:
+        """Say which tasks a task stands for from now on: it ends with the last of them. Those that are `already` done are
+        not started.
+        """
+        self._stands_for[name] = _Tally(len(made))
+        for task in made:
+            self._position[task.name] = len(self._names)
+            self._names.append(task.name)
+            self._tasks[task.name], self._made_of[task.name] = task, name
+            self.states[task.name], self._needs[task.name] = Status.PENDING, _Tally()
+            self._open += 1
+            for service in task.uses:
+                self._used_by[service].append(task.name)
+                self._users[service] += 1
+            heappush(self._changed, self._position[task.name])
+        for task in made:
+            if task.name in already:
+                self._close(task.name, Status.SUCCESS)
+        if not made:
+            self._close(name, Status.SUCCESS)
+        self._look()
 
     def cancel(self) -> None:
         """Have nothing more start, whatever becomes of what runs."""
@@ -193,6 +221,10 @@ class Schedule:
                 names.discard(name)
             for waiting in self._needed_by[name]:
                 self._needs[waiting].add(state)
+            if (whole := self._made_of.get(name)) is not None:
+                self._stands_for[whole].add(state)
+                if self._stands_for[whole].are_over:
+                    ended.append((whole, self._of_all(whole)))
             for waiting in (*self._needed_by[name], *self._used_by[name]):
                 heappush(self._changed, self._position[waiting])
             if was_open:
@@ -201,6 +233,13 @@ class Schedule:
                     self._users[service] -= 1
                     if self._is_unused(service):
                         ended.append((service, Status.SKIPPED))
+
+    def _of_all(self, whole: str) -> Status:
+        """What becomes of a task with those that it stands for."""
+        states = {self.states[name] for name, of in self._made_of.items() if of == whole}
+        if Status.CANCELLED in states:
+            return Status.CANCELLED
+        return Status.SUCCESS if states <= {Status.SUCCESS} else Status.FAILED
 
     def _decision(self, task: Task) -> _Decision:
         """Whether a task may start, as far as others are concerned, or never will, or has to wait."""

@@ -10,6 +10,8 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from windlass.connections import PREFIX
+from windlass.entries import Entry
+from windlass.plan.instances import ENTRY, to_text
 from windlass.plan.model import Plan, Task, Trigger
 from windlass.plan.schedule import RunDates
 from windlass.plan.travel import VARIABLE, pack
@@ -22,6 +24,7 @@ from windlass.runtimes import Execution, Runtime
 from windlass.state_folder import RunFolder
 from windlass.tasks.command import run_environment
 from windlass.tasks.context import render_strings
+from windlass.tasks.entries import entries_of
 from windlass.tasks.references import environment_given
 from windlass.templates import variables
 from windlass.tracing import OBSERVED
@@ -52,6 +55,9 @@ class Starter:
     options: tuple[str, ...] = ()
     """What every `windlass exec` of the run is given."""
 
+    made: Mapping[str, tuple[Task, Entry]] = field(default_factory=dict)
+    """The tasks that were made of entries: what of, and which."""
+
     services: dict[str, Endpoint] = field(default_factory=dict)
     """Where the services are that were started."""
 
@@ -64,13 +70,20 @@ class Starter:
             return self.world.pipelines.start(trigger, self.run, self.folder.lock, self.observed(task.name))
         unit = self.unit(task)
         environment = self._environment(task, unit, number)
+        of, entry = self.made.get(task.name, (task, None))
+        if entry is not None:
+            environment[ENTRY] = to_text(entry)
         if unit.own:
-            environment |= {VARIABLE: pack(self.plan, task), OBSERVED: "1"}
+            environment |= {VARIABLE: pack(self.plan, of), OBSERVED: "1"}
             unit = replace(unit, command=(*unit.command, *self.options, *options))
         if load is not None:
             environment["WINDLASS_LOAD_ID"] = load
         self.runtime.prepare(unit)
         return self.runtime.start(unit, environment, task=task.name)
+
+    def entries(self, task: Task) -> list[Entry]:
+        """The entries of which there is to be a task each. Raises FatalError."""
+        return entries_of(self.plan, task, self.world.workspace, self._variables(task))
 
     def endpoint(self, task: Task, unit: Unit) -> Endpoint:
         """Where a service will listen. Raises WindlassError when it cannot."""

@@ -26,6 +26,7 @@ from windlass.runner.versions import versions
 from windlass.runtimes import Runtime, Site
 from windlass.runtimes.choosing import ChosenRuntimes, check_runtimes
 from windlass.state_folder import RunFolder, StateFolder
+from windlass.workspace import Workspace
 
 __all__ = ["Connections", "World", "here"]
 
@@ -61,6 +62,9 @@ class World:
     loop: Loop = field(default_factory=Threads)
     deliver: Deliver = lambda *_: None
     """Tells a connection what became of the run."""
+
+    workspace: Workspace
+    """Where the files are that its tasks share."""
 
     versions: Callable[[], dict[str, str]] = dict
     """What a run is made with."""
@@ -113,5 +117,6 @@ def here(
         check=lambda units: check_runtimes(units, runtime),
         pipelines=NestedRuns(project, folder, tuple(options)),
         deliver=tell,
+        workspace=Workspace(folder, project),
         versions=versions,
     )

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import csv
-import json
-import re
-import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import Discriminator, Field, ValidationError, model_validator
 from pydantic import Tag as Option
 
+from windlass.entries import Entry, keyed, named, rows
 from windlass.errors import Code, Problem, SpecError, reason_of
-from windlass.spec.fields import Inside
+from windlass.spec.fields import Inside, Name
 from windlass.spec.model import Model, refusal
 from windlass.spec.validation import problem_of
 from windlass.spec.yaml import Document, KeyPath, read
-from windlass.templates import TemplateError, filled
+from windlass.templates import TemplateError
 
-__all__ = ["Entries", "Entry", "ForEach", "entries_of", "valid_name"]
+__all__ = ["Entries", "ForEach", "entries_of", "is_written_by_task"]
 
 _MOST = 10_000
-_OTHER = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 class Beside(Model):
@@ -40,8 +37,13 @@ class Beside(Model):
 class Entries(Model):
     """Entries that stand in a file of their own, or need a name."""
 
+    of: Name | None = None
+    """On a task: the task that writes the entries. One task an entry is made when that has ended, during the run."""
+
     path: Inside | None = None
-    """A file of the project that has the entries: the rows of a CSV file, or the list or mapping of a JSON or YAML file."""
+    """A file of the project that has the entries: the rows of a CSV file, or the list or mapping of a JSON or YAML file. With
+    `of` the file in the workspace that the task writes, which may also be the objects of an NDJSON file or the lines of a
+    text file; default: the `tasks.NAME.path` of that task."""
 
     records: str | None = None
     """Where in a JSON or YAML file they are: the keys that lead there, such as `sources` or `feeds.daily`."""
@@ -53,15 +55,29 @@ class Entries(Model):
     """On a task: what an entry adds to the name of the task, such as `{{ each.table }}`. Default: an entry that is text or a
     number, the key of a mapping, or what an entry has under `name`."""
 
+    limit: int | None = Field(default=None, ge=1, le=_MOST)
+    """With `of`: the most entries; more are a mistake, and none of them is started. Default: 1,000."""
+
     with_: dict[str, Beside] = Field(default={}, alias="with")
     """What each entry, a mapping, has besides: `{dag: {path: dags.yaml, records: import}}` is known as `each.dag`."""
 
     @model_validator(mode="after")
     def _from_one_place(self) -> Self:
+        if self.of is not None:
+            return self._written_by_task()
         if (self.path is None) == (self.entries is None):
             raise refusal("the entries are in a file (`path`), or here (`entries`)")
         if self.records is not None and self.path is None:
             raise refusal("`records` is for a file, which `path` names")
+        if self.limit is not None:
+            raise refusal("`limit` is for entries that a task writes, which `of` names")
+        return self
+
+    def _written_by_task(self) -> Self:
+        if self.entries is not None:
+            raise refusal("the entries are written by a task (`of`), or stand here (`entries`)")
+        if self.with_:
+            raise refusal("`with` is for entries that are known beforehand, not for those of a task (`of`)")
         return self
 
 
@@ -81,34 +97,17 @@ ForEach: TypeAlias = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One entry, which templates know as `each`."""
-
-    value: object
-    name: str | None
-    """What it is called; None when nothing says so."""
-
-    place: str
-    """Where it stands."""
-
-    def __str__(self) -> str:
-        return f"{self.name!r}, {self.place}" if self.name is not None else f"the entry at {self.place}"
-
-
-def valid_name(text: str) -> str:
-    """The text as a part of a name: letters without their accents, and `_` for what a name cannot have.
-
-    >>> valid_name("Zürich, CH")
-    'Zurich_CH'
-    """
-    decomposed = unicodedata.normalize("NFKD", text)
-    return _OTHER.sub("_", "".join(c for c in decomposed if not unicodedata.combining(c)))
+def is_written_by_task(written: object) -> bool:
+    """Whether the entries of this `for_each` are known when another task has written them, and not before."""
+    return isinstance(written, dict) and "of" in written
 
 
 def entries_of(root: Path, document: Document, at: KeyPath, written: object) -> list[Entry]:
     """The entries of the `for_each` that stands at `at`. Raises SpecError with what is wrong with it."""
     spec = _validated(document, at, written)
+    if spec.of is not None:
+        message = "`of` makes tasks, during a run; pipelines are made before"
+        raise SpecError([document.problem((*at, "of"), Code.KEYS_DO_NOT_FIT, message, at_key=True)])
     if spec.path is None:
         where = at if isinstance(written, list) else (*at, "entries")
         found = list(_entries(spec.entries, document, where, "line "))
@@ -141,8 +140,7 @@ def _entries(found: object, document: Document, at: KeyPath, shown: str) -> Iter
     """Those of a list, or of a mapping, whose keys are their names."""
     if isinstance(found, dict):
         for key, value in found.items():
-            whole = {"key": key, **value} if isinstance(value, dict) else {"key": key, "value": value}
-            yield Entry(whole, str(key), _place(document, (*at, key), shown))
+            yield Entry(keyed(key, value), str(key), _place(document, (*at, key), shown))
     elif isinstance(found, list):
         for i, value in enumerate(found):
             yield Entry(value, None, _place(document, (*at, i), shown))
@@ -157,18 +155,11 @@ def _rows(root: Path, document: Document, at: KeyPath, path: str) -> list[Entry]
     """Each row by the names of the header; everything is text."""
     try:
         with _inside(root, document, at, path).open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file, strict=True)
-            found = [Entry(row, None, f"{path}:{rows.line_num}") for row in rows]
+            return list(rows(file, path))
     except OSError as exc:
         raise SpecError([_unreadable(document, at, path, reason_of(exc))]) from exc
-    except (UnicodeDecodeError, csv.Error) as exc:
+    except (ValueError, csv.Error) as exc:
         raise SpecError([_unreadable(document, at, path, str(exc))]) from exc
-    for entry in found:
-        if isinstance(entry.value, dict) and (None in entry.value or None in entry.value.values()):
-            raise SpecError(
-                [_unreadable(document, at, path, f"the row of {entry.place} is not as long as the header")]
-            )
-    return found
 
 
 def _records(root: Path, document: Document, at: KeyPath, spec: Entries) -> list[Entry]:
@@ -224,16 +215,8 @@ def _unreadable(document: Document, at: KeyPath, path: str, why: str) -> Problem
 
 
 def _named(entry: Entry, template: str | None, document: Document, at: KeyPath) -> Entry:
-    """The entry with its name: as the template says, or by itself."""
-    if template is not None:
-        try:
-            return Entry(entry.value, str(filled(template, entry.value)), entry.place)
-        except TemplateError as exc:
-            raise SpecError(
-                [document.problem(at, exc.code, f"{exc} ({entry.place})", hint=exc.hint)]
-            ) from exc
-    name = entry.value.get("name") if isinstance(entry.value, dict) else entry.value
-    known = entry.name if entry.name is not None else name
-    if isinstance(known, bool):
-        known = json.dumps(known)
-    return Entry(entry.value, str(known) if isinstance(known, str | int | float) else None, entry.place)
+    """The entry with its name."""
+    try:
+        return named(entry, template)
+    except TemplateError as exc:
+        raise SpecError([document.problem(at, exc.code, f"{exc} ({entry.place})", hint=exc.hint)]) from exc

@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from windlass.entries import Entry, valid_name
 from windlass.errors import Code, Problem, SpecError
-from windlass.spec.entries import Entry, entries_of, valid_name
+from windlass.spec.entries import entries_of, is_written_by_task
 from windlass.spec.yaml import Document, KeyPath, Mark
 from windlass.templates import TemplateError, filled
 
@@ -64,16 +65,21 @@ def _with_tasks(root: Path, document: Document) -> Document:
     """The document with the tasks that its tasks make."""
     value: Any = document.value
     tasks = value.get("tasks")
-    if not isinstance(tasks, dict) or not any(isinstance(t, dict) and _KEY in t for t in tasks.values()):
+    if not isinstance(tasks, dict) or not any(map(_is_made_of_entries, tasks.values())):
         return document
     making = _Tasks(root, document)
     for name, task in tasks.items():
-        if isinstance(task, dict) and _KEY in task:
+        if _is_made_of_entries(task):
             making.add_each(name, task)
         else:
             making.add(name, task)
     making.filling.check()
     return making.document()
+
+
+def _is_made_of_entries(task: object) -> bool:
+    """Whether there is a task of each entry now. Those that a task writes make theirs when the pipeline runs."""
+    return isinstance(task, dict) and _KEY in task and not is_written_by_task(task[_KEY])
 
 
 class _Filling:

@@ -10,7 +10,7 @@ from pydantic import Tag as Option
 from windlass.options import Duration
 from windlass.spec.commands import Run, Service
 from windlass.spec.copy import Copy
-from windlass.spec.entries import ForEach
+from windlass.spec.entries import Entries, ForEach
 from windlass.spec.fields import Group, Name, OneOrMany, Owner, PipelineName, Runtime, Start, Tag
 from windlass.spec.kinds import Check, Download, Kind, Notify, Sql, Trigger
 from windlass.spec.model import Model, refusal
@@ -63,7 +63,7 @@ class Task(Model):
 
     for_each: ForEach | None = None
     """Makes one task of each entry, side by side, named by the task and the entry; templates know it as `each`. To need the
-    task is to need all of them."""
+    task is to need all of them. With `of` the entries are what another task of the pipeline writes."""
 
     needs: OneOrMany[Name] = []
     """The tasks that must succeed first. A task named in a template is needed without saying."""
@@ -145,6 +145,11 @@ class Task(Model):
         action: Kind = getattr(self, "copy_" if self.kind == "copy" else self.kind)
         return action
 
+    @property
+    def each(self) -> Entries | None:
+        """The entries that another task writes, if there is one of each."""
+        return self.for_each if isinstance(self.for_each, Entries) and self.for_each.of else None
+
     def _present(self) -> list[str]:
         return [k for k in KINDS if getattr(self, "copy_" if k == "copy" else k) is not None]
 
@@ -165,6 +170,8 @@ class Task(Model):
             raise refusal("a service starts with the tasks that use it, and takes no `trigger_rule`")
         if self.service and self.pool:
             raise refusal("a service takes no slot of a pool")
+        if self.service and self.each:
+            raise refusal("a service takes no `for_each` with `of`: it is there before the entries are")
         return self
 
 

@@ -12,6 +12,7 @@ from windlass import logs, tracing
 from windlass.connections import variable
 from windlass.errors import Code, FatalError
 from windlass.locks import locked
+from windlass.plan.instances import ENTRY
 from windlass.plan.model import Task
 from windlass.plan.schedule import RunDates
 from windlass.plan.unit import Unit
@@ -57,6 +58,7 @@ def environment_of(task: Task, unit: Unit, runtime: Runtime, context: Context) -
     )
     addresses = {variable(name): runtime.seen(unit, context.address(name).uri()) for name in task.connections}
     run |= tracing.handed_on(os.environ)
+    run |= {name: os.environ[name] for name in (ENTRY,) if name in os.environ}
     return {**run, **environment_given(task, addresses, context.connections, context.workspace.project)}
 
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from msgspec import Struct, structs
-
 from windlass.connections import Address, declared_address, places, resolve
 from windlass.errors import Code, FatalError
 from windlass.plan.model import Connection
 from windlass.plan.schedule import RunDates
+from windlass.plan.strings import with_strings
 from windlass.plan.unit import Container
 from windlass.runtimes import Runtime, Site
 from windlass.runtimes.choosing import ChosenRuntimes
@@ -107,16 +106,4 @@ class Context:
 
 def render_strings(value: T, variables: Mapping[str, object]) -> T:
     """A copy of the value, a tree of structs and containers, with every string in it rendered."""
-    rendered: Any = value
-    if isinstance(value, str):
-        rendered = render(value, variables)
-    elif isinstance(value, tuple):
-        rendered = tuple(render_strings(item, variables) for item in value)
-    elif isinstance(value, list):
-        rendered = [render_strings(item, variables) for item in value]
-    elif isinstance(value, dict):
-        rendered = {key: render_strings(item, variables) for key, item in value.items()}
-    elif isinstance(value, Struct):
-        changes = {name: render_strings(part, variables) for name, part in structs.asdict(value).items()}
-        rendered = structs.replace(value, **changes)
-    return rendered  # type: ignore[no-any-return]
+    return with_strings(value, lambda text: render(text, variables))

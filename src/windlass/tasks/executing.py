@@ -11,10 +11,13 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from windlass import logs
 from windlass.connectors.source import Part
 from windlass.engine import Workspace
 from windlass.errors import Code, UsageError, did_you_mean
+from windlass.plan.instances import ENTRY, from_text, instance, to_text
 from windlass.plan.model import Plan, Task
 from windlass.plan.schedule import RunDates, dates_of_start, parse_logical_date, run_dates, tick_of
 from windlass.printable import printable
@@ -23,7 +26,7 @@ from windlass.tasks import Context, TaskResult, execute, settle_task, split_task
 from windlass.templates import variables
 from windlass.units import DEFAULT_MEMORY, parse_size
 
-__all__ = ["context_of", "execute_task", "task_of"]
+__all__ = ["context_of", "execute_task", "for_entry", "list_entries", "task_of"]
 
 _PROGRESS_EVERY = 0.5
 
@@ -58,6 +61,37 @@ def execute_task(
     if settle:
         return settle_task(plan, task, context, settle)
     return execute(plan, task, context)
+
+
+def list_entries(
+    plan: Plan, name: str, project: Path, environ: Mapping[str, str], logical_date: str | None = None
+) -> TaskResult:
+    """Say which entries a task has, each as `for_entry` takes it. Raises WindlassError."""
+    from windlass.tasks.entries import entries_of
+
+    task = task_of(plan, name)
+    if task.each is None:
+        raise UsageError(f"{name!r} has no entries: it has no `for_each` with `of`")
+    context = context_of(plan, name, project, environ, logical_date)
+    found = entries_of(plan, task, context.workspace, context.variables)
+    return TaskResult(detail={"entries": list(map(to_text, found))})
+
+
+def for_entry(plan: Plan, name: str, entry: str | None, environ: Mapping[str, str]) -> tuple[Plan, str]:
+    """The plan in which a task that is one of each entry is that of one of them, and what it is called. The environment has
+    the entry where nothing is said. Raises WindlassError.
+    """
+    task = task_of(plan, name)
+    if task.each is None:
+        if entry is not None:
+            raise UsageError(f"{name!r} takes no entry: it has no `for_each` with `of`")
+        return plan, name
+    said = entry or environ.get(ENTRY)
+    if not said:
+        hint = "say which with --entry; --entries lists them"
+        raise UsageError(f"{name!r} is a task of each entry that {task.each.of!r} writes", hint=hint)
+    one = instance(task, from_text(said))
+    return replace(plan, tasks=tuple(one if other is task else other for other in plan.tasks)), one.name
 
 
 def task_of(plan: Plan, name: str) -> Task:

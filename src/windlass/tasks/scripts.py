@@ -15,7 +15,7 @@ from pathlib import Path
 from windlass.files import write_file
 from windlass.plan.model import Plan, RunCommand, Service, Task
 from windlass.tasks.command import run_environment
-from windlass.tasks.executing import context_of
+from windlass.tasks.executing import context_of, for_entry
 
 __all__ = ["write_scripts"]
 
@@ -53,6 +53,8 @@ def write_scripts(
 
 
 def _script(plan: Plan, task: Task, project: Path, environ: Mapping[str, str]) -> str:
+    plan, name = for_entry(plan, task.name, None, environ)
+    task = plan.task(name)
     assert task.unit is not None
     context = context_of(plan, task.name, project, environ)
     unit = context.rendered(task.unit)

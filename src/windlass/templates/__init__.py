@@ -10,6 +10,7 @@ from windlass.templates.evaluating import (
     is_template,
     pattern,
     render,
+    takes_only_each,
     tasks_in,
     variables,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "is_template",
     "pattern",
     "render",
+    "takes_only_each",
     "tasks_in",
     "variables",
 ]

@@ -32,6 +32,7 @@ __all__ = [
     "is_template",
     "pattern",
     "render",
+    "takes_only_each",
     "tasks_in",
     "variables",
 ]
@@ -73,6 +74,9 @@ class Names:
 
     near: Callable[[str, Collection[str]], str | None] = did_you_mean
     """Finds what may have been meant instead of an unknown name."""
+
+    each: bool = False
+    """Whether there is an entry of `for_each`, which only a run knows."""
 
     @property
     def at_compile_time(self) -> frozenset[str]:
@@ -220,6 +224,12 @@ def variables(
     return known
 
 
+def takes_only_each(text: str) -> bool:
+    """Whether all that a template takes is an entry of `for_each`. Raises TemplateError."""
+    taken = (_analysed(s.text).undeclared for s in _segments(text) if s.is_expression)
+    return frozenset().union(*taken) == {_EACH}
+
+
 def tasks_in(text: str) -> frozenset[str]:
     """The tasks whose paths a template takes."""
     if not is_template(text):
@@ -272,7 +282,7 @@ def _render(text: str, known: Mapping[str, object]) -> str:
 def _check(segments: Sequence[_Segment], names: Names, uses: Uses) -> None:
     """Raise TemplateError for the names that nobody has."""
     analyses = [_analysed(segment.text) for segment in segments if segment.is_expression]
-    known = {*RUN_TIME_NAMES, "params", "services", "tasks"}
+    known = {*RUN_TIME_NAMES, "params", "services", "tasks", *([_EACH] if names.each else [])}
     wrong = [
         TemplateError(
             f"unknown template name {name!r}", _meant(name, names, known), Code.UNKNOWN_TEMPLATE_NAME

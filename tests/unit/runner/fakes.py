@@ -26,6 +26,7 @@ from windlass.runner.loop import Event
 from windlass.runner.network import Endpoint
 from windlass.runtimes import Execution
 from windlass.state_folder import StateFolder
+from windlass.workspace import Workspace
 
 __all__ = [
     "START",
@@ -310,6 +311,7 @@ class FakeWorld:
             clock=self.clock,
             loop=self.loop,
             deliver=self._deliver,
+            workspace=Workspace(self.state.path.parent, self.state.path.parent),
         )
 
     def _deliver(self, connection: str, message: Message) -> None:

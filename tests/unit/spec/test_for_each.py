@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from windlass.entries import valid_name
 from windlass.errors import SpecError
 from windlass.plan.compiler import compile_project
 from windlass.plan.model import Copy, Plan, Task
 from windlass.spec import load_project
-from windlass.spec.entries import valid_name
 from windlass.templates import filled, render
 
 CITIES = "city,lat,limit\nNew York,40.7,3\nZürich,47.4,5\n"
@@ -231,3 +231,110 @@ def test_whatever_an_entry_is_it_stays_that(value: object, beside: str) -> None:
 def test_a_part_of_a_name_has_only_what_names_have(text: str) -> None:
     assert set(valid_name(text)) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
     assert valid_name(valid_name(text)) == valid_name(text)
+
+
+# --- entries that a task writes --------------------------------------------------------------------
+
+LATER = """\
+pipeline: later
+params: {folder: out}
+tasks:
+  list: {copy: {from: {path: a.csv}, to: {path: "{{ params.folder }}/{{ ds }}.csv"}}}
+  shell: {run: {command: [sh]}}
+  api: {service: {command: [x]}}
+  load:
+    for_each: SPEC
+    copy: {from: {path: "{{ each.file }}"}, to: {connection: pg, table: "{{ each.table | lower }}", mode: append}}
+  end: {needs: load, run: {command: [echo]}}
+"""
+
+
+def test_a_task_of_entries_that_another_writes_stays_one_task(tmp_path: Path) -> None:
+    text = LATER.replace("SPEC", '{of: list, name: "{{ each.table }}", limit: 5}')
+    tasks = {task.name: task for task in plans(tmp_path, text)["later"].tasks}
+    load = tasks["load"]
+    assert load.each is not None
+    assert (load.each.of, load.each.limit, load.needs, tasks["end"].needs) == (
+        "list",
+        5,
+        ("list",),
+        ("load",),
+    )
+    assert render(load.each.path, {"tasks": {"list": {"path": "out/x.csv"}}}) == "out/x.csv"
+    assert load.paths == {"list": "out/{{ ds }}.csv"}
+    assert (load.inlets, load.outlets, load.output) == (("*",), ("pg.*",), None)
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("{of: lis}", "unknown task 'lis'"),
+        ("{of: api}", "'api' is a service and never ends"),
+        ("{of: shell}", "'shell' is a run task and writes no file that has a path"),
+        ("{of: load}", "the tasks need each other in a cycle"),
+        ("{of: shell, path: a.parquet}", "there are no entries in 'a.parquet'"),
+        ('{of: shell, path: "{{ each.x }}.csv"}', "unknown template name 'each'"),
+        ('{of: shell, path: a.csv, name: "{{ ds }}"}', "is made of the entry"),
+        ('{of: shell, path: a.csv, name: "{{ each.x"}', "not a valid template"),
+        ("{of: shell, path: ../a.csv}", "expected a folder below the project"),
+        ("{of: shell, entries: [a]}", "the entries are written by a task (`of`), or stand here"),
+        ("{of: shell, path: a.csv, limit: 0}", "limit: expected at least 1, got 0"),
+        (
+            "{of: shell, path: a.csv, with: {b: {path: b.yaml}}}",
+            "`with` is for entries that are known beforehand",
+        ),
+        ("{path: a.csv, limit: 3}", "`limit` is for entries that a task writes"),
+    ],
+)
+def test_what_is_wrong_with_entries_of_a_task_is_told_at_its_place(
+    spec: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SpecError) as caught:
+        plans(tmp_path, LATER.replace("SPEC", spec), a_csv="name\nx\n")
+    told = [problem for problem in caught.value.problems if said in problem.message]
+    assert told, caught.value.message
+    assert told[0].line in (8, 9)
+
+
+def test_only_a_task_has_entries_that_another_writes(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="pipelines are made before"):
+        plans(tmp_path, "pipeline: x\nfor_each: {of: a}\ntasks: {a: {run: {command: [x]}}}\n")
+    (tmp_path / "pipelines" / "made.yaml").write_text(
+        "pipeline: x\ntasks:\n  a: {run: {command: [x]}}\n"
+        "  s: {for_each: {of: a, path: a.csv}, service: {command: [x]}}\n"
+    )
+    with pytest.raises(SpecError, match="a service takes no `for_each` with `of`"):
+        compile_project(load_project(tmp_path))
+
+
+def test_each_of_another_task_and_the_path_of_one_with_entries_are_mistakes(tmp_path: Path) -> None:
+    text = LATER.replace("SPEC", "{of: list}").replace("[echo]", '["{{ each.x }}", "{{ tasks.load.path }}"]')
+    with pytest.raises(SpecError) as caught:
+        plans(tmp_path, text)
+    said = [problem.message for problem in caught.value.problems]
+    assert "unknown template name 'each'" in said
+    text = text.replace("{{ each.x }}", "")
+    (tmp_path / "pipelines" / "made.yaml").write_text(text)
+    with pytest.raises(
+        SpecError, match="'load' is a task of each entry, and each of them writes a file of its own"
+    ):
+        compile_project(load_project(tmp_path))
+
+
+def test_a_pipeline_of_each_entry_may_have_tasks_of_entries_that_another_writes(tmp_path: Path) -> None:
+    text = """\
+pipeline: "p_{{ each }}"
+for_each: [a, b]
+tasks:
+  list: {run: {command: [sh]}}
+  load:
+    for_each: {of: list, path: "{{ each }}/x.csv", name: "{{ each.city }}"}
+    run: {command: [echo, "{{ each.city }}"]}
+"""
+    load = plans(tmp_path, text)["p_b"].task("load")
+    assert load.each is not None
+    assert (load.each.path, load.each.name, command(load)) == (
+        "b/x.csv",
+        "{{ each.city }}",
+        ("echo", "{{ each.city }}"),
+    )

@@ -257,3 +257,66 @@ def test_an_alarm_says_which_tasks_of_which_run_failed(
     assert (alert.run_id, alert.logical_date) == ("orders-x", "2026-11-30T05:45:00+00:00")
     assert [(told.task, told.what) for told in alert.told] == [("load", "Error (exit code 1)")]
     assert (name, connection.type) == ("slack", "slack")
+
+
+ENTRIES = {
+    "windlass.yaml": "project: shop\nconnections: {db: {type: postgres}}\nimages: {registry: r.io/a}\n",
+    "pipelines/cities.yaml": """
+pipeline: cities
+tasks:
+  api: {service: {image: api:1, command: [serve], port: 80}}
+  list: {run: {image: tools:1, command: [sh, -c, "list > out/cities.csv"]}}
+  load:
+    for_each: {of: list, path: "out/{{ ds }}.csv", name: "{{ each.city }}"}
+    uses: api
+    retries: 2
+    backoff: 1
+    kubernetes: {entrypoint: []}
+    run: {image: tools:1, command: [load, "{{ each.city }}"], env: {DAY: "{{ ds }}"}}
+  copies:
+    for_each: {of: list, path: out/cities.csv, name: "{{ each.city }}"}
+    trigger_rule: all_done
+    copy: {from: {path: "in/{{ each.city }}.csv"}, to: {connection: db, table: t, mode: append}}
+  report: {needs: [load, copies], run: {image: tools:1, command: [report]}}
+""",
+}
+
+
+def test_a_task_of_each_entry_is_a_pod_for_each_item_that_a_step_before_it_lists(project: Project) -> None:
+    spec = spec_of(objects(rendered(project(ENTRIES))["argo/shop-cities.yaml"]))
+    steps = {task["name"]: task for task in templates(spec)["main"]["dag"]["tasks"]}
+    assert list(steps) == ["api", "list", "entries-of-load", "load", "entries-of-copies", "copies", "report"]
+    listing, load = steps["entries-of-load"], steps["load"]
+    assert (listing["template"], listing["depends"]) == ("entries-of-load", "list && api")
+    assert (load["template"], load["depends"]) == ("task-load", "entries-of-load")
+    assert load["withParam"] == "{{tasks.entries-of-load.outputs.parameters.entries}}"
+    assert load["arguments"]["parameters"][-1] == {"name": "windlass-entry", "value": "{{item}}"}
+    assert "Skipped" in steps["entries-of-copies"]["depends"]
+    assert steps["report"]["depends"] == "load && copies"
+
+
+def test_what_lists_entries_is_windlass_and_a_pod_finds_its_own_in_its_environment(project: Project) -> None:
+    made = templates(spec_of(objects(rendered(project(ENTRIES))["argo/shop-cities.yaml"])))
+    listing = made["entries-of-load"]
+    assert listing["container"]["image"].startswith("r.io/a/")
+    assert listing["container"]["command"][:4] == ["windlass", "exec", "cities", "load"]
+    assert listing["container"]["command"][-1] == "--entries=/windlass/entries/list.json"
+    assert listing["outputs"]["parameters"] == [
+        {"name": "entries", "valueFrom": {"path": "/windlass/entries/list.json"}}
+    ]
+    assert listing["retryStrategy"]["limit"] == 2
+    assert [volume["name"] for volume in listing["volumes"]] == ["entries"]
+    for name in ("task-load", "task-copies"):
+        assert made[name]["inputs"]["parameters"][-1] == {"name": "windlass-entry"}
+        assert env_of(made[name]["container"])["WINDLASS_ENTRY"] == "{{inputs.parameters.windlass-entry}}"
+    (scripts,) = made["task-load"]["initContainers"]
+    assert env_of(scripts)["WINDLASS_ENTRY"] == "{{inputs.parameters.windlass-entry}}"
+
+
+def test_a_task_with_the_name_of_a_step_that_lists_entries_is_refused(project: Project) -> None:
+    files = dict(ENTRIES)
+    files["pipelines/cities.yaml"] += "  entries_of_load: {run: {image: tools:1, command: [x]}}\n"
+    with pytest.raises(
+        SpecError, match="one step of 'entries_of_load' and of what lists the entries of 'load'"
+    ):
+        rendered(project(files))

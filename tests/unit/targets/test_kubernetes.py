@@ -420,3 +420,16 @@ def test_scripts_have_the_dates_of_the_run_and_quote_what_they_fill_in(
     assert "export API=http://127.0.0.1:3000\n" in load
     assert "export WINDLASS_LOGICAL_DATE=2026-11-29T00:00:00+00:00\n" in load
     assert "export WINDLASS_RUN_KEY=2026-11-29T00:00:00+00:00\n" in load
+
+
+def test_entries_that_a_task_writes_take_a_container_that_runs_the_plan(project: Project) -> None:
+    each = "load: {for_each: {of: list, path: a.txt}, run: {command: [echo, '{{ each }}']}}"
+    files = {
+        "windlass.yaml": "project: p\nimages: {registry: r.io/a}\n",
+        "pipelines/a.yaml": f"pipeline: a\ntasks:\n  list: {{run: {{command: [ls]}}}}\n  {each}\n",
+    }
+    assert pod_of(of(project(files), "p-a")["CronJob"])["containers"][0]["command"][:2] == ["windlass", "run"]
+    files["pipelines/a.yaml"] = files["pipelines/a.yaml"].replace("[ls]", "[ls], image: acme/a")
+    with pytest.raises(SpecError, match="has the containers of a pod before it runs") as caught:
+        rendered(project(files))
+    assert caught.value.problems[0].line == 4

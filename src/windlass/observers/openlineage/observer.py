@@ -53,7 +53,12 @@ class LineageObserver(SilentObserver):
         self._namespace = os.environ.get("OPENLINEAGE_NAMESPACE") or plan.project
         self._names = Names(plan.connections, self._around.project, self._around.workspace)
 
+    def tasks_made(self, plan: Plan) -> None:
+        self._plan = plan
+
     def task_changed(self, task: TaskRun) -> None:
+        if self._plan.task(task.task).each is not None:
+            return  # it stands for others, which have inputs and outputs of their own
         if task.status == Status.RUNNING and task.task not in self._started:
             self._started[task.task] = _uuid(task.run_id, task.task, str(task.attempts))
             self._tell_of_task(events.RunState.START, task)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from windlass.errors import ExitCode
+from windlass.plan.instances import ENTRY
 from windlass.plan.model import Task
 from windlass.targets.argo.depends import depends_of
-from windlass.targets.pods.container import Containers, check_of
+from windlass.targets.pods.container import ENTRIES, Containers, check_of
 from windlass.targets.pods.environment import connections, variables
 from windlass.targets.pods.exported import ExportedPipeline
 from windlass.targets.pods.names import dns_name
 from windlass.targets.pods.plan_file import PLAN
 from windlass.targets.pods.settings import Json, said
 
-__all__ = ["ALARM", "Templates", "pools_name"]
+__all__ = ["ALARM", "Templates", "entries_step", "pools_name"]
 
 ALARM = "windlass-alarm"
 _RUN = {
@@ -24,6 +25,7 @@ _RUN = {
     "WINDLASS_FIRED_AT": "{{workflow.parameters.fired-at}}",
     "WINDLASS_PARAMS": "{{workflow.parameters.params}}",
 }
+_ENTRY = "windlass-entry"
 _LONGEST_WAIT = "1h"  # between two tries, as the runner has it
 
 
@@ -35,7 +37,9 @@ class Templates:
 
     def all(self) -> list[Json]:
         """The DAG first."""
-        return [self._dag(), *map(self._of_task, self._tasks()), *self._alarm()]
+        tasks = self._tasks()
+        entries = [self._of_entries(task) for task in tasks if task.each is not None]
+        return [self._dag(), *entries, *map(self._of_task, tasks), *self._alarm()]
 
     @cached_property
     def _containers(self) -> Containers:
@@ -53,22 +57,30 @@ class Templates:
         return [task for task in tasks if task.kind != "service" or task.name in used]
 
     def _dag(self) -> Json:
-        tasks = [
-            said(
-                {
-                    "name": dns_name(task.name),
-                    "template": _template(task),
-                    "depends": depends_of(task) or None,
-                    "arguments": said({"parameters": [_address(name) for name in task.uses]}),
-                }
-            )
-            for task in self._tasks()
-        ]
+        tasks = [step for task in self._tasks() for step in _steps(task)]
         # tasks side by side go on when one fails, as everywhere
         return {"name": "main", "dag": {"failFast": False, "tasks": tasks}}
 
+    def _of_entries(self, task: Task) -> Json:
+        """What lists the entries of a task, for a pod each."""
+        container = self._containers.of_entries(task)
+        container.pop("name")
+        listed = {"name": "entries", "valueFrom": {"path": ENTRIES}}
+        return said(
+            {
+                "name": entries_step(task),
+                "inputs": _inputs(task.uses),
+                "outputs": {"parameters": [listed]},
+                "retryStrategy": self._retries(task, is_own=True),
+                "metadata": {"labels": {"windlass/task": dns_name(task.name)}},
+                "volumes": [{"name": "entries", "emptyDir": {}}],
+                "container": container,
+            }
+        )
+
     def _of_task(self, task: Task) -> Json:
-        containers = self._containers
+        given = [] if task.each is None else variables({ENTRY: f"{{{{inputs.parameters.{_ENTRY}}}}}"})
+        containers = replace(self._containers, run=[*self._containers.run, *given])
         container = containers.of_task(task)
         name = container.pop("name")
         scripts = containers.of_scripts([task])
@@ -78,10 +90,10 @@ class Templates:
         return said(
             {
                 "name": _template(task),
-                "inputs": said({"parameters": [{"name": dns_name(used)} for used in task.uses]}),
+                "inputs": _inputs(task.uses, [] if task.each is None else [_ENTRY]),
                 "daemon": True if is_service else None,
                 "activeDeadlineSeconds": None if is_service or not task.timeout else round(task.timeout),
-                "retryStrategy": self._retries(task),
+                "retryStrategy": self._retries(task, is_own=task.unit is not None and task.unit.own),
                 "synchronization": self._slot(task),
                 "metadata": {"labels": {"windlass/task": name}},
                 "volumes": [{"name": "scripts", "emptyDir": {}}] if scripts else None,
@@ -90,13 +102,12 @@ class Templates:
             }
         )
 
-    def _retries(self, task: Task) -> Json | None:
+    def _retries(self, task: Task, *, is_own: bool) -> Json | None:
         """Another try, unless windlass has said that it would come to the same end."""
         retry = task.retry
         if not retry.retries or task.kind == "service":
             return None
         final = f"!(asInt(lastRetry.exitCode) in [{int(ExitCode.FAILED)}, {int(ExitCode.USAGE)}])"
-        is_own = task.unit is not None and task.unit.own
         backoff = {"duration": f"{round(retry.delay)}s", "factor": round(retry.backoff), "cap": _LONGEST_WAIT}
         return said(
             {
@@ -126,6 +137,28 @@ class Templates:
         yield {"name": f"{ALARM}-pod", "container": container}
         step = {"name": "tell", "template": f"{ALARM}-pod", "when": "{{workflow.status}} != Succeeded"}
         yield {"name": ALARM, "steps": [[step]]}
+
+
+def entries_step(task: Task) -> str:
+    """What the step is called that lists the entries of a task."""
+    return f"entries-of-{dns_name(task.name, 52)}"
+
+
+def _steps(task: Task) -> Iterator[Json]:
+    """A task in the DAG. One of each entry comes after what lists them, and is there once an entry."""
+    depends, addresses = depends_of(task) or None, [_address(name) for name in task.uses]
+    step = {"name": dns_name(task.name), "template": _template(task), "depends": depends}
+    if task.each is not None:
+        listing = entries_step(task)
+        listed = {"name": listing, "template": listing, "depends": depends}
+        yield said({**listed, "arguments": said({"parameters": addresses})})
+        step |= {"depends": listing, "withParam": f"{{{{tasks.{listing}.outputs.parameters.entries}}}}"}
+        addresses = [*addresses, {"name": _ENTRY, "value": "{{item}}"}]
+    yield said({**step, "arguments": said({"parameters": addresses})})
+
+
+def _inputs(services: Iterable[str], more: Iterable[str] = ()) -> Json:
+    return said({"parameters": [{"name": name} for name in (*map(dns_name, services), *more)]})
 
 
 def pools_name(project: str) -> str:

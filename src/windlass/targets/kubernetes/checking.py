@@ -47,6 +47,10 @@ def _check_container(pipeline: ExportedPipeline, task: Task, refusals: Refusals)
     if task.kind == "trigger":
         hint = "give the other pipeline a schedule of its own, or export to Airflow"
         refusals.add(name, (*at, "trigger"), "starts no other pipeline from a pod of several images", hint)
+    if task.each is not None:
+        hint = "have every task in the image of the project, or export to Argo or Airflow"
+        message = "has the containers of a pod before it runs, and not one of each entry that a task writes"
+        refusals.add(name, (*at, "for_each"), message, hint)
     if task.trigger_rule != "all_success":
         hint = "leave it to all_success, or have every task in the image of the project"
         message = f"runs the tasks of a pod in turn, and knows no {task.trigger_rule}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from windlass.plan.model import Plan, Task
 from windlass.plan.unit import PROJECT, WORKSPACE, Unit
@@ -21,10 +22,13 @@ from windlass.targets.pods.plan_file import PLAN, mount
 from windlass.targets.pods.settings import Json, container_parts, of_task, said
 from windlass.templates import is_template
 
-__all__ = ["SCRIPTS", "Containers", "check_of", "needs_script", "services_of"]
+__all__ = ["ENTRIES", "SCRIPTS", "Containers", "check_of", "needs_script", "services_of"]
 
 SCRIPTS = "/windlass/scripts"
 """Where containers have the scripts."""
+
+ENTRIES = "/windlass/entries/list.json"
+"""Where a container leaves the entries of a task."""
 
 _PORT = 8080  # where a service listens that does not say
 _PULL = {"always": "Always", "never": "Never"}
@@ -83,6 +87,16 @@ class Containers:
             command = [*task.unit.command, "--plan", PLAN]
             return self._own(dns_name(task.name), command, pods, around, task.unit)
         return self._command(task, task.unit, pods, around)
+
+    def of_entries(self, task: Task) -> Json:
+        """The container that lists the entries of a task, in a file of a volume called `entries`."""
+        command = ["windlass", "exec", self.plan.pipeline, task.name, "--plan", PLAN, f"--entries={ENTRIES}"]
+        found = {"WINDLASS_WORKSPACE": WORKSPACE}
+        if task.uses:
+            found["WINDLASS_SERVICES"] = self._addresses(task.uses)
+        container = self._own("entries", command, self.pods, [*self.run, *variables(found)])
+        container["volumeMounts"].append({"name": "entries", "mountPath": str(PurePosixPath(ENTRIES).parent)})
+        return container
 
     def of_scripts(self, tasks: Iterable[Task]) -> Json | None:
         """The container that writes the scripts of these tasks; None where they need none."""

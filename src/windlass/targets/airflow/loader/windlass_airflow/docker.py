@@ -17,8 +17,9 @@ from docker.errors import APIError, NotFound
 from .bundle import Json
 from .connections import connection_environment, hidden
 from .containers import container_of, image_of, service_address, service_name, wait_until, workspace_of
+from .each import mapped_each
 from .lines import Listener, finished
-from .parts import mapped
+from .parts import LISTS, mapped
 from .references import environment_given
 from .run import observed
 from .telling import telling
@@ -216,6 +217,7 @@ def answers(address: Json, health: str | None) -> bool:
 
 _ROLES = {
     "split": WindlassDockerOperator,
+    "entries": WindlassDockerOperator,
     "task": WindlassDockerOperator,
     "start": WindlassDockerServiceOperator,
     "stop": WindlassDockerStopOperator,
@@ -242,8 +244,10 @@ def make(role: str, job: Json, common: Json) -> Any:
     arguments = {"image": image_of(job), "mount_tmp_dir": False, **options, **_own_options(job), **common}
     if role == "part":
         return mapped(WindlassDockerOperator, job, arguments)
+    if role == "each":
+        return mapped_each(WindlassDockerOperator, job, arguments)
     if role == "tell":
         return telling(WindlassDockerOperator, arguments)
     operator = _ROLES[role](**arguments)
-    operator.options = ("--parts",) if role == "split" else ()
+    operator.options = LISTS.get(role, ())
     return operator

@@ -22,8 +22,9 @@ from .containers import (
     wait_until,
     workspace_of,
 )
+from .each import mapped_each
 from .lines import Listener, finished
-from .parts import mapped
+from .parts import LISTS, mapped
 from .references import declared, is_command, references_of, whole
 from .telling import telling
 
@@ -136,6 +137,7 @@ def delete(operator: Any, pod: Any) -> None:
 
 _ROLES = {
     "split": WindlassPodOperator,
+    "entries": WindlassPodOperator,
     "task": WindlassPodOperator,
     "start": WindlassPodServiceOperator,
     "stop": WindlassPodStopOperator,
@@ -181,8 +183,10 @@ def make(role: str, job: Json, common: Json) -> Any:
     }
     if role == "part":
         return mapped(WindlassPodOperator, job, arguments)
+    if role == "each":
+        return mapped_each(WindlassPodOperator, job, arguments)
     if role == "tell":
         return telling(WindlassPodOperator, arguments)
     operator = _ROLES[role](**arguments)
-    operator.options = ("--parts",) if role == "split" else ()
+    operator.options = LISTS.get(role, ())
     return operator

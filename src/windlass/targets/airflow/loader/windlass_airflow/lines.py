@@ -21,7 +21,14 @@ __all__ = ["ERROR", "NUMBERS", "Listener", "finished", "note_assets", "numbers"]
 ERROR = "error"  # the XCom in which a failed task leaves its error for the alert
 _PROGRESS_EVERY = 15.0
 NUMBERS = ("rows_read", "rows_written", "rows_quarantined", "bytes")
-_DETAIL = ("address", "parts", "columns_added", "columns_missing", "columns_widened")  # that XCom has, too
+_DETAIL = (
+    "address",
+    "parts",
+    "entries",
+    "columns_added",
+    "columns_missing",
+    "columns_widened",
+)  # that XCom has, too
 _RETRYABLE = 3  # the exit code of windlass for what may work later
 
 
@@ -147,7 +154,7 @@ def _exit_code(code: int) -> str:
 
 
 def finished(operator: Any, listener: Listener, code: int, context: Mapping[str, Any]) -> Any:
-    """What a task that has ended with that exit code leaves in XCom: its summary, or the parts that it lists.
+    """What a task that has ended with that exit code leaves in XCom: its summary, or the parts or entries that it lists.
 
     Raises for one that failed.
     """
@@ -156,7 +163,7 @@ def finished(operator: Any, listener: Listener, code: int, context: Mapping[str,
     listener.check(operator.job["kind"], code)
     summary = listener.summary()
     note_assets(context, operator.outlets, summary)
-    return summary.get("parts", summary)
+    return summary.get("parts", summary.get("entries", summary))
 
 
 def note_assets(context: Mapping[str, Any], outlets: Sequence[Asset], summary: Json) -> None:

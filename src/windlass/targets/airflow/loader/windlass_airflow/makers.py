@@ -19,8 +19,8 @@ _RUNTIMES = {
 
 
 class Maker(Protocol):
-    """Makes the operator of a task; of one of the two that a service has, `start` and `stop`; or of a copy in
-    parts that which lists them, `split`, and that which is mapped over them, `part`."""
+    """Makes the operator of a task; of one of the two that a service has, `start` and `stop`; of a copy in parts that which
+    lists them, `split`, and that which is mapped over them, `part`; and the like of a task of each entry, `entries`, `each`."""
 
     def __call__(self, role: str, job: Json, common: dict[str, Any]) -> Any: ...
 

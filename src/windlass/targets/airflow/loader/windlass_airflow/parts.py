@@ -11,11 +11,15 @@ import json
 from typing import Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
 
 from .bundle import Json
 from .lines import NUMBERS, note_assets, numbers
 
-__all__ = ["Whole", "mapped"]
+__all__ = ["LISTS", "Whole", "WholeOfEach", "mapped"]
+
+LISTS = {"split": ("--parts",), "entries": ("--entries",)}
+"""What windlass is told that lists what a task is mapped over."""
 
 
 def mapped(operator: type[BaseOperator], job: Json, arguments: Json) -> Any:
@@ -49,16 +53,37 @@ class Whole(BaseOperator):
     """Stands for a copy whose parts are done: has its name, its numbers and its assets."""
 
     job: Json
+    _over = "__part"
 
     def execute(self, context: Any) -> Json:
-        pulled = context["ti"].xcom_pull(task_ids=f"{self.task_id}__part")
-        done = pulled if isinstance(pulled, list) else [pulled]
+        pulled = context["ti"].xcom_pull(task_ids=f"{self.task_id}{self._over}")
+        done = [one for one in (pulled if isinstance(pulled, list) else [pulled]) if one]
         summary: Json = {
             name: sum(part.get(name, 0) for part in done)
             for name in NUMBERS
             if any(name in part for part in done)
         }
         summary |= {"path": " / ".join(sorted({part["path"] for part in done if part.get("path")}))}
-        self.log.info("%s parts %s", len(done), numbers(summary))
+        self.log.info("%s %s", self._counted(done, context), numbers(summary))
         note_assets(context, self.outlets, summary)
         return summary
+
+    def _counted(self, done: list[Any], _: Any) -> str:
+        return f"{len(done)} parts"
+
+
+class WholeOfEach(Whole):
+    """Stands for the tasks of all entries."""
+
+    _over = "__each"
+
+    def execute(self, context: Any) -> Json:
+        if self._entries(context) is None:
+            raise AirflowSkipException("there was nothing to list its entries for")
+        return super().execute(context)
+
+    def _entries(self, context: Any) -> Any:
+        return context["ti"].xcom_pull(task_ids=f"{self.task_id}__entries")
+
+    def _counted(self, done: list[Any], context: Any) -> str:
+        return f"{len(self._entries(context))} entries"

@@ -25,8 +25,9 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from .bundle import Json, head_of, read_bundle
 from .documentation import markdown, of_pipeline
+from .each import listing
 from .makers import maker_of
-from .parts import Whole
+from .parts import Whole, WholeOfEach
 from .retries import waits
 from .telling import told_by
 
@@ -162,6 +163,8 @@ class Builder:
             self._operators[name], self._stops[name] = start, stop.as_teardown(setups=start)
         elif kind == "tell":
             self._operators[name] = self._operator("tell", job, common).as_teardown()
+        elif task.get("each"):
+            self._operators[name], self._first[name] = self._of_each(job, common)
         elif (task["action"].get("partition") or {}).get("mapped"):
             self._operators[name], self._first[name] = self._in_parts(job, common)
         else:
@@ -183,9 +186,25 @@ class Builder:
         whole.set_upstream(part)
         return whole, split
 
+    def _of_each(self, job: Json, common: Json) -> tuple[Any, Any]:
+        """The task that stands for those of all entries, and the one that lists these."""
+        name = common["task_id"]
+        own = {key: value for key, value in common.items() if key not in ("inlets", "outlets")}
+        entries = self._operator("entries", listing(job), {**own, "task_id": f"{name}__entries"})
+        own |= {"task_id": f"{name}__each", "trigger_rule": "all_success", "entries": entries.output}
+        each = self._maker(job)("each", job, own)
+        # of no entries Airflow skips the mapped task, and there is nothing that they have not done
+        whole: Any = WholeOfEach(**{**common, "trigger_rule": "none_failed"})
+        whole.job = job
+        whole.custom_operator_name = job["kind"]
+        whole.set_upstream([entries, each])
+        return whole, entries
+
+    def _maker(self, job: Json) -> Any:
+        return maker_of("trigger") if job["kind"] == "trigger" else self._make
+
     def _operator(self, role: str, job: Json, common: Json) -> Any:
-        make = maker_of("trigger") if job["kind"] == "trigger" else self._make
-        operator: Any = make(role, job, common)
+        operator: Any = self._maker(job)(role, job, common)
         # no arguments: Airflow takes as long for one more class with arguments as for a task
         operator.job = job
         operator.custom_operator_name = _SHOWN_AS.get(role, job["kind"])

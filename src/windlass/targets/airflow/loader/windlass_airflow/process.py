@@ -19,8 +19,9 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from .bundle import Json, packed
 from .connections import connection_environment
+from .each import mapped_each
 from .lines import Listener, finished
-from .parts import mapped
+from .parts import LISTS, mapped
 from .run import run_environment
 from .telling import telling
 
@@ -143,12 +144,14 @@ def _inherited() -> dict[str, str]:
     }
 
 
-_OPTIONS = {"start": ("--start",), "stop": ("--stop",), "split": ("--parts",)}
+_OPTIONS = {"start": ("--start",), "stop": ("--stop",), **LISTS}
 
 
 def make(role: str, job: Json, common: Json) -> Any:
     if role == "part":
         return mapped(WindlassOperator, job, common)
+    if role == "each":
+        return mapped_each(WindlassOperator, job, common)
     operator = telling(WindlassOperator, common) if role == "tell" else WindlassOperator(**common)
     operator.options = _OPTIONS.get(role, ())
     return operator

@@ -40,6 +40,8 @@ def run_environment(job: Json, context: Mapping[str, Any]) -> dict[str, str]:
         "WINDLASS_SERVICES": json.dumps(_services(job, context)),
         "WINDLASS_PARAMS": json.dumps({name: context["params"].get(name) for name in job["params"]}),
     }
+    if job.get("entry"):
+        found["WINDLASS_ENTRY"] = job["entry"]
     if job.get("messages"):
         found["WINDLASS_MESSAGES"] = json.dumps(job["messages"])
     # a run that was handed its date has another interval in Airflow; without one, windlass works it out
@@ -113,7 +115,9 @@ def filled(value: Any, job: Json, context: Mapping[str, Any], environment: Any) 
 def _names(job: Json, context: Mapping[str, Any]) -> Json:
     run = context["dag_run"]
     logical = _moment(run.logical_date or run.run_after)
+    each = {"each": json.loads(job["entry"])["value"]} if job.get("entry") else {}
     return {
+        **each,
         "ds": logical.strftime("%Y-%m-%d"),
         "ts": logical.isoformat(),
         "logical_date": logical,

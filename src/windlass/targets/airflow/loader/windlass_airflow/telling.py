@@ -20,7 +20,8 @@ from .run import utc
 
 __all__ = ["telling", "told_by"]
 
-_MAPPED = re.compile(r"(.+__part)_(\d+)")
+_MAPPED = re.compile(r"(.+__(?:part|each))_(\d+)")
+_OF_WHOLE = re.compile(r"(.+)__(?:split|entries|(?:part|each)(?:_\d+)?)")
 _LOST = ("failed", "upstream_failed")
 _LONGEST, _MOST = 1_500, 50  # characters of an error; tasks in one message
 _CHANGED = ("columns_added", "columns_widened")
@@ -102,6 +103,8 @@ class Ended:
 
     def _has(self, name: str, states: Mapping[str, str], state: str) -> bool:
         """Whether a task is in that state; without a name, whether the run will be."""
+        if name and state == "failed":
+            return bool(self._failed(name, states))
         if name:
             return states.get(name) == state
         lost = any(states.get(end) in _LOST for end in self._job["ends"])
@@ -110,7 +113,12 @@ class Ended:
     def _has_failed_before(self, name: str) -> bool:
         if self._before is None or not name:
             return self._before is not None
-        return self._states_of(self._before.run_id).get(name) == "failed"
+        return bool(self._failed(name, self._states_of(self._before.run_id)))
+
+    def _failed(self, name: str, states: Mapping[str, str]) -> list[str]:
+        """What has failed of a task: itself, or those that it stands for."""
+        failed = sorted(each for each, state in states.items() if state == "failed")
+        return [each for each in failed if each == name or _stands_for(name, each)]
 
     def _states_of(self, run_id: str) -> Mapping[str, str]:
         found = self._ti.get_task_states(dag_id=self._job["pipeline"], run_ids=[run_id]).get(run_id, {})
@@ -133,7 +141,11 @@ class Ended:
 
     def _told(self, event: str, name: str) -> Iterator[Json]:
         if event == "failure":
-            failed = [name] if name else sorted(t for t, state in self._states.items() if state == "failed")
+            failed = (
+                self._failed(name, self._states)
+                if name
+                else sorted(t for t, state in self._states.items() if state == "failed")
+            )
             for task in failed[:_MOST]:
                 yield {"task": task, "what": hidden(self._error_of(task))[:_LONGEST]}
         if event == "failure" and not name:  # what a copy has changed may be why another task failed
@@ -149,6 +161,11 @@ class Ended:
         own = {"task_ids": mapped[1], "map_indexes": int(mapped[2])} if mapped else {"task_ids": name}
         error = self._ti.xcom_pull(**own, key=ERROR)
         return str(error) if error else "see its log"
+
+
+def _stands_for(name: str, other: str) -> bool:
+    part = _OF_WHOLE.fullmatch(other)
+    return part is not None and part[1] == name
 
 
 def _columns(result: Any) -> str:
