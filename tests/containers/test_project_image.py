@@ -48,6 +48,30 @@ tasks:
 }
 
 
+REHEARSED = """
+pipeline: rehearsed
+schedule: none
+tasks:
+  api:
+    kubernetes: {entrypoint: []}
+    service: {image: python:3.12-slim, command: [python, -m, http.server, "8099", --bind, 0.0.0.0], port: 8099, health: /}
+  first:
+    kubernetes: {entrypoint: []}
+    run: {image: debian:bookworm-slim, command: [sh, -c, 'printf "id,on\\n1,{{ ds }}\\nx,\\n" > /data/in.csv']}
+  second:
+    needs: first
+    uses: api
+    kubernetes: {entrypoint: []}
+    run:
+      image: python:3.12-slim
+      command: [python, -c, "import sys, urllib.request as u; assert u.urlopen(sys.argv[1]).status == 200", "{{ services.api.url }}"]
+      env: {HOOK: {secret: slack, key: HOOK}}
+  third:
+    needs: second
+    copy: {from: {path: in.csv}, to: {path: out.csv}, select: {id: {type: int}}, on_bad_row: quarantine}
+"""
+
+
 def events(done: Output, event: str) -> list[dict[str, Any]]:
     found = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
     return [record for record in found if record.get("event") == event]
@@ -79,8 +103,23 @@ def test_what_windlass_does_itself_runs_in_the_image_of_the_project(
     # whatever pipelines say is not in the image, so nothing is built when they change
     pipeline.write_text(pipeline.read_text().replace("exactly: 3", "exactly: 2"))
     assert windlass("-C", root, "build", "--plan").stdout.endswith("1 image, 0 to build\n")
+    for target in ("kubernetes", "argo"):
+        assert _rehearsed(windlass, root, target) == "id\n1\n"
+    assert containers() == []
     assert _as_a_scheduler_does(buildkit, root, built["image"]) == ["amount\n30\n10\n", "1000"]
     buildkit.client.remove_image(built["image"], force=True)
+
+
+def _rehearsed(windlass: Windlass, root: Path, target: str) -> str:
+    """What the text of an export writes, run here."""
+    (root / "pipelines/rehearsed.yaml").write_text(REHEARSED)
+    done = windlass(
+        "-C", root, "run", "rehearsed", "--as", target, "--json", env={"WINDLASS_SECRET_SLACK_HOOK": "hook"}
+    )
+    assert done.json["differences"] == []
+    codes = {task["task"]: (task["exit_code"], task["tries"]) for task in done.json["tasks"]}
+    assert codes == dict.fromkeys(("first", "second", "third"), (0, 1))
+    return (Path(done.json["workspace"]) / "out.csv").read_text()
 
 
 def _as_a_scheduler_does(engine: Engine, root: Path, image: str) -> list[str]:
