@@ -158,6 +158,7 @@ def run_command(
             target,
             fired_at,
             parse_params(params, params_json),
+            workspace.resolve() if workspace else None,
             dev=not no_dev,
             as_json=as_json,
         )
@@ -201,6 +202,7 @@ def _rehearsed(
     target: str,
     fired_at: str | None,
     params: dict[str, Any],
+    workspace: Path | None,
     *,
     dev: bool,
     as_json: bool,
@@ -210,7 +212,16 @@ def _rehearsed(
     from windlass.rehearsing import rehearse
 
     with told() as tell:
-        found = rehearse(app.project, pipeline, target, tell=tell, fired_at=fired_at, params=params, dev=dev)
+        found = rehearse(
+            app.project,
+            pipeline,
+            target,
+            tell=tell,
+            fired_at=fired_at,
+            params=params,
+            workspace=workspace,
+            dev=dev,
+        )
     print_rehearsal(found, as_json=as_json)
     return int(found.exit_code)
 

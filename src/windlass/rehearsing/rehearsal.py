@@ -69,9 +69,11 @@ def rehearse(
     tell: Tell,
     fired_at: str | None = None,
     params: Mapping[str, Any] | None = None,
+    workspace: Path | None = None,
     dev: bool = True,
 ) -> Rehearsal:
-    """Export a pipeline to the target, and run what was written. `tell` gets what containers print.
+    """Export a pipeline to the target, and run what was written. `tell` gets what containers print. `workspace` is what the
+    volume of a cluster would have in it; without one it is an empty folder.
 
     Raises WindlassError for what the target cannot express, and for what a rehearsal does not know of the text.
     """
@@ -79,7 +81,7 @@ def rehearse(
         raise UsageError("a CronJob takes no parameters", hint="leave out --param, or rehearse it as argo")
     exported, manifests = _exported(project, pipeline, target)
     plan = exported.plan
-    with _stage(project, exported, manifests, _run_id(exported.name, fired_at), tell, dev=dev) as (
+    with _stage(project, exported, manifests, _run_id(exported.name, fired_at), tell, workspace, dev=dev) as (
         stage,
         volumes,
     ):
@@ -108,7 +110,14 @@ def _exported(project: Path, pipeline: str | None, target: str) -> tuple[Exporte
 
 @contextmanager
 def _stage(
-    project: Path, exported: ExportedPipeline, manifests: Manifests, run_id: str, tell: Tell, *, dev: bool
+    project: Path,
+    exported: ExportedPipeline,
+    manifests: Manifests,
+    run_id: str,
+    tell: Tell,
+    workspace: Path | None,
+    *,
+    dev: bool,
 ) -> Iterator[tuple[Stage, Volumes]]:
     """Everything that containers need, until they have ended. What the last rehearsal of the pipeline left is removed."""
     state, plan = StateFolder.of(project), exported.plan
@@ -128,7 +137,7 @@ def _stage(
         )
         stage = Stage(engine, doors, given, project, run_id, Path(lock.name), tell)
         try:
-            yield stage, Volumes(folder, made(folder / "workspace"), manifests)
+            yield stage, Volumes(folder, workspace or made(folder / "workspace"), manifests)
         finally:
             stage.clear()
             found.close()
