@@ -21,11 +21,14 @@ Containers = Callable[[], list[str]]
 FILES = {
     "windlass.yaml": """
 project: in-containers
-connections: {lite: {type: sqlite}}
+connections:
+  lite: {type: sqlite}
+  api: {type: http, auth: {type: bearer}, dev: {serve: served}}
 images: {project: {files: said.py}}
 runtimes: {default: docker}
 """,
     "said.py": "import os, sys\nprint(*sys.argv[1:], os.getcwd(), os.path.exists('windlass.yaml'))\n",
+    "served/rows.json": '[{"id": 1}, {"id": 2}]',
     "orders.csv": "id,amount\n1,10\n2,x\n3,30\n",
     "pipelines/p.yaml": """
 pipeline: p
@@ -41,6 +44,7 @@ tasks:
   write: {needs: change, copy: {from: {connection: lite, query: "SELECT amount FROM orders ORDER BY 1"}, to: {path: out.csv}}}
   right: {needs: change, check: {connection: lite, table: orders, rows: {exactly: 2}}}
   wrong: {needs: change, check: {connection: lite, table: orders, rows: {exactly: 3}}}
+  ask: {copy: {from: {connection: api, path: rows.json}, to: {path: asked.csv}}}
   say: {run: {command: [python, said.py, "{{ params.more }}"]}}
   here: {run: {runtime: process, command: [sh, -c, "pwd"]}}
   long: {needs: change, sql: {connection: lite, statement: "CREATE TABLE long AS SELECT 'LONG' AS text"}}
@@ -66,8 +70,9 @@ tasks:
       image: python:3.12-slim
       command: [python, -c, "import sys, urllib.request as u; assert u.urlopen(sys.argv[1]).status == 200", "{{ services.api.url }}"]
       env: {HOOK: {secret: slack, key: HOOK}}
+  ask: {needs: second, copy: {from: {connection: api, path: rows.json}, to: {path: asked.csv}}}
   third:
-    needs: second
+    needs: ask
     copy: {from: {path: in.csv}, to: {path: out.csv}, select: {id: {type: int}}, on_bad_row: quarantine}
 """
 
@@ -94,6 +99,7 @@ def test_what_windlass_does_itself_runs_in_the_image_of_the_project(
     }
     assert (tasks["load"]["rows_read"], tasks["load"]["rows_quarantined"]) == (3, 1)
     assert (root / "out.csv").read_text() == "amount\n12\n32\n"
+    assert (root / "asked.csv").read_text() == "id\n1\n2\n"
     assert (root / "out.csv").stat().st_uid == os.getuid()
     assert "2 rows" in tasks["wrong"]["error"]
     said = {record["task"]: record["message"] for record in events(done, "output")}
@@ -118,7 +124,7 @@ def _rehearsed(windlass: Windlass, root: Path, target: str) -> str:
     )
     assert done.json["differences"] == []
     codes = {task["task"]: (task["exit_code"], task["tries"]) for task in done.json["tasks"]}
-    assert codes == dict.fromkeys(("first", "second", "third"), (0, 1))
+    assert codes == dict.fromkeys(("first", "second", "ask", "third"), (0, 1))
     return (Path(done.json["workspace"]) / "out.csv").read_text()
 
 

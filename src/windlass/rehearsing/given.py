@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from windlass.connections import ORIGIN, STAND_IN, variable
 from windlass.connections.secret import secret_value
 from windlass.errors import FatalError
 from windlass.rehearsing.manifests import Json, Manifests
@@ -40,6 +41,8 @@ class Given:
         made: dict[str, str] = {}
         for entry in container.get("env", ()):
             made[entry["name"]] = self._value(entry, labels, made)
+        # what no manifest says: that a server asks nobody who they are
+        made |= {variable(name, ORIGIN): STAND_IN for name in self.found.dev_services}
         return made
 
     def _value(self, entry: Json, labels: Mapping[str, str], made: Mapping[str, str]) -> str:
