@@ -76,6 +76,14 @@ tasks:
     copy: {from: {path: in.csv}, to: {path: out.csv}, select: {id: {type: int}}, on_bad_row: quarantine}
 """
 
+WHOLE = """
+pipeline: whole
+schedule: none
+tasks:
+  say: {run: {command: [python, -c, "import os, pathlib as p; p.Path(os.environ['WINDLASS_WORKSPACE'], 'said.csv').write_text('x,{{ ds }}')"]}}
+  write: {needs: say, copy: {from: {path: said.csv}, to: {path: out.json}}}
+"""
+
 
 def events(done: Output, event: str) -> list[dict[str, Any]]:
     found = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
@@ -111,6 +119,9 @@ def test_what_windlass_does_itself_runs_in_the_image_of_the_project(
     assert windlass("-C", root, "build", "--plan").stdout.endswith("1 image, 0 to build\n")
     for target in ("kubernetes", "argo"):
         assert _rehearsed(windlass, root, target) == "id\n1\n"
+    (root / "pipelines/whole.yaml").write_text(WHOLE)
+    done = windlass("-C", root, "run", "whole", "--as", "kubernetes", "--json")
+    assert (Path(done.json["workspace"]) / "out.json").exists()
     assert containers() == []
     assert _as_a_scheduler_does(buildkit, root, built["image"]) == ["amount\n30\n10\n", "1000"]
     buildkit.client.remove_image(built["image"], force=True)
