@@ -125,6 +125,11 @@ class StateFolder:
         return self.path / "envs"
 
     @property
+    def rehearsals(self) -> Path:
+        """What the last rehearsal of each pipeline has left."""
+        return self.path / "rehearsals"
+
+    @property
     def scratch(self) -> Path:
         return self.path / "tmp"
 

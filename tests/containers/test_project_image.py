@@ -21,11 +21,14 @@ Containers = Callable[[], list[str]]
 FILES = {
     "windlass.yaml": """
 project: in-containers
-connections: {lite: {type: sqlite}}
+connections:
+  lite: {type: sqlite}
+  api: {type: http, auth: {type: bearer}, dev: {serve: served}}
 images: {project: {files: said.py}}
 runtimes: {default: docker}
 """,
     "said.py": "import os, sys\nprint(*sys.argv[1:], os.getcwd(), os.path.exists('windlass.yaml'))\n",
+    "served/rows.json": '[{"id": 1}, {"id": 2}]',
     "orders.csv": "id,amount\n1,10\n2,x\n3,30\n",
     "pipelines/p.yaml": """
 pipeline: p
@@ -41,11 +44,45 @@ tasks:
   write: {needs: change, copy: {from: {connection: lite, query: "SELECT amount FROM orders ORDER BY 1"}, to: {path: out.csv}}}
   right: {needs: change, check: {connection: lite, table: orders, rows: {exactly: 2}}}
   wrong: {needs: change, check: {connection: lite, table: orders, rows: {exactly: 3}}}
+  ask: {copy: {from: {connection: api, path: rows.json}, to: {path: asked.csv}}}
   say: {run: {command: [python, said.py, "{{ params.more }}"]}}
   here: {run: {runtime: process, command: [sh, -c, "pwd"]}}
   long: {needs: change, sql: {connection: lite, statement: "CREATE TABLE long AS SELECT 'LONG' AS text"}}
 """,
 }
+
+
+REHEARSED = """
+pipeline: rehearsed
+schedule: none
+tasks:
+  api:
+    kubernetes: {entrypoint: []}
+    service: {image: python:3.12-slim, command: [python, -m, http.server, "8099", --bind, 0.0.0.0], port: 8099, health: /}
+  first:
+    kubernetes: {entrypoint: []}
+    run: {image: debian:bookworm-slim, command: [sh, -c, 'printf "id,on\\n1,{{ ds }}\\nx,\\n" > /data/in.csv']}
+  second:
+    needs: first
+    uses: api
+    kubernetes: {entrypoint: []}
+    run:
+      image: python:3.12-slim
+      command: [python, -c, "import sys, urllib.request as u; assert u.urlopen(sys.argv[1]).status == 200", "{{ services.api.url }}"]
+      env: {HOOK: {secret: slack, key: HOOK}}
+  ask: {needs: second, copy: {from: {connection: api, path: rows.json}, to: {path: asked.csv}}}
+  third:
+    needs: ask
+    copy: {from: {path: in.csv}, to: {path: out.csv}, select: {id: {type: int}}, on_bad_row: quarantine}
+"""
+
+WHOLE = """
+pipeline: whole
+schedule: none
+tasks:
+  say: {run: {command: [python, -c, "import os, pathlib as p; p.Path(os.environ['WINDLASS_WORKSPACE'], 'said.csv').write_text('x,{{ ds }}')"]}}
+  write: {needs: say, copy: {from: {path: said.csv}, to: {path: out.json}}}
+"""
 
 
 def events(done: Output, event: str) -> list[dict[str, Any]]:
@@ -70,6 +107,7 @@ def test_what_windlass_does_itself_runs_in_the_image_of_the_project(
     }
     assert (tasks["load"]["rows_read"], tasks["load"]["rows_quarantined"]) == (3, 1)
     assert (root / "out.csv").read_text() == "amount\n12\n32\n"
+    assert (root / "asked.csv").read_text() == "id\n1\n2\n"
     assert (root / "out.csv").stat().st_uid == os.getuid()
     assert "2 rows" in tasks["wrong"]["error"]
     said = {record["task"]: record["message"] for record in events(done, "output")}
@@ -79,8 +117,26 @@ def test_what_windlass_does_itself_runs_in_the_image_of_the_project(
     # whatever pipelines say is not in the image, so nothing is built when they change
     pipeline.write_text(pipeline.read_text().replace("exactly: 3", "exactly: 2"))
     assert windlass("-C", root, "build", "--plan").stdout.endswith("1 image, 0 to build\n")
+    for target in ("kubernetes", "argo"):
+        assert _rehearsed(windlass, root, target) == "id\n1\n"
+    (root / "pipelines/whole.yaml").write_text(WHOLE)
+    done = windlass("-C", root, "run", "whole", "--as", "kubernetes", "--json")
+    assert (Path(done.json["workspace"]) / "out.json").exists()
+    assert containers() == []
     assert _as_a_scheduler_does(buildkit, root, built["image"]) == ["amount\n30\n10\n", "1000"]
     buildkit.client.remove_image(built["image"], force=True)
+
+
+def _rehearsed(windlass: Windlass, root: Path, target: str) -> str:
+    """What the text of an export writes, run here."""
+    (root / "pipelines/rehearsed.yaml").write_text(REHEARSED)
+    done = windlass(
+        "-C", root, "run", "rehearsed", "--as", target, "--json", env={"WINDLASS_SECRET_SLACK_HOOK": "hook"}
+    )
+    assert done.json["differences"] == []
+    codes = {task["task"]: (task["exit_code"], task["tries"]) for task in done.json["tasks"]}
+    assert codes == dict.fromkeys(("first", "second", "ask", "third"), (0, 1))
+    return (Path(done.json["workspace"]) / "out.csv").read_text()
 
 
 def _as_a_scheduler_does(engine: Engine, root: Path, image: str) -> list[str]:

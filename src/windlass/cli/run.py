@@ -108,6 +108,12 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
 @click.option(
     "--no-dev", "no_dev", is_flag=True, help="Let no dev service stand in for a connection: fail instead."
 )
+@click.option(
+    "--as",
+    "target",
+    type=click.Choice(["kubernetes", "argo"]),
+    help="Export to this target, run the text of that on the container engine here, and compare it with the plan.",
+)
 @click.option("--params-json", hidden=True, help="Parameters as a JSON object.")
 @click.option("--parent", hidden=True, help="The run whose trigger this is.")
 @click.option("--unattended", is_flag=True, hidden=True, help="The run whose trigger this is does not wait.")
@@ -130,6 +136,7 @@ def run_command(
     workspace: Path | None,
     memory: str | None,
     runtime: str | None,
+    target: str | None,
     params_json: str | None,
     parent: str | None,
     *,
@@ -144,6 +151,17 @@ def run_command(
     A connection that is not configured becomes a dev service: a database that is started for the run.
     PIPELINE may be left out when the project has only one.
     """
+    if target is not None:
+        return _rehearsed(
+            app,
+            pipeline,
+            target,
+            fired_at,
+            parse_params(params, params_json),
+            workspace.resolve() if workspace else None,
+            dev=not no_dev,
+            as_json=as_json,
+        )
     from windlass.api.running import RunRequest, prune_after, report_of, run_pipeline
     from windlass.cli.display import display_for, print_result
 
@@ -176,6 +194,36 @@ def run_command(
         print_result(result, report, places, messages, as_json=as_json)
         prune_after(request.project, result.run.pipeline)
     return int(result.exit_code)
+
+
+def _rehearsed(
+    app: App,
+    pipeline: str | None,
+    target: str,
+    fired_at: str | None,
+    params: dict[str, Any],
+    workspace: Path | None,
+    *,
+    dev: bool,
+    as_json: bool,
+) -> int:
+    """Run what an export to the target would write, on the engine of this machine."""
+    from windlass.cli.rehearsed import print_rehearsal, told
+    from windlass.rehearsing import rehearse
+
+    with told() as tell:
+        found = rehearse(
+            app.project,
+            pipeline,
+            target,
+            tell=tell,
+            fired_at=fired_at,
+            params=params,
+            workspace=workspace,
+            dev=dev,
+        )
+    print_rehearsal(found, as_json=as_json)
+    return int(found.exit_code)
 
 
 def _messages(project: Path, result: Result) -> dict[str, Path]:

@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from windlass import logs, registry
 from windlass.errors import Code, FatalError, did_you_mean
+from windlass.ports import is_loopback
 
 __all__ = ["STAND_IN", "Address", "leaves", "parse_address"]
 
@@ -52,6 +53,11 @@ class Address:
     def form(self) -> registry.Form | None:
         """What the address is made of."""
         return registry.require(self.type).form
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is a server of this machine: on the loopback, or a dev service, which a container reaches elsewhere."""
+        return self.origin == STAND_IN or is_loopback(self.host)
 
     def uri(self) -> str:
         """The whole address as a URI, password included: for drivers and environments only."""

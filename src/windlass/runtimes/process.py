@@ -146,7 +146,7 @@ class ProcessRuntime:
 
 def _require_command(unit: Unit) -> None:
     """Raise FatalError for a unit that only a container engine can start."""
-    if unit.container.image is not None:
+    if unit.container.image is not None and not unit.container.of_project:  # that of the project we may be in
         what = f"the image {unit.container.image} is a container's, and the runtime `process` starts none"
         raise FatalError(what, hint="let the runtime `docker` execute it", code=Code.NO_ENVIRONMENT)
     if not unit.command:

@@ -25,7 +25,6 @@ from windlass.connectors.http.aws import AwsKey, signed_headers
 from windlass.connectors.http.keys import find
 from windlass.connectors.http.options import Auth, Connection
 from windlass.errors import Code, FatalError
-from windlass.ports import is_loopback
 
 __all__ = ["Credentials", "NoCredentials", "credentials_of"]
 
@@ -82,7 +81,7 @@ def _parameters(address: Address, said: Connection) -> dict[str, str]:
 
 def _is_open(address: Address) -> bool:
     """Whether it is a server on this machine that asks nobody who they are: a dev service."""
-    return is_loopback(address.host) and not (address.user or address.password or address.options)
+    return address.is_here and not (address.user or address.password or address.options)
 
 
 def _of_type(known: _Known, auth: Auth, asking: Asking) -> Credentials:

@@ -14,7 +14,6 @@ from windlass.alerts import Message
 from windlass.alerts.wording import context_of, headline, is_good_news, plain_text, row_lines
 from windlass.connections import Address
 from windlass.errors import Code, FatalError, RetryableError, reason_of
-from windlass.ports import is_loopback
 
 __all__ = ["send"]
 
@@ -58,14 +57,14 @@ def _connected(address: Address) -> Iterator[smtplib.SMTP]:
         return
     with smtplib.SMTP(address.host, port, timeout=_TIMEOUT) as server:
         server.ehlo_or_helo_if_needed()
-        if tls == "starttls" and (server.has_extn("starttls") or not is_loopback(address.host)):
+        if tls == "starttls" and (server.has_extn("starttls") or not address.is_here):
             server.starttls(context=context)
         yield server
 
 
 def _tls(address: Address) -> str:
     said = address.settings.get("tls") or address.options.get("tls")
-    if address.options.get("tls") == "none" and is_loopback(address.host):
+    if address.options.get("tls") == "none" and address.is_here:
         said = "none"  # what stands in for a server of which the settings are
     if said:
         if said not in ("starttls", "implicit", "none"):

@@ -40,6 +40,11 @@ class Doors:
                 self._open[network, port] = _door((gateway, 0), (LOOPBACK, port))
             return gateway, self._open[network, port].getsockname()[1]
 
+    def leads_to(self, network: str) -> bool:
+        """Whether this system is in the network of those containers, and reaches them by their own addresses."""
+        with self._lock:
+            return self._gateway(network) is not None
+
     def here(self, port: int, address: str, inner_port: int) -> None:
         """Have that port of our loopback lead to a container, where the engine can publish nothing here."""
         with self._lock:

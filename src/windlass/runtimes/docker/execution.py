@@ -12,6 +12,7 @@ from typing import IO, Any, cast
 
 from windlass.errors import Code, RetryableError
 from windlass.runtimes.docker.engine import Engine, telling
+from windlass.runtimes.docker.leftovers import remove
 from windlass.runtimes.splitting import batches_of
 from windlass.units import size
 
@@ -103,7 +104,7 @@ class ContainerExecution:
             try:
                 client.wait(self._container, timeout=None)
                 state = client.inspect_container(self._container)["State"]
-                client.remove_container(self._container, force=True, v=True)
+                remove(self._engine, self._container)
             except NotFound:  # somebody has removed it while it ran
                 return -signal.SIGKILL, False
         return _code(state["ExitCode"]), bool(state.get("OOMKilled"))
