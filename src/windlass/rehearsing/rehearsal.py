@@ -29,8 +29,7 @@ from windlass.spec import load_project
 from windlass.state_folder import StateFolder
 from windlass.targets.exporting import compiled
 from windlass.targets.pods.environment import connections_secret
-from windlass.targets.pods.exported import ExportedPipeline
-from windlass.targets.pods.files import chosen_pipelines
+from windlass.targets.pods.exported import ExportedPipeline, exported_pipelines
 from windlass.targets.pods.names import dns_name
 from windlass.targets.table import TARGETS
 
@@ -90,9 +89,8 @@ def rehearse(
         else:
             ran = run_job(stage, manifests, volumes)
     by_task = _by_task(plan, ran)
-    is_whole = (
-        exported.shape == "run" and target == "kubernetes"
-    )  # the runner that ran it kept to the plan itself
+    # one container that runs the plan keeps to it by the runner that does so everywhere
+    is_whole = exported.shape == "run" and target == "kubernetes"
     found = () if is_whole else differences(plan, by_task)
     return Rehearsal(plan.pipeline, target, stage.run_id, by_task, found, volumes.workspace)
 
@@ -102,9 +100,9 @@ def _exported(project: Path, pipeline: str | None, target: str) -> tuple[Exporte
     if pipeline is None and len(files.plans) != 1:
         raise UsageError(f"which pipeline? there are {', '.join(files.plans)}")
     name = pipeline or next(iter(files.plans))
-    (exported,) = chosen_pipelines(files, name)
     loaded = TARGETS.load(target)
     texts = loaded.render(files, loaded.options(pipelines=name))
+    (exported,) = exported_pipelines(files, [name], files.files.spec.runtimes.kubernetes.tag)
     return exported, Manifests.of(texts.values())
 
 
