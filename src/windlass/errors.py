@@ -26,6 +26,7 @@ from enum import IntEnum
 from windlass.codes import Code
 
 __all__ = [
+    "FULL",
     "Code",
     "DefectError",
     "ExitCode",
@@ -49,7 +50,9 @@ __all__ = [
 
 
 _TAB = "\t"
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the operating system says of a disk that is full."""
+
 _PASSING = (  # what others on the machine do, a share that is away, or a disk that fails now and then
     errno.EAGAIN,
     errno.EBUSY,
@@ -220,7 +223,7 @@ def naming(file: object) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        if exc.errno in _FULL:
+        if exc.errno in FULL:
             exc.filename = str(file)
             raise
         if exc.errno is None and os.strerror(errno.ENOSPC) in str(exc):  # several, of a tree that is copied
@@ -230,7 +233,7 @@ def naming(file: object) -> Iterator[None]:
 
 def refused_by_system(message: str, exc: OSError) -> WindlassError:
     """What the operating system refused, in our words: by whether trying again may help."""
-    if exc.errno in _FULL:
+    if exc.errno in FULL:
         return RetryableError(message, hint="free some space and try again", code=Code.DISK_FULL)
     if exc.errno in _PASSING:
         return RetryableError(message)

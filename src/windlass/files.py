@@ -16,12 +16,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from windlass.errors import Code, FatalError, RetryableError, naming, reason_of, refused_by_system
+from windlass.errors import FULL, Code, FatalError, RetryableError, naming, reason_of, refused_by_system
 from windlass.locks import flock
 
 __all__ = [
+    "beside",
     "copy_to_stream",
     "disk_errors",
+    "fitting",
     "is_full",
     "is_stream",
     "locked_folder",
@@ -35,6 +37,8 @@ __all__ = [
 
 _PIECE = 1 << 20
 _LITTLE = 1 << 16  # bytes: a database needs some for its journal
+_LONGEST_NAME = 198  # bytes; 255 may be in one, and the longest ending of ours has 56
+_LONGEST_END = 20  # such as .csv.gz
 _MOST_LINKS = 40  # as Linux has it
 _DESCRIPTOR = re.compile(r"/dev/fd/(\d+)|/proc/(?:self|thread-self|\d+)(?:/task/\d+)?/fd/(\d+)")
 _LOCK_WAIT, _LOCK_POLL = 10.0, 0.05
@@ -46,6 +50,8 @@ def disk_errors(target: object, doing: str = "write") -> Iterator[None]:
     try:
         yield
     except OSError as exc:
+        if exc.errno in FULL and exc.filename is not None:  # something else may have no space
+            doing, target = "write", exc.filename
         raise refused_by_system(f"cannot {doing} {target}: {reason_of(exc)}", exc) from exc
     except FatalError as exc:
         if os.strerror(errno.ENOSPC) in exc.message:
@@ -115,14 +121,34 @@ def put(finished: Path, target: Path) -> None:
 
 
 def _put_from_another_disk(finished: Path, target: Path) -> None:
-    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    copy = beside(target, f".{os.getpid()}.tmp")
     try:
-        shutil.copyfile(finished, beside)
-        sync(beside)
-        beside.replace(target)
+        shutil.copyfile(finished, copy)
+        sync(copy)
+        copy.replace(target)
     finally:
-        beside.unlink(missing_ok=True)
+        copy.unlink(missing_ok=True)
     finished.unlink()
+
+
+def beside(path: Path, ending: str) -> Path:
+    """The hidden file or folder of that ending beside another one: `.NAME` and the ending, of a long name a part."""
+    return path.parent / f".{fitting(path.name)}{ending}"
+
+
+def fitting(name: str) -> str:
+    """The name of a file, or of a long one its beginning and its end, with a hash that tells it from others alike.
+
+    Behind it is room for an ending of ours.
+    """
+    if len(encoded := os.fsencode(name)) <= _LONGEST_NAME:
+        return name
+    import hashlib  # which takes long to load, and is seldom needed
+
+    middle = f"~{hashlib.sha256(encoded).hexdigest()[:16]}~"
+    end = encoded[-_LONGEST_END:]
+    beginning = encoded[: _LONGEST_NAME - len(middle) - len(end)]
+    return f"{beginning.decode(errors='ignore')}{middle}{end.decode(errors='ignore')}"
 
 
 def write_file(file: Path, content: bytes | str, errors: str = "strict") -> None:
@@ -137,17 +163,17 @@ def write_whole(file: Path, content: bytes | str, *, private: bool = False, dura
     `private` is for its owner only. One that is not `durable` may be lost with the power.
     """
     data = content.encode() if isinstance(content, str) else content
-    beside = file.with_name(f".{file.name}.{os.urandom(4).hex()}")
+    new = beside(file, f".{os.urandom(4).hex()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
-        with naming(file), os.fdopen(os.open(beside, flags, 0o600 if private else 0o666), "wb") as out:
+        with naming(file), os.fdopen(os.open(new, flags, 0o600 if private else 0o666), "wb") as out:
             out.write(data)
             if durable:
                 out.flush()
                 os.fsync(out.fileno())
-        beside.replace(file)
+        new.replace(file)
     finally:
-        beside.unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
 
 
 def copy_to_stream(finished: Path, stream: Path) -> None:

@@ -17,6 +17,7 @@ from windlass.api.results import CopyResult
 from windlass.connections import hide_secrets
 from windlass.engine import Identity, Job, Outcome, Workspace
 from windlass.errors import UsageError
+from windlass.files import fitting
 from windlass.plan.model import Copy, Partition, SelectColumn, Source
 from windlass.units import DEFAULT_MEMORY, parse_size
 
@@ -192,4 +193,4 @@ def _quarantine_file(folder: Path, source: Source, given: str | Path | None) -> 
     if "://" in written:  # without the keys of its query
         written = unquote(urlsplit(written).path)
     name = Path(written).name.replace("*", "_") or "index"
-    return (folder / f"{name}.quarantine.ndjson").resolve()
+    return (folder / f"{fitting(name)}.quarantine.ndjson").resolve()

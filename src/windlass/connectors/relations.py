@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -136,12 +135,14 @@ def csv_relation(
     """Texts of CSV, each with its own header and what it is called, as one relation: that of files of them."""
     folder = scratch.folder / scratch.new_name()
     folder.mkdir()
-    for number, (page, text) in enumerate(pages, 1):
-        write_file(folder / f"{number:06} {quote(page, safe=' ')}.csv", text)
-    if not any(folder.iterdir()):
+    called: list[str] = []
+    for page, text in pages:
+        write_file(folder / f"{len(called):06}.csv", text)
+        called.append(page)
+    if not called:
         return NoRows(name, reading, scratch)
     written = {"path": f"{folder}/*.csv", "format": "csv", "csv": msgspec.to_builtins(csv)}
-    return _Files(name, _of_files(written, reading, scratch))
+    return _Files(name, _of_files(written, reading, scratch), called)
 
 
 _ON_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")  # within a string JSON has no line ends
@@ -194,19 +195,20 @@ class _Named(Relation):
 class _Files(_Named):
     """The relation of files that stand for pages, each named by its own; errors speak of those."""
 
-    def __init__(self, name: str, inner: Relation) -> None:
+    def __init__(self, name: str, inner: Relation, pages: Sequence[str]) -> None:
         super().__init__(name, inner, lambda _: name)
-        self.rereadable = inner.rereadable
+        self.rereadable, self._pages = inner.rereadable, pages
 
     def locate(self, rows: Iterator[BadRow]) -> Iterator[BadRow]:
         for row in self._inner.locate(rows):
-            page = unquote(Path(row.source or "").stem.partition(" ")[2])
+            stem = Path(row.source or "").stem
+            page = self._pages[int(stem)] if stem.isdecimal() else ""
             row.source = f"{self.name}: {page}" if page else self.name
             yield row
 
     def recover(self, error: WindlassError) -> Relation | None:
         found = self._inner.recover(error)
-        return None if found is None else _Files(self.name, found)
+        return None if found is None else _Files(self.name, found, self._pages)
 
 
 class NoRows(Relation):

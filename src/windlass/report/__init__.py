@@ -13,7 +13,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from windlass.files import disk_errors, put
+from windlass.files import beside, disk_errors, put
 from windlass.report.facts import collect
 from windlass.report.page import render
 from windlass.runner.history import History
@@ -34,7 +34,7 @@ def write_report(project: Path, run_ids: Sequence[str], output: Path | None = No
     default = state.run(runs[0].run_id).report if len(runs) == 1 else state.report
     target = output or default
     page = render(collect(history, state, runs), project.name)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = beside(target, f".{os.getpid()}.tmp")
     with disk_errors(target):
         try:
             temporary.write_bytes(page.encode("utf-8", "replace"))

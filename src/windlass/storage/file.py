@@ -17,7 +17,7 @@ from typing import Self
 
 from windlass import failpoints, logs
 from windlass.errors import RetryableError
-from windlass.files import disk_errors, locked_folder, require_file_place, sync
+from windlass.files import beside, disk_errors, locked_folder, require_file_place, sync
 from windlass.ledger import LedgerEntry
 from windlass.storage import manifest
 from windlass.storage.history import History
@@ -34,9 +34,9 @@ class OneFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.manifest_file = path.with_name(f".{path.name}.windlass.json")
+        self.manifest_file = beside(path, ".windlass.json")
         self.turns = Turns(path)
-        self._history = History(path.with_name(f".{path.name}.windlass-loads"))
+        self._history = History(beside(path, ".windlass-loads"))
 
     def find(self, entry: LedgerEntry) -> LedgerEntry | None:
         return manifest.read(self.manifest_file).find(entry) or self._history.find(entry)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from windlass import locks
-from windlass.files import disk_errors, locked_folder
+from windlass.files import beside, disk_errors, locked_folder
 from windlass.ledger import LedgerEntry, fenced
 from windlass.turns import Waiting
 
@@ -35,7 +35,7 @@ class Turns:
 
     def __init__(self, place: Path, shown: object = None, *, takes_over: bool = True) -> None:
         self._place, self._shown, self._takes_over = place, str(shown or place), takes_over
-        self._prefix = f".{place.name}.windlass-tmp-"
+        self._prefix = beside(place, ".windlass-tmp-").name
 
     @contextmanager
     def await_turn(self, entry: LedgerEntry, *, alone: bool) -> Iterator[None]:

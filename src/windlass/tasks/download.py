@@ -25,7 +25,7 @@ from windlass.connectors.http.options import Connection, Retry
 from windlass.connectors.http.pace import NO_LIMIT, Pace, turns_of
 from windlass.errors import Code, FatalError, RetryableError, naming
 from windlass.file_kinds import why_not_its_kind
-from windlass.files import disk_errors, put, require_file_place, resolved, sync, write_file
+from windlass.files import beside, disk_errors, put, require_file_place, resolved, sync, write_file
 from windlass.options import read_options
 from windlass.plan.model import Download
 from windlass.tasks.context import Context, TaskResult
@@ -45,7 +45,7 @@ def run_download(action: Download, context: Context) -> TaskResult:
         return TaskResult(bytes=target.stat().st_size, path="already-there")
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = _Partial(target.with_name(f".{target.name}.part"))
+        part = _Partial(beside(target, ".part"))
         resumed = _fetch(_asked(action, context), part, context)
         if wanted and (found := _sha256(part.file)) != wanted:
             part.remove()

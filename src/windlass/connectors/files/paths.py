@@ -21,7 +21,7 @@ from windlass.connectors.files.options import ReadFormat
 from windlass.connectors.scratch import Scratch
 from windlass.errors import Code, FatalError, RetryableError, did_you_mean, extra, naming
 from windlass.file_kinds import LOOKED_AT, kind_of, why_not
-from windlass.files import disk_errors, is_stream
+from windlass.files import disk_errors, fitting, is_stream
 from windlass.temporary import TemporaryFolder
 from windlass.workspace import Workspace, require_text
 
@@ -67,7 +67,7 @@ class InputFiles:
 
             kind = declared or format_of(_name_at(self.written))
             self._spool = TemporaryFolder(scratch)
-            file = self._spool.path / _name_at(self.written)
+            file = self._spool.path / fitting(_name_at(self.written))
             fetch(self.written, file)
             return [file], kind
         path = workspace.to_read(self.written)
@@ -272,5 +272,5 @@ def _missing(written: str, path: Path) -> FatalError:
 
 
 def _copy_stream(stream: Path, file: Path) -> None:
-    with disk_errors(stream, "read"), stream.open("rb") as source, file.open("wb") as target:
+    with disk_errors(stream, "read"), stream.open("rb") as source, naming(file), file.open("wb") as target:
         shutil.copyfileobj(source, target, _COPIED_AT_ONCE)
