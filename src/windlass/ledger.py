@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from windlass.errors import FencedError
 
-__all__ = ["BOUNDS", "LONG_MARK", "LedgerEntry", "fenced"]
+__all__ = ["BOUNDS", "LONG_MARK", "LedgerEntry", "commit_time", "fenced"]
 
 BOUNDS = ".parts"
 """How the task of an entry ends that keeps the bounds of the parts of a load."""
@@ -57,6 +58,17 @@ class LedgerEntry:
         if is_same and self.is_how_far and len(str(earlier.cursor)) > LONG_MARK:
             return replace(earlier, cursor=None)
         return earlier
+
+
+def commit_time(latest: str | None) -> str:
+    """When a load is committed: now, and after the latest of its task, of which this is the time.
+
+    Which load was the last is told by it. A clock may be set back, and that of another machine may be ahead.
+    """
+    now = datetime.now(UTC)
+    if latest is not None:
+        now = max(now, datetime.fromisoformat(latest) + timedelta(microseconds=1))
+    return now.isoformat()
 
 
 def fenced(destination: object) -> FencedError:

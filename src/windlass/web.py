@@ -258,12 +258,20 @@ def _opener_for(url: str, session: Session | None) -> urllib.request.OpenerDirec
 
 
 def _retry_after(headers: Message) -> float | None:
-    """Seconds that the server says to wait: it may write them, or the time when they are over."""
+    """Seconds that the server says to wait: it may write them, or the time when they are over, by its own clock."""
     said = str(headers.get("Retry-After", "")).strip()
     if said.isdecimal():
         return float(said)
+    moment = _moment(said)
+    if moment is None:
+        return None
+    now = _moment(str(headers.get("Date", ""))) or datetime.now(UTC)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def _moment(said: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(said)
     except ValueError:
         return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    return moment.replace(tzinfo=moment.tzinfo or UTC)

@@ -88,7 +88,7 @@ def test_each_request_is_told_with_the_result_in_the_report_and_in_the_history(
 
     turns = (root / ".windlass" / "runs" / done.json["run_id"] / "shared" / "api.turns").read_bytes()
     asked = PAGES + 1 + 1 + 1  # of three tasks, together
-    assert (int.from_bytes(turns[:8], "little"), len(turns)) == (asked, 8 + 8 + 8 * asked)
+    assert (int.from_bytes(turns[:8], "little"), len(turns)) == (asked, 8 + 8 + 8 + 8 * asked)
 
     runs = windlass("-C", root, "runs", "--limit", "1", "--json")
     (run,) = runs.json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
@@ -16,6 +17,9 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The time, in UTC."""
 
+    def elapsed(self) -> float:
+        """Seconds since some moment, whatever is done to the time meanwhile."""
+
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Wait so long, or until the event is set. Returns whether it is."""
 
@@ -28,6 +32,9 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def elapsed(self) -> float:
+        return time.monotonic()
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         return event.wait(seconds)

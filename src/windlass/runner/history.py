@@ -173,7 +173,8 @@ class Totals(NamedTuple):
 def _seconds(started: str | None, ended: str | None) -> float | None:
     if started is None or ended is None:
         return None
-    return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
+    seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
+    return max(0.0, seconds)  # the clock may have been set back
 
 
 def now() -> str:
@@ -232,7 +233,7 @@ class History:
             if found:
                 named = ", ".join(r.run_id for r in found[-5:])
                 raise UsageError(f"several runs begin with {run_id!r}: {named}", code=Code.UNKNOWN_RUN)
-            known = [run.run_id for run in _select(connection, Run, "ORDER BY started DESC LIMIT 50")]
+            known = [run.run_id for run in _select(connection, Run, "ORDER BY rowid DESC LIMIT 50")]
         hint = did_you_mean(run_id, known) or "list them with: windlass runs"
         raise UsageError(f"there is no run {run_id!r}", hint=hint, code=Code.UNKNOWN_RUN)
 
@@ -246,9 +247,7 @@ class History:
         where, args = ("WHERE pipeline = ?", [pipeline]) if pipeline else ("", [])
         with self._connected() as connection:
             self._mark_killed(connection)
-            return _select(
-                connection, Run, f"{where} ORDER BY started DESC, rowid DESC LIMIT ?", *args, limit
-            )
+            return _select(connection, Run, f"{where} ORDER BY rowid DESC LIMIT ?", *args, limit)
 
     def last_success(self, pipeline: str) -> Run | None:
         """The run that succeeded last."""
@@ -264,13 +263,11 @@ class History:
 
     def latest(self, each: int) -> list[Run]:
         """The latest runs of each pipeline, so many of each at most; newest first."""
-        ranked = "SELECT run_id, row_number() OVER (PARTITION BY pipeline ORDER BY started DESC, rowid DESC) AS place"
+        ranked = "SELECT run_id, row_number() OVER (PARTITION BY pipeline ORDER BY rowid DESC) AS place"
         chosen = f"SELECT run_id FROM ({ranked} FROM runs) WHERE place <= ?"
         with self._connected() as connection:
             self._mark_killed(connection)
-            return _select(
-                connection, Run, f"WHERE run_id IN ({chosen}) ORDER BY started DESC, rowid DESC", each
-            )
+            return _select(connection, Run, f"WHERE run_id IN ({chosen}) ORDER BY rowid DESC", each)
 
     def totals(self) -> dict[str, Totals]:
         """What the tasks of each run moved, together."""
@@ -357,7 +354,7 @@ class History:
         where, args = (f"{where} AND pipeline = ?", [pipeline]) if pipeline else (where, [])
         with self._connected() as connection:
             self._mark_killed(connection)
-            return _select(connection, Run, f"{where} ORDER BY started DESC, rowid DESC", *args)
+            return _select(connection, Run, f"{where} ORDER BY rowid DESC", *args)
 
     def descendants(self, run_id: str) -> list[Run]:
         """The runs that triggers of this run started, and that those started in turn."""

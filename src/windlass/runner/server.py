@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from windlass import logs
 from windlass.errors import Code, FatalError, as_error
@@ -114,14 +113,14 @@ class Server:
             self.ended()
 
     def _wait_until_ready(self) -> None:
-        deadline = self.clock.now() + timedelta(seconds=self.unit.ready_timeout)
+        deadline = self.clock.elapsed() + self.unit.ready_timeout
         while not self.network.is_ready(self.endpoint, self.unit.health):
             if self._ended.is_set():
                 message = self._failure or f"the service ended before it was ready: {self.end}{self._words}"
                 raise FatalError(message, code=Code.SERVICE_NOT_READY)
             if self.clock.wait(self._stopping, _POLL):
                 raise FatalError("the service was stopped before it was ready", code=Code.SERVICE_NOT_READY)
-            if self.clock.now() > deadline:
+            if self.clock.elapsed() > deadline:
                 what = self.unit.health or f"port {self.endpoint.port}"
                 message = (
                     f"the service was not ready after {self.unit.ready_timeout:g} s ({what}){self._words}"

@@ -79,6 +79,9 @@ class FakeClock:
     def now(self) -> datetime:
         return self._now
 
+    def elapsed(self) -> float:
+        return (self._now - START).total_seconds()
+
     def wait(self, event: threading.Event, seconds: float) -> bool:
         if not event.is_set():
             self.waits.append(seconds)

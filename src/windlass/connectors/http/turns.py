@@ -55,14 +55,17 @@ class OwnTurns:
         return self._not_before > time.monotonic()
 
 
-_HEAD = struct.Struct("<qd")  # how many calls there were, and before which time there is no turn
+_HEAD = struct.Struct(
+    "<qdd"
+)  # how many calls there were, before which time there is no turn, and when this was noted
 _CALL = struct.Struct("<d")
+_TOLERATED = 1.0  # seconds, by which the clocks of machines that share the file may differ
 
 
 class SharedTurns:
     """Those of all who name the same file: the times of the last calls, one behind the other, the oldest overwritten.
 
-    Times are those of the clock, which processes share. Implements `Turns`.
+    Times are those of the clock, which processes share; one that is set back takes them along. Implements `Turns`.
     """
 
     def __init__(self, file: Path) -> None:
@@ -77,13 +80,13 @@ class SharedTurns:
             seconds = float(max(not_before, free, now) - now)
             if seconds <= longest:
                 _write(file, place, _CALL.pack(now + seconds))
-                _write(file, 0, _HEAD.pack(made + 1, not_before))
+                _write(file, 0, _HEAD.pack(made + 1, not_before, now))
         return seconds
 
     def hold(self, seconds: float) -> None:
         with locked(self._lock), self._opened() as file:
             made, _ = _head(file)
-            _write(file, 0, _HEAD.pack(made, time.time() + seconds))
+            _write(file, 0, _HEAD.pack(made, time.time() + seconds, time.time()))
 
     def is_held(self) -> bool:
         with locked(self._lock), self._opened() as file:
@@ -95,8 +98,25 @@ class SharedTurns:
 
 
 def _head(file: IO[bytes]) -> tuple[int, float]:
+    """How many calls there were, and before which time there is no turn, by the clock as it is now."""
     data = _read(file, 0, _HEAD.size)
-    return _HEAD.unpack(data) if len(data) == _HEAD.size else (0, 0.0)
+    if len(data) < _HEAD.size:
+        return 0, 0.0
+    made, not_before, noted = _HEAD.unpack(data)
+    if (back := noted - time.time()) > _TOLERATED:
+        _set_back(file, back)
+        return made, not_before - back
+    return made, not_before
+
+
+def _set_back(file: IO[bytes], seconds: float) -> None:
+    """Move all times as far as the clock was."""
+    made, not_before, noted = _HEAD.unpack(_read(file, 0, _HEAD.size))
+    _write(file, 0, _HEAD.pack(made, not_before - seconds, noted - seconds))
+    file.seek(_HEAD.size)
+    calls = file.read()
+    whole = calls[: len(calls) // _CALL.size * _CALL.size]
+    _write(file, _HEAD.size, b"".join(_CALL.pack(at - seconds) for (at,) in _CALL.iter_unpack(whole)))
 
 
 def _read(file: IO[bytes], place: int, size: int) -> bytes:

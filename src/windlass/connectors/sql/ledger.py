@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from windlass.ledger import LONG_MARK, LedgerEntry
+from windlass.ledger import LONG_MARK, LedgerEntry, commit_time
 
 __all__ = ["SqlLedger"]
 
@@ -62,12 +61,19 @@ class SqlLedger:
         if entry.is_how_far:
             self._drop_long_mark(entry)
         values = {name: getattr(entry, name) for name in _NAMES}
-        values["committed_at"] = datetime.now(UTC).isoformat()
+        values["committed_at"] = commit_time(self._latest_commit(entry))
         marks = ", ".join("?" * (len(_NAMES) + 1))
         self._execute(
             f"INSERT OR REPLACE INTO {self._loads} ({', '.join(_NAMES)}, destination) VALUES ({marks})",
             (*values.values(), self._destination),
         )
+
+    def _latest_commit(self, entry: LedgerEntry) -> str | None:
+        latest: str | None = self._execute(
+            f"SELECT max(committed_at) FROM {self._loads} WHERE pipeline = ? AND task = ? AND destination = ?",
+            (entry.pipeline, entry.task, self._destination),
+        )[0][0]
+        return latest
 
     def _drop_long_mark(self, entry: LedgerEntry) -> None:
         """Forget how far the loads before this one came, where that is long: only the latest is ever asked for."""

@@ -32,7 +32,7 @@ class Ledger:
     def find(self, entry: LedgerEntry) -> LedgerEntry | None:
         """The entry of the same load, if it was committed."""
         found = self._latest(entry, ("pipeline", "task", "run_key", "part"))
-        return None if found is None else LedgerEntry(**{key: found[key] for key in _NAMES})
+        return None if found is None else LedgerEntry(**{key: found[key] for key in _NAMES if key in found})
 
     def last_cursor(self, entry: LedgerEntry) -> str | None:
         """The cursor of the latest load of the same pipeline and task."""
@@ -40,13 +40,15 @@ class Ledger:
         return None if found is None else str(found["cursor"])
 
     def commit(self, entry: LedgerEntry) -> None:
-        """Keep the entry."""
+        """Keep the entry, behind the latest of its task: the clock may have been set back, or another one be ahead."""
+        latest = self._latest(entry, _OF_TASK)
+        at = max(time.time_ns(), 0 if latest is None else int(latest["time"]) + 1)
         kept = replace(entry, committed_at=entry.committed_at or datetime.now(UTC).isoformat())
         values = {key: getattr(kept, key) for key in _NAMES if key not in _OF_TASK}
         tags = {"measurement": self._measurement}
         said: dict[str, Any] = {key: value for key, value in values.items() if value is not None}
         said |= {key: getattr(kept, key) for key in _OF_TASK}
-        self._connection.write(line(_MEASUREMENT, tags, said, time.time_ns()))
+        self._connection.write(line(_MEASUREMENT, tags, said, at))
 
     def _latest(self, entry: LedgerEntry, keys: tuple[str, ...], more: str = "") -> dict[str, Any] | None:
         conditions = [f"{name('measurement')} = {text(self._measurement)}"]
@@ -55,4 +57,4 @@ class Ledger:
             f"SELECT * FROM {name(_MEASUREMENT)} WHERE {' AND '.join(conditions)} {more} ORDER BY time DESC LIMIT 1"
         )
         rows = [row for series in found for row in series.rows()]
-        return {key: rows[0].get(key) for key in _NAMES} if rows else None
+        return rows[0] if rows else None

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from windlass.connectors.mongodb.client import OURS, Connection
 from windlass.connectors.mongodb.writing.turns import Turn, take_turn
 from windlass.errors import WindlassError
-from windlass.ledger import LONG_MARK, LedgerEntry, fenced
+from windlass.ledger import LONG_MARK, LedgerEntry, commit_time, fenced
 
 if TYPE_CHECKING:
     from pymongo.collection import Collection
@@ -73,7 +72,8 @@ class Ledger:
 
     def commit(self, load: Committed) -> Committed:
         """Have the load count. Raises FencedError when another writer took over; with any other error it may count."""
-        made = replace(load, entry=replace(load.entry, committed_at=datetime.now(UTC).isoformat()))
+        committed_at = commit_time(self._latest_commit(load.entry))
+        made = replace(load, entry=replace(load.entry, committed_at=committed_at))
         assert self.turn is not None
         mine = {"_id": self._collection, "number": self.turn.number}
         try:
@@ -120,6 +120,11 @@ class Ledger:
         with self._connection.errors():
             found = self._loads().find_one(wanted, sort=[("committed_at", -1)])
         return None if found is None else str(found["cursor"])
+
+    def _latest_commit(self, entry: LedgerEntry) -> str | None:
+        with self._connection.errors():
+            found = self._loads().find_one(self._of_task(entry), sort=[("committed_at", -1)])
+        return None if found is None else str(found["committed_at"])
 
     def _read(self, writer: dict[str, Any]) -> Committed | None:
         found = writer.get("committed")

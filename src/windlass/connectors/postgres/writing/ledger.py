@@ -82,7 +82,7 @@ class Ledger:
         self._session.run(
             self._session.connection.execute(
                 f"INSERT INTO {self._loads} AS l ({_COLUMNS}) "
-                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, clock_timestamp()) "
+                f"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, {self._commit_time()}) "
                 "ON CONFLICT (pipeline, task, run_key, part, destination) DO UPDATE SET "
                 + ", ".join(f"{name} = excluded.{name}" for name in _CHANGING),
                 *self._key(entry),
@@ -95,6 +95,11 @@ class Ledger:
                 entry.version,
             )
         )
+
+    def _commit_time(self) -> str:
+        """SQL for now, and after the latest load of the task, also where the server's clock was set back."""
+        latest = f"SELECT max(committed_at) FROM {self._loads} WHERE {_SAME_TASK} AND cursor IS NOT NULL"
+        return f"greatest(clock_timestamp(), ({latest}) + interval '1 microsecond')"
 
     def was_committed(self, entry: LedgerEntry, session: Session) -> bool:
         """Whether this very load is in the ledger: settles a connection that was lost during COMMIT.
@@ -157,6 +162,8 @@ def _entry(row: object) -> LedgerEntry:
     known |= {"committed_at": values["committed_at"].isoformat(), "load_id": str(values["load_id"])}
     return LedgerEntry(**known)
 
+
+_SAME_TASK = "pipeline = $1 AND task = $2 AND destination = $5"
 
 _SAME_LOAD = "pipeline = $1 AND task = $2 AND run_key = $3 AND part = $4 AND destination = $5"
 
