@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from windlass.errors import FULL, Code, FatalError, RetryableError, naming, reason_of, refused_by_system
+from windlass.file_names import fitting
 from windlass.locks import flock
 
 __all__ = [
     "beside",
     "copy_to_stream",
     "disk_errors",
-    "fitting",
     "is_full",
     "is_stream",
     "locked_folder",
@@ -37,8 +37,6 @@ __all__ = [
 
 _PIECE = 1 << 20
 _LITTLE = 1 << 16  # bytes: a database needs some for its journal
-_LONGEST_NAME = 198  # bytes; 255 may be in one, and the longest ending of ours has 56
-_LONGEST_END = 20  # such as .csv.gz
 _MOST_LINKS = 40  # as Linux has it
 _DESCRIPTOR = re.compile(r"/dev/fd/(\d+)|/proc/(?:self|thread-self|\d+)(?:/task/\d+)?/fd/(\d+)")
 _LOCK_WAIT, _LOCK_POLL = 10.0, 0.05
@@ -134,21 +132,6 @@ def _put_from_another_disk(finished: Path, target: Path) -> None:
 def beside(path: Path, ending: str) -> Path:
     """The hidden file or folder of that ending beside another one: `.NAME` and the ending, of a long name a part."""
     return path.parent / f".{fitting(path.name)}{ending}"
-
-
-def fitting(name: str) -> str:
-    """The name of a file, or of a long one its beginning and its end, with a hash that tells it from others alike.
-
-    Behind it is room for an ending of ours.
-    """
-    if len(encoded := os.fsencode(name)) <= _LONGEST_NAME:
-        return name
-    import hashlib  # which takes long to load, and is seldom needed
-
-    middle = f"~{hashlib.sha256(encoded).hexdigest()[:16]}~"
-    end = encoded[-_LONGEST_END:]
-    beginning = encoded[: _LONGEST_NAME - len(middle) - len(end)]
-    return f"{beginning.decode(errors='ignore')}{middle}{end.decode(errors='ignore')}"
 
 
 def write_file(file: Path, content: bytes | str, errors: str = "strict") -> None:

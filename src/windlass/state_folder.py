@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from windlass.errors import Code, FatalError, naming
+from windlass.file_names import fitting
 
 __all__ = ["RunFolder", "StateFolder", "close_to_others"]
 
@@ -134,7 +135,11 @@ class StateFolder:
         return self.path / "tmp"
 
     def run(self, run_id: str) -> RunFolder:
-        return RunFolder(self.runs / run_id)
+        """The folder of a run. Another scheduler may call it what no folder is called."""
+        name = run_id.replace("/", "%2F")
+        if name in (".", ".."):
+            name = name.replace(".", "%2E")
+        return RunFolder(self.runs / fitting(name))
 
     def dev_service(self, name: str) -> Path:
         return self.path / "dev" / name

@@ -11,7 +11,8 @@ import pytest
 
 import windlass
 from tests.connectors.apis import Api, answer
-from windlass.files import beside, fitting, put, write_whole
+from windlass.file_names import fitting
+from windlass.files import beside, put, write_whole
 from windlass.testing import Copier, destination_of, source_of
 
 MOST = 255  # bytes in a name, of Linux's file systems

@@ -17,7 +17,7 @@ from windlass.api.results import CopyResult
 from windlass.connections import hide_secrets
 from windlass.engine import Identity, Job, Outcome, Workspace
 from windlass.errors import UsageError
-from windlass.files import fitting
+from windlass.file_names import fitting
 from windlass.plan.model import Copy, Partition, SelectColumn, Source
 from windlass.units import DEFAULT_MEMORY, parse_size
 

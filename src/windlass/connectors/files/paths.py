@@ -21,7 +21,8 @@ from windlass.connectors.files.options import ReadFormat
 from windlass.connectors.scratch import Scratch
 from windlass.errors import Code, FatalError, RetryableError, did_you_mean, extra, naming
 from windlass.file_kinds import LOOKED_AT, kind_of, why_not
-from windlass.files import disk_errors, fitting, is_stream
+from windlass.file_names import fitting
+from windlass.files import disk_errors, is_stream
 from windlass.temporary import TemporaryFolder
 from windlass.workspace import Workspace, require_text
 
