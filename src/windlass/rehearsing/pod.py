@@ -14,6 +14,7 @@ from pathlib import Path
 from socket import create_connection
 
 from windlass.errors import FatalError
+from windlass.files import write_file
 from windlass.ports import LOOPBACK, free_port, open_directly
 from windlass.rehearsing.container import Ran, Stage, started, watched
 from windlass.rehearsing.manifests import Json, Manifests
@@ -49,7 +50,7 @@ class Volumes:
         kind, what = next(item for item in volume.items() if item[0] != "name")
         if kind == "configMap":
             for key, text in self.manifests.config_map(what["name"]).items():
-                (folder / key).write_text(text, encoding="utf-8")
+                write_file(folder / key, text)
         elif kind != "emptyDir":
             raise FatalError(f"a rehearsal does not know what volume {name!r} is: {kind}")
         return folder
