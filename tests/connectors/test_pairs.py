@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from tests.connectors.kits import KITS
-from windlass.plan.model import Incremental
 from windlass.testing import NEW, OLD, Kit
 from windlass.testing.reading import JUNE
 from windlass.testing.rows import Row
@@ -64,15 +63,15 @@ def test_incremental_reads_only_what_is_past_the_cursor(make_kit: MakeKit, from_
     source, target = make_kit(from_), make_kit(to)
     copied, destination = source.source(OLD), target.destination("append")
     need(target, "append")
-    assert target.copier(copied, destination, incremental=Incremental(cursor="id")).counts.read == 3
-    assert target.copier(copied, destination, incremental=Incremental(cursor="id")).counts.read == 0
+    assert target.copier(copied, destination, incremental=source.incremental("id")).counts.read == 3
+    assert target.copier(copied, destination, incremental=source.incremental("id")).counts.read == 0
     more: Row = (4, None, "7.00", False, "2020-06-02", None)
     source.add(copied, more)
-    assert target.copier(copied, destination, incremental=Incremental(cursor="id")).counts.read == 1
+    assert target.copier(copied, destination, incremental=source.incremental("id")).counts.read == 1
     assert target.rows() == [*OLD, more]
 
 
-@pytest.mark.parametrize("from_", ["postgres", "sqlite", "duckdb"])
+@pytest.mark.parametrize("from_", ["postgres", "sqlite", "duckdb", "mysql"])
 def test_delete_insert_reads_only_the_interval_of_a_database(make_kit: MakeKit, from_: str) -> None:
     outside = (8, "May", "1.00", True, "2020-05-31", "2020-05-31 23:59:59.999999")
     source, target = make_kit(from_), make_kit("sqlite")
