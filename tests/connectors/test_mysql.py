@@ -12,6 +12,7 @@ import pytest
 
 from tests.connectors.exactly import same
 from tests.connectors.mysql_database import MysqlDatabase
+from windlass.connectors.mysql.database import MysqlDatabase as Connected
 from windlass.connectors.mysql.session import Session
 from windlass.errors import Code, FatalError, RetryableError
 from windlass.plan.model import Incremental, SelectColumn
@@ -330,6 +331,21 @@ def test_a_row_that_is_committed_late_needs_a_lookback(copier: Copier, mysql: My
         open_one.execute("COMMIT")
     assert copier(source, to, incremental=incremental).counts.read == 1
     assert copier(source, to, incremental=incremental).counts.read == 0
+
+
+def test_sql_is_one_transaction_and_its_errors_say_where(mysql: MysqlDatabase) -> None:
+    mysql.run("CREATE TABLE orders (id int)")
+    with closing(Connected(mysql.address)) as database:
+        assert (
+            database.execute("INSERT INTO orders VALUES (1), (2), (3); UPDATE orders SET id = 4").changed == 3
+        )
+        with pytest.raises(FatalError, match=r"line 2: .*UPDATE order_ SET id = 5") as caught:
+            database.execute("DELETE FROM orders;\nUPDATE order_ SET id = 5")
+        assert caught.value.hint == "did you mean 'orders'?"
+        assert database.query("SELECT id, id FROM orders;", limit=2).rows == ((4, 4), (4, 4))
+        assert len(database.query("SELECT id FROM orders").rows) == 3
+        for text in ("it's", "a\\b", '"', "é"):
+            assert database.query(f"SELECT {database.literal(text)}").rows == ((text,),)
 
 
 @pytest.fixture

@@ -16,11 +16,18 @@ MakeKit = Callable[[str], Kit]
 
 READ = [name for name, kit in KITS.items() if kit.reads()]
 WRITTEN = [name for name, kit in KITS.items() if kit.writes()]
+_WITH_MYSQL = ("mysql-postgres", "postgres-mysql", "mysql-mysql", "csv-mysql", "mysql-parquet")
+PAIRS = [
+    (one, other)
+    for one in READ
+    for other in WRITTEN
+    if "mysql" not in (one, other)
+    or f"{one}-{other}" in _WITH_MYSQL  # a server that takes its time for each table
+]
 
 
 @pytest.mark.one_of(3)
-@pytest.mark.parametrize("to", WRITTEN)
-@pytest.mark.parametrize("from_", READ)
+@pytest.mark.parametrize(("from_", "to"), PAIRS)
 def test_all_rows_arrive_in_every_mode_and_once(make_kit: MakeKit, from_: str, to: str) -> None:
     source, target = make_kit(from_), make_kit(to)
     old, new = source.source(OLD), source.source(NEW)
@@ -38,8 +45,7 @@ def test_all_rows_arrive_in_every_mode_and_once(make_kit: MakeKit, from_: str, t
         assert sorted(target.rows(), key=str) == sorted(expected, key=str)
 
 
-@pytest.mark.parametrize("to", WRITTEN)
-@pytest.mark.parametrize("from_", READ)
+@pytest.mark.parametrize(("from_", "to"), PAIRS)
 def test_delete_insert_replaces_the_rows_of_the_interval_only(make_kit: MakeKit, from_: str, to: str) -> None:
     source, target = make_kit(from_), make_kit(to)
     need(target, "delete_insert")
@@ -57,8 +63,7 @@ def test_delete_insert_replaces_the_rows_of_the_interval_only(make_kit: MakeKit,
 
 
 @pytest.mark.one_of(3)
-@pytest.mark.parametrize("to", WRITTEN)
-@pytest.mark.parametrize("from_", READ)
+@pytest.mark.parametrize(("from_", "to"), PAIRS)
 def test_incremental_reads_only_what_is_past_the_cursor(make_kit: MakeKit, from_: str, to: str) -> None:
     source, target = make_kit(from_), make_kit(to)
     copied, destination = source.source(OLD), target.destination("append")

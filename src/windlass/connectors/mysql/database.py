@@ -53,25 +53,21 @@ class MysqlDatabase:
         return SqlResult(changed=changed)
 
     def query(self, sql: str, limit: int | None = None) -> SqlResult:
-        sql = sql.rstrip().rstrip(";")
+        if limit is not None:
+            self._session.execute(f"SET sql_select_limit = {limit}")
         try:
-            fields, rows = self._session.run(self._queried(sql, limit))
+            names, rows = self._session.run(self._queried(sql.rstrip().rstrip(";")))
         except FatalError as exc:
             raise self._placed(exc, sql, 0) from exc
-        return SqlResult(fields, rows)
+        finally:
+            if limit is not None:
+                self._session.execute("SET sql_select_limit = DEFAULT")
+        return SqlResult(names, rows[:limit])  # a LIMIT of its own counts instead
 
-    async def _queried(self, sql: str, limit: int | None) -> tuple[tuple[str, ...], tuple[Any, ...]]:
-        from asyncmy.cursors import SSCursor
-
-        cursor = self._session.connection.cursor(SSCursor)
+    async def _queried(self, sql: str) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+        cursor = self._session.connection.cursor()
         await cursor.execute(sql)
-        rows = await (cursor.fetchall() if limit is None else cursor.fetchmany(limit))
-        names = tuple(column[0] for column in cursor.description or ())
-        if limit is not None:  # what is left would come before the next answer
-            while await cursor.fetchmany(1000):
-                continue
-        await cursor.close()
-        return names, tuple(rows)
+        return tuple(column[0] for column in cursor.description or ()), tuple(await cursor.fetchall())
 
     def tables(self) -> list[str]:
         return table_names(self._session, self._session.database)
