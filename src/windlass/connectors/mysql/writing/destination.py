@@ -53,6 +53,7 @@ _SETTINGS = (
 )
 _LONGEST_NAME = 64
 _LOOKED_AT = 1000  # rows
+_AT_ONCE = 64 << 20  # bytes in a transaction, where it can be several: a long one is slow to undo
 _STAGE, _NUMBER = "_windlass_stage", "windlass_row"
 _MOMENTS = ("date", "datetime", "timestamp")
 
@@ -202,8 +203,7 @@ class MysqlLoad(BaseLoad):
         self._ledger.record(entry)
         failpoints.reach("after-ledger")
         failpoints.reach("before-commit")
-        self._session.execute("COMMIT")
-        self._in_transaction = False
+        self._commit()
         failpoints.reach("after-commit")
 
     # --- where they go ---
@@ -245,6 +245,10 @@ class MysqlLoad(BaseLoad):
         self._session.execute("BEGIN")
         self._in_transaction = True
 
+    def _commit(self) -> None:
+        self._session.execute("COMMIT")
+        self._in_transaction = False
+
     def _roll_back(self) -> None:
         if self._in_transaction:
             self._session.execute("ROLLBACK")
@@ -254,13 +258,20 @@ class MysqlLoad(BaseLoad):
         self, rows: Rows, target: str, counts: Counts, meter: Meter, number: str | None = None
     ) -> None:
         longest = int(self._session.value("SELECT @@max_allowed_packet"))
-        inserts, first = Inserts(self._engine, target, rows, longest, number), 0
-        for batch in rows.batches():
-            counts.written += inserts.send(batch, first)
-            first += batch.num_rows
+        in_pieces, since_commit = not self._in_transaction, 0  # of rows that nobody sees yet
+        if in_pieces:
+            self._begin()
+        for batch, written in Inserts(self._engine, target, rows, longest, number).send():
+            counts.written += written
             counts.bytes += batch.nbytes
             meter(batch.num_rows, batch.nbytes)
             failpoints.reach("mid-copy")
+            since_commit += batch.nbytes
+            if in_pieces and since_commit > _AT_ONCE:
+                self._session.execute("COMMIT AND CHAIN")
+                since_commit = 0
+        if in_pieces:
+            self._commit()
 
     # --- rows that change or displace others ---
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from windlass.connectors.mysql.errors import reason_of_row
 from windlass.connectors.mysql.writing.engine import MysqlEngine
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["Inserts"]
+
+T = TypeVar("T")
 
 _STATEMENT = 1 << 20  # bytes, about, as far as the server takes so many
 
@@ -31,13 +34,20 @@ class Inserts:
         self._begin = f"INSERT INTO {table} ({', '.join(names)}) VALUES "
         self._longest, self._most = longest, min(_STATEMENT, longest // 2)
 
-    def send(self, batch: pa.RecordBatch, first: int) -> int:
-        """Insert a batch, whose first row came at that position. Returns how many rows went in."""
-        values = _values(batch, range(first, first + batch.num_rows) if self._number else None)
-        done = 0
-        for start, end in _pieces(values, self._most):
-            done += self._sent(batch, values, start, end, first)
-        return done
+    def send(self) -> Iterator[tuple[pa.RecordBatch, int]]:
+        """Insert all rows. Yields each batch, and how many rows of it went in."""
+        written = self._written()
+        for batch, first, values in written if self._rows.quarantines else _one_ahead(written):
+            pieces = _pieces(values, self._most)
+            yield batch, sum(self._sent(batch, values, start, end, first) for start, end in pieces)
+
+    def _written(self) -> Iterator[tuple[pa.RecordBatch, int, list[str]]]:
+        """Each batch, the position of its first row, and its rows as SQL."""
+        first = 0
+        for batch in self._rows.batches():
+            numbers = range(first, first + batch.num_rows) if self._number else None
+            yield batch, first, _values(batch, numbers)
+            first += batch.num_rows
 
     def _sent(self, batch: pa.RecordBatch, values: Sequence[str], start: int, end: int, first: int) -> int:
         def insert(a: int, b: int) -> int:
@@ -58,6 +68,15 @@ class Inserts:
             raise FatalError(message, hint="set max_allowed_packet of the server to more")
         self._engine.changed(sql)
         return len(values)
+
+
+def _one_ahead(items: Iterator[T]) -> Iterator[T]:
+    """The items, each made in a thread while the one before is used. None is being made once this is left."""
+    with ThreadPoolExecutor(1, "rows") as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
 
 
 def _pieces(values: Sequence[str], most: int) -> Iterator[tuple[int, int]]:
@@ -93,16 +112,10 @@ def _literals(column: pa.Array) -> pa.Array:
     kind = column.type
     if pa.types.is_boolean(kind):
         found = column.cast(pa.int8()).cast(pa.string())
-    elif pa.types.is_floating(
-        kind
-    ):  # as a double, which has all digits of a float; with an exponent it is none rounded
-        found = pa.array(
-            [
-                None if value is None else f"{value!r}e0" if "e" not in repr(value) else repr(value)
-                for value in column.cast(pa.float64()).to_pylist()
-            ],
-            pa.string(),
-        )
+    elif pa.types.is_floating(kind):  # as a double, which has all digits of a float
+        text = column.cast(pa.float64()).cast(pa.string())
+        double = pc.binary_join_element_wise(text, "e0", "")  # without an exponent it would be a decimal
+        found = pc.if_else(pc.match_substring(text, "e"), text, double)
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         found = pa.array(
             [None if value is None else f"X'{value.hex()}'" for value in column.to_pylist()], pa.string()
