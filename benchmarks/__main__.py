@@ -21,7 +21,8 @@ from benchmarks import airflow_parse, containers
 from benchmarks.api import serving
 from benchmarks.cases import all_cases
 from benchmarks.chart import draw
-from benchmarks.data import make, reset
+from benchmarks.data import make
+from benchmarks.mariadb import running_mariadb
 from benchmarks.measure import Result, measure
 from benchmarks.servers import running
 from benchmarks.table import table
@@ -53,15 +54,18 @@ def main() -> int:
         folder = Path(name)
         folder.chmod(0o755)
         orders = round(1_000_000 * options.scale)
-        with running(folder / "server") as server, serving(orders) as api:
+        rows = round(2_000_000 * options.scale)
+        with (
+            running(folder / "server") as server,
+            running_mariadb(folder / "mariadb", rows) as mariadb,
+            serving(orders) as api,
+        ):
             _say("making the data")
-            data = make(server, folder, options.scale, api, orders)
+            data = make(server, folder, options.scale, api, orders, mariadb)
             for case in all_cases(data, folder):
                 if options.only in case.name:
                     contenders = case.contenders[:2] if options.without_peers else case.contenders
-                    results += measure(
-                        case, contenders, options.rounds, before=lambda: reset(server), say=_say
-                    )
+                    results += measure(case, contenders, options.rounds, before=data.reset, say=_say)
     sys.stdout.write(f"\n{table(results)}\n{_machine(options.scale, options.rounds)}\n")
     if not options.only and not options.without_peers:
         _write(options.chart, results)

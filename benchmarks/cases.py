@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.data import Data
+from benchmarks.mariadb import Mariadb
 
 __all__ = ["Case", "Contender", "all_cases"]
 
@@ -50,6 +51,7 @@ def all_cases(data: Data, folder: Path) -> list[Case]:
         _parquet_to_postgres(data),
         _postgres_to_parquet(data, folder),
         _api_to_postgres(data, folder / "project"),
+        *([_mariadb_to_postgres(data, data.mariadb), _csv_to_mariadb(data.mariadb)] if data.mariadb else []),
     ]
 
 
@@ -168,6 +170,54 @@ def _api_to_postgres(data: Data, project: Path) -> Case:
         ],
         _count(data, "orders"),
     )
+
+
+def _mariadb_to_postgres(data: Data, maria: Mariadb) -> Case:
+    psql, client, uri = shlex.join(data.server.psql("y")), shlex.join(maria.client()), data.server.uri("y")
+    pipe = f"{client} --execute='SELECT * FROM orders' | {psql} -c 'COPY my_orders FROM STDIN'"
+    return Case(
+        "mariadb → postgres",
+        maria.rows,
+        [
+            Contender("mariadb | psql COPY", pipe),
+            Contender("windlass", f"{WINDLASS} '{maria.uri}?table=orders' '{uri}?table=my_orders'"),
+            Contender(
+                "Sling",
+                _sling_of_mysql(
+                    maria.uri, "--src-stream bench.orders", f"{uri}?sslmode=disable", "public.my_orders"
+                ),
+                slow=True,
+            ),
+            Contender("dlt", _peer("dlt_mysql_to_pg", maria.uri, "orders", uri, "my_orders"), slow=True),
+        ],
+        _count(data, "my_orders"),
+    )
+
+
+def _csv_to_mariadb(maria: Mariadb) -> Case:
+    client = shlex.join(maria.client())
+    load = f"LOAD DATA LOCAL INFILE '{maria.csv}' INTO TABLE loaded FIELDS TERMINATED BY ',' IGNORE 1 LINES"
+    return Case(
+        "csv → mariadb",
+        maria.rows,
+        [
+            Contender("LOAD DATA LOCAL", f'{client} --execute="{load}"'),
+            Contender("windlass", f"{WINDLASS} {maria.csv} '{maria.uri}?table=loaded'"),
+            Contender(
+                "Sling",
+                _sling_of_mysql(None, f"--src-stream file://{maria.csv}", maria.uri, "bench.loaded"),
+                slow=True,
+            ),
+            Contender("dlt", _peer("dlt_csv_to_mysql", str(maria.csv), maria.uri, "loaded"), slow=True),
+        ],
+        f"{client} --execute='SELECT COUNT(*) FROM loaded'",
+    )
+
+
+def _sling_of_mysql(source: str | None, stream: str, target: str, into: str) -> str:
+    conn = f"--src-conn '{source}' " if source else ""
+    options = f"{stream} --tgt-conn '{target}' --tgt-object {into} --mode full-refresh"
+    return f"{PYTHON} {PEERS / 'sling_run.py'} run {conn}{options}"
 
 
 def _peer(script: str, *arguments: str) -> str:

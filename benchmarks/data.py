@@ -12,9 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.mariadb import POSTGRES_TABLE, Mariadb
 from benchmarks.servers import Server
 
-__all__ = ["Data", "make", "reset"]
+__all__ = ["Data", "make"]
 
 _WIDE = """
     g::bigint AS id,
@@ -39,13 +40,20 @@ class Data:
     csv_rows: int
     api: str
     orders: int
+    mariadb: Mariadb | None = None
+
+    def reset(self) -> None:
+        """Empty target tables, as they are before every measurement."""
+        _reset(self.server)
+        if self.mariadb is not None:
+            self.mariadb.reset()
 
     def binary(self, table: str) -> Path:
         """The table as a file of binary COPY, which the server can read by itself."""
         return self.csv.with_name(f"{table}.bin")
 
 
-def make(server: Server, folder: Path, scale: float, api: str, orders: int) -> Data:
+def make(server: Server, folder: Path, scale: float, api: str, orders: int, mariadb: Mariadb | None) -> Data:
     """Fill the database `x`, and write the files; `y` stays empty. `api` has so many orders."""
     narrow, wide, csv_rows = (round(n * scale) for n in (5_000_000, 2_000_000, 4_000_000))
     for database in ("x", "y"):
@@ -57,25 +65,27 @@ def make(server: Server, folder: Path, scale: float, api: str, orders: int) -> D
     )
     server.sql("x", f"CREATE TABLE wide AS SELECT {_WIDE} FROM generate_series(1, {wide}) AS g")
     server.sql("x", "VACUUM ANALYZE")
-    data = Data(server, folder / "wide.csv", folder / "wide.parquet", narrow, wide, csv_rows, api, orders)
+    data = Data(
+        server, folder / "wide.csv", folder / "wide.parquet", narrow, wide, csv_rows, api, orders, mariadb
+    )
     _write_csv(data)
     _write_parquet(data)
     for table in ("tb_trx_src", "wide"):
         server.sql("x", f"\\copy {table} TO '{data.binary(table)}' WITH (FORMAT binary)")
-    reset(server)
+    _reset(server)
     server.sql("x", "CHECKPOINT")
     return data
 
 
-def reset(server: Server) -> None:
-    """Empty target tables, as they are before every measurement."""
+def _reset(server: Server) -> None:
     server.sql(
         "y",
-        "DROP TABLE IF EXISTS tb_trx_dest, wide, orders;"
+        "DROP TABLE IF EXISTS tb_trx_dest, wide, orders, my_orders;"
         "DROP TABLE IF EXISTS _dlt_loads, _dlt_pipeline_state, _dlt_version;"  # by which dlt knows what it has made
         "CREATE TABLE tb_trx_dest (id int, creation_date date, sale_value bigint);"
         "CREATE TABLE wide (id bigint, amount numeric(12,2), at_time timestamptz, note text, doc jsonb, "
-        "flag boolean, score double precision)",
+        "flag boolean, score double precision);"
+        f"{POSTGRES_TABLE}",
     )
 
 

@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.connectors.mysql_database import MysqlDatabase
 from tests.warm import Warm, modules_of_windlass
 from windlass import logs, masking
 from windlass.connections import Address, parse_address
@@ -286,6 +287,26 @@ def mongodb(mongodb_server: Address) -> Iterator[Address]:
     yield address
     with MongoClient[dict[str, Any]](mongodb_server.uri()) as client:
         client.drop_database(address.database)
+
+
+@pytest.fixture(scope="session")
+def mysql_server() -> Address:
+    """The MySQL or MariaDB that `WINDLASS_TEST_MYSQL` names, such as mysql://w:pw@127.0.0.1:3306/t, whose user may do all."""
+    named = os.environ.get("WINDLASS_TEST_MYSQL")
+    if named == "none":
+        pytest.skip("WINDLASS_TEST_MYSQL says that there is no MySQL")
+    if named is None:
+        missing("MySQL (WINDLASS_TEST_MYSQL)")
+    return answering(parse_address(str(named), "WINDLASS_TEST_MYSQL", "mysql"), 3306)
+
+
+@pytest.fixture
+def mysql(mysql_server: Address) -> Iterator[MysqlDatabase]:
+    """A new database, which is dropped after the test."""
+    name = f"test_{uuid4().hex[:12]}"
+    MysqlDatabase(mysql_server).run(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    yield MysqlDatabase(replace(mysql_server, database=name))
+    MysqlDatabase(mysql_server).run(f"DROP DATABASE {name}")
 
 
 @pytest.fixture(scope="session")

@@ -163,6 +163,7 @@ CONNECTORS: Table[Connector] = Table(
         "http": "windlass.connectors.http.connector:CONNECTOR",
         "influxdb": "windlass.connectors.influxdb.connector:CONNECTOR",
         "mongodb": "windlass.connectors.mongodb.connector:CONNECTOR",
+        "mysql": "windlass.connectors.mysql.connector:CONNECTOR",
         "pagerduty": "windlass.connectors.pagerduty.connector:CONNECTOR",
         "postgres": "windlass.connectors.postgres.connector:CONNECTOR",
         "slack": "windlass.connectors.slack.connector:CONNECTOR",

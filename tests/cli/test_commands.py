@@ -247,7 +247,7 @@ def test_a_task_that_fails_gives_exit_code_1_and_says_how_to_go_on(project: Proj
         ("copy a.csv b.csv --mode merge", "needs --key"),
         ("copy a.csv b.csv --delimiter ab", "expected one character"),
         ("copy a.csv b.csv --max-bad-rows x", "expected a number"),
-        ("copy a.csv mysql://h/d?table=t", "expected a file, or an address such as"),
+        ("copy a.csv oracle://h/d?table=t", "expected a file, or an address such as"),
         ("copy a.csv sqlite:///x.db", "which table?"),
     ],
 )

@@ -42,7 +42,9 @@ class Scene:
         self.kit, self.cursor, self.source = kit, cursor, kit.source([])
         self.into = SqliteKit(kit.copier)
         self.destination = self.into.destination(mode)
-        self.incremental = Incremental(cursor=cursor, lookback=lookback)
+        self.incremental = kit.incremental(cursor)  # a source may not do without any
+        if lookback is not None:
+            self.incremental = Incremental(cursor=cursor, lookback=lookback)
         self._value, self._token = CURSORS[cursor][0], "name" if cursor == "id" else "id"
         self._late = 3 if lookback is not None else 0
         self._random, self._highest, self._put = random.Random(seed), 100, 0
@@ -89,7 +91,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             (name, scene)
             for i, name in enumerate(READING)
             for j, scene in enumerate(dict.fromkeys(SCENES))
-            if (i + j + seed) % 2
+            if (i + j + seed) % 2 and not (name == "mysql" and scene[0] == "name")  # text has no lookback
         ]
         ids = [
             f"{name}-{cursor}-{'late' if late else 'in order'}-{mode}" for name, (cursor, late, mode) in pairs

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.connectors.mysql_database import MysqlDatabase
 from windlass.connections import Address
 from windlass.connectors.influxdb.client import Connection as Influxdb
 from windlass.connectors.postgres.session import Session
@@ -21,6 +22,8 @@ PROJECT = {"windlass.yaml": "project: p\nconnections: {pg: {type: postgres}}\n"}
 MONGODB = {"windlass.yaml": "project: p\nconnections: {m: {type: mongodb}}\n"}
 
 INFLUXDB = {"windlass.yaml": "project: p\nconnections: {i: {type: influxdb}}\n"}
+
+MYSQL = {"windlass.yaml": "project: p\nconnections: {my: {type: mysql}}\n"}
 
 ORDERS = """\
 CREATE TABLE orders (id int, country text, amount numeric, at timestamptz);
@@ -73,7 +76,19 @@ def measurement_of_orders(request: pytest.FixtureRequest) -> dict[str, str]:
     return {"WINDLASS_CONN_I": address.uri()}
 
 
-@pytest.fixture(params=["table", "query", "file", "file with options", "collection", "measurement"])
+def mysql_table_of_orders(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The orders in a table of MySQL. Returns the environment in which they are found."""
+    mysql: MysqlDatabase = request.getfixturevalue("mysql")
+    mysql.run(
+        "CREATE TABLE orders (id int, country text, amount decimal(9,2), at timestamp null)",
+        "INSERT INTO orders VALUES (1, 'FR', 5, now()), (2, 'DE', -1, now()), (2, NULL, 7, now() - interval 9 day)",
+    )
+    return {"WINDLASS_CONN_MY": mysql.address.uri()}
+
+
+@pytest.fixture(
+    params=["table", "query", "file", "file with options", "collection", "measurement", "table of mysql"]
+)
 def subject(request: pytest.FixtureRequest, database: Address) -> tuple[str, dict[str, str], dict[str, str]]:
     """The same rows wherever they can be: what a check says, the files, the environment."""
     if request.param == "file":
@@ -85,6 +100,8 @@ def subject(request: pytest.FixtureRequest, database: Address) -> tuple[str, dic
         return "from: {connection: m, collection: orders}", MONGODB, collection_of_orders(request)
     if request.param == "measurement":
         return "from: {connection: i, measurement: orders}", INFLUXDB, measurement_of_orders(request)
+    if request.param == "table of mysql":
+        return "connection: my, table: orders", MYSQL, mysql_table_of_orders(request)
     execute(database, ORDERS)
     what = "table: public.orders" if request.param == "table" else "query: 'SELECT * FROM orders'"
     return f"connection: pg, {what}", PROJECT, {"WINDLASS_CONN_PG": database.uri()}

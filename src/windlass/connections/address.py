@@ -21,6 +21,7 @@ STAND_IN = "a dev service"
 _OPEN_OPTIONS = ("table", "query", "schema")  # they say which rows are meant
 _NO_SECRETS = ("", "true", "false", "none", "null")
 
+_ANOTHER_SYSTEM = ("mssql",)  # and no misspelt mysql
 _SHORTEST_PART = 8  # of the path of a webhook, to be a secret by itself
 
 
@@ -119,7 +120,8 @@ def parse_address(text: str, origin: str, expected: str | None = None) -> Addres
         address = _from_json(text, wanted) if text.lstrip().startswith("{") else _from_uri(text, wanted)
     except _UnknownTypeError as exc:
         schemes = sorted({s for c in registry.all_connectors() if c.form is not None for s in c.schemes})
-        known = did_you_mean(exc.word, schemes) or f"known: {', '.join(schemes)}"
+        near = None if exc.word in _ANOTHER_SYSTEM else did_you_mean(exc.word, schemes)
+        known = near or f"known: {', '.join(schemes)}"
         hint = f"{known}; a package of a connector may add others"
         message = f"the connection in {origin} is of an unknown type, {exc.word!r}"
         raise FatalError(message, hint=hint, code=Code.UNKNOWN_ADDRESS_TYPE) from None

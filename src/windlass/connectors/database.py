@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["Database", "SqlResult"]
+from windlass.connectors import scratch
+
+__all__ = ["Database", "OwnDialect", "SqlResult", "identifier", "literal"]
 
 
 @dataclass(frozen=True)
@@ -30,3 +32,24 @@ class Database(Protocol):
         """The names of the tables, for "did you mean"."""
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class OwnDialect(Protocol):
+    """A database whose names and values are not written as in standard SQL."""
+
+    def identifier(self, name: str) -> str:
+        """A name, quoted."""
+
+    def literal(self, value: object) -> str:
+        """A value."""
+
+
+def identifier(database: Database, name: str) -> str:
+    """A name as a database quotes it."""
+    return database.identifier(name) if isinstance(database, OwnDialect) else scratch.identifier(name)
+
+
+def literal(database: Database, value: object) -> str:
+    """A value as a database writes it."""
+    return database.literal(value) if isinstance(database, OwnDialect) else scratch.literal(value)

@@ -1,7 +1,7 @@
 """The server of a dev service in a container, which lives as long as this process does.
 
-`python -m windlass.connectors.dev_container NAME IMAGE ALIVE PORT INNER` starts the container NAME, whose port INNER is
-reached at PORT of this machine's loopback, and prints what it prints. SIGTERM stops it. A container that a killed process has left is
+`python -m windlass.connectors.dev_container NAME IMAGE ALIVE PORT INNER [VARIABLE=VALUE…]` starts the container NAME, whose
+port INNER is reached at PORT of this machine's loopback, and prints what it prints. SIGTERM stops it. A container that a killed process has left is
 removed by the next one of its name, and by whoever runs containers once nobody holds the lock ALIVE.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -35,14 +36,14 @@ def require_image(image: str, project: Path) -> None:
     Images(engine, project).of(Unit(command=(), container=Container(image=image)))
 
 
-def main(name: str, image: str, alive: str, port: str, inner: str) -> None:
+def main(name: str, image: str, alive: str, port: str, inner: str, *environment: str) -> None:
     """Run the container until it ends or this process is asked to."""
     signal.signal(signal.SIGTERM, _end)
     engine, doors = engine_of(), Doors(engine_of())
     try:
         with telling(f"run a container of {image}"):
             remove(engine, name)
-            _run(engine, doors, name, image, alive, int(port), int(inner))
+            _run(engine, doors, name, image, alive, int(port), int(inner), environment)
     except WindlassError as exc:
         sys.exit(str(exc))
     finally:
@@ -51,11 +52,22 @@ def main(name: str, image: str, alive: str, port: str, inner: str) -> None:
         remove(engine, name)
 
 
-def _run(engine: Engine, doors: Doors, name: str, image: str, alive: str, port: int, inner: int) -> None:
+def _run(
+    engine: Engine,
+    doors: Doors,
+    name: str,
+    image: str,
+    alive: str,
+    port: int,
+    inner: int,
+    environment: Sequence[str],
+) -> None:
     client = engine.client
     host = client.create_host_config(port_bindings={inner: (LOOPBACK, port)})
     labels = {MACHINE: machine(), WANTED: alive}
-    made = client.create_container(image, name=name, ports=[inner], host_config=host, labels=labels)["Id"]
+    made = client.create_container(
+        image, name=name, ports=[inner], host_config=host, labels=labels, environment=list(environment)
+    )["Id"]
     said = client.attach(made, stream=True, logs=True)
     client.start(made)
     if sibling(engine) is not None:  # the engine publishes nothing in the container that this is

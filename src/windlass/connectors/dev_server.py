@@ -76,6 +76,9 @@ class Server(Generic[C]):
     load: Callable[[Path, C], None]
     """Load one init file."""
 
+    environment: Sequence[str] = ()
+    """Variables of the container, as `NAME=value`."""
+
 
 @dataclass(frozen=True)
 class _Way:
@@ -121,7 +124,8 @@ def _way(service: DevService, server: Server[C]) -> _Way:
         against.append(f"a container of {image}: {exc.message.splitlines()[0].rstrip(':')}")
         raise _no_way(service, server, against) from exc
     module = (sys.executable, "-m", "windlass.connectors.dev_container", _container(service), image)
-    return _Way(lambda port: (*module, str(service.alive_lock), str(port), str(server.port)))
+    alive = str(service.alive_lock)
+    return _Way(lambda port: (*module, alive, str(port), str(server.port), *server.environment))
 
 
 def _of(program: Program, path: str, data: Path) -> _Way:

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from windlass.connectors.database import Database
-from windlass.connectors.scratch import identifier, literal
+from windlass.connectors import scratch
+from windlass.connectors.database import Database, identifier, literal
 from windlass.errors import Code, FatalError
 from windlass.plan.model import Check, Freshness, JsonSchema, RowCount
 from windlass.tasks.context import Context, TaskResult
@@ -68,10 +68,11 @@ class _Checker:
         for columns in action.unique:
             yield self._unique(columns)
         for column in action.not_null:
-            yield self._none(f"{column} is not NULL", f"{identifier(column)} IS NULL")
+            yield self._none(f"{column} is not NULL", f"{self._named(column)} IS NULL")
         for column, values in action.accepted.items():
-            accepted = ", ".join(map(literal, values))
-            yield self._none(f"{column} is one of {accepted}", f"{identifier(column)} NOT IN ({accepted})")
+            accepted = ", ".join(literal(self._database, value) for value in values)
+            shown = ", ".join(map(scratch.literal, values))
+            yield self._none(f"{column} is one of {shown}", f"{self._named(column)} NOT IN ({accepted})")
         if action.freshness is not None:
             yield self._freshness(action.freshness)
         for expression in action.expressions:
@@ -90,7 +91,7 @@ class _Checker:
         return CheckResult(f"rows: {' and '.join(said)}", all(holds for _, holds in wanted), f"{count} rows")
 
     def _unique(self, columns: tuple[str, ...]) -> CheckResult:
-        names = ", ".join(map(identifier, columns))
+        names = ", ".join(map(self._named, columns))
         groups = (
             f"SELECT {names}, count(*) AS occurrences FROM {self._rows} GROUP BY {names} HAVING count(*) > 1"
         )
@@ -112,7 +113,7 @@ class _Checker:
 
     def _freshness(self, freshness: Freshness) -> CheckResult:
         check = f"{freshness.column} is at most {freshness.within:g} s old"
-        newest = _moment(self._value(f"SELECT max({identifier(freshness.column)}) FROM {self._rows}"))
+        newest = _moment(self._value(f"SELECT max({self._named(freshness.column)}) FROM {self._rows}"))
         if newest is None:
             return CheckResult(check, passed=False, found="there is no value")
         age = (datetime.now(UTC) - newest).total_seconds()
@@ -134,6 +135,9 @@ class _Checker:
         return CheckResult(
             "every row satisfies the JSON Schema", not failing, found, len(failing), failing[:_SAMPLES]
         )
+
+    def _named(self, column: str) -> str:
+        return identifier(self._database, column)
 
     def _value(self, sql: str) -> Any:
         return self._database.query(sql).rows[0][0]

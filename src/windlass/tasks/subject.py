@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from windlass.connectors.database import Database
+from windlass.connectors.database import identifier as quoted
 from windlass.connectors.scratch import identifier
 from windlass.connectors.source import Reading
 from windlass.plan.model import Source, Subject
@@ -19,10 +20,9 @@ __all__ = ["rows_of"]
 def rows_of(action: Subject, context: Context) -> Iterator[tuple[Database, str]]:
     """The database, and what stands after FROM for the rows."""
     if action.source is None and action.path is None:
-        rows = (
-            f"({action.query})" if action.query else ".".join(map(identifier, str(action.table).split(".")))
-        )
         with open_database(action.connection, context) as database:
+            names = (quoted(database, name) for name in str(action.table).split("."))
+            rows = f"({action.query})" if action.query else ".".join(names)
             yield database, f"{rows} AS checked"
         return
     with _read(action.source or Source(options={"path": action.path}), context) as subject:

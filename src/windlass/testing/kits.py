@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from windlass import registry
 from windlass.connections import Address
-from windlass.plan.model import Destination, Mode, Source
+from windlass.plan.model import Destination, Incremental, Mode, Source
 from windlass.testing.copies import Copier, destination_of, source_of
 from windlass.testing.rows import NAMES, Row, canonical, record
 
@@ -49,6 +49,10 @@ class Kit:
     def add(self, source: Source, row: Row) -> None:
         """Add a row to a source that was made before."""
         raise NotImplementedError
+
+    def incremental(self, cursor: str) -> Incremental:
+        """`incremental:` with a cursor, `id` or a date, for a source to which rows are only added."""
+        return Incremental(cursor=cursor)
 
     def destination(self, mode: Mode = "replace", **options: Any) -> Destination:
         """The destination: always the same one; for `merge` its key is `id`."""

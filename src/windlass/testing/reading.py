@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from windlass.errors import FatalError
-from windlass.plan.model import ColumnRules, Incremental, SelectColumn, Validate
+from windlass.plan.model import ColumnRules, SelectColumn, Validate
 from windlass.testing.kits import Kit, SqliteKit
 from windlass.testing.rows import NAMES, NEW, OLD, Row
 
@@ -88,7 +88,7 @@ class Reading:
     def test_only_rows_past_the_cursor_are_read(self, readable: Kit, into: SqliteKit, cursor: str) -> None:
         first = [(i, *row[1:]) for i, row in enumerate(sorted(OLD, key=lambda row: row[4]), 1)]
         source = readable.source(first)
-        options: dict[str, Any] = {"incremental": Incremental(cursor=cursor)}
+        options: dict[str, Any] = {"incremental": readable.incremental(cursor)}
         assert readable.copier(source, into.destination("append"), **options).counts.read == 3
         assert readable.copier(source, into.destination("append"), **options).counts.read == 0
         more: Row = (4, None, "7.00", False, "2020-06-02", None)
@@ -99,7 +99,7 @@ class Reading:
     def test_an_unknown_cursor_is_named(self, readable: Kit, into: SqliteKit) -> None:
         with pytest.raises(FatalError, match="idd"):
             readable.copier(
-                readable.source(OLD), into.destination("append"), incremental=Incremental(cursor="idd")
+                readable.source(OLD), into.destination("append"), incremental=readable.incremental("idd")
             )
 
     def test_rows_outside_of_the_interval_are_left_out_or_bad(self, readable: Kit, into: SqliteKit) -> None:

@@ -75,7 +75,7 @@ def test_what_is_no_address_is_refused_without_showing_it(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "word", "hint"),
     [
-        ("mysql://me:secret-text@h/db", "mysql", "known: "),
+        ("oracle://me:secret-text@h/db", "oracle", "known: "),
         ("postgre://me:secret-text@h/db", "postgre", "did you mean 'postgres'?"),
         ('{"conn_type": "mssql", "password": "secret-text"}', "mssql", "known: "),
         ('{"conn_type": "sql_lite", "password": "secret-text"}', "sql_lite", "did you mean 'sqlite'?"),

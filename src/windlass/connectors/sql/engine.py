@@ -1,4 +1,4 @@
-"""What differs between databases that run in this process, where a load is otherwise written once."""
+"""What differs between databases, where a load is otherwise written once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from windlass.connectors.rows import record_of
 from windlass.connectors.scratch import identifier, literal
 
-__all__ = ["DuckdbEngine", "Engine", "NewRows"]
+__all__ = ["DuckdbEngine", "Engine", "NewRows", "update_from"]
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class NewRows:
 class Engine(Protocol):
     """A database that speaks SQL of its own."""
 
-    differs: str
-    """The operator for values that are not the same, where NULL is the same as NULL."""
-
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run a statement and return all its rows."""
 
     def changed(self, sql: str) -> int:
         """Run a statement and return how many rows it changed."""
+
+    def update(self, target: str, new: NewRows, on: str, names: Sequence[str]) -> int:
+        """Give rows `d` of a table these columns of the new rows `s`, where they differ. Returns how many it changed."""
 
     def moment(self, column: str) -> str:
         """SQL for a date or time as `bound` says moments."""
@@ -58,16 +58,25 @@ class Engine(Protocol):
         """The rows but for those of these numbers."""
 
 
+def update_from(target: str, new: NewRows, on: str, names: Sequence[str], differs: str) -> str:
+    """An UPDATE with a FROM; `differs` is the operator for values that are not the same, NULL being the same as NULL."""
+    columns = [identifier(name) for name in names]
+    changes = ", ".join(f"{name} = s.{name}" for name in columns)
+    changed = " OR ".join(f"d.{name} {differs} s.{name}" for name in columns)
+    return f"UPDATE {target} AS d SET {changes} FROM {new.sql} AS s WHERE {on} AND ({changed})"
+
+
 class DuckdbEngine:
     """DuckDB: the scratch database, or a file that is attached to it. Implements `Engine`."""
-
-    differs = "IS DISTINCT FROM"
 
     def __init__(self, run: Callable[..., list[tuple[Any, ...]]]) -> None:
         self.rows = run
 
     def changed(self, sql: str) -> int:
         return int(self.rows(sql)[0][0])
+
+    def update(self, target: str, new: NewRows, on: str, names: Sequence[str]) -> int:
+        return self.changed(update_from(target, new, on, names, "IS DISTINCT FROM"))
 
     def moment(self, column: str) -> str:
         return f"TRY_CAST({column} AS TIMESTAMPTZ)"  # it may be text

@@ -1,4 +1,4 @@
-"""New rows into a table of a database that runs in this process: merged by a key, or in the place of an interval."""
+"""New rows into a table of a database: merged by a key, or in the place of an interval."""
 
 from __future__ import annotations
 
@@ -18,14 +18,9 @@ def merge(engine: Engine, target: str, new: NewRows, key: Sequence[str], counts:
     """Change the rows whose key is there and whose values differ, and add the others."""
     on = " AND ".join(f"d.{identifier(name)} = s.{identifier(name)}" for name in key)
     _require_unique_key(engine, target, new, key, on)
-    others = [identifier(name) for name in new.names if name not in key]
-    counts.written = int(engine.rows(f"SELECT count(*) FROM {new.sql}")[0][0])
-    counts.updated = 0
-    if others:
-        changes = ", ".join(f"{name} = s.{name}" for name in others)
-        differs = " OR ".join(f"d.{name} {engine.differs} s.{name}" for name in others)
-        update = f"UPDATE {target} AS d SET {changes} FROM {new.sql} AS s WHERE {on} AND ({differs})"
-        counts.updated = engine.changed(update)
+    others = [name for name in new.names if name not in key]
+    counts.written = int(engine.rows(f"SELECT count(*) FROM {new.sql} AS s")[0][0])
+    counts.updated = engine.update(target, new, on, others) if others else 0
     counts.inserted = engine.changed(
         f"INSERT INTO {target} ({new.columns}) SELECT {new.columns} FROM {new.sql} AS s "
         f"WHERE NOT EXISTS (SELECT 1 FROM {target} AS d WHERE {on})"

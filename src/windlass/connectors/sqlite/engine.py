@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from windlass.connectors.scratch import identifier, literal
-from windlass.connectors.sql.engine import NewRows
+from windlass.connectors.sql.engine import NewRows, update_from
 from windlass.connectors.sqlite.database import sqlite_errors
 
 __all__ = ["SqliteEngine"]
@@ -18,8 +18,6 @@ _TIME = "%Y-%m-%d %H:%M:%S"
 
 class SqliteEngine:
     """A connection. Implements `Engine`."""
-
-    differs = "COLLATE BINARY IS NOT"  # to a column that is NOCASE, other letters would be the same
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -31,6 +29,10 @@ class SqliteEngine:
     def changed(self, sql: str) -> int:
         with sqlite_errors(self._connection):
             return self._connection.execute(sql).rowcount
+
+    def update(self, target: str, new: NewRows, on: str, names: Sequence[str]) -> int:
+        # to a column that is NOCASE, other letters would be the same
+        return self.changed(update_from(target, new, on, names, "COLLATE BINARY IS NOT"))
 
     def moment(self, column: str) -> str:
         return f"strftime('{_TIME}', {column})"  # any ISO form, brought to UTC
