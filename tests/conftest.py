@@ -11,7 +11,7 @@ import socket
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.connectors.s3_bucket import S3Bucket
 from tests.warm import Warm, modules_of_windlass
 from windlass import logs, masking
 from windlass.connections import Address, parse_address
@@ -312,6 +313,30 @@ def influxdb(influxdb_server: Address) -> Address:
     connection = Influxdb(address)
     connection.query(f"CREATE DATABASE {name}")
     return address
+
+
+def server_of(variable: str) -> str:
+    """The address of a server that the environment names; without one the test is skipped, on CI it fails."""
+    named = os.environ.get(variable)
+    if named == "none":
+        pytest.skip(f"{variable} says that there is none")
+    if named is None:
+        missing(variable)
+    return str(named)
+
+
+@pytest.fixture
+def s3() -> Iterator[Callable[[], S3Bucket]]:
+    """Makes new buckets on the S3 that `WINDLASS_TEST_S3` names, such as http://127.0.0.1:5000. They go with the test."""
+    endpoint = server_of("WINDLASS_TEST_S3")
+    with ExitStack() as made:
+
+        def make() -> S3Bucket:
+            bucket = S3Bucket(endpoint, f"test-{uuid4().hex[:16]}")
+            made.callback(bucket.remove)
+            return bucket
+
+        yield make
 
 
 def _influxdb_prefix() -> str:
