@@ -163,6 +163,7 @@ CONNECTORS: Table[Connector] = Table(
     {
         "duckdb": "windlass.connectors.duckdb.connector:CONNECTOR",
         "files": "windlass.connectors.files.connector:CONNECTOR",
+        "gcs": "windlass.connectors.gcs.connector:CONNECTOR",
         "http": "windlass.connectors.http.connector:CONNECTOR",
         "influxdb": "windlass.connectors.influxdb.connector:CONNECTOR",
         "mongodb": "windlass.connectors.mongodb.connector:CONNECTOR",

@@ -62,7 +62,7 @@ def test_a_copy_into_a_folder_in_use_removes_nothing(
 
 UNSUPPORTED = {
     "ftp://bucket/x.parquet": "ftp:// is not supported",
-    "gs://bucket/x.parquet": "gs:// is not supported",
+    "hdfs://bucket/x.parquet": "hdfs:// is not supported",
     "mysql://u@h/d?table=t": "mysql:// is not supported",
 }
 

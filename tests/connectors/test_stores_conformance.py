@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.connectors.store_kit import Bucket, StoredParquetKit
+from tests.connectors.store_kit import Bucket, StoredCsvKit, StoredParquetKit
 from windlass.testing import Conformance, Copier, Kit
 
 
@@ -14,3 +14,9 @@ class TestS3(Conformance):
     @pytest.fixture
     def kit(self, copier: Copier, s3: Callable[[], Bucket]) -> Kit:
         return StoredParquetKit(copier, s3())
+
+
+class TestGcs(Conformance):
+    @pytest.fixture
+    def kit(self, copier: Copier, gcs: Callable[[], Bucket]) -> Kit:
+        return StoredCsvKit(copier, gcs())
