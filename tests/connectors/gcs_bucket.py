@@ -32,16 +32,16 @@ class GcsBucket:
     def get(self, key: str) -> bytes:
         return self._ask("GET", f"/storage/v1/b/{self.name}/o/{quote(key, safe='')}?alt=media")
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         found: dict[str, Any] = json.loads(self._ask("GET", f"/storage/v1/b/{self.name}/o"))
         return [item["name"] for item in found.get("items", ())]
 
     def uploads(self) -> int:
-        return sum("windlass-upload" in key for key in self.keys())
+        return sum("windlass-upload" in key for key in self.names())
 
     def remove(self) -> None:
         """Remove it with all that is in it."""
-        for key in self.keys():
+        for key in self.names():
             self._ask("DELETE", f"/storage/v1/b/{self.name}/o/{quote(key, safe='')}")
         self._ask("DELETE", f"/storage/v1/b/{self.name}")
 

@@ -40,7 +40,7 @@ class S3Bucket:
         data: bytes = self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
         return data
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
         return [found["Key"] for page in pages for found in page.get("Contents", ())]
 
@@ -49,6 +49,6 @@ class S3Bucket:
 
     def remove(self) -> None:
         """Remove it with all that is in it."""
-        for key in self.keys():
+        for key in self.names():
             self.client.delete_object(Bucket=self.name, Key=key)
         self.client.delete_bucket(Bucket=self.name)

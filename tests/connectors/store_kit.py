@@ -25,7 +25,7 @@ class Bucket(Protocol):
 
     def get(self, key: str) -> bytes: ...
 
-    def keys(self) -> list[str]: ...
+    def names(self) -> list[str]: ...
 
     def uploads(self) -> int:
         """How many uploads have begun and have neither taken effect nor been given up."""
@@ -63,7 +63,7 @@ class _StoredKit(Kit):
         return self._decoded(self.bucket.get(f"out/target.{self.format}"))
 
     def left(self) -> list[str]:
-        return [*super().left(), *self.bucket.keys(), f"{self.bucket.uploads()} uploads"]
+        return [*super().left(), *self.bucket.names(), f"{self.bucket.uploads()} uploads"]
 
     def _encoded(self, rows: Sequence[Any]) -> bytes:
         file = self.copier.folder / "encoded"

@@ -22,6 +22,7 @@ _PIECE = 1 << 20
 _PART = 16 << 20  # bytes of a part of an upload, at least; there are at most 10,000
 _MOST_PARTS = 9_000
 _DELETED_AT_ONCE = 1000
+_ATTEMPTS = 5  # of a request
 _CHANGED = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict", "NoSuchUpload"}
 _GONE = {"404", "NoSuchKey", "NotFound"}
 _PASSING = {
@@ -64,7 +65,10 @@ def _client(uri: str | None, around: tuple[tuple[str, str], ...]) -> Any:
         connect_timeout=10,
         read_timeout=60,
         max_pool_connections=32,
-        retries={"mode": "standard", "max_attempts": 5},
+        retries={
+            "mode": "standard",
+            "total_max_attempts": int(os.environ.get("AWS_MAX_ATTEMPTS") or _ATTEMPTS),
+        },
         s3={"addressing_style": "path" if is_other else "auto"},
         # others than Amazon's may not know the newer checksums
         request_checksum_calculation="when_required" if is_other else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from windlass.files import disk_errors
 from windlass.storage.objects import ChangedError, Object, Store
 
-__all__ = ["fetch", "local_name"]
+__all__ = ["fetch", "local_names"]
 
 _AT_ONCE = 8
 _RANGE = 64 << 20
@@ -64,8 +64,11 @@ def _fetch(store: Store, span: _Span) -> None:
         raise ChangedError(f"{name}: {at - span.begin} bytes came, and {span.end - span.begin} were expected")
 
 
-def local_name(number: int, key: str) -> str:
-    """Where an object is put, below a folder: with what its key says in `column=value`, and another name for each."""
-    *folders, last = key.split("/")
-    of_columns = [re.sub(r"[\0]", "_", part) for part in folders if "=" in part]
-    return "/".join((*of_columns, f"{number:07}-{last[-_LONGEST_NAME:]}"))
+def local_names(keys: Iterable[str]) -> Iterator[str]:
+    """Where objects are put, below a folder: each has its own name, below what its key says in `column=value`."""
+    taken: Counter[str] = Counter()
+    for key in keys:
+        *folders, last = key.replace("\0", "_").split("/")
+        name = "/".join((*(part for part in folders if "=" in part), last[-_LONGEST_NAME:]))
+        yield f"{taken[name]}/{name}"
+        taken[name] += 1

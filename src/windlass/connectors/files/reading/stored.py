@@ -16,7 +16,7 @@ from windlass.connectors.files.reading.source import FileSource
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Reading, Relation
 from windlass.connectors.stores.choosing import chosen
-from windlass.connectors.stores.fetching import fetch, local_name
+from windlass.connectors.stores.fetching import fetch, local_names
 from windlass.connectors.stores.where import Where
 from windlass.errors import FatalError
 from windlass.storage.objects import Object
@@ -98,21 +98,16 @@ class StoredFiles(InputFiles):
         assert declared is not None
         self._spool = TemporaryFolder(scratch)
         folder = self._spool.path
-        paths = [folder / local_name(number, found.key) for number, found in enumerate(self._objects)]
+        paths = [folder / name for name in local_names(found.key for found in self._objects)]
+        self._keys = {path: found.key for path, found in zip(paths, self._objects, strict=True)}
         fetch(self._where.store, zip(self._objects, paths, strict=True))
         return paths, declared
 
-    def name(self, path: Path | str | None = None) -> str:
-        return self.written if self.is_one or path is None else self._object_of(path).key.rpartition("/")[2]
-
     def _path_shown(self, path: Path) -> str:
-        return f"{self._where.store.name}/{self._object_of(path).key}"
-
-    def _object_of(self, path: Path | str) -> Object:
-        return self._objects[int(Path(path).name.partition("-")[0])]
+        return f"{self._where.store.name}/{self._keys[path]}"
 
     def contents(self) -> Iterator[bytes]:
         """The keys, sizes and bytes of all objects."""
         for path in self.paths:
-            yield f"{self._object_of(path).key}\0{path.stat().st_size}\n".encode()
+            yield f"{self._keys[path]}\0{path.stat().st_size}\n".encode()
             yield from self._bytes(path)
