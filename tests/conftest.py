@@ -11,10 +11,10 @@ import socket
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from uuid import uuid4
 
 import pytest
@@ -22,6 +22,8 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.connectors.gcs_bucket import GcsBucket
+from tests.connectors.s3_bucket import S3Bucket
 from tests.connectors.mysql_database import MysqlDatabase
 from tests.warm import Warm, modules_of_windlass
 from windlass import logs, masking
@@ -34,6 +36,7 @@ from windlass.plan.model import Connection
 from windlass.runtimes.docker.engine import Engine, engine_of
 
 ROOT = Path(__file__).parents[1]
+AnyBucket = TypeVar("AnyBucket", S3Bucket, GcsBucket)
 PYTHON = "python:3.12-slim"
 """An image that the tests of containers start from."""
 
@@ -333,6 +336,42 @@ def influxdb(influxdb_server: Address) -> Address:
     connection = Influxdb(address)
     connection.query(f"CREATE DATABASE {name}")
     return address
+
+
+def server_of(variable: str) -> str:
+    """The address of a server that the environment names; without one the test is skipped, on CI it fails."""
+    named = os.environ.get(variable)
+    if named == "none":
+        pytest.skip(f"{variable} says that there is none")
+    if named is None:
+        missing(variable)
+    return str(named)
+
+
+@pytest.fixture
+def s3() -> Iterator[Callable[[], S3Bucket]]:
+    """Makes new buckets on the S3 that `WINDLASS_TEST_S3` names, such as http://127.0.0.1:5000. They go with the test."""
+    with _buckets(S3Bucket, server_of("WINDLASS_TEST_S3")) as make:
+        yield make
+
+
+@pytest.fixture
+def gcs() -> Iterator[Callable[[], GcsBucket]]:
+    """The same on the Google Cloud Storage that `WINDLASS_TEST_GCS` names, such as http://127.0.0.1:4443."""
+    with _buckets(GcsBucket, server_of("WINDLASS_TEST_GCS")) as make:
+        yield make
+
+
+@contextmanager
+def _buckets(kind: Callable[[str, str], AnyBucket], endpoint: str) -> Iterator[Callable[[], AnyBucket]]:
+    with ExitStack() as made:
+
+        def make() -> AnyBucket:
+            bucket = kind(endpoint, f"test-{uuid4().hex[:16]}")
+            made.callback(bucket.remove)
+            return bucket
+
+        yield make
 
 
 def _influxdb_prefix() -> str:

@@ -30,7 +30,7 @@ from msgspec import Struct, StructMeta
 from windlass.attribute_docs import attribute_docs
 from windlass.errors import FatalError
 from windlass.units import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
-from windlass.workspace import local_path
+from windlass.workspace import is_stored, local_path
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -41,6 +41,7 @@ __all__ = [
     "Duration",
     "FilePath",
     "FileToRead",
+    "FileToWrite",
     "Many",
     "Minimum",
     "Misfit",
@@ -247,7 +248,11 @@ def _one_character(value: str) -> str:
 
 
 def _file_to_read(value: str) -> str:
-    return value if value.lower().startswith(("http://", "https://")) else _file_path(value)
+    return value if value.lower().startswith(("http://", "https://")) else _file_to_write(value)
+
+
+def _file_to_write(value: str) -> str:
+    return value if is_stored(value) else _file_path(value)
 
 
 def _file_path(value: str) -> str:
@@ -287,7 +292,10 @@ FilePath: TypeAlias = Annotated[str, _Read(_file_path, "", {"type": "string"})]
 """The path of a file: relative to the workspace, absolute, or `file:///…`."""
 
 FileToRead: TypeAlias = Annotated[str, _Read(_file_to_read, "", {"type": "string"})]
-"""The path of a file that is read, or its address on a web server."""
+"""The path of a file that is read, here or in a store of objects, or its address on a web server."""
+
+FileToWrite: TypeAlias = Annotated[str, _Read(_file_to_write, "", {"type": "string"})]
+"""The path of a file that is written, here or in a store of objects."""
 
 Many: TypeAlias = Annotated[tuple[T, ...], _Items(or_one=False)]
 """A list."""

@@ -37,8 +37,8 @@ __all__ = [
     "types",
 ]
 
-Form: TypeAlias = Literal["server", "file", "url", "secret_url"]
-"""What an address is made of: a server with a database; the path of a file; a URL; or one that is a secret."""
+Form: TypeAlias = Literal["server", "file", "url", "secret_url", "store"]
+"""What an address is made of: a server with a database; the path of a file; a URL; one that is a secret; or a bucket."""
 
 FILES = "files"
 """The connector of what has a path and no connection."""
@@ -106,6 +106,9 @@ class Connector:
     destination: str | None = None
     """`open(end) -> Destination`: it can be written."""
 
+    store: str | None = None
+    """`open(bucket, address | None) -> Store`: it has objects, and a path may begin with one of its schemes."""
+
     sql: str | None = None
     """`connect(address) -> Database`: it runs SQL."""
 
@@ -160,12 +163,14 @@ CONNECTORS: Table[Connector] = Table(
     {
         "duckdb": "windlass.connectors.duckdb.connector:CONNECTOR",
         "files": "windlass.connectors.files.connector:CONNECTOR",
+        "gcs": "windlass.connectors.gcs.connector:CONNECTOR",
         "http": "windlass.connectors.http.connector:CONNECTOR",
         "influxdb": "windlass.connectors.influxdb.connector:CONNECTOR",
         "mongodb": "windlass.connectors.mongodb.connector:CONNECTOR",
         "mysql": "windlass.connectors.mysql.connector:CONNECTOR",
         "pagerduty": "windlass.connectors.pagerduty.connector:CONNECTOR",
         "postgres": "windlass.connectors.postgres.connector:CONNECTOR",
+        "s3": "windlass.connectors.s3.connector:CONNECTOR",
         "slack": "windlass.connectors.slack.connector:CONNECTOR",
         "smtp": "windlass.connectors.smtp.connector:CONNECTOR",
         "sqlite": "windlass.connectors.sqlite.connector:CONNECTOR",

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from windlass import registry
 from windlass.errors import FatalError
 
-__all__ = ["Workspace", "local_path", "require_text", "scheme_of"]
+__all__ = ["Workspace", "is_stored", "local_path", "require_text", "scheme_of"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 
@@ -46,6 +46,13 @@ def scheme_of(path: str) -> str | None:
     """`s3` of `s3://bucket/name`, in lower case; None for the path of a file on this machine."""
     found = _SCHEME.match(path)
     return found[1].lower() if found else None
+
+
+def is_stored(path: str) -> bool:
+    """Whether it is the path of an object in a store."""
+    scheme = scheme_of(path)
+    connector = registry.by_scheme(scheme) if scheme not in (None, "file") else None
+    return connector is not None and connector.store is not None
 
 
 def local_path(path: str) -> str:
@@ -81,6 +88,8 @@ def _what_else(scheme: str) -> str:
     connector = registry.by_scheme(scheme)
     if connector is None:
         return f", and {scheme}:// is not supported"
+    if connector.form == "store":
+        return f", and {scheme}:// is not possible here"
     if connector.form == "url":
         return f", and {scheme}:// can only be read, one file at a time"
     return f"; declare a connection of type {connector.type} for it"

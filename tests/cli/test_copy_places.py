@@ -61,8 +61,8 @@ def test_a_copy_into_a_folder_in_use_removes_nothing(
 
 
 UNSUPPORTED = {
-    "s3://bucket/x.parquet": "s3:// is not supported",
-    "gs://bucket/x.parquet": "gs:// is not supported",
+    "ftp://bucket/x.parquet": "ftp:// is not supported",
+    "hdfs://bucket/x.parquet": "hdfs:// is not supported",
     "oracle://u@h/d?table=t": "oracle:// is not supported",
 }
 

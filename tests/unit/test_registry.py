@@ -89,6 +89,9 @@ def test_no_two_connectors_share_a_scheme() -> None:
 WORDS = ("files", "http")  # which mean other things, too
 ALSO_NAMED_BY = {
     "postgres": ["importing/writing.py"],  # what a project begins with that is made of an API's description
+    "s3": [
+        "connectors/http/aws.py"
+    ],  # a service of Amazon's, whose requests are signed in a way of their own
     "sqlite": ["testing/kits.py"],  # the other end of the copies of the conformance suite
 }
 ALLOWED = re.compile(r"^\s*(packages|extra)=.*$|extra\(.*$", re.MULTILINE)  # packages are called like that

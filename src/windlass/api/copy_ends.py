@@ -20,7 +20,7 @@ from windlass.options import read_options
 from windlass.plan.model import Destination, Source
 from windlass.plan.roles import misfit
 from windlass.registry import Connector
-from windlass.workspace import local_path, scheme_of
+from windlass.workspace import is_stored, local_path, scheme_of
 
 __all__ = ["Named", "destination_of", "name_of", "named_in", "path_of", "source_of", "tells_format"]
 
@@ -74,7 +74,8 @@ def destination_of(
         address, options = _table_of(named, text, "destination", common, near)
         return Destination(connection=named.connection, type=address.type, options=options), address
     if (path := path_of(text, "/dev/stdout")) is not None:
-        local_path(path)
+        if not is_stored(path):
+            local_path(path)
         _require_format(text, "output", "to_format", of_files)
         return Destination(options={"path": path, **of_files, **common}), None
     address, options = _table_at(text, "destination", common)
@@ -112,7 +113,7 @@ def path_of(text: str, standard: str) -> str | None:
     """The path, `standard` for `-`; None where the text is the address of a database."""
     scheme = scheme_of(text)
     found = registry.by_scheme(scheme) if scheme else None
-    if scheme is not None and (found is None or found.form not in (None, "url")):
+    if scheme is not None and (found is None or found.form not in (None, "url", "store")):
         return None
     return standard if text == _STANDARD else text
 
@@ -191,6 +192,8 @@ def _read(
 
 def _known(role: Role) -> str:
     fit = [
-        c for c in registry.all_connectors() if c.form not in (None, "url") and misfit(c.type, role) is None
+        c
+        for c in registry.all_connectors()
+        if c.form not in (None, "url", "store") and misfit(c.type, role) is None
     ]
     return f"expected a file, or an address such as {', '.join(connector.example for connector in fit)}"

@@ -61,8 +61,8 @@ class Destination(Protocol):
 
     traits: Traits
 
-    def occupied(self) -> Path | None:
-        """The file of this machine that it writes, or the folder, without links."""
+    def occupied(self) -> Path | str | None:
+        """The file of this machine that it writes, or the folder, without links; or the address of an object."""
 
     def begin(self, entry: LedgerEntry) -> Load:
         """Take the destination over from any earlier writer."""
@@ -82,7 +82,7 @@ class Destination(Protocol):
 class BaseDestination:
     """What a destination inherits that is not on this machine, and has nothing to add to an error."""
 
-    def occupied(self) -> Path | None:
+    def occupied(self) -> Path | str | None:
         return None
 
     def explain(self, error: RetryableError) -> WindlassError:

@@ -155,7 +155,7 @@ class Source(Protocol):
         """Begin to read. Called once."""
 
     def occupied(self) -> Iterable[str]:
-        """The files of this machine that it reads, without links."""
+        """The files of this machine that it reads, without links, and the addresses of objects."""
 
     def close(self) -> None: ...
 

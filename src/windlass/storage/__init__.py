@@ -6,6 +6,7 @@ turns.py       whose turn it is: tokens, and what writers that are gone have lef
 file.py        a single file, by rename
 folder.py      a folder of files, exchanged whole
 stream.py      standard output, a FIFO, a device
+objects/       objects of a store, such as S3
 """
 
 from __future__ import annotations
@@ -24,8 +25,14 @@ __all__ = ["Place", "Staged", "place_of"]
 class Place(Protocol):
     """Where the files of a destination are to be."""
 
-    path: Path
-    """As it is without links."""
+    name: str
+    """What it is called: a path without links, or an address."""
+
+    names_are_used_again: bool
+    """Whether files that are written may have the names of those whose place they take."""
+
+    def exists(self) -> bool:
+        """Whether something is there."""
 
     def find(self, entry: LedgerEntry) -> LedgerEntry | None:
         """The committed entry of the same load."""

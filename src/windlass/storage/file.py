@@ -32,11 +32,16 @@ _AFTER = ".after"
 class OneFile:
     """A file, and its manifest beside it. Implements `Place`. `path` is resolved."""
 
+    names_are_used_again = True
+
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.name = path, str(path)
         self.manifest_file = beside(path, ".windlass.json")
         self.turns = Turns(path)
         self._history = History(beside(path, ".windlass-loads"))
+
+    def exists(self) -> bool:
+        return self.path.exists()
 
     def find(self, entry: LedgerEntry) -> LedgerEntry | None:
         return manifest.read(self.manifest_file).find(entry) or self._history.find(entry)

@@ -40,12 +40,17 @@ class Folder:
     Loads that only add, and are not `alone`, go side by side: each brings along what is there at its commit.
     """
 
+    names_are_used_again = True
+
     def __init__(
         self, path: Path, *, adding: bool, alone: bool = True, protected: Sequence[Path] = ()
     ) -> None:
-        self.path, self.adding = path, adding
+        self.path, self.name, self.adding = path, str(path), adding
         self.turns = Turns(path)
         self._alone, self._protected = alone or not adding, protected
+
+    def exists(self) -> bool:
+        return self.path.exists()
 
     def find(self, entry: LedgerEntry) -> LedgerEntry | None:
         return self.manifest().find(entry)

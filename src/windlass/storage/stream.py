@@ -16,8 +16,13 @@ __all__ = ["Stream"]
 class Stream:
     """Where bytes go through. Implements `Place`."""
 
+    names_are_used_again = True
+
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.name = path, str(path)
+
+    def exists(self) -> bool:
+        return self.path.exists()
 
     def find(self, entry: LedgerEntry) -> LedgerEntry | None:
         return None

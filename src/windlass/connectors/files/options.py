@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypeAlias
 
 from windlass.connectors.options import DestinationOptions, SourceOptions
-from windlass.options import Character, FilePath, FileToRead, Minimum, OneOrMany, Options, Size
+from windlass.options import Character, FileToRead, FileToWrite, Minimum, OneOrMany, Options, Size
 
 __all__ = ["Csv", "Destination", "Excel", "FileFormat", "Parquet", "ReadFormat", "Source"]
 
@@ -65,7 +65,7 @@ class Source(SourceOptions):
     """A file, the files of a folder, or those of a pattern."""
 
     path: FileToRead
-    """A file, a folder or a pattern, relative to the workspace; or the `http(s)://` address of a file."""
+    """A file, a folder or a pattern, relative to the workspace; in a store of objects, `s3://bucket/key`; or the `http(s)://` address of a file."""
 
     format: ReadFormat | None = None
     """The file's format. Default: by its ending (`.csv`, `.tsv`, `.txt`, `.json`, `.ndjson`, `.jsonl`, `.parquet`, `.pq`, each also `.gz`, `.zst` or `.bz2`; `.xlsx`, `.xlsm`)."""
@@ -83,8 +83,8 @@ class Source(SourceOptions):
 class Destination(DestinationOptions):
     """A file, or a folder of files."""
 
-    path: FilePath
-    """A file, or a folder where it ends in `/`, relative to the workspace."""
+    path: FileToWrite
+    """A file, or a folder where it ends in `/`, relative to the workspace; or in a store of objects: `s3://bucket/key`."""
 
     format: FileFormat | None = None
     """The file's format. Default: by its ending (`.csv`, `.tsv`, `.txt`, `.json`, `.ndjson`, `.jsonl`, `.parquet`, `.pq`, each also `.gz` or `.zst`); Parquet in a folder."""

@@ -147,9 +147,12 @@ class InputFiles:
         """The names, sizes and bytes of all files."""
         for path in self.paths:
             yield f"{path.name}\0{path.stat().st_size}\n".encode()
-            with path.open("rb") as file:
-                while piece := file.read(_COPIED_AT_ONCE):
-                    yield piece
+            yield from self._bytes(path)
+
+    def _bytes(self, path: Path) -> Iterator[bytes]:
+        with path.open("rb") as file:
+            while piece := file.read(_COPIED_AT_ONCE):
+                yield piece
 
     def occupied(self) -> Iterator[str]:
         """The paths without links, but for one that a file itself is."""

@@ -8,12 +8,20 @@ from windlass.connectors.files.paths import InputFiles
 from windlass.connectors.files.reading.source import FileSource
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Reading, Relation, Source
+from windlass.connectors.stores.where import stored_end
 
 __all__ = ["open_source"]
 
 
 def open_source(end: End[options.Source]) -> Source:
     """Open a file, a folder's, or a pattern's for reading. Raises FatalError for none."""
+    if (where := stored_end(end, end.options.path)) is not None:
+        from windlass.connectors.files.reading.stored import StoredSource
+
+        def stored(files: InputFiles, reading: Reading, scratch: Scratch) -> Relation:
+            return _relation(files, end.options, reading, scratch)
+
+        return StoredSource(where, end.options.format, end.scratch_folder, stored)
     files = InputFiles(end.options.path, end.workspace, end.options.format, end.scratch_folder)
 
     def relation(reading: Reading, scratch: Scratch) -> Relation:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 from windlass import failpoints, registry
 from windlass.connectors.destination import BaseDestination, Traits
@@ -17,9 +16,10 @@ from windlass.connectors.ends import End
 from windlass.connectors.files.formats import compression_of, format_of
 from windlass.connectors.files.options import Destination, FileFormat
 from windlass.connectors.files.writing.load import FileLoad
+from windlass.connectors.stores.where import stored_end
 from windlass.errors import FatalError
 from windlass.ledger import LedgerEntry
-from windlass.storage import place_of
+from windlass.storage import Place, place_of
 from windlass.storage.stream import Stream
 
 __all__ = ["FileDestination"]
@@ -36,19 +36,13 @@ class FileDestination(BaseDestination):
 
     def __init__(self, end: End[Destination]) -> None:
         self._end, options = end, end.options
-        self._place = place_of(
-            end.workspace.to_write(options.path),
-            folder=options.is_folder,
-            adding=options.mode != "replace",
-            alone=end.alone,
-            protected=(end.workspace.root, end.workspace.project),
-        )
+        self._place = _place(end)
         if isinstance(self._place, Stream) and options.mode != "replace":
             raise FatalError(f"{options.path!r} keeps nothing, so only `mode: replace` can write there")
         self._kind, self._compression = _format(options), _compression(options)
 
-    def occupied(self) -> Path:
-        return self._place.path
+    def occupied(self) -> str:
+        return self._place.name
 
     def begin(self, entry: LedgerEntry) -> FileLoad:
         failpoints.reach("before-staging")
@@ -60,6 +54,22 @@ class FileDestination(BaseDestination):
 
     def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
         return self._place.settle(entry, loads)
+
+
+def _place(end: End[Destination]) -> Place:
+    options = end.options
+    if (where := stored_end(end, options.path)) is not None:
+        from windlass.storage.objects import place_in
+
+        adding = options.mode != "replace"
+        return place_in(where.store, where.key, adding=adding, alone=end.alone, scratch=end.scratch_folder)
+    return place_of(
+        end.workspace.to_write(options.path),
+        folder=options.is_folder,
+        adding=options.mode != "replace",
+        alone=end.alone,
+        protected=(end.workspace.root, end.workspace.project),
+    )
 
 
 def _format(options: Destination) -> FileFormat:

@@ -7,6 +7,8 @@ row that the reader would not understand, or would understand otherwise, is refu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from windlass.connectors.ends import End
 from windlass.connectors.files import options
@@ -27,7 +29,8 @@ class KeptRows:
         old = options.Source(path=end.options.path, format=kind, csv=end.options.csv)
         self._name, self._scratch = end.options.path, scratch
         self._is_json = kind in ("json", "ndjson")
-        source = open_source(End(options=old, workspace=end.workspace))
+        here: Any = end
+        source = open_source(replace(here, options=old))
         self._relation = source.open(Reading(target=None if self._is_json else ()), scratch)
         self.columns = [self._column(column) for column in self._relation.columns()]
         self._check_rows()

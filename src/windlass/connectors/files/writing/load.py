@@ -52,12 +52,13 @@ class FileLoad(BaseLoad):
         self._end, self._options, self._kind = end, end.options, kind
         self._staged = staged
         adds = end.options.mode in ("append", "merge")
-        self._keeps_rows = adds and not end.options.is_folder and place.path.exists()
+        self._keeps_rows = adds and not end.options.is_folder and place.exists()
         self._kept: KeptRows | None = None
         self._grown: Sequence[Column] = ()
         self._widened: Sequence[Column] = ()
         self._writer = FileWriter(end.options, kind, compression)
-        self._name = f"part-{entry.load_id}-" if end.options.mode == "append" else "part-"
+        is_named_for_good = end.options.mode == "append" or not place.names_are_used_again
+        self._name = f"part-{entry.load_id}-" if is_named_for_good else "part-"
 
     def __exit__(self, *_: object) -> None:
         self._staged.__exit__()

@@ -1,0 +1,113 @@
+"""Objects of a store as the source of a copy. They are brought to this machine before they are read: readers go over a
+file more than once, and a disk is nearer than a store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from windlass.connectors.files.formats import format_of
+from windlass.connectors.files.options import ReadFormat
+from windlass.connectors.files.paths import InputFiles
+from windlass.connectors.files.reading.source import FileSource
+from windlass.connectors.scratch import Scratch
+from windlass.connectors.source import Reading, Relation
+from windlass.connectors.stores.choosing import chosen
+from windlass.connectors.stores.fetching import fetch, local_names
+from windlass.connectors.stores.where import Where
+from windlass.errors import FatalError
+from windlass.storage.objects import Object
+from windlass.temporary import TemporaryFolder
+from windlass.workspace import Workspace
+
+__all__ = ["StoredSource"]
+
+
+class StoredSource:
+    """One or more objects of one format. Implements `Source` and `HasContents`."""
+
+    def __init__(
+        self,
+        where: Where,
+        declared: ReadFormat | None,
+        scratch: Path | None,
+        relation: Callable[[InputFiles, Reading, Scratch], Relation],
+    ) -> None:
+        self.name = where.name
+        self._where, self._declared, self._scratch, self._relation = where, declared, scratch, relation
+        self._objects = tuple(chosen(where))
+        self._format = declared or _one_format(where, self._objects)
+        self._files: StoredFiles | None = None
+        self._bringing = threading.Lock()
+
+    def close(self) -> None:
+        if self._files is not None:
+            self._files.close()
+
+    def occupied(self) -> Iterable[str]:
+        return (f"{self._where.store.name}/{found.key}" for found in self._objects)
+
+    def fingerprint(self) -> dict[str, object]:
+        """The keys, sizes and versions of all objects, as one hash."""
+        digest = hashlib.sha256()
+        for found in self._objects:
+            digest.update(f"{found.key}\0{found.size}\0{found.version}\n".encode())
+        state = digest.hexdigest()
+        return {"type": "objects", "path": self.name, "objects": len(self._objects), "state": state}
+
+    def contents(self) -> Iterator[bytes]:
+        return self._brought().contents()
+
+    def open(self, reading: Reading, scratch: Scratch) -> Relation:
+        files = self._brought()
+        source = FileSource(files, lambda reading, scratch: self._relation(files, reading, scratch))
+        return source.open(reading, scratch)
+
+    def _brought(self) -> StoredFiles:
+        with self._bringing:  # rows are read in one thread, and bytes in another
+            if self._files is None:
+                self._files = StoredFiles(self._where, self._objects, self._format, self._scratch)
+            return self._files
+
+
+def _one_format(where: Where, objects: Sequence[Object]) -> ReadFormat:
+    """The format that the names of all objects tell. Raises FatalError where they do not tell the same."""
+    kind = format_of(objects[0].key)
+    if any(format_of(found.key) != kind for found in objects):
+        hint = "name a pattern: prefix/*.csv"
+        raise FatalError(f"{where.name!r} has objects of several formats", hint=hint)
+    return kind
+
+
+class StoredFiles(InputFiles):
+    """Objects as files of a temporary folder."""
+
+    def __init__(
+        self, where: Where, objects: Sequence[Object], kind: ReadFormat, scratch: Path | None
+    ) -> None:
+        self._where, self._objects = where, objects
+        here = Path.cwd()
+        super().__init__(where.name, Workspace(here, here), kind, scratch)
+
+    def _found(
+        self, workspace: Workspace, declared: ReadFormat | None, scratch: Path | None
+    ) -> tuple[list[Path], ReadFormat]:
+        assert declared is not None
+        self._spool = TemporaryFolder(scratch)
+        folder = self._spool.path
+        paths = [folder / name for name in local_names(found.key for found in self._objects)]
+        self._keys = {path: found.key for path, found in zip(paths, self._objects, strict=True)}
+        fetch(self._where.store, zip(self._objects, paths, strict=True))
+        return paths, declared
+
+    def _path_shown(self, path: Path) -> str:
+        return f"{self._where.store.name}/{self._keys[path]}"
+
+    def contents(self) -> Iterator[bytes]:
+        """The keys, sizes and bytes of all objects."""
+        for path in self.paths:
+            yield f"{self._keys[path]}\0{path.stat().st_size}\n".encode()
+            yield from self._bytes(path)

@@ -1,0 +1,80 @@
+"""What a store of objects has to do.
+
+Everything that is written is written on a condition, so that two writers cannot both believe that they were the one. An
+upload takes effect with its last step; one that was aborted can never take effect any more, whatever its writer, which
+may only have been slow, does then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from windlass.errors import RetryableError
+
+__all__ = ["LOAD", "ChangedError", "Object", "Store"]
+
+LOAD = "windlass-load"
+"""The name in an object's metadata of the load that wrote it."""
+
+
+class Object(NamedTuple):
+    """An object as it was when somebody looked."""
+
+    key: str
+    size: int
+    version: str
+    """Another one wherever the bytes are others: an ETag, or a generation."""
+
+    load: str = ""
+    """The start of a load that wrote it. Only `look` tells."""
+
+
+class ChangedError(RetryableError):
+    """What is there is not what it was expected to be: somebody else wrote meanwhile."""
+
+
+class Store(Protocol):
+    """A bucket. Raises FatalError for what is refused, RetryableError for what may work later."""
+
+    name: str
+    """Such as `s3://lake`."""
+
+    silence: float
+    """Seconds without a sign of life after which a writer is gone."""
+
+    def list(self, prefix: str) -> Iterator[Object]:
+        """All objects whose key begins so, in the order of their keys; not all of them are held in memory."""
+
+    def look(self, key: str) -> Object | None:
+        """The object as it is now."""
+
+    def read(self, found: Object, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes of just this version, some at a time. Raises ChangedError when it is not there any more."""
+
+    def get(self, key: str) -> tuple[bytes, str] | None:
+        """A small object, and its version."""
+
+    def put(self, key: str, data: bytes, replaces: str | None) -> None:
+        """Write a small object, if this version is there, or with None nothing. Raises ChangedError."""
+
+    def begin_upload(self, key: str, load: str) -> str:
+        """What identifies the upload from here on. Nothing is there for others to see."""
+
+    def upload(self, key: str, upload: str, file: Path) -> Any:
+        """Bring all of the file there. What is returned is for `finish_upload`."""
+
+    def finish_upload(self, key: str, upload: str, brought: Any, replaces: str | None) -> None:
+        """Let it take effect, if this version is there, or with None nothing. Raises ChangedError, also when the upload
+        was aborted.
+        """
+
+    def abort_upload(self, key: str, upload: str) -> None:
+        """Give it up, so that it can take effect no more. One that is finished, or gone, stays as it is."""
+
+    def put_file(self, key: str, file: Path, load: str) -> None:
+        """Bring a file to a key that is of this load alone."""
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove objects whose keys were of one load alone, if they are there, and give up all uploads to them."""

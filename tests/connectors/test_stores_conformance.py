@@ -1,0 +1,22 @@
+"""The suite that every connector passes, with objects of real stores: each store in one format, of which they share the code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.connectors.store_kit import Bucket, StoredCsvKit, StoredParquetKit
+from windlass.testing import Conformance, Copier, Kit
+
+
+class TestS3(Conformance):
+    @pytest.fixture
+    def kit(self, copier: Copier, s3: Callable[[], Bucket]) -> Kit:
+        return StoredParquetKit(copier, s3())
+
+
+class TestGcs(Conformance):
+    @pytest.fixture
+    def kit(self, copier: Copier, gcs: Callable[[], Bucket]) -> Kit:
+        return StoredCsvKit(copier, gcs())
