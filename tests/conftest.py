@@ -11,10 +11,11 @@ import socket
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -338,40 +339,11 @@ def influxdb(influxdb_server: Address) -> Address:
     return address
 
 
-def server_of(variable: str) -> str:
-    """The address of a server that the environment names; without one the test is skipped, on CI it fails."""
-    named = os.environ.get(variable)
-    if named == "none":
-        pytest.skip(f"{variable} says that there is none")
-    if named is None:
-        missing(variable)
-    return str(named)
-
-
-@pytest.fixture
-def s3() -> Iterator[Callable[[], S3Bucket]]:
-    """Makes new buckets on the S3 that `WINDLASS_TEST_S3` names, such as http://127.0.0.1:5000. They go with the test."""
-    with _buckets(S3Bucket, server_of("WINDLASS_TEST_S3")) as make:
-        yield make
-
-
-@pytest.fixture
-def gcs() -> Iterator[Callable[[], GcsBucket]]:
-    """The same on the Google Cloud Storage that `WINDLASS_TEST_GCS` names, such as http://127.0.0.1:4443."""
-    with _buckets(GcsBucket, server_of("WINDLASS_TEST_GCS")) as make:
-        yield make
-
-
-@contextmanager
-def _buckets(kind: Callable[[str, str], AnyBucket], endpoint: str) -> Iterator[Callable[[], AnyBucket]]:
-    with ExitStack() as made:
-
-        def make() -> AnyBucket:
-            bucket = kind(endpoint, f"test-{uuid4().hex[:16]}")
-            made.callback(bucket.remove)
-            return bucket
-
-        yield make
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 
 def _influxdb_prefix() -> str:
