@@ -26,11 +26,12 @@ from windlass.connectors.http.auth import credentials_of
 from windlass.connectors.http.fields import Fields
 from windlass.connectors.http.formats import FormatError, count_of_csv, records_in
 from windlass.connectors.http.hook import ApiClient, relation_of
+from windlass.connectors.http.loading import arriving_relation
 from windlass.connectors.http.pace import Pace, turns_of
 from windlass.connectors.http.paging import Page, Request, following, next_link, requests
 from windlass.connectors.http.parents import Child, children, side_by_side
 from windlass.connectors.http.since import bound
-from windlass.connectors.relations import csv_relation, records_relation
+from windlass.connectors.relations import csv_relation
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import BaseSource, Reading, Relation
 from windlass.errors import Code, FatalError, RetryableError
@@ -97,7 +98,7 @@ class HttpSource(BaseSource):
             pages = ((page.name, page.body) for page in self._pages(scratch))
             return csv_relation(self.name, pages, self.options.csv, reading, scratch)
         names = tuple(self.options.fields)
-        return records_relation(self.name, self._records(scratch), reading, scratch, self._place, names)
+        return arriving_relation(self.name, self._records(scratch), reading, scratch, self._place, names)
 
     def close(self) -> None:
         self._session.close()
