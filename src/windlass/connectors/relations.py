@@ -148,6 +148,7 @@ def lines_relation(
     if file.stat().st_size == 0:
         return NoRows(name, reading, scratch, names)
     relation = file_relation({"path": str(file), "format": "ndjson"}, reading, scratch)
+    relation.name = name
     return _Named(name, relation, place_of or (lambda _: name))
 
 

@@ -207,8 +207,9 @@ class JsonRelation(FileRelation):
             for _, number, _, line in _Lines.read([path]):
                 row = BadRow(Reason.MALFORMED_JSON, "no line is a JSON object")
                 _explain(row, line)
+                is_ours = self.name != self._files.written  # which nobody has called by its path
                 return FatalError(
-                    f"{self._files.name(path)}:{number}: {row.message}",
+                    f"{self.name if is_ours else f'{self._files.name(path)}:{number}'}: {row.message}",
                     hint="expected {…} on each line; `format: json` (--from-format json) reads values of many lines",
                 )
         return FatalError(f"{self.name} has no records with fields", hint="expected at least one JSON object")
