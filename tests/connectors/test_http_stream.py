@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +20,8 @@ from tests.connectors.apis import Api, Asked, answer
 from windlass import logs
 from windlass.connections import Address
 from windlass.connectors import record_stream
-from windlass.connectors.record_stream import Fetching
-from windlass.errors import FatalError, RetryableError, WindlassError
+from windlass.connectors.record_stream import Fetching, Piece
+from windlass.errors import Code, FatalError, RetryableError, WindlassError
 from windlass.plan.model import SelectColumn
 from windlass.testing import Copier, destination_of, source_of
 
@@ -120,37 +123,32 @@ def test_what_arrives_is_the_same_whatever_comes_later(
             assert loaded(copier, make_api(answering=pages(records)), **options) == found, name
 
 
-@pytest.mark.parametrize("last", [answer("[]"), answer("", status="503 Busy")], ids=["ends", "breaks"])
-def test_rows_are_loaded_while_the_last_page_is_still_to_come(
-    last: bytes, make_api: Make, copier: Copier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_rows_are_on_their_way_before_the_last_page_is_and_go_back_if_that_fails(
+    make_api: Make, copier: Copier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its server answers only when the first rows have arrived. If that says that it is busy, nothing is loaded."""
+    """The server answers only when the first rows have arrived, which are sent 20,000 at a time; then it is busy."""
+    monkeypatch.setattr(
+        record_stream, "_RECORDS", 500
+    )  # of which each thread of the scratch database has one
     monkeypatch.setattr(record_stream, "_LOOKED_AT", 1_000)
     arrived, waited = threading.Event(), list[bool]()
 
     def page(asked: Asked) -> bytes:
         number = int(asked.query["page"])
-        if number == 12:
+        if number == 81:
             waited.append(arrived.wait(50))
-            return last
-        return answer(json.dumps([{"id": 1_000 * number + n, "text": "x" * 2_000} for n in range(1_000)]))
+            return answer("", status="503 Busy")
+        return answer(json.dumps([{"id": 1_000 * number + n, "text": "x" * 200} for n in range(1_000)]))
 
     api, file = make_api(answering=page), tmp_path / "db.sqlite"
     copier.addresses |= {"api": api.address, "db": Address("sqlite", database=str(file))}
     source = source_of(connection="api", path="/items", retry=ONCE, paginate=PAGES)
-
-    def load() -> int:
-        to = destination_of(connection="db", table="t")
-        return copier(source, to, meter=lambda rows, _: arrived.set() if rows else None).counts.written
-
-    if b"503" not in last:
-        assert load() == 11_000
-    else:
-        with pytest.raises(RetryableError, match="page=12 answered 503"):
-            load()
-        with closing(sqlite3.connect(file)) as database:
-            assert not database.execute("SELECT * FROM sqlite_master WHERE name = 't'").fetchall()
+    to = destination_of(connection="db", table="t")
+    with pytest.raises(RetryableError, match="page=81 answered 503"):
+        copier(source, to, meter=lambda rows, _: arrived.set() if rows else None)
     assert waited == [True]
+    with closing(sqlite3.connect(file)) as database:
+        assert not database.execute("SELECT * FROM sqlite_master WHERE name = 't'").fetchall()
 
 
 LATE: list[tuple[str, bytes, dict[str, Any], type[WindlassError]]] = [
@@ -188,6 +186,25 @@ def test_a_late_page_that_fails_leaves_nothing_loaded(
         assert database.execute("SELECT * FROM old").fetchall() == [(1,)]
         tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         assert "new" not in tables
+
+
+def test_a_disk_that_is_full_in_the_midst_is_told_as_such(
+    make_api: Make, copier: Copier, small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not as what the scratch database makes of it."""
+    whole = record_stream.pieces
+
+    def full(records: Iterable[bytes], file: Path) -> Iterator[Piece]:
+        yield from islice(whole(records, file), 3)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
+
+    monkeypatch.setattr("windlass.connectors.http.loading.pieces", full)
+    records = [f'{{"id": {n}}}' for n in range(20)]
+    copier.addresses["api"] = make_api(answering=pages(records)).address
+    source = source_of(connection="api", path="/items", retry=ONCE, paginate=PAGES)
+    with pytest.raises(RetryableError, match=r"\.ndjson: No space left on device") as raised:
+        copier(source, destination_of(path="out.parquet"))
+    assert raised.value.code == Code.DISK_FULL
 
 
 def test_who_fetches_ahead_stops_and_fails_when_that_is_to_be() -> None:

@@ -64,7 +64,7 @@ class StreamRelation(Relation):
             yield from batches
         except Exception as exc:
             self._failure = as_error(exc)
-            raise self._failure from exc
+            raise
 
 
 class ArrowRelation(StreamRelation):
