@@ -172,6 +172,66 @@ def test_what_is_not_what_its_format_says_is_an_error(make_api: Make, read: Read
         read(make_api(answer("<b/>")), **xml)
 
 
+DEEP = '[{"a": ' + "[" * 5000 + "]" * 5000 + "}]"
+PAGE = "<!doctype html><html>Sign in, please</html>"
+NEXT = {"records": "d", "paginate": {"type": "header_link"}}
+
+
+def test_what_no_reader_would_agree_on_is_an_error_that_names_the_api(make_api: Make, read: Read) -> None:
+    """Never a crash, a path of this machine, or the half that a parser happens to take."""
+    for body, options, says in (
+        (DEEP, {}, "not JSON that can be read: it is nested too deep"),
+        (DEEP, {"format": "ndjson"}, "line 1 is nested too deep"),
+        (DEEP, {"errors": [{"when": "error", "action": "fail"}]}, "nested too deep"),
+        ('{"d": [{"a": 1}], "d": [{"a": 2}]}', {"records": "d"}, "the name 'd' occurs twice"),
+        ('{"d": 12, "\\u0064":1}', {"records": "d"}, "the name 'd' occurs twice"),
+        ('{"q": {"x": 1, "d": [] , "d": [{}]}}', {"records": "q.d"}, "the name 'd' occurs twice"),
+        (
+            '{"d": [{"a": 1}], "n": true}',
+            {"records": "d", "paginate": {"type": "page_number", "total": "n"}},
+            "n of the answer is no number",
+        ),
+        (PAGE, {}, "not valid JSON: it is a web page"),
+        (PAGE, {"format": "ndjson"}, "not valid JSON in line 1: it is a web page"),
+        (PAGE, {"format": "csv"}, "not CSV: it is a web page; it begins: '<!doctype"),
+        ('{"error": "too many requests"}', {"format": "csv"}, "not CSV: it is JSON"),
+        ("[1, 2]", {}, "api: /items: no line is a JSON object"),
+        ('[{"": 1}]', {}, "api: /items: a field has an empty name"),
+    ):
+        api = make_api(*[answer(body)] * 1, answer('{"d": [], "n": true}'))
+        with pytest.raises(FatalError) as raised:
+            read(api, **options)
+        assert says in raised.value.message, raised.value.message
+        assert "/tmp" not in str(raised.value)
+    for link, says in (
+        ("http://[::1", "no address"),
+        ("//other.example", "another server"),
+        ("javascript:x", "another server"),
+    ):
+        with pytest.raises(FatalError, match=says):
+            read(make_api(answer('{"d": [{"a": 1}]}', f"Link: <{link}>; rel=next")), **NEXT)
+
+
+def test_what_says_the_same_in_another_way_is_read(make_api: Make, read: Read) -> None:
+    """With a byte order mark, a name twice that nobody asks for, or a link that is not percent-encoded."""
+    mark = "\ufeff"
+    for body, options in (
+        (mark + '[{"a": 1}]', {}),
+        (mark + '{"d": [{"a": 1}]}', {"records": "d"}),
+        (mark + '{"a": 1}', {"format": "ndjson"}),
+        (mark + "a\n1\n", {"format": "csv"}),
+        (json.dumps({"x": {"d": [1]}, 'd"': "}", "d": [{"a": 1}]}, indent=3), {"records": "d"}),
+        ('{"x": 12, "d": [{"a": 1}], "x" : 1}', {"records": "d"}),
+    ):
+        assert read(make_api(answer(body)), **options) == [{"a": 1}], body
+    linked = make_api(answer('{"d": [{"a": 1}]}', "Link: <?page=é x>; rel=next"), answer('{"d": [{"a": 2}]}'))
+    assert read(linked, **NEXT) == [{"a": 1}, {"a": 2}]
+    assert linked.asked[1].path == "/v1/items?page=%C3%A9%20x"
+    nothing = {"status": 204, "action": "skip"}
+    pages = (answer('[{"a": 1}]'), answer("", status="204 No Content"))
+    assert read(make_api(*pages), paginate={"type": "page_number"}, errors=[nothing]) == [{"a": 1}]
+
+
 # --- answers that are cut off --------------------------------------------------------------------
 
 

@@ -12,10 +12,11 @@ from windlass import registry
 from windlass.connectors.cursors import Found, find_new, required_cursor
 from windlass.connectors.duckdb_cursor import DuckdbCursor
 from windlass.connectors.ends import End
+from windlass.connectors.record_stream import pieces
 from windlass.connectors.rows import BadRow, Column, RowFault
 from windlass.connectors.scratch import Scratch, identifier
 from windlass.connectors.source import Reading, Relation, Source
-from windlass.errors import FatalError, WindlassError, naming
+from windlass.errors import FatalError, WindlassError, as_error
 from windlass.files import write_file
 from windlass.options import Options, read_options
 from windlass.workspace import Workspace
@@ -23,7 +24,16 @@ from windlass.workspace import Workspace
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ArrowRelation", "NoRows", "StreamRelation", "csv_relation", "only_new", "records_relation"]
+__all__ = [
+    "ArrowRelation",
+    "NoRows",
+    "StreamRelation",
+    "csv_relation",
+    "file_relation",
+    "lines_relation",
+    "only_new",
+    "records_relation",
+]
 
 
 class StreamRelation(Relation):
@@ -51,8 +61,8 @@ class StreamRelation(Relation):
     def _noting(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         try:
             yield from batches
-        except WindlassError as exc:
-            self._failure = exc
+        except Exception as exc:
+            self._failure = as_error(exc)
             raise
 
 
@@ -120,12 +130,24 @@ def records_relation(
     Raises FatalError when there are none and nothing says which columns there would be.
     """
     file = scratch.folder / f"{scratch.new_name()}.ndjson"
-    with naming(file), file.open("wb") as out:
-        for record in records:
-            out.write(record.translate(_ON_ONE_LINE) + b"\n")
+    for _ in pieces(records, file):
+        continue
+    return lines_relation(name, file, reading, scratch, place_of, names)
+
+
+def lines_relation(
+    name: str,
+    file: Path,
+    reading: Reading,
+    scratch: Scratch,
+    place_of: Callable[[int], str] | None = None,
+    names: Sequence[str] = (),
+) -> Relation:
+    """The same of records that are the lines of a file."""
     if file.stat().st_size == 0:
         return NoRows(name, reading, scratch, names)
-    relation = _of_files({"path": str(file), "format": "ndjson"}, reading, scratch)
+    relation = file_relation({"path": str(file), "format": "ndjson"}, reading, scratch)
+    relation.name = name
     return _Named(name, relation, place_of or (lambda _: name))
 
 
@@ -142,13 +164,10 @@ def csv_relation(
     if not called:
         return NoRows(name, reading, scratch)
     written = {"path": f"{folder}/*.csv", "format": "csv", "csv": msgspec.to_builtins(csv)}
-    return _Files(name, _of_files(written, reading, scratch), called)
+    return _Files(name, file_relation(written, reading, scratch), called)
 
 
-_ON_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")  # within a string JSON has no line ends
-
-
-def _of_files(written: dict[str, Any], reading: Reading, scratch: Scratch) -> Relation:
+def file_relation(written: dict[str, Any], reading: Reading, scratch: Scratch) -> Relation:
     """The relation that the connector of files makes of what a pipeline would say of them."""
     connector = registry.require(registry.FILES)
     options = read_options(registry.load(str(connector.options)).Source, written)

@@ -33,7 +33,7 @@ __all__ = [
     "record_of",
 ]
 
-Trust: TypeAlias = Literal["declared", "known", "sampled"]
+Trust: TypeAlias = Literal["declared", "known", "sampled", "tested"]
 
 Meter: TypeAlias = Callable[[int, int], None]
 """Told the rows and bytes moved since it was last called."""
@@ -95,7 +95,8 @@ class Column:
 
     trust: Trust = "known"
     """How sure the guess is: `declared` (a value that does not fit is bad), `known` (every value was
-    looked at), or only `sampled` (a value that does not fit changes the guess, not the row)."""
+    looked at), only `sampled` (a value that does not fit changes the guess, not the row), or `tested` (the same, and the
+    relation has a fault of its own for that)."""
 
 
 class Reason(StrEnum):
@@ -211,6 +212,8 @@ class RowFault(NamedTuple):
     test: str
     reason: Reason
     message: str
+    is_misfit: bool = False
+    """Nothing is wrong with the row: it speaks against what a sample showed, and whoever reads begins again."""
 
 
 class MisfitError(WindlassError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import glob
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -66,11 +66,18 @@ class Scratch:
         self._stream_error: WindlassError | None = None
         self._names = 0
         self._attached: dict[Path, str] = {}
+        self._at_exit: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
         return self
 
+    def at_exit(self, call: Callable[[], None]) -> None:
+        """What to do before the session is closed."""
+        self._at_exit.append(call)
+
     def __exit__(self, *_: object) -> None:
+        for call in self._at_exit:
+            call()
         if self._output is not None:
             self._output.close()
         self.connection.close()
@@ -134,6 +141,8 @@ class Scratch:
                     batch = reader.read_next_batch()
                 except StopIteration:
                     return
+                except OSError as exc:  # Arrow's name for whatever goes wrong in what it is handed
+                    raise _translated(exc) from exc
                 if batch.num_rows:
                     yield batch
 
@@ -246,7 +255,7 @@ def duckdb_errors() -> Iterator[None]:
         raise _translated(exc) from exc
 
 
-def _translated(exc: duckdb.Error) -> WindlassError:
+def _translated(exc: duckdb.Error | OSError) -> WindlassError:
     import duckdb
 
     text, message = str(exc), _message(exc)
@@ -263,7 +272,7 @@ def _translated(exc: duckdb.Error) -> WindlassError:
     return FatalError(message)
 
 
-def _message(exc: duckdb.Error) -> str:
+def _message(exc: duckdb.Error | OSError) -> str:
     """The first line, without another error as JSON at its end: that is what has to be said, and not around it."""
     line = str(exc).strip().split("\n", 1)[0]
     before, found, rest = line.partition('{"exception_type":')

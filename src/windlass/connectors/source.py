@@ -84,6 +84,10 @@ class Reading:
     adds: bool = False
     """Whether the rows come to others that stay. Then an empty file is a day without rows, and no accident."""
 
+    restarts: bool = False
+    """Whoever reads looks for misfits among the faults, and begins again with what `recover` gives. So the columns may be
+    those of a sample."""
+
     @property
     def infer(self) -> bool:
         """Whether the types of values that are text have to be found."""

@@ -71,12 +71,15 @@ def cast(source: str, target: str, trust: Trust = "declared") -> Cast:
     """How to cast DuckDB type `source` to `target`.
 
     `target` was `declared`; or `known` to fit, because every value was looked at; or is a guess from
-    what was `sampled`, and then even another way of writing the same value (`007`) does not fit.
+    what was `sampled`, and then even another way of writing the same value (`007`) does not fit; or whoever reads
+    has `tested` it.
     """
     if source == target:
         return Cast("{x}")
     if trust == "known":
         return Cast(f"CAST({{x}} AS {target})")
+    if trust == "tested":
+        return Cast(f"TRY_CAST({{x}} AS {target})")
     if target == "VARCHAR":
         return _to_text(source)
     if source in ("VARCHAR", "JSON"):

@@ -111,7 +111,7 @@ def _through_scratch(
 ) -> Outcome:
     """Move the rows; once more from the beginning when the relation knows a way past an error."""
     grows = job.copy.on_new_column == "add" or job.copy.on_type_change == "widen"
-    reading = replace(reading, target=load.columns(scratch), grows=grows)
+    reading = replace(reading, target=load.columns(scratch), grows=grows, restarts=True)
     relation: Relation | None = source.open(reading, scratch)
     if job.limit is not None and relation is not None:
         relation = FirstRows(relation, job.limit)

@@ -47,11 +47,13 @@ class Fault:
     message: str
     output: Output | None = None
     value: str = "NULL"
+    is_of_sample: bool = False
+    """The row speaks against what a sample showed."""
 
     @property
     def is_misfit(self) -> bool:
         """The value speaks against a type that was only guessed, not against the row."""
-        return (
+        return self.is_of_sample or (
             self.output is not None
             and self.output.trust == "sampled"
             and self.reason is self.output.casting.reason
@@ -77,7 +79,7 @@ def all_faults(
 
     The tests speak of the source's columns by their names and of the cast values as `__windlass_v0`, `__windlass_v1`, ….
     """
-    faults = [Fault(fault.test, fault.reason, fault.message) for fault in rows]
+    faults = [Fault(fault.test, fault.reason, fault.message, is_of_sample=fault.is_misfit) for fault in rows]
     for i, output in enumerate(outputs):
         faults.extend(_of_column(output, f"__windlass_v{i}", forbids_nul=forbids_nul))
         if interval is not None and output.target.name == interval.column:

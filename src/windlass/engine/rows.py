@@ -165,7 +165,7 @@ class RowStream:
 
     def _raise_misfit(self, fault: Fault, value: str | None) -> None:
         if fault.is_misfit:
-            raise MisfitError(f"{fault.says(value)}, the type of a sample")
+            raise MisfitError(fault.says(value) + (", the type of a sample" if fault.output else ""))
 
 
 def _kept(record: str | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import http
 import http.client
 import urllib.request
@@ -95,7 +96,7 @@ def content_of(body: bytes) -> object:
     """What a body says as JSON; None where it is none."""
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -107,7 +108,8 @@ def send(ask: Ask, session: Session | None = None, waited: float = 0.0) -> Answe
     with asking as response:
         if response.status not in ask.statuses:
             message = f"{ask.url} answered {response.status} {response.reason}, expected 200"
-            raise FatalError(message, code=Code.API_ANSWER)
+            refusal = web.Refusal(response.status, response.headers, response.read(_PIECE))
+            raise web.AnswerError(message, refusal, Code.API_ANSWER)
         return _whole(ask.url, response)
 
 
@@ -124,7 +126,11 @@ def _whole(url: str, response: http.client.HTTPResponse) -> Answer:
         body += piece
         if len(body) > _LARGEST:
             raise _too_large(url)
-    return Answer(bytes(body), response.headers, known or (coding != "identity" and bool(body)))
+    return Answer(
+        bytes(body).removeprefix(codecs.BOM_UTF8),
+        response.headers,
+        known or (coding != "identity" and bool(body)),
+    )
 
 
 def _pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
 from windlass.connectors.http.xml_records import records_of_xml
+from windlass.file_kinds import LOOKED_AT, kind_of, why_not
 
-__all__ = ["FormatError", "count_of_csv", "records_in"]
+__all__ = ["FormatError", "count_of_csv", "records_in", "require_csv"]
 
 
 class FormatError(Exception):
@@ -20,6 +23,20 @@ def records_in(kind: str, path: str, body: bytes) -> list[bytes] | None:
     return _READERS[kind](path, body)
 
 
+def require_csv(body: bytes) -> None:
+    """Raise FormatError for what is evidently something else: a server that is in trouble may answer 200 and say so."""
+    if not body.strip():
+        return
+    if why := why_not("csv", body[:LOOKED_AT]):
+        raise FormatError(f"CSV: it {why.replace(', not a CSV file', '')}")
+    if body.lstrip()[:1] in (b"{", b"["):
+        try:
+            msgspec.json.decode(body, type=msgspec.Raw)
+        except msgspec.DecodeError:
+            return
+        raise FormatError("CSV: it is JSON")
+
+
 def count_of_csv(body: bytes) -> int:
     """About how many records are in CSV with a header: none where there is no other line."""
     return max(0, sum(1 for line in body.splitlines() if line.strip()) - 1)
@@ -29,8 +46,11 @@ def _of_json(path: str, body: bytes) -> list[bytes] | None:
     try:
         body.decode()  # which msgspec does not look at in what it leaves as it is
         return _list_at(path, body)
+    except RecursionError as exc:
+        raise FormatError("JSON that can be read: it is nested too deep") from exc
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise FormatError(f"valid JSON: {exc}") from exc
+        kind = kind_of(body[:LOOKED_AT])
+        raise FormatError(f"valid JSON: {f'it is {kind}' if kind else exc}") from exc
 
 
 def _of_ndjson(path: str, body: bytes) -> list[bytes]:
@@ -41,8 +61,11 @@ def _of_ndjson(path: str, body: bytes) -> list[bytes]:
         try:
             line.decode()
             found.append(bytes(msgspec.json.decode(line, type=msgspec.Raw)))
+        except RecursionError as exc:
+            raise FormatError(f"JSON that can be read: line {number} is nested too deep") from exc
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-            raise FormatError(f"valid JSON in line {number}: {exc}") from exc
+            kind = kind_of(body[:LOOKED_AT]) if number == 1 else None
+            raise FormatError(f"valid JSON in line {number}: {f'it is {kind}' if kind else exc}") from exc
     return found
 
 
@@ -66,12 +89,33 @@ def _list_at(path: str, body: bytes) -> list[bytes] | None:
         inner = msgspec.json.decode(found, type=dict[str, msgspec.Raw])
         if key not in inner:
             return None
+        if list(_names(bytes(found), inner)).count(key) > 1:
+            raise FormatError(f"JSON that can be read: the name {key!r} occurs twice")
         found = inner[key]
     if single:
         return [bytes(found)]
     if bytes(found)[:1] != b"[":
         return None
     return [bytes(item) for item in msgspec.json.decode(found, type=list[msgspec.Raw])]
+
+
+_NAME = re.compile(rb'[\s,{]*("(?:[^"\\]|\\.)*")\s*:\s*')
+_BEHIND = b" \t\r\n,}"
+
+
+def _names(text: bytes, members: Mapping[str, msgspec.Raw]) -> Iterator[str]:
+    """The names in an object, each as often as it occurs: decoded, it has the last value of one that occurs twice."""
+    place = 0
+    while (found := _NAME.match(text, place)) is not None:
+        name = json.loads(found[1])
+        yield name
+        value, place = bytes(members[name]), found.end()
+        end = place + len(value)
+        if text.startswith(value, place) and text[end : end + 1] in _BEHIND:
+            place = end
+        else:
+            rest = text[place:].decode()
+            place += len(rest[: json.JSONDecoder().raw_decode(rest)[1]].encode())
 
 
 _READERS: Mapping[str, Callable[[str, bytes], list[bytes] | None]] = {

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from windlass.connectors.http.answers import Answer
 from windlass.connectors.http.options import Paginate
@@ -109,7 +109,7 @@ def _by_link(paginate: Paginate, name: str, link_of: Callable[[Page], str | None
     seen, number = set[str](), 1
     page = yield Request("page 1")
     while not _is_last(paginate, page) and (link := link_of(page)):
-        url = urljoin(page.url, link)
+        url = _led_to(page.url, link, f"{name}: page {number}")
         if _server(url) != _server(page.url):
             raise FatalError(
                 f"{name}: page {number} leads to {url}, which is another server", code=Code.API_ANSWER
@@ -119,6 +119,16 @@ def _by_link(paginate: Paginate, name: str, link_of: Callable[[Page], str | None
         seen.add(url)
         number += 1
         page = yield Request(f"page {number}", url=url)
+
+
+def _led_to(url: str, link: str, where: str) -> str:
+    """The address of a link, written as a request has it. Raises FatalError for one that is none."""
+    try:
+        led_to = quote(urljoin(url, link), safe=_AS_IT_IS)
+        _server(led_to)
+    except ValueError as exc:
+        raise FatalError(f"{where} has a link that is no address: {link!r}", code=Code.API_ANSWER) from exc
+    return led_to
 
 
 def _once(paginate: Paginate, name: str) -> Requests:
@@ -152,6 +162,9 @@ def _goes_round(name: str, what: str) -> FatalError:
     return FatalError(f"{name}: {what}", hint=hint, code=Code.API_ANSWER)
 
 
+_AS_IT_IS = "%/:=&?~#+!$,;'@()*[]"
+
+
 def _server(url: str) -> tuple[str, str]:
     return urlsplit(url)[:2]
 
@@ -165,5 +178,5 @@ def next_link(answer: Answer) -> str | None:
     for target, parameters in _LINK.findall(", ".join(answer.headers.get_all("Link", []))):
         found = _REL.search(parameters)
         if found and "next" in (found[1] or found[2]).lower().split():
-            return str(target)
+            return quote(target.encode("latin-1"), safe=_AS_IT_IS)  # as http.client has decoded it
     return None

@@ -24,13 +24,14 @@ from windlass.connectors.http.answers import Answer, Ask
 from windlass.connectors.http.asking import Api
 from windlass.connectors.http.auth import credentials_of
 from windlass.connectors.http.fields import Fields
-from windlass.connectors.http.formats import FormatError, count_of_csv, records_in
+from windlass.connectors.http.formats import FormatError, count_of_csv, records_in, require_csv
 from windlass.connectors.http.hook import ApiClient, relation_of
+from windlass.connectors.http.loading import arriving_relation
 from windlass.connectors.http.pace import Pace, turns_of
 from windlass.connectors.http.paging import Page, Request, following, next_link, requests
 from windlass.connectors.http.parents import Child, children, side_by_side
 from windlass.connectors.http.since import bound
-from windlass.connectors.relations import csv_relation, records_relation
+from windlass.connectors.relations import csv_relation
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import BaseSource, Reading, Relation
 from windlass.errors import Code, FatalError, RetryableError
@@ -97,7 +98,7 @@ class HttpSource(BaseSource):
             pages = ((page.name, page.body) for page in self._pages(scratch))
             return csv_relation(self.name, pages, self.options.csv, reading, scratch)
         names = tuple(self.options.fields)
-        return records_relation(self.name, self._records(scratch), reading, scratch, self._place, names)
+        return arriving_relation(self.name, self._records(scratch), reading, scratch, self._place, names)
 
     def close(self) -> None:
         self._session.close()
@@ -205,10 +206,12 @@ class HttpSource(BaseSource):
         """Raise RetryableError when the last page speaks of more records than have come."""
         path = self.options.paginate.total if self.options.paginate else None
         total = page.answer.at(path)
-        if path is None or (isinstance(total, int) and total <= count):
+        if path is None:
             return
         if not isinstance(total, int) or isinstance(total, bool):
             raise FatalError(f"{name}: {path} of the answer is no number of records", code=Code.API_ANSWER)
+        if total <= count:
+            return
         raise RetryableError(
             f"{name}: {count} records have come, and {path} of the answer says {total}",
             hint="the pages may have moved while they were read; sort by something that does not change",
@@ -221,9 +224,10 @@ class HttpSource(BaseSource):
             hint = "let its server say how long it is (`Content-Length`, chunks or gzip), or ask for JSON"
             message = f"{page} may have been cut off: it has no length, and {self.options.format} no end"
             raise FatalError(message, hint=hint, code=Code.API_ANSWER)
-        if self.options.format == "csv":
-            return []
         try:
+            if self.options.format == "csv":
+                require_csv(answer.body)
+                return []
             found = records_in(self.options.format, self.options.records, answer.body)
         except FormatError as exc:
             kind = FatalError if answer.known_length else RetryableError  # it may have been cut off
@@ -240,7 +244,7 @@ class HttpSource(BaseSource):
         if tells is None and answer.body.lstrip()[:1] == b"{":
             try:
                 keys = msgspec.json.decode(answer.body, type=dict[str, Any])
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
                 return  # which is told by who looks for the records
             tells = next((f"`{key}`" for key in _MORE if keys.get(key)), None)
         if tells is not None:

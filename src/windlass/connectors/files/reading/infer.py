@@ -7,15 +7,17 @@ than a DOUBLE holds becomes a DECIMAL or stays text. Dates and times count only 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from windlass.connectors.json_digits import other_digits
 from windlass.connectors.scratch import Scratch, identifier, literal
 
-__all__ = ["in_groups", "infer_types", "values_of"]
+__all__ = ["fits", "in_groups", "infer_types", "values_of"]
 
 _MOST_DIGITS = 38
+_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _TIME = r"[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?"
 _ZONE = r"(Z|[+-]\d{2}(:?\d{2})?)"
@@ -116,6 +118,19 @@ def _decimals(scratch: Scratch, values: str) -> dict[str, str | None]:
         name: f"DECIMAL({before + after},{after})" if before + after <= _MOST_DIGITS else None
         for name, before, after in found
     }
+
+
+def fits(kind: str, value: str) -> str:
+    """SQL that is true for a text that fits the type, as it was found by `infer_types`; `value` stands for the text."""
+    number = _DECIMAL.fullmatch(kind)
+    test = re.sub(r"\bvalue\b", lambda _: value, _test("DECIMAL" if number else kind))
+    if number is None:
+        return test
+    before, after = int(number[1]) - int(number[2]), int(number[2])
+    return (
+        f"({test} AND strlen(ltrim(split_part({value}, '.', 1), '-')) <= {before} "
+        f"AND strlen(split_part({value}, '.', 2)) <= {after})"
+    )
 
 
 def _test(kind: str) -> str:

@@ -29,7 +29,7 @@ from windlass.connectors.scratch import Scratch, file_literal, identifier, liter
 from windlass.connectors.source import Reading, Relation
 from windlass.errors import FatalError, WindlassError, naming
 
-__all__ = ["JsonRelation"]
+__all__ = ["RECORD", "JsonRelation", "fields_of", "paths_to"]
 
 _NOT_ONLY_TEXT = "values of several types, or numbers that only text holds"
 _LARGE_RECORD, _LARGEST_RECORD = 16 << 20, 128 << 20
@@ -47,26 +47,38 @@ RECORD = '"__windlass_json"'
 class JsonRelation(FileRelation):
     """One or more JSON files."""
 
+    ROUNDED = "a number has more digits than a double keeps"
+
     def __init__(self, files: InputFiles, reading: Reading, scratch: Scratch) -> None:
         super().__init__(files, reading, scratch)
         self._paths: list[Path] | None = None
         self._digits = self._words = False
+        self.kinds: dict[str, set[str]] = {}
+        """The JSON types that the values of each column have; known with the columns."""
+
         self._layout = _layout(files)
         self._longest = min(_LARGE_RECORD, max(path.stat().st_size for path in files.paths) + _HEAD)
 
     def rows(self) -> str:
-        return _fields(self._columns or (), self._records(), f"json AS {RECORD}")
+        return fields_of(self._columns or (), self._records(), f"json AS {RECORD}")
 
     def faults(self) -> Sequence[RowFault]:
-        names = f"json_keys({RECORD})"
-        rounded = RowFault(
-            loses_digits(RECORD), Reason.LOSES_PRECISION, "a number has more digits than a double keeps"
-        )
+        rounded = RowFault(loses_digits(RECORD), Reason.LOSES_PRECISION, self.ROUNDED)
         no_json = RowFault(
             has_nan(f"CAST({RECORD} AS VARCHAR)"),
             Reason.MALFORMED_JSON,
             "NaN and infinities are not valid JSON",
         )
+        return (
+            *self.always(),
+            *((rounded,) if self._digits else ()),
+            *((no_json,) if self._words else ()),
+        )
+
+    @staticmethod
+    def always() -> tuple[RowFault, RowFault, RowFault]:
+        """What can be wrong with any record, in the order in which it is looked for."""
+        names = f"json_keys({RECORD})"
         return (
             RowFault(f"{RECORD} IS NULL", Reason.MALFORMED_JSON, "the line is not valid JSON"),
             RowFault(
@@ -77,8 +89,6 @@ class JsonRelation(FileRelation):
                 Reason.DUPLICATE_NAME,
                 "a name occurs more than once",
             ),
-            *((rounded,) if self._digits else ()),
-            *((no_json,) if self._words else ()),
         )
 
     def record(self) -> str | None:
@@ -116,8 +126,8 @@ class JsonRelation(FileRelation):
             f"SELECT bool_or(regexp_matches(json, {MANY_DIGITS})), bool_or(regexp_matches(json, '(?i)nan|inf')) "
             f"FROM {self._records()}"
         )[0]
-        kinds = self._kinds(names)
-        columns = [_column(name, kinds[name]) for name in names]
+        self.kinds = self._kinds(names)
+        columns = [_column(name, self.kinds[name]) for name in names]
         numbers = [column.name for column in columns if column.guess == "number"]
         types = infer_types(self._scratch, self._values, numbers)
         return [_narrowed(column, types) for column in columns]
@@ -139,7 +149,9 @@ class JsonRelation(FileRelation):
 
     def _each(self, function: str, names: Sequence[str], limit: int | None = None) -> str:
         """What a function gives for each of these fields, in rows of `name` and `value`."""
-        values = f"SELECT unnest({_texts(names)}) AS name, unnest({function}(json, {_paths(names)})) AS value"
+        values = (
+            f"SELECT unnest({_texts(names)}) AS name, unnest({function}(json, {paths_to(names)})) AS value"
+        )
         head = "" if limit is None else f" LIMIT {limit}"
         records = f"(SELECT json FROM {self._records()} WHERE json_type(json) = 'OBJECT'{head})"
         return f"(SELECT * FROM ({values} FROM {records}) WHERE value IS NOT NULL)"
@@ -195,8 +207,9 @@ class JsonRelation(FileRelation):
             for _, number, _, line in _Lines.read([path]):
                 row = BadRow(Reason.MALFORMED_JSON, "no line is a JSON object")
                 _explain(row, line)
+                is_ours = self.name != self._files.written  # which nobody has called by its path
                 return FatalError(
-                    f"{self._files.name(path)}:{number}: {row.message}",
+                    f"{self.name if is_ours else f'{self._files.name(path)}:{number}'}: {row.message}",
                     hint="expected {…} on each line; `format: json` (--from-format json) reads values of many lines",
                 )
         return FatalError(f"{self.name} has no records with fields", hint="expected at least one JSON object")
@@ -363,14 +376,15 @@ def _narrowed(column: Column, types: Mapping[str, str | None]) -> Column:
     return replace(column, guess=kind, native="" if kind else _NOT_ONLY_TEXT)
 
 
-def _fields(columns: Sequence[Column], records: str, *first: str) -> str:
-    """The fields of records as columns. Many are taken out of a record at once: each call of a function reads it anew,
+def fields_of(columns: Sequence[Column], records: str, *first: str, kept: Sequence[str] = ()) -> str:
+    """The fields of records as columns, behind those that are written `first`, which are made of `json` and what of the
+    records is `kept` beside it. Many are taken out of a record at once: each call of a function reads it anew,
     and keeps what it has read of 2,048 records in memory."""
-    lists, values = ["json"], dict[str, str]()
+    lists, values = ["json", *kept], dict[str, str]()
     for function, kind in (("json_extract_string", "VARCHAR"), ("json_extract", "JSON")):
         for names in in_groups([column.name for column in columns if column.type == kind]):
             found = f"found{len(lists)}"
-            lists.append(f"{function}(json, {_paths(names)}) AS {found}")
+            lists.append(f"{function}(json, {paths_to(names)}) AS {found}")
             values |= {name: f"{found}[{place}]" for place, name in enumerate(names, 1)}
     documents = {column.name for column in columns if column.type == "JSON"}
     values |= {name: f"CASE WHEN {values[name]} <> 'null' THEN {values[name]} END" for name in documents}
@@ -378,7 +392,7 @@ def _fields(columns: Sequence[Column], records: str, *first: str) -> str:
     return f"(SELECT {', '.join(fields)} FROM (SELECT {', '.join(lists)} FROM {records}))"
 
 
-def _paths(names: Sequence[str]) -> str:
+def paths_to(names: Sequence[str]) -> str:
     """JSON Pointers (RFC 6901) to fields of a record, as an SQL literal."""
     return _texts(["/" + name.replace("~", "~0").replace("/", "~1") for name in names])
 

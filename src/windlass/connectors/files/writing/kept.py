@@ -58,7 +58,7 @@ class KeptRows:
         return Column(column.name, column.guess or column.type)
 
     def _check_rows(self) -> None:
-        for test, _, message in self._relation.faults():
+        for test, _, message, _ in self._relation.faults():
             if self._scratch.value(f"SELECT count(*) FROM {self._relation.sql()} WHERE {test}"):
                 raise self._refusal(message)
 
