@@ -42,8 +42,6 @@ def argo(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Callable
     folder = tmp_path_factory.mktemp("workspace")
     folder.chmod(0o777)
     cluster("apply", "--filename=-", given=VOLUME.format(name=cluster.namespace, folder=folder))
-    account = f"--serviceaccount={cluster.namespace}:default"
-    cluster("create", "rolebinding", "workflows", "--clusterrole=cluster-admin", account)
 
     def submit(source: str, *options: str) -> dict[str, Any]:
         command = ["argo", f"--kubeconfig={cluster.kubeconfig}", f"--namespace={cluster.namespace}", "submit"]
