@@ -98,6 +98,7 @@ project: {project}
 connections: {{db: {{type: postgres}}, slack: {{type: slack}}}}
 runtimes:
   kubernetes: {{namespace: {namespace}, image_pull_policy: Never}}
+targets: {{argo: {{rbac: true, network_policy: true}}, kubernetes: {{network_policy: true}}}}
 """
 
 
@@ -118,8 +119,7 @@ def exported(
         settings = PROJECT.format(project=name, namespace=cluster.namespace)
         root = project({"windlass.yaml": settings, f"pipelines/{name}.yaml": f"pipeline: {name}\n{pipeline}"})
         file = root / target / f"{name}.yaml"
-        options = ["--network-policy", *(["--rbac"] if target == "argo" else [])]
-        done = windlass("-C", root, "export", target, *options)
+        done = windlass("-C", root, "export", target)
         assert done.code == 0, done.stderr
         file.write_text(file.read_text().replace(f"image: {name}:latest", f"image: {image}"))
         connections = {"WINDLASS_CONN_DB": seen_from_pods(database), "WINDLASS_CONN_SLACK": slack}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from windlass.errors import UsageError
 from windlass.targets import CompiledProject, Needs
+from windlass.targets.argo.backfill import backfill_of
 from windlass.targets.argo.checking import check
 from windlass.targets.argo.rights import account_of, rights
 from windlass.targets.argo.template import pools_name
 from windlass.targets.argo.workflow import objects_of
 from windlass.targets.pods.exported import ExportedPipeline
+from windlass.targets.pods.manifests import manifests
 from windlass.targets.pods.settings import Json, said
 from windlass.targets.pods.target import PodOptions, PodTarget
 from windlass.targets.refusing import Refusals
@@ -40,6 +43,20 @@ class ArgoTarget(PodTarget):
 
     def objects_of(self, pipeline: ExportedPipeline, options: ArgoOptions) -> list[Json]:
         return objects_of(pipeline, account_of(pipeline.project.project) if options.rbac else None)
+
+    def backfill(
+        self,
+        project: CompiledProject,
+        options: ArgoOptions,
+        pipeline: str,
+        starts: Sequence[datetime],
+        params: Mapping[str, object],
+        parallel: int,
+    ) -> str:
+        (chosen,) = self.chosen(project, [pipeline])
+        account = account_of(chosen.project.project) if options.rbac else None
+        told = f"{chosen.file} for {len(starts)} dates, by windlass backfill: kubectl apply --filename"
+        return manifests(told, backfill_of(chosen, account, starts, params, parallel))
 
     def objects_of_project(
         self, project: CompiledProject, chosen: Sequence[ExportedPipeline], options: ArgoOptions
