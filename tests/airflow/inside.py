@@ -38,6 +38,7 @@ def main(action: str, folder: str, *arguments: str) -> None:
         dag, task, run = arguments
         answer = {
             "pod": pod,
+            "on_kubernetes": on_kubernetes,
             "execute": execute,
             "kill": kill,
             "waits": waits,
@@ -251,6 +252,17 @@ def pod(dag: DAG, task: str, run: dict[str, Any]) -> Any:
     operator.prepare({"dag_run": _dag_run(run), "ti": Ti(run), "params": params})
     operator._get_ti_pod_labels = lambda _context: {}  # they come from a real task instance
     return ApiClient().sanitize_for_serialization(operator.build_pod_request_obj({}, dry_run=True))
+
+
+def on_kubernetes(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
+    """Execute one task in the cluster that `run` has the kubeconfig of."""
+    operator: Any = dag.get_task(task)
+    operator.config_file = run["kubeconfig"]
+    operator._get_ti_pod_labels = lambda *_, **__: {
+        "task": task,
+        "try_number": "1",
+    }  # they come from a real task instance
+    return execute(dag, task, run)
 
 
 def _dag_run(run: dict[str, Any]) -> SimpleNamespace:

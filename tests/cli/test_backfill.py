@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 import windlass as api
 from tests.conftest import Output
@@ -157,3 +158,49 @@ def test_a_pipeline_without_a_regular_schedule_has_no_dates(root: Path) -> None:
     file.write_text(file.read_text().replace("@daily", "@once"))
     with pytest.raises(api.UsageError, match="the schedule is @once"):
         api.backfill(root, start="2025-03-01", end="2025-03-03")
+
+
+def test_the_runs_of_past_dates_are_handed_to_argo_as_workflows_of_their_ticks(
+    windlass: Windlass, project: Callable[..., Path]
+) -> None:
+    settings = "project: shop\nruntimes: {kubernetes: {namespace: etl}}\ntargets: {argo: {rbac: true}}\n"
+    pipeline = """
+pipeline: load
+schedule: "0 5 * * *"
+timezone: Europe/Paris
+concurrency: allow
+params: {n: 1, word: a}
+tasks: {a: {run: {command: [echo, "{{ ds }}"]}}}
+"""
+    root = project({"windlass.yaml": settings, "pipelines/load.yaml": pipeline})
+    dates = ("--from", "2026-03-28", "--to", "2026-03-30")
+    found = windlass(
+        "-C", root, "backfill", "load", *dates, "--as", "argo", "--param", "n=5", "--parallel", "2"
+    )
+    assert found.code == 0, found.stderr
+    assert windlass("-C", root, "export", "argo").code == 0
+    cron_map, cron = yaml.safe_load_all((root / "argo/shop-load.yaml").read_text())
+    plan_map, *workflows = yaml.safe_load_all(found.stdout)
+    assert plan_map == cron_map
+    fired = ("2026-03-29T03:00:00+00:00", "2026-03-30T03:00:00+00:00", "2026-03-31T03:00:00+00:00")
+    for workflow, moment, mutex in zip(workflows, fired, (0, 1, 0), strict=True):
+        given = [{"name": "fired-at", "value": moment}, {"name": "params", "value": '{"n": 5}'}]
+        assert workflow["kind"] == "Workflow"
+        assert workflow["metadata"]["namespace"] == "etl"
+        assert workflow["metadata"]["name"] == f"shop-load-{moment[:10].replace('-', '')}t0300"
+        spec = workflow["spec"]
+        assert spec.pop("synchronization") == {"mutexes": [{"name": f"shop-load-backfill-{mutex}"}]}
+        assert spec.pop("arguments") == {"parameters": given}
+        assert spec == {k: v for k, v in cron["spec"]["workflowSpec"].items() if k != "arguments"}
+
+
+def test_what_cannot_be_handed_on_is_refused(windlass: Windlass, root: Path) -> None:
+    dates = ("--from", "2026-03-28", "--to", "2026-03-30")
+    for options, message in (
+        (("--as", "kubernetes"), "runs of past dates cannot be handed to kubernetes"),
+        (("--as", "argoo"), "there is no target 'argoo'"),
+        (("--as", "argo", "--again"), "--as takes no --again"),
+    ):
+        found = windlass("-C", root, "backfill", "load", *dates, *options)
+        assert found.code == 2
+        assert message in found.stderr

@@ -61,6 +61,40 @@ def test_a_run_by_a_plan_needs_no_pipelines_and_is_that_of_its_tick(
     assert keys == {"2026-01-31T06:00:00+00:00", "by-hand"}
 
 
+def test_every_pod_of_a_job_has_one_run_id_so_what_it_loads_is_the_same(
+    windlass: Windlass, project: Callable[..., Path], tmp_path: Path
+) -> None:
+    query = "SELECT '{{ run_id }}' AS run"
+    pipeline = f"""
+pipeline: named
+schedule: none
+tasks:
+  load: {{copy: {{from: {{connection: lite, query: "{query}"}}, to: {{connection: lite, table: runs, mode: append}}}}}}
+"""
+    files = {"windlass.yaml": FILES["windlass.yaml"], "pipelines/named.yaml": pipeline}
+    plans = compiled(load_project(project(files))).open_plans
+    (tmp_path / "plan.json").write_text(bundle_to_json("shop", plans, {}))
+    database = tmp_path / "shop.db"
+    database.touch()
+    env = {"WINDLASS_CONN_LITE": f"sqlite:///{database}"}
+    for pod, job in (
+        ("pod-1", "by-hand"),
+        ("pod-2", "by-hand"),
+        ("pod-3", "../by-hand"),
+        ("pod-4", "2026.1"),
+    ):
+        folder = project({"windlass.yaml": "project: shop\n"}, pod)
+        given = ("--plan", tmp_path / "plan.json", "--no-dev", "--json", "--fired-at", job)
+        done = windlass("-C", folder, "run", "named", *given, env=env)
+        assert done.code == 0, done.stderr
+        assert (done.json["run_id"] == job) == (job != "../by-hand")
+    with sqlite3.connect(database) as connection:
+        runs = [run for (run,) in connection.execute("SELECT run FROM runs ORDER BY run")]
+    connection.close()
+    assert len(runs) == 3
+    assert runs[:2] == ["2026.1", "by-hand"]
+
+
 def test_what_makes_no_sense_is_refused(
     windlass: Windlass, project: Callable[..., Path], tmp_path: Path
 ) -> None:

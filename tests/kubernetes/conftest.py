@@ -98,6 +98,7 @@ project: {project}
 connections: {{db: {{type: postgres}}, slack: {{type: slack}}}}
 runtimes:
   kubernetes: {{namespace: {namespace}, image_pull_policy: Never}}
+targets: {{argo: {{rbac: true, network_policy: true}}, kubernetes: {{network_policy: true}}}}
 """
 
 

@@ -6,10 +6,12 @@ import json
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import Output
 from tests.kubernetes.cluster import Cluster, Door
 from tests.kubernetes.hook import hook
 from windlass.connectors.postgres.session import Session
@@ -42,8 +44,6 @@ def argo(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Callable
     folder = tmp_path_factory.mktemp("workspace")
     folder.chmod(0o777)
     cluster("apply", "--filename=-", given=VOLUME.format(name=cluster.namespace, folder=folder))
-    account = f"--serviceaccount={cluster.namespace}:default"
-    cluster("create", "rolebinding", "workflows", "--clusterrole=cluster-admin", account)
 
     def submit(source: str, *options: str) -> dict[str, Any]:
         command = ["argo", f"--kubeconfig={cluster.kubeconfig}", f"--namespace={cluster.namespace}", "submit"]
@@ -101,6 +101,44 @@ def test_a_dag_with_a_daemon_loads_a_tick_once_however_often_it_is_submitted(
     }
     assert session.value("SELECT count(*) FROM asked") == 1
     assert session.value("SELECT run_key FROM _windlass_loads") == "2026-02-01T00:00:00+00:00"
+
+
+DAILY = """
+schedule: "0 5 * * *"
+kubernetes: {workspace: shared, suspend: true}
+params: {n: 1}
+tasks:
+  load: {copy: {from: {connection: db, query: "SELECT '{{ ds }}' AS day, {{ params.n }} AS n"}, to: {connection: db, table: days, mode: append}}}
+"""
+
+
+def test_past_dates_are_workflows_that_load_each_once_one_after_the_other(
+    argo: Callable[..., dict[str, Any]],
+    cluster: Cluster,
+    exported: Exported,
+    windlass: Callable[..., Output],
+    tmp_path: Path,
+    session: Session,
+) -> None:
+    name = exported("days", DAILY, target="argo")
+    argo(f"cronwf/{name}", "--parameter=fired-at=2026-02-03T05:00:00Z")  # one of them has been loaded before
+    dates = ("--from=2026-02-01", "--to=2026-02-03")
+    made = windlass("-C", tmp_path / "project", "backfill", name, *dates, "--as=argo")
+    assert made.code == 0, made.stderr
+    image = cluster.json("get", "cronworkflow", name)["spec"]["workflowSpec"]
+    text = made.stdout.replace(f"image: {name}:latest", f"image: {_image_of(image)}")
+    applied = cluster("apply", "--filename=-", "--output=name", given=text)
+    workflows = [one for one in applied.split() if one.startswith("workflow")]
+    assert len(workflows) == 3
+    for workflow in workflows:
+        cluster.until("jsonpath={.status.phase}=Succeeded", workflow)
+    rows = session.fetch("SELECT day, n FROM days ORDER BY day")
+    assert [tuple(row) for row in rows] == [("2026-02-01", 1), ("2026-02-02", 1), ("2026-02-03", 1)]
+    assert "created" not in cluster("apply", "--filename=-", given=text)  # they are the same however often
+
+
+def _image_of(workflow: dict[str, Any]) -> str:
+    return next(str(one["container"]["image"]) for one in workflow["templates"] if "container" in one)
 
 
 EVERY_MINUTE = """

@@ -23,13 +23,14 @@ from windlass.api.results import BackfillRunResult
 from windlass.errors import UsageError
 from windlass.plan.model import Plan
 from windlass.plan.schedule import ticks_between
+from windlass.plan.ticks import Ticks
 from windlass.processes.environment import own_command
 from windlass.runner import History
 from windlass.runner.history import Run
 from windlass.state_folder import StateFolder
 from windlass.status import Status
 
-__all__ = ["backfill"]
+__all__ = ["backfill", "backfill_of_scheduler"]
 
 _MOST_RUNS = 100_000
 
@@ -72,15 +73,9 @@ def backfill(
     :returns: one for each date, in order.
     :raises WindlassError: there was nothing to begin with.
     """
-    if parallel < 1:
-        raise UsageError(f"`parallel` {parallel}: expected a number from 1 up")
     root, values = project_of(project), dict(params or {})
     plan = compile_one(root, pipeline, values)
-    if parallel > 1 and plan.concurrency != "allow":
-        raise UsageError(
-            f"`parallel` {parallel}: only one run of {plan.pipeline} may go on at a time",
-            hint="say `concurrency: allow` in its file, if its runs do not disturb each other",
-        )
+    _require_parallel(plan, parallel)
     wanted = _wanted(
         plan, History(StateFolder.of(root)), str(date_text(start)), str(date_text(end)), again=again
     )
@@ -97,6 +92,49 @@ def backfill(
         runs.stop()
         pool.shutdown(cancel_futures=True)
         raise
+
+
+def backfill_of_scheduler(
+    target: str,
+    project: Path,
+    pipeline: str | None,
+    *,
+    start: str,
+    end: str,
+    params: Mapping[str, Any],
+    parallel: int = 1,
+) -> str:
+    """The same runs as text for a scheduler that is handed them, such as workflows of Argo.
+
+    It does not know which dates have succeeded: a load that was done stays done. Raises WindlassError.
+    """
+    from windlass.spec import load_project
+    from windlass.targets import TargetWithBackfill
+    from windlass.targets.declared import declared
+    from windlass.targets.exporting import compiled
+    from windlass.targets.table import TARGETS
+
+    found = TARGETS.load(target)
+    if not isinstance(found, TargetWithBackfill):
+        raise UsageError(f"runs of past dates cannot be handed to {target}", hint="argo takes them")
+    plan = compile_one(project, pipeline, params)
+    _require_parallel(plan, parallel)
+    ticks = Ticks(plan.schedule, plan.timezone)
+    starts = [ticks.after(date) for date in ticks_between(start, end, plan.schedule, plan.timezone)]
+    files = load_project(project)
+    options = found.options(**declared(files.spec, files.document).get(target, {}))
+    given = {name: plan.params[name] for name in params}  # of the types that they are to have
+    return found.backfill(compiled(files), options, plan.pipeline, starts, given, parallel)
+
+
+def _require_parallel(plan: Plan, parallel: int) -> None:
+    if parallel < 1:
+        raise UsageError(f"`parallel` {parallel}: expected a number from 1 up")
+    if parallel > 1 and plan.concurrency != "allow":
+        raise UsageError(
+            f"`parallel` {parallel}: only one run of {plan.pipeline} may go on at a time",
+            hint="say `concurrency: allow` in its file, if its runs do not disturb each other",
+        )
 
 
 def _wanted(plan: Plan, history: History, start: str, end: str, *, again: bool) -> list[_Wanted]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -28,6 +29,9 @@ from windlass.status import Status
 from windlass.stopping import StoppedError
 
 __all__ = ["RunRequest", "prune_after", "report_of", "run", "run_pipeline"]
+
+# a time is none: it begins with a year
+_JOB_NAME = re.compile(r"(?!\d{4}-\d)[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
 def run(
@@ -141,6 +145,7 @@ def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] 
     options = RunOptions(
         logical_date=logical_date,
         run_key=run_key,
+        run_id=_run_id(request),
         only=request.only,
         start=request.start,
         resume=earlier,
@@ -186,6 +191,16 @@ def _when(request: RunRequest, plan: Plan) -> tuple[datetime | None, str | None]
     if dates.scheduled:
         return dates.logical_date, None
     return None, None if request.fired_at == "now" else request.fired_at
+
+
+def _run_id(request: RunRequest) -> str | None:
+    """The name of the Job that has started the run: every pod of it has the same, and `run_id` in templates. None where it
+    was started by none, or a run of that name is here already.
+    """
+    name = request.fired_at
+    if name is None or name == "now" or not _JOB_NAME.fullmatch(name):
+        return None
+    return None if StateFolder.of(request.project).run(name).path.exists() else name
 
 
 def _logical_date(request: RunRequest, schedule: str, timezone: str) -> datetime | None:

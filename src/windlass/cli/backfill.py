@@ -20,6 +20,7 @@ from windlass.cli.options import (
     memory_option,
     parse_params,
 )
+from windlass.errors import UsageError
 from windlass.units import duration
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ __all__ = ["backfill_command"]
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter. Repeatable.")
 @click.option("--again", is_flag=True, help="Run also the dates whose runs have succeeded.")
 @click.option("--dry-run", is_flag=True, help="Only show what there is to do.")
+@click.option(
+    "--as", "target", metavar="TARGET", help="Run nothing: print the runs for this scheduler, which is argo."
+)
 @memory_option
 @json_option
 @click.pass_obj
@@ -48,6 +52,7 @@ def backfill_command(
     end: str,
     parallel: int,
     params: tuple[str, ...],
+    target: str | None,
     memory: str | None,
     *,
     again: bool,
@@ -59,8 +64,18 @@ def backfill_command(
     Dates whose runs have succeeded are left out, and runs that failed or were stopped are resumed: so the same command
     goes on where it was interrupted. A date that fails does not keep the others from running.
     """
-    from windlass.api.backfilling import backfill
+    from windlass.api.backfilling import backfill, backfill_of_scheduler
 
+    if target is not None:
+        if again or dry_run or as_json or memory is not None:
+            raise UsageError("--as takes no --again, --dry-run, --json or --memory: nothing is run here")
+        given = parse_params(params)
+        with arguments_as_options():
+            text = backfill_of_scheduler(
+                target, app.project, pipeline, start=start, end=end, params=given, parallel=parallel
+            )
+        echo(text.rstrip("\n"))
+        return 0
     begun = time.monotonic()
     with arguments_as_options():
         ended = backfill(

@@ -40,11 +40,12 @@ def begin_anew(
     logical_date: datetime | None,
     parent: str | None,
     run_key: str | None = None,
+    run_id: str | None = None,
 ) -> Beginning:
     """A new run of the chosen tasks: the schedule's for a logical date, else one by hand now. Its loads are those of the
     `run_key`, if there is one."""
     dates = run_dates(plan.schedule, plan.timezone, logical_date, now)
-    run_id = f"{plan.pipeline}-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    run_id = run_id or f"{plan.pipeline}-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     logical = dates.logical_date.isoformat()
     run = Run(
         run_id=run_id,

@@ -49,6 +49,9 @@ class RunOptions:
     run_key: str | None = None
     """That of an earlier run of the same, instead of its own."""
 
+    run_id: str | None = None
+    """What a new run is called. Default: a name that no other has."""
+
     memory: str | None = None
     force: bool = False
     parent: str | None = None
@@ -222,7 +225,15 @@ class Runner:
         if earlier is not None:
             return begin_again(self.plan, chosen, earlier, self._world.history.tasks(earlier.run_id))
         now = self._world.clock.now()
-        return begin_anew(self.plan, chosen, now, options.logical_date, options.parent, options.run_key)
+        return begin_anew(
+            self.plan,
+            chosen,
+            now,
+            options.logical_date,
+            options.parent,
+            options.run_key,
+            options.run_id,
+        )
 
     def _prepare(self, begun: Beginning) -> None:
         """Have ready what starts tasks and services, and what is told of them."""

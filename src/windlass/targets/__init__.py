@@ -6,8 +6,9 @@ A target is a folder here, or a package of somebody else's, and a line in `table
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -18,7 +19,15 @@ from windlass.errors import Problem
 from windlass.plan.model import Plan
 from windlass.spec import ProjectFiles
 
-__all__ = ["CompiledProject", "Needs", "Target", "TargetWithChecks", "TargetWithNeeds", "TargetWithSecrets"]
+__all__ = [
+    "CompiledProject",
+    "Needs",
+    "Target",
+    "TargetWithBackfill",
+    "TargetWithChecks",
+    "TargetWithNeeds",
+    "TargetWithSecrets",
+]
 
 
 @dataclass(frozen=True)
@@ -100,6 +109,22 @@ class TargetWithChecks(Target, Protocol):
 
     def check(self, project: CompiledProject, options: Any) -> list[Problem]:
         """What it cannot express, each with its place, without a look at what has become of the images."""
+
+
+@runtime_checkable
+class TargetWithBackfill(Target, Protocol):
+    """A target whose scheduler can be handed the runs of past dates."""
+
+    def backfill(
+        self,
+        project: CompiledProject,
+        options: Any,
+        pipeline: str,
+        starts: Sequence[datetime],
+        params: Mapping[str, object],
+        parallel: int,
+    ) -> str:
+        """The text to hand it: a run for each time at which it would have started one, `parallel` of them at once."""
 
 
 @runtime_checkable

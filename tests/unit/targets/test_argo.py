@@ -14,19 +14,18 @@ import yaml
 from click.testing import CliRunner
 
 from windlass.cli.main import cli
-from windlass.errors import SpecError
+from windlass.errors import SpecError, UsageError
 from windlass.plan.codec import to_json
 from windlass.spec import load_project
 from windlass.targets.argo.target import TARGET
 from windlass.targets.exporting import compiled
-from windlass.targets.pods.target import PodOptions
 
 Project = Callable[..., Path]
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 def rendered(root: Path) -> dict[str, str]:
-    return TARGET.render(compiled(load_project(root)), PodOptions())
+    return TARGET.render(compiled(load_project(root)), TARGET.options())
 
 
 def objects(text: str) -> dict[str, dict[str, Any]]:
@@ -320,3 +319,45 @@ def test_a_task_with_the_name_of_a_step_that_lists_entries_is_refused(project: P
         SpecError, match="one step of 'entries_of_load' and of what lists the entries of 'load'"
     ):
         rendered(project(files))
+
+
+# --- rights -------------------------------------------------------------------------------------------
+
+
+def test_pods_have_an_account_with_a_role_that_notes_results_and_reach_only_each_other(
+    project: Project,
+) -> None:
+    files = {
+        "windlass.yaml": "project: shop\nconnections: {db: {type: postgres}}\nruntimes: {kubernetes: {namespace: etl}}\n",
+        "pipelines/own.yaml": """
+pipeline: own
+kubernetes: {service_account: loader}
+tasks: {a: {sql: {connection: db, statement: SELECT 1}}}
+""",
+        "pipelines/other.yaml": "pipeline: other\ntasks: {a: {sql: {connection: db, statement: SELECT 1}}}\n",
+    }
+    loaded = compiled(load_project(project(files)))
+    texts = TARGET.render(loaded, TARGET.options(rbac=True, network_policy=True))
+    account, role, binding = yaml.safe_load_all(texts["argo/rbac.yaml"])
+    for one in (account, role, binding):
+        kubernetes_validate.validate(one, "1.34", strict=True)
+    assert role["rules"] == [
+        {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
+    ]
+    assert [subject["name"] for subject in binding["subjects"]] == [account["metadata"]["name"], "loader"]
+    accounts = {}
+    for name in ("own", "other"):
+        _plan, owner, policy = yaml.safe_load_all(texts[f"argo/shop-{name}.yaml"])
+        kubernetes_validate.validate(policy, "1.34", strict=True)
+        pods = policy["spec"]["podSelector"]
+        assert policy["spec"]["ingress"] == [{"from": [{"podSelector": pods}]}]
+        assert pods["matchLabels"].items() <= owner["spec"]["podMetadata"]["labels"].items()
+        accounts[name] = owner["spec"]["serviceAccountName"]
+    assert accounts == {"own": "loader", "other": "shop-workflows"}
+    assert "rbac.yaml" in texts["argo/kustomization.yaml"]
+
+
+def test_a_role_is_bound_in_a_namespace_that_has_to_be_said(project: Project) -> None:
+    files = {"pipelines/p.yaml": "pipeline: p\ntasks: {a: {run: {command: [echo]}}}\n"}
+    with pytest.raises(UsageError, match="namespace"):
+        TARGET.render(compiled(load_project(project(files))), TARGET.options(rbac=True))

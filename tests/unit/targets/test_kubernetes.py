@@ -23,7 +23,6 @@ from windlass.targets.kubernetes.target import TARGET
 from windlass.targets.pods.manifests import manifests
 from windlass.targets.pods.names import dns_name, object_name
 from windlass.targets.pods.schedule import cron_of
-from windlass.targets.pods.target import PodOptions
 from windlass.tasks.scripts import write_scripts
 
 Project = Callable[..., Path]
@@ -31,7 +30,7 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 def rendered(root: Path, pipelines: str | None = None) -> dict[str, str]:
-    return TARGET.render(compiled(load_project(root)), PodOptions(pipelines=pipelines))
+    return TARGET.render(compiled(load_project(root)), TARGET.options(pipelines=pipelines))
 
 
 def objects(text: str) -> dict[str, dict[str, Any]]:

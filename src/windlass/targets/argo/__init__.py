@@ -4,5 +4,7 @@ target.py   renders the files
 workflow.py the objects of one pipeline
 template.py the templates of its tasks
 depends.py  trigger rules in Argo's words
+backfill.py the runs of a range of dates
+rights.py   what pods may do in the cluster
 checking.py what Argo cannot express
 """

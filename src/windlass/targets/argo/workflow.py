@@ -8,27 +8,37 @@ from windlass.targets.pods.plan_file import config_map, volume
 from windlass.targets.pods.schedule import cron_of
 from windlass.targets.pods.settings import Json, pod_parts, said
 
-__all__ = ["objects_of"]
+__all__ = ["FIRED_AT", "PARAMS", "objects_of", "workflow_of"]
 
 _API = "argoproj.io/v1alpha1"
 _CONCURRENCY = {"forbid": "Forbid", "allow": "Allow", "replace": "Replace"}
+FIRED_AT, PARAMS = "fired-at", "params"  # what a run is submitted with
 _BY_HAND = "by-hand"  # in place of a tick
 # of a pod, what a workflow has no words for, or needs itself
 _NOT_OF_WORKFLOWS = ("enableServiceLinks", "automountServiceAccountToken")
 
 
-def objects_of(pipeline: ExportedPipeline) -> list[Json]:
-    """The objects, in the order to apply them in."""
+def objects_of(pipeline: ExportedPipeline, account: str | None = None) -> list[Json]:
+    """The objects, in the order to apply them in. `account` is that of pods for which the project names none."""
     plan = pipeline.plan
-    plan_map = config_map(pipeline.name, plan.project, [pipeline.open_plans[plan.pipeline]])
-    spec = _spec(pipeline, plan_map["metadata"]["name"])
+    plan_map, spec = workflow_of(pipeline, account)
     if plan.schedule == "none":
         owner = _object("WorkflowTemplate", spec)
     elif plan.schedule == "@once":
         owner = _object("Workflow", spec)
     else:  # it has all in itself: one that refers to a template is found wrong when it is there before that is
         owner = _object("CronWorkflow", _cron(pipeline, spec))
-    return [pipeline.named(plan_map), pipeline.named(owner)]
+    return [plan_map, pipeline.named(owner)]
+
+
+def workflow_of(pipeline: ExportedPipeline, account: str | None) -> tuple[Json, Json]:
+    """The ConfigMap with the plan, and the spec of a workflow that goes by it."""
+    plan = pipeline.plan
+    plan_map = config_map(pipeline.name, plan.project, [pipeline.open_plans[plan.pipeline]])
+    spec = _spec(pipeline, plan_map["metadata"]["name"])
+    if account is not None:
+        spec.setdefault("serviceAccountName", account)
+    return pipeline.named(plan_map), spec
 
 
 def _spec(pipeline: ExportedPipeline, plan_map: str) -> Json:
@@ -79,7 +89,7 @@ def _parameters(pipeline: ExportedPipeline) -> list[Json]:
     """What a run is submitted with: the tick that it is for, and its parameters as a JSON object."""
     is_cron = pipeline.plan.schedule not in ("none", "@once")
     fired_at = "{{workflow.scheduledTime}}" if is_cron else _BY_HAND
-    return [{"name": "fired-at", "value": fired_at}, {"name": "params", "value": "{}"}]
+    return [{"name": FIRED_AT, "value": fired_at}, {"name": PARAMS, "value": "{}"}]
 
 
 def _object(kind: str, spec: Json) -> Json:

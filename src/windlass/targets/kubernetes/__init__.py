@@ -2,5 +2,6 @@
 
 target.py   renders the files
 cron_job.py the objects of one pipeline
+chart.py    the same objects as a Helm chart
 checking.py what a CronJob cannot express
 """

@@ -7,5 +7,8 @@ settings.py    what the project, a pipeline and a task say of their pods, merged
 environment.py variables, and the Secrets that they refer to; never a value
 container.py   the container of a task, of a whole run, and of what writes the scripts of commands
 plan_file.py   the plan that they execute, in a ConfigMap
+network.py     who may reach the pods
+target.py      what the targets have in common
+files.py       the files of an export
 manifests.py   objects as YAML that every reader takes for the same
 """

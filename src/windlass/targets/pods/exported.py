@@ -29,6 +29,9 @@ class ExportedPipeline:
     """A pipeline, as it is exported: its plan with the names of images, what its file says, and its project."""
 
     plan: Plan
+    file: str
+    """Where it is written, below the project."""
+
     said: Pipeline
     project: Project
     root: Path
@@ -112,7 +115,14 @@ def exported_pipelines(
     image = _project_image(files.spec, plans.values())
     return [
         ExportedPipeline(
-            plans[name], files.pipelines[name].spec, files.spec, files.root, plans, open_plans, image
+            plan=plans[name],
+            file=files.pipelines[name].document.file,
+            said=files.pipelines[name].spec,
+            project=files.spec,
+            root=files.root,
+            plans=plans,
+            open_plans=open_plans,
+            image=image,
         )
         for name in chosen
     ]

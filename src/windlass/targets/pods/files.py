@@ -3,51 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
 
 from windlass.targets.pods.exported import ExportedPipeline
 from windlass.targets.pods.manifests import manifests
-from windlass.targets.pods.plan_file import is_too_long
 from windlass.targets.pods.settings import Json
-from windlass.targets.refusing import Refusals
 
-__all__ = ["files_of"]
+__all__ = ["texts_of", "with_kustomization"]
+
+_NESTED = (dict, list)
 
 
-def files_of(
+def texts_of(
+    title: str,
     target: str,
     objects: Mapping[ExportedPipeline, list[Json]],
-    refusals: Refusals,
-    of_project: Mapping[str, list[Json]] | None = None,
+    of_project: Mapping[str, list[Json]],
 ) -> dict[str, str]:
-    """The text of every file below the folder of the target. `of_project` has what belongs to no pipeline, by its file.
-
-    Raises SpecError for a plan that no cluster has room for.
-    """
-    for pipeline, found in objects.items():
-        if any(map(is_too_long, found)):
-            hint = "make several pipelines of it"
-            refusals.add(pipeline.plan.pipeline, ("tasks",), "has no room for a plan of 1 MB", hint)
-    refusals.tell()
+    """The text of every file with objects, by its name: those of each pipeline, and those that belong to none."""
     by = f"by windlass export {target}"
     texts = {
-        f"{pipeline.name}.yaml": manifests(_heading(pipeline, refusals, by, found), found)
+        f"{pipeline.name}.yaml": manifests(_heading(pipeline, title, by, found), found)
         for pipeline, found in objects.items()
     }
-    for name, found in (of_project or {}).items():
-        texts[name] = manifests(f"Of the whole project, {by}.", found)
+    of_all = {name: manifests(f"Of the whole project, {by}.", found) for name, found in of_project.items()}
+    return texts | of_all
+
+
+def with_kustomization(target: str, texts: Mapping[str, str]) -> dict[str, str]:
+    """The files below the folder of the target, and a kustomization of them."""
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": list(texts),
     }
-    texts["kustomization.yaml"] = manifests(f"The pipelines, {by}.", [kustomization])
-    return {str(PurePosixPath(target) / name): text for name, text in texts.items()}
+    told = manifests(f"The pipelines, by windlass export {target}.", [kustomization])
+    return {f"{target}/{name}": text for name, text in {**texts, "kustomization.yaml": told}.items()}
 
 
-def _heading(pipeline: ExportedPipeline, refusals: Refusals, by: str, objects: Iterable[Json]) -> str:
-    file = refusals.files.pipelines[pipeline.plan.pipeline].document.file
-    lines = [f"{file} for {refusals.target}, {by}: edit that file, and export again."]
+def _heading(pipeline: ExportedPipeline, title: str, by: str, objects: Iterable[Json]) -> str:
+    lines = [f"{pipeline.file} for {title}, {by}: edit that file, and export again."]
     found: dict[tuple[str, str], None] = {}
     _find_secrets(list(objects), found)
     if found:
@@ -65,6 +59,3 @@ def _find_secrets(value: object, found: dict[tuple[str, str], None]) -> None:
     for part in value if isinstance(value, list) else ():
         if isinstance(part, _NESTED):
             _find_secrets(part, found)
-
-
-_NESTED = (dict, list)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
@@ -14,7 +14,9 @@ from windlass.targets import CompiledProject, Needs
 from windlass.targets.images import UNTAGGED
 from windlass.targets.pods.checking import check_names
 from windlass.targets.pods.exported import ExportedPipeline, exported_pipelines
-from windlass.targets.pods.files import files_of
+from windlass.targets.pods.files import texts_of, with_kustomization
+from windlass.targets.pods.network import network_policy
+from windlass.targets.pods.plan_file import is_too_long
 from windlass.targets.pods.settings import Json
 from windlass.targets.refusing import Refusals
 
@@ -27,25 +29,42 @@ class PodOptions(Struct, frozen=True, kw_only=True):
     pipelines: str | None = None
     """Only these pipelines, with commas between them. Default: all."""
 
+    network_policy: bool = False
+    """Add policies by which nothing reaches the pods of a pipeline but other pods of it."""
+
 
 class PodTarget(ABC):
     """A target whose files are manifests. They are below a folder, one for each pipeline, with a kustomization."""
 
     title: ClassVar[str]
     folder: ClassVar[str]
-    options = PodOptions
+    options: type[PodOptions] = PodOptions
+    pods_meet: ClassVar[bool] = False
+    """Whether the pods of a pipeline reach each other."""
 
     @abstractmethod
     def check_pipeline(self, pipeline: ExportedPipeline, refusals: Refusals) -> None:
         """Note what cannot be expressed of it."""
 
     @abstractmethod
-    def objects_of(self, pipeline: ExportedPipeline) -> list[Json]:
+    def objects_of(self, pipeline: ExportedPipeline, options: Any) -> list[Json]:
         """The objects of a pipeline, in the order to apply them in."""
 
-    def objects_of_project(self, project: CompiledProject, pools: dict[str, int]) -> dict[str, list[Json]]:
+    def objects_of_project(
+        self, project: CompiledProject, chosen: Sequence[ExportedPipeline], options: Any
+    ) -> dict[str, list[Json]]:
         """What belongs to no pipeline, by its file."""
         return {}
+
+    def files(
+        self,
+        project: CompiledProject,
+        objects: Mapping[ExportedPipeline, list[Json]],
+        of_project: Mapping[str, list[Json]],
+        options: Any,
+    ) -> dict[str, str]:
+        """The text of every file."""
+        return with_kustomization(self.folder, texts_of(self.title, self.folder, objects, of_project))
 
     def check(self, project: CompiledProject, options: PodOptions) -> list[Problem]:
         """What cannot be expressed, whatever has become of the images meanwhile."""
@@ -54,17 +73,34 @@ class PodTarget(ABC):
 
     def render(self, project: CompiledProject, options: PodOptions) -> dict[str, str]:
         """The manifests. Raises SpecError for what cannot be expressed."""
-        tag = project.files.spec.runtimes.kubernetes.tag
-        chosen = exported_pipelines(project, _chosen(project, options), tag)
-        refusals = self._refusals(project, chosen)
-        refusals.tell()
-        pools = Needs.of(pipeline.plan for pipeline in chosen).pools
-        of_project = self.objects_of_project(project, pools)
-        return files_of(self.folder, {one: self.objects_of(one) for one in chosen}, refusals, of_project)
+        chosen = self.chosen(project, _chosen(project, options))
+        objects = {one: self._objects_of(one, options) for one in chosen}
+        self._require_room(project, objects)
+        return self.files(project, objects, self.objects_of_project(project, chosen, options), options)
+
+    def chosen(self, project: CompiledProject, names: Sequence[str]) -> list[ExportedPipeline]:
+        """These pipelines. Raises SpecError for what cannot be expressed of them, FatalError for an image that has changed."""
+        chosen = exported_pipelines(project, names, project.files.spec.runtimes.kubernetes.tag)
+        self._refusals(project, chosen).tell()
+        return chosen
 
     def needs(self, project: CompiledProject, options: PodOptions) -> Needs:
         """The connections of the chosen pipelines. Pools are seen to by each run, or are among the files."""
         return replace(Needs.of(project.plans[name] for name in _chosen(project, options)), pools={})
+
+    def _objects_of(self, pipeline: ExportedPipeline, options: PodOptions) -> list[Json]:
+        objects = self.objects_of(pipeline, options)
+        if options.network_policy:
+            objects.append(network_policy(pipeline, among_themselves=self.pods_meet))
+        return objects
+
+    def _require_room(self, project: CompiledProject, objects: Mapping[ExportedPipeline, list[Json]]) -> None:
+        refusals = Refusals(self.title, project.files)
+        for pipeline, found in objects.items():
+            if any(map(is_too_long, found)):
+                hint = "make several pipelines of it"
+                refusals.add(pipeline.plan.pipeline, ("tasks",), "has no room for a plan of 1 MB", hint)
+        refusals.tell()
 
     def _refusals(self, project: CompiledProject, chosen: Sequence[ExportedPipeline]) -> Refusals:
         refusals = Refusals(self.title, project.files)
