@@ -444,10 +444,7 @@ tasks:
     for_each: {of: list, path: out/list.csv, name: "{{ each.city }}"}
     trigger_rule: all_done
     run: {image: tools:2, command: [shout, "{{ each.city }} on {{ ds }}"], env: {LAT: "{{ each.lat }}"}}
-  go:
-    for_each: {of: list, path: out/list.csv, name: "{{ each.city }}"}
-    trigger: {pipeline: follow, params: {table: "{{ each.city }}"}}
-  last: {needs: [move, shout, go], sql: {statement: SELECT 1}}
+  last: {needs: [move, shout], sql: {statement: SELECT 1}}
 """
 ENTRY = json.dumps({"name": "oslo", "value": {"city": "oslo", "lat": 59.9}, "place": "out/list.csv:2"})
 
@@ -463,7 +460,7 @@ def test_a_task_of_each_entry_is_mapped_over_what_a_task_before_it_lists(
     found = inside("describe", tmp_path / "out")
     assert found["errors"] == {}
     tasks = found["dags"]["each"]["tasks"]
-    for name, kind in (("move", "copy"), ("shout", "run"), ("go", "trigger")):
+    for name, kind in (("move", "copy"), ("shout", "run")):
         listing, each, whole = (tasks[f"{name}{end}"] for end in ("__entries", "__each", ""))
         assert (listing["needs"], listing["operator"]) == (["list"], f"Windlass{prefix}Operator")
         assert (each["needs"], each["mapped"]) == ([f"{name}__entries"], True)
@@ -472,7 +469,7 @@ def test_a_task_of_each_entry_is_mapped_over_what_a_task_before_it_lists(
     assert (tasks["shout__entries"]["rule"], tasks["move__each"]["group"]) == ("all_done", "load")
     assert (tasks["move__each"]["retries"], tasks["move__each"]["outlets"]) == (3, [])
     assert tasks["move"]["outlets"] == ["y.orders"]
-    assert tasks["last"]["needs"] == ["go", "move", "shout"]
+    assert tasks["last"]["needs"] == ["move", "shout"]
 
 
 def test_a_pod_is_about_the_entry_that_it_is_mapped_to(

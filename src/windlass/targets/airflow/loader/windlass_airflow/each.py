@@ -19,7 +19,7 @@ __all__ = ["listing", "mapped_each"]
 def listing(job: Json) -> Json:
     """What the operator has to know that lists the entries: windlass does that, whatever the task is."""
     head, task = job["plan"]
-    digest = task["unit"] and task["unit"]["digest"]
+    digest = job["unit"]["digest"]
     unit = {
         "own": True,
         "command": ["windlass", "exec", job["pipeline"], job["task"]],
