@@ -238,9 +238,10 @@ def docker(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
 
 
 def _operator(dag: DAG, task: str, run: dict[str, Any]) -> Any:
-    """The operator of a task; of a mapped one, that for `part` of the run."""
+    """The operator of a task; of a mapped one, that for `part` or `entry` of the run."""
     operator: Any = dag.get_task(task)
-    return operator.unmap({"part": run["part"]}) if operator.is_mapped else operator
+    one = {name: run[name] for name in ("part", "entry") if name in run}
+    return operator.unmap(one) if operator.is_mapped else operator
 
 
 def pod(dag: DAG, task: str, run: dict[str, Any]) -> Any:

@@ -429,6 +429,69 @@ def test_a_pod_copies_the_part_that_it_is_mapped_to(inside: Inside, everything: 
     ]
 
 
+EACH = """\
+pipeline: each
+tasks:
+  list: {run: {image: tools:1, command: [list]}}
+  move:
+    for_each: {of: list, path: out/list.csv, name: "{{ each.city }}"}
+    group: load
+    retries: 3
+    copy:
+      from: {connection: x, table: "{{ each.city }}"}
+      to: {connection: y, table: orders, mode: append}
+  shout:
+    for_each: {of: list, path: out/list.csv, name: "{{ each.city }}"}
+    trigger_rule: all_done
+    run: {image: tools:2, command: [shout, "{{ each.city }} on {{ ds }}"], env: {LAT: "{{ each.lat }}"}}
+  last: {needs: [move, shout], sql: {statement: SELECT 1}}
+"""
+ENTRY = json.dumps({"name": "oslo", "value": {"city": "oslo", "lat": 59.9}, "place": "out/list.csv:2"})
+
+
+@pytest.mark.parametrize(
+    ("runtime", "prefix"), [("process", ""), ("docker", "Docker"), ("kubernetes", "Pod")]
+)
+def test_a_task_of_each_entry_is_mapped_over_what_a_task_before_it_lists(
+    runtime: str, prefix: str, inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    (everything / "pipelines" / "each.yaml").write_text(EACH)
+    export_to_airflow(everything, tmp_path / "out", runtime)
+    found = inside("describe", tmp_path / "out")
+    assert found["errors"] == {}
+    tasks = found["dags"]["each"]["tasks"]
+    for name, kind in (("move", "copy"), ("shout", "run")):
+        listing, each, whole = (tasks[f"{name}{end}"] for end in ("__entries", "__each", ""))
+        assert (listing["needs"], listing["operator"]) == (["list"], f"Windlass{prefix}Operator")
+        assert (each["needs"], each["mapped"]) == ([f"{name}__entries"], True)
+        assert (whole["needs"], whole["shown"]) == ([f"{name}__each", f"{name}__entries"], kind)
+        assert (each["rule"], whole["rule"]) == ("all_success", "none_failed")
+    assert (tasks["shout__entries"]["rule"], tasks["move__each"]["group"]) == ("all_done", "load")
+    assert (tasks["move__each"]["retries"], tasks["move__each"]["outlets"]) == (3, [])
+    assert tasks["move"]["outlets"] == ["y.orders"]
+    assert tasks["last"]["needs"] == ["move", "shout"]
+
+
+def test_a_pod_is_about_the_entry_that_it_is_mapped_to(
+    inside: Inside, everything: Path, tmp_path: Path
+) -> None:
+    (everything / "pipelines" / "each.yaml").write_text(EACH)
+    export_to_airflow(everything, tmp_path / "out", "kubernetes")
+
+    def container(task: str) -> dict[str, Any]:
+        found = inside("pod", tmp_path / "out", "each", task, json.dumps(SCHEDULED | {"entry": ENTRY}))
+        one: dict[str, Any] = found["spec"]["containers"][0]
+        return one | {"env": {v["name"]: v.get("value") for v in one["env"]}}
+
+    listing, move, shout = map(container, ("shout__entries", "move__each", "shout__each"))
+    assert listing["args"] == ["windlass", "exec", "each", "shout", "--entries"]
+    assert listing["image"] != "tools:2"
+    assert unpack(listing["env"]["WINDLASS_PLAN"]).tasks[0].name == "shout"
+    assert (move["args"], move["env"]["WINDLASS_ENTRY"]) == (["windlass", "exec", "each", "move"], ENTRY)
+    assert (shout["image"], shout["args"]) == ("tools:2", ["shout", "oslo on 2024-05-01"])
+    assert (shout["env"]["LAT"], shout["env"]["WINDLASS_ENTRY"]) == ("59.9", ENTRY)
+
+
 def test_a_pod_finds_its_secrets_by_reference_and_its_settings_as_the_project_says(
     inside: Inside, everything: Path, tmp_path: Path
 ) -> None:
@@ -587,6 +650,7 @@ def fake(everything: Path, tmp_path: Path, inside: Inside) -> Callable[..., Any]
     (tmp_path / "fake.py").write_text(FAKE)
     script = tmp_path / "script.json"
     (everything / "pipelines" / "parted.yaml").write_text(PARTED)
+    (everything / "pipelines" / "each.yaml").write_text(EACH)
     export_to_airflow(
         everything,
         tmp_path / "out",
@@ -798,6 +862,23 @@ def test_the_parts_of_a_copy_are_listed_copied_and_added_up(
     assert "2 parts done: 2,600 rows read" in done["log"]
 
 
+def test_entries_are_listed_done_and_added_up(everything: Path, fake: Callable[..., Any]) -> None:
+    listed = fake("move__entries", {**RESULT, "detail": {"entries": [ENTRY]}}, pipeline="each")
+    assert (listed["result"], listed["argv"][-1]) == ([ENTRY], "--entries")
+    done = fake("move__each", RESULT, pipeline="each", run=SCHEDULED | {"entry": ENTRY})
+    assert done["env"]["WINDLASS_ENTRY"] == ENTRY
+    numbers = {"rows_read": 1300, "rows_written": 1300, "bytes": 5}
+
+    def whole(**xcoms: object) -> Any:
+        return fake("move", pipeline="each", run=SCHEDULED | {"xcoms": xcoms})
+
+    added = whole(move__entries=[ENTRY, ENTRY], move__each=[done["result"], None])
+    assert added["result"] == {**numbers, "path": "copy-binary"}
+    assert "2 entries done: 1,300 rows read" in added["log"]
+    assert whole(move__entries=[], move__each=None)["result"] == {"path": ""}
+    assert whole()["raised"][0] == "AirflowSkipException"
+
+
 # --- messages ---------------------------------------------------------------------------------------
 
 TOLD = """\
@@ -873,6 +954,17 @@ def test_a_failed_run_is_told_once_with_every_task_that_failed(tell: Callable[..
         ("next", "see its log"),
         ("publish", "columns added: fare; columns widened: id (integer → bigint)"),
     ]
+
+
+def test_a_task_fails_with_those_that_it_stands_for(tell: Callable[..., Any]) -> None:
+    states = {"a__entries": "success", "a__each_0": "success", "a__each_1": "failed", "a": "upstream_failed"}
+    messages = tell({**states, "b": "upstream_failed"}, xcoms={"a__each[1]:error": "no such city"})
+    assert said(messages) == [
+        ("slack", "failure", None),
+        ("pager", "failure", None),
+        ("mail", "failure", "a"),
+    ]
+    assert messages[0][1]["told"] == messages[2][1]["told"] == [{"task": "a__each_1", "what": "no such city"}]
 
 
 def test_who_is_told_of_what_is_as_on_a_laptop(tell: Callable[..., Any]) -> None:

@@ -76,6 +76,25 @@ tasks:
     copy: {from: {path: in.csv}, to: {path: out.csv}, select: {id: {type: int}}, on_bad_row: quarantine}
 """
 
+EACH = """
+pipeline: each
+schedule: none
+tasks:
+  first:
+    run:
+      image: python:3.12-slim
+      command: [python, -c, 'import json; rows = [("x", "$(HOME) $$"), ("y", chr(123) * 2 + " ds }}")];
+        open("/data/list.ndjson", "w").write("".join(json.dumps({"name": n, "said": s}) + chr(10) for n, s in rows))']
+  shout:
+    for_each: {of: first, path: list.ndjson}
+    kubernetes: {entrypoint: []}
+    run: {image: "debian:bookworm-slim", command: [sh, -c, 'printf %s "$1" > "/data/{{ each.name }}.txt"', sh, "{{ each.said }}"]}
+  copy:
+    for_each: {of: first, path: list.ndjson}
+    needs: shout
+    copy: {from: {path: list.ndjson}, to: {path: "{{ each.name }}.csv"}}
+"""
+
 WHOLE = """
 pipeline: whole
 schedule: none
@@ -119,6 +138,15 @@ def test_what_windlass_does_itself_runs_in_the_image_of_the_project(
     assert windlass("-C", root, "build", "--plan").stdout.endswith("1 image, 0 to build\n")
     for target in ("kubernetes", "argo"):
         assert _rehearsed(windlass, root, target) == "id\n1\n"
+    (root / "pipelines/each.yaml").write_text(EACH)
+    done = windlass("-C", root, "run", "each", "--as", "argo", "--json")
+    assert done.json["differences"] == []
+    assert [(task["task"], task["exit_code"]) for task in done.json["tasks"]] == [
+        (name, 0) for name in ("first", "shout", "copy")
+    ]
+    written = {file.name: file.read_text() for file in Path(done.json["workspace"]).glob("[xy].*")}
+    assert (written["x.txt"], written["y.txt"]) == ("$(HOME) $$", "{{ ds }}")
+    assert written["x.csv"].splitlines()[1] == "x,$(HOME) $$"
     (root / "pipelines/whole.yaml").write_text(WHOLE)
     done = windlass("-C", root, "run", "whole", "--as", "kubernetes", "--json")
     assert (Path(done.json["workspace"]) / "out.json").exists()

@@ -34,7 +34,12 @@ def test_the_target_has_the_rows_of_the_source(windlass: Windlass, example: Exam
 def test_a_second_run_ends_in_the_same_state(windlass: Windlass, example: Example, query: Query) -> None:
     root = example("pg2pg")
     for param in ("table=tb_trx_src", "table=public.tb_trx_src"):
-        done = windlass("-C", root, "run", "--param", param)
+        done = windlass("-C", root, "run", "pg2pg", "--param", param)
         assert done.code == 0, done.stderr
     source = query(root, "pg_x", FINGERPRINT.format("tb_trx_src"))
     assert source == query(root, "pg_y", FINGERPRINT.format("tb_trx_dest"))
+
+
+def test_every_table_is_copied_by_a_task_of_its_own(windlass: Windlass, example: Example) -> None:
+    done = windlass("-C", example("pg2pg"), "test", "tests/mirror.yaml", "--json")
+    assert [case["differences"] for case in done.json["cases"]] == [[], []]

@@ -99,8 +99,9 @@ def contents_of(plans: Mapping[str, Plan], project: Path, now: datetime) -> dict
 
 def _task(task: Task) -> TaskContents:
     source, destination = _moved(task)
+    each = (f"one for each entry that {task.each.of} writes",) if task.each is not None else ()
     told = tuple(f"tells {', '.join(names)} {event}" for event, names in _alerts(task).items())
-    return TaskContents(task, source, destination, rules_of(task.action) + told)
+    return TaskContents(task, source, destination, each + rules_of(task.action) + told)
 
 
 def _alerts(whose: Plan | Task) -> dict[str, tuple[str, ...]]:

@@ -36,7 +36,7 @@ from windlass.templates import (
     Uses,
     evaluate,
     is_template,
-    takes_only_each,
+    names_in,
     tasks_in,
 )
 from windlass.templates.budget import OF_A_PIPELINE, within_budget
@@ -313,11 +313,16 @@ class _Compiler:
             message = f"there are no entries in {written!r}: expected a {', '.join(ENTRY_FILES)} file"
             self._problem(where, Code.WRONG_FORM, message)
         try:
-            if each.name is not None and not takes_only_each(each.name):
+            if each.name is not None and names_in(each.name) != {"each"}:
                 message = "the name of an entry is made of the entry, which is `each`, and of nothing else"
                 self._problem((*at, "name"), Code.INVALID_TEMPLATE, message)
         except TemplateError as exc:
             self._problem((*at, "name"), exc.code, str(exc), exc.hint)
+        unit = task.unit if task is not None else None
+        for key, text in (("image", unit.container.image), ("build", unit.build)) if unit is not None else ():
+            if "each" in names_in(text or ""):
+                message = "the image of a command is there before the entries are"
+                self._problem(("tasks", name, "run", key), Code.KEYS_DO_NOT_FIT, message)
 
     def _told(self, spec: Pipeline | SpecTask, at: KeyPath, key: str) -> tuple[str, ...]:
         """Who is told what becomes of a pipeline or a task."""

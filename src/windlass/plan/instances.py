@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from windlass.entries import Entry, valid_name
 from windlass.errors import Code, FatalError
-from windlass.plan.model import Plan, Task, Trigger
+from windlass.plan.model import Plan, Task
 from windlass.plan.strings import with_strings
 from windlass.templates import TemplateError, filled
 
@@ -51,18 +51,14 @@ def instance(task: Task, entry: Entry) -> Task:
         return "" if value is None else str(value)
 
     try:
-        action, unit = with_strings(task.action, fill), with_strings(task.unit, fill)
-        if isinstance(task.action, Trigger):  # whose parameters keep their types
-            params = with_strings(task.action.params, lambda text: filled(text, entry.value))
-            action = replace(action, params=params)
         return replace(
             task,
             name=name,
             each=None,
             inlets=with_strings(task.inlets, fill),
             outlets=with_strings(task.outlets, fill),
-            action=action,
-            unit=unit,
+            action=with_strings(task.action, fill),
+            unit=with_strings(task.unit, fill),
             on_failure=(),
             on_success=(),
             on_recovery=(),

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from windlass.errors import FatalError
@@ -24,7 +26,7 @@ from windlass.rehearsing.text import substituted
 __all__ = ["run_workflow"]
 
 _BY_HAND = "by-hand"  # in place of a tick
-_OVER = ("Succeeded", "Failed", "Omitted", "Daemoned")
+_OVER = ("Succeeded", "Failed", "Omitted", "Daemoned", "Skipped")
 _FINAL = re.compile(r"lastRetry\.status == 'Error' \|\| !\(asInt\(lastRetry\.exitCode\) in \[([0-9, ]+)\]\)")
 
 
@@ -98,18 +100,34 @@ class _Workflow:
         return found
 
     def _task(self, task: Json) -> str:
-        """Run a task to its end; what became of it."""
-        if unknown := task.keys() - {"name", "template", "depends", "arguments"}:
+        """Run a task to its end, or one for each of its items in turn; what became of it."""
+        if unknown := task.keys() - {"name", "template", "depends", "arguments", "withParam"}:
             raise FatalError(f"a rehearsal does not know `{min(unknown)}` of a task of Argo")
+        name = task["name"]
+        if "withParam" not in task:
+            return self._once(name, task, self.known)
+        now = time.monotonic()
+        self.ran[name] = Ran(name, 0, now, now)
+        became = [
+            self._once(f"{name}-{number}", task, {**self.known, "item": _item_text(item)})
+            for number, item in enumerate(json.loads(substituted(task["withParam"], self.known)))
+        ]
+        ran = [self.ran.pop(f"{name}-{number}") for number in range(len(became))]
+        if ran:
+            code = next((one.code for one in ran if one.code), 0)
+            self.ran[name] = replace(ran[-1], name=name, code=code, began=ran[0].began)
+        return "Failed" if "Failed" in became else "Succeeded" if became else "Skipped"
+
+    def _once(self, name: str, task: Json, known: Mapping[str, str]) -> str:
         arguments = {p["name"]: p["value"] for p in task.get("arguments", {}).get("parameters", ())}
-        given = {f"inputs.parameters.{k}": substituted(v, self.known) for k, v in arguments.items()}
+        given = {f"inputs.parameters.{k}": substituted(v, known) for k, v in arguments.items()}
         template = substituted(self._template(task["template"]), {**self.known, **given})
         if template.get("daemon"):
-            pod = self._pod(task["name"], template, 1)
+            pod = self._pod(name, template, 1)
             address = self.daemons.enter_context(pod.daemon())
-            self.known[f"tasks.{task['name']}.ip"] = address
+            self.known[f"tasks.{name}.ip"] = address
             return "Daemoned"
-        return self._tried(task["name"], template)
+        return self._tried(name, template)
 
     def _tried(self, name: str, template: Json) -> str:
         """Run the pod of a task as often as its `retryStrategy` says."""
@@ -119,10 +137,22 @@ class _Workflow:
             succeeded = pod.run()
             self.ran[name] = replace(pod.ran[-1], tries=number)
             if succeeded:
+                self._take_outputs(name, template, pod.volumes)
                 return "Succeeded"
             if self.ran[name].code in _final_codes(retry):
                 break
         return "Failed"
+
+    def _take_outputs(self, name: str, template: Json, volumes: Mapping[str, Path]) -> None:
+        """Know the parameters that a pod has left in files of its volumes."""
+        for parameter in template.get("outputs", {}).get("parameters", ()):
+            file = PurePosixPath(parameter["valueFrom"]["path"])
+            mounts = template["container"].get("volumeMounts", ())
+            mount = next((one for one in mounts if file.is_relative_to(one["mountPath"])), None)
+            if mount is None:
+                raise FatalError(f"a rehearsal does not find {file}, which is in no volume")
+            text = (volumes[mount["name"]] / file.relative_to(mount["mountPath"])).read_text(encoding="utf-8")
+            self.known[f"tasks.{name}.outputs.parameters.{parameter['name']}"] = text
 
     def _pod(self, name: str, template: Json, number: int) -> Pod:
         volumes = [
@@ -155,6 +185,11 @@ class _Workflow:
         for (step,) in self._template(self.spec["onExit"])["steps"]:
             if _is_wanted(substituted(step.get("when", ""), self.known)):
                 self._tried(step["template"], substituted(self._template(step["template"]), self.known))
+
+
+def _item_text(item: object) -> str:
+    """An item as a parameter: text as it is, anything else as JSON."""
+    return item if isinstance(item, str) else json.dumps(item)
 
 
 def _has_failed(tasks: list[Json], became: Mapping[str, str]) -> bool:

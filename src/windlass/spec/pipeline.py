@@ -165,13 +165,17 @@ class Task(Model):
         return self
 
     @model_validator(mode="after")
-    def _services_start_when_used(self) -> Self:
+    def _kinds_take_what_stands_beside_them(self) -> Self:
         if self.service and self.trigger_rule != "all_success":
             raise refusal("a service starts with the tasks that use it, and takes no `trigger_rule`")
         if self.service and self.pool:
             raise refusal("a service takes no slot of a pool")
         if self.service and self.each:
             raise refusal("a service takes no `for_each` with `of`: it is there before the entries are")
+        if self.trigger and self.each:
+            raise refusal(
+                "a `trigger` takes no `for_each` with `of`: a pipeline has one run for a date, and not one of each entry"
+            )
         return self
 
 

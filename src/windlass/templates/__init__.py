@@ -8,9 +8,9 @@ from windlass.templates.evaluating import (
     evaluate,
     filled,
     is_template,
+    names_in,
     pattern,
     render,
-    takes_only_each,
     tasks_in,
     variables,
 )
@@ -23,9 +23,9 @@ __all__ = [
     "evaluate",
     "filled",
     "is_template",
+    "names_in",
     "pattern",
     "render",
-    "takes_only_each",
     "tasks_in",
     "variables",
 ]

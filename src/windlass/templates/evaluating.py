@@ -30,9 +30,9 @@ __all__ = [
     "evaluate",
     "filled",
     "is_template",
+    "names_in",
     "pattern",
     "render",
-    "takes_only_each",
     "tasks_in",
     "variables",
 ]
@@ -224,10 +224,12 @@ def variables(
     return known
 
 
-def takes_only_each(text: str) -> bool:
-    """Whether all that a template takes is an entry of `for_each`. Raises TemplateError."""
-    taken = (_analysed(s.text).undeclared for s in _segments(text) if s.is_expression)
-    return frozenset().union(*taken) == {_EACH}
+def names_in(text: str) -> frozenset[str]:
+    """The names that a template takes. Raises TemplateError."""
+    if not is_template(text):
+        return frozenset()
+    taken = (_analysed(segment.text).undeclared for segment in _segments(text) if segment.is_expression)
+    return frozenset().union(*taken)
 
 
 def tasks_in(text: str) -> frozenset[str]:

@@ -299,12 +299,13 @@ def test_what_is_wrong_with_entries_of_a_task_is_told_at_its_place(
 def test_only_a_task_has_entries_that_another_writes(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="pipelines are made before"):
         plans(tmp_path, "pipeline: x\nfor_each: {of: a}\ntasks: {a: {run: {command: [x]}}}\n")
-    (tmp_path / "pipelines" / "made.yaml").write_text(
-        "pipeline: x\ntasks:\n  a: {run: {command: [x]}}\n"
-        "  s: {for_each: {of: a, path: a.csv}, service: {command: [x]}}\n"
-    )
-    with pytest.raises(SpecError, match="a service takes no `for_each` with `of`"):
-        compile_project(load_project(tmp_path))
+    for kind, said in (("service: {command: [x]}", "a service"), ("trigger: {pipeline: x}", "a `trigger`")):
+        (tmp_path / "pipelines" / "made.yaml").write_text(
+            "pipeline: x\ntasks:\n  a: {run: {command: [x]}}\n"
+            f"  s: {{for_each: {{of: a, path: a.csv}}, {kind}}}\n"
+        )
+        with pytest.raises(SpecError, match=f"{said} takes no `for_each` with `of`"):
+            compile_project(load_project(tmp_path))
 
 
 def test_each_of_another_task_and_the_path_of_one_with_entries_are_mistakes(tmp_path: Path) -> None:
@@ -338,3 +339,17 @@ tasks:
         "{{ each.city }}",
         ("echo", "{{ each.city }}"),
     )
+
+
+def test_an_image_is_there_before_the_entries_are(tmp_path: Path) -> None:
+    text = """\
+pipeline: x
+tasks:
+  a: {run: {command: [x]}}
+  b: {for_each: {of: a, path: a.csv}, run: {image: "tools:{{ each.v }}", command: [x]}}
+  c: {for_each: {of: a, path: a.csv}, run: {build: "steps/{{ each.v }}", command: [x]}}
+"""
+    with pytest.raises(SpecError) as caught:
+        plans(tmp_path, text)
+    said = [(problem.line, problem.message) for problem in caught.value.problems]
+    assert said == [(n, "the image of a command is there before the entries are") for n in (4, 5)]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from windlass.entries import Entry
 from windlass.errors import FatalError
 from windlass.plan.instances import from_text, instance, to_text
-from windlass.plan.model import Each, Plan, RunCommand, Sql, Task, Trigger
+from windlass.plan.model import Each, Plan, RunCommand, Sql, Task
 from windlass.plan.unit import Unit
 from windlass.tasks.entries import MOST_TEXT, entries_of
 from windlass.templates import render
@@ -126,10 +126,3 @@ def test_an_entry_takes_its_place_in_every_template() -> None:
     assert (made.name, made.each, made.inlets, made.on_failure) == ("load_x", None, ("t.3",), ())
     assert isinstance(made.action, Sql)
     assert render(made.action.statement, DAY) == "SELECT 'a$b{{ ds }}', 3, '2026-01-02'"
-
-
-def test_parameters_of_a_run_that_is_triggered_keep_their_types() -> None:
-    trigger = Trigger(pipeline="other", params={"n": "{{ each.n }}", "s": "no {{ each.n }}"})
-    made = instance(Task(name="go", action=trigger), Entry({"n": 3}, "x", ""))
-    assert isinstance(made.action, Trigger)
-    assert made.action.params == {"n": 3, "s": "no 3"}

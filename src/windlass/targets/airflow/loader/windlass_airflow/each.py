@@ -19,7 +19,7 @@ __all__ = ["listing", "mapped_each"]
 def listing(job: Json) -> Json:
     """What the operator has to know that lists the entries: windlass does that, whatever the task is."""
     head, task = job["plan"]
-    digest = task["unit"] and task["unit"]["digest"]
+    digest = job["unit"]["digest"]
     unit = {
         "own": True,
         "command": ["windlass", "exec", job["pipeline"], job["task"]],
@@ -46,15 +46,11 @@ def _each_of(operator: type[BaseOperator]) -> Any:
 
         def __init__(self, *, job: Json, entry: str, **kwargs: Any) -> None:
             super().__init__(**kwargs)
-            self.job, self.entry = job, entry
+            self.job = {**job, "entry": entry}
 
         @property
         def entry_name(self) -> str:
-            return str(json.loads(self.entry)["name"])
-
-        def execute(self, context: Any) -> Any:
-            self.job = {**self.job, "entry": self.entry}
-            return super().execute(context)
+            return str(json.loads(self.job["entry"])["name"])
 
     EachOperator.__name__ = operator.__name__.replace("Operator", "EachOperator")
     return EachOperator

@@ -192,7 +192,7 @@ class Builder:
         own = {key: value for key, value in common.items() if key not in ("inlets", "outlets")}
         entries = self._operator("entries", listing(job), {**own, "task_id": f"{name}__entries"})
         own |= {"task_id": f"{name}__each", "trigger_rule": "all_success", "entries": entries.output}
-        each = self._maker(job)("each", job, own)
+        each = self._make("each", job, own)
         # of no entries Airflow skips the mapped task, and there is nothing that they have not done
         whole: Any = WholeOfEach(**{**common, "trigger_rule": "none_failed"})
         whole.job = job
@@ -200,11 +200,9 @@ class Builder:
         whole.set_upstream([entries, each])
         return whole, entries
 
-    def _maker(self, job: Json) -> Any:
-        return maker_of("trigger") if job["kind"] == "trigger" else self._make
-
     def _operator(self, role: str, job: Json, common: Json) -> Any:
-        operator: Any = self._maker(job)(role, job, common)
+        make = maker_of("trigger") if job["kind"] == "trigger" else self._make
+        operator: Any = make(role, job, common)
         # no arguments: Airflow takes as long for one more class with arguments as for a task
         operator.job = job
         operator.custom_operator_name = _SHOWN_AS.get(role, job["kind"])

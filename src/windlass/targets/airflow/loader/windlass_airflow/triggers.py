@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import BaseOperator
 
 from .bundle import Json
-from .each import mapped_each
 from .run import HANDED_ON, filled, is_scheduled
 
 __all__ = ["make"]
@@ -39,13 +39,9 @@ class WindlassTriggerOperator(TriggerDagRunOperator):
 def _triggered_run_id(job: Json, run: Any) -> str:
     """The id of the run that a task starts: it says by whom, and has the length that Airflow allows."""
     prefix = HANDED_ON if is_scheduled(run) else "windlass_triggered__"
-    entry = f"_{_digest(job['entry'])}" if job.get("entry") else ""  # whose name may have any character
-    name = f"{prefix}{job['pipeline']}.{job['task']}{entry}__"
-    return name + (run.run_id if len(name) + len(run.run_id) <= _LONGEST_RUN_ID else _digest(run.run_id))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    name = f"{prefix}{job['pipeline']}.{job['task']}__"
+    digest = hashlib.sha256(run.run_id.encode()).hexdigest()[:16]
+    return name + (run.run_id if len(name) + len(run.run_id) <= _LONGEST_RUN_ID else digest)
 
 
 def _like(default: Any, value: Any) -> Any:
@@ -56,16 +52,14 @@ def _like(default: Any, value: Any) -> Any:
     return float(value) if isinstance(default, float) and type(value) is int else value
 
 
-def make(role: str, job: Json, common: Json) -> Any:
-    """The operator of a `trigger`: of one, or of one an entry."""
+def make(role: str, job: Json, common: Json) -> BaseOperator:
+    """The operator of a `trigger`; it has no other role than `task`."""
+    assert role == "task"
     action = job["action"]
-    arguments = {
-        "trigger_dag_id": action["pipeline"],
-        "wait_for_completion": action.get("wait", True),
-        "reset_dag_run": True,
-        "poke_interval": _POKE_EVERY,
+    return WindlassTriggerOperator(
+        trigger_dag_id=action["pipeline"],
+        wait_for_completion=action.get("wait", True),
+        reset_dag_run=True,
+        poke_interval=_POKE_EVERY,
         **common,
-    }
-    if role == "each":
-        return mapped_each(WindlassTriggerOperator, job, arguments)
-    return WindlassTriggerOperator(**arguments)
+    )
