@@ -18,13 +18,16 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from windlass.cli.echo import echo
 
 ROOT = Path(__file__).parents[2]
 WINDLASS = str(Path(sys.executable).with_name("windlass"))
-TICK = "2024-01-02T06:00:00Z"  # when the schedules below fire; the date of a run is the tick before
+NOW = datetime.now(UTC)
+TICK = (NOW - timedelta(days=2)).replace(day=2, hour=6, minute=0, second=0).strftime("%Y-%m-%dT%H:%M:%SZ")
+"""When the schedules below have fired last; the date of a run is the tick before."""
 
 WAYS: Mapping[str, tuple[str, ...]] = {
     "processes": ("--runtime", "process", "--fired-at", TICK),

@@ -14,6 +14,7 @@ from windlass.connections import variable
 from windlass.errors import ExitCode, UsageError
 from windlass.locks import locked
 from windlass.plan.model import Plan
+from windlass.plan.schedule import dates_of_start
 from windlass.rehearsing.argo import run_workflow
 from windlass.rehearsing.comparing import differences
 from windlass.rehearsing.container import Ran, Stage, Tell
@@ -81,7 +82,10 @@ def rehearse(
         raise UsageError("a CronJob takes no parameters", hint="leave out --param, or rehearse it as argo")
     exported, manifests = _exported(project, pipeline, target)
     plan = exported.plan
-    with _stage(project, exported, manifests, _run_id(exported.name, fired_at), tell, workspace, dev=dev) as (
+    run_id = _run_id(exported.name, fired_at)
+    if fired_at is not None and target == "kubernetes":
+        _check_tick(plan, fired_at, run_id)
+    with _stage(project, exported, manifests, run_id, tell, workspace, dev=dev) as (
         stage,
         volumes,
     ):
@@ -155,6 +159,16 @@ def _run_id(name: str, fired_at: str | None) -> str:
             f"--fired-at {fired_at} is not a time", hint="write it as 2026-11-30T06:00:00Z"
         ) from exc
     return f"{name}-{int(tick.timestamp()) // 60}"
+
+
+def _check_tick(plan: Plan, fired_at: str, job: str) -> None:
+    """Raise UsageError for a tick that the name of a Job does not stand for: one long ago counts as somebody's own number."""
+    now = datetime.now(UTC)
+    wanted = dates_of_start(fired_at, plan.schedule, plan.timezone, now)
+    if wanted.scheduled and dates_of_start(job, plan.schedule, plan.timezone, now) != wanted:
+        raise UsageError(
+            f"no Job waits so long: --fired-at {fired_at}", hint="take a tick of the last 60 days"
+        )
 
 
 def _by_task(plan: Plan, ran: Iterable[Ran]) -> dict[str, Ran]:
