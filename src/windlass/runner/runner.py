@@ -108,9 +108,13 @@ class Runner:
         self._chosen = chosen
         self._schedule = Schedule(self.plan, chosen, begun.done)
         self._folder = self._world.state.run(begun.run.run_id)
-        alone = self.plan.concurrency != "allow"
-        lock = self._world.history.begin(begun.run, list(begun.tasks.values()), alone=alone)
-        with lock, tell_when_asked(self.stop), logs.bind(run=begun.run.run_id, pipeline=self.plan.pipeline):
+        history, alone = self._world.history, self.plan.concurrency != "allow"
+        with (
+            history.kept_open(),
+            history.begin(begun.run, list(begun.tasks.values()), alone=alone),
+            tell_when_asked(self.stop),
+            logs.bind(run=begun.run.run_id, pipeline=self.plan.pipeline),
+        ):
             self._folder.plan.write_text(to_json(self.plan), encoding="utf-8")
             self._observer.run_started(self._record, self.plan)
             self._prepare(begun)
