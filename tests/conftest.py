@@ -24,8 +24,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.connectors.gcs_bucket import GcsBucket
-from tests.connectors.s3_bucket import S3Bucket
 from tests.connectors.mysql_database import MysqlDatabase
+from tests.connectors.s3_bucket import S3Bucket
 from tests.warm import Warm, modules_of_windlass
 from windlass import logs, masking
 from windlass.connections import Address, parse_address
@@ -339,11 +339,68 @@ def influxdb(influxdb_server: Address) -> Address:
     return address
 
 
-from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
-from urllib.parse import urlsplit
+from typing import TypeVar
+
+
+def server_of(variable: str) -> str:
+    """The address of a server that the environment names; without one the test is skipped, on CI it fails."""
+    named = os.environ.get(variable)
+    if named == "none":
+        pytest.skip(f"{variable} says that there is none")
+    if named is None:
+        missing(variable)
+    return str(named)
+
+
+@pytest.fixture
+def s3() -> Iterator[Callable[[], S3Bucket]]:
+    """Makes new buckets on the S3 that `WINDLASS_TEST_S3` names, such as http://127.0.0.1:5000. They go with the test."""
+    with _buckets(S3Bucket, server_of("WINDLASS_TEST_S3")) as make:
+        yield make
+
+
+@pytest.fixture
+def gcs() -> Iterator[Callable[[], GcsBucket]]:
+    """The same on the Google Cloud Storage that `WINDLASS_TEST_GCS` names, such as http://127.0.0.1:4443."""
+    with _buckets(GcsBucket, server_of("WINDLASS_TEST_GCS")) as make:
+        yield make
+
+
+@contextmanager
+def _buckets(kind: Callable[[str, str], AnyBucket], endpoint: str) -> Iterator[Callable[[], AnyBucket]]:
+    with ExitStack() as made:
+
+        def make() -> AnyBucket:
+            bucket = kind(endpoint, f"test-{uuid4().hex[:16]}")
+            made.callback(bucket.remove)
+            return bucket
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def bigquery_server() -> Address:
+    """The emulator of BigQuery that `WINDLASS_TEST_BIGQUERY` names, such as http://127.0.0.1:9050; its other port is 9060."""
+    named = server_of("WINDLASS_TEST_BIGQUERY")
+    place = urlsplit(named)
+    assert place.port is not None
+    grpc = f"{place.hostname}:{place.port + 10}"
+    answering(Address("bigquery", str(place.hostname), place.port), place.port)
+    return Address("bigquery", "test", options={"endpoint": named, "grpc": grpc}, scheme="bigquery")
+
+
+@pytest.fixture
+def bigquery(bigquery_server: Address) -> Iterator[Address]:
+    """A new dataset, which is dropped after the test."""
+    from windlass.connectors.bigquery.client import Connection
+
+    address = replace(bigquery_server, database=f"test_{uuid4().hex[:12]}")
+    with closing(Connection(address)) as connection:
+        connection.client.create_dataset(address.database, timeout=60)
+        yield address
+        connection.client.delete_dataset(address.database, delete_contents=True, timeout=60)
 
 
 def _influxdb_prefix() -> str:

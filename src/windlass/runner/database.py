@@ -104,4 +104,3 @@ class Database:
             hint = f"it only remembers past runs, and no load depends on it: remove {file} to begin anew"
             return FatalError(message, hint=hint, code=Code.STATE)
         return FatalError(message, hint=f"see that this user may write {file}", code=Code.STATE)
-
