@@ -11,6 +11,7 @@ from windlass.connectors.relations import file_relation, lines_relation
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Reading, Relation
 from windlass.errors import WindlassError
+from windlass.files import write_file
 
 __all__ = ["arriving_relation"]
 
@@ -46,7 +47,7 @@ def arriving_relation(
 def _sample(first: Iterable[Piece], reading: Reading, scratch: Scratch) -> JsonRelation:
     """The first records, as if there were no others."""
     file = scratch.folder / f"{scratch.new_name()}.ndjson"
-    file.write_bytes(b"".join(line + b"\n" for piece in first for line in piece))
+    write_file(file, b"".join(line + b"\n" for piece in first for line in piece))
     sample = file_relation({"path": str(file), "format": "ndjson"}, reading, scratch)
     assert isinstance(sample, JsonRelation)
     return sample

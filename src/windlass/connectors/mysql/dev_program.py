@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from windlass.ports import LOOPBACK
+from windlass.processes.environment import inherited
 
 __all__ = ["is_mariadb", "main", "unfit"]
 
@@ -25,10 +26,12 @@ def main(program: str, data: str, port: str) -> None:
     if not (folder / "mysql").is_dir():
         made = folder.with_name(f"{folder.name}.part")
         shutil.rmtree(made, ignore_errors=True)
-        subprocess.run(_new_data(program, made, user), check=True, stdin=subprocess.DEVNULL)
+        subprocess.run(
+            _new_data(program, made, user), check=True, stdin=subprocess.DEVNULL, env=inherited(os.environ)
+        )
         folder.rmdir()
         made.rename(folder)
-    os.execv(program, _server(program, folder, port, user))
+    os.execve(program, _server(program, folder, port, user), inherited(os.environ))
 
 
 def unfit(program: str) -> str | None:
@@ -41,7 +44,11 @@ def unfit(program: str) -> str | None:
 def is_mariadb(program: str) -> bool:
     """Whether it is MariaDB's; the name tells nothing."""
     said = subprocess.run(
-        [program, "--no-defaults", "--version"], capture_output=True, text=True, check=False
+        [program, "--no-defaults", "--version"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=inherited(os.environ),
     )
     return "MariaDB" in said.stdout
 
