@@ -146,11 +146,13 @@ class Placing:
         self.session.execute("SAVEPOINT windlass_part")
         try:
             placed = self.place(where)
-            self.session.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+            self.session.execute(
+                "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED; RELEASE SAVEPOINT windlass_part"
+            )
         except WindlassError:
-            self.session.execute("ROLLBACK TO SAVEPOINT windlass_part")
+            # released as well: savepoints of thousands of bad rows would stand inside each other
+            self.session.execute("ROLLBACK TO SAVEPOINT windlass_part; RELEASE SAVEPOINT windlass_part")
             raise
-        self.session.execute("RELEASE SAVEPOINT windlass_part")
         return placed
 
     def _require_about_row(self, error: WindlassError) -> None:
