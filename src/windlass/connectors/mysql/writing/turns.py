@@ -20,7 +20,7 @@ from windlass.turns import Waiting
 
 __all__ = ["Turns"]
 
-_UNDOING = 10  # seconds that the server is given to undo what a session has written that was ended
+_UNDOING = 60  # seconds that the server is given to undo what a session has written that was ended
 
 
 class Turns:
