@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.conftest import Output
 from tests.connectors.store_kit import Bucket
 from windlass.connectors.stores.where import store_at
 from windlass.errors import FatalError, RetryableError
@@ -190,3 +191,41 @@ def test_a_path_needs_no_connection(
     bucket.put("a.csv", b"id\n1\n")
     copier(source_of(path=f"s3://{name}/a.csv"), destination_of(path=f"s3://{name}/out/"))
     assert [key for key in bucket.names() if key.endswith(".parquet")]
+
+
+def test_a_connection_is_tried_by_a_look_into_its_bucket(
+    bucket: Bucket, tmp_path: Path, windlass: Callable[..., Output]
+) -> None:
+    (tmp_path / "windlass.yaml").write_text(
+        f"project: t\nconnections: {{lake: {{type: {bucket.address.type}}}}}\n"
+    )
+    for key, said in {"": "nothing is in it", "raw/ä.csv": "the first object is raw/ä.csv"}.items():
+        if key:
+            bucket.put(key, b"x")
+        environment = {"WINDLASS_CONN_LAKE": bucket.address.uri()}
+        done = windlass("connections", "test", cwd=tmp_path, env=environment)
+        assert done.stdout == f"lake: connected, {said}\n", done
+    gone = replace(bucket.address, host="no-such-bucket").uri()
+    done = windlass("connections", "test", cwd=tmp_path, env={"WINDLASS_CONN_LAKE": gone})
+    assert done.code == 1
+    assert "no-such-bucket" in done.stdout
+
+
+def test_a_folder_stands_in_for_a_bucket(tmp_path: Path, windlass: Callable[..., Output]) -> None:
+    files = {
+        "windlass.yaml": "project: t\nconnections: {lake: {type: gcs, dev: {objects: data}}}\n",
+        "data/raw/a.csv": "id\n1\n2\n",
+        "pipelines/p.yaml": "pipeline: p\ntasks:\n  a:\n    copy:\n"
+        "      from: {connection: lake, path: 'raw/*.csv'}\n"
+        "      to: {connection: lake, path: 'out/{{ params.name }}.csv'}\n"
+        "  b:\n    needs: [a]\n    copy:\n"
+        "      from: {connection: lake, path: out/}\n"
+        "      to: {path: found.csv}\nparams: {name: x}\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    done = windlass("run", "p", "--json", cwd=tmp_path)
+    assert done.code == 0, done
+    assert (tmp_path / "found.csv").read_text() == "id\n1\n2\n"
+    assert json.loads(done.stdout)["dev_services"] == {"lake": "gcs"}

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 from contextlib import closing
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 
 from windlass.cli.echo import echo, echo_json
 from windlass.cli.main import App
 from windlass.cli.options import complete_connection, json_option
+
+if TYPE_CHECKING:
+    from windlass.connections import Address
 
 __all__ = ["connections_command", "doctor_command"]
 
@@ -120,10 +123,21 @@ def _tried(app: App, connection: _Connection) -> dict[str, str | bool | None]:
         if connect is not None:
             with closing(registry.load(connect)(address)) as connected:
                 return {"name": name, "ok": True, "result": f"connected, {len(connected.tables())} tables"}
+        if registry.require(kind).store is not None:
+            return {"name": name, "ok": True, "result": f"connected, {_listed(name, address)}"}
         _reach(address.host, address.port or (443 if address.scheme == "https" else 80))
     except (WindlassError, OSError) as exc:
         return {"name": name, "ok": False, "result": mask(f"failed: {exc}")}
     return {"name": name, "ok": True, "result": "reachable"}
+
+
+def _listed(name: str, address: Address) -> str:
+    """What is in a bucket, as far as one look tells."""
+    from windlass.connectors.stores.where import store_at
+
+    where = store_at(address, name, "")
+    first = next(where.store.list(where.key), None)
+    return "nothing is in it" if first is None else f"the first object is {first.key}"
 
 
 def _reach(host: str, port: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import islice
@@ -23,6 +24,7 @@ _PART = 16 << 20  # bytes of a part of an upload, at least; there are at most 10
 _MOST_PARTS = 9_000
 _DELETED_AT_ONCE = 1000
 _ATTEMPTS = 5  # of a request
+_AT_ONCE = 4  # parts of an upload
 _CHANGED = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict", "NoSuchUpload"}
 _GONE = {"404", "NoSuchKey", "NotFound"}
 _PASSING = {
@@ -142,19 +144,16 @@ class S3Store:
     def upload(self, key: str, upload: str, file: Path) -> Any:
         size = file.stat().st_size
         length = max(_PART, -(-size // _MOST_PARTS))
-        parts = []
-        with _errors(f"{self.name}/{key}"), file.open("rb") as data:
-            for number in range(1, max(-(-size // length), 1) + 1):
+
+        def send(number: int) -> dict[str, Any]:
+            with file.open("rb") as data:
                 data.seek((number - 1) * length)
-                sent = self._client.upload_part(
-                    Bucket=self._bucket,
-                    Key=key,
-                    UploadId=upload,
-                    PartNumber=number,
-                    Body=data.read(length),
-                )
-                parts.append({"PartNumber": number, "ETag": sent["ETag"]})
-        return parts
+                part = {"Bucket": self._bucket, "Key": key, "UploadId": upload, "PartNumber": number}
+                sent = self._client.upload_part(**part, Body=data.read(length))
+            return {"PartNumber": number, "ETag": sent["ETag"]}
+
+        with _errors(f"{self.name}/{key}"), ThreadPoolExecutor(_AT_ONCE, "upload") as pool:
+            return list(pool.map(send, range(1, max(-(-size // length), 1) + 1)))
 
     def finish_upload(self, key: str, upload: str, brought: Any, replaces: str | None) -> None:
         with _errors(f"{self.name}/{key}"):
