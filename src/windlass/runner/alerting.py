@@ -7,6 +7,7 @@ pipeline's next runs; it never changes what became of the run.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import quote
 
 from windlass import logs, registry
 from windlass.alerts import Event, Message, Told
@@ -219,7 +221,7 @@ class _Ended:
             run_id=self.run.run_id,
             logical_date=self.run.logical_date,
             told=told,
-            link=str(self.folder.report),
+            link=_link(self.folder.report),
         )
 
     def _told(self, task: TaskRun) -> Told:
@@ -228,6 +230,12 @@ class _Ended:
         error = task.error or ""
         short = error if len(error) <= _LONGEST_ERROR else f"{error[:_LONGEST_ERROR]}…"
         return Told(task.task, short, tuple(_bad_rows(self.folder.quarantine(task.task), task)))
+
+
+def _link(report: Path) -> str:
+    """Where people find the report of a run: at the address of the folder of all runs, if that is served, else its path."""
+    served = os.environ.get("WINDLASS_RUNS_URL", "").rstrip("/")
+    return f"{served}/{quote(report.parent.name)}/{report.name}" if served else str(report)
 
 
 def _numbers(task: TaskRun) -> str:

@@ -80,7 +80,7 @@ def _library(value: str) -> str:
 def _inside(value: str) -> str:
     path = PurePosixPath(value)
     if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise PydanticCustomError("inside", "expected a folder below the project, such as libraries/etl")
+        raise PydanticCustomError("inside", "expected a path below the project, such as libraries/etl")
     return str(path)
 
 

@@ -51,6 +51,14 @@ def test_a_failed_run_is_told_once_with_what_failed_and_what_was_changed(w: Fake
     assert [alert.sent is not None for alert in ended.alerts] == [True]
 
 
+def test_where_reports_are_served_messages_link_them(w: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WINDLASS_RUNS_URL", "https://reports.example/runs/")
+    w.runtime.script["a"] = [FAILS]
+    ended = w.run(plan(on_failure=("chat",)))
+    [(_, message)] = w.alerts
+    assert message.link == f"https://reports.example/runs/{ended.run.run_id}/report.html"
+
+
 def test_a_triggered_run_is_told_by_the_one_that_waits_for_it(w: FakeWorld) -> None:
     w.runtime.script["a"] = [FAILS]
     w.run(plan(on_failure=("chat",)), parent="other")

@@ -188,7 +188,7 @@ WRONG = {
     ),
     "a file outside": (
         WEATHER.replace("cities.csv", "../c.csv"),
-        "path: expected a folder below the project",
+        "path: expected a path below the project",
     ),
     "two that multiply": (
         MANY,
@@ -276,7 +276,7 @@ def test_a_task_of_entries_that_another_writes_stays_one_task(tmp_path: Path) ->
         ('{of: shell, path: "{{ each.x }}.csv"}', "unknown template name 'each'"),
         ('{of: shell, path: a.csv, name: "{{ ds }}"}', "is made of the entry"),
         ('{of: shell, path: a.csv, name: "{{ each.x"}', "not a valid template"),
-        ("{of: shell, path: ../a.csv}", "expected a folder below the project"),
+        ("{of: shell, path: ../a.csv}", "expected a path below the project"),
         ("{of: shell, entries: [a]}", "the entries are written by a task (`of`), or stand here"),
         ("{of: shell, path: a.csv, limit: 0}", "limit: expected at least 1, got 0"),
         (

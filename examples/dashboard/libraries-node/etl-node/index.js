@@ -35,7 +35,7 @@ async function writePoint(uri, measurement, tags, fields, seconds) {
   const values = Object.entries(fields).map(([key, value]) => `${escaped(key)}=${typeof value === "number" ? value : quoted(value)}`);
   const headers = user ? { Authorization: `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}` } : {};
   const address = `http://${host}/write?db=${path.slice(1)}&precision=s`;
-  const response = await fetch(address, { method: "POST", headers, body: `${named} ${values.join(",")} ${seconds}` });
+  const response = await fetch(address, { method: "POST", headers, body: `${named} ${values.join(",")} ${Math.floor(seconds)}` });
   if (!response.ok) throw new Error(`${host} answered ${response.status}: ${(await response.text()).slice(0, 500)}`);
 }
 
