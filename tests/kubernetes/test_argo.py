@@ -57,6 +57,12 @@ def argo(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Callable
     return submit
 
 
+def ended(workflow: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What became of each step, and why."""
+    nodes = workflow["status"]["nodes"].values()
+    return [(node["displayName"], node["phase"], node.get("message", "")) for node in nodes]
+
+
 def phases(workflow: dict[str, Any]) -> dict[str, str]:
     """What became of each pod."""
     nodes = workflow["status"]["nodes"].values()
@@ -95,12 +101,44 @@ def test_a_dag_with_a_daemon_loads_a_tick_once_however_often_it_is_submitted(
     name = exported("dag", DAG, target="argo")
     for _ in range(2):
         workflow = argo(f"cronwf/{name}", "--parameter=fired-at=2026-02-01T00:05:00Z")
-        assert workflow["status"]["phase"] == "Succeeded", workflow["status"]
+        assert workflow["status"]["phase"] == "Succeeded", ended(workflow)
     assert {tuple(row) for row in session.fetch("SELECT day::text, hook FROM asked")} == {
         ("2026-02-01", "hook-value")
     }
     assert session.value("SELECT count(*) FROM asked") == 1
     assert session.value("SELECT run_key FROM _windlass_loads") == "2026-02-01T00:00:00+00:00"
+
+
+ENTRIES = """
+schedule: none
+kubernetes: {workspace: shared}
+tasks:
+  list:
+    kubernetes: {entrypoint: []}
+    run:
+      image: debian:bookworm-slim
+      command: [sh, -c, 'printf "city,n\\nParis,1\\nRome,2\\nOslo,3\\n" > /data/cities.csv; printf "city,n\\n" > /data/nowhere.csv']
+  load:
+    for_each: {of: list, path: cities.csv, name: "{{ each.city }}"}
+    copy:
+      from: {connection: db, query: "SELECT '{{ each.city }}' AS city, {{ each.n }} AS n"}
+      to: {connection: db, table: "city_{{ each.n }}", mode: append}
+  nothing:
+    for_each: {of: list, path: nowhere.csv, name: "{{ each.city }}"}
+    sql: {connection: db, statement: SELECT no_such_column}
+  after: {needs: [load, nothing], sql: {connection: db, statement: CREATE TABLE all_done AS SELECT 1}}
+"""
+
+
+def test_each_entry_that_a_task_has_written_is_a_pod(
+    argo: Callable[..., dict[str, Any]], exported: Exported, session: Session
+) -> None:
+    name = exported("entries", ENTRIES, target="argo")
+    workflow = argo(f"workflowtemplate/{name}")
+    assert workflow["status"]["phase"] == "Succeeded", ended(workflow)
+    found = [session.value(f"SELECT city FROM city_{number}") for number in (1, 2, 3)]
+    assert found == ["Paris", "Rome", "Oslo"]
+    assert session.value("SELECT count(*) FROM all_done") == 1
 
 
 DAILY = """
@@ -181,10 +219,10 @@ def test_what_cannot_succeed_is_tried_once_and_its_end_tells(
         name = exported("wrong", FAILING, f"http://{node}:{door.port}/hook", target="argo")
         workflow = argo(f"workflowtemplate/{name}")
     assert workflow["status"]["phase"] == "Failed"
-    ended = phases(workflow)
-    assert ended["wrong(0)"] == "Failed"
-    assert "wrong(1)" not in ended
-    assert {task.partition("(")[0]: phase for task, phase in ended.items()}["after"] == "Succeeded"
-    assert not any(task.startswith("never") for task in ended)
+    of_pods = phases(workflow)
+    assert of_pods["wrong(0)"] == "Failed"
+    assert "wrong(1)" not in of_pods
+    assert {task.partition("(")[0]: phase for task, phase in of_pods.items()}["after"] == "Succeeded"
+    assert not any(task.startswith("never") for task in of_pods)
     (message,) = told
     assert "wrong" in json.dumps(message)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -152,13 +151,16 @@ def exec_command(
 
 
 def _listed(plan: Plan, task: str, project: Path, logical_date: str | None, into: str) -> TaskResult:
-    """List the entries of a task; in a file, too, for a scheduler that reads them there."""
+    """List the entries of a task; in a file, too, for Argo, which reads them there.
+
+    There they are objects: of an item that is text, Argo escapes quotes once more than it takes back.
+    """
     from windlass.files import write_whole
     from windlass.tasks.executing import list_entries
 
     result = list_entries(plan, task, project, os.environ, logical_date)
     if into != "-":
-        write_whole(Path(into), json.dumps(result.detail["entries"]))
+        write_whole(Path(into), f"[{', '.join(result.detail['entries'])}]")
     return result
 
 
