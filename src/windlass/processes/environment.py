@@ -6,6 +6,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 __all__ = ["for_containers", "inherited", "installing", "own_command", "with_own_programs"]
@@ -73,6 +74,7 @@ def with_own_programs(environment: dict[str, str]) -> dict[str, str]:
     return {**environment, "PATH": f"{path}{os.pathsep}{_own_programs()}"}
 
 
+@cache
 def _own_programs() -> Path:
     """The folder where the `windlass` command of this installation is."""
     schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))

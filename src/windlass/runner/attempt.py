@@ -50,6 +50,7 @@ class TaskWorker:
         record.status, record.started, record.ended = Status.RUNNING, self.journal.now(), None
         record.error = record.code = None
         tries_left = self.task.retry.retries + 1
+        attempt: Attempt | None = None
         while tries_left > 0 and not self._stop.is_set():
             tries_left -= 1
             record.attempts += 1
@@ -57,11 +58,12 @@ class TaskWorker:
             record.status, record.error = attempt.status, attempt.error
             if attempt.status != Status.FAILED or not self._may_try_again(attempt) or tries_left == 0:
                 break
-            self._wait(record.attempts)
+            self._wait(attempt)
+            attempt = None
         if self._stop.is_set() and record.status != Status.SUCCESS:
             record.status = Status.CANCELLED
         record.ended = self.journal.now()
-        self.journal.note(record)
+        self.journal.note(*([attempt] if attempt is not None else []), record)
         return record
 
     def stop(self) -> None:
@@ -75,17 +77,19 @@ class TaskWorker:
         ran = isinstance(self.task.action, RunCommand) and attempt.exit_code is not None
         return self.record.retryable or (ran and self._failure.get("retryable") is not False)
 
-    def _wait(self, attempt: int) -> None:
-        delay = self.task.retry.delay_after(attempt)
+    def _wait(self, attempt: Attempt) -> None:
+        delay = self.task.retry.delay_after(attempt.number)
         self.record.status = Status.UP_FOR_RETRY
-        self.journal.note(self.record)
-        logs.info("retry", task=self.task.name, attempt=attempt, seconds=delay, because=self.record.error)
+        self.journal.note(attempt, self.record)
+        logs.info(
+            "retry", task=self.task.name, attempt=attempt.number, seconds=delay, because=self.record.error
+        )
         self.journal.clock.wait(self._stop, delay)
 
     def _attempt(self, number: int, *, is_last: bool) -> Attempt:
+        """Try once. That it has ended is for the caller to note."""
         attempt = Attempt(self.record.run_id, self.task.name, number, started=self.journal.now())
-        self.journal.note(self.record)
-        self.journal.note_attempt(attempt)
+        self.journal.note(self.record, attempt)
         log = self.journal.log(self.task.name, number)
         try:
             code = self._execute(self._started(number), log)
@@ -106,7 +110,6 @@ class TaskWorker:
         if self._stop.is_set() and attempt.status == Status.FAILED:
             attempt.status, attempt.error = Status.CANCELLED, "stopped with its run"
         attempt.ended = self.journal.now()
-        self.journal.note_attempt(attempt)
         return attempt
 
     def _started(self, number: int) -> Execution:

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import IO, Any, NamedTuple
 
-from windlass.errors import Code, FatalError, RetryableError, UsageError, did_you_mean
-from windlass.files import is_full
+from windlass.errors import Code, RetryableError, UsageError, did_you_mean
 from windlass.locks import has_owner, try_to_take
+from windlass.runner.database import Database
 from windlass.runner.orphans import end_orphans
 from windlass.state_folder import StateFolder
 from windlass.status import Status
 
 __all__ = ["AlertRecord", "Attempt", "History", "Run", "TaskRun", "Totals", "now"]
 
-_BUSY_SECONDS = 30.0
 _VERSION = 4
 
 
@@ -185,7 +184,8 @@ class History:
 
     def __init__(self, state: StateFolder) -> None:
         self._state = state
-        with self._connected() as connection:
+        self._database = Database(state.database)
+        with self._database.connected() as connection:
             if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("BEGIN IMMEDIATE")
@@ -200,7 +200,7 @@ class History:
         lock = try_to_take(self._state.run(run.run_id).lock)
         if lock is None:
             raise RetryableError(f"the run {run.run_id} is still going", code=Code.ALREADY_RUNNING)
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             for other in self._running(connection, run.pipeline):
                 if other.run_id != run.run_id and alone:
                     lock.close()
@@ -212,15 +212,20 @@ class History:
                 _put(connection, "task_runs", task, ("run_id", "task"))
         return lock
 
-    def save(self, record: Run | TaskRun | Attempt | AlertRecord) -> None:
-        """Write one record, in the place of an earlier one."""
-        table, key = _TABLES[type(record)]
-        with self._transaction() as connection:
-            _put(connection, table, record, key)
+    def kept_open(self) -> AbstractContextManager[None]:
+        """Keep the database open, which makes each record that is saved meanwhile cheaper."""
+        return self._database.kept_open()
+
+    def save(self, *records: Run | TaskRun | Attempt | AlertRecord) -> None:
+        """Write records, each in the place of an earlier one; all or none."""
+        with self._database.transaction() as connection:
+            for record in records:
+                table, key = _TABLES[type(record)]
+                _put(connection, table, record, key)
 
     def run(self, run_id: str) -> Run:
         """The run of that id, or of an id that begins so. Raises UsageError for none, or several."""
-        with self._connected() as connection:
+        with self._database.connected() as connection:
             self._mark_killed(connection)
             found = _select(
                 connection, Run, "WHERE substr(run_id, 1, length(?)) = ? ORDER BY started", run_id, run_id
@@ -238,13 +243,13 @@ class History:
 
     def knows(self, run_id: str) -> bool:
         """Whether there is a run of exactly that id."""
-        with self._connected() as connection:
+        with self._database.connected() as connection:
             return bool(_select(connection, Run, "WHERE run_id = ?", run_id))
 
     def runs(self, pipeline: str | None = None, limit: int = 20) -> list[Run]:
         """The latest runs, newest first."""
         where, args = ("WHERE pipeline = ?", [pipeline]) if pipeline else ("", [])
-        with self._connected() as connection:
+        with self._database.connected() as connection:
             self._mark_killed(connection)
             return _select(
                 connection, Run, f"{where} ORDER BY started DESC, rowid DESC LIMIT ?", *args, limit
@@ -252,13 +257,13 @@ class History:
 
     def last_success(self, pipeline: str) -> Run | None:
         """The run that succeeded last."""
-        with self._connected() as connection:
+        with self._database.connected() as connection:
             where = "WHERE pipeline = ? AND status = ? ORDER BY ended DESC LIMIT 1"
             return next(iter(_select(connection, Run, where, pipeline, Status.SUCCESS)), None)
 
     def first_run(self, pipeline: str) -> Run | None:
         """The earliest run that is remembered."""
-        with self._connected() as connection:
+        with self._database.connected() as connection:
             where = "WHERE pipeline = ? ORDER BY started LIMIT 1"
             return next(iter(_select(connection, Run, where, pipeline)), None)
 
@@ -266,7 +271,7 @@ class History:
         """The latest runs of each pipeline, so many of each at most; newest first."""
         ranked = "SELECT run_id, row_number() OVER (PARTITION BY pipeline ORDER BY started DESC, rowid DESC) AS place"
         chosen = f"SELECT run_id FROM ({ranked} FROM runs) WHERE place <= ?"
-        with self._connected() as connection:
+        with self._database.connected() as connection:
             self._mark_killed(connection)
             return _select(
                 connection, Run, f"WHERE run_id IN ({chosen}) ORDER BY started DESC, rowid DESC", each
@@ -277,32 +282,32 @@ class History:
         sums = ", ".join(
             f"sum({name})" for name in ("rows_read", "rows_written", "rows_quarantined", "bytes")
         )
-        with self._connected() as connection:
+        with self._database.connected() as connection:
             rows = connection.execute(f"SELECT run_id, {sums} FROM task_runs GROUP BY run_id")
             return {run_id: Totals(*moved) for run_id, *moved in rows}
 
     def last_successes(self) -> dict[str, tuple[str, str]]:
         """Of each pipeline that has succeeded: when it last did, and up to when its data intervals are loaded."""
         found = "SELECT pipeline, max(ended), max(interval_end) FROM runs WHERE status = ? GROUP BY pipeline"
-        with self._connected() as connection:
+        with self._database.connected() as connection:
             return {
                 name: (ended, until) for name, ended, until in connection.execute(found, (Status.SUCCESS,))
             }
 
     def children(self, run_id: str) -> list[Run]:
         """The runs that triggers of this run started."""
-        with self._connected() as connection:
+        with self._database.connected() as connection:
             return _select(connection, Run, "WHERE parent = ? ORDER BY started", run_id)
 
     def tasks(self, run_id: str) -> list[TaskRun]:
         """The task runs of a run, in the plan's order."""
-        with self._connected() as connection:
+        with self._database.connected() as connection:
             return _select(connection, TaskRun, "WHERE run_id = ? ORDER BY rowid", run_id)
 
     def attempts(self, run_id: str, task: str | None = None) -> list[Attempt]:
         """The attempts of a run, or of one of its tasks, in their order."""
         where = "WHERE run_id = ?" + (" AND task = ?" if task else "")
-        with self._connected() as connection:
+        with self._database.connected() as connection:
             return _select(
                 connection, Attempt, f"{where} ORDER BY started, number", run_id, *([task] if task else [])
             )
@@ -326,7 +331,7 @@ class History:
             "run_id = ? AND subject = ? AND connection = ? AND event = ? AND attempts = ? AND sent IS NULL"
         )
         key = (record.run_id, record.subject, record.connection, record.event, record.attempts)
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             claimed = connection.execute(f"UPDATE alerts SET attempts = attempts + 1 WHERE {where}", key)
         record.attempts += claimed.rowcount
         return claimed.rowcount == 1
@@ -340,13 +345,13 @@ class History:
 
     def close_alerts(self, subject: str, when: str) -> None:
         """The trouble is over."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE alerts SET closed = ? WHERE subject = ? AND closed IS NULL", (when, subject)
             )
 
     def _alerts(self, rest: str, *args: object) -> list[AlertRecord]:
-        with self._connected() as connection:
+        with self._database.connected() as connection:
             return _select(connection, AlertRecord, rest, *args)
 
     # --- old runs ---
@@ -355,7 +360,7 @@ class History:
         """The runs that nobody triggered who is still known, the latest first; of a pipeline, or all."""
         where = "WHERE (parent IS NULL OR parent NOT IN (SELECT run_id FROM runs))"
         where, args = (f"{where} AND pipeline = ?", [pipeline]) if pipeline else (where, [])
-        with self._connected() as connection:
+        with self._database.connected() as connection:
             self._mark_killed(connection)
             return _select(connection, Run, f"{where} ORDER BY started DESC, rowid DESC", *args)
 
@@ -366,7 +371,7 @@ class History:
 
     def forget(self, run_ids: Sequence[str]) -> None:
         """Remove the records of these runs."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             for table, _ in _TABLES.values():
                 connection.executemany(
                     f"DELETE FROM {table} WHERE run_id = ?", [(run_id,) for run_id in run_ids]
@@ -374,7 +379,7 @@ class History:
 
     def give_back_space(self) -> None:
         """Make the file as small as what is in it, if much of it is empty and nobody else uses it just now."""
-        with self._connected() as connection, suppress(sqlite3.OperationalError):
+        with self._database.connected() as connection, suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA busy_timeout = 0")
             pages, empty = (
                 connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -413,44 +418,6 @@ class History:
                 (run.run_id,),
             )
             end_orphans(self._state.run(run.run_id).lock)
-
-    # --- SQLite ---
-
-    @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        try:
-            connection = sqlite3.connect(self._state.database, timeout=_BUSY_SECONDS, isolation_level=None)
-            connection.row_factory = sqlite3.Row
-            try:
-                yield connection
-            finally:
-                connection.close()
-        except sqlite3.Error as exc:
-            raise self._translated(exc) from exc
-
-    def _translated(self, exc: sqlite3.Error) -> FatalError | RetryableError:
-        file, code = self._state.database, getattr(exc, "sqlite_errorcode", 0)
-        message = f"cannot use {file}: {exc}"
-        if code == sqlite3.SQLITE_FULL or (code & 0xFF == sqlite3.SQLITE_IOERR and is_full(file.parent)):
-            return RetryableError(message, hint="free some space and try again", code=Code.DISK_FULL)
-        if not file.parent.is_dir():
-            hint = "somebody removed it while the run was going; what the run did to its destinations stays"
-            return FatalError(f"{file.parent} is gone", hint=hint, code=Code.STATE)
-        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-            hint = f"it only remembers past runs, and no load depends on it: remove {file} to begin anew"
-            return FatalError(message, hint=hint, code=Code.STATE)
-        return FatalError(message, hint=f"see that this user may write {file}", code=Code.STATE)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._connected() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
 
 
 _TABLES: dict[type, tuple[str, tuple[str, ...]]] = {

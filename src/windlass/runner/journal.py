@@ -32,15 +32,14 @@ class Journal:
     def now(self) -> str:
         return timestamp(self.clock.now())
 
-    def note(self, record: TaskRun) -> None:
-        """Something has become of a task."""
-        self.history.save(record)
-        self.observer.task_changed(record)
-
-    def note_attempt(self, attempt: Attempt) -> None:
-        """Something has become of an attempt."""
-        self.history.save(attempt)
-        self.observer.attempt_changed(attempt)
+    def note(self, *records: TaskRun | Attempt) -> None:
+        """Something has become of tasks and attempts. It is kept at once, and told in this order."""
+        self.history.save(*records)
+        for record in records:
+            if isinstance(record, TaskRun):
+                self.observer.task_changed(record)
+            else:
+                self.observer.attempt_changed(record)
 
     def environment(self, task: str) -> dict[str, str]:
         """What an attempt at a task finds, so that who observes the run knows what belongs to it."""

@@ -111,14 +111,18 @@ class Runner:
         self._schedule = Schedule(self.plan, chosen, begun.done)
         self._folder = self._world.state.run(begun.run.run_id)
         self._expanding = Expanding(self.plan, self._folder, self._tasks, begun.others)
-        alone = self.plan.concurrency != "allow"
-        lock = self._world.history.begin(begun.run, list(begun.tasks.values()), alone=alone)
-        with lock, tell_when_asked(self.stop), logs.bind(run=begun.run.run_id, pipeline=self.plan.pipeline):
+        history, alone = self._world.history, self.plan.concurrency != "allow"
+        with (
+            history.kept_open(),
+            history.begin(begun.run, list(begun.tasks.values()), alone=alone),
+            tell_when_asked(self.stop),
+            logs.bind(run=begun.run.run_id, pipeline=self.plan.pipeline),
+        ):
             self._expanding.recall(begun.done)
             self._write_plan()
             self._observer.run_started(self._record, self._expanding.plan)
             self._prepare(begun)
-            self._world.loop.tell(self._note_versions)  # it takes longer than to start the first tasks
+            self._note_versions()
             try:
                 self._loop_and_stop()
                 return self._finish()
@@ -205,8 +209,7 @@ class Runner:
             made = []
         self._write_plan()
         self._observer.tasks_made(self._expanding.plan)
-        for noted in (record, *made):
-            self._journal.note(noted)
+        self._journal.note(record, *made)
         self._note_wholes()
 
     def _note_wholes(self) -> None:

@@ -130,8 +130,7 @@ class _ServiceWorker:
         record, now = self.record, self.journal.now()
         record.status, record.started, record.attempts = Status.RUNNING, now, record.attempts + 1
         self._attempt = Attempt(record.run_id, record.task, record.attempts, started=now)
-        self.journal.note(record)
-        self.journal.note_attempt(self._attempt)
+        self.journal.note(record, self._attempt)
         self._log = self.journal.log(record.task, record.attempts)
         self._becomes = Status.SUCCESS
         show, clock = self._log.show_all, self.journal.clock
@@ -176,6 +175,5 @@ class _ServiceWorker:
         now = self.journal.now()
         self.record.status, self.record.error, self.record.ended = status, error, now
         self._attempt.status, self._attempt.error, self._attempt.ended = status, error, now
-        self.journal.note_attempt(self._attempt)
-        self.journal.note(self.record)
+        self.journal.note(self._attempt, self.record)
         self._log.close()
