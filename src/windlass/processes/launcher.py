@@ -56,13 +56,15 @@ def launched(
     """Run the command until it ends, or shall end: then `stop` is set. Returns its exit code, or minus its signal."""
     ended = threading.Event()
     lock = _locked(alive) if alive != "-" else None
+    waited_for = _opened(wanted)  # before there is a command, which may be removing it
     try:
         child = _start(command, user)
     except (OSError, ValueError) as exc:
         return _cannot_start(command[0], exc)
     if lock is not None:
         _note(lock, child.pid)
-    _in_background(_wait_for_lock, wanted, sharing, stop)
+    if waited_for is not None:
+        _in_background(_wait_for_lock, waited_for, sharing, stop)
     _in_background(_wait_for_exit, child.pid, ended, stop)
     stop.wait()
     _end_group(child.pid, ended, getattr(signal, signal_name), float(grace))
@@ -171,11 +173,14 @@ def _as_user(user: str) -> dict[str, Any]:
     return {"user": uid, "group": gid, "extra_groups": []}
 
 
-def _wait_for_lock(path: str, sharing: str, stop: threading.Event) -> None:
+def _opened(path: str) -> int | None:
     try:
-        file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+        return os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:  # somebody has removed the folder, which whoever wanted the command finds out
-        return
+        return None
+
+
+def _wait_for_lock(file: int, sharing: str, stop: threading.Event) -> None:
     fcntl.flock(file, fcntl.LOCK_SH if sharing == "shared" else fcntl.LOCK_EX)
     stop.set()
     time.sleep(3600)  # the lock is kept until this process has ended

@@ -125,7 +125,7 @@ class Runner:
             self._write_plan()
             self._observer.run_started(self._record, self._expanding.plan)
             self._prepare(begun)
-            self._world.loop.tell(self._note_versions)  # it takes longer than to start the first tasks
+            self._note_versions()
             try:
                 self._loop_and_stop()
                 return self._finish()
@@ -212,8 +212,7 @@ class Runner:
             made = []
         self._write_plan()
         self._observer.tasks_made(self._expanding.plan)
-        for noted in (record, *made):
-            self._journal.note(noted)
+        self._journal.note(record, *made)
         self._note_wholes()
 
     def _note_wholes(self) -> None:
