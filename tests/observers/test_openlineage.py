@@ -188,3 +188,19 @@ def test_a_collector_that_is_away_fails_no_run(
     complaints = {line["event"] for line in told if line["level"] == "warning"}
     assert complaints <= {"not_sent", "observer_too_slow"}
     assert bool(complaints) is (away != "switched off")
+
+
+def test_each_entry_that_a_task_writes_is_a_job_with_tables_of_its_own(
+    root: Path, windlass: Windlass, collector: Collector
+) -> None:
+    (root / "pipelines/each.yaml").write_text(
+        "pipeline: each\ntasks:\n  list: {copy: {from: {path: in_2026-03-01.csv}, to: {path: names.csv}}}\n"
+        '  load:\n    for_each: {of: list, name: "{{ each.name }}"}\n'
+        '    copy: {from: {path: names.csv}, to: {connection: shop, table: "of_{{ each.name }}"}}\n'
+    )
+    env = {"OPENLINEAGE_URL": collector.url, **PATIENT}
+    done = windlass("-C", root, "run", "each", env=env)
+    assert (done.code, "observer" in done.stderr) == (0, False), done.stderr
+    told = {event["job"]["name"]: event for event in received(collector) if event["eventType"] == "COMPLETE"}
+    assert set(told) == {"each", "each.list", *(f"each.load_{name}" for name in ("Ada", "Bob", "Eve"))}
+    assert told["each.load_Bob"]["outputs"][0]["name"] == "of_Bob"

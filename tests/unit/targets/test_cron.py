@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from croniter import croniter
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from windlass.errors import SpecError
@@ -51,6 +51,8 @@ def line_of(one: Starting) -> str:
 
 
 @given(SCHEDULES)
+@example("10-58/2 * * * *")
+@example("0-59/2 10-23/2 * 11-12/1 *")
 def test_a_line_of_a_crontab_has_the_same_days_and_times(schedule: str) -> None:
     when = line_of(starting(schedule)).split()[:5]
     assert fields_of(" ".join(when)) == fields_of(schedule)

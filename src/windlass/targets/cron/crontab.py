@@ -47,21 +47,21 @@ def _line(one: Starting, user: str | None) -> str:
 def _fields(fields: Fields) -> Iterable[str]:
     """Days never begin with a star, unless they are all: where one kind does, as in `*/2`, cron takes only days of both."""
     return (
-        _field(fields.minutes, 59).replace("0-59/", "*/"),
-        _field(fields.hours, 23).replace("0-23/", "*/"),
+        _field(fields.minutes, 59, star_from=0),
+        _field(fields.hours, 23, star_from=0),
         _field(fields.days, 31),
-        _field(fields.months, 12).replace("1-12/", "*/"),
+        _field(fields.months, 12, star_from=1),
         _field(fields.weekdays, 6),
     )
 
 
-def _field(numbers: Numbers, last: int) -> str:
-    """The numbers, in short where they are a range, or every so many up to the last."""
+def _field(numbers: Numbers, last: int, *, star_from: int | None = None) -> str:
+    """The numbers, in short where they are a range, or every so many up to the last, which is `*/2` from that number on."""
     if numbers is None:
         return "*"
     step = numbers[1] - numbers[0] if len(numbers) > 2 else 0
     if step > 1 and numbers == tuple(range(numbers[0], last + 1, step)):
-        return f"{numbers[0]}-{last}/{step}"
+        return f"*/{step}" if numbers[0] == star_from else f"{numbers[0]}-{last}/{step}"
     if step == 1 and numbers == tuple(range(numbers[0], numbers[-1] + 1)):
         return f"{numbers[0]}-{numbers[-1]}"
     return ",".join(map(str, numbers))
