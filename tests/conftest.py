@@ -11,10 +11,11 @@ import socket
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -312,6 +313,33 @@ def influxdb(influxdb_server: Address) -> Address:
     connection = Influxdb(address)
     connection.query(f"CREATE DATABASE {name}")
     return address
+
+
+@pytest.fixture(scope="session")
+def bigquery_server() -> Address:
+    """The emulator of BigQuery that `WINDLASS_TEST_BIGQUERY` names, such as http://127.0.0.1:9050; its other port is 9060."""
+    named = os.environ.get("WINDLASS_TEST_BIGQUERY")
+    if named == "none":
+        pytest.skip("WINDLASS_TEST_BIGQUERY says that there is no BigQuery")
+    if named is None:
+        missing("BigQuery (WINDLASS_TEST_BIGQUERY)")
+    place = urlsplit(str(named))
+    assert place.port is not None
+    grpc = f"{place.hostname}:{place.port + 10}"
+    answering(Address("bigquery", str(place.hostname), place.port), place.port)
+    return Address("bigquery", "test", options={"endpoint": str(named), "grpc": grpc}, scheme="bigquery")
+
+
+@pytest.fixture
+def bigquery(bigquery_server: Address) -> Iterator[Address]:
+    """A new dataset, which is dropped after the test."""
+    from windlass.connectors.bigquery.client import Connection
+
+    address = replace(bigquery_server, database=f"test_{uuid4().hex[:12]}")
+    with closing(Connection(address)) as connection:
+        connection.client.create_dataset(address.database, timeout=60)
+        yield address
+        connection.client.delete_dataset(address.database, delete_contents=True, timeout=60)
 
 
 def _influxdb_prefix() -> str:

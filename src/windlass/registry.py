@@ -158,6 +158,7 @@ CONNECTORS: Table[Connector] = Table(
     "connector",
     "windlass.connectors",
     {
+        "bigquery": "windlass.connectors.bigquery.connector:CONNECTOR",
         "duckdb": "windlass.connectors.duckdb.connector:CONNECTOR",
         "files": "windlass.connectors.files.connector:CONNECTOR",
         "http": "windlass.connectors.http.connector:CONNECTOR",

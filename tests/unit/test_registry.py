@@ -53,7 +53,7 @@ def test_packages_are_not_looked_through_for_what_is_built_in(installed: list[st
 def test_what_nobody_knows_is_told_with_what_is_known(installed: list[str]) -> None:
     assert (registry.find("oracle"), registry.by_scheme("oracle")) == (None, None)
     with pytest.raises(
-        FatalError, match=r"no connector for 'oracle'\n  hint: known: duckdb, .*, toy, webhook; others come"
+        FatalError, match=r"no connector for 'oracle'\n  hint: known: bigquery, duckdb, .*, toy, webhook; others come"
     ):
         registry.require("oracle")
 

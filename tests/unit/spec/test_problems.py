@@ -111,7 +111,7 @@ def test_what_a_dev_service_takes_depends_on_its_type(project: Project) -> None:
     assert "windlass.yaml:6:27: unknown key 'inits' in connections.d.dev" in shown
     assert "did you mean 'init'?" in shown
     assert (
-        "windlass.yaml:7:13: type: expected duckdb, http, influxdb, mongodb, pagerduty, postgres, slack, smtp, sqlite, teams, webhook, got 'oracle'"
+        "windlass.yaml:7:13: type: expected bigquery, duckdb, http, influxdb, mongodb, pagerduty, postgres, slack, smtp, sqlite, teams, webhook, got 'oracle'"
         in shown
     )
     assert shown.count("windlass.yaml:") == 5

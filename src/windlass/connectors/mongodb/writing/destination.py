@@ -24,11 +24,12 @@ from windlass.connectors.mongodb.writing.documents import Document, Documents, c
 from windlass.connectors.mongodb.writing.known import adapted, known_types
 from windlass.connectors.mongodb.writing.ledger import Committed, Ledger
 from windlass.connectors.mongodb.writing.lookups import Numbered, Taken
-from windlass.connectors.mongodb.writing.merging import Merging, numbered_rows
+from windlass.connectors.mongodb.writing.merging import Merging
 from windlass.connectors.mongodb.writing.stage import Index, Stage, indexes_of, stages_of
 from windlass.connectors.mongodb.writing.turns import Turn
 from windlass.connectors.rows import BadRow, Column, Counts, Meter, Reason, Rows
 from windlass.connectors.scratch import Scratch
+from windlass.connectors.sql.numbering import numbered_rows
 from windlass.errors import FatalError, FencedError, RetryableError, WindlassError
 from windlass.ledger import LedgerEntry
 

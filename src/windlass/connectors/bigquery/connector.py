@@ -1,0 +1,19 @@
+"""What windlass knows of BigQuery without its driver."""
+
+from windlass.registry import Connector
+
+__all__ = ["CONNECTOR"]
+
+CONNECTOR = Connector(
+    type="bigquery",
+    form="server",  # whose host is the project, and whose database the dataset
+    schemes=("bigquery",),
+    open_options=("endpoint", "grpc", "key_file", "location", "maximum_bytes_billed", "silence"),
+    example="bigquery://project/dataset",
+    extra="bigquery",
+    packages=("google-cloud-bigquery", "google-cloud-bigquery-storage", "duckdb", "pyarrow", "numpy"),
+    source="windlass.connectors.bigquery.opening:open_source",
+    destination="windlass.connectors.bigquery.opening:open_destination",
+    sql="windlass.connectors.bigquery.opening:connect",
+    options="windlass.connectors.bigquery.options",
+)

@@ -1,0 +1,1 @@
+"""Tables and queries as the source of a copy."""

@@ -1,0 +1,1 @@
+"""Tables as the destination of a copy."""
