@@ -138,18 +138,24 @@ class Connection:
                 return None
 
     def make(self, name: TableName, fields: Any, **properties: Any) -> None:
-        """Make a table, if it is not there. Raises FatalError when its dataset is not."""
-        from google.api_core.exceptions import NotFound
+        """Make a table, if it is not there."""
         from google.cloud.bigquery import Table
 
         table = Table(name.id, schema=fields)
         for key, value in properties.items():
             setattr(table, key, value)
         with self.errors():
+            self.client.create_table(table, exists_ok=True, retry=self.retry, timeout=_PATIENCE)
+
+    def require_dataset(self, project: str, dataset: str) -> None:
+        """Raise FatalError when there is no such dataset."""
+        from google.api_core.exceptions import NotFound
+
+        with self.errors():
             try:
-                self.client.create_table(table, exists_ok=True, retry=self.retry, timeout=_PATIENCE)
+                self.client.get_dataset(f"{project}.{dataset}", retry=self.retry, timeout=_PATIENCE)
             except NotFound as exc:
-                place = f"{name.project}:{name.dataset}"
+                place = f"{project}:{dataset}"
                 hint = f"make it where its data should be, such as: bq mk --dataset --location=EU {place}"
                 raise FatalError(f"there is no dataset {place}", hint=hint, code=Code.NO_TABLE) from exc
 

@@ -22,12 +22,8 @@ class BigqueryDatabase:
     def __init__(self, address: Address) -> None:
         self._connection = Connection(address)
         if self._connection.dataset:
-            with self._connection.closed_on_error(), self._connection.errors():
-                self._connection.client.get_dataset(
-                    f"{self._connection.project}.{self._connection.dataset}",
-                    retry=self._connection.retry,
-                    timeout=60,
-                )
+            with self._connection.closed_on_error():
+                self._connection.require_dataset(self._connection.project, self._connection.dataset)
 
     def execute(self, script: str, *, transaction: bool = True) -> SqlResult:
         parts = statements(script)

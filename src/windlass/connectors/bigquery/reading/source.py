@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from windlass.connectors.bigquery.client import Connection
 from windlass.connectors.bigquery.connector import CONNECTOR
+from windlass.connectors.bigquery.credentials import is_emulator
 from windlass.connectors.bigquery.fields import Field, fields_of
 from windlass.connectors.bigquery.reading.conditions import conditions
 from windlass.connectors.bigquery.reading.values import as_read, converted, read_schema
@@ -155,7 +156,9 @@ class _Result:
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         job = self._connection.run(self._sql)
+        # an emulator does not show results, which have no name, to the Storage Read interface
+        reader = None if is_emulator(self._connection.address) else self._connection.reader
         with self._connection.errors():
             rows = job.result(retry=self._connection.retry)
-            for batch in rows.to_arrow_iterable(bqstorage_client=self._connection.reader, max_stream_count=1):
+            for batch in rows.to_arrow_iterable(bqstorage_client=reader, max_stream_count=1):
                 yield converted(batch, self._fields)

@@ -53,11 +53,10 @@ class BigqueryDestination(BaseDestination):
 
     def begin(self, entry: LedgerEntry) -> BigqueryLoad:
         turns, ledger = self._bookkeeping()
-        turn, gone = turns.take(entry)
+        turn, before = turns.take(entry)
         try:
             failpoints.reach("during-recovery")
-            if gone is not None:  # its writer can no longer commit
-                Stage(self.connection, self.target, gone).drop()
+            Stage(self.connection, self.target, before).drop()  # its writer can no longer commit, or has
             found = making.fit_table(self.connection, self.target, self.options)
             return BigqueryLoad(self, ledger, turns, turn, entry, found)
         except BaseException:

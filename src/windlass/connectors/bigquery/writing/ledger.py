@@ -29,9 +29,10 @@ class Ledger:
         self._is_new = False
 
     def make(self) -> None:
-        """Make the table, if it is not there."""
+        """Make the table, if it is not there. Raises FatalError when its dataset is not."""
         if self._connection.table(self.table) is not None:
             return
+        self._connection.require_dataset(self.table.project, self.table.dataset)
         self._is_new = True
         columns = [Field(name=each, type="INT64" if each in _INTEGERS else "STRING") for each in _NAMES]
         columns += [Field(name="destination", type="STRING"), Field(name="committed_at", type="TIMESTAMP")]

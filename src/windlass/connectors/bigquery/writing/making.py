@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from windlass.connectors.bigquery.client import Connection
 from windlass.connectors.bigquery.fields import Field
 from windlass.connectors.bigquery.options import Destination, Partition
-from windlass.connectors.bigquery.sql import TableName
+from windlass.connectors.bigquery.sql import TableName, name
 from windlass.errors import FatalError, did_you_mean
 
 if TYPE_CHECKING:
@@ -91,20 +91,6 @@ def _partitioning(partition: Partition) -> dict[str, Any]:
 
 
 def add_columns(connection: Connection, target: TableName, fields: Sequence[Field]) -> None:
-    """Give the table more columns. Somebody else may do so at the same time: then it is tried once more."""
-    from google.api_core.exceptions import PreconditionFailed
-
-    for is_last in (False, True):
-        with connection.errors():
-            table = connection.client.get_table(target.id, retry=connection.retry, timeout=60)
-            there = {field.name.lower() for field in table.schema}
-            table.schema = [
-                *table.schema,
-                *(field.schema() for field in fields if field.name.lower() not in there),
-            ]
-            try:
-                connection.client.update_table(table, ["schema"], retry=connection.retry, timeout=60)
-                return
-            except PreconditionFailed:
-                if is_last:
-                    raise
+    """Give the table more columns, if it does not have them."""
+    add = (f"ALTER TABLE {target.sql} ADD COLUMN IF NOT EXISTS {name(f.name)} {f.sql()}" for f in fields)
+    connection.run(";\n".join(add))

@@ -39,8 +39,8 @@ class Turns:
         if self._connection.table(self.table) is None:
             self._connection.make(self.table, [field.schema() for field in _FIELDS])
 
-    def take(self, entry: LedgerEntry) -> tuple[Turn, int | None]:
-        """Wait for the turn of a load; also gives the number of a writer that is gone without a word.
+    def take(self, entry: LedgerEntry) -> tuple[Turn, int]:
+        """Wait for the turn of a load; also gives the number of the writer before, which may have left a stage.
 
         A second start of the same load does not wait: it takes the turn of the first. Raises RetryableError when it takes
         too long.
@@ -51,7 +51,7 @@ class Turns:
             is_same = writer is not None and tuple(writer["key"]) == entry.key
             if writer is None or is_same or signs.are_missing(number, self._signs()):
                 if self._replace(number, entry):
-                    return Turn(self, number + 1), number if writer is not None else None
+                    return Turn(self, number + 1), number - (writer is None)  # who ended, raised it
                 continue
             waiting.pause([writer["name"]])
 
