@@ -6,6 +6,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
@@ -20,6 +21,7 @@ from tests.examples.expected import (
     TOP_JOURNALS,
     UNKNOWN,
 )
+from windlass.connections import Address
 from windlass.plan.compiler import compile_project
 from windlass.spec import load_project
 
@@ -133,6 +135,7 @@ def test_a_project_of_the_list_has_pipelines_as_the_configuration_says(
     plans = compile_project(load_project(root))
     for kind, tags in (
         ("import", ("import", "parquet")),
+        ("load", ("load", "bigquery")),
         ("process", ("process", "graph")),
         ("orchestrator", ("orchestrator",)),
     ):
@@ -150,3 +153,19 @@ def test_a_project_of_the_list_has_pipelines_as_the_configuration_says(
     assert {
         (link["source"], link["target"], link["date"]) for link in graph["links"]
     } == IN_ARTICLES | IN_JOURNALS
+
+
+def test_what_was_imported_is_loaded_into_bigquery_side_by_side(
+    windlass: Windlass, example: Example, bigquery: Address
+) -> None:
+    from windlass.connectors.bigquery.opening import connect
+
+    root = example("drugs")
+    environment = {"WINDLASS_CONN_WAREHOUSE": bigquery.uri()}
+    for pipeline in ("import_dv", "load_dv"):
+        done = windlass("-C", root, "run", pipeline, env=environment)
+        assert done.code == 0, done.stdout + done.stderr
+    with closing(connect(bigquery)) as database:
+        assert database.tables() == sorted(DRUGS_ROWS)
+        counts = " UNION ALL ".join(f"SELECT '{table}', COUNT(*) FROM {table}" for table in DRUGS_ROWS)
+        assert dict(database.query(counts).rows) == DRUGS_ROWS
