@@ -32,6 +32,7 @@ from windlass.processes.launch import launch
 __all__ = ["Program", "Server", "start_server"]
 
 _START_DEADLINE, _POLL = 120.0, 0.1
+_WAYS = "install one of them, start Docker or Podman (`windlass doctor` says where they were looked for)"
 
 _left_running: list[subprocess.Popen[bytes]] = []
 """The launchers, which may outlive this process: Python warns of a process that nobody holds."""
@@ -64,8 +65,8 @@ class Server(Generic[C]):
     """What people call it."""
 
     programs: Sequence[Program]
-    port: int
-    """Where it listens in a container."""
+    port: int | None
+    """Where it listens in a container; None where there is no image of it."""
 
     connect: Callable[[Address], C]
     """Raises RetryableError as long as it does not answer."""
@@ -117,6 +118,8 @@ def _way(service: DevService, server: Server[C]) -> _Way:
         if path is not None and why is None:
             return _of(program, path, data)
         against.append(f"{program.name}: {why}")
+    if server.port is None:
+        raise _no_way(service, server, against)
     image = service.options.image
     try:
         require_image(image, service.project)
@@ -135,10 +138,10 @@ def _of(program: Program, path: str, data: Path) -> _Way:
 def _no_way(service: DevService, server: Server[C], against: Sequence[str]) -> FatalError:
     shown = "".join(f"\n    {each}" for each in against)
     variable = f"WINDLASS_CONN_{service.name.upper().replace('-', '_')}"
+    ways = "install it" if server.port is None else _WAYS
     return FatalError(
         f"connection {service.name!r} is not configured, and nothing here can stand in for {server.title}:{shown}",
-        hint="install one of them, start Docker or Podman (`windlass doctor` says where they were looked for), or set "
-        f"{variable}={service.type}://…",
+        hint=f"{ways}, or set {variable}={service.type}://…",
         code=Code.DEV_SERVICE,
     )
 

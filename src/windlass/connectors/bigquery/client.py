@@ -53,6 +53,7 @@ class Connection:
         self.address, self.project, self.dataset = address, address.host, address.database.strip("/")
         self.where = f"bigquery project {self.project}"
         self.silence = _number(address, "silence", _SILENCE)
+        self._jobs = self._billed = 0  # what has been run, and its cost
         endpoint = address.options.get("endpoint")
         with self.errors():
             self._credentials = credentials(address)
@@ -64,6 +65,9 @@ class Connection:
             )
 
     def close(self) -> None:
+        if self._jobs:
+            logs.info("bigquery_jobs", jobs=self._jobs, bytes_billed=self._billed)
+            self._jobs = 0
         self.client.close()  # type: ignore[no-untyped-call]
         for name in ("writer", "reader"):
             if name in self.__dict__:
@@ -219,13 +223,8 @@ class Connection:
                 with suppress(Exception):
                     job.cancel(timeout=5)
             raise
-        logs.info(
-            "bigquery_job",
-            job=job.job_id,
-            statement=job.statement_type,
-            bytes_billed=job.total_bytes_billed or 0,
-            cached=bool(job.cache_hit),
-        )
+        self._jobs += 1
+        self._billed += job.total_bytes_billed or 0
 
 
 @contextmanager

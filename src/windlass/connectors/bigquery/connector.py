@@ -15,5 +15,7 @@ CONNECTOR = Connector(
     source="windlass.connectors.bigquery.opening:open_source",
     destination="windlass.connectors.bigquery.opening:open_destination",
     sql="windlass.connectors.bigquery.opening:connect",
+    dev_service="windlass.connectors.bigquery.dev_service:start",
+    fresh="windlass.connectors.bigquery.fresh:fresh",
     options="windlass.connectors.bigquery.options",
 )

@@ -6,6 +6,7 @@ workload identity (of Google's machines, or federated), the service account of t
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,11 +34,28 @@ def credentials(address: Address) -> Any:
         from google.auth.credentials import AnonymousCredentials
 
         return AnonymousCredentials()  # type: ignore[no-untyped-call]
+    if file is not None:
+        return _of_file(Path(file), address.origin)
     import google.auth
 
-    if file is None:
-        return google.auth.default(scopes=_SCOPES)[0]
-    if not Path(file).is_file():
-        message = f"the connection in {address.origin} names a key file that is not there: {file}"
-        raise FatalError(message, code=Code.UNREADABLE_ADDRESS)
-    return google.auth.load_credentials_from_file(file, scopes=_SCOPES)[0]  # type: ignore[no-untyped-call]
+    return google.auth.default(scopes=_SCOPES)[0]
+
+
+def _of_file(file: Path, origin: str) -> Any:
+    from google.auth import identity_pool
+    from google.oauth2 import service_account
+
+    kinds: dict[str, Any] = {
+        "service_account": service_account.Credentials.from_service_account_info,
+        "external_account": identity_pool.Credentials.from_info,
+    }
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        return kinds[found["type"]](found, scopes=_SCOPES)
+    except OSError as exc:
+        message = f"the connection in {origin} names a key file that cannot be read: {file}: {exc.strerror}"
+        raise FatalError(message, code=Code.UNREADABLE_ADDRESS) from None
+    except (ValueError, KeyError, TypeError):  # whose text might show some of the key
+        message = f"the key file {file}, which the connection in {origin} names, is not one"
+        hint = "expected the JSON of a service account, or of workload identity federation"
+        raise FatalError(message, hint=hint, code=Code.NOT_LET_IN) from None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from windlass.connectors.options import TableDestination
+from windlass.connectors.options import InitOptions, TableDestination
 from windlass.connectors.options import TableSource as Source
 from windlass.options import Minimum, OneOrMany, Options
 
-__all__ = ["Destination", "Partition", "Ranges", "Source"]
+__all__ = ["Destination", "DevService", "Partition", "Ranges", "Source"]
 
 _MOST_CLUSTERED = 4  # https://cloud.google.com/bigquery/docs/clustered-tables#limitations
 
@@ -57,3 +57,7 @@ class Destination(TableDestination):
         if self.table.replace("`", "").rpartition(".")[2].startswith("_windlass"):
             return f"a table cannot be called {self.table!r}"
         return super().refusal()
+
+
+class DevService(InitOptions):
+    """An emulator that stands in for BigQuery: `bqemulator`, if it is on this machine's PATH."""

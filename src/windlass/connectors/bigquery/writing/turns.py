@@ -9,6 +9,7 @@ and cannot commit, since its transaction changes that row on the condition that 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from windlass.connectors.bigquery.client import OURS, Connection
@@ -86,7 +87,10 @@ class Turns:
         table = Table(self.table.id)
         table.labels = {_SIGNS: str(count)}
         with self._connection.errors():
-            self._connection.client.update_table(table, ["labels"], timeout=self._connection.silence)
+            patch: Callable[..., Any] = (
+                self._connection.client.update_table
+            )  # whose types know of no single try
+            patch(table, ["labels"], retry=None, timeout=self._connection.silence)
 
     def _signs(self) -> object:
         table = self._connection.table(self.table)
