@@ -38,7 +38,7 @@ docs: .venv/.dev ## build the manual into site/
 	$(RUN)/python docs/generate.py --check
 	$(RUN)/zensical build --strict --clean
 
-bench: .venv/.bench ## measure against the raw limit and peers; also: python -m benchmarks airflow, … containers
+bench: .venv/.bench ## measure against the raw limit and peers; also: python -m benchmarks airflow, … containers, … runs
 	$(RUN)/python -m benchmarks
 
 faults: .venv/.dev ## play every place of a kill; with N: so many kills at random moments, from SEED on

@@ -5,7 +5,7 @@ round, so that a machine that changes its speed changes it for all; the table sh
 the limit. Times compare within one run of this program only.
 
 `python -m benchmarks airflow` measures how long Airflow takes to read many pipelines instead, `python -m benchmarks
-containers` what a step in a container costs over `docker run`.
+containers` what a step in a container costs over `docker run`, `python -m benchmarks runs` what `windlass run` costs by itself.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import airflow_parse, containers
+from benchmarks import airflow_parse, containers, runs
 from benchmarks.api import serving
-from benchmarks.cases import all_cases
+from benchmarks.cases import Case, Contender, all_cases
 from benchmarks.chart import draw
 from benchmarks.data import make
 from benchmarks.mariadb import running_mariadb
@@ -36,6 +36,8 @@ def main() -> int:
         return airflow_parse.main(sys.argv[2:])
     if sys.argv[1:2] == ["containers"]:
         return containers.main(sys.argv[2:])
+    if sys.argv[1:2] == ["runs"]:
+        return runs.main(sys.argv[2:])
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -64,12 +66,16 @@ def main() -> int:
             data = make(server, folder, options.scale, api, orders, mariadb)
             for case in all_cases(data, folder):
                 if options.only in case.name:
-                    contenders = case.contenders[:2] if options.without_peers else case.contenders
+                    contenders = _without_peers(case) if options.without_peers else case.contenders
                     results += measure(case, contenders, options.rounds, before=data.reset, say=_say)
     sys.stdout.write(f"\n{table(results)}\n{_machine(options.scale, options.rounds)}\n")
     if not options.only and not options.without_peers:
         _write(options.chart, results)
     return 1 if any(result.failed for result in results) else 0
+
+
+def _without_peers(case: Case) -> list[Contender]:
+    return [each for i, each in enumerate(case.contenders) if i == 0 or each.name.startswith("windlass")]
 
 
 def _write(chart: Path, results: list[Result]) -> None:

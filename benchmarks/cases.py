@@ -44,8 +44,10 @@ class Case:
 def all_cases(data: Data, folder: Path) -> list[Case]:
     """The cases, in the order of the table."""
     return [
-        _between_databases("postgres → postgres, narrow", data, "tb_trx_src", "tb_trx_dest", data.narrow),
-        _between_databases("postgres → postgres, wide", data, "wide", "wide", data.wide),
+        _between_databases(
+            "postgres → postgres, narrow", data, ("tb_trx_src", "tb_trx_dest"), data.narrow, folder
+        ),
+        _between_databases("postgres → postgres, wide", data, ("wide", "wide"), data.wide, folder),
         _csv_to_parquet(data, folder),
         _csv_to_postgres(data),
         _parquet_to_postgres(data),
@@ -55,7 +57,8 @@ def all_cases(data: Data, folder: Path) -> list[Case]:
     ]
 
 
-def _between_databases(name: str, data: Data, source: str, target: str, rows: int) -> Case:
+def _between_databases(name: str, data: Data, tables: tuple[str, str], rows: int, folder: Path) -> Case:
+    source, target = tables
     x, y = data.server.uri("x"), data.server.uri("y")
     psql_x, psql_y = shlex.join(data.server.psql("x")), shlex.join(data.server.psql("y"))
     out, into = f"COPY {source} TO STDOUT (FORMAT binary)", f"COPY {target} FROM STDIN (FORMAT binary)"
@@ -65,6 +68,7 @@ def _between_databases(name: str, data: Data, source: str, target: str, rows: in
         [
             Contender("psql COPY pipe", f"{psql_x} -c '{out}' | {psql_y} -c '{into}'"),
             Contender("windlass", f"{WINDLASS} '{x}?table={source}' '{y}?table={target}'"),
+            Contender("windlass run", _run(data, folder / f"run-{source}", source, target)),
             Contender(
                 "server's COPY of a file",
                 f"{psql_y} -c \"COPY {target} FROM '{data.binary(source)}' (FORMAT binary)\"",
@@ -80,6 +84,19 @@ def _between_databases(name: str, data: Data, source: str, target: str, rows: in
         ],
         _count(data, target),
     )
+
+
+def _run(data: Data, project: Path, source: str, target: str) -> str:
+    """The same copy as a pipeline."""
+    (project / "pipelines").mkdir(parents=True)
+    (project / "windlass.yaml").write_text(
+        "project: bench\nconnections: {x: {type: postgres}, y: {type: postgres}}\n"
+    )
+    (project / "pipelines" / "p.yaml").write_text(
+        f"pipeline: p\ntasks: {{load: {{copy: {{from: {{connection: x, table: {source}}}, to: {{connection: y, table: {target}}}}}}}}}\n"
+    )
+    addresses = f"WINDLASS_CONN_X='{data.server.uri('x')}' WINDLASS_CONN_Y='{data.server.uri('y')}'"
+    return f"{addresses} {WINDLASS.removesuffix(' copy')} -C {project} run p"
 
 
 def _csv_to_parquet(data: Data, folder: Path) -> Case:
