@@ -14,6 +14,7 @@ from windlass.connectors.bigquery.client import Connection
 from windlass.connectors.bigquery.database import BigqueryDatabase
 from windlass.connectors.dev_server import Program, Server, start_server
 from windlass.devservices import DevService
+from windlass.files import write_file
 from windlass.ports import LOOPBACK, free_port
 
 __all__ = ["start"]
@@ -39,7 +40,7 @@ def start(service: DevService) -> Address:
 
 def _command(program: str, data: Path, port: int) -> tuple[str, ...]:
     other = free_port()
-    (data / _OTHER_PORT).write_text(str(other))
+    write_file(data / _OTHER_PORT, str(other))
     ports = (f"--rest-port={port}", f"--grpc-port={other}")
     return (program, "start", *ports, "--persistent", f"--data-dir={data}", "--log-level=warning")
 
