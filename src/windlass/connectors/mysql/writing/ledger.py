@@ -10,11 +10,10 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
 
 from windlass.connectors.mysql.session import Session
 from windlass.connectors.scratch import identifier, literal
-from windlass.ledger import LONG_MARK, LedgerEntry, fenced
+from windlass.ledger import LONG_MARK, LedgerEntry, commit_time, fenced
 
 __all__ = ["Ledger", "Writer"]
 
@@ -75,7 +74,10 @@ class Ledger:
             self._session.execute(
                 f'UPDATE {self._loads} SET "cursor" = NULL WHERE {self._of_task(entry)} {long}'
             )
-        values = {**asdict(entry), "committed_at": datetime.now(UTC).isoformat()}
+        latest = self._session.value(
+            f"SELECT max(committed_at) FROM {self._loads} WHERE {self._of_task(entry)}"
+        )
+        values = {**asdict(entry), "committed_at": commit_time(None if latest is None else str(latest))}
         self._session.execute(
             f"REPLACE INTO {self._loads} (id, destination, {_listed()}) VALUES ({self._id(entry)}, "
             f"{literal(self.destination)}, {', '.join(literal(values[name]) for name in _NAMES)})"
