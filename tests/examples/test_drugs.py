@@ -155,7 +155,7 @@ def test_a_project_of_the_list_has_pipelines_as_the_configuration_says(
     } == IN_ARTICLES | IN_JOURNALS
 
 
-def test_what_was_imported_is_loaded_into_bigquery_side_by_side(
+def test_what_was_imported_is_loaded_into_bigquery(
     windlass: Windlass, example: Example, bigquery: Address
 ) -> None:
     from windlass.connectors.bigquery.opening import connect
@@ -163,7 +163,8 @@ def test_what_was_imported_is_loaded_into_bigquery_side_by_side(
     root = example("drugs")
     environment = {"WINDLASS_CONN_WAREHOUSE": bigquery.uri()}
     for pipeline in ("import_dv", "load_dv"):
-        done = windlass("-C", root, "run", pipeline, env=environment)
+        # side by side the emulator mixes up its answers
+        done = windlass("-C", root, "run", pipeline, "--parallel", "1", env=environment)
         assert done.code == 0, done.stdout + done.stderr
     with closing(connect(bigquery)) as database:
         assert database.tables() == sorted(DRUGS_ROWS)

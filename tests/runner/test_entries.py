@@ -93,8 +93,9 @@ def test_one_task_at_a_time_as_schedulers_start_them(root: Path, windlass: Call,
 
     assert execute("list").code == 0
     listed = execute("load", f"--entries={tmp_path / 'entries.json'}")
-    entries = json.loads((tmp_path / "entries.json").read_text())
-    assert json.loads(listed.stdout.splitlines()[-1])["detail"] == {"entries": entries}
+    in_file = json.loads((tmp_path / "entries.json").read_text())
+    entries = json.loads(listed.stdout.splitlines()[-1])["detail"]["entries"]
+    assert [json.loads(entry) for entry in entries] == in_file
     for entry in (*entries, entries[0]):  # the last is another start of the same
         assert execute("load", WINDLASS_ENTRY=entry).code == 0
     assert rows(root) == ROWS
