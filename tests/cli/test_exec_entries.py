@@ -26,10 +26,9 @@ def test_a_file_has_the_entries_as_objects_each_of_which_is_handed_on_as_it_stan
     listed = windlass("-C", root, "exec", "cities", "load", f"--entries={root / 'list.json'}")
     assert listed.code == 0, listed.stderr
     text = (root / "list.json").read_text()
-    assert "$" not in text
     assert "{{" not in text
     first, second = json.loads(text)
-    assert first["value"] == {"city": 'Saint "X" \\\\ {{ ds }}', "n": "$1"}
+    assert first["value"] == {"city": 'Saint "X" \\\\ {{ ds }}', "n": "$$1"}  # Kubernetes takes one of it
     done = windlass("-C", root, "exec", "cities", "load", env={"WINDLASS_ENTRY": json.dumps(second)})
     assert done.code == 0, done.stderr
     assert "Rome" in done.stdout

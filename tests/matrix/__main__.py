@@ -1,4 +1,4 @@
-"""Runs the examples in every way that one machine can, and compares what came of it: `python -m tests.matrix`.
+"""Runs the examples in every way that one machine can, and compares what came of it: `python -m tests.matrix [PIPELINE…]`.
 
 Prints a table in Markdown: a row a pipeline, a column a way, each cell the rows and files that are the same as those of the
 first column, or what is otherwise. Needs a container engine with BuildKit; WINDLASS_TEST_MONGODB for the documents.
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -45,10 +45,6 @@ class Row:
     pipeline: str
     tables: tuple[tuple[str, str], ...] = ()
     files: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
-    """Columns that are of the run itself."""
-
-    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 ROWS = (
@@ -71,7 +67,8 @@ ROWS = (
 def main() -> int:
     """Print the table. Returns 1 where a way differs from the first."""
     with tempfile.TemporaryDirectory(prefix="windlass-matrix-") as folder:
-        rows = [[f"{row.project}: `{row.pipeline}`", *_cells(row, Path(folder))] for row in ROWS]
+        chosen = [row for row in ROWS if row.pipeline in sys.argv[1:] or not sys.argv[1:]]
+        rows = [[f"{row.project}: `{row.pipeline}`", *_cells(row, Path(folder))] for row in chosen]
     header = ["pipeline", *WAYS]
     for line in (header, ["---"] * len(header), *rows):
         echo(f"| {' | '.join(line)} |")

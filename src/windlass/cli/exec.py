@@ -153,14 +153,17 @@ def exec_command(
 def _listed(plan: Plan, task: str, project: Path, logical_date: str | None, into: str) -> TaskResult:
     """List the entries of a task; in a file, too, for Argo, which reads them there.
 
-    There they are objects: of an item that is text, Argo escapes quotes once more than it takes back.
+    There they are objects: of an item that is text, Argo escapes quotes once more than it takes back. Of objects it writes the
+    JSON anew, without our escapes.
     """
     from windlass.files import write_whole
+    from windlass.plan.instances import from_text, to_text
     from windlass.tasks.executing import list_entries
 
     result = list_entries(plan, task, project, os.environ, logical_date)
     if into != "-":
-        write_whole(Path(into), f"[{', '.join(result.detail['entries'])}]")
+        found = [to_text(from_text(entry), "$$") for entry in result.detail["entries"]]
+        write_whole(Path(into), f"[{', '.join(found)}]")
     return result
 
 

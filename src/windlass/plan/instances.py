@@ -98,10 +98,12 @@ def _name(task: Task, entry: Entry) -> str:
 # --- an entry as schedulers hand it on --------------------------------------------------------------
 
 
-def to_text(entry: Entry) -> str:
-    """The entry as JSON, in which nothing is left that Kubernetes or Argo would fill in."""
+def to_text(entry: Entry, dollar: str = "\\u0024") -> str:
+    """The entry as JSON, in which nothing is left that Kubernetes or Argo would fill in. Whoever reads it before they do
+    has to be given `$$` for a `$`, which Kubernetes takes for one.
+    """
     text = json.dumps({"name": entry.name, "value": entry.value, "place": entry.place}, ensure_ascii=False)
-    return text.replace("$", "\\u0024").replace("{{", "\\u007b\\u007b")
+    return text.replace("$", dollar).replace("{{", "\\u007b\\u007b")
 
 
 def from_text(text: str) -> Entry:
