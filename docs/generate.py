@@ -1,4 +1,4 @@
-"""Writes the reference pages that come from the code: YAML keys, commands, exit codes.
+"""Writes the pages that come from the code (YAML keys, commands, exit codes, errors), and the list of decisions.
 
 python docs/generate.py            write them
 python docs/generate.py --check    fail if one of them is not as it would be written
@@ -174,11 +174,15 @@ def main(arguments: list[str]) -> int:
         "commands.md": commands_page(),
         "exit-codes.md": exit_codes_page(),
         "../errors/index.md": errors_page(),
+        "../adr/index.md": decisions_page(FOLDER.parent / "adr"),
     }
     stale = [name for name, text in pages.items() if _read(FOLDER / name) != text]
     if "--check" in arguments:
         for name in stale:
-            click.echo(f"docs/reference/{name} is not up to date: run python docs/generate.py", err=True)
+            click.echo(
+                f"docs/{(FOLDER / name).resolve().relative_to(FOLDER.parent)} is not up to date: run python docs/generate.py",
+                err=True,
+            )
         return 1 if stale else 0
     for name in stale:
         (FOLDER / name).write_text(pages[name], encoding="utf-8")
@@ -336,6 +340,21 @@ def errors_page() -> str:
     for group, title in ERROR_GROUPS.items():
         lines += [f"\n## {title}\n", "| code | meaning |", "|---|---|"]
         lines += [f"| [{code}]({code}.md) | {title_of(code)} |" for code in Code if code.startswith(group)]
+    return "\n".join(lines) + "\n"
+
+
+def decisions_page(folder: Path) -> str:
+    """Every decision by its number, with its title."""
+    lines = [
+        "<!-- Written by docs/generate.py from the titles of the pages. Change those. -->\n",
+        "# Decisions\n",
+    ]
+    lines.append(
+        "Each page says what was decided, why, and what was turned down. A decision is changed by a new page.\n"
+    )
+    for file in sorted(folder.glob("[0-9]*.md")):
+        title = file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+        lines.append(f"- [{title}]({file.name})")  # a numbered list would count them anew
     return "\n".join(lines) + "\n"
 
 

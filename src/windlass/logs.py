@@ -21,6 +21,7 @@ __all__ = [
     "Record",
     "add_secret",
     "bind",
+    "bound",
     "debug",
     "emit_to",
     "error",
@@ -80,6 +81,11 @@ def bind(**fields: object) -> Iterator[None]:
         yield
     finally:
         _context.reset(token)
+
+
+def bound() -> Mapping[str, object]:
+    """The fields that every record has here."""
+    return _context.get()
 
 
 def add_secret(text: str | None) -> None:

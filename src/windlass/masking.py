@@ -8,7 +8,6 @@ HTML, JSON, Python's `repr`, a shell's quotes, base64 and hexadecimal digits hav
 from __future__ import annotations
 
 import base64
-import html
 import json
 import math
 import re
@@ -145,6 +144,8 @@ def _percent_encoded(text: str) -> Iterator[str]:
 
 
 def _in_html(text: str) -> Iterator[str]:
+    import html
+
     yield html.escape(text, quote=False)
     escaped = html.escape(text)
     yield escaped

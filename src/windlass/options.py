@@ -28,9 +28,9 @@ import msgspec
 from msgspec import Struct, StructMeta
 
 from windlass.attribute_docs import attribute_docs
-from windlass.errors import FatalError
+from windlass.errors import FatalError, WindlassError
 from windlass.units import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
-from windlass.workspace import is_stored, local_path
+from windlass.workspace import bucket_and_key, is_stored, local_path, require_not_of_project
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Character",
     "Duration",
+    "FileOfRows",
     "FilePath",
     "FileToRead",
     "FileToWrite",
@@ -68,7 +69,16 @@ class Options(Struct, metaclass=_AllByKeyword, frozen=True, forbid_unknown_field
     """A mapping in a file. Keys that it does not declare are refused."""
 
     def refusal(self) -> str | None:
-        """What is wrong with the keys taken together."""
+        """What is wrong with the keys taken together. May raise FatalError instead, which has a hint, or a code.
+
+        It is asked at `validate`, too, where a value may still have templates, of which nothing is known.
+        """
+        return None
+
+    def refusal_unseen(self) -> str | None:
+        """What else is wrong as far as the keys tell, for `validate`. A run finds it out by itself, and better, because it
+        has looked at what is there.
+        """
         return None
 
     @classmethod
@@ -85,8 +95,12 @@ class Options(Struct, metaclass=_AllByKeyword, frozen=True, forbid_unknown_field
 
         def make(values: dict[str, Any]) -> Options:
             made = cls(**{names[key]: value for key, value in values.items()})
-            if (why := made.refusal()) is not None:
-                raise PydanticCustomError("refused", "{message}", {"message": why})
+            try:
+                why, told = made.refusal() or made.refusal_unseen(), {}
+            except FatalError as exc:
+                why, told = exc.message, _told_with(exc)
+            if why is not None:
+                raise PydanticCustomError("refused", "{message}", {"message": why, **told})
             return made
 
         fields = {
@@ -126,6 +140,12 @@ class Misfit(NamedTuple):
 
     message: str
     hint: str
+
+
+def _told_with(error: WindlassError) -> dict[str, Any]:
+    """What an error says beside its message, for the problem that is made of it."""
+    code = error.code if error.code is not type(error).code else None
+    return {key: value for key, value in (("hint", error.hint), ("code", code)) if value is not None}
 
 
 def read_options(model: type[O], written: Mapping[str, Any]) -> O:
@@ -204,7 +224,7 @@ class _Read:
             message = f"expected {self._expected}, got {{got}}"
             raise PydanticCustomError("value", message, {"got": repr(value)}) from None
         except FatalError as exc:
-            raise PydanticCustomError("value", "{why}", {"why": exc.message}) from None
+            raise PydanticCustomError("value", "{why}", {"why": exc.message, **_told_with(exc)}) from None
 
 
 class _Items:
@@ -252,7 +272,18 @@ def _file_to_read(value: str) -> str:
 
 
 def _file_to_write(value: str) -> str:
-    return value if is_stored(value) else _file_path(value)
+    if not is_stored(value):
+        return _file_path(value)
+    if "{{" not in value:
+        bucket_and_key(value)
+    return value
+
+
+def _file_of_rows(value: str) -> str:
+    _file_to_write(value)
+    if not is_stored(value) and "{{" not in value:
+        require_not_of_project(local_path(value))
+    return value
 
 
 def _file_path(value: str) -> str:
@@ -296,6 +327,9 @@ FileToRead: TypeAlias = Annotated[str, _Read(_file_to_read, "", {"type": "string
 
 FileToWrite: TypeAlias = Annotated[str, _Read(_file_to_write, "", {"type": "string"})]
 """The path of a file that is written, here or in a store of objects."""
+
+FileOfRows: TypeAlias = Annotated[str, _Read(_file_of_rows, "", {"type": "string"})]
+"""The path of a file that rows are written to, here or in a store: none that the project itself is made of."""
 
 Many: TypeAlias = Annotated[tuple[T, ...], _Items(or_one=False)]
 """A list."""

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from windlass.errors import Code, FatalError, UsageError, did_you_mean
+from windlass.noticing import other_code
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -62,8 +63,13 @@ class Table(Generic[T]):
             message = f"the {self.what} {entry.name!r} cannot be loaded from {entry.value}: {exc}"
             raise FatalError(message, hint="update the package that brings it, or remove it") from exc
 
-    @cached_property
+    @property
     def _others(self) -> dict[str, EntryPoint]:
+        other_code()
+        return self._entries
+
+    @cached_property
+    def _entries(self) -> dict[str, EntryPoint]:
         from importlib.metadata import entry_points  # slow to import
 
         return {entry.name: entry for entry in entry_points(group=self.group)}

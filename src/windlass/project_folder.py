@@ -6,9 +6,9 @@ from pathlib import Path
 
 from windlass.errors import Code, UsageError
 
-__all__ = ["PROJECT_FILE", "find_project"]
+__all__ = ["PIPELINES_FOLDER", "PROJECT_FILE", "find_project"]
 
-PROJECT_FILE = "windlass.yaml"
+PROJECT_FILE, PIPELINES_FOLDER = "windlass.yaml", "pipelines"
 
 
 def find_project(start: Path) -> Path:

@@ -104,7 +104,7 @@ class CaseItem(pytest.Item):
         return self.path, self._line - 1, self.name
 
 
-class _NotAsExpected(Exception):  # noqa: N818 - it is no error of the code
+class _NotAsExpected(Exception):  # noqa: N818 - it is not an error of the code
     def __init__(self, differences: Iterable[Difference]) -> None:
         super().__init__("\n".join(map(str, differences)))
 

@@ -25,6 +25,7 @@ __all__ = [
     "OF_THIS_MACHINE",
     "RUNTIMES",
     "SCRATCH",
+    "USUAL_DATABASE",
     "Connector",
     "Container",
     "Form",
@@ -42,6 +43,9 @@ Form: TypeAlias = Literal["server", "file", "url", "secret_url", "store"]
 
 FILES = "files"
 """The connector of what has a path and no connection."""
+
+USUAL_DATABASE = "postgres"
+"""The connector of a database that is declared for somebody who has not said which it is."""
 
 SCRATCH = "duckdb"
 """The connector whose SQL runs where no connection is named: over files, in memory."""
@@ -95,7 +99,7 @@ class Connector:
     """The options of its addresses, `?name=value`, that anybody may see. Any other is a secret."""
 
     extra: str | None = None
-    """The extra of windlass that brings its packages, or how else they are installed."""
+    """The extra of windlass that brings its packages. None for a connector of another package, which brings them itself."""
 
     packages: tuple[str, ...] = ()
     """The packages that it needs."""
@@ -111,6 +115,10 @@ class Connector:
 
     sql: str | None = None
     """`connect(address) -> Database`: it runs SQL."""
+
+    engine: str | None = None
+    """`connect(address, name) -> Workers`: it has processes on other machines, among which the pieces of a copy are spread.
+    `name` is the same for every start of the same load."""
 
     alert: str | None = None
     """`send(address, message)`: it tells somebody, in a form of its own, what became of a run, or what a task found."""
@@ -153,6 +161,12 @@ class Connector:
     loads_in_parts: bool = False
     """The parts of one copy between two of them may be loads of their own, at the same time."""
 
+    loads_objects: str | None = None
+    """`(source, load, reading, copy) -> Shortcut | None`: it reads objects of a store by itself, under conditions."""
+
+    met_no_server: bool = False
+    """No test of ours has been run against a server of it: the manual and `windlass doctor` say so."""
+
     shortcuts: Mapping[str, str] = field(default_factory=dict)
     """Shorter paths: the type of a destination, and the function that knows the way from here to there."""
 
@@ -161,19 +175,25 @@ CONNECTORS: Table[Connector] = Table(
     "connector",
     "windlass.connectors",
     {
+        "adbc": "windlass.connectors.adbc.connector:CONNECTOR",
+        "azure": "windlass.connectors.azure.connector:CONNECTOR",
         "bigquery": "windlass.connectors.bigquery.connector:CONNECTOR",
+        "dlt": "windlass.connectors.dlt.connector:CONNECTOR",
         "duckdb": "windlass.connectors.duckdb.connector:CONNECTOR",
         "files": "windlass.connectors.files.connector:CONNECTOR",
         "gcs": "windlass.connectors.gcs.connector:CONNECTOR",
         "http": "windlass.connectors.http.connector:CONNECTOR",
         "influxdb": "windlass.connectors.influxdb.connector:CONNECTOR",
         "mongodb": "windlass.connectors.mongodb.connector:CONNECTOR",
+        "mssql": "windlass.connectors.mssql.connector:CONNECTOR",
         "mysql": "windlass.connectors.mysql.connector:CONNECTOR",
+        "oracle": "windlass.connectors.oracle.connector:CONNECTOR",
         "pagerduty": "windlass.connectors.pagerduty.connector:CONNECTOR",
         "postgres": "windlass.connectors.postgres.connector:CONNECTOR",
         "s3": "windlass.connectors.s3.connector:CONNECTOR",
         "slack": "windlass.connectors.slack.connector:CONNECTOR",
         "smtp": "windlass.connectors.smtp.connector:CONNECTOR",
+        "spark": "windlass.connectors.spark.connector:CONNECTOR",
         "sqlite": "windlass.connectors.sqlite.connector:CONNECTOR",
         "teams": "windlass.connectors.teams.connector:CONNECTOR",
         "webhook": "windlass.connectors.webhook.connector:CONNECTOR",

@@ -8,6 +8,8 @@
   dev/NAME/            the data of a dev service
   up/                  what `windlass up` runs
   images.json          what images were built of
+  plans/               the plan of each pipeline as it was last run
+  versions.json        what is installed, as the last run has found out
   envs/                environments of Python and Node.js steps
   tmp/                 what a copy spills; empty when nothing runs
 
@@ -26,7 +28,10 @@ from pathlib import Path
 from windlass.errors import Code, FatalError, naming
 from windlass.file_names import fitting
 
-__all__ = ["RunFolder", "StateFolder", "close_to_others"]
+__all__ = ["STATE", "RunFolder", "StateFolder", "close_to_others"]
+
+STATE = "WINDLASS_STATE"
+"""Names the folder that a run which another has triggered takes in the place of the project's: that of a case."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +80,16 @@ class StateFolder:
     """The `.windlass` folder of a project."""
 
     path: Path
+    made: Path | None = None
+    """Where what is made of the files of the project is, if elsewhere."""
 
     @classmethod
     def of(cls, project: Path) -> StateFolder:
         """The state folder of a project; it is created when it is missing, and keeps itself out of git. Raises
         FatalError where something else is in its place.
         """
-        folder = cls(project / ".windlass")
+        own, given = project / ".windlass", os.environ.get(STATE)
+        folder = cls(Path(given), own) if given else cls(own)
         try:
             folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except FileExistsError as exc:
@@ -122,8 +130,16 @@ class StateFolder:
         return self.path / "images.json"
 
     @property
+    def versions(self) -> Path:
+        return self.path / "versions.json"
+
+    @property
+    def plans(self) -> Path:
+        return self.path / "plans"
+
+    @property
     def environments(self) -> Path:
-        return self.path / "envs"
+        return (self.made or self.path) / "envs"
 
     @property
     def rehearsals(self) -> Path:

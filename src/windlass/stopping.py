@@ -8,26 +8,30 @@ ended asks `in_place_of` what did it. Imports next to nothing: this has to be th
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
 from _thread import interrupt_main
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
 __all__ = [
     "StoppedError",
+    "ended_soon",
     "ignore_requests",
     "in_place_of",
     "stop_later",
     "stop_when_asked",
     "tell_when_asked",
+    "told_at_once",
 ]
 
 _REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SOON = 0.05
+_LONGEST_END = 8.0  # seconds: `docker stop` kills after 10, Kubernetes after 30
 
 
 class StoppedError(BaseException):
@@ -45,11 +49,17 @@ class StoppedError(BaseException):
 _asked: StoppedError | None = None
 _blocks = 0  # how many `stop_later` the main thread is in
 _waits = False
+_told: list[Callable[[], object]] = []  # by `told_at_once`
+_wakeup: list[int] = []  # the two ends of what a signal writes to
+_is_command = False  # whether it is ours to say when the process ends
+_heard = 0  # the first request
 
 
 def stop_when_asked() -> None:
     """From now on a request raises StoppedError in the main thread. What `nohup` or a shell ignores stays ignored."""
+    global _is_command
     sys.unraisablehook = _not_raised
+    _is_command = True
     _listen(_stop)
 
 
@@ -70,6 +80,78 @@ def tell_when_asked(tell: Callable[[int], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def told_at_once(tell: Callable[[], object]) -> Iterator[None]:
+    """In this block a request also calls `tell`, in a thread of its own.
+
+    For what blocks: Python raises nothing in the main thread while that is in a library, which may wait for a thread that waits
+    for a server. Does nothing but in the main thread.
+    """
+    if threading.current_thread() is threading.main_thread() and not _wakeup:
+        _watch()
+    _told.append(tell)
+    try:
+        yield
+    finally:
+        _told.remove(tell)
+
+
+@contextmanager
+def ended_soon() -> Iterator[None]:
+    """In this block a request to stop ends the process after some seconds, wherever it is: in a driver that waits for a server, or in
+    cleaning up that does. What that leaves is what a killed process leaves, and so the next start removes it. Does nothing where
+    the process is not a command of ours.
+    """
+    if not _is_command:
+        yield
+        return
+    end = threading.Timer(_LONGEST_END, _end)
+    end.daemon = True
+    with told_at_once(end.start):
+        try:
+            yield
+        finally:
+            end.cancel()
+
+
+def _end() -> None:
+    asked = StoppedError(_heard)
+    said = f"{asked}; it was waiting for something that did not come within {_LONGEST_END:.0f} s\n"
+    os.write(2, said.encode())
+    os._exit(asked.exit_code)
+
+
+def _watch() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    _wakeup.extend((reader, writer))
+    threading.Thread(target=_tell_each, args=(reader,), name="stopping", daemon=True).start()
+
+
+def _tell_each(reader: int) -> None:
+    global _heard
+    while numbers := os.read(reader, 64):
+        if (request := next((number for number in numbers if number in _REQUESTS), None)) is not None:
+            _heard = _heard or request
+            for tell in _told.copy():
+                with suppress(Exception):
+                    tell()
+
+
+def _forget() -> None:
+    """A child of a fork has neither the thread nor what blocks, and may not tell those of its parent."""
+    if _wakeup:
+        signal.set_wakeup_fd(-1)
+        for end in _wakeup:
+            os.close(end)
+        _wakeup.clear()
+        _told.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import atexit
 import fcntl
 import os
 import shutil
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -51,11 +50,17 @@ class TemporaryFolder:
 
 
 def _place(base: Path | None) -> Path:
+    if base is not None:
+        return base
+    import tempfile
+
     with stop_later():  # the first time, Python tries with a file whether one can be made there
-        return base or Path(tempfile.gettempdir())
+        return Path(tempfile.gettempdir())
 
 
 def _make(base: Path) -> tuple[Path, int]:
+    import tempfile
+
     while True:
         path = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=base))
         # In the moment before it is locked, somebody else may take it for a leftover

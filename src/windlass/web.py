@@ -62,7 +62,7 @@ _PUBLIC = ("accept", "accept-encoding", "content-type", "if-range", "range", "us
 
 
 class Refusal(NamedTuple):
-    """An answer whose status is none of success."""
+    """An answer whose status does not say success."""
 
     status: int
     headers: Message
@@ -157,7 +157,7 @@ def _refused(error: urllib.error.HTTPError, shown: str, code: Code) -> AnswerErr
 
 
 def _refusal(error: urllib.error.HTTPError) -> Refusal:
-    """What the server says of it; the half of that, or nothing, is no other error."""
+    """What the server says of it; half of it, or nothing, where the rest cannot be read: that is not an error of its own."""
     with error, suppress(OSError, http.client.HTTPException):
         return Refusal(error.code, error.headers, error.read(_BEGINNING))
     return Refusal(error.code, error.headers, b"")

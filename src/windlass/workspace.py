@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +13,20 @@ from urllib.parse import unquote, urlsplit
 
 from windlass import registry
 from windlass.errors import FatalError
+from windlass.project_folder import PIPELINES_FOLDER, PROJECT_FILE
 
-__all__ = ["Workspace", "is_stored", "local_path", "require_text", "scheme_of"]
+__all__ = [
+    "Workspace",
+    "bucket_and_key",
+    "is_stored",
+    "local_path",
+    "require_not_of_project",
+    "require_text",
+    "scheme_of",
+]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+_FOLDERS_OF_PROJECT = (".git", ".windlass")
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,21 @@ class Workspace:
         return sorted(map(require_text, own or _matching(self.project, local_path(pattern))))
 
     def to_write(self, path: str) -> Path:
-        return require_text(self.root / local_path(path))
+        """The file of that name in the workspace. Raises FatalError for one that the project is made of, through links, too."""
+        file = require_text(self.root / local_path(path))
+        project, place = _without_links(self.project), _without_links(file)
+        if place.is_relative_to(project) and not self._is_within_state(project):
+            require_not_of_project(place.relative_to(project).as_posix(), path)
+        return file
+
+    def _is_within_state(self, project: Path) -> bool:
+        """Whether it is a folder that windlass made for the tasks of one run."""
+        return self.root != self.project and _without_links(self.root).is_relative_to(project / ".windlass")
+
+
+def _without_links(path: Path) -> Path:
+    """The place without links; also where they lead in a circle, which whoever opens it finds out."""
+    return Path(os.path.realpath(path))
 
 
 def scheme_of(path: str) -> str | None:
@@ -53,6 +78,15 @@ def is_stored(path: str) -> bool:
     scheme = scheme_of(path)
     connector = registry.by_scheme(scheme) if scheme not in (None, "file") else None
     return connector is not None and connector.store is not None
+
+
+def bucket_and_key(path: str) -> tuple[str, str]:
+    """`bucket` and `folder/name` of `s3://bucket/folder/name`. Raises FatalError where there is no bucket."""
+    scheme, _, rest = path.partition(":")
+    bucket, _, key = rest.removeprefix("/").removeprefix("/").partition("/")
+    if not bucket:
+        raise FatalError(f"{path!r} names no bucket", hint=f"such as {scheme}://bucket/orders.csv")
+    return bucket, key
 
 
 def local_path(path: str) -> str:
@@ -72,6 +106,21 @@ def local_path(path: str) -> str:
     if parts.netloc not in ("", "localhost"):
         raise FatalError(f"{path!r} names another machine; a file of this one is file:///path")
     return unquote(parts.path)
+
+
+def require_not_of_project(path: str, written: str | None = None) -> None:
+    """Raise FatalError for a file that the project itself is made of: rows put there would be the end of it.
+
+    `path` is relative to the project; how somebody has written it is told.
+    """
+    inside = posixpath.normpath(path)
+    first = inside.partition("/")[0]
+    is_pipeline = first == PIPELINES_FOLDER and inside.endswith((".yaml", ".yml"))
+    if inside in (PROJECT_FILE, ".env") or first in _FOLDERS_OF_PROJECT or is_pipeline:
+        hint = "name a file of its own, such as out/orders.csv"
+        raise FatalError(
+            f"{written or path!r} is what the project itself is made of, and is not written over", hint=hint
+        )
 
 
 def require_text(path: Path) -> Path:

@@ -156,12 +156,13 @@ def _matching(many: _Tables, text: str, exclude: Sequence[str], near: NearConnec
 
 def _known(text: str, many: _Tables, near: NearConnections) -> list[str]:
     connector = registry.require(many.kind)
-    if (wrong := misfit(many.kind, "source")) is not None or connector.sql is None:
+    has_tables = connector.sql is not None and connector.store is None
+    if (wrong := misfit(many.kind, "source")) is not None or not has_tables:
         raise UsageError(
             f"{text}: a connection of type {many.kind} has no tables that can be listed",
             hint=wrong and wrong[1],
         )
-    with closing(registry.load(connector.sql)(_address(text, near))) as database:
+    with closing(registry.load(str(connector.sql))(_address(text, near))) as database:
         return sorted(database.tables())
 
 

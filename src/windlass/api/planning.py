@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,9 @@ from windlass.api.arguments import project_of
 from windlass.errors import Code, FatalError, UsageError
 
 if TYPE_CHECKING:
+    from windlass.errors import Problem
     from windlass.plan.model import Plan
+    from windlass.spec import ProjectFiles
 
 __all__ = ["compile", "compile_one", "read_plan", "validate"]
 
@@ -36,14 +38,30 @@ def validate(project: Path) -> dict[str, Plan]:
     from windlass.spec import load_project
 
     files = load_project(project)
-    plans = compile_project(files)
+    try:
+        plans = compile_project(files)
+    except SpecError as exc:
+        problems = [*exc.problems, *_problems_of_targets(files)]
+        raise SpecError(sorted(problems, key=lambda problem: problem.file)) from None
     if files.spec.targets:
         from windlass.targets import CompiledProject
         from windlass.targets.declared import inexpressible
 
-        if problems := inexpressible(CompiledProject(files, plans)):
-            raise SpecError(problems)
+        if found := inexpressible(CompiledProject(files, plans)):
+            raise SpecError(found)
     return plans
+
+
+def _problems_of_targets(files: ProjectFiles) -> Sequence[Problem]:
+    """What is wrong with the targets that a project names, which nothing else has to be right for."""
+    from windlass.errors import SpecError
+    from windlass.targets.declared import declared
+
+    try:
+        declared(files.spec, files.document)
+    except SpecError as exc:
+        return exc.problems
+    return ()
 
 
 def compile_one(

@@ -114,6 +114,9 @@ class TaskRunResult:
     requests: dict[str, Any] | None
     """What it asked of web servers: `count`, `statuses`, `bytes`, `seconds`, `waited`, and the first and last as `kept`."""
 
+    cost: dict[str, Any] | None
+    """What its jobs cost at a warehouse that sends a bill: `jobs`, `bytes_processed` and `bytes_billed`."""
+
     quarantine: Path | None
     """The file with the rows that could not be loaded, if there are any."""
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 
 from windlass import logs
 from windlass.api.arguments import date_text, memory_text, project_of
-from windlass.api.planning import compile_one, read_plan
-from windlass.api.results import RunResult, TaskRunResult
+from windlass.api.kept_plans import kept_or_compiled
+from windlass.api.planning import read_plan
 from windlass.connections import unknown_connections
 from windlass.errors import Code, ExitCode, FatalError, RetryableError, UsageError, WindlassError
 from windlass.observers.telling import Around, observed
@@ -23,10 +25,12 @@ from windlass.plan.schedule import dates_of_start, parse_logical_date, tick_of
 from windlass.runner import History, Result, Runner, RunOptions, here
 from windlass.runner.events import Observer, SilentObserver
 from windlass.runner.history import TaskRun
-from windlass.spec import load_project
 from windlass.state_folder import StateFolder
 from windlass.status import Status
 from windlass.stopping import StoppedError
+
+if TYPE_CHECKING:
+    from windlass.api.results import RunResult, TaskRunResult
 
 __all__ = ["RunRequest", "prune_after", "report_of", "run", "run_pipeline"]
 
@@ -140,7 +144,7 @@ def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] 
     if request.plan is not None:
         plan = read_plan(request.plan, pipeline, values)
     else:
-        plan = compile_one(project, pipeline, values)
+        plan = kept_or_compiled(project, pipeline, values)
     logical_date, run_key = _when(request, plan)
     options = RunOptions(
         logical_date=logical_date,
@@ -169,13 +173,24 @@ def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] 
     with display or nullcontext(SilentObserver()) as shown, observed(around, shown) as observer:
         if request.parent is None and request.plan is None:
             _tell_unknown_connections(project)
+        if request.parent is None:
+            Thread(target=_import_report, daemon=True).start()
         return Runner(plan, world, options, observer).run()
+
+
+def _import_report() -> None:
+    """While the first task starts: the report is written when the last one has ended, and then somebody waits for it."""
+    with suppress(Exception):  # who writes it says so
+        import_module("windlass.report")
+        import_module("jinja2")
 
 
 def _tell_unknown_connections(project: Path) -> None:
     """Warn of variables that look like the addresses of connections and are of none: a name may be misspelt."""
     if not any(unknown_connections((), project, os.environ)):
         return
+    from windlass.spec import load_project  # which takes longer than most runs, and is seldom needed
+
     declared = load_project(project).spec.connections
     for variable, place, hint in unknown_connections(declared, project, os.environ):
         logs.warning("unknown_connection", variable=variable, where=place, hint=hint)
@@ -238,6 +253,8 @@ def prune_after(project: Path, pipeline: str) -> None:
 
 
 def _result(project: Path, ended: Result, report: Path | None) -> RunResult:
+    from windlass.api.results import RunResult, TaskRunResult  # which the command line does without
+
     run, folder = ended.run, StateFolder.of(project).run(ended.run.run_id)
 
     def of_task(task: TaskRun) -> TaskRunResult:
@@ -257,6 +274,7 @@ def _result(project: Path, ended: Result, report: Path | None) -> RunResult:
             columns_missing=tuple(task.columns_missing),
             columns_widened=task.columns_widened,
             requests=task.requests,
+            cost=task.cost,
             quarantine=quarantine if task.rows_quarantined and quarantine.exists() else None,
             error=task.error,
             code=task.code,

@@ -177,8 +177,12 @@ def _there(
 
 
 def _called(reference: str) -> set[str]:
-    """What an engine may call an image: Docker leaves out its Hub, Podman puts in that there is no registry."""
-    return {reference, reference.removeprefix("docker.io/"), f"localhost/{reference}"}
+    """What an engine may call an image: Docker leaves out its Hub, Podman puts it in, or that there is no registry."""
+    short = reference.removeprefix("docker.io/").removeprefix("library/")
+    return {
+        reference,
+        *(f"{where}{short}" for where in ("", "localhost/", "docker.io/", "docker.io/library/")),
+    }
 
 
 def _in_registry(steps: Iterable[Step]) -> dict[str, Pushed]:

@@ -18,6 +18,7 @@ from windlass.catalog.contents import contents_of
 from windlass.catalog.folder import Folder
 from windlass.catalog.page import Pages
 from windlass.files import disk_errors, write_whole
+from windlass.pages.place import require_place
 from windlass.plan.compiler import compile_project
 from windlass.runner.history import History
 from windlass.spec import load_project
@@ -38,7 +39,10 @@ def write_pages(project: Path, folder: Path, now: datetime | None = None) -> Pat
 
 
 def write_board(project: Path, file: Path, now: datetime | None = None) -> Path:
-    """Write the board alone, into one file. Raises SpecError, FatalError or RetryableError."""
+    """Write the board alone, into one file. Raises SpecError, FatalError or RetryableError, and UsageError for a file in the
+    way that is not a page.
+    """
+    require_place(file)
     page = _pages(project, file.parent, now).board(with_pages=False)
     with disk_errors(file):
         write_whole(file, page)

@@ -119,7 +119,10 @@ def _moved(task: Task) -> tuple[str, str]:
         case Copy() as copy:
             return _end(copy.source), f"{_end(copy.destination)} ({copy.destination.mode})"
         case Download() as download:
-            return download.url or f"{download.connection} {download.path or ''}".strip(), download.to
+            return (
+                download.url or f"{download.connection} {download.path or ''}".strip(),
+                f"{download.into or ''} {download.to}".strip(),
+            )
         case Sql() as sql:
             return sql.connection or "files", ""
         case Notify() as notify:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from windlass import logs
-from windlass.alerts import Message, Told
+from windlass.alerts import Message
 from windlass.cli.main import App
 from windlass.errors import ExitCode, WindlassError
+from windlass.targets.argo.failures import told_of
 
 __all__ = ["alarm_command"]
 
@@ -47,7 +46,7 @@ def alarm_command(app: App, pipeline: str, plan_file: Path) -> int:
         pipeline=plan.pipeline,
         run_id=context.run_id,
         logical_date=context.dates.logical_date.isoformat(),
-        told=tuple(_failures(os.environ.get("WINDLASS_FAILURES") or "[]")),
+        told=tuple(told_of(plan, os.environ.get("WINDLASS_FAILURES") or "[]")),
     )
     untold = 0
     for name in plan.on_failure:
@@ -57,12 +56,3 @@ def alarm_command(app: App, pipeline: str, plan_file: Path) -> int:
             untold += 1
             logs.error("alert_not_sent", connection=name, because=exc.message)
     return int(ExitCode.RETRYABLE) if untold else 0
-
-
-def _failures(text: str) -> Iterator[Told]:
-    """The tasks that failed, each with its error; a retried one is there once. Argo may have put the list into a text."""
-    found = json.loads(text)
-    if isinstance(found, str):
-        found = json.loads(found)
-    failed = {str(node["displayName"]).partition("(")[0]: str(node.get("message") or "") for node in found}
-    yield from (Told(task, error) for task, error in failed.items())

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, TypedDict
 import click
 
 from windlass.cli.echo import echo, echo_json
-from windlass.cli.main import App
+from windlass.cli.main import App, error_mark
 from windlass.cli.options import complete_connection, json_option
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from windlass.connections import Address
+    from windlass.spec.project import Connection as Declared
 
 __all__ = ["connections_command", "doctor_command"]
 
@@ -24,6 +27,11 @@ class _Connection(TypedDict):
     type: str
     address: str | None
     origin: str | None
+    description: str
+    error: str | None
+    """Why what is configured cannot be used."""
+
+    code: str | None
 
 
 @click.group("connections", invoke_without_command=True)
@@ -33,24 +41,31 @@ def connections_command(ctx: click.Context, *, as_json: bool) -> int:
     """List the connections, each with where it comes from. Secrets are not shown."""
     if ctx.invoked_subcommand is not None:
         return 0
-    from windlass.cli.display import print_table
-
     found = _connections(ctx.obj)
     if as_json:
         echo_json(json.dumps(found, indent=2))
     else:
-        rows = [
-            (
-                c["name"],
-                c["type"],
-                c["address"] or "",
-                c["origin"] or "not configured: a dev service in `run`",
-            )
-            for c in found
-        ]
-        print_table(("connection", "type", "address", "from"), rows)
+        _print(found)
     _tell_unknown(ctx.obj, [c["name"] for c in found])
-    return 0
+    wrong = [c for c in found if c["error"]]
+    for c in () if as_json else wrong:
+        echo(f"{error_mark(str(c['code']))} {c['error']}", err=True)
+    return 1 if wrong else 0
+
+
+def _print(found: list[_Connection]) -> None:
+    from windlass.cli.display import print_table
+
+    rows = [(c["name"], c["type"], c["address"] or "", _place(c), c["description"]) for c in found]
+    header = ("connection", "type", "address", "from", "description")
+    width = len(header) if any(c["description"] for c in found) else len(header) - 1
+    print_table(header[:width], [row[:width] for row in rows])
+
+
+def _place(connection: _Connection) -> str:
+    """Where it was found."""
+    otherwise = "unusable" if connection["error"] else "not configured: a dev service in `run`"
+    return connection["origin"] or otherwise
 
 
 def _tell_unknown(app: App, declared: list[str]) -> None:
@@ -84,26 +99,42 @@ def test_command(app: App, names: tuple[str, ...], *, as_json: bool) -> int:
 
 
 def _connections(app: App) -> list[_Connection]:
-    from windlass.connections import declared_address, resolve
-    from windlass.devservices import can_stand_in
-    from windlass.plan.actions import connection_of
+    """All that the project declares; one whose address makes no sense does not hide the others."""
+    from windlass.errors import WindlassError
+    from windlass.logs import mask
     from windlass.spec import load_project
 
     files = load_project(app.project).checked()
     found: list[_Connection] = []
     for name, connection in files.spec.connections.items():
-        address = resolve(name, connection.type, files.root)
-        if address is None and not can_stand_in(connection_of(connection)):
-            address = declared_address(name, connection.type, connection.settings)
+        try:
+            address, error, code = _address(name, connection, files.root), None, None
+        except WindlassError as exc:
+            address, error, code = None, mask(str(exc)), str(exc.code)
         found.append(
             {
                 "name": name,
                 "type": connection.type,
                 "address": str(address) if address else None,
                 "origin": address.origin if address else None,
+                "description": connection.description,
+                "error": error,
+                "code": code,
             }
         )
     return found
+
+
+def _address(name: str, connection: Declared, root: Path) -> Address | None:
+    """Where it is by what is configured, else by the project file. Raises WindlassError for an address that cannot be read."""
+    from windlass.connections import declared_address, resolve
+    from windlass.devservices import can_stand_in
+    from windlass.plan.actions import connection_of
+
+    address = resolve(name, connection.type, root)
+    if address is None and not can_stand_in(connection_of(connection)):
+        address = declared_address(name, connection.type, connection.settings)
+    return address
 
 
 def _tried(app: App, connection: _Connection) -> dict[str, str | bool | None]:
@@ -113,18 +144,20 @@ def _tried(app: App, connection: _Connection) -> dict[str, str | bool | None]:
     from windlass.logs import mask
 
     name, kind = connection["name"], connection["type"]
+    if connection["error"] is not None:
+        return {"name": name, "ok": False, "result": f"failed: {connection['error']}"}
     address = resolve(name, kind, app.project)
     if address is None and connection["address"] is not None:  # of windlass.yaml, without secrets
         address = parse_address(connection["address"], str(connection["origin"]), kind)
     if address is None:
         return {"name": name, "ok": None, "result": "not configured"}
     try:
+        if registry.require(kind).store is not None:
+            return {"name": name, "ok": True, "result": f"connected, {_listed(name, address)}"}
         connect = registry.require(kind).sql
         if connect is not None:
             with closing(registry.load(connect)(address)) as connected:
                 return {"name": name, "ok": True, "result": f"connected, {len(connected.tables())} tables"}
-        if registry.require(kind).store is not None:
-            return {"name": name, "ok": True, "result": f"connected, {_listed(name, address)}"}
         _reach(address.host, address.port or (443 if address.scheme == "https" else 80))
     except (WindlassError, OSError) as exc:
         return {"name": name, "ok": False, "result": mask(f"failed: {exc}")}

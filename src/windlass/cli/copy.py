@@ -21,7 +21,7 @@ from windlass.cli.main import App
 from windlass.cli.options import arguments_as_options, complete_end, json_option, memory_option
 from windlass.errors import UsageError
 from windlass.files import is_stream
-from windlass.units import duration, number, size
+from windlass.units import counted, duration, number, size
 
 if TYPE_CHECKING:
     from windlass.api.copying import Format, Mode, ReadFormat
@@ -243,7 +243,7 @@ def _shown(*, live: bool) -> Iterator[Callable[[int, int], None]]:
     def show() -> None:
         while not done.wait(1):
             elapsed = time.monotonic() - begun
-            rows = f"{number(moved[0])} rows  " if moved[0] else ""
+            rows = f"{counted(moved[0], 'row')}  " if moved[0] else ""
             text = f"{rows}{size(moved[1])}  {size(int(moved[1] / elapsed))}/s  {duration(elapsed)}"
             write(text)
         write("")
@@ -320,11 +320,13 @@ def _summary(source: str, destination: str, result: CopyResult, *, as_json: bool
     merged = ""
     if result.inserted is not None:
         merged = f" ({number(result.inserted)} new, {number(result.updated)} changed, {number(result.unchanged)} the same)"
-    moved = f"{number(result.rows_written)} rows{merged}, {size(result.bytes)} in {duration(result.seconds)}"
+    moved = (
+        f"{counted(result.rows_written, 'row')}{merged}, {size(result.bytes)} in {duration(result.seconds)}"
+    )
     lines = [f"{moved}: {source} → {destination}  [path: {result.path}]"]
     if result.quarantine:
         lines.append(
-            f"{number(result.rows_quarantined)} bad rows quarantined in {result.quarantine}, such as"
+            f"{counted(result.rows_quarantined, 'bad row')} quarantined in {result.quarantine}, such as"
         )
         lines += [f"  {row}" for row in result.bad_rows[:3]]
     return logs.mask("\n".join(lines))

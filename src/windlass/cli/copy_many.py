@@ -13,7 +13,7 @@ import click
 
 from windlass import logs
 from windlass.cli.echo import echo, echo_json
-from windlass.units import duration, number, size
+from windlass.units import counted, duration, number, size
 
 if TYPE_CHECKING:
     from windlass.api.results import TableCopyResult
@@ -46,7 +46,7 @@ def _telling() -> Any:
     def tell(ended: TableCopyResult) -> None:
         if sys.stderr.isatty():
             with lock:
-                how = f"{number(ended.result.rows_written)} rows" if ended.result else "failed"
+                how = counted(ended.result.rows_written, "row") if ended.result else "failed"
                 echo(f"{ended.table}: {how}", err=True)
 
     return tell
@@ -64,7 +64,7 @@ def _print(ended: Sequence[TableCopyResult], seconds: float) -> None:
         echo(f"\n{click.style(each.table, bold=True)}: error[{each.error.code}]: {error}")
     written = sum(each.result.rows_written for each in ended if each.result)
     how = f"{len(ended) - len(failed)} of {len(ended)} tables" if failed else f"{len(ended)} tables"
-    echo(f"\n{how}, {number(written)} rows in {duration(seconds)}")
+    echo(f"\n{how}, {counted(written, 'row')} in {duration(seconds)}")
 
 
 def _row(ended: TableCopyResult) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from windlass.runner.events import Observer, Progress, SilentObserver
 from windlass.runner.history import AlertRecord, Run, TaskRun
 from windlass.runtimes.lines import Logged
 from windlass.status import Status
-from windlass.units import duration, number, size
+from windlass.units import counted, duration, number, size
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -203,9 +203,7 @@ class _TerminalDisplay(SilentObserver):
 
 
 def _moved(rows: int | None, moved: int | None) -> str:
-    return "  ".join(
-        text for text in (f"{number(rows)} rows" if rows is not None else "", size(moved)) if text
-    )
+    return "  ".join(text for text in (counted(rows, "row") if rows is not None else "", size(moved)) if text)
 
 
 def _moving(progress: Progress, elapsed: float) -> str:
@@ -240,6 +238,7 @@ _TASK_KEYS = (
     "columns_missing",
     "columns_widened",
     "requests",
+    "cost",
     "error",
     "code",
 )
@@ -298,6 +297,8 @@ def print_result(
                 echo(f"  at {places[task.task]}")
         if task.columns_changed:
             echo(f"\n{click.style(task.task, bold=True)}: {task.columns_changed}")
+        if task.cost_told:
+            echo(f"\n{click.style(task.task, bold=True)}: {task.cost_told}")
         for row in task.detail.get("bad_rows", ())[:3]:
             line = f":{row['line']}" if row.get("line") else ""
             told = f"{row['source']}{line}: {row['message']}"

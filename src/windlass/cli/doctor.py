@@ -13,6 +13,7 @@ from pathlib import Path
 from windlass import __version__, registry
 from windlass.cli.editor import is_outdated
 from windlass.errors import WindlassError
+from windlass.units import counted
 
 __all__ = ["Finding", "examine"]
 
@@ -45,8 +46,10 @@ def examine(folder: Path) -> list[Finding]:
     """Everything worth knowing about this machine and, in a project, about that."""
     python = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     findings = [Finding("windlass", "ok", __version__), Finding("python", "ok", python)]
+    unproven = {connector.extra for connector in registry.all_connectors() if connector.met_no_server}
     findings += [
-        _packages(f"extra {name}", packages, f"'windlass[{name}]'") for name, packages in _extras().items()
+        _packages(f"extra {name}", packages, f"'windlass[{name}]'", is_proven=name not in unproven)
+        for name, packages in _extras().items()
     ]
     findings += [
         _packages(f"connector {connector.type}", connector.packages, " ".join(connector.packages))
@@ -66,7 +69,7 @@ def _extras() -> dict[str, tuple[str, ...]]:
     return {name: tuple(packages) for name, packages in found.items()} | _OTHER_EXTRAS
 
 
-def _packages(what: str, packages: tuple[str, ...], install: str) -> Finding:
+def _packages(what: str, packages: tuple[str, ...], install: str, *, is_proven: bool = True) -> Finding:
     found, missing = [], []
     for package in packages:
         try:
@@ -76,7 +79,7 @@ def _packages(what: str, packages: tuple[str, ...], install: str) -> Finding:
     if missing:
         hint = f"install it with: pip install {install}"
         return Finding(what, "missing", f"without {', '.join(missing)}", hint)
-    return Finding(what, "ok", ", ".join(found))
+    return Finding(what, "ok", ", ".join(found) + ("" if is_proven else "; not verified against a server"))
 
 
 def _node() -> Finding:
@@ -131,4 +134,4 @@ def _project(folder: Path) -> Finding:
     if is_outdated(root):
         hint = "write them anew with: windlass schema --write"
         return Finding("project", "missing", f"{root}, with editors' schemas of another windlass", hint)
-    return Finding("project", "ok", f"{root}, {len(plans)} pipelines")
+    return Finding("project", "ok", f"{root}, {counted(len(plans), 'pipeline')}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -24,13 +25,15 @@ from windlass.cli.options import (
     parse_params,
 )
 from windlass.cli.planned import plan_to_execute
+from windlass.cost_log import keeping_costs
 from windlass.errors import DefectError, ExitCode, RetryableError, UsageError, as_error
 from windlass.plan.instances import ENTRY
 from windlass.plan.model import Plan, Service
-from windlass.request_log import RequestLog, keeping_requests
+from windlass.request_log import keeping_requests
 from windlass.stopping import StoppedError, in_place_of
 
 if TYPE_CHECKING:
+    from windlass.connectors.source import Part
     from windlass.tasks import Context, TaskResult
 
 __all__ = ["exec_command"]
@@ -55,9 +58,17 @@ __all__ = ["exec_command"]
 )
 @click.option("--stop", is_flag=True, help="Stop the service that --start left running.")
 @click.option(
-    "--parts", is_flag=True, help="Copy nothing: list the parts of a copy with `partition`, for a task each."
+    "--parts",
+    is_flag=False,
+    flag_value="-",
+    metavar="[FILE]",
+    help="Copy nothing: list the parts of a copy with `partition`, for a task each; into FILE if one is named.",
 )
-@click.option("--part", metavar="JSON", help="Copy only this part, one of those that --parts has listed.")
+@click.option(
+    "--part",
+    metavar="JSON",
+    help="Copy only this part, one of those that --parts has listed. Default: WINDLASS_PART.",
+)
 @click.option(
     "--entries",
     is_flag=False,
@@ -69,6 +80,12 @@ __all__ = ["exec_command"]
     "--entry",
     metavar="JSON",
     help="Execute the task of this entry, one of those that --entries has listed. Default: WINDLASS_ENTRY.",
+)
+@click.option(
+    "--hand-on",
+    "handing_on",
+    metavar="FOLDER",
+    help="Execute nothing: write into FOLDER what the run is told that a `trigger` starts.",
 )
 @click.option(
     "--settle", hidden=True, help="Copy nothing: say whether one of these load ids (a,b,c) committed."
@@ -84,11 +101,12 @@ def exec_command(
     logical_date: str | None,
     settle: str | None,
     memory: str | None,
+    parts: str | None,
     part: str | None,
     entries: str | None,
     entry: str | None,
+    handing_on: str | None,
     *,
-    parts: bool,
     force: bool,
     start: bool,
     stop: bool,
@@ -99,19 +117,19 @@ def exec_command(
     WINDLASS_LOGICAL_DATE, WINDLASS_WORKSPACE, WINDLASS_PARAMS, WINDLASS_ENTRY, WINDLASS_CONN_<NAME>. Without a
     plan the project is compiled. There are no dev services here.
     """
-    from windlass.engine.ledger import part_from_json
     from windlass.tasks.executing import context_of, execute_task, for_entry
 
     _log_to_stdout()
     plan, succeeded = None, False
-    with logs.bind(pipeline=pipeline, task=task), keeping_requests() as requests:
+    with logs.bind(pipeline=pipeline, task=task), keeping_requests() as requests, keeping_costs() as costs:
         try:
             project = app.project
             with arguments_as_options():
                 memory_text(memory)
-            chosen = (start, stop, parts, part is not None, entries is not None, entry is not None)
-            if sum(chosen) > 1:
-                raise UsageError("--start, --stop, --parts, --part, --entries and --entry exclude each other")
+            given = (value is not None for value in (parts, part, entries, entry, handing_on))
+            if sum((start, stop, *given)) > 1:
+                options = "--start, --stop, --parts, --part, --entries, --entry and --hand-on"
+                raise UsageError(f"{options} exclude each other")
             plan = plan_to_execute(project, pipeline, task, plan_file, parse_params(params))
             if entry is not None:
                 os.environ[ENTRY] = entry  # a command finds it there
@@ -119,6 +137,8 @@ def exec_command(
                 plan, task = for_entry(plan, task, entry, os.environ)
             if entries is not None:
                 result = _listed(plan, task, project, logical_date, entries)
+            elif handing_on is not None:
+                result = _handed_on(plan, task, project, logical_date, Path(handing_on))
             elif start or stop:
                 context = context_of(plan, task, project, os.environ, logical_date)
                 result = _service(plan, task, context, start=start)
@@ -133,21 +153,42 @@ def exec_command(
                     memory=memory,
                     force=force,
                     settle=settle.split(",") if settle else (),
-                    split=parts,
-                    part=part_from_json(part) if part is not None else None,
+                    split=parts is not None,
+                    part=_part(part) if parts is None else None,
                 )
-                result = execute() if parts or settle else _told(execute, plan, task, project, logical_date)
+                is_asked = parts is not None or settle is not None
+                result = execute() if is_asked else _told(execute, plan, task, project, logical_date)
+            if parts is not None:
+                _write_parts(result, parts)
             succeeded = True
         except (Exception, StoppedError) as exc:  # noqa: BLE001 - whatever it is, whoever started us is told
             with _traced():
-                return _failed(in_place_of(exc), requests, debug=app.debug)
+                return _failed(in_place_of(exc), requests.as_detail() | costs.as_detail(), debug=app.debug)
         finally:
             if plan is not None:
                 _note_quarantine(plan, task, project, logical_date, succeeded=succeeded)
-        result.detail |= requests.as_detail()
+        result.detail |= requests.as_detail() | costs.as_detail()
         with _traced():
             logs.info("result", **asdict(result))
     return int(ExitCode.SUCCESS)
+
+
+def _part(text: str | None) -> Part | None:
+    """The part to copy; None for all of a task."""
+    from windlass.engine.ledger import part_from_json
+
+    said = text or os.environ.get("WINDLASS_PART")
+    return part_from_json(said) if said else None
+
+
+def _write_parts(result: TaskResult, into: str) -> None:
+    """Write the parts into a file, for Argo, as `_listed` writes entries."""
+    from windlass.files import write_whole
+    from windlass.plan.instances import escaped
+
+    if into != "-":
+        text = json.dumps(result.detail["parts"], ensure_ascii=False)
+        write_whole(Path(into), escaped(text, "$$"))
 
 
 def _listed(plan: Plan, task: str, project: Path, logical_date: str | None, into: str) -> TaskResult:
@@ -164,6 +205,21 @@ def _listed(plan: Plan, task: str, project: Path, logical_date: str | None, into
     if into != "-":
         found = [to_text(from_text(entry), "$$") for entry in result.detail["entries"]]
         write_whole(Path(into), f"[{', '.join(found)}]")
+    return result
+
+
+def _handed_on(plan: Plan, task: str, project: Path, logical_date: str | None, into: Path) -> TaskResult:
+    """Say what the run is told that a trigger starts, a file each, as Argo reads them. In the parameters nothing is left that
+    Kubernetes or Argo would fill in.
+    """
+    from windlass.files import write_whole
+    from windlass.plan.instances import escaped
+    from windlass.tasks.executing import hand_on
+
+    result = hand_on(plan, task, project, os.environ, logical_date)
+    texts = {**result.detail, "params": escaped(json.dumps(result.detail["params"], ensure_ascii=False))}
+    for name, text in texts.items():
+        write_whole(into / f"windlass-{name.replace('_', '-')}", text)
     return result
 
 
@@ -219,8 +275,8 @@ def _service(plan: Plan, name: str, context: Context, *, start: bool) -> TaskRes
     return stop_detached(name, context)
 
 
-def _failed(exc: BaseException, requests: RequestLog, *, debug: bool) -> int:
-    """Say as an event what went wrong; the traceback where it was asked for, or where we are to blame."""
+def _failed(exc: BaseException, spent: dict[str, object], *, debug: bool) -> int:
+    """Say as an event what went wrong; the traceback where it was asked for, or where we are to blame. `spent` is what it asked and cost until then."""
     from windlass.tasks.command import CommandFailedError
 
     if sys.stdout.isatty():
@@ -244,7 +300,7 @@ def _failed(exc: BaseException, requests: RequestLog, *, debug: bool) -> int:
         error=str(error),
         code=error.code,
         retryable=isinstance(error, RetryableError),
-        detail=detail | requests.as_detail() or None,
+        detail=detail | spent or None,
     )
     return int(error.exit_code)
 

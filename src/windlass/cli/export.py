@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from windlass.cli.echo import echo, echo_json
+from windlass.cli.garbage import keeping_garbage
 from windlass.cli.main import App
 from windlass.cli.options import json_option
 
@@ -58,20 +59,20 @@ def _command(name: str, target: Target) -> click.Command:
     from windlass.cli.fields import options_of
 
     @click.pass_obj
-    def export_to(app: App, /, out: Path | None, *, check: bool, as_json: bool, **given: Any) -> int:
+    def export_to(app: App, /, out: str | None, *, check: bool, as_json: bool, **given: Any) -> int:
         from windlass.targets.exporting import export, stale
 
         where, options = out or app.project, target.options(**given)
-        if check:
-            return _say_stale(stale(target, app.project, where, options), as_json=as_json)
-        _say(target, export(target, app.project, where, options), as_json=as_json)
+        with keeping_garbage():
+            if check:
+                return _say_stale(stale(target, app.project, where, options), as_json=as_json)
+            _say(target, export(target, app.project, where, options), as_json=as_json)
         return 0
 
     command = click.command(name, cls=TargetCommand, help=target.__doc__)(json_option(export_to))
     out = click.Option(
         ["--out"],
-        type=click.Path(path_type=Path, file_okay=False),
-        help="The folder below which the files are written. Default: the project's.",
+        help="The folder, or the address of a bucket (gs://bucket/dags), below which the files are written. Default: the project's.",
     )
     check = click.Option(
         ["--check"],
@@ -86,11 +87,10 @@ def _say(target: Target, exported: Exported, *, as_json: bool) -> None:
     written, needs = exported.written, exported.needs
     if as_json:
         needed = {"pipelines": needs.pipelines, "connections": needs.connections, "pools": needs.pools}
-        echo_json(json.dumps({"written": [str(file) for file in written], "needs": needed}, indent=2))
+        echo_json(json.dumps({"written": list(written), "needs": needed}, indent=2))
         return
     if written:
-        folder = os.path.commonpath([file.parent for file in written])
-        echo(f"wrote {folder} with {_listed(needs.pipelines)}")
+        echo(f"wrote {_above(written)} with {_listed(needs.pipelines)}")
     else:
         echo(f"wrote nothing for {_listed(needs.pipelines)}")
     for name, kind in needs.connections.items():
@@ -99,11 +99,19 @@ def _say(target: Target, exported: Exported, *, as_json: bool) -> None:
         echo(f"  {target.title} needs pool {name} ({slots} slots)")
 
 
-def _say_stale(files: Sequence[Path], *, as_json: bool) -> int:
+def _above(files: Sequence[str]) -> str:
+    """The folder, or prefix, that all of them are in."""
+    scheme, found, _ = files[0].partition("://")
+    inside = [file.removeprefix(f"{scheme}://") if found else file for file in files]
+    common = os.path.commonpath([str(PurePath(file).parent) for file in inside])
+    return f"{scheme}://{common}" if found else common
+
+
+def _say_stale(files: Mapping[str, bool], *, as_json: bool) -> int:
     if as_json:
-        echo_json(json.dumps({"stale": [str(file) for file in files]}, indent=2))
-    for file in () if as_json else files:
-        echo(f"{'differs' if file.exists() else 'missing'}: {file}")
+        echo_json(json.dumps({"stale": list(files)}, indent=2))
+    for file, is_there in () if as_json else files.items():
+        echo(f"{'differs' if is_there else 'missing'}: {file}")
     if files and not as_json:
         echo("export again, and commit what was written", err=True)
     return 1 if files else 0

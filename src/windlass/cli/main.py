@@ -22,7 +22,7 @@ from windlass.stopping import StoppedError, ignore_requests, in_place_of
 if TYPE_CHECKING:
     from windlass.errors import WindlassError
 
-__all__ = ["App", "cli", "end", "main", "say"]
+__all__ = ["App", "cli", "end", "error_mark", "main", "say"]
 
 _MUCH_GARBAGE = 100_000  # objects
 
@@ -224,4 +224,9 @@ def _shown(error: WindlassError) -> str:
 
     if isinstance(error, SpecError):  # each of its problems has one
         return str(error)
-    return click.style(f"error[{error.code}]:", fg="red", bold=True) + f" {error}"
+    return f"{error_mark(error.code)} {error}"
+
+
+def error_mark(code: str) -> str:
+    """What an error begins with on a terminal."""
+    return click.style(f"error[{code}]:", fg="red", bold=True)

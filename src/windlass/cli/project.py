@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from windlass.cli.echo import echo, echo_json
 from windlass.cli.editor import KINDS
+from windlass.cli.garbage import keeping_garbage
 from windlass.cli.main import App
 from windlass.cli.options import complete_pipeline, json_option, parse_params
+from windlass.units import size
+
+if TYPE_CHECKING:
+    from windlass.api.online import QueryAsked
+    from windlass.plan.model import Plan
 
 __all__ = [
     "compile_command",
@@ -40,16 +49,18 @@ def init_command(app: App, folder: Path) -> int:
 
 
 @click.command("validate")
+@click.option("--online", is_flag=True, help="Also ask the servers about each query, without running it.")
 @json_option
 @click.pass_obj
-def validate_command(app: App, *, as_json: bool) -> int:
+def validate_command(app: App, *, online: bool, as_json: bool) -> int:
     """Check every file of the project, and that the targets it names can express it; show everything that is wrong."""
     from windlass.api.planning import validate
     from windlass.errors import ExitCode, SpecError
     from windlass.plan.conflicts import conflicts
 
     try:
-        plans = validate(app.project)
+        with keeping_garbage():
+            plans = validate(app.project)
     except SpecError as exc:
         if not as_json:
             echo(f"{exc}\n\n{_count(len(exc.problems), 'problem')}", err=True)
@@ -59,20 +70,43 @@ def validate_command(app: App, *, as_json: bool) -> int:
         return int(ExitCode.USAGE)
     tasks = sum(len(plan.tasks) for plan in plans.values())
     warnings = [warning for plan in plans.values() for warning in conflicts(plan)]
+    asked = _asked(app, plans) if online else []
+    is_valid = not any(query.ok is False for query in asked)
     if as_json:
         valid = {
-            "valid": True,
+            "valid": is_valid,
             "problems": [],
             "warnings": warnings,
             "pipelines": sorted(plans),
             "tasks": tasks,
         }
-        echo_json(json.dumps(valid, indent=2))
+        told = {"queries": [asdict(query) for query in asked]} if online else {}
+        echo_json(json.dumps(valid | told, indent=2))
     else:
         for warning in warnings:
             echo(f"warning: {warning}", err=True)
-        echo(f"valid: {_count(len(plans), 'pipeline')}, {_count(tasks, 'task')}")
-    return 0
+        for query in asked:
+            echo(_told(query), err=query.ok is False)
+        echo(
+            f"{'valid' if is_valid else 'not valid'}: {_count(len(plans), 'pipeline')}, {_count(tasks, 'task')}"
+        )
+    return 0 if is_valid else int(ExitCode.FAILED)
+
+
+def _asked(app: App, plans: Mapping[str, Plan]) -> list[QueryAsked]:
+    from windlass.api.online import ask_queries
+    from windlass.connections import hide_secrets
+
+    hide_secrets(os.environ, app.project)
+    return ask_queries(app.project, plans.values())
+
+
+def _told(query: QueryAsked) -> str:
+    """What a server says of a query, in a line."""
+    where = f"{query.pipeline} {query.task} on {query.connection}"
+    if query.ok:
+        return f"{where}: " + ("fits" if query.bytes is None else f"would read {size(query.bytes)}")
+    return f"{where}: {'not known' if query.ok is None else 'wrong'}: {query.message}"
 
 
 def _count(number: int, what: str) -> str:

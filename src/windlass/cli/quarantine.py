@@ -11,7 +11,7 @@ from windlass.cli.echo import echo, echo_json
 from windlass.cli.history import history_of
 from windlass.cli.main import App
 from windlass.cli.options import complete_run, complete_task, json_option
-from windlass.units import number
+from windlass.units import counted, number
 
 __all__ = ["quarantine_command"]
 
@@ -89,5 +89,5 @@ def replay_command(app: App, run: str, task: str, file: Path | None, *, as_json:
     if as_json:
         echo_json(json.dumps(result.__dict__, indent=2))
     else:
-        echo(f"{number(result.loaded)} rows loaded, {number(result.left)} still in quarantine")
+        echo(f"{counted(result.loaded, 'row')} loaded, {number(result.left)} still in quarantine")
     return 0

@@ -13,7 +13,7 @@ from windlass import logs
 from windlass.cli.echo import echo
 from windlass.cli.main import App
 from windlass.cli.options import arguments_as_options, complete_end, memory_option
-from windlass.units import number
+from windlass.units import counted, number
 
 if TYPE_CHECKING:
     from windlass.api.results import QueryResult
@@ -96,7 +96,7 @@ def query_command(
     if write:
         _require_sql(sql)
         changed = change(source, str(sql), app.folder)
-        echo(f"{number(changed)} rows changed" if changed is not None else "done")
+        echo(f"{counted(changed, 'row')} changed" if changed is not None else "done")
         return 0
     kind = kind or ("table" if sys.stdout.isatty() else "csv")
     if limit is None and kind == "table" and sys.stdout.isatty():

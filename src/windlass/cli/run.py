@@ -238,14 +238,14 @@ def _messages(project: Path, result: Result) -> dict[str, Path]:
 
 def _places(project: Path, result: Result) -> dict[str, str]:
     """Where the pipeline file names what tasks did not find."""
+    missed = [t for t in result.tasks if t.error and t.status == Status.FAILED and t.code in _NOT_FOUND]
+    if not missed:
+        return {}
     from windlass.spec import load_project
     from windlass.spec.places import place_of
 
-    missed = [t for t in result.tasks if t.error and t.status == Status.FAILED and t.code in _NOT_FOUND]
     try:
-        file = (
-            load_project(project, result.run.pipeline).pipelines.get(result.run.pipeline) if missed else None
-        )
+        file = load_project(project, result.run.pipeline).pipelines.get(result.run.pipeline)
     except WindlassError:  # it has changed since
         file = None
     found = {t.task: place_of(file.document, t.task, t.error or "") for t in missed} if file else {}

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from windlass import logs, registry
-from windlass.errors import Code, FatalError, did_you_mean
+from windlass.errors import Code, FatalError, near_word
 from windlass.ports import is_loopback
 
 __all__ = ["STAND_IN", "Address", "leaves", "parse_address"]
@@ -21,7 +21,6 @@ STAND_IN = "a dev service"
 _OPEN_OPTIONS = ("table", "query", "schema")  # they say which rows are meant
 _NO_SECRETS = ("", "true", "false", "none", "null")
 
-_ANOTHER_SYSTEM = ("mssql",)  # and no misspelt mysql
 _SHORTEST_PART = 8  # of the path of a webhook, to be a secret by itself
 
 
@@ -120,9 +119,8 @@ def parse_address(text: str, origin: str, expected: str | None = None) -> Addres
         address = _from_json(text, wanted) if text.lstrip().startswith("{") else _from_uri(text, wanted)
     except _UnknownTypeError as exc:
         schemes = sorted({s for c in registry.all_connectors() if c.form is not None for s in c.schemes})
-        near = None if exc.word in _ANOTHER_SYSTEM else did_you_mean(exc.word, schemes)
-        known = near or f"known: {', '.join(schemes)}"
-        hint = f"{known}; a package of a connector may add others"
+        others = f"known: {', '.join(schemes)}; a package of a connector may add others"
+        hint = near_word(exc.word, schemes) or others
         message = f"the connection in {origin} is of an unknown type, {exc.word!r}"
         raise FatalError(message, hint=hint, code=Code.UNKNOWN_ADDRESS_TYPE) from None
     except (ValueError, KeyError, TypeError, AttributeError):

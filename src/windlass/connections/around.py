@@ -46,7 +46,7 @@ def _secrets_in(name: str, value: str) -> Iterator[str]:
 
 
 def _of_connection(text: str) -> Iterator[str]:
-    """Reading an address masks its secrets. Of a type that is none of ours, or that cannot be read, nearly all is one."""
+    """Reading an address masks its secrets. Of a type that is unknown here, or an address that cannot be read, nearly all is masked."""
     with suppress(WindlassError):
         if registry.is_built_in(_scheme(text)):
             address = parse_address(text, "")

@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from windlass.connectors import scratch
 
-__all__ = ["Database", "OwnDialect", "SqlResult", "identifier", "literal"]
+__all__ = ["Database", "OwnDialect", "Rehearsing", "SqlResult", "identifier", "literal"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,14 @@ class OwnDialect(Protocol):
 
     def literal(self, value: object) -> str:
         """A value."""
+
+
+@runtime_checkable
+class Rehearsing(Protocol):
+    """A database that judges SQL without running it."""
+
+    def rehearse(self, script: str) -> int | None:
+        """How many bytes it would read, where that is known. Raises FatalError for what is wrong with it."""
 
 
 def identifier(database: Database, name: str) -> str:

@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 from windlass.connectors.options import Mode
 from windlass.connectors.rows import BadRow, Column, Counts, Meter, Rows
-from windlass.errors import RetryableError, WindlassError
+from windlass.errors import FatalError, RetryableError, WindlassError
 from windlass.ledger import LedgerEntry
 
 if TYPE_CHECKING:
     from windlass.connectors.scratch import Scratch
+    from windlass.storage.objects import Upload
 
 __all__ = [
     "ALL_MODES",
     "BaseDestination",
     "BaseLoad",
     "Destination",
+    "FolderLoad",
     "GrowingLoad",
     "Load",
     "PartedLoad",
@@ -31,6 +33,7 @@ __all__ = [
     "QueryLoad",
     "SendingLoad",
     "Shortcut",
+    "ShortcutRefusedError",
     "Traits",
     "WideningLoad",
 ]
@@ -146,6 +149,25 @@ class BaseLoad:
 
 
 @runtime_checkable
+class FolderLoad(Protocol):
+    """A load that takes files which others have written."""
+
+    def folder(self) -> Path:
+        """Where they are written: a folder that is there, is empty, and that no other load has."""
+
+    def take(self, folders: Sequence[Path]) -> int:
+        """Let the files of these folders, which are below that one, be what is loaded, in their order. What else is there is
+        removed. Returns their bytes.
+        """
+
+    def expect_uploads(self) -> str:
+        """Of a load into a store: let others begin uploads to keys below its prefix. Returns what their names begin with."""
+
+    def take_uploads(self, uploads: Sequence[Upload]) -> int:
+        """Let these uploads be what is loaded, once it is committed. Returns their bytes."""
+
+
+@runtime_checkable
 class QueryLoad(Protocol):
     """A load to which rows can go without leaving the scratch database."""
 
@@ -218,6 +240,10 @@ class Shortcut(Protocol):
         """What the way is called in log, `--json` and report."""
 
     @property
+    def reads_here(self) -> bool:
+        """Whether the rows pass through this process."""
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """The columns of the destination, but for those with a default, that the source does not have."""
 
@@ -226,4 +252,8 @@ class Shortcut(Protocol):
         """After `run`: how far an incremental reading came."""
 
     def run(self, counts: Counts, quarantine: Quarantine, meter: Meter) -> None:
-        """Bring the rows to the destination, not yet visible; update `counts`."""
+        """Bring the rows to the destination, not yet visible; update `counts`. Raises ShortcutRefusedError."""
+
+
+class ShortcutRefusedError(FatalError):
+    """The two ends do not take this way after all: the rows have to go the long one, from the beginning."""

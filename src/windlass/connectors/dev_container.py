@@ -68,7 +68,7 @@ def _run(
     made = client.create_container(
         image, name=name, ports=[inner], host_config=host, labels=labels, environment=list(environment)
     )["Id"]
-    said = client.attach(made, stream=True, logs=True)
+    said = client.output_of(made)
     client.start(made)
     if sibling(engine) is not None:  # the engine publishes nothing in the container that this is
         networks = client.inspect_container(made)["NetworkSettings"]["Networks"]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from windlass.connectors.cursors import Family
-from windlass.connectors.rows import Column
+from windlass.connectors.rows import Column, is_decimal
 from windlass.connectors.scratch import Scratch, identifier, literal
 from windlass.errors import Code, FatalError, did_you_mean
 
@@ -72,7 +72,5 @@ def _family(kind: str) -> Family:
         return "time"
     if kind == "VARCHAR":
         return "text"
-    is_number = (
-        kind.startswith("DECIMAL") or kind.endswith("INT") or kind in ("INTEGER", "DOUBLE", "FLOAT", "REAL")
-    )
+    is_number = is_decimal(kind) or kind.endswith("INT") or kind in ("INTEGER", "DOUBLE", "FLOAT", "REAL")
     return "number" if is_number else "other"

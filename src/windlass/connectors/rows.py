@@ -29,6 +29,7 @@ __all__ = [
     "RowFault",
     "Rows",
     "Trust",
+    "is_decimal",
     "is_nested",
     "record_of",
 ]
@@ -42,6 +43,11 @@ Meter: TypeAlias = Callable[[int, int], None]
 def is_nested(kind: str) -> bool:
     """Whether values of a DuckDB type consist of others: those that are JSON as text."""
     return kind.startswith(("STRUCT", "MAP", "UNION")) or kind.endswith("]")
+
+
+def is_decimal(kind: str) -> bool:
+    """Whether values of a DuckDB type are numbers in decimal digits, and not lists of such."""
+    return kind.startswith("DECIMAL") and not is_nested(kind)
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,9 @@ class Column:
 
     latest: str | None = None
     """Likewise the last one."""
+
+    in_utc: bool = False
+    """Of a destination: its times have no zone, and are those of UTC, so one with a zone can be kept."""
 
     milliseconds: bool = False
     """Of a destination: its times have milliseconds, and nothing finer."""

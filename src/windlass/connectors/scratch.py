@@ -48,7 +48,9 @@ _BATCH_ROWS = 20_000  # small enough that a batch of wide rows stays in the cach
 class Scratch:
     """A DuckDB session. Use as a context manager."""
 
-    def __init__(self, memory: int = DEFAULT_MEMORY, folder: Path | None = None) -> None:
+    def __init__(
+        self, memory: int = DEFAULT_MEMORY, folder: Path | None = None, threads: int | None = None
+    ) -> None:
         with extra("reading and writing files", "files"):
             import duckdb
         self._temporary = TemporaryFolder(folder)
@@ -59,6 +61,8 @@ class Scratch:
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
+        if threads is not None:
+            config["threads"] = threads
         self.connection = duckdb.connect(config=config)
         self.connection.execute(_SETTINGS)
         self._memory, self._threads = memory, int(self.value("SELECT current_setting('threads')"))

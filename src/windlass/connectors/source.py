@@ -16,8 +16,21 @@ from windlass.errors import WindlassError
 
 if TYPE_CHECKING:
     from windlass.connectors.scratch import Scratch
+    from windlass.storage.objects import Object, Store
 
-__all__ = ["BaseSource", "IntervalOf", "Part", "Reading", "Relation", "Since", "Source", "Splittable"]
+__all__ = [
+    "BaseSource",
+    "HasContents",
+    "HasObjects",
+    "IntervalOf",
+    "Part",
+    "Reading",
+    "Relation",
+    "Since",
+    "Source",
+    "Splittable",
+    "StoredObjects",
+]
 
 
 @dataclass(frozen=True)
@@ -180,6 +193,22 @@ class HasContents(Protocol):
 
     def contents(self) -> Iterator[bytes]:
         """All that its rows are made from, and the names of the files; read apart from the rows, in a thread."""
+
+
+@runtime_checkable
+class HasObjects(Protocol):
+    """A source that is objects of a store, which the other end may be able to read by itself."""
+
+    def objects(self) -> StoredObjects | None:
+        """Which; None where they are not read just as they are."""
+
+
+class StoredObjects(NamedTuple):
+    """Objects of one format."""
+
+    store: Store
+    found: Sequence[Object]
+    format: str
 
 
 @runtime_checkable

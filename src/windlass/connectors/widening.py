@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from windlass.connectors.rows import is_decimal
 from windlass.connectors.rules import INTEGERS
 
 __all__ = ["common_type", "is_exact_number"]
@@ -20,10 +21,12 @@ _ORDERS = (
 def common_type(one: str, two: str) -> str | None:
     """The smallest DuckDB type with every value of both; None where there is none.
 
-    Only types of one kind have one: text that says a number is no number any more, nor is a number true or false.
+    Only types of one kind have one: text that says a number has stopped being one, and a number is not true or false.
 
     >>> common_type("INTEGER", "BIGINT"), common_type("INTEGER", "DECIMAL(5,2)"), common_type("BIGINT", "VARCHAR")
     ('BIGINT', 'DECIMAL(12,2)', None)
+    >>> common_type("DECIMAL(5,2)", "DECIMAL(6,2)[]") is None
+    True
     """
     if one == two:
         return one
@@ -41,7 +44,7 @@ def common_type(one: str, two: str) -> str | None:
 
 def is_exact_number(kind: str) -> bool:
     """Whether the type is of numbers in decimal digits."""
-    return kind in INTEGERS or kind.startswith("DECIMAL(")
+    return kind in INTEGERS or is_decimal(kind)
 
 
 def _common_integer(one: str, two: str) -> str | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect, insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
+from math import fsum
 from typing import NamedTuple
 
 from windlass.drawing.edges import Edge
@@ -151,7 +151,7 @@ class _Graph:
 
     def _sort_layer(self, slots: list[Slot], neighbours: Mapping[Slot, Sequence[Slot]]) -> None:
         place = self._places()
-        slots.sort(key=lambda slot: fmean([place[n] for n in neighbours[slot]] or [place[slot]]))
+        slots.sort(key=lambda slot: _mean([place[n] for n in neighbours[slot]] or [place[slot]]))
 
     def _places(self) -> dict[Slot, int]:
         return {slot: place for slots in self.order for place, slot in enumerate(slots)}
@@ -178,7 +178,7 @@ class _Graph:
         both = {slot: [*self.before[slot], *self.after[slot]] for slot in self.slots}
         for neighbours in (self.before, self.after, self.before, self.after, both, both, both):
             for slots in self.order if neighbours is not self.after else reversed(self.order):
-                wanted = [fmean([centre[n] for n in neighbours[slot]] or [centre[slot]]) for slot in slots]
+                wanted = [_mean([centre[n] for n in neighbours[slot]] or [centre[slot]]) for slot in slots]
                 centre.update(zip(slots, _apart(wanted, _stacked(slots, sizes)), strict=True))
         self._straighten(centre, sizes)
         top = min((centre[slot] - sizes[slot] / 2 for slot in self.slots), default=0.0)
@@ -226,3 +226,7 @@ def _apart(wanted: Sequence[float], stacked: Sequence[float]) -> list[float]:
         blocks.append((total, count))
     shifts = [total / count for total, count in blocks for _ in range(count)]
     return [least + shift for least, shift in zip(stacked, shifts, strict=True)]
+
+
+def _mean(numbers: Sequence[float]) -> float:
+    return fsum(numbers) / len(numbers)

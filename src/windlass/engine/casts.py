@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from windlass.connectors.json_digits import has_nan, other_digits
 from windlass.connectors.rows import Reason, Trust, is_nested
 
-__all__ = ["Cast", "cast"]
+__all__ = ["ZONED", "Cast", "cast", "zoned_text_to_utc"]
 
 _INTEGERS = {
     "TINYINT": (-(2**7), 2**7),
@@ -36,6 +36,7 @@ _FLOATS = {  # digits that each surely keeps, those that tell each value from al
 }
 _TIMESTAMPS = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE")
 _EXACT_IN_DOUBLE = 2**53
+ZONED = "TIMESTAMP WITH TIME ZONE"
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,12 @@ def cast(source: str, target: str, trust: Trust = "declared") -> Cast:
     if target in _FLOATS and _decimal(source):
         return _to_float(target, "CAST({x} AS VARCHAR)")
     return _by_round_trip(source, target)
+
+
+def zoned_text_to_utc(trust: Trust) -> Cast:
+    """Text of a time with a zone to a TIMESTAMP that is of UTC, as the session is."""
+    read = cast("VARCHAR", ZONED, trust)
+    return replace(read, value=f"CAST({read.value} AS TIMESTAMP)")
 
 
 def _kind(name: str) -> str:
@@ -275,8 +282,13 @@ def _guessed(target: str) -> Cast:
         return Cast(value, f"{_MISSING} OR CAST({{v}} AS VARCHAR) <> {{x}}")  # 007, 12e4, 1_000
     if target == "DOUBLE":
         other = other_digits("{x}", "CAST({v} AS VARCHAR)")
-        rounded = f"CASE WHEN strlen({{x}}) > 15 OR abs({{v}}) < 2.3e-308 THEN {other} ELSE false END"
-        return Cast(value, f"{_MISSING} OR isinf({{v}}) OR contains({{x}}, '_') OR ({rounded})")
+        # digits that are those of the number have no `_` between them
+        other = (
+            f"CASE WHEN {{x}} = CAST({{v}} AS VARCHAR) THEN false ELSE contains({{x}}, '_') OR {other} END"
+        )
+        is_long = "strlen({x}) > 15 OR abs({v}) < 2.3e-308"
+        rounded = f"CASE WHEN {is_long} THEN {other} ELSE contains({{x}}, '_') END"
+        return Cast(value, f"{_MISSING} OR isinf({{v}}) OR ({rounded})")
     if target == "DATE":
         return Cast(value, f"{_MISSING} OR strlen({{x}}) <> 10")
     return _from_text(target)

@@ -15,7 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from windlass import logs
-from windlass.connectors.destination import Destination, Load, QueryLoad, SendingLoad
+from windlass.connectors.destination import (
+    Destination,
+    Load,
+    QueryLoad,
+    SendingLoad,
+    Shortcut,
+    ShortcutRefusedError,
+)
 from windlass.connectors.rows import Counts
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Reading, Relation, Source
@@ -34,16 +41,20 @@ from windlass.engine.rows import RowStream
 from windlass.engine.splitting import check_same_split
 from windlass.errors import RetryableError, WindlassError
 from windlass.ledger import LedgerEntry
+from windlass.stopping import ended_soon
 from windlass.temporary import TemporaryFolder, remove_leftovers
 
 __all__ = ["copy"]
 
 
-def copy(job: Job) -> Outcome:
-    """Do the copy. Raises WindlassError; then nothing was committed, unless it says that this is not known."""
+def copy(job: Job, given_source: Source | None = None) -> Outcome:
+    """Do the copy, from the source of the job if none is given. Raises WindlassError; then nothing was committed, unless it
+    says that this is not known.
+    """
     remove_leftovers(job.scratch_folder)
     with (
-        closing(open_source(job)) as source,
+        ended_soon(),
+        closing(given_source or open_source(job)) as source,
         closing(open_destination(job)) as destination,
         Input(job, source) as given,
     ):
@@ -57,7 +68,6 @@ def copy(job: Job) -> Outcome:
                         given.require_same(load.earlier)
                         return _already_done(load.earlier)
                     check_same_split(job, load, entry)
-                given.begin()
                 return _loaded(job, source, destination, load, given)
         except RetryableError as exc:
             raise destination.explain(exc) from exc
@@ -75,19 +85,38 @@ def _loaded(job: Job, source: Source, destination: Destination, load: Load, give
         names = (source.name, *(Path(place).name for place in source.occupied()))
         quarantine.sources = frozenset(map(logs.mask, names))
         shortcut = shortcut_between(job, source, load, reading) if job.limit is None else None
-        if shortcut is not None:
-            result = Outcome(shortcut.way, Counts())
-            shortcut.run(result.counts, quarantine, job.meter)
-            result.mark = shortcut.mark
-            result.changes = ColumnChanges(missing=shortcut.missing)
-        else:
-            scratch = opened.enter_context(leaving(Scratch(job.memory, job.scratch_folder)))
+        given.begin(reads_here=shortcut is None or shortcut.reads_here)
+        result = None
+        if job.spread is not None:
+            result = job.spread(job, source, load, quarantine)
+        elif shortcut is not None:
+            result = _by_shortcut(job, shortcut, load, given, quarantine)
+        if result is None:
+            scratch = opened.enter_context(leaving(Scratch(job.memory, job.scratch_folder, job.threads)))
             result = _through_scratch(job, source, destination, load, reading, quarantine, scratch)
         _finish(job, quarantine, result)
         entry = replace(given.entry(), digest=given.digest())
         close(source)  # it may hold locks on the very table that is replaced
         load.commit(with_counts(entry, result.counts, result.mark))
     result.changes.log()
+    return result
+
+
+def _by_shortcut(
+    job: Job, shortcut: Shortcut, load: Load, given: Input, quarantine: Quarantine
+) -> Outcome | None:
+    """Move the rows the short way; None where it cannot be taken after all."""
+    result = Outcome(shortcut.way, Counts())
+    try:
+        shortcut.run(result.counts, quarantine, job.meter)
+    except ShortcutRefusedError as exc:
+        logs.info("shortcut_refused", way=shortcut.way, because=exc.message)
+        quarantine.discard()
+        load.restart()
+        given.begin()
+        return None
+    result.mark = shortcut.mark
+    result.changes = ColumnChanges(missing=shortcut.missing)
     return result
 
 

@@ -10,7 +10,7 @@ from windlass import registry
 from windlass.connections import Address
 from windlass.connectors.destination import Destination, Load, Shortcut
 from windlass.connectors.ends import ConnectedEnd, End
-from windlass.connectors.source import Reading, Source
+from windlass.connectors.source import HasObjects, Reading, Source
 from windlass.engine.job import Job
 from windlass.options import Options, read_options
 from windlass.plan import model as plan
@@ -64,9 +64,11 @@ def open_destination(job: Job) -> Destination:
 
 
 def shortcut_between(job: Job, source: Source, load: Load, reading: Reading) -> Shortcut | None:
-    """A shorter path between the two, if the source's connector knows one and all its conditions hold."""
-    shortcuts = registry.require(_type(job, job.copy.source)).shortcuts
-    known = shortcuts.get(_type(job, job.copy.destination))
+    """A shorter path between the two, if one of their connectors knows one and all its conditions hold."""
+    into = registry.require(_type(job, job.copy.destination))
+    known = registry.require(_type(job, job.copy.source)).shortcuts.get(into.type)
+    if known is None and isinstance(source, HasObjects):
+        known = into.loads_objects
     found: Shortcut | None = registry.load(known)(source, load, reading, job.copy) if known else None
     return found
 

@@ -11,7 +11,8 @@ from windlass.connectors.rows import Column, Reason, RowFault, Trust
 from windlass.connectors.rules import duckdb_test, kind_of, rules_for
 from windlass.connectors.scratch import identifier, literal
 from windlass.connectors.source import IntervalOf
-from windlass.engine.casts import Cast, cast
+from windlass.connectors.widening import is_exact_number
+from windlass.engine.casts import ZONED, Cast, cast, zoned_text_to_utc
 from windlass.plan.model import ColumnRules
 
 __all__ = ["Fault", "Output", "all_faults", "misfit_test"]
@@ -27,15 +28,32 @@ class Output:
     target: Column
     rules: ColumnRules = field(default_factory=ColumnRules)
     trust: Trust = "declared"
+    is_asked: bool = False
+    """Whether `select` says its type."""
 
     @property
     def casting(self) -> Cast:
-        return cast(self.source.type, self.target.type, self.trust)
+        source, target = self.source, self.target
+        may_have_zone = source.type == "VARCHAR" and source.guess in (None, ZONED)
+        if may_have_zone and target.in_utc and target.type == "TIMESTAMP":
+            return zoned_text_to_utc(self.trust)
+        return cast(source.type, target.type, self.trust)
 
     @property
     def value(self) -> str:
         """SQL that casts the source's column."""
         return self.casting.value_of(identifier(self.source.name))
+
+    def as_data(self, value: str) -> str:
+        """SQL for the cast `value` as a JSON Schema sees it: a number or truth value is one also where the destination has
+        only text for it, unless `select` asks for text.
+        """
+        kind = self.source.guess or self.source.type
+        is_text = kind not in (*_NUMBERS, "BOOLEAN") and not is_exact_number(kind)
+        if self.is_asked or is_text or self.target.type != "VARCHAR":
+            return value
+        as_it_was = f"TRY_CAST({identifier(self.source.name)} AS {kind})"
+        return f"coalesce(to_json({as_it_was}), to_json({value}))"
 
 
 @dataclass(frozen=True)

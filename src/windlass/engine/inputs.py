@@ -19,6 +19,7 @@ from windlass.engine.job import Job
 from windlass.engine.ledger import identified, part_to_json
 from windlass.errors import Code, FatalError
 from windlass.ledger import LedgerEntry
+from windlass.units import counted
 
 __all__ = ["Input"]
 
@@ -45,10 +46,13 @@ class Input:
         self._left.set()
         self._thread.shutdown()
 
-    def begin(self) -> None:
-        """Begin to look at the bytes, if they are to be remembered: just before the rows are read."""
+    def begin(self, *, reads_here: bool = True) -> None:
+        """Begin to look at the bytes, if they are to be remembered: just before the rows are read. Those that do not pass
+        through here are known by their versions alone.
+        """
         self.state = self._state()
-        is_known = self._job.input is None and isinstance(self._source, HasContents)
+        passes_here = reads_here and self._job.spread is None
+        is_known = passes_here and self._job.input is None and isinstance(self._source, HasContents)
         if is_known and self._job.copy.destination.mode == "append" and self._contents is None:
             self._contents = self._thread.submit(self._read)
 
@@ -68,7 +72,7 @@ class Input:
         if state == self.state or (self._contents is not None and self._contents.result() == contents):
             return
         raise FatalError(
-            f"run key {earlier.run_key!r} was already loaded from another input ({earlier.rows_written} rows, "
+            f"run key {earlier.run_key!r} was already loaded from another input ({counted(earlier.rows_written, 'row')}, "
             f"{earlier.committed_at}), and loading this one too would append a second time",
             hint="load what is new in a run of its own: another logical date, or no run key",
             code=Code.LOADED_FROM_OTHER_INPUT,

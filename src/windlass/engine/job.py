@@ -7,16 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from windlass.connections import Address
+from windlass.connectors.destination import Load, Quarantine
 from windlass.connectors.rows import BadRow, Counts, Meter
-from windlass.connectors.source import Part
+from windlass.connectors.source import Part, Source
 from windlass.engine.changes import ColumnChanges
 from windlass.plan.model import Copy
 from windlass.units import DEFAULT_MEMORY
 from windlass.workspace import Workspace
 
-__all__ = ["Identity", "Job", "Outcome", "Workspace"]
+__all__ = ["Identity", "Job", "Outcome", "Spread", "Workspace"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,12 @@ class Job:
     part: Part | None = None
     """What of the source this load is about, if it is a part; `identity.part` is then its name."""
 
+    spread: Spread | None = None
+    """What moves the rows in the place of this process: `spread/spreading.py`."""
+
+    threads: int | None = None
+    """How many of the scratch database; None for as many as there are cores."""
+
     limit: int | None = None
     """Only so many rows, the first ones that the source gives."""
 
@@ -78,3 +86,7 @@ class Outcome:
     changes: ColumnChanges = field(default_factory=ColumnChanges)
     quarantine: str | None = None
     bad_rows: list[BadRow] = field(default_factory=list)
+
+
+Spread: TypeAlias = Callable[[Job, Source, Load, Quarantine], Outcome]
+"""Moves the rows of a copy from an open source to a load that was begun."""

@@ -85,12 +85,13 @@ def _asked(match: Match, scratch: Scratch) -> Column | None:
 
 
 def _output(match: Match, column: Column, load: Load, scratch: Scratch) -> Output:
+    is_asked = match.type is not None
     if match.target is not None:
-        return Output(column, match.target, match.rules)
+        return Output(column, match.target, match.rules, is_asked=is_asked)
     if match.type is not None:
         wanted = Column(match.name, scratch.normal_type(match.type), trust="declared")
         stored = replace(load.storable(wanted), max_length=_length(match.type))
-        return Output(column, stored, match.rules)
+        return Output(replace(column, guess=wanted.type), stored, match.rules, is_asked=is_asked)
     trust = column.trust if column.guess is not None else "known"
     wanted = load.storable(Column(match.name, column.guess or column.type, trust=trust))
     is_declared = column.guess is None or wanted.trust == "declared"

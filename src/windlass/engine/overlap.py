@@ -10,6 +10,7 @@ from windlass.connectors.destination import Destination
 from windlass.connectors.source import Source
 from windlass.engine.job import Job
 from windlass.engine.quarantine import require_quarantine_place
+from windlass.engine.stored_quarantine import quarantine_object
 from windlass.errors import FatalError
 from windlass.files import is_stream, resolved
 
@@ -24,6 +25,8 @@ def check_no_overlap(job: Job, source: Source, destination: Destination) -> None
     quarantine = list(_quarantine_files(job))
     target = destination.occupied()
     is_folder = target is not None and str(job.copy.destination.path).endswith("/")
+    if (object_ := quarantine_object(job)) is not None:
+        _require_elsewhere(object_.name, source, str(target))
     for file in quarantine:
         require_quarantine_place(file)
         place = str(resolved(file))
@@ -45,5 +48,12 @@ def check_no_overlap(job: Job, source: Source, destination: Destination) -> None
 def _quarantine_files(job: Job) -> Iterator[Path]:
     if job.quarantine_file is not None:
         yield job.quarantine_file
-    if job.copy.quarantine is not None and job.copy.quarantine.path is not None:
-        yield job.workspace.to_write(job.copy.quarantine.path)
+    to = job.copy.quarantine
+    if to is not None and to.path is not None and quarantine_object(job) is None:
+        yield job.workspace.to_write(to.path)
+
+
+def _require_elsewhere(name: str, source: Source, target: str) -> None:
+    """Raise FatalError for an object that the copy reads or writes, or that is below what it writes."""
+    if name == target or name.startswith(f"{target}/") or name in source.occupied():
+        raise FatalError(f"{name} is an end of the copy, or in one, and cannot take its bad rows")

@@ -25,8 +25,16 @@ from windlass.connectors.rows import BadRow, BadRowError, Reason
 from windlass.engine.job import Identity
 from windlass.errors import Code, FatalError, naming
 from windlass.files import disk_errors, is_stream, locked_folder, put, require_file_place, resolved
+from windlass.units import counted
 
-__all__ = ["Quarantine", "put_quarantine", "read_quarantine", "require_quarantine_place"]
+__all__ = [
+    "Quarantine",
+    "add_others",
+    "is_quarantine",
+    "put_quarantine",
+    "read_quarantine",
+    "require_quarantine_place",
+]
 
 _SHOWN = 20
 _LONGEST_HEAD = 64 << 20  # of a line: a row may be large
@@ -68,7 +76,7 @@ class Quarantine:
         if self.fail and rows:
             raise self._refusal("bad rows, and `on_bad_row` is `fail`")
         if isinstance(self.limit, int) and self.count > self.limit:
-            raise self._refusal(f"more than {self.limit} bad rows (`max_bad_rows`)")
+            raise self._refusal(f"more than {counted(self.limit, 'bad row')} (`max_bad_rows`)")
         with disk_errors(self.file):
             for row in rows:
                 self._write(row)
@@ -186,14 +194,14 @@ def put_quarantine(finished: Path, file: Path, is_ours: Callable[[dict[str, obje
             put(finished, file)
             return
         with locked_folder(file.parent):  # several tasks may come at once
-            _add_others(finished, file, is_ours)
+            add_others(finished, file, is_ours)
             if finished.stat().st_size:
                 put(finished, file)
             else:
                 file.unlink(missing_ok=True)
 
 
-def _add_others(finished: Path, file: Path, is_ours: Callable[[dict[str, object]], bool]) -> None:
+def add_others(finished: Path, file: Path, is_ours: Callable[[dict[str, object]], bool]) -> None:
     """Write the rows of other copies behind ours."""
     if not is_quarantine(file):
         return

@@ -112,7 +112,8 @@ class RowStream:
         travelling = [as_arrow(o.target.type, v) for o, v in zip(self._outputs, values, strict=True)]
         columns = f"{self._named(travelling)}, {_FAULT}, CASE WHEN {wanted} THEN {record} END AS {_RECORD}"
         if self._schema_error is not None:
-            output = _struct([output.target.name for output in self._outputs], values)
+            seen = [output.as_data(value) for output, value in zip(self._outputs, values, strict=True)]
+            output = _struct([output.target.name for output in self._outputs], seen)
             columns += f", to_json({output}) AS {_OUTPUT}"
         return f"SELECT {columns} FROM ({self._checked()})"
 

@@ -182,7 +182,11 @@ def part_changes(old: Mapping[str, str], inputs: Inputs) -> list[str]:
 def _ignored(place: Path, dockerfile: str) -> list[str]:
     own = place / f"{dockerfile}.dockerignore"  # BuildKit takes it before the one of the folder
     file = own if own.is_file() else place / ".dockerignore"
-    return file.read_text(encoding="utf-8-sig").splitlines() if file.is_file() else []
+    if not file.is_file():
+        return []
+    return file.read_text(
+        encoding="utf-8-sig", errors="surrogateescape"
+    ).splitlines()  # as names of files are
 
 
 def content_of(file: Path) -> str:

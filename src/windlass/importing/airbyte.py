@@ -26,7 +26,7 @@ _KNOWN = {"type", "name", "primary_key", "retriever", "incremental_sync", "schem
 def translate(tree: Tree, imported: Imported) -> None:
     """Fill in what the manifest says. Raises FatalError for a document of another kind."""
     if tree.root.get("type") != "DeclarativeSource" and "streams" not in tree.root:
-        raise FatalError("the file is no low-code manifest: it has no `type: DeclarativeSource`")
+        raise FatalError("the file is not a low-code manifest: it lacks `type: DeclarativeSource`")
     imported.description = str(tree.root.get("description", "")).strip()
     for stream in tree.root.get("streams") or ():
         _Stream(tree, imported, tree.at(stream)).translate()
@@ -206,7 +206,7 @@ class _Stream:
         other = self._tree.at(config, "stream")
         task = name_of(str(other.get("name") or self._tree.at(other, "$parameters").get("name")))
         if task not in self._imported.sources:
-            self._note(f"its parent {task!r} is no stream that comes before it; the stream was left out")
+            self._note(f"its parent {task!r} is not a stream that comes before it; the stream was left out")
             return None
         key, field = str(config["parent_key"]), str(config["partition_field"])
         self._parents[field] = f"parent.{key}"

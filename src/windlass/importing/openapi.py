@@ -39,6 +39,7 @@ _CURSORS = (
     "starting_after",
     "after",
     "continuation_token",
+    "continue",
 )
 _LISTS = ("data", "items", "results", "records", "values", "entries", "rows", "content")
 _NEXT = (
@@ -50,9 +51,10 @@ _NEXT = (
     "next_token",
     "cursor",
     "end_cursor",
+    "continue",
 )
 _LINKS = ("next", "next_url", "nextUrl", "next_link", "nextLink", "@odata.nextLink", "next_page_url")
-_METAS = ("", "meta", "pagination", "paging", "links", "_links", "page_info", "pageInfo")
+_METAS = ("", "meta", "metadata", "pagination", "paging", "links", "_links", "page_info", "pageInfo")
 _LARGEST_PAGE = 100
 _VARIABLE = re.compile(r"\{([^{}]+)\}")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from windlass import registry
 from windlass.errors import UsageError
 from windlass.files import write_file
 from windlass.importing.imported import Imported
@@ -48,7 +49,7 @@ def _head(imported: Imported) -> str:
 def _project_text(imported: Imported, to: str | None) -> str:
     connections: dict[str, Any] = {imported.name: imported.connection}
     if to is not None:
-        connections[to] = {"type": "postgres"}
+        connections[to] = {"type": registry.USUAL_DATABASE}
     secret = f"# The secret: {imported.variable}\n" if imported.variable else ""
     return secret + _text({"project": imported.name, "connections": connections})
 

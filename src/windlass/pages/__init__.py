@@ -2,6 +2,7 @@
 
 templates/theme.css    colours for light and dark, tables, cards
 templates/marks.html   macros: what became of a run or a task
+place.py               a page is written over a page, and over nothing else
 clipping.py            values of any size as text of a bounded size
 compiled.py            templates stay compiled
 """

@@ -37,7 +37,7 @@ def action_of(kind: kinds.Kind, included: dict[str, str]) -> plan.Action:
         case commands.Service():
             return plan.Service(connections=tuple(kind.connections), references=_references(kind))
         case kinds.Download():
-            return plan.Download(**kind.model_dump())
+            return plan.Download(**{**kind.model_dump(), "to": kind.to.path, "into": kind.to.connection})
         case kinds.Check():
             return _check(kind, included)
         case kinds.Notify():
@@ -169,6 +169,7 @@ def _copy(kind: spec_copy.Copy, included: dict[str, str]) -> plan.Copy:
         on_new_column=kind.on_new_column,
         on_missing_column=kind.on_missing_column,
         on_type_change=kind.on_type_change,
+        engine=kind.engine,
     )
 
 

@@ -41,10 +41,12 @@ def _paths(task: Task) -> Iterator[str]:
         for end in (action.source, action.destination):
             if end.connection is None and isinstance(path := end.options.get("path"), str):
                 yield path
-        if action.quarantine is not None and action.quarantine.path is not None:
-            yield action.quarantine.path
+        to = action.quarantine
+        if to is not None and to.path is not None and to.connection is None:
+            yield to.path
     elif isinstance(action, Download):
-        yield action.to
+        if action.into is None:
+            yield action.to
     elif isinstance(action, Subject) and action.path is not None:
         yield action.path
     yield from task.paths.values()

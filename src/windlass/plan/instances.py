@@ -19,7 +19,16 @@ from windlass.plan.model import Plan, Task
 from windlass.plan.strings import with_strings
 from windlass.templates import TemplateError, filled
 
-__all__ = ["ENTRY", "ENTRY_FILES", "from_text", "instance", "instances", "to_text", "with_instances"]
+__all__ = [
+    "ENTRY",
+    "ENTRY_FILES",
+    "escaped",
+    "from_text",
+    "instance",
+    "instances",
+    "to_text",
+    "with_instances",
+]
 
 ENTRY = "WINDLASS_ENTRY"
 """The variable with the entry that a scheduler starts the task for."""
@@ -102,7 +111,12 @@ def to_text(entry: Entry, dollar: str = "\\u0024") -> str:
     """The entry as JSON, in which nothing is left that Kubernetes or Argo would fill in. Whoever reads it before they do
     has to be given `$$` for a `$`, which Kubernetes takes for one.
     """
-    text = json.dumps({"name": entry.name, "value": entry.value, "place": entry.place}, ensure_ascii=False)
+    found = {"name": entry.name, "value": entry.value, "place": entry.place}
+    return escaped(json.dumps(found, ensure_ascii=False), dollar)
+
+
+def escaped(text: str, dollar: str = "\\u0024") -> str:
+    """JSON in which nothing is left that Kubernetes or Argo would fill in."""
     return text.replace("$", dollar).replace("{{", "\\u007b\\u007b")
 
 

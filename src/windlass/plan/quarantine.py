@@ -16,12 +16,21 @@ def why_not_there(copy: Copy, *, same_database: bool, form: str) -> str | None:
     if to is None:
         return None
     if to.path is not None:
-        is_it = destination.path is not None and to.path == destination.path
-        return f"{to.path} is what the copy writes" if is_it else None
+        written = destination.options.get("path")
+        same_place = same_database or to.connection is destination.connection is None
+        return _why_not_in_file(to.path, written) if written and same_place else None
     if not same_database:
         return None
     if to.table == destination.table:
         return f"{to.table} is the table that the copy writes"
     if form == "file":
         return f"the copy has the file of {destination.connection!r} for itself until it ends"
+    return None
+
+
+def _why_not_in_file(path: str, written: str) -> str | None:
+    if path == written:
+        return f"{path} is what the copy writes"
+    if written.endswith("/") and path.startswith(written):
+        return f"{path} is in what the copy writes, {written}"
     return None

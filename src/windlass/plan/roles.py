@@ -10,12 +10,14 @@ from windlass.registry import Connector
 
 __all__ = ["Role", "misfit"]
 
-Role: TypeAlias = Literal["source", "destination", "sql", "download", "alert", "command"]
+Role: TypeAlias = Literal["source", "destination", "sql", "store", "download", "alert", "command", "engine"]
 
 _ROLES: dict[str, tuple[str, Callable[[Connector], bool]]] = {
     "source": ("cannot be read by a copy", lambda connector: connector.source is not None),
     "destination": ("cannot be written by a copy", lambda connector: connector.destination is not None),
+    "engine": ("does not spread a copy over machines", lambda connector: connector.engine is not None),
     "sql": ("runs no SQL", lambda connector: connector.sql is not None),
+    "store": ("has no bucket that files are in", lambda connector: connector.store is not None),
     "download": ("has no files to download", lambda connector: connector.form == "url"),
     "alert": ("takes no alerts", lambda connector: connector.alert is not None),
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfoNotFoundError, available_timezones
+from functools import lru_cache
 
 from windlass.errors import Code, UsageError, near_word
 from windlass.plan.ticks import PRESETS, Ticks, zone_of
@@ -57,6 +57,7 @@ def is_regular(schedule: str) -> bool:
     return schedule not in _UNSCHEDULED
 
 
+@lru_cache(1 << 12)  # the pipelines of a project have few
 def check_schedule(schedule: str) -> tuple[str, str | None] | None:
     """What is wrong with a schedule, and what may have been meant; None when nothing is."""
     if schedule in _UNSCHEDULED or schedule in PRESETS:
@@ -77,6 +78,8 @@ def check_schedule(schedule: str) -> tuple[str, str | None] | None:
 
 def check_timezone(name: str) -> tuple[str, str | None] | None:
     """What is wrong with a time zone, and what may have been meant; None when nothing is."""
+    from zoneinfo import ZoneInfoNotFoundError, available_timezones
+
     try:
         zone_of(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

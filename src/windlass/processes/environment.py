@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -77,6 +76,10 @@ def with_own_programs(environment: dict[str, str]) -> dict[str, str]:
 @cache
 def _own_programs() -> Path:
     """The folder where the `windlass` command of this installation is."""
+    if sys.prefix != sys.base_prefix and (beside := Path(sys.executable).with_name("windlass")).exists():
+        return beside.parent  # in an environment of its own
+    import sysconfig  # which takes longer than the rest
+
     schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
     folders = [Path(sysconfig.get_path("scripts", scheme)) for scheme in schemes]
     return next((folder for folder in folders if (folder / "windlass").exists()), folders[0])

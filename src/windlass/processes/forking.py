@@ -15,6 +15,7 @@ on, and ends as any launcher does. WANTED is only there to show whose it is.
 from __future__ import annotations
 
 import contextlib
+import ctypes  # noqa: F401 - each launcher needs it, and has it from here
 import errno
 import gc
 import json

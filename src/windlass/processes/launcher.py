@@ -68,8 +68,9 @@ def launched(
     _in_background(_wait_for_exit, child.pid, ended, stop)
     stop.wait()
     _end_group(child.pid, ended, getattr(signal, signal_name), float(grace))
-    end_descendants(but=child.pid)
     code = child.wait()
+    if sys.platform == "linux" and _has_children():  # as good as never
+        end_descendants()
     if lock is not None:
         os.close(lock)  # before WANTED, which the kernel may release first: who waits for that counts on it
     return code
@@ -222,9 +223,18 @@ def _signal_group(group: int, number: int) -> None:
         os.killpg(group, number)
 
 
-def end_descendants(but: int = 0) -> None:
+def _has_children() -> bool:
+    """Whether there is any process to wait for; the system knows it at once, and `_children` looks at every process."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def end_descendants() -> None:
     """Kill what has become our child because its parent is gone, until there is none."""
-    spared = {but}
+    spared: set[int] = set()
     while sys.platform == "linux" and (orphans := _children() - spared):
         for pid in orphans:
             if _is_launcher(pid) or not _killed(pid):
@@ -232,7 +242,7 @@ def end_descendants(but: int = 0) -> None:
 
 
 def _killed(pid: int) -> bool:
-    """Whether a child of ours is no more. Somebody else may have waited for it since we looked."""
+    """Whether a child of ours has ended. Somebody else may have waited for it since we looked."""
     try:
         held = os.pidfd_open(pid)
     except ProcessLookupError:

@@ -125,7 +125,7 @@ class _Forked:
 
 
 def _number(answers: socket.socket) -> int | None:
-    """The next number of a fork; None when it is no more."""
+    """The next number of a fork; None when the launchpad has ended."""
     with suppress(ConnectionResetError):
         answer = answers.recv(_NUMBER.size, socket.MSG_WAITALL)
         if len(answer) == _NUMBER.size:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -36,50 +37,101 @@ def run_workflow(
     """Run what a CronWorkflow would start, or what is submitted by hand. What became of each task."""
     owner = manifests.one_of("CronWorkflow", "Workflow", "WorkflowTemplate")
     spec: Json = owner["spec"].get("workflowSpec", owner["spec"])
-    known = {"workflow.name": stage.run_id, "workflow.scheduledTime": fired_at or _BY_HAND}
+    known = {
+        "workflow.name": stage.run_id,
+        "workflow.scheduledTime": fired_at or _BY_HAND,
+        "workflow.creationTimestamp.RFC3339": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
     for parameter in spec.get("arguments", {}).get("parameters", ()):
         known[f"workflow.parameters.{parameter['name']}"] = substituted(parameter["value"], known)
     known["workflow.parameters.params"] = json.dumps(params)
-    with ThreadPoolExecutor() as pool, ExitStack() as daemons:
+    workflow = _Workflow(stage, spec, volumes)
+    with ExitStack() as daemons:
+        dag = _Dag(workflow, spec["entrypoint"], known, daemons)
         try:
-            return _Workflow(stage, spec, volumes, known, daemons, pool).run()
+            dag.run()
+            _at_its_end(workflow, dag)
         except BaseException:
-            stage.clear()  # else the pool would wait for what runs
+            stage.clear()  # else those that wait for what runs would wait for ever
             raise
+    return list(dag.ran.values())
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Workflow:
+    """What all of its tasks share."""
+
     stage: Stage
     spec: Json
     volumes: Volumes
-    known: dict[str, str]
-    daemons: ExitStack
-    pool: ThreadPoolExecutor
-    became: dict[str, str] = field(default_factory=dict)
-    """Of the tasks of the DAG."""
 
-    ran: dict[str, Ran] = field(default_factory=dict)
-
-    def run(self) -> list[Ran]:
-        tasks: list[Json] = self._template(self.spec["entrypoint"])["dag"]["tasks"]
-        self.became = {task["name"]: "Pending" for task in tasks}
-        running: dict[Future[str], str] = {}
-        while "Pending" in self.became.values() or running:
-            for task in self._to_start(tasks) if "Pending" in self.became.values() else ():
-                self.became[task["name"]] = "Running"
-                running[self.pool.submit(copy_context().run, self._task, task)] = task["name"]
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                self.became[running.pop(future)] = future.result()
-        self._at_its_end(tasks)
-        return list(self.ran.values())
-
-    def _template(self, name: str) -> Json:
+    def template(self, name: str) -> Json:
         found: Json | None = next((one for one in self.spec["templates"] if one["name"] == name), None)
         if found is None:
             raise FatalError(f"the workflow has no template {name!r}")
         return found
+
+    def pod(self, name: str, template: Json, number: int) -> Pod:
+        volumes = [
+            *(
+                {"name": claim["metadata"]["name"], "claim": {}}
+                for claim in self.spec.get("volumeClaimTemplates", ())
+            ),
+            *self.spec.get("volumes", ()),
+            *template.get("volumes", ()),
+        ]
+        spec = {
+            "initContainers": template.get("initContainers", []),
+            "containers": [{"name": name, **template["container"]}],
+        }
+        labels = template.get("metadata", {}).get("labels", {})
+        return Pod(self.stage, spec, labels, self.volumes.of(f"{name}-{number}", volumes))
+
+
+@dataclass
+class _Dag:
+    """A template whose steps wait for each other: that of the workflow, or of a pipeline that is triggered in it."""
+
+    workflow: _Workflow
+    template: str
+    known: dict[str, str]
+    """What its tags stand for."""
+
+    daemons: ExitStack
+    within: str = ""
+    """How the names of its pods begin."""
+
+    became: dict[str, str] = field(default_factory=dict)
+    """Of its tasks."""
+
+    ran: dict[str, Ran] = field(default_factory=dict)
+
+    @property
+    def tasks(self) -> list[Json]:
+        found: list[Json] = self.workflow.template(self.template)["dag"]["tasks"]
+        return found
+
+    def run(self) -> bool:
+        """Run all of it. Whether it has succeeded."""
+        tasks = self.tasks
+        self.became = {task["name"]: "Pending" for task in tasks}
+        running: dict[Future[str], str] = {}
+        with ThreadPoolExecutor() as pool:
+            while "Pending" in self.became.values() or running:
+                for task in self._to_start(tasks) if "Pending" in self.became.values() else ():
+                    self.became[task["name"]] = "Running"
+                    running[pool.submit(copy_context().run, self._task, task)] = task["name"]
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    self.became[running.pop(future)] = self._outcome(future)
+        return not _has_failed(tasks, self.became)
+
+    def _outcome(self, future: Future[str]) -> str:
+        try:
+            return future.result()
+        except BaseException:
+            self.workflow.stage.clear()  # else the pool would wait for what runs
+            raise
 
     def _to_start(self, tasks: list[Json]) -> list[Json]:
         """The tasks whose time has come; those whose time never comes are noted, and what follows from that."""
@@ -121,27 +173,46 @@ class _Workflow:
     def _once(self, name: str, task: Json, known: Mapping[str, str]) -> str:
         arguments = {p["name"]: p["value"] for p in task.get("arguments", {}).get("parameters", ())}
         given = {f"inputs.parameters.{k}": substituted(v, known) for k, v in arguments.items()}
-        template = substituted(self._template(task["template"]), {**self.known, **given})
+        template = self.workflow.template(task["template"])
+        inner = {**self.known, **given}
+        if "dag" in template:
+            return self._tried(name, template, lambda number: self._triggered(name, template, inner, number))
+        template = substituted(template, inner)
         if template.get("daemon"):
-            pod = self._pod(name, template, 1)
+            pod = self.workflow.pod(self.within + name, template, 1)
             address = self.daemons.enter_context(pod.daemon())
             self.known[f"tasks.{name}.ip"] = address
             return "Daemoned"
-        return self._tried(name, template)
+        return self._tried(name, template, lambda number: self._pod(name, template, number))
 
-    def _tried(self, name: str, template: Json) -> str:
-        """Run the pod of a task as often as its `retryStrategy` says."""
+    def _tried(self, name: str, template: Json, run: Callable[[int], bool]) -> str:
+        """Run what a template says as often as its `retryStrategy` does."""
         retry = template.get("retryStrategy", {})
         for number in range(1, int(retry.get("limit", 0)) + 2):
-            pod = self._pod(name, template, number)
-            succeeded = pod.run()
-            self.ran[name] = replace(pod.ran[-1], tries=number)
+            succeeded = run(number)
+            self.ran[name] = replace(self.ran[name], tries=number)
             if succeeded:
-                self._take_outputs(name, template, pod.volumes)
                 return "Succeeded"
             if self.ran[name].code in _final_codes(retry):
                 break
         return "Failed"
+
+    def _pod(self, name: str, template: Json, number: int) -> bool:
+        pod = self.workflow.pod(self.within + name, template, number)
+        succeeded = pod.run()
+        self.ran[name] = replace(pod.ran[-1], name=name)
+        if succeeded:
+            self._take_outputs(name, template, pod.volumes)
+        return succeeded
+
+    def _triggered(self, name: str, template: Json, known: dict[str, str], number: int) -> bool:
+        """Run a DAG in place of a pod; it is told of as one."""
+        began = time.monotonic()
+        dag = _Dag(self.workflow, template["name"], known, self.daemons, f"{self.within}{name}-{number}--")
+        succeeded = dag.run()
+        code = next((one.code for one in dag.ran.values() if one.code), 1)
+        self.ran[name] = Ran(name, 0 if succeeded else code, began, time.monotonic())
+        return succeeded
 
     def _take_outputs(self, name: str, template: Json, volumes: Mapping[str, Path]) -> None:
         """Know the parameters that a pod has left in files of its volumes."""
@@ -154,37 +225,21 @@ class _Workflow:
             text = (volumes[mount["name"]] / file.relative_to(mount["mountPath"])).read_text(encoding="utf-8")
             self.known[f"tasks.{name}.outputs.parameters.{parameter['name']}"] = text
 
-    def _pod(self, name: str, template: Json, number: int) -> Pod:
-        volumes = [
-            *(
-                {"name": claim["metadata"]["name"], "claim": {}}
-                for claim in self.spec.get("volumeClaimTemplates", ())
-            ),
-            *self.spec.get("volumes", ()),
-            *template.get("volumes", ()),
-        ]
-        spec = {
-            "initContainers": template.get("initContainers", []),
-            "containers": [{"name": name, **template["container"]}],
-        }
-        labels = template.get("metadata", {}).get("labels", {})
-        return Pod(self.stage, spec, labels, self.volumes.of(f"{name}-{number}", volumes))
 
-    def _at_its_end(self, tasks: list[Json]) -> None:
-        """Run `onExit`, whose steps say when."""
-        if "onExit" not in self.spec:
-            return
-        failed = [name for name, state in self.became.items() if state == "Failed"]
-        self.known["workflow.status"] = "Failed" if _has_failed(tasks, self.became) else "Succeeded"
-        self.known["workflow.failures"] = json.dumps(
-            [
-                {"displayName": name, "phase": "Failed", "message": f"exit code {self.ran[name].code}"}
-                for name in failed
-            ]
-        )
-        for (step,) in self._template(self.spec["onExit"])["steps"]:
-            if _is_wanted(substituted(step.get("when", ""), self.known)):
-                self._tried(step["template"], substituted(self._template(step["template"]), self.known))
+def _at_its_end(workflow: _Workflow, dag: _Dag) -> None:
+    """Run `onExit`, whose steps say when."""
+    if "onExit" not in workflow.spec:
+        return
+    failed = [name for name, state in dag.became.items() if state == "Failed"]
+    status = "Failed" if _has_failed(dag.tasks, dag.became) else "Succeeded"
+    failures = [
+        {"displayName": name, "phase": "Failed", "message": f"exit code {dag.ran[name].code}"}
+        for name in failed
+    ]
+    known = {**dag.known, "workflow.status": status, "workflow.failures": json.dumps(failures)}
+    for (step,) in workflow.template(workflow.spec["onExit"])["steps"]:
+        if _is_wanted(substituted(step.get("when", ""), known)):
+            workflow.pod(step["template"], substituted(workflow.template(step["template"]), known), 1).run()
 
 
 def _item_text(item: object) -> str:

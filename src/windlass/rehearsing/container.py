@@ -102,7 +102,7 @@ def started(
     engine, client = stage.engine, stage.engine.client
     made = _made(stage, container, labels, volumes, network, ports)
     try:
-        said = client.attach(made, stream=True, logs=True)
+        said = client.output_of(made)
         with telling(f"start the container {container['name']}"):
             client.start(made)
     except BaseException:

@@ -22,7 +22,7 @@ def names_in(expression: str) -> set[str]:
 
 
 def holds(expression: str, became: Mapping[str, str]) -> bool:
-    """Whether it holds, where this became of the tasks; an empty one always does. Raises FatalError for what is none."""
+    """Whether it holds, where this became of the tasks; an empty one always does. Raises FatalError for one that cannot be read."""
     tokens = [*_tokens(expression), ""]
     if tokens == [""]:
         return True
@@ -75,5 +75,5 @@ def _single(tokens: list[str], became: Mapping[str, str]) -> bool:
         return found
     name, _, state = token.partition(".")
     if name not in became:
-        raise FatalError(f"a `depends` names {name!r}, which is no task of its DAG")
+        raise FatalError(f"a `depends` names {name!r}, which is not a task of its DAG")
     return became[name] == state if state else became[name] in _MEANT

@@ -28,7 +28,7 @@ from windlass.runtimes.docker.engine import engine_of
 from windlass.runtimes.docker.leftovers import remove_leftovers
 from windlass.spec import load_project
 from windlass.state_folder import StateFolder
-from windlass.targets.argo.template import entries_step
+from windlass.targets.argo.before import before
 from windlass.targets.exporting import compiled
 from windlass.targets.pods.environment import connections_secret
 from windlass.targets.pods.exported import ExportedPipeline, exported_pipelines
@@ -176,7 +176,8 @@ def _by_task(plan: Plan, ran: Iterable[Ran]) -> dict[str, Ran]:
     names = {dns_name(task.name): task.name for task in plan.tasks}
     found = {names.get(one.name, one.name): one for one in ran if one.name != _SCRIPTS}
     for task in plan.tasks:
-        listing = found.pop(entries_step(task), None) if task.each is not None else None
-        if listing is not None and listing.code:  # without entries the task has failed
-            found[task.name] = listing
+        step = before(task)
+        first = found.pop(step.name, None) if step is not None else None
+        if first is not None and first.code:  # without what it leaves the task has failed
+            found[task.name] = first
     return found

@@ -13,7 +13,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from windlass.files import beside, disk_errors, put
+from windlass.files import beside, disk_errors, put, require_file_place, write_whole
+from windlass.pages.place import require_place
 from windlass.report.facts import collect
 from windlass.report.page import render
 from windlass.runner.history import History
@@ -26,21 +27,28 @@ def write_report(project: Path, run_ids: Sequence[str], output: Path | None = No
     """Write the report of some runs, and of those that they triggered. Returns where it is.
 
     Without `output` that is beside the state of the run, or of the project where there are several runs.
-    Raises UsageError for a run that does not exist, FatalError or RetryableError if it cannot be written.
+    Raises UsageError for a run that does not exist, or for an `output` in whose place is something else than a page;
+    FatalError or RetryableError if it cannot be written.
     """
+    if output is not None:
+        require_place(output)
     state = StateFolder.of(project)
     history = History(state)
-    runs = [history.run(run_id) for run_id in dict.fromkeys(run_ids)]
-    default = state.run(runs[0].run_id).report if len(runs) == 1 else state.report
-    target = output or default
-    page = render(collect(history, state, runs), project.name)
-    temporary = beside(target, f".{os.getpid()}.tmp")
-    with disk_errors(target):
+    with history.kept_open():
+        runs = [history.run(run_id) for run_id in dict.fromkeys(run_ids)]
+        page = render(collect(history, state, runs), project.name).encode("utf-8", "replace")
+    if output is None:
+        target = state.run(runs[0].run_id).report if len(runs) == 1 else state.report
+        with disk_errors(target):
+            require_file_place(target)
+            # it has rows in it; what the power takes can be made again
+            write_whole(target, page, private=True, durable=False)
+        return target
+    temporary = beside(output, f".{os.getpid()}.tmp")
+    with disk_errors(output):
         try:
-            temporary.write_bytes(page.encode("utf-8", "replace"))
-            if output is None:
-                temporary.chmod(0o600)  # it has rows in it
-            put(temporary, target)
+            temporary.write_bytes(page)
+            put(temporary, output)
         finally:
             temporary.unlink(missing_ok=True)
-    return target
+    return output

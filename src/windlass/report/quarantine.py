@@ -9,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from windlass.engine.quarantine import read_quarantine
 from windlass.pages.clipping import clipped, clipped_value
 
 __all__ = ["BadRow", "Quarantined", "quarantined"]
@@ -63,6 +62,10 @@ def quarantined(file: Path, first: list[dict[str, Any]]) -> Quarantined | None:
 
 def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
     """The rows, as far as they can be read: the file is not ours, people fix rows in it."""
+    if not file.exists():  # as good as always
+        return
+    from windlass.engine.quarantine import read_quarantine
+
     try:
         yield from read_quarantine(file)
     except (OSError, ValueError):

@@ -203,7 +203,10 @@ class _Ended:
 
     def of_run(self, event: Event) -> Message:
         wanted = Status.FAILED if event == "failure" else Status.SUCCESS
-        told = [self._told(task) for task in self.tasks.values() if task.status == wanted]
+        found = [task for task in self.tasks.values() if task.status == wanted]
+        if not found and event == "failure":  # the run was out of time before a task could begin
+            found = [task for task in self.tasks.values() if task.status == Status.CANCELLED][:1]
+        told = [self._told(task) for task in found]
         changed = [
             Told(task.task, task.columns_changed) for task in self.tasks.values() if task.columns_changed
         ]

@@ -40,6 +40,9 @@ class TaskWorker:
 
     _was_cut_short: bool = False
     _stop: threading.Event = field(default_factory=threading.Event)
+    _because: str | None = None
+    """Why it was stopped, if that is a failure."""
+
     _execution: Execution | None = None
     _result: logs.Record = field(default_factory=dict)
     _failure: logs.Record = field(default_factory=dict)
@@ -61,16 +64,23 @@ class TaskWorker:
             self._wait(attempt)
             attempt = None
         if self._stop.is_set() and record.status != Status.SUCCESS:
-            record.status = Status.CANCELLED
+            self._note_stop()
         record.ended = self.journal.now()
         self.journal.note(*([attempt] if attempt is not None else []), record)
         return record
 
-    def stop(self) -> None:
-        """Let the attempt end, and have no other."""
+    def stop(self, because: str | None = None) -> None:
+        """Let the attempt end, and have no other. With a reason the task has failed for that."""
+        self._because = self._because or because
         self._stop.set()
         if self._execution is not None:
             self._execution.stop()
+
+    def _note_stop(self) -> None:
+        self.record.status = Status.CANCELLED
+        if self._because is not None:
+            self.record.status, self.record.error = Status.FAILED, self._because
+            self.record.code, self.record.retryable = Code.TIMED_OUT, True
 
     def _may_try_again(self, attempt: Attempt) -> bool:
         """Whether another try makes sense. Of a command that ran nobody knows, so the pipeline decides."""
@@ -108,7 +118,8 @@ class TaskWorker:
         finally:
             log.close()
         if self._stop.is_set() and attempt.status == Status.FAILED:
-            attempt.status, attempt.error = Status.CANCELLED, "stopped with its run"
+            attempt.status = Status.CANCELLED if self._because is None else Status.FAILED
+            attempt.error = self._because or "stopped with its run"
         attempt.ended = self.journal.now()
         return attempt
 

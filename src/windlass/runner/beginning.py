@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,7 +45,7 @@ def begin_anew(
     """A new run of the chosen tasks: the schedule's for a logical date, else one by hand now. Its loads are those of the
     `run_key`, if there is one."""
     dates = run_dates(plan.schedule, plan.timezone, logical_date, now)
-    run_id = run_id or f"{plan.pipeline}-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    run_id = run_id or f"{plan.pipeline}-{now:%Y%m%dT%H%M%S}-{os.urandom(3).hex()}"
     logical = dates.logical_date.isoformat()
     run = Run(
         run_id=run_id,

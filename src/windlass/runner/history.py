@@ -6,178 +6,21 @@ its process lives, so a run that is `running` in the database but has no holder 
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
-from typing import IO, Any, NamedTuple
+from typing import IO
 
 from windlass.errors import Code, RetryableError, UsageError, did_you_mean
 from windlass.locks import has_owner, try_to_take
 from windlass.runner.database import Database
 from windlass.runner.orphans import end_orphans
+from windlass.runner.records import AlertRecord, Attempt, Run, TaskRun, Totals, now
+from windlass.runner.tables import Record, bring_up_to_date, put, select, table_names
 from windlass.state_folder import StateFolder
 from windlass.status import Status
 
 __all__ = ["AlertRecord", "Attempt", "History", "Run", "TaskRun", "Totals", "now"]
-
-_VERSION = 4
-
-
-@dataclass
-class Run:
-    """One execution of a pipeline. Times are ISO 8601 in UTC."""
-
-    run_id: str
-    pipeline: str
-    status: Status = Status.RUNNING
-    run_key: str = ""
-    logical_date: str = ""
-    interval_start: str = ""
-    interval_end: str = ""
-    scheduled: bool = False
-    params: dict[str, Any] = field(default_factory=dict)
-    started: str = ""
-    ended: str | None = None
-    parent: str | None = None
-    """The run whose trigger started this one."""
-
-    version: str = ""
-    dev_services: dict[str, str] = field(default_factory=dict)
-    """The connections that dev services stood in for, each with its type."""
-
-    @property
-    def seconds(self) -> float | None:
-        """How long the run took; None while it runs."""
-        return _seconds(self.started, self.ended)
-
-
-@dataclass
-class TaskRun:
-    """What became of one task in a run."""
-
-    run_id: str
-    task: str
-    kind: str
-    status: Status = Status.PENDING
-    attempts: int = 0
-    started: str | None = None
-    ended: str | None = None
-    rows_read: int | None = None
-    rows_written: int | None = None
-    rows_quarantined: int | None = None
-    bytes: int | None = None
-    path: str | None = None
-    error: str | None = None
-    code: str | None = None
-    """The code of the error, if it has one."""
-
-    retryable: bool = False
-    detail: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def seconds(self) -> float | None:
-        return _seconds(self.started, self.ended)
-
-    @property
-    def columns_added(self) -> list[str]:
-        """Of a copy: the columns that its destination did not have before."""
-        return self._listed("columns_added")
-
-    @property
-    def columns_missing(self) -> list[str]:
-        """Of a copy: the columns of its destination that got no values."""
-        return self._listed("columns_missing")
-
-    @property
-    def columns_widened(self) -> dict[str, str]:
-        """Of a copy: the columns that have got a wider type, each with what it was and is."""
-        found = self.detail.get("columns_widened")
-        return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
-
-    @property
-    def columns_changed(self) -> str:
-        """What a copy did to the columns of its destination, in words; empty where it left them as they were."""
-        words = []
-        if self.columns_added:
-            words.append(f"columns added: {', '.join(self.columns_added)}")
-        if self.columns_widened:
-            wider = ", ".join(f"{name} ({change})" for name, change in self.columns_widened.items())
-            words.append(f"columns widened: {wider}")
-        return "; ".join(words)
-
-    @property
-    def requests(self) -> dict[str, Any] | None:
-        """The requests that it made to web servers, as `request_log` tells them; None where it made none."""
-        found = self.detail.get("requests")
-        return found if isinstance(found, dict) else None
-
-    def _listed(self, key: str) -> list[str]:
-        found = self.detail.get(key)
-        return list(map(str, found)) if isinstance(found, list) else []
-
-
-@dataclass
-class Attempt:
-    """One try of a task run."""
-
-    run_id: str
-    task: str
-    number: int
-    status: Status = Status.RUNNING
-    started: str = ""
-    ended: str | None = None
-    exit_code: int | None = None
-    error: str | None = None
-
-
-@dataclass
-class AlertRecord:
-    """One message to one connection about what became of a run, or of a task in it."""
-
-    run_id: str
-    subject: str
-    """What it is about: the pipeline, or `PIPELINE.TASK`."""
-
-    connection: str
-    event: str
-    pipeline: str = ""
-    created: str = ""
-    sent: str | None = None
-    """When it was taken; None as long as it was not."""
-
-    attempts: int = 0
-    error: str | None = None
-    """Why it was not taken."""
-
-    code: str | None = None
-
-    closed: str | None = None
-    """Of a failure: when the trouble was over."""
-
-    message: dict[str, Any] = field(default_factory=dict)
-
-
-class Totals(NamedTuple):
-    """What the tasks of a run moved; None where none of them counts that."""
-
-    rows_read: int | None = None
-    rows_written: int | None = None
-    rows_quarantined: int | None = None
-    bytes: int | None = None
-
-
-def _seconds(started: str | None, ended: str | None) -> float | None:
-    if started is None or ended is None:
-        return None
-    seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
-    return max(0.0, seconds)  # the clock may have been set back
-
-
-def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class History:
@@ -187,11 +30,7 @@ class History:
         self._state = state
         self._database = Database(state.database)
         with self._database.connected() as connection:
-            if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("BEGIN IMMEDIATE")
-                _bring_up_to_date(connection)
-                connection.execute("COMMIT")
+            bring_up_to_date(connection)
 
     def begin(self, run: Run, tasks: Sequence[TaskRun], *, alone: bool) -> IO[str]:
         """Record a run that starts now, or that is taken up again. Returns its lock: keep it open.
@@ -208,63 +47,61 @@ class History:
                     hint = "wait for it, or allow it with `concurrency: allow` in the pipeline file"
                     message = f"{run.pipeline} is already running, as {other.run_id}"
                     raise RetryableError(message, hint=hint, code=Code.ALREADY_RUNNING)
-            _put(connection, "runs", run, ("run_id",))
+            put(connection, run)
             for task in tasks:
-                _put(connection, "task_runs", task, ("run_id", "task"))
+                put(connection, task)
         return lock
 
     def kept_open(self) -> AbstractContextManager[None]:
         """Keep the database open, which makes each record that is saved meanwhile cheaper."""
         return self._database.kept_open()
 
-    def save(self, *records: Run | TaskRun | Attempt | AlertRecord) -> None:
+    def save(self, *records: Record) -> None:
         """Write records, each in the place of an earlier one; all or none."""
         with self._database.transaction() as connection:
             for record in records:
-                table, key = _TABLES[type(record)]
-                _put(connection, table, record, key)
+                put(connection, record)
 
     def run(self, run_id: str) -> Run:
         """The run of that id, or of an id that begins so. Raises UsageError for none, or several."""
         with self._database.connected() as connection:
             self._mark_killed(connection)
-            found = _select(
+            found = select(
                 connection, Run, "WHERE substr(run_id, 1, length(?)) = ? ORDER BY started", run_id, run_id
             )
             exact = [run for run in found if run.run_id == run_id]
             if exact or len(found) == 1:
-                chosen: Run = (exact or found)[0]
-                return chosen
+                return (exact or found)[0]
             if found:
                 named = ", ".join(r.run_id for r in found[-5:])
                 raise UsageError(f"several runs begin with {run_id!r}: {named}", code=Code.UNKNOWN_RUN)
-            known = [run.run_id for run in _select(connection, Run, "ORDER BY rowid DESC LIMIT 50")]
+            known = [run.run_id for run in select(connection, Run, "ORDER BY rowid DESC LIMIT 50")]
         hint = did_you_mean(run_id, known) or "list them with: windlass runs"
         raise UsageError(f"there is no run {run_id!r}", hint=hint, code=Code.UNKNOWN_RUN)
 
     def knows(self, run_id: str) -> bool:
         """Whether there is a run of exactly that id."""
         with self._database.connected() as connection:
-            return bool(_select(connection, Run, "WHERE run_id = ?", run_id))
+            return bool(select(connection, Run, "WHERE run_id = ?", run_id))
 
     def runs(self, pipeline: str | None = None, limit: int = 20) -> list[Run]:
         """The latest runs, newest first."""
         where, args = ("WHERE pipeline = ?", [pipeline]) if pipeline else ("", [])
         with self._database.connected() as connection:
             self._mark_killed(connection)
-            return _select(connection, Run, f"{where} ORDER BY rowid DESC LIMIT ?", *args, limit)
+            return select(connection, Run, f"{where} ORDER BY rowid DESC LIMIT ?", *args, limit)
 
     def last_success(self, pipeline: str) -> Run | None:
         """The run that succeeded last."""
         with self._database.connected() as connection:
             where = "WHERE pipeline = ? AND status = ? ORDER BY ended DESC LIMIT 1"
-            return next(iter(_select(connection, Run, where, pipeline, Status.SUCCESS)), None)
+            return next(iter(select(connection, Run, where, pipeline, Status.SUCCESS)), None)
 
     def first_run(self, pipeline: str) -> Run | None:
         """The earliest run that is remembered."""
         with self._database.connected() as connection:
             where = "WHERE pipeline = ? ORDER BY started LIMIT 1"
-            return next(iter(_select(connection, Run, where, pipeline)), None)
+            return next(iter(select(connection, Run, where, pipeline)), None)
 
     def latest(self, each: int) -> list[Run]:
         """The latest runs of each pipeline, so many of each at most; newest first."""
@@ -272,7 +109,7 @@ class History:
         chosen = f"SELECT run_id FROM ({ranked} FROM runs) WHERE place <= ?"
         with self._database.connected() as connection:
             self._mark_killed(connection)
-            return _select(connection, Run, f"WHERE run_id IN ({chosen}) ORDER BY rowid DESC", each)
+            return select(connection, Run, f"WHERE run_id IN ({chosen}) ORDER BY rowid DESC", each)
 
     def totals(self) -> dict[str, Totals]:
         """What the tasks of each run moved, together."""
@@ -294,18 +131,18 @@ class History:
     def children(self, run_id: str) -> list[Run]:
         """The runs that triggers of this run started."""
         with self._database.connected() as connection:
-            return _select(connection, Run, "WHERE parent = ? ORDER BY started", run_id)
+            return select(connection, Run, "WHERE parent = ? ORDER BY started", run_id)
 
     def tasks(self, run_id: str) -> list[TaskRun]:
         """The task runs of a run, in the plan's order."""
         with self._database.connected() as connection:
-            return _select(connection, TaskRun, "WHERE run_id = ? ORDER BY rowid", run_id)
+            return select(connection, TaskRun, "WHERE run_id = ? ORDER BY rowid", run_id)
 
     def attempts(self, run_id: str, task: str | None = None) -> list[Attempt]:
         """The attempts of a run, or of one of its tasks, in their order."""
         where = "WHERE run_id = ?" + (" AND task = ?" if task else "")
         with self._database.connected() as connection:
-            return _select(
+            return select(
                 connection, Attempt, f"{where} ORDER BY started, number", run_id, *([task] if task else [])
             )
 
@@ -349,7 +186,7 @@ class History:
 
     def _alerts(self, rest: str, *args: object) -> list[AlertRecord]:
         with self._database.connected() as connection:
-            return _select(connection, AlertRecord, rest, *args)
+            return select(connection, AlertRecord, rest, *args)
 
     # --- old runs ---
 
@@ -359,7 +196,7 @@ class History:
         where, args = (f"{where} AND pipeline = ?", [pipeline]) if pipeline else (where, [])
         with self._database.connected() as connection:
             self._mark_killed(connection)
-            return _select(connection, Run, f"{where} ORDER BY rowid DESC", *args)
+            return select(connection, Run, f"{where} ORDER BY rowid DESC", *args)
 
     def descendants(self, run_id: str) -> list[Run]:
         """The runs that triggers of this run started, and that those started in turn."""
@@ -369,7 +206,7 @@ class History:
     def forget(self, run_ids: Sequence[str]) -> None:
         """Remove the records of these runs."""
         with self._database.transaction() as connection:
-            for table, _ in _TABLES.values():
+            for table in table_names():
                 connection.executemany(
                     f"DELETE FROM {table} WHERE run_id = ?", [(run_id,) for run_id in run_ids]
                 )
@@ -391,10 +228,10 @@ class History:
     def _running(self, connection: sqlite3.Connection, pipeline: str) -> list[Run]:
         """The runs of a pipeline that are going on; those that were killed are marked on the way."""
         self._mark_killed(connection)
-        return _select(connection, Run, "WHERE pipeline = ? AND status = ?", pipeline, Status.RUNNING)
+        return select(connection, Run, "WHERE pipeline = ? AND status = ?", pipeline, Status.RUNNING)
 
     def _mark_killed(self, connection: sqlite3.Connection) -> None:
-        for run in _select(connection, Run, "WHERE status = ?", Status.RUNNING):
+        for run in select(connection, Run, "WHERE status = ?", Status.RUNNING):
             if has_owner(self._state.run(run.run_id).lock):
                 continue
             died = now()
@@ -415,54 +252,3 @@ class History:
                 (run.run_id,),
             )
             end_orphans(self._state.run(run.run_id).lock)
-
-
-_TABLES: dict[type, tuple[str, tuple[str, ...]]] = {
-    Run: ("runs", ("run_id",)),
-    TaskRun: ("task_runs", ("run_id", "task")),
-    Attempt: ("attempts", ("run_id", "task", "number")),
-    AlertRecord: ("alerts", ("run_id", "subject", "connection", "event")),
-}
-
-
-def _bring_up_to_date(connection: sqlite3.Connection) -> None:
-    """Make the tables, or give those of an earlier version what they lack."""
-    for record, (table, key) in _TABLES.items():
-        names = [f.name for f in fields(record)]
-        primary = f"PRIMARY KEY ({', '.join(key)})"
-        connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(names)}, {primary})")
-        there = {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
-        for name in names:
-            if name not in there:
-                connection.execute(f"ALTER TABLE {table} ADD COLUMN {name}")
-    connection.execute(f"PRAGMA user_version = {_VERSION}")
-
-
-def _put(connection: sqlite3.Connection, table: str, record: Any, key: tuple[str, ...]) -> None:
-    values = {k: json.dumps(v, default=str) if isinstance(v, dict) else v for k, v in asdict(record).items()}
-    names, marks = ", ".join(values), ", ".join("?" * len(values))
-    changes = ", ".join(f"{name} = excluded.{name}" for name in values if name not in key)
-    connection.execute(
-        f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}",
-        tuple(values.values()),
-    )
-
-
-def _select(connection: sqlite3.Connection, record: type[Any], rest: str, *args: object) -> list[Any]:
-    table, _ = _TABLES[record]
-    names = [f.name for f in fields(record)]
-    found = []
-    for row in connection.execute(f"SELECT {', '.join(names)} FROM {table} {rest}", args):
-        values = dict(row)
-        if "status" in values:
-            values["status"] = Status(values["status"])
-        for name in ("params", "detail", "dev_services", "message"):
-            if name in values:
-                values[name] = json.loads(
-                    values[name] or "{}"
-                )  # there is none in a run of an earlier version
-        for name in ("scheduled", "retryable"):
-            if name in values:
-                values[name] = bool(values[name])
-        found.append(record(**values))
-    return found

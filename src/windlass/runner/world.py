@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -22,9 +24,10 @@ from windlass.runner.history import History
 from windlass.runner.loop import Loop, Threads
 from windlass.runner.nested import NestedRuns, Pipelines
 from windlass.runner.network import Loopback, Network
-from windlass.runner.versions import versions
+from windlass.runner.versions import kept_versions
 from windlass.runtimes import Runtime, Site
 from windlass.runtimes.choosing import ChosenRuntimes, check_runtimes
+from windlass.runtimes.step_proxy import StepProxy
 from windlass.state_folder import RunFolder, StateFolder
 from windlass.workspace import Workspace
 
@@ -98,6 +101,7 @@ def here(
             environments=state.environments,
             plan=run.plan,
             wanted=run.lock,
+            step_proxy=StepProxy.of(os.environ),
         )
         return ChosenRuntimes(site, runtime, plan.containers)
 
@@ -118,5 +122,5 @@ def here(
         pipelines=NestedRuns(project, folder, tuple(options)),
         deliver=tell,
         workspace=Workspace(folder, project),
-        versions=versions,
+        versions=partial(kept_versions, state.versions),
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from windlass.plan.unit import Unit
+from windlass.runtimes.step_proxy import StepProxy
 
 __all__ = ["Execution", "Runtime", "RuntimeFactory", "Site", "Warm"]
 
@@ -30,6 +31,9 @@ class Site:
 
     warm: Warm | None = None
     """What starts tasks of windlass itself sooner."""
+
+    step_proxy: StepProxy | None = None
+    """What steps ask hosts by, which they name themselves."""
 
     wanted: Path
     """A lock that is held as long as somebody wants what was started: no unit outlives it."""

@@ -57,7 +57,10 @@ class ChosenRuntimes:
     def start(
         self, unit: Unit, environment: Mapping[str, str], *, task: str, port: int | None = None
     ) -> Execution:
-        return self._of(unit).start(self._whole(unit), environment, task=task, port=port)
+        runtime, unit, proxy = self._of(unit), self._whole(unit), self._site.step_proxy
+        if proxy is not None and not unit.own:
+            unit = proxy.told(unit, runtime.seen(unit, proxy.url), environment)
+        return runtime.start(unit, environment, task=task, port=port)
 
     def close(self) -> None:
         for runtime in self._made.values():

@@ -138,7 +138,7 @@ def is_output(record: logs.Record) -> bool:
 
 
 class _Output:
-    """Logs lines that are no records, of which there may be very many, with what they have in common."""
+    """Logs lines that are not records, of which there may be very many, with what they have in common."""
 
     def __init__(self, whose: logs.Record) -> None:
         self._record = {key: logs.masked(value) for key, value in whose.items()} | {"event": "output"}

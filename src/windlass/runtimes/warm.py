@@ -24,6 +24,19 @@ from windlass.runtimes.splitting import batches_of
 __all__ = ["WarmProcess"]
 
 _OF_ANY_TASK = ("windlass.engine", "windlass.tasks")
+_LATE = (
+    *(
+        "windlass.observers",
+        "windlass.plan.travel",
+        "windlass.templates.sandbox",
+        "windlass.connectors.json_schema",
+    ),
+    *("windlass.connectors.sql.options", "windlass.connectors.stores.database", "windlass.runner.quarantine"),
+    *("windlass.storage.file", "windlass.storage.history", "windlass.storage.turns"),
+    *("jsonschema_rs", "pyarrow.compute", "pytz", "encodings.idna"),
+)
+"""What tasks import only when they come to it."""
+
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 _KILLED = -9
 
@@ -32,7 +45,7 @@ class WarmProcess:
     """Starts tasks by a fork of one process, which begins with the first of them. Implements `Warm`."""
 
     def __init__(self, connectors: Iterable[str]) -> None:
-        self._connectors = sorted({registry.FILES, *connectors})
+        self._connectors = sorted({registry.FILES, registry.SCRATCH, *connectors})
         self._sending = threading.Lock()
         self._requests: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -92,6 +105,8 @@ class WarmProcess:
         drivers = {package for name in ours for package in registry.require(name).packages}
         return [
             "windlass.cli.exec",
+            *_LATE,
+            *(f"windlass.connectors.{name}.connector" for name in registry.CONNECTORS.own),
             *(module for package in packages for module in _within(package)),
             *sorted(drivers),
         ]

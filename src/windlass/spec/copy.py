@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from windlass.options import FilePath
+from windlass.errors import FatalError
+from windlass.options import FileToWrite
 from windlass.spec.ends import CopyEnd, OptionsOf
 from windlass.spec.fields import BadRows, Lookback, Name
 from windlass.spec.model import Model, refusal
+from windlass.workspace import is_stored, local_path, require_not_of_project, scheme_of
 
 __all__ = [
     "ColumnRules",
@@ -19,6 +22,7 @@ __all__ = [
     "QuarantineTo",
     "SelectColumn",
     "Validate",
+    "require_one_object",
 ]
 
 
@@ -99,25 +103,49 @@ class Validate(Model):
     """Rules per column of the destination."""
 
     json_schema: str | None = None
-    """A JSON Schema file, relative to the project, that every row must satisfy as an object."""
+    """A JSON Schema file, relative to the project, that every row must satisfy as an object: with the names and types that `select` gives it. A number for
+    which the destination has only text is one still."""
+
+
+def require_one_object(path: str, connection: str | None) -> None:
+    """Refuse what is not one object where a store is meant, an address where its bucket is the connection's, and a file
+    that the project itself is made of.
+    """
+    written = path.partition("{{")[0]
+    if connection is None and written == path and not is_stored(path):
+        _refuse_file_of_project(path)
+    if connection is not None and scheme_of(written) is not None:
+        raise refusal(f"`path` is a key in the bucket of `connection`: leave the bucket out; got {path!r}")
+    if (connection is not None or is_stored(written)) and path.endswith("/"):
+        raise refusal(f"`path` is the key of one object, and {path!r} is a prefix")
+
+
+def _refuse_file_of_project(path: str) -> None:
+    try:
+        require_not_of_project(local_path(path), path)
+    except FatalError as exc:
+        raise refusal(f"`path`: {exc.message}") from exc
 
 
 class QuarantineTo(Model):
     """Where the bad rows wait. Default: beside the state of the run."""
 
-    path: FilePath | None = None
-    """An NDJSON file, relative to the workspace."""
+    path: FileToWrite | None = None
+    """An NDJSON file, relative to the workspace, or the address of an object, such as `s3://bucket/key`; with `connection`
+    the key of one."""
 
     connection: Name | None = None
-    """The connection of `table`."""
+    """The connection of `table`, or the one whose bucket `path` is in."""
 
     table: str | None = None
     """A table, created when it is missing."""
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        if (self.path is None) == (self.connection is None or self.table is None):
+        if (self.path is None) == (self.table is None) or (self.table is not None and not self.connection):
             raise refusal("needs either `path`, or `connection` with `table`")
+        if self.path is not None:
+            require_one_object(self.path, self.connection)
         return self
 
 
@@ -135,7 +163,7 @@ class Incremental(Model):
 
 
 class Partition(Model):
-    """Split one copy into parts that run at once; with a column in `by`, on Airflow in tasks of their own."""
+    """Split one copy from Postgres to Postgres into parts that run at once; with a column in `by`, on Airflow in tasks of their own."""
 
     by: str = "ctid"
     """`ctid` (the physical order of a Postgres table), or a column of numbers, dates or times."""
@@ -186,10 +214,26 @@ class Copy(Model):
     """What becomes of a column whose type at the source holds more than the destination's: its type is kept, and a value
     that does not fit is a bad row; or it is widened to one that loses nothing, such as `integer` to `bigint`."""
 
+    engine: Name | None = None
+    """The connection whose machines do the copy, of type `spark`: files of a folder that all of them have are read, cast and
+    checked there, piece by piece. Default: the process of the task."""
+
     @model_validator(mode="after")
     def _quarantine_is_on(self) -> Self:
         if self.on_bad_row == "fail" and (self.max_bad_rows is not None or self.quarantine):
             raise refusal("`max_bad_rows` and `quarantine` need `on_bad_row: quarantine`")
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_what_it_reads(self) -> Self:
+        target, read = _file_of(self.to), _file_of(self.from_)
+        if target is None or not target.endswith("/"):
+            return self
+        folder = posixpath.normpath(target)
+        if read is not None and _is_in(posixpath.normpath(read), folder):
+            raise refusal(
+                f"`to`: {target} would be exchanged as a whole, and `from` reads {read}, which is in it"
+            )
         return self
 
     @model_validator(mode="after")
@@ -202,3 +246,20 @@ class Copy(Model):
         if self.incremental.nulls == "read" and mode != "merge":
             raise refusal("`nulls: read` reads rows again, and so needs `mode: merge`")
         return self
+
+
+def _file_of(end: CopyEnd) -> str | None:
+    """The path of an end on this machine, where it is known before a run."""
+    path = end.options.get("path") if end.connection is None else None
+    if not isinstance(path, str) or "{{" in path or scheme_of(path) not in (None, "file"):
+        return None
+    return local_path(path)
+
+
+def _is_in(path: str, folder: str) -> bool:
+    """Whether it is that folder or in it; both as they are written, so of one of them it may have to be found out later."""
+    if posixpath.isabs(path) != posixpath.isabs(folder):
+        return False
+    if folder == ".":
+        return not path.startswith("..")
+    return posixpath.commonpath((path, folder)) == folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import Tag as Option
 
 from windlass.entries import Entry, keyed, named, rows
 from windlass.errors import Code, Problem, SpecError, reason_of
+from windlass.noticing import read_bytes, resolved
 from windlass.spec.fields import Inside, Name
 from windlass.spec.model import Model, refusal
 from windlass.spec.validation import problem_of
@@ -154,8 +156,8 @@ def _place(document: Document, path: KeyPath, shown: str) -> str:
 def _rows(root: Path, document: Document, at: KeyPath, path: str) -> list[Entry]:
     """Each row by the names of the header; everything is text."""
     try:
-        with _inside(root, document, at, path).open(encoding="utf-8-sig", newline="") as file:
-            return list(rows(file, path))
+        text = read_bytes(_inside(root, document, at, path)).decode("utf-8-sig")
+        return list(rows(io.StringIO(text, newline=""), path))
     except OSError as exc:
         raise SpecError([_unreadable(document, at, path, reason_of(exc))]) from exc
     except (ValueError, csv.Error) as exc:
@@ -204,7 +206,7 @@ def _with_others(
 
 
 def _inside(root: Path, document: Document, at: KeyPath, path: str) -> Path:
-    file = (root / path).resolve()
+    file = resolved(root / path)
     if not file.is_relative_to(root.resolve()):
         raise SpecError([_unreadable(document, at, path, "it is outside the project")])
     return file

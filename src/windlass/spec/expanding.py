@@ -40,8 +40,9 @@ def _pipelines(root: Path, document: Document) -> list[Document]:
     filling = _Filling(document)
     made = [_with_valid_name(filling.of(rest, entry, ())) for entry in entries]
     filling.check(_same_names(document, [pipeline.get("pipeline") for pipeline in made], entries))
+    marks = {path: mark for path, mark in document.marks.items() if path[:1] != (_KEY,)}
     return [
-        replace(document, value=pipeline, entries={(): str(entry)})
+        replace(document, value=pipeline, marks=marks, entries={(): str(entry)})
         for pipeline, entry in zip(made, entries, strict=True)
     ]
 
@@ -141,7 +142,10 @@ class _Tasks:
         at: KeyPath = ("tasks", name)
         entries = entries_of(self._root, self._from, (*at, _KEY), task[_KEY])
         body = {key: part for key, part in task.items() if key != _KEY}
-        below = {path[2:]: mark for path, mark in self._from.marks.items() if path[:2] == at}
+        marks = (
+            self._from.marks.items()
+        )  # but for those of the entries, which would be there once for each of them
+        below = {path[2:]: mark for path, mark in marks if path[:2] == at and path[2:3] != (_KEY,)}
         self._made[name], outer = [], self._from.entries.get(())
         for entry in entries:
             made = self._name(name, entry)

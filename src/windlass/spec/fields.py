@@ -25,6 +25,7 @@ from windlass.units import DURATION_PATTERN, parse_duration
 
 __all__ = [
     "BadRows",
+    "FilledName",
     "Group",
     "Header",
     "Inside",
@@ -33,7 +34,6 @@ __all__ = [
     "Name",
     "OneOrMany",
     "Owner",
-    "PipelineName",
     "Runtime",
     "RuntimeOrTemplate",
     "Sha256",
@@ -203,7 +203,7 @@ Name: TypeAlias = Annotated[
 ]
 """Letters, digits, `_` and `-`; safe in a file name, an environment variable and a DAG id."""
 
-PipelineName: TypeAlias = Annotated[
+FilledName: TypeAlias = Annotated[
     str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": rf"{_NAME_PATTERN}|\{{\{{"})
 ]
 """The same; in a file with `for_each` a template that gives one."""

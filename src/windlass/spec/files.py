@@ -10,7 +10,8 @@ from typing import Self, TypeVar
 
 from windlass import registry
 from windlass.errors import Code, Problem, SpecError, UsageError, did_you_mean, nearest, reason_of
-from windlass.project_folder import PROJECT_FILE
+from windlass.noticing import is_file, read_bytes, resolved, yaml_files
+from windlass.project_folder import PIPELINES_FOLDER, PROJECT_FILE
 from windlass.spec.expanding import expanded
 from windlass.spec.model import Model
 from windlass.spec.pipeline import Pipeline
@@ -30,7 +31,6 @@ __all__ = [
 
 M = TypeVar("M", bound=Model)
 
-PIPELINES_FOLDER = "pipelines"
 _NAME = re.compile(
     r"^pipeline:[ \t]*[\"']?([A-Za-z_][\w-]*)(?!.*\{\{)", re.MULTILINE
 )  # in a file that is not YAML
@@ -275,14 +275,13 @@ def _is_in(path: KeyPath, gone: frozenset[KeyPath] | set[KeyPath]) -> bool:
 def _pipeline_files(root: Path, only: str | None) -> Sequence[Path]:
     if only is not None and (file := _pipeline_file(root, only)):
         return [file]
-    folder = root / PIPELINES_FOLDER
-    return sorted(p for p in folder.rglob("*") if p.suffix in (".yaml", ".yml") and p.is_file())
+    return yaml_files(root / PIPELINES_FOLDER)
 
 
 def _pipeline_file(root: Path, name: str) -> Path | None:
     for suffix in (".yaml", ".yml"):
         file = root / PIPELINES_FOLDER / f"{name}{suffix}"
-        if file.is_file():
+        if is_file(file):
             return file
     return None
 
@@ -300,11 +299,11 @@ def _named_files(spec: Pipeline) -> Iterator[tuple[KeyPath, str, str]]:
 
 
 def _include(root: Path, document: Document, path: KeyPath, name: str) -> str:
-    file = (root / name).resolve()
+    file = resolved(root / name)
     if not file.is_relative_to(root.resolve()):
         raise SpecError([document.problem(path, Code.NAMED_FILE, f"{name!r} is outside the project")])
     try:
-        data = file.read_bytes()
+        data = read_bytes(file)
         return data.decode("utf-8-sig")
     except OSError as exc:
         raise SpecError(

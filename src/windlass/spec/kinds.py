@@ -8,16 +8,17 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchem
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from windlass.options import Duration, FilePath
+from windlass.options import Duration, FilePath, FileToRead, FileToWrite
 from windlass.spec.commands import Run, Service
-from windlass.spec.copy import Copy
+from windlass.spec.copy import Copy, require_one_object
 from windlass.spec.ends import CopyEnd, OptionsOf
-from windlass.spec.fields import Header, Name, OneOrMany, PipelineName, Sha256
+from windlass.spec.fields import FilledName, Header, Name, OneOrMany, Sha256
 from windlass.spec.model import Model, refusal
 
 __all__ = [
     "Check",
     "Download",
+    "FileTo",
     "Freshness",
     "Kind",
     "Notify",
@@ -50,8 +51,37 @@ class Sql(Model):
         return self
 
 
+class FileTo(Model):
+    """Where a file is put: in the workspace, or in a store of objects."""
+
+    path: FileToWrite
+    """The file to write, relative to the workspace, or the address of an object, such as `s3://bucket/key`; with
+    `connection` the key of one."""
+
+    connection: Name | None = None
+    """The connection whose bucket it is put into."""
+
+    @model_validator(mode="after")
+    def _one_object(self) -> Self:
+        require_one_object(self.path, self.connection)
+        return self
+
+
+class _OrPath:
+    """Makes the JSON Schema of where a file is put also accept its path."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [{"type": "string"}, handler(schema)]}
+
+
+def _as_path(value: object) -> object:
+    return {"path": value} if isinstance(value, str) else value
+
+
 class Download(Model):
-    """Download a file over HTTP: resumed where it broke off, checked, and renamed into place whole."""
+    """Download a file over HTTP: resumed where it broke off, checked, and put into place whole."""
 
     url: str | None = None
     """The address of the file."""
@@ -62,8 +92,8 @@ class Download(Model):
     path: str | None = None
     """The path on the connection."""
 
-    to: FilePath
-    """The file to write, relative to the workspace."""
+    to: Annotated[FileTo, BeforeValidator(_as_path), _OrPath()]
+    """The file to write: its path, relative to the workspace, or in a store `s3://bucket/key`; or `{connection, path}`."""
 
     sha256: Sha256 | None = None
     """The SHA-256 of the whole file, in hexadecimal. Not checked where a template makes it empty."""
@@ -75,7 +105,16 @@ class Download(Model):
     def _one_address(self) -> Self:
         if (self.url is None) == (self.connection is None or self.path is None):
             raise refusal("needs either `url`, or `connection` with `path`")
+        written = (self.url or "").partition("{{")[0]
+        if written and not _may_be_of_web(written, is_whole=written == self.url):
+            raise refusal(f"`url` is an http:// or https:// address, got {self.url!r}")
         return self
+
+
+def _may_be_of_web(written: str, *, is_whole: bool) -> bool:
+    """Whether the address, or what stands in front of its first template, is one of HTTP."""
+    schemes = ("http://", "https://")
+    return written.startswith(schemes) or (not is_whole and any(s.startswith(written) for s in schemes))
 
 
 class RowCount(Model):
@@ -141,7 +180,7 @@ class Subject(Model):
     query: str | None = None
     """A SELECT whose rows are looked at."""
 
-    path: FilePath | None = None
+    path: FileToRead | None = None
     """A file whose rows are looked at."""
 
     from_: Annotated[CopyEnd | None, OptionsOf("Source")] = Field(default=None, alias="from")
@@ -230,7 +269,7 @@ class Notify(Subject):
 class Trigger(Model):
     """Run another pipeline of the project."""
 
-    pipeline: PipelineName
+    pipeline: FilledName
     """The pipeline to run."""
 
     params: dict[Name, str | int | float | bool | None] = Field(default_factory=dict)

@@ -11,7 +11,7 @@ from windlass.options import Duration
 from windlass.spec.commands import Run, Service
 from windlass.spec.copy import Copy
 from windlass.spec.entries import Entries, ForEach
-from windlass.spec.fields import Group, Name, OneOrMany, Owner, PipelineName, Runtime, Start, Tag
+from windlass.spec.fields import FilledName, Group, Name, OneOrMany, Owner, Runtime, Start, Tag
 from windlass.spec.kinds import Check, Download, Kind, Notify, Sql, Trigger
 from windlass.spec.model import Model, refusal
 from windlass.spec.runtimes import PipelineOnKubernetes, TaskOnKubernetes
@@ -65,7 +65,7 @@ class Task(Model):
     """Makes one task of each entry, side by side, named by the task and the entry; templates know it as `each`. To need the
     task is to need all of them. With `of` the entries are what another task of the pipeline writes."""
 
-    needs: OneOrMany[Name] = []
+    needs: OneOrMany[FilledName] = []
     """The tasks that must succeed first. A task named in a template is needed without saying."""
 
     trigger_rule: TriggerRule = "all_success"
@@ -202,7 +202,7 @@ def _form(value: object) -> str | None:
 class Pipeline(Model):
     """One pipeline file."""
 
-    pipeline: PipelineName
+    pipeline: FilledName
     """The name of the pipeline; also the DAG id, the CronWorkflow's name and so on. With `for_each` a template of it, such as
     `weather_{{ each.city }}`."""
 
@@ -239,6 +239,9 @@ class Pipeline(Model):
 
     concurrency: Literal["forbid", "allow", "replace"] = "forbid"
     """Whether the pipeline may run while an earlier run of it is still going. With `replace` the new one takes the place of the earlier on Kubernetes and Argo; elsewhere it is as with `forbid`."""
+
+    timeout: Duration | None = None
+    """How long a run may take, retries and the waits between them included; then it is stopped, and has failed. A run that is taken up again has all of it once more."""
 
     params: dict[Name, Param] = Field(default_factory=dict)
     """Parameters and their defaults; a run may set others of the same type. A `null` takes any."""

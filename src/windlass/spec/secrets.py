@@ -36,6 +36,7 @@ _SECRET_KEYS = [
     "credentials",
     "authorization",
 ]
+_SECRET_WORDS = tuple(f"_{word}" for word in _SECRET_KEYS)
 # a secret by its key, in the text of a line
 _SECRET_LINE = re.compile(
     rf"""(?i)((?:{"|".join((*_SECRET_ENDINGS, *(rf"(?<![a-z]){w}" for w in _SECRET_KEYS)))})["']?\s*:\s+["']?)"""
@@ -111,7 +112,7 @@ def _is_secret_key(path: KeyPath) -> bool:
     if path[-1] == "secret" and "env" in path[:-1]:  # it is the name of one: `env: {KEY: {secret: name}}`
         return False
     key = str(path[-1]).lower().replace("-", "_")
-    return key.endswith(_SECRET_ENDINGS) or any(f"_{key}".endswith(f"_{word}") for word in _SECRET_KEYS)
+    return key.endswith(_SECRET_ENDINGS) or f"_{key}".endswith(_SECRET_WORDS)
 
 
 def _where_to_put_it(path: KeyPath) -> str:

@@ -69,9 +69,11 @@ def problem_of(model: type[Model], document: Document, error: ErrorDetails) -> P
         least = error.get("ctx", {}).get(limit)
         message = f"{name}: expected {wording} {least}, got {_describe(error['input'])}"
         return document.problem(path, Code.OUT_OF_RANGE, message)
-    at_key = "[key]" in error["loc"] or kind == "refused"
-    code = Code.KEYS_DO_NOT_FIT if kind == "refused" else Code.WRONG_FORM
-    return document.problem(path, code, f"{name}: {_lower_first(error['msg'])}", at_key=at_key)
+    at_key, told = "[key]" in error["loc"] or kind == "refused", error.get("ctx", {})
+    code = told.get("code") or (Code.KEYS_DO_NOT_FIT if kind == "refused" else Code.WRONG_FORM)
+    is_ours = kind in ("refused", "value")
+    message = f"{name}: {error['msg'] if is_ours else _lower_first(error['msg'])}"
+    return document.problem(path, code, message, hint=told.get("hint"), at_key=at_key)
 
 
 def _name(path: KeyPath, document: Document) -> str:

@@ -20,6 +20,7 @@ import yaml as pyyaml
 from yaml import events as ev
 
 from windlass.errors import Code, Problem, SpecError, reason_of
+from windlass.noticing import read_bytes
 
 __all__ = ["Document", "KeyPath", "Mark", "Tags", "not_utf8", "parse", "read", "scalar"]
 
@@ -97,7 +98,7 @@ Tags: TypeAlias = Mapping[str, Callable[[str], object]]
 def read(file: Path, shown_as: str, tags: Tags | None = None) -> Document:
     """Read and parse one file. Raises SpecError, with the position, for whatever is not YAML."""
     try:
-        data = file.read_bytes()
+        data = read_bytes(file)
     except IsADirectoryError as exc:
         raise _unreadable(shown_as, "is a folder, expected a file") from exc
     except FileNotFoundError as exc:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from windlass.errors import Problem
 from windlass.plan.model import Plan
@@ -49,8 +50,21 @@ class CompiledProject:
 
         scope = Scope.of(self.files)
         return {
-            name: compile(self.files.pipelines[name], {}, scope, params_at_run=True) for name in self.plans
+            name: compile(self.files.pipelines[name], {}, scope, params_at_run=True)
+            if self._may_name_parameters(name)
+            else replace(plan, params_open=True)
+            for name, plan in self.plans.items()
         }
+
+    def _may_name_parameters(self, pipeline: str) -> bool:
+        """Whether a template of the pipeline may; where none does, it is the same plan."""
+        file = self.files.pipelines[pipeline]
+        texts = (str(file.document.value), str(self.files.document.value), *file.included.values())
+        return any("params" in text for text in texts)
+
+
+_SECRETS = {"auth", "auths"}
+"""What settings of a connection say who asks, for which the address in `windlass.yaml` has no secret."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +73,7 @@ class Needs:
 
     pipelines: tuple[str, ...]
     connections: dict[str, str]
-    """Type by name, of those whose address `windlass.yaml` does not say."""
+    """Type by name, of those whose address `windlass.yaml` does not say, or who want a secret with it."""
 
     pools: dict[str, int]
     """Slots by name."""
@@ -68,7 +82,7 @@ class Needs:
     def of(cls, plans: Iterable[Plan]) -> Needs:
         plans = sorted(plans, key=lambda plan: plan.pipeline)
         found = ((name, c) for plan in plans for name, c in plan.connections.items())
-        connections = {name: c.type for name, c in found if c.address is None}
+        connections = {name: c.type for name, c in found if c.address is None or _SECRETS & c.settings.keys()}
         pools = {name: slots for plan in plans for name, slots in plan.pools.items()}
         return cls(
             tuple(plan.pipeline for plan in plans),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from msgspec import Struct
 
-from windlass.errors import FatalError
+from windlass.errors import UsageError
 from windlass.files import write_whole
 from windlass.plan.compiler import compile_project
+from windlass.project_folder import PIPELINES_FOLDER
 from windlass.spec import ProjectFiles, load_project
 from windlass.targets import CompiledProject, Needs, Target, TargetWithNeeds, TargetWithSecrets
+from windlass.targets.marks import is_of_others
+from windlass.targets.outlets import Outlet, outlet_at
+from windlass.workspace import require_not_of_project
 
 __all__ = ["Exported", "compiled", "export", "put", "stale"]
 
@@ -22,11 +26,13 @@ class Exported:
     """What an export has written, and what the scheduler must have besides."""
 
     project: CompiledProject
-    written: tuple[Path, ...]
+    written: tuple[str, ...]
+    """The files, each as a path or an address."""
+
     needs: Needs
 
 
-def export(target: Target, project: Path, out: Path, options: Struct | None = None) -> Exported:
+def export(target: Target, project: Path, out: Path | str, options: Struct | None = None) -> Exported:
     """Write what the target makes of a project below `out`.
 
     Raises SpecError with every problem of the project, and then nothing is written.
@@ -39,26 +45,58 @@ def compiled(files: ProjectFiles) -> CompiledProject:
     return CompiledProject(files, compile_project(files))
 
 
-def stale(target: Target, project: Path, out: Path, options: Struct) -> list[Path]:
-    """The files below `out` that are not what an export would write now: those that are not there, and those that differ.
+def stale(target: Target, project: Path, out: Path | str, options: Struct) -> dict[str, bool]:
+    """The files below `out` that are not what an export would write now, and whether they are there at all.
 
     Files of secrets are left alone. Raises SpecError with every problem of the project.
     """
     texts = target.render(compiled(load_project(project)), options)
-    files = {_inside(out, path): text.encode("utf-8") for path, text in texts.items()}
-    return [file for file, data in files.items() if not file.is_file() or file.read_bytes() != data]
+    outlet = outlet_at(out)
+    found = {path: outlet.read(path) for path in texts}
+    differ = (path for path, text in texts.items() if found[path] != text.encode("utf-8"))
+    return {outlet.name(path): found[path] is not None for path in differ}
 
 
-def put(target: Target, project: CompiledProject, out: Path, options: Struct | None = None) -> Exported:
-    """Write what the target makes of a compiled project below `out`. Nothing else there is touched."""
+def put(target: Target, project: CompiledProject, out: Path | str, options: Struct | None = None) -> Exported:
+    """Write what the target makes of a compiled project below `out`. Nothing else there is touched.
+
+    Raises UsageError where somebody else has written a file of that name, FatalError where it would be a part of the
+    project itself; and then nothing is written.
+    """
     options = target.options() if options is None else options
     texts = target.render(project, options)
-    files = {_inside(out, path): text.encode("utf-8") for path, text in texts.items()}
-    written = tuple(_put(file, data) for file, data in files.items())
+    outlet = outlet_at(out)
     if isinstance(target, TargetWithSecrets):
-        path, variables = target.secrets(options)
-        written = (*written, _complete(_inside(out, path), variables))
-    return Exported(project, written, _needs(target, project, options))
+        secrets, variables = target.secrets(options)
+        if outlet.folder is None:
+            raise UsageError(f"{secrets} has secrets of {target.title}, and is not put into a bucket")
+    written = [outlet.name(path) for path in texts]
+    if outlet.folder is not None:
+        _require_outside(project.files.root.resolve(), outlet.folder.resolve(), texts)
+    _require_ours(outlet, texts)
+    for path, text in texts.items():
+        outlet.write(path, text.encode("utf-8"))
+    if isinstance(target, TargetWithSecrets):
+        written.append(str(_complete(Path(outlet.name(secrets)), variables)))
+    return Exported(project, tuple(written), _needs(target, project, options))
+
+
+def _require_outside(project: Path, folder: Path, paths: Iterable[str]) -> None:
+    """Raise FatalError where a file of an export would be read as a pipeline of the project."""
+    for file in (folder / path for path in paths):
+        if file.is_relative_to(project / PIPELINES_FOLDER):
+            require_not_of_project(file.relative_to(project).as_posix(), str(file))
+
+
+def _require_ours(outlet: Outlet, texts: Mapping[str, str]) -> None:
+    """Raise UsageError where a file of somebody else would be written over; nothing has been written then."""
+    found = ((path, outlet.read(path), text.encode("utf-8")) for path, text in texts.items())
+    others = [outlet.name(path) for path, there, text in found if there and is_of_others(there, text)]
+    if others:
+        hint = "name another folder with --out, or move them away"
+        raise UsageError(
+            f"not written by `windlass export`, and not written over: {', '.join(others)}", hint=hint
+        )
 
 
 def _needs(target: Target, project: CompiledProject, options: Struct) -> Needs:
@@ -76,20 +114,4 @@ def _complete(file: Path, variables: Mapping[str, Callable[[], str]]) -> Path:
         break_ = "" if not text or text.endswith("\n") else "\n"
         write_whole(file, f"{text}{break_}{made}".encode(), private=True)
     file.chmod(0o600)
-    return file
-
-
-def _inside(out: Path, path: str) -> Path:
-    wanted = PurePosixPath(path)
-    if wanted.is_absolute() or ".." in wanted.parts:
-        raise FatalError(f"the target wants to write {path!r}, which is not below the folder of the export")
-    return out / wanted
-
-
-def _put(file: Path, data: bytes) -> Path:
-    """Write all of a file or nothing, and only if it changes: a scheduler may read it at any time."""
-    if file.is_file() and file.read_bytes() == data:
-        return file
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(file, data)
     return file

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windlass.errors import UsageError
-from windlass.plan.model import Check, Copy, Download, Notify, Plan, RunCommand, Sql, Task, Tell
+from windlass.ledger import LedgerEntry
+from windlass.plan.model import Action, Check, Copy, Download, Notify, Plan, RunCommand, Sql, Task, Tell
+from windlass.stopping import ended_soon
 from windlass.tasks.context import Context, TaskResult
 
 __all__ = ["Context", "TaskResult", "execute", "settle_task", "split_task"]
@@ -19,6 +21,15 @@ __all__ = ["Context", "TaskResult", "execute", "settle_task", "split_task"]
 def execute(plan: Plan, task: Task, context: Context) -> TaskResult:
     """Do what the task says. Raises WindlassError."""
     action = context.rendered(task.action)
+    if isinstance(action, RunCommand):  # which has a time of its own to end in
+        from windlass.tasks.command import run_command
+
+        return run_command(task, context)
+    with ended_soon():
+        return _done(plan, task, action, context)
+
+
+def _done(plan: Plan, task: Task, action: Action, context: Context) -> TaskResult:
     match action:
         case Copy():
             from windlass.tasks.copy import run_copy
@@ -43,11 +54,7 @@ def execute(plan: Plan, task: Task, context: Context) -> TaskResult:
         case Download():
             from windlass.tasks.download import run_download
 
-            return run_download(action, context)
-        case RunCommand():
-            from windlass.tasks.command import run_command
-
-            return run_command(task, context)
+            return run_download(LedgerEntry(plan.pipeline, task.name, context.run_key), action, context)
         case _:
             raise TypeError(f"a {task.kind} task is not executed, but started")
 

@@ -13,6 +13,7 @@ from windlass.errors import Code, FatalError
 from windlass.plan.model import Check, Freshness, JsonSchema, RowCount
 from windlass.tasks.context import Context, TaskResult
 from windlass.tasks.subject import rows_of
+from windlass.units import counted
 
 __all__ = ["CheckResult", "ChecksFailedError", "run_check"]
 
@@ -88,7 +89,9 @@ class _Checker:
             (f"at most {expected.max}", expected.max is None or count <= expected.max),
         ]
         said = [text for text, _ in wanted if "None" not in text]
-        return CheckResult(f"rows: {' and '.join(said)}", all(holds for _, holds in wanted), f"{count} rows")
+        return CheckResult(
+            f"rows: {' and '.join(said)}", all(holds for _, holds in wanted), counted(count, "row")
+        )
 
     def _unique(self, columns: tuple[str, ...]) -> CheckResult:
         names = ", ".join(map(self._named, columns))
@@ -107,9 +110,7 @@ class _Checker:
             return CheckResult(check, passed=True, failing=0)
         samples = self._database.query(query, _SAMPLES)
         shown = [dict(zip(samples.columns, row, strict=True)) for row in samples.rows]
-        return CheckResult(
-            check, passed=False, found=f"{count} rows speak against it", failing=count, samples=shown
-        )
+        return CheckResult(check, passed=False, found=_against(count), failing=count, samples=shown)
 
     def _freshness(self, freshness: Freshness) -> CheckResult:
         check = f"{freshness.column} is at most {freshness.within:g} s old"
@@ -131,7 +132,7 @@ class _Checker:
             values = {name: _json_value(value) for name, value in zip(result.columns, row, strict=True)}
             if wrong := error_of(values):
                 failing.append({**values, "wrong": wrong[0]})
-        found = f"{len(failing)} rows speak against it" if failing else ""
+        found = _against(len(failing)) if failing else ""
         return CheckResult(
             "every row satisfies the JSON Schema", not failing, found, len(failing), failing[:_SAMPLES]
         )
@@ -141,6 +142,10 @@ class _Checker:
 
     def _value(self, sql: str) -> Any:
         return self._database.query(sql).rows[0][0]
+
+
+def _against(rows: int) -> str:
+    return f"{counted(rows, 'row')} {'speaks' if rows == 1 else 'speak'} against it"
 
 
 def _moment(value: object) -> datetime | None:

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from windlass.connections import Address
 from windlass.connectors.rows import Meter
 from windlass.engine import Identity, Job, Outcome
 from windlass.engine.copying import copy
+from windlass.engine.job import Spread
 from windlass.engine.ledger import part_to_json
 from windlass.engine.quarantine import put_quarantine
 from windlass.engine.settling import settle
 from windlass.engine.splitting import split
+from windlass.engine.stored_quarantine import put_stored_quarantine, quarantine_object
 from windlass.errors import Code, FatalError, UsageError, naming
 from windlass.plan.model import Copy, Destination, Plan, QuarantineTo, SelectColumn, Source
 from windlass.plan.quarantine import why_not_there
@@ -59,6 +62,7 @@ def _job(plan: Plan, task: str, action: Copy, context: Context) -> Job:
         identity=identity,
         workspace=context.workspace,
         addresses=_addresses(action, context),
+        spread=_spread(context.address(action.engine)) if action.engine is not None else None,
         interval=context.dates.interval,
         memory=context.memory,
         scratch_folder=context.scratch_folder,
@@ -72,6 +76,12 @@ def _job(plan: Plan, task: str, action: Copy, context: Context) -> Job:
         _require_apart(action, job.addresses)
         job = replace(job, deliver=lambda file, is_ours: _deliver(file, is_ours, job, action.quarantine))
     return job
+
+
+def _spread(engine: Address) -> Spread:
+    from windlass.engine.spread.spreading import spread
+
+    return partial(spread, engine)
 
 
 def split_copy(plan: Plan, task: str, action: Copy, context: Context) -> TaskResult:
@@ -151,7 +161,7 @@ def _deliver(
             finished = folder / file.name
             with naming(finished):
                 shutil.copyfile(file, finished)
-            put_quarantine(finished, job.workspace.to_write(to.path), is_ours)
+            _put(finished, to, job, is_ours)
         return
     columns = tuple(SelectColumn(name=n, source=n, type=t) for n, t in _QUARANTINE_COLUMNS.items())
     with TemporaryFolder(job.scratch_folder) as folder:
@@ -164,6 +174,14 @@ def _deliver(
         )
         identity = replace(job.identity, task=f"{job.identity.task}.quarantine")
         copy(replace(job, copy=rows, identity=identity, part=None, quarantine_file=None, deliver=None))
+
+
+def _put(finished: Path, to: QuarantineTo, job: Job, is_ours: Callable[[dict[str, object]], bool]) -> None:
+    """Put the rows in quarantine into a file, or an object."""
+    if (where := quarantine_object(job)) is None:
+        put_quarantine(finished, job.workspace.to_write(str(to.path)), is_ours)
+    else:
+        put_stored_quarantine(finished, where, job.identity, is_ours, job.scratch_folder)
 
 
 def _without_nul(file: Path, folder: Path) -> Path:

@@ -1,6 +1,6 @@
-"""`download` tasks: a file over HTTP, resumed where it broke off, checked, and renamed into place whole.
+"""`download` tasks: a file over HTTP, resumed where it broke off, checked, and put into place whole.
 
-The part that has arrived waits beside the target, with the server's validator (ETag or Last-Modified)
+The part that has arrived waits beside the target, or for a store with what tasks of the run share, with the server's validator (ETag or Last-Modified)
 that says of which version of the file it is. It is resumed only if that is still the version
 (RFC 9110: Range, If-Range); otherwise the download begins again.
 """
@@ -25,49 +25,40 @@ from windlass.connectors.http.options import Connection, Retry
 from windlass.connectors.http.pace import NO_LIMIT, Pace, turns_of
 from windlass.errors import Code, FatalError, RetryableError, naming
 from windlass.file_kinds import why_not_its_kind
-from windlass.files import beside, disk_errors, put, require_file_place, resolved, sync, write_file
+from windlass.files import disk_errors, write_file
+from windlass.ledger import LedgerEntry
 from windlass.options import read_options
 from windlass.plan.model import Download
 from windlass.tasks.context import Context, TaskResult
+from windlass.tasks.landing import landing_at, sha256_of
 
 __all__ = ["run_download"]
 
 _CHUNK = 1 << 18
 
 
-def run_download(action: Download, context: Context) -> TaskResult:
-    """Download the file, unless it is there already and its checksum says so."""
-    target = resolved(context.workspace.to_write(action.to))
-    require_file_place(target)
-    wanted = (action.sha256 or "").lower()
-    if wanted and target.is_file() and _sha256(target) == wanted:
-        logs.info("already_downloaded", file=action.to)
-        return TaskResult(bytes=target.stat().st_size, path="already-there")
-    with disk_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = _Partial(beside(target, ".part"))
+def run_download(whose: LedgerEntry, action: Download, context: Context) -> TaskResult:
+    """Download the file, unless it is there already and its checksum says so. A ledger knows the file by `whose`."""
+    landing = landing_at(action.into, action.to, context, whose)
+    name, wanted = action.to, (action.sha256 or "").lower()
+    if wanted and (size := landing.size_of(wanted)) is not None:
+        logs.info("already_downloaded", file=name)
+        return TaskResult(bytes=size, path="already-there")
+    with disk_errors(landing.waiting):
+        part = _Partial(landing.waiting)
         resumed = _fetch(_asked(action, context), part, context)
-        if wanted and (found := _sha256(part.file)) != wanted:
+        if wanted and (found := sha256_of(part.file)) != wanted:
             part.remove()
-            message = f"{action.to}: the SHA-256 is {found}, expected {wanted}"
+            message = f"{name}: the SHA-256 is {found}, expected {wanted}"
             raise FatalError(message, code=Code.CHECKSUM)
-        if (wrong := why_not_its_kind(part.file, action.to)) is not None:
+        if (wrong := why_not_its_kind(part.file, name)) is not None:
             part.remove()
             hint = "look at the address; a server in trouble may answer so for a while"
-            raise RetryableError(f"{action.to}: what came {wrong}", hint=hint, code=Code.DOWNLOAD)
-        if _is_same(part.file, target):
-            logs.info("unchanged", file=action.to)  # and so is its time of change, which others may go by
-        else:
-            sync(part.file)
-            put(part.file, target)
+            raise RetryableError(f"{name}: what came {wrong}", hint=hint, code=Code.DOWNLOAD)
+        size = part.size
+        landing.put(part.file)
         part.remove()
-    return TaskResult(bytes=target.stat().st_size, path="http (resumed)" if resumed else "http")
-
-
-def _is_same(file: Path, target: Path) -> bool:
-    if not target.is_file() or target.stat().st_size != file.stat().st_size:
-        return False
-    return _sha256(target) == _sha256(file)
+    return TaskResult(bytes=size, path="http (resumed)" if resumed else "http")
 
 
 @dataclass
@@ -178,8 +169,3 @@ def _validator(headers: Message) -> str | None:
 def _digest(url: str) -> str:
     """What the note says of a URL, which may have a key in it."""
     return hashlib.sha256(url.encode()).hexdigest()
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as data:
-        return hashlib.file_digest(data, "sha256").hexdigest()

@@ -18,15 +18,16 @@ from windlass.connectors.source import Part
 from windlass.engine import Workspace
 from windlass.errors import Code, UsageError, did_you_mean
 from windlass.plan.instances import ENTRY, from_text, instance, to_text
-from windlass.plan.model import Plan, Task
+from windlass.plan.model import Plan, Task, Trigger
 from windlass.plan.schedule import RunDates, dates_of_start, parse_logical_date, run_dates, tick_of
 from windlass.printable import printable
 from windlass.state_folder import StateFolder
 from windlass.tasks import Context, TaskResult, execute, settle_task, split_task
+from windlass.tasks.context import render_strings
 from windlass.templates import variables
 from windlass.units import DEFAULT_MEMORY, parse_size
 
-__all__ = ["context_of", "execute_task", "for_entry", "list_entries", "task_of"]
+__all__ = ["context_of", "execute_task", "for_entry", "hand_on", "list_entries", "task_of"]
 
 _PROGRESS_EVERY = 0.5
 
@@ -75,6 +76,21 @@ def list_entries(
     context = context_of(plan, name, project, environ, logical_date)
     found = entries_of(plan, task, context.workspace, context.variables)
     return TaskResult(detail={"entries": list(map(to_text, found))})
+
+
+def hand_on(
+    plan: Plan, name: str, project: Path, environ: Mapping[str, str], logical_date: str | None = None
+) -> TaskResult:
+    """Say what the run is told that a trigger starts: its logical date, its run key, its parameters. Raises WindlassError."""
+    task = task_of(plan, name)
+    if not isinstance(task.action, Trigger):
+        raise UsageError(f"{name!r} hands on nothing: it triggers no pipeline")
+    context = context_of(plan, name, project, environ, logical_date)
+    logical = context.dates.logical_date.isoformat()
+    params = render_strings(task.action, context.variables).params
+    # run by hand, it has a key that is the same however often the trigger is tried
+    key = logical if context.dates.scheduled else f"{context.run_key}.{name}"
+    return TaskResult(detail={"logical_date": logical, "run_key": key, "params": params})
 
 
 def for_entry(plan: Plan, name: str, entry: str | None, environ: Mapping[str, str]) -> tuple[Plan, str]:
@@ -151,22 +167,26 @@ def context_of(
 
 
 def _dates(plan: Plan, environ: Mapping[str, str], logical_date: str | None) -> RunDates:
-    """The dates of the run: given whole by a runner, else worked out from the logical date or the clock."""
+    """The dates of the run: given whole by a runner, else worked out from the logical date, or from when the run was started:
+    tasks that are processes of their own have one clock for it.
+    """
+    started = environ.get("WINDLASS_STARTED_AT")
+    now = parse_logical_date(started) if started else datetime.now(UTC)
     if logical_date is not None:
         tick = tick_of(logical_date, plan.schedule, plan.timezone)
-        return run_dates(plan.schedule, plan.timezone, tick, datetime.now(UTC))
+        return run_dates(plan.schedule, plan.timezone, tick, now)
     start, end = environ.get("WINDLASS_DATA_INTERVAL_START"), environ.get("WINDLASS_DATA_INTERVAL_END")
     given = environ.get("WINDLASS_LOGICAL_DATE")
     if given and start and end:
         logical, begins, ends = (parse_logical_date(text) for text in (given, start, end))
         return RunDates(logical, begins, ends, scheduled=environ.get("WINDLASS_RUN_KEY") == given)
     if not given and (fired := environ.get("WINDLASS_FIRED_AT")):
-        return dates_of_start(fired, plan.schedule, plan.timezone, datetime.now(UTC))
+        return dates_of_start(fired, plan.schedule, plan.timezone, now)
     when = parse_logical_date(given) if given else None
     key = environ.get("WINDLASS_RUN_KEY")
     if when and key not in (None, given):  # started by hand, at that time
         return run_dates(plan.schedule, plan.timezone, None, when)
-    return run_dates(plan.schedule, plan.timezone, when, datetime.now(UTC))
+    return run_dates(plan.schedule, plan.timezone, when, now)
 
 
 def _bytes(memory: str | None) -> int:

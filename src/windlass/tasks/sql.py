@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from windlass import registry
-from windlass.connections import Address
 from windlass.connectors.database import Database
 from windlass.plan.model import Sql
 from windlass.tasks.context import Context, TaskResult
@@ -19,7 +18,7 @@ _SHOWN = 20
 
 def run_sql(action: Sql, context: Context) -> TaskResult:
     """Run the statements, in one transaction unless they must not be."""
-    with open_database(action.connection, context) as database:
+    with open_database(action.connection, context, action.statement) as database:
         result = database.execute(action.statement, transaction=action.transaction)
     detail: dict[str, object] = {}
     if result.columns:
@@ -33,19 +32,19 @@ def run_sql(action: Sql, context: Context) -> TaskResult:
 
 
 @contextmanager
-def open_database(connection: str | None, context: Context) -> Iterator[Database]:
-    """The database of a connection; without one, a DuckDB that finds files as a copy does."""
+def open_database(connection: str | None, context: Context, text: str) -> Iterator[Database]:
+    """The database of a connection; without one, a DuckDB that finds the files that the text names as a copy does."""
     if connection is not None:
         address = context.address(connection)
         connect = registry.load(str(registry.require(address.type).sql))
         with closing(connect(address)) as database:
             yield database
         return
-    from windlass.connectors.duckdb.database import DuckdbDatabase
+    from windlass.connectors.stores.database import over_files
 
     workspace = context.workspace
-    memory = Address(registry.SCRATCH, database=":memory:", origin="the task")
-    with _inside(workspace.root), closing(DuckdbDatabase(memory, search=str(workspace.project))) as database:
+    files = over_files(text, str(workspace.project), context.scratch_folder)
+    with _inside(workspace.root), closing(files) as database:
         yield database
 
 

@@ -20,7 +20,7 @@ __all__ = ["rows_of"]
 def rows_of(action: Subject, context: Context) -> Iterator[tuple[Database, str]]:
     """The database, and what stands after FROM for the rows."""
     if action.source is None and action.path is None:
-        with open_database(action.connection, context) as database:
+        with open_database(action.connection, context, action.query or "") as database:
             names = (quoted(database, name) for name in str(action.table).split("."))
             rows = f"({action.query})" if action.query else ".".join(names)
             yield database, f"{rows} AS checked"

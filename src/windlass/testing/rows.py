@@ -29,7 +29,8 @@ NEW: list[Row] = [
 def canonical(row: Iterable[Any]) -> Row:
     """A row as any end says it, in the way it is written here."""
     number, name, amount, ok, day, at = row
-    known = {True: True, False: False, "true": True, "false": False, None: None}
+    # a file of text has 1 and 0 where the source has no type for true and false (SQLite by ADBC)
+    known = {True: True, False: False, "true": True, "false": False, "1": True, "0": False, None: None}
     time = None if at is None else datetime.fromisoformat(str(at)).isoformat(" ")
     return (int(number), name, f"{Decimal(str(amount)):.2f}", known[ok], str(day), time)
 

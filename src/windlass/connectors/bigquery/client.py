@@ -1,8 +1,8 @@
-"""Connections to BigQuery, and what its errors mean here."""
+"""Connections to BigQuery."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,32 +10,21 @@ from typing import TYPE_CHECKING, Any
 from windlass import logs
 from windlass.connections import Address
 from windlass.connectors.bigquery.credentials import credentials, is_emulator
+from windlass.connectors.bigquery.errors import PATIENCE, bigquery_errors
+from windlass.connectors.bigquery.labels import labels
 from windlass.connectors.bigquery.sql import TableName
-from windlass.errors import Code, FatalError, RetryableError, WindlassError, extra
+from windlass.cost_log import note_job
+from windlass.errors import Code, FatalError, extra
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client, QueryJob, Table
 
-__all__ = ["OURS", "Connection", "bigquery_errors"]
+__all__ = ["OURS", "Connection"]
 
 OURS = "_windlass"
 """How the names of our own tables begin."""
 
-_PATIENCE = 60.0
-"""Seconds for which a request is tried again that BigQuery could not answer."""
-
 _SILENCE = 60.0
-
-_NOT_LET_IN = (401, 403)
-_PASSING_REASONS = (
-    "rateLimitExceeded",
-    "backendError",
-    "jobRateLimitExceeded",
-    "internalError",
-    "jobBackendError",
-)
-_CONFLICTS = ("due to concurrent update", "transaction is aborted", "Conflict on")
-"""What BigQuery says where two transactions have changed the same table; the last one is an emulator's word."""
 
 
 class Connection:
@@ -91,7 +80,7 @@ class Connection:
         """How requests are tried again."""
         from google.cloud.bigquery.retry import DEFAULT_RETRY
 
-        return DEFAULT_RETRY.with_timeout(_PATIENCE)
+        return DEFAULT_RETRY.with_timeout(PATIENCE)
 
     # --- the Storage interfaces ---
 
@@ -137,7 +126,7 @@ class Connection:
 
         with self.errors():
             try:
-                return self.client.get_table(name.id, retry=self.retry, timeout=_PATIENCE)
+                return self.client.get_table(name.id, retry=self.retry, timeout=PATIENCE)
             except NotFound:
                 return None
 
@@ -149,7 +138,7 @@ class Connection:
         for key, value in properties.items():
             setattr(table, key, value)
         with self.errors():
-            self.client.create_table(table, exists_ok=True, retry=self.retry, timeout=_PATIENCE)
+            self.client.create_table(table, exists_ok=True, retry=self.retry, timeout=PATIENCE)
 
     def require_dataset(self, project: str, dataset: str) -> None:
         """Raise FatalError when there is no such dataset."""
@@ -157,7 +146,7 @@ class Connection:
 
         with self.errors():
             try:
-                self.client.get_dataset(f"{project}.{dataset}", retry=self.retry, timeout=_PATIENCE)
+                self.client.get_dataset(f"{project}.{dataset}", retry=self.retry, timeout=PATIENCE)
             except NotFound as exc:
                 place = f"{project}:{dataset}"
                 hint = f"make it where its data should be, such as: bq mk --dataset --location=EU {place}"
@@ -166,7 +155,7 @@ class Connection:
     def drop(self, name: TableName) -> None:
         """Drop a table, if it is there."""
         with self.errors():
-            self.client.delete_table(name.id, not_found_ok=True, retry=self.retry, timeout=_PATIENCE)
+            self.client.delete_table(name.id, not_found_ok=True, retry=self.retry, timeout=PATIENCE)
 
     def tables(self, dataset: str | None = None) -> list[str]:
         """The names of the tables of the dataset but for ours."""
@@ -174,7 +163,7 @@ class Connection:
         if not wanted:
             return []
         with self.errors():
-            found = self.client.list_tables(f"{self.project}.{wanted}", retry=self.retry, timeout=_PATIENCE)
+            found = self.client.list_tables(f"{self.project}.{wanted}", retry=self.retry, timeout=PATIENCE)
             return sorted(item.table_id for item in found if not item.table_id.startswith(OURS))
 
     # --- jobs ---
@@ -183,14 +172,14 @@ class Connection:
         """Run a query or a script to its end. It is cancelled when this process is asked to stop meanwhile."""
         from google.cloud.bigquery import QueryJobConfig
 
-        config = QueryJobConfig(dry_run=dry, use_query_cache=not dry, labels={"windlass": "1"})
+        config = QueryJobConfig(dry_run=dry, use_query_cache=not dry, labels=labels())
         if self.dataset:
             config.default_dataset = f"{self.project}.{self.dataset}"
         if (most := self.address.options.get("maximum_bytes_billed")) is not None:
             config.maximum_bytes_billed = int(_number(self.address, "maximum_bytes_billed", 0, most))
         with self.errors():
             job = self.client.query(
-                sql, job_config=config, job_id=job_id, retry=self.retry, timeout=_PATIENCE, job_retry=None
+                sql, job_config=config, job_id=job_id, retry=self.retry, timeout=PATIENCE, job_retry=None
             )
             if not dry:
                 self._await(job)
@@ -200,7 +189,7 @@ class Connection:
         """The rows of a query."""
         job = self.run(sql)
         with self.errors():
-            return [tuple(row.values()) for row in job.result(retry=self.retry, timeout=_PATIENCE)]
+            return [tuple(row.values()) for row in job.result(retry=self.retry, timeout=PATIENCE)]
 
     def listed(self, name: TableName, fields: Any) -> list[tuple[Any, ...]]:
         """These columns of a small table, without a job, which would cost time and money."""
@@ -208,7 +197,7 @@ class Connection:
 
         with self.errors():
             table = TableReference.from_string(name.id)
-            found = self.client.list_rows(table, selected_fields=fields, retry=self.retry, timeout=_PATIENCE)
+            found = self.client.list_rows(table, selected_fields=fields, retry=self.retry, timeout=PATIENCE)
             return [tuple(row.values()) for row in found]
 
     def changed(self, sql: str) -> int:
@@ -216,83 +205,28 @@ class Connection:
         return int(self.run(sql).num_dml_affected_rows or 0)
 
     def _await(self, job: QueryJob) -> None:
+        self.await_job(job, lambda: job.result(retry=self.retry, max_results=0, job_retry=None))
+
+    def await_job(self, job: Any, end: Callable[[], object]) -> None:
+        """Wait for the end of a job, cancel it when this process is asked to stop meanwhile, and note what it cost."""
         try:
-            job.result(retry=self.retry, max_results=0, job_retry=None)
+            end()
         except BaseException as exc:
             if not isinstance(exc, Exception):  # a signal
                 with suppress(Exception):
                     job.cancel(timeout=5)
             raise
-        self._jobs += 1
-        self._billed += job.total_bytes_billed or 0
+        finally:
+            self._note(job)
 
-
-@contextmanager
-def bigquery_errors(where: str) -> Iterator[None]:
-    """Turn the driver's exceptions into ours."""
-    from google.api_core.exceptions import GoogleAPIError
-    from google.auth.exceptions import GoogleAuthError
-    from requests.exceptions import RequestException
-
-    try:
-        yield
-    except GoogleAuthError as exc:
-        raise _not_let_in(where, exc) from exc
-    except GoogleAPIError as exc:
-        raise _translated(where, exc) from exc
-    except (RequestException, ConnectionError, TimeoutError) as exc:
-        raise RetryableError(
-            f"{where} cannot be reached: {_first_line(exc)}", code=Code.CONNECTION_LOST
-        ) from exc
-
-
-def _not_let_in(where: str, exc: Any) -> WindlassError:
-    said = _first_line(exc)
-    if getattr(exc, "retryable", False):
-        return RetryableError(f"no access token for {where}: {said}", code=Code.CONNECTION_LOST)
-    hint = (
-        "log in with `gcloud auth application-default login`, let the machine have a service account, or name the file of "
-        "one in the address: ?key_file=…"
-    )
-    return FatalError(f"no credentials for {where}: {said}", hint=hint, code=Code.NOT_LET_IN)
-
-
-def _translated(where: str, exc: Any) -> WindlassError:
-    from google.api_core import exceptions
-
-    code, said = getattr(exc, "code", None), _first_line(exc)
-    cause = getattr(exc, "cause", None)
-    if isinstance(exc, exceptions.RetryError) and cause is not None:
-        return RetryableError(
-            f"{where} did not answer in {_PATIENCE:g} s: {_first_line(cause)}", code=Code.CONNECTION_LOST
+    def _note(self, job: Any) -> None:
+        """Note what a job cost; a load job is free."""
+        processed, billed = (
+            int(getattr(job, name, None) or 0) for name in ("total_bytes_processed", "total_bytes_billed")
         )
-    if any(word in str(exc) for word in _CONFLICTS):
-        return RetryableError(f"{where}: {said}", code=Code.MAY_WORK_LATER)
-    if _reason(exc) in _PASSING_REASONS or isinstance(
-        exc, exceptions.ServerError | exceptions.TooManyRequests
-    ):
-        return RetryableError(f"{where}: {said}", code=Code.CONNECTION_LOST)
-    if code in _NOT_LET_IN:
-        hint = "the account needs the roles BigQuery Data Editor on the dataset and BigQuery Job User on the project"
-        return FatalError(f"{where} does not let us in: {said}", hint=hint, code=Code.NOT_LET_IN)
-    if isinstance(exc, exceptions.NotFound) and "able" in said:
-        return FatalError(f"{where}: {said}", code=Code.NO_TABLE)
-    return FatalError(f"{where}: {said}")
-
-
-def _reason(exc: Any) -> str:
-    errors = getattr(exc, "errors", None) or [{}]
-    first = errors[0]
-    return str(first.get("reason", "")) if isinstance(first, Mapping) else ""
-
-
-def _first_line(exc: object) -> str:
-    """What the driver says, without the request and without what it says again."""
-    text = str(getattr(exc, "message", None) or exc).strip().split("\n", 1)[0]
-    for beginning in ("POST ", "GET ", "PATCH ", "DELETE "):
-        if text.startswith(beginning):
-            text = text.partition("prettyPrint=false: ")[2] or text
-    return text.partition("; reason: ")[0]
+        note_job(processed=processed, billed=billed)
+        self._jobs += 1
+        self._billed += billed
 
 
 def _number(address: Address, option: str, default: float, text: str | None = None) -> float:

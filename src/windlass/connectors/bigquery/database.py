@@ -46,15 +46,19 @@ class BigqueryDatabase:
             rows = tuple(tuple(row.values()) for row in found)
         return SqlResult(tuple(field.name for field in found.schema), rows)
 
+    def rehearse(self, script: str) -> int | None:
+        job = self._run(script, dry=True)
+        return None if job.total_bytes_processed is None else int(job.total_bytes_processed)
+
     def tables(self) -> list[str]:
         return self._connection.tables()
 
     def close(self) -> None:
         self._connection.close()
 
-    def _run(self, sql: str) -> QueryJob:
+    def _run(self, sql: str, *, dry: bool = False) -> QueryJob:
         try:
-            return self._connection.run(sql)
+            return self._connection.run(sql, dry=dry)
         except FatalError as exc:
             if exc.code is not Code.NO_TABLE:
                 raise

@@ -1,15 +1,17 @@
-"""The dev service of a BigQuery connection: the emulator `bqemulator`, if it is on this machine's PATH.
+"""The dev service of a BigQuery connection: the emulator `bqemulator`, if it is on this machine's PATH; else a DuckDB file.
 
-It needs another version of DuckDB than windlass, so it is installed by itself, and is nobody's extra.
+The emulator needs another version of DuckDB than windlass, so it is installed by itself, and is nobody's extra.
 """
 
 from __future__ import annotations
 
+import shutil
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from windlass.connections import Address
+from windlass.connectors.bigquery import stand_in
 from windlass.connectors.bigquery.client import Connection
 from windlass.connectors.bigquery.database import BigqueryDatabase
 from windlass.connectors.dev_server import Program, Server, start_server
@@ -19,13 +21,16 @@ from windlass.ports import LOOPBACK, free_port
 
 __all__ = ["start"]
 
+_PROGRAM = "bqemulator"
 _PROJECT = "dev"
 _OTHER_PORT = "grpc_port"
 """The file, beside the data, with the port of the Storage interfaces."""
 
 
 def start(service: DevService) -> Address:
-    """The address of the emulator; started and initialised as far as needed."""
+    """The address of what stands in; started and initialised as far as needed."""
+    if shutil.which(_PROGRAM) is None:
+        return stand_in.start(service)
     data = service.folder / "data"
 
     def connected(address: Address) -> Connection:
@@ -34,7 +39,7 @@ def start(service: DevService) -> Address:
             connection.client.create_dataset(connection.dataset, exists_ok=True, retry=None, timeout=5)  # type: ignore[arg-type]
         return connection
 
-    server = Server("BigQuery", (Program("bqemulator", _command),), None, connected, _clear, _load)
+    server = Server("BigQuery", (Program(_PROGRAM, _command),), None, connected, _clear, _load)
     return _named(start_server(service, server), data)
 
 

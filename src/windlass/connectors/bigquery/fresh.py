@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from windlass.connections import Address
+from windlass.connectors.bigquery import stand_in
 from windlass.connectors.bigquery.client import Connection
 from windlass.connectors.bigquery.fields import fields_of
 from windlass.connectors.bigquery.sql import names
@@ -17,6 +19,10 @@ __all__ = ["fresh"]
 @contextmanager
 def fresh(address: Address, name: str) -> Iterator[Address]:
     """A copy of the dataset at the address, with that name, until the end of the block. Views are not copied."""
+    if (file := stand_in.file_of(address)) is not None:
+        with stand_in.copied(Path(file.database), name) as copy:
+            yield replace(address, options={**address.options, stand_in.FILE: str(copy)})
+        return
     with closing(Connection(address)) as connection:
         _remove(connection, name)
         with connection.errors():

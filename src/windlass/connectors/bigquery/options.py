@@ -38,6 +38,9 @@ class Partition(Options):
     ranges: Ranges | None = None
     """For a whole number: which ranges there are."""
 
+    require_filter: bool = False
+    """Whether a query has to say, by this column, which partitions it is about."""
+
 
 class Destination(TableDestination):
     """A table, as `name` or `dataset.name`."""
@@ -56,7 +59,17 @@ class Destination(TableDestination):
             return f"a table can be clustered by {_MOST_CLUSTERED} columns at most"
         if self.table.replace("`", "").rpartition(".")[2].startswith("_windlass"):
             return f"a table cannot be called {self.table!r}"
+        if self.partition is not None and self.partition.require_filter:
+            return self.refusal_by_filter(self.partition.by) or super().refusal()
         return super().refusal()
+
+    def refusal_by_filter(self, column: str) -> str | None:
+        """Why a load cannot be written into a table all of whose queries need a condition on that column; None if it can."""
+        if self.mode == "merge":
+            return "`mode: merge` looks for keys in all partitions, and the table demands a condition on one column"
+        if self.mode == "delete_insert" and self.interval != column:
+            return f"`interval` is not {column!r}, on which the table demands a condition"
+        return None
 
 
 class DevService(InitOptions):

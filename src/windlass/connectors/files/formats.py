@@ -1,11 +1,24 @@
-"""Which format and compression a file has, by its name."""
+"""Which format and compression a file has, by its name; and which of them are written."""
 
 from __future__ import annotations
 
-from windlass.connectors.files.options import ReadFormat
+from typing import Literal, TypeAlias
+
 from windlass.errors import Code, FatalError
 
-__all__ = ["COMPRESSIONS", "compression_ending", "compression_of", "format_of"]
+__all__ = [
+    "COMPRESSIONS",
+    "FileFormat",
+    "ReadFormat",
+    "compression_ending",
+    "compression_of",
+    "format_of",
+    "format_to_write",
+    "require_writable_compression",
+]
+
+FileFormat: TypeAlias = Literal["csv", "json", "ndjson", "parquet"]
+ReadFormat: TypeAlias = Literal["csv", "json", "ndjson", "parquet", "excel"]
 
 _FORMATS: dict[str, ReadFormat] = {
     ".csv": "csv",
@@ -44,6 +57,20 @@ def format_of(path: str) -> ReadFormat:
     raise FatalError(
         f"the name {path!r} does not tell the file's format", hint=hint, code=Code.UNKNOWN_FORMAT
     )
+
+
+def format_to_write(path: str) -> FileFormat:
+    """The format of a file with that name. Raises FatalError when the name does not tell, or it is only read."""
+    kind = format_of(path)
+    if kind == "excel":
+        raise FatalError("Excel files can be read, but not written", hint="use .csv, which Excel opens")
+    return kind
+
+
+def require_writable_compression(path: str) -> None:
+    """Raise FatalError where the name ends in a compression that is only read."""
+    if compression_of(path) == "bz2":
+        raise FatalError("bz2 files can be read, but not written", hint="use .gz or .zst")
 
 
 def compression_of(path: str) -> str | None:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+import codecs
+import re
+from typing import Annotated, Literal
 
+from windlass.connectors.files.formats import (
+    FileFormat,
+    ReadFormat,
+    format_to_write,
+    require_writable_compression,
+)
 from windlass.connectors.options import DestinationOptions, SourceOptions
-from windlass.options import Character, FileToRead, FileToWrite, Minimum, OneOrMany, Options, Size
+from windlass.errors import Code, FatalError
+from windlass.options import Character, FileOfRows, FileToRead, Minimum, OneOrMany, Options, Size
 
-__all__ = ["Csv", "Destination", "Excel", "FileFormat", "Parquet", "ReadFormat", "Source"]
+__all__ = ["CELLS", "Csv", "Destination", "Excel", "FileFormat", "Parquet", "ReadFormat", "Source"]
 
-FileFormat: TypeAlias = Literal["csv", "json", "ndjson", "parquet"]
-ReadFormat: TypeAlias = Literal["csv", "json", "ndjson", "parquet", "excel"]
+CELLS = re.compile(r"([A-Za-z]{1,3})(\d+)?:([A-Za-z]{1,3})(\d+)?")
+"""Two corners, or two columns."""
 
 
 class Csv(Options):
@@ -37,6 +46,15 @@ class Csv(Options):
     null: str = ""
     """What an unquoted field that means NULL looks like."""
 
+    @property
+    def is_utf8(self) -> bool:
+        return codecs.lookup(self.encoding).name == "utf-8"
+
+    def refusal(self) -> str | None:
+        if not _is_template(self.encoding):
+            _require_encoding(self.encoding)
+        return super().refusal()
+
 
 class Excel(Options):
     """Where in an Excel file the rows are."""
@@ -49,6 +67,11 @@ class Excel(Options):
 
     header: bool = True
     """Whether the first row names the columns; without it they are `column0`, `column1` and so on."""
+
+    def refusal(self) -> str | None:
+        if self.range and not _is_template(self.range) and CELLS.fullmatch(self.range) is None:
+            return f"`range` {self.range!r}: expected two corners such as A3:F200, or columns such as A:F"
+        return super().refusal()
 
 
 class Parquet(Options):
@@ -83,7 +106,7 @@ class Source(SourceOptions):
 class Destination(DestinationOptions):
     """A file, or a folder of files."""
 
-    path: FileToWrite
+    path: FileOfRows
     """A file, or a folder where it ends in `/`, relative to the workspace; or in a store of objects: `s3://bucket/key`."""
 
     format: FileFormat | None = None
@@ -112,4 +135,30 @@ class Destination(DestinationOptions):
             return "`partition_by` and `max_file_size` need a folder: a `path` that ends in /"
         if self.is_folder and self.mode == "merge":
             return "a folder of files cannot be written with `mode: merge`; use `replace` or `append`"
+        if not _is_template(self.csv.encoding) and not self.csv.is_utf8:
+            raise FatalError("CSV is written in UTF-8 only", hint="leave `encoding` out")
+        if not _is_template(self.path):
+            require_writable_compression(self.path)
         return super().refusal()
+
+    def refusal_unseen(self) -> str | None:
+        if not _is_template(self.path):
+            self.format_written()
+        return super().refusal_unseen()
+
+    def format_written(self) -> FileFormat:
+        """Which format the files get. Raises FatalError when the name does not tell."""
+        return self.format or ("parquet" if self.is_folder else format_to_write(self.path))
+
+
+def _is_template(text: str) -> bool:
+    """Whether it is known only when a run fills it in."""
+    return "{{" in text
+
+
+def _require_encoding(encoding: str) -> None:
+    try:
+        codecs.lookup(encoding)
+    except LookupError as exc:
+        hint = "expected a name such as utf-8, latin-1, cp1252 or utf-16"
+        raise FatalError(f"unknown encoding {encoding!r}", hint=hint, code=Code.ENCODING) from exc

@@ -121,6 +121,11 @@ class InputFiles:
             self._spool.remove()
 
     @property
+    def is_spooled(self) -> bool:
+        """Whether they are files of this process, because what was named can be read only once."""
+        return self._spool is not None
+
+    @property
     def is_one(self) -> bool:
         return len(self.paths) == 1
 

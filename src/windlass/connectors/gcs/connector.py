@@ -15,6 +15,7 @@ CONNECTOR = Connector(
     source="windlass.connectors.files.reading.opening:open_source",
     destination="windlass.connectors.files.writing.destination:FileDestination",
     store="windlass.connectors.gcs.store:open_store",
+    sql="windlass.connectors.stores.database:connect",
     dev_service="windlass.connectors.stores.dev_service:start",
     address_key="url",
     options="windlass.connectors.stores.options",

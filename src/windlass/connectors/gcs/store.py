@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from windlass.storage.objects import LOAD, ChangedError, Object, Store
 
 __all__ = ["open_store"]
 
-_PIECE = 8 << 20
+_PIECE = 4 << 20  # which each of several threads holds
 _AROUND = ("GOOGLE_", "GCLOUD_", "STORAGE_EMULATOR_HOST")
 _BEGUN = ".windlass-upload-"
 
@@ -69,6 +69,8 @@ class GcsStore:
     def __init__(self, bucket: str, client: Any, silence: float) -> None:
         self.name, self.silence = f"gs://{bucket}", silence
         self._client, self._bucket = client, client.bucket(bucket)
+        self.is_elsewhere = "googleapis.com" not in client.api_endpoint
+        """Whether it is a server of somebody else, which Google's other services do not know."""
 
     def list(self, prefix: str) -> Iterator[Object]:
         with _errors(self.name):
@@ -99,7 +101,7 @@ class GcsStore:
         with _errors(f"{self.name}/{key}"):
             self._bucket.blob(key).upload_from_string(data, if_generation_match=int(replaces or 0))
 
-    def begin_upload(self, key: str, load: str) -> str:
+    def begin_upload(self, key: str, load: str, file: Path) -> str:
         folder, slash, _ = key.rpartition("/")
         with _errors(f"{self.name}/{key}"):
             blob = self._bucket.blob(f"{folder}{slash}{_BEGUN}{uuid.uuid4()}")
@@ -132,6 +134,16 @@ class GcsStore:
 
     def abort_upload(self, key: str, upload: str) -> None:
         self._delete(upload.split(" ", 2)[2])
+
+    def begun(self, prefix: str) -> Sequence[tuple[str, str]]:
+        with _errors(self.name):
+            listed = self._client.list_blobs(self._bucket, prefix=prefix or None)
+            begun = [found for found in listed if found.name.rpartition("/")[2].startswith(_BEGUN)]
+        loads = (_object(found).load for found in begun)
+        return [
+            (load, f"{found.generation} {load} {found.name}")
+            for found, load in zip(begun, loads, strict=True)
+        ]
 
     def put_file(self, key: str, file: Path, load: str) -> None:
         with _errors(f"{self.name}/{key}"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import http
 import http.client
 import urllib.request
@@ -17,7 +16,8 @@ import msgspec
 
 from windlass import web
 from windlass.connectors.http import keys
-from windlass.errors import Code, FatalError
+from windlass.connectors.http.charsets import as_utf8
+from windlass.errors import Code, FatalError, RetryableError
 from windlass.web_session import Session
 
 __all__ = ["Answer", "Ask", "send"]
@@ -40,6 +40,9 @@ class Ask:
 
     statuses: tuple[int, ...] = (http.HTTPStatus.OK,)
     """Those of an answer."""
+
+    is_read_as_sent: bool = False
+    """Whether its reader knows what the text of the answer is encoded in."""
 
     secrets: Mapping[str, str] = field(default_factory=dict)
     """Parameters of the query that nobody but the server may see."""
@@ -75,7 +78,7 @@ class Answer:
 
     @cached_property
     def content(self) -> object:
-        """What it says as JSON; None where it is none, which is told by who looks for the records."""
+        """What it says as JSON; None where it is not JSON, which is told by who looks for the records."""
         return content_of(self.body)
 
     def at(self, path: str | None) -> object:
@@ -93,11 +96,20 @@ def _can_be_sent(value: str) -> bool:
 
 
 def content_of(body: bytes) -> object:
-    """What a body says as JSON; None where it is none."""
+    """What a body says as JSON; None where it is not JSON."""
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def contents_of(body: bytes) -> list[object]:
+    """What a body says as JSON: by itself, or each line of several; None alone where it is not JSON."""
+    content = content_of(body)
+    lines = body.splitlines() if content is None and body.lstrip()[:1] == b"{" else []
+    if len(lines) < 2:
+        return [content]
+    return [content_of(line) for line in lines if line.strip()]
 
 
 def send(ask: Ask, session: Session | None = None, waited: float = 0.0) -> Answer:
@@ -110,10 +122,11 @@ def send(ask: Ask, session: Session | None = None, waited: float = 0.0) -> Answe
             message = f"{ask.url} answered {response.status} {response.reason}, expected 200"
             refusal = web.Refusal(response.status, response.headers, response.read(_PIECE))
             raise web.AnswerError(message, refusal, Code.API_ANSWER)
-        return _whole(ask.url, response)
+        return _whole(ask, response)
 
 
-def _whole(url: str, response: http.client.HTTPResponse) -> Answer:
+def _whole(ask: Ask, response: http.client.HTTPResponse) -> Answer:
+    url = ask.url
     coding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if coding not in ("identity", "gzip", "x-gzip"):
         raise FatalError(
@@ -126,11 +139,14 @@ def _whole(url: str, response: http.client.HTTPResponse) -> Answer:
         body += piece
         if len(body) > _LARGEST:
             raise _too_large(url)
-    return Answer(
-        bytes(body).removeprefix(codecs.BOM_UTF8),
-        response.headers,
-        known or (coding != "identity" and bool(body)),
-    )
+    known = known or (coding != "identity" and bool(body))
+    if ask.is_read_as_sent:
+        return Answer(bytes(body), response.headers, known)
+    try:
+        return Answer(as_utf8(bytes(body), response.headers), response.headers, known)
+    except ValueError as exc:
+        kind = FatalError if known else RetryableError  # it may have been cut off
+        raise kind(f"the answer of {url} {exc}", code=Code.API_ANSWER) from exc
 
 
 def _pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from email.message import Message
 
 from windlass import logs, pauses, web
-from windlass.connectors.http.answers import Answer, Ask, content_of, send
+from windlass.connectors.http.answers import Answer, Ask, contents_of, send
 from windlass.connectors.http.auth import Credentials, NoCredentials
 from windlass.connectors.http.conditions import holds
 from windlass.connectors.http.keys import find, parse
@@ -84,10 +84,10 @@ class Api:
 
     def _apply(self, ask: Ask, status: int, body: bytes) -> None:
         """Do what the first rule that fits says."""
-        content = content_of(body) if self._rules else None
-        rule = next((rule for rule in self._rules if _fits(rule, status, content)), None)
-        if rule is None:
+        found = next(_fitting(self._rules, status, contents_of(body)), None) if self._rules else None
+        if found is None:
             return
+        rule, content = found
         if rule.action == "skip":
             logs.info("answer_skipped", url=ask.url, status=status)
             raise _SkipError
@@ -116,9 +116,17 @@ class _SkipError(Exception):
     """A rule says that an answer has no records."""
 
 
-def _fits(rule: ErrorRule, status: int, content: object) -> bool:
-    family = f"{status // 100}xx"
-    return rule.status in (None, status, family) and (rule.when is None or holds(rule.when, content))
+def _fitting(
+    rules: Sequence[ErrorRule], status: int, contents: Sequence[object]
+) -> Iterator[tuple[ErrorRule, object]]:
+    """The rules that an answer fits, each with what it says there. One line of many may say that all is an error; that
+    there are no records has to be said by each."""
+    for rule in rules:
+        if rule.status not in (None, status, f"{status // 100}xx"):
+            continue
+        fit = [content for content in contents if rule.when is None or holds(rule.when, content)]
+        if fit and (rule.action != "skip" or len(fit) == len(contents)):
+            yield rule, fit[0]
 
 
 def _given_up(last: web.NotNowError, attempts: int, retry: Retry) -> RetryableError:

@@ -48,7 +48,7 @@ class Fields:
             place.names.append(name)
 
     def of(self, record: bytes) -> bytes:
-        """The record with these fields only, null where it has nothing. One that is no object stays what it is, a bad row."""
+        """The record with these fields only, null where it has nothing. One that is not an object stays as it is, a bad row."""
         if record[:1] != b"{":
             return record
         found: dict[str, msgspec.Raw | None] = dict.fromkeys(self._names)

@@ -6,16 +6,11 @@ is a process of its own, so the function runs in it, in the environment that win
 
 from __future__ import annotations
 
-import importlib
 import json
-import math
-import sys
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -23,10 +18,9 @@ from urllib.parse import urlencode
 import msgspec
 
 from windlass import web
+from windlass.connectors.given_records import function_of, given_relation
 from windlass.connectors.http.addresses import texts
 from windlass.connectors.http.answers import Answer, Ask
-from windlass.connectors.relations import ArrowRelation, records_relation
-from windlass.errors import Code, FatalError, WindlassError
 
 if TYPE_CHECKING:
     from windlass.connectors.scratch import Scratch
@@ -45,6 +39,7 @@ class ApiAnswer:
 
     @property
     def body(self) -> bytes:
+        """The bytes as they came, unpacked."""
         return self._answer.body
 
     @property
@@ -90,7 +85,7 @@ class ApiClient:
     ) -> ApiAnswer:
         usual = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": web.AGENT}
         url = self._url_of(path) + (f"?{urlencode(texts(dict(query)))}" if query else "")
-        return ApiAnswer(self._answer(Ask(url, {**usual, **(headers or {})}, body)))
+        return ApiAnswer(self._answer(Ask(url, {**usual, **(headers or {})}, body, is_read_as_sent=True)))
 
 
 def relation_of(
@@ -103,81 +98,8 @@ def relation_of(
     scratch: Scratch,
 ) -> Relation:
     """The rows that the function `module:function` gives: mappings, or batches and tables of Arrow."""
-    found = _guarded(hook, lambda: iter(_function(hook, project)(client, **arguments)))
-    given = _each(hook, found)
-    first = next(given, None)
-    if not _is_arrow(first):
-        rest = chain([first], given) if first is not None else given
-        return records_relation(name, (_text(name, record) for record in rest), reading, scratch)
-    return ArrowRelation(name, first.schema, chain(_batches(first), _all_batches(given)), reading, scratch)  # type: ignore[union-attr]
 
+    def items() -> Iterator[Any]:
+        return iter(function_of(hook, project)(client, **arguments))
 
-def _function(hook: str, project: Path) -> Callable[..., Iterable[Any]]:
-    module, _, name = hook.partition(":")
-    if str(project) not in sys.path:
-        sys.path.insert(0, str(project))
-    importlib.invalidate_caches()
-    try:
-        function = getattr(importlib.import_module(module), name)
-    except (ModuleNotFoundError, AttributeError) as exc:
-        hint = f"it is looked for in {project}, and among the packages beside windlass"
-        raise FatalError(f"there is no function {hook}: {exc}", hint=hint, code=Code.PYTHON_SOURCE) from exc
-    return function  # type: ignore[no-any-return]
-
-
-def _each(hook: str, given: Iterator[Any]) -> Iterator[Any]:
-    end = object()
-    while (item := _guarded(hook, lambda: next(given, end))) is not end:
-        yield item
-
-
-def _guarded(hook: str, call: Callable[[], Any]) -> Any:
-    """What the function does. Raises FatalError that says where it failed."""
-    try:
-        return call()
-    except WindlassError:
-        raise
-    except Exception as exc:
-        at = traceback.extract_tb(exc.__traceback__)[-1]
-        message = f"{hook} failed: {type(exc).__name__}: {exc}\n  at {at.filename}:{at.lineno}, in {at.name}"
-        raise FatalError(message, code=Code.PYTHON_SOURCE) from exc
-
-
-def _text(name: str, record: object) -> bytes:
-    try:
-        text = _ENCODER.encode(record)
-    except (TypeError, ValueError) as exc:
-        hint = "give mappings of text, numbers, times, lists and mappings"
-        raise FatalError(
-            f"{name}: a record cannot be told: {exc}", hint=hint, code=Code.PYTHON_SOURCE
-        ) from exc
-    if b"null" in text and _has_nan(record):
-        hint = "give None for a number that is missing"
-        raise FatalError(
-            f"{name}: a record has a number that JSON has not", hint=hint, code=Code.PYTHON_SOURCE
-        )
-    return text
-
-
-def _has_nan(value: object) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(_has_nan, value.values()))
-    if isinstance(value, list | tuple):
-        return any(map(_has_nan, value))
-    return isinstance(value, float) and not math.isfinite(value)
-
-
-def _is_arrow(item: object) -> bool:
-    """Whether it is a batch or table of Arrow; without importing what the function may never need."""
-    return hasattr(item, "schema") and hasattr(item, "num_rows")
-
-
-def _batches(item: Any) -> Iterable[Any]:
-    return item.to_batches() if hasattr(item, "to_batches") else (item,)
-
-
-def _all_batches(items: Iterator[Any]) -> Iterator[Any]:
-    for item in items:
-        if not _is_arrow(item):
-            raise FatalError("a function gives either mappings or batches of Arrow", code=Code.PYTHON_SOURCE)
-        yield from _batches(item)
+    return given_relation(name, hook, items, reading, scratch)

@@ -89,7 +89,7 @@ def _by_offset(paginate: Paginate, name: str) -> Requests:
 def _by_cursor(paginate: Paginate, name: str) -> Requests:
     seen, number = set[str](), 1
     page = yield Request("page 1")
-    while not _is_last(paginate, page) and (cursor := _text_of(page.answer.at(paginate.next))):
+    while not _is_last(paginate, page) and (cursor := _next_at(paginate, page, name)):
         if cursor in seen:
             raise _goes_round(name, f"the cursor {cursor!r} leads to itself")
         seen.add(cursor)
@@ -98,7 +98,7 @@ def _by_cursor(paginate: Paginate, name: str) -> Requests:
 
 
 def _by_json_link(paginate: Paginate, name: str) -> Requests:
-    return _by_link(paginate, name, lambda page: _text_of(page.answer.at(paginate.next)))
+    return _by_link(paginate, name, lambda page: _next_at(paginate, page, name))
 
 
 def _by_header_link(paginate: Paginate, name: str) -> Requests:
@@ -122,12 +122,14 @@ def _by_link(paginate: Paginate, name: str, link_of: Callable[[Page], str | None
 
 
 def _led_to(url: str, link: str, where: str) -> str:
-    """The address of a link, written as a request has it. Raises FatalError for one that is none."""
+    """The address of a link, written as a request has it. Raises FatalError for one that is not an address."""
     try:
         led_to = quote(urljoin(url, link), safe=_AS_IT_IS)
         _server(led_to)
     except ValueError as exc:
-        raise FatalError(f"{where} has a link that is no address: {link!r}", code=Code.API_ANSWER) from exc
+        raise FatalError(
+            f"{where} has a link that is not an address: {link!r}", code=Code.API_ANSWER
+        ) from exc
     return led_to
 
 
@@ -150,11 +152,23 @@ def _is_last(paginate: Paginate, page: Page) -> bool:
     return paginate.more is not None and not page.answer.at(paginate.more)
 
 
-def _text_of(value: object) -> str | None:
-    """A cursor or link as it is sent; None for what means that there is none."""
+def _next_at(paginate: Paginate, page: Page, name: str) -> str | None:
+    """The cursor or link of an answer as it is sent; None for what means that there is none."""
+    value = page.answer.at(paginate.next)
     if isinstance(value, bool) or value is None or value == "":
         return None
+    if isinstance(value, dict | list):
+        what = "an object" if isinstance(value, dict) else "a list"
+        hint = "say with `next` which of its values it is"
+        raise FatalError(
+            f"{name}: {paginate.next} of the answer is {what}, and no {_CALLED[paginate.type]}",
+            hint=hint,
+            code=Code.API_ANSWER,
+        )
     return str(value)
+
+
+_CALLED = {"cursor": "cursor", "json_link": "link"}
 
 
 def _goes_round(name: str, what: str) -> FatalError:

@@ -171,6 +171,7 @@ def _child(said: Source, parent: Parent, row: _Row, name: str) -> Child:
         headers={key: filling.text(value) for key, value in said.headers.items()},
         body=filling.value(said.body),
         form=filling.values(said.form),
+        auth=said.auth and filling.text(said.auth),
     )
     fields = {key: filling.at(path) for key, path in parent.fields.items()}
     return Child(filled, ", ".join(filling.used), fields)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -27,6 +29,7 @@ from windlass.connectors.http.fields import Fields
 from windlass.connectors.http.formats import FormatError, count_of_csv, records_in, require_csv
 from windlass.connectors.http.hook import ApiClient, relation_of
 from windlass.connectors.http.loading import arriving_relation
+from windlass.connectors.http.more import tells_of_more
 from windlass.connectors.http.pace import Pace, turns_of
 from windlass.connectors.http.paging import Page, Request, following, next_link, requests
 from windlass.connectors.http.parents import Child, children, side_by_side
@@ -40,12 +43,13 @@ from windlass.web_session import Session
 
 __all__ = ["HttpSource"]
 
-_MORE = ("next", "next_page", "next_url", "has_more", "hasMore", "next_cursor")
-"""Keys by which an answer tells that it is not all."""
+_GIVEN = ("cursor", "json_link", "header_link")
+"""The ways in which the answer itself says what comes next."""
 
 _ENDLESS = ("csv", "ndjson")
 """The formats in which half an answer looks like a whole one."""
 
+_UTF8 = "utf-8"
 _ONE = options.Paginate(type="single_page")
 _ACCEPTED = {
     "json": "application/json",
@@ -62,7 +66,7 @@ class HttpSource(BaseSource):
         self.options, self._end = end.options, end
         self.name = f"{end.connection}: {end.options.path or end.options.python}"
         self._session = Session()
-        self._api = _api(end, self._session)
+        self._apis = _Apis(end, self._session)
         self._fields = Fields(end.options.fields)
         self._since: str | int | float | None = None
         self._first: list[int] = []  # of each page with records: the number of the first one
@@ -87,7 +91,9 @@ class HttpSource(BaseSource):
 
     def open(self, reading: Reading, scratch: Scratch) -> Relation:
         if self.options.python is not None:
-            client = ApiClient(lambda path: url_of(self._end.address, path), self._api.answer)
+            client = ApiClient(
+                lambda path: url_of(self._end.address, path), self._apis.of(self.options.auth).answer
+            )
             project = self._end.workspace.project
             return relation_of(
                 self.name, self.options.python, self.options.arguments, client, project, reading, scratch
@@ -140,6 +146,7 @@ class HttpSource(BaseSource):
                 try:
                     request = asking.send(page)
                 except StopIteration:
+                    self._require_end(name, request, page)
                     self._require_total(name, page, total)
                     return
         raise FatalError(
@@ -150,12 +157,12 @@ class HttpSource(BaseSource):
 
     def _asked(self, child: Child, request: Request) -> tuple[Ask, Answer]:
         ask = self._ask(child.said, request)
-        return ask, self._api.answer(ask)
+        return ask, self._apis.of(child.said.auth).answer(ask)
 
     def _read(
         self, child: Child, request: Request, answer: Answer, name: str, seen: dict[bytes, str]
     ) -> _Read | None:
-        """What an answer has; None where that is no record. Raises FatalError for a page that came before."""
+        """What an answer has; None where that is not a record. Raises FatalError for a page that came before."""
         records = self._found(answer, f"{name}: {request.name}")
         if self.options.paginate is None:
             self._require_last(answer)
@@ -187,7 +194,8 @@ class HttpSource(BaseSource):
         if url is None:
             query = texts({**said.query, **placed["query"]})
             url = url_of(self._end.address, said.path) + (f"?{urlencode(query)}" if query else "")
-        return Ask(url, headers) if said.method == "GET" else _posted(url, headers, said, placed["body"])
+        ask = Ask(url, headers) if said.method == "GET" else _posted(url, headers, said, placed["body"])
+        return replace(ask, is_read_as_sent=said.format == "csv" and said.csv.encoding != _UTF8)
 
     def _require_new(
         self, name: str, page: str, answer: Answer, records: list[bytes], seen: dict[bytes, str]
@@ -209,7 +217,7 @@ class HttpSource(BaseSource):
         if path is None:
             return
         if not isinstance(total, int) or isinstance(total, bool):
-            raise FatalError(f"{name}: {path} of the answer is no number of records", code=Code.API_ANSWER)
+            raise FatalError(f"{name}: {path} of the answer is not a number of records", code=Code.API_ANSWER)
         if total <= count:
             return
         raise RetryableError(
@@ -240,18 +248,25 @@ class HttpSource(BaseSource):
 
     def _require_last(self, answer: Answer) -> None:
         """Raise FatalError when the answer says that there are others."""
-        tells = "a `Link` to the next page" if next_link(answer) else None
-        if tells is None and answer.body.lstrip()[:1] == b"{":
-            try:
-                keys = msgspec.json.decode(answer.body, type=dict[str, Any])
-            except (msgspec.DecodeError, RecursionError):
-                return  # which is told by who looks for the records
-            tells = next((f"`{key}`" for key in _MORE if keys.get(key)), None)
+        tells = _told_of_more(answer)
         if tells is not None:
             raise FatalError(
                 f"{self.name}: the answer has {tells}, so it is not all",
                 hint="say how its pages follow each other, such as `paginate: {type: header_link}`; or take this one only, "
                 "with `paginate: {type: single_page}`",
+                code=Code.API_ANSWER,
+            )
+
+    def _require_end(self, name: str, request: Request, page: Page) -> None:
+        """Raise FatalError when the last answer says that there are others, and only not where `paginate` looks."""
+        paginate = self.options.paginate
+        if paginate is None or paginate.type not in _GIVEN or paginate.more is not None or not page.records:
+            return
+        if (tells := _told_of_more(page.answer)) is not None:
+            looked = f"`{paginate.next}`" if paginate.next is not None else "the `Link` header"
+            raise FatalError(
+                f"{name}: {request.name} has {tells}, so it is not the last, but nothing in {looked}",
+                hint="say with `next` of `paginate` where the answer has the next one, or with `more` what ends them",
                 code=Code.API_ANSWER,
             )
 
@@ -275,6 +290,14 @@ class _Read(NamedTuple):
     """How many records it has."""
 
 
+def _told_of_more(answer: Answer) -> str | None:
+    """What of an answer tells that there are others."""
+    if next_link(answer):
+        return "a `Link` to the next page"
+    path = tells_of_more(answer.content) if answer.body.lstrip()[:1] == b"{" else None
+    return f"`{path}`" if path is not None else None
+
+
 def _named(child: Child, request: Request) -> str:
     paginate = child.said.paginate or _ONE
     page = "" if paginate.type == "single_page" else request.name
@@ -282,7 +305,7 @@ def _named(child: Child, request: Request) -> str:
 
 
 def _with(record: bytes, child: Child, name: str) -> bytes:
-    """A record with the fields of its parent before its own. One that is no object stays what it is, a bad row."""
+    """A record with the fields of its parent before its own. One that is not an object stays as it is, a bad row."""
     if record[:1] != b"{":
         return record
     own = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
@@ -295,15 +318,30 @@ def _with(record: bytes, child: Child, name: str) -> bytes:
     return fields[:-1] + (b"," if own else b"") + record[1:].lstrip()
 
 
-def _api(end: ConnectedEnd[options.Source], session: Session) -> Api:
-    said = read_options(options.Connection, end.address.settings)
-    credentials = credentials_of(
-        end.connection, end.address, said, Api(end.options.retry).answer, end.options.auth
-    )
-    own = end.options.rate_limit
-    shared = turns_of(end.shared, end.connection) if end.shared is not None and own is None else None
-    pace = Pace(own or said.rate_limit, session.pause, shared)
-    return Api(end.options.retry, credentials, pace, end.options.errors, session)
+class _Apis:
+    """The API as each asks it: a parent may say who. All of them have one budget, and one session. From any thread."""
+
+    def __init__(self, end: ConnectedEnd[options.Source], session: Session) -> None:
+        self._end, self._session = end, session
+        self._said = read_options(options.Connection, end.address.settings)
+        own = end.options.rate_limit
+        shared = turns_of(end.shared, end.connection) if end.shared is not None and own is None else None
+        self._pace = Pace(own or self._said.rate_limit, session.pause, shared)
+        self._made: dict[str | None, Api] = {}
+        self._making = threading.Lock()
+        if not end.options.auth_is_of_parent:
+            self.of(end.options.auth)  # what it lacks is said before anything is asked
+
+    def of(self, auth: str | None) -> Api:
+        """The API as it is asked by one of the `auths`. Raises FatalError."""
+        with self._making:
+            if auth not in self._made:
+                end, asking = self._end, Api(self._end.options.retry).answer
+                credentials = credentials_of(end.connection, end.address, self._said, asking, auth)
+                self._made[auth] = Api(
+                    end.options.retry, credentials, self._pace, end.options.errors, self._session
+                )
+            return self._made[auth]
 
 
 def _posted(url: str, headers: dict[str, str], said: options.Source, values: Any) -> Ask:

@@ -30,7 +30,7 @@ def to_text(value: Any) -> str:
 
 
 def from_text(text: str) -> Any:
-    """The value that text says, its numbers exact. Raises ValueError for what is none.
+    """The value that text says, its numbers exact. Raises ValueError for text that is not JSON.
 
     Raises DuplicateNameError for an object that has a name twice.
     """

@@ -111,7 +111,7 @@ class Session:
     def close(self) -> None:
         """Close the connection; at once when it is in the middle of something, which is then undone.
 
-        What goes wrong is no error: whatever was done before has happened, or has not.
+        What goes wrong here is not an error: whatever was done before has happened, or has not.
         """
         if self._repeated is not None:
             self._repeated.cancel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
@@ -15,6 +15,7 @@ from windlass.connections import Address, parse_address
 from windlass.connectors.stores.folder import stand_in
 from windlass.connectors.stores.silence import silence_of
 from windlass.errors import Code, FatalError, RetryableError, extra
+from windlass.storage.objects.parts import FilePart, parts_of
 from windlass.storage.objects.store import LOAD, ChangedError, Object, Store
 
 __all__ = ["open_store"]
@@ -136,24 +137,21 @@ class S3Store:
         with _errors(f"{self.name}/{key}"):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=data, **_condition(replaces))
 
-    def begin_upload(self, key: str, load: str) -> str:
+    def begin_upload(self, key: str, load: str, file: Path) -> str:
         with _errors(f"{self.name}/{key}"):
             begun = self._client.create_multipart_upload(Bucket=self._bucket, Key=key, Metadata={LOAD: load})
         return str(begun["UploadId"])
 
     def upload(self, key: str, upload: str, file: Path) -> Any:
-        size = file.stat().st_size
-        length = max(_PART, -(-size // _MOST_PARTS))
+        def send(part: FilePart) -> dict[str, Any]:
+            about = {"Bucket": self._bucket, "Key": key, "UploadId": upload, "PartNumber": part.number}
+            with part:
+                sent = self._client.upload_part(**about, Body=part)
+            return {"PartNumber": part.number, "ETag": sent["ETag"]}
 
-        def send(number: int) -> dict[str, Any]:
-            with file.open("rb") as data:
-                data.seek((number - 1) * length)
-                part = {"Bucket": self._bucket, "Key": key, "UploadId": upload, "PartNumber": number}
-                sent = self._client.upload_part(**part, Body=data.read(length))
-            return {"PartNumber": number, "ETag": sent["ETag"]}
-
+        parts = parts_of(file, least=_PART, most=_MOST_PARTS) or [FilePart(file, 1, 0, 0)]
         with _errors(f"{self.name}/{key}"), ThreadPoolExecutor(_AT_ONCE, "upload") as pool:
-            return list(pool.map(send, range(1, max(-(-size // length), 1) + 1)))
+            return list(pool.map(send, parts))
 
     def finish_upload(self, key: str, upload: str, brought: Any, replaces: str | None) -> None:
         with _errors(f"{self.name}/{key}"):
@@ -172,9 +170,16 @@ class S3Store:
             except self._client.exceptions.NoSuchUpload:
                 return
 
+    def begun(self, prefix: str) -> Sequence[tuple[str, str]]:
+        with _errors(f"{self.name}/{prefix}"):
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self._bucket, Prefix=prefix
+            )
+            return [(found["Key"], found["UploadId"]) for page in pages for found in page.get("Uploads", ())]
+
     def put_file(self, key: str, file: Path, load: str) -> None:
         if file.stat().st_size > _PART:
-            upload = self.begin_upload(key, load)
+            upload = self.begin_upload(key, load, file)
             self.finish_upload(key, upload, self.upload(key, upload, file), None)
             return
         with _errors(f"{self.name}/{key}"):
@@ -198,13 +203,9 @@ class S3Store:
                 )
 
     def _abort_all(self, key: str) -> None:
-        with _errors(f"{self.name}/{key}"):
-            pages = self._client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self._bucket, Prefix=key
-            )
-            uploads = [found for page in pages for found in page.get("Uploads", ()) if found["Key"] == key]
-        for found in uploads:
-            self.abort_upload(key, found["UploadId"])
+        for found, upload in self.begun(key):
+            if found == key:
+                self.abort_upload(key, upload)
 
 
 def _condition(replaces: str | None) -> dict[str, str]:

@@ -39,7 +39,7 @@ __all__ = ["SqliteSource"]
 
 _BATCH = 20_000
 _UNREADABLE = "Could not decode to UTF-8"
-_ESCAPED = re.compile("[\udc80-\udcff]")  # a byte that is no part of a character
+_ESCAPED = re.compile("[\udc80-\udcff]")  # a byte that is not part of a character
 _AS_STORED: dict[tuple[str, ...], str] = {
     ("integer",): "BIGINT",
     ("real",): "DOUBLE",

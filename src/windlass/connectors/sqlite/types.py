@@ -27,6 +27,7 @@ _DECLARED = {  # what SQLite has no affinity for is text, and says what it means
     "BLOB": "BLOB",
     "DATE": "DATE",
     "TIME": "TIME",
+    "TIMESTAMP_NS": "TIMESTAMP_NS",
     "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ",
     "JSON": "JSON TEXT",
     "VARCHAR": "TEXT",
@@ -52,6 +53,7 @@ def declared_type(text: str) -> str:
 _BY_PATTERN = (
     (r"BOOL", "BOOLEAN"),
     (r"TIMESTAMP WITH TIME ZONE|TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"),
+    (r"TIMESTAMP_NS", "TIMESTAMP_NS"),
     (r"DATETIME|TIMESTAMP", "TIMESTAMP"),
     (r"DATE", "DATE"),
     (r"TIME", "TIME"),

@@ -15,11 +15,12 @@ from windlass.connectors.stores.where import Where
 from windlass.errors import Code, FatalError, did_you_mean
 from windlass.storage.objects import Object, Store
 from windlass.storage.objects.ledger import LedgerObject
+from windlass.storage.objects.past import files_of
 from windlass.storage.objects.prefix import MANIFEST
 
-__all__ = ["chosen"]
+__all__ = ["chosen", "matches", "matching"]
 
-_OURS = re.compile(r"part-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-\d{5}\..*")
+_OURS = re.compile(r"part-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-\d{5}(-\d{4,})?\..*")
 _NAMED_IN_HINT = 200
 
 
@@ -38,6 +39,19 @@ def chosen(where: Where) -> Iterator[Object]:
             raise _missing(where)
         key = f"{key}/"
     yield from _required(_below(store, key), f"{where.name!r} has no objects")
+
+
+def matching(where: Where) -> Iterator[Object]:
+    """The objects of a key or a pattern, which may be none."""
+    if not has_magic(where.key):
+        found = where.store.look(where.key)
+        return iter(() if found is None else (found,))
+    return _matching(where.store, where.key)
+
+
+def matches(key: str, pattern: str) -> bool:
+    """Whether a pattern means that key."""
+    return re.fullmatch(_expression(pattern), key, re.DOTALL) is not None
 
 
 def _required(found: Iterator[Object], otherwise: str) -> Iterator[Object]:
@@ -69,7 +83,7 @@ def _below(store: Store, prefix: str) -> Iterator[Object]:
 
 
 def _committed(store: Store, listed: Iterator[Object]) -> Iterator[Object]:
-    """Those that are no leftovers."""
+    """Those that are not leftovers."""
     known: dict[str, frozenset[str] | None] = {}
     for found in listed:
         if not _OURS.fullmatch(found.key.rpartition("/")[2]) or _is_committed(store, found.key, known):
@@ -85,7 +99,8 @@ def _is_committed(store: Store, key: str, known: dict[str, frozenset[str] | None
         if folder not in known:
             manifest = f"{folder}{MANIFEST}"
             is_there = store.look(manifest) is not None
-            known[folder] = frozenset(LedgerObject(store, manifest).read().files) if is_there else None
+            ledger = LedgerObject(store, manifest).read()
+            known[folder] = frozenset(files_of(store, folder, ledger)) if is_there else None
         files = known[folder]
         if files is not None:
             return key.removeprefix(folder) in files

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,7 @@ class FolderStore:
             finally:
                 staged.unlink(missing_ok=True)
 
-    def begin_upload(self, key: str, load: str) -> str:
+    def begin_upload(self, key: str, load: str, file: Path) -> str:
         upload = str(uuid.uuid4())
         with disk_errors(key), self._locked():
             (self._uploads / f"{upload}.about").write_text(json.dumps({"key": key, "load": load}))
@@ -133,12 +133,19 @@ class FolderStore:
         with disk_errors(key), self._locked():
             self._abort(upload)
 
+    def begun(self, prefix: str) -> Sequence[tuple[str, str]]:
+        with disk_errors(prefix), self._locked():
+            found = [
+                (json.loads(about.read_text())["key"], about.stem) for about in self._uploads.glob("*.about")
+            ]
+        return [(key, upload) for key, upload in found if key.startswith(prefix)]
+
     def _abort(self, upload: str) -> None:
         (self._uploads / upload).unlink(missing_ok=True)
         (self._uploads / f"{upload}.about").unlink(missing_ok=True)
 
     def put_file(self, key: str, file: Path, load: str) -> None:
-        upload = self.begin_upload(key, load)
+        upload = self.begin_upload(key, load, file)
         self.finish_upload(key, upload, self.upload(key, upload, file), None)
 
     def delete(self, keys: Iterable[str]) -> None:

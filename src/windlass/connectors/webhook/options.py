@@ -43,7 +43,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _names_in(text: str) -> set[str]:
-    """What a template names; nothing where it is none that can be read, which is said when it is used."""
+    """What a template names; nothing where it cannot be read, which is said when it is used."""
     from jinja2 import TemplateError, meta
 
     from windlass.templates.sandbox import environment

@@ -23,6 +23,7 @@ from windlass.errors import Code, FatalError, RetryableError
 from windlass.files import write_file
 from windlass.images.bake import EPOCH, FILE, Build, bake_file, labels_of, laid_out, place_of
 from windlass.images.dockerfile import with_bases, with_library_stages
+from windlass.images.generating import NOT_READ
 from windlass.images.inputs import Inputs
 from windlass.images.packages import secrets_of
 from windlass.processes import last_words
@@ -73,6 +74,7 @@ def build_images(
     runs. Returns the digests that the registry has of them, by name; of none that was not pushed. With `shown` a builder
     says on stderr what it does. Raises WindlassError with what the build said last.
     """
+    _tell_of_locks(builds)
     how, way = _How(push, platforms, labels, sbom, shown), way_of_building(engine)
     if push and sbom and not way.attests:
         hint = "docker buildx create --use; or say in windlass.yaml: images: {sbom: false}"
@@ -81,6 +83,14 @@ def build_images(
         if way.bakes:
             return _bake(engine, tree, builds, how)
         return dict(_one_by_one(engine, tree, builds, how))
+
+
+def _tell_of_locks(builds: Sequence[Build]) -> None:
+    for build in builds:
+        for line in build.inputs.dockerfile.splitlines():
+            if not build.inputs.is_own and line.startswith(NOT_READ):
+                name, _, hint = line.removeprefix(NOT_READ).partition(": ")
+                logs.warning("lock_not_read", image=build.name, file=name, hint=hint)
 
 
 @contextmanager
@@ -225,14 +235,16 @@ def _built(engine: Engine, context: Path, text: str, image: str, options: _Optio
 
 
 def _by_engine(engine: Engine, context: Path, text: str, image: str, options: _Options) -> _Said:
+    from docker.utils import tar
+
     lines, is_built = list[str](), True
-    with tempfile.TemporaryDirectory(prefix="windlass-dockerfile-") as name, telling(f"build {image}"):
-        file = Path(name) / "Dockerfile"  # outside of the folder, into whose image it would get
-        write_file(file, text, errors="surrogateescape")
+    dockerfile = f".dockerfile.{secrets.token_hex(8)}"  # which the engine keeps out of the image
+    with tar(str(context), dockerfile=(dockerfile, text)) as sent, telling(f"build {image}"):
         said = engine.client.build(
-            path=str(context),
+            fileobj=sent,
+            custom_context=True,
             tag=image,
-            dockerfile=str(file),
+            dockerfile=dockerfile,
             target=options.target,
             buildargs=dict(options.args),
             platform=options.platform,

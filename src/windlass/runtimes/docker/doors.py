@@ -6,7 +6,9 @@ connections on. Where windlass is in a container of that network, its own addres
 
 from __future__ import annotations
 
+import platform
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,6 +21,7 @@ from windlass.runtimes.docker.host_paths import sibling
 __all__ = ["Doors", "moved"]
 
 _CHUNK = 1 << 18
+_FREEBIND = 15  # IP_FREEBIND of Linux (man 7 ip), which Python has no name for
 
 
 class Doors:
@@ -65,9 +68,15 @@ class Doors:
 def _own_gateway(engine: Engine, network: str) -> str | None:
     """An address of this system that containers of the network reach."""
     for address in filter(None, _addresses(engine, network)):
-        with suppress(OSError), socket.create_server((address, 0)):
+        with suppress(OSError), _listening((address, 0), also_later=_comes_later(engine)):
             return address
     return None
+
+
+def _comes_later(engine: Engine) -> bool:
+    """Whether gateways are addresses of this system that are there only while a network has a container, as Podman has it."""
+    is_ours = engine.is_here and not engine.is_rootless and engine.kernel == platform.release()
+    return engine.is_podman and is_ours and sibling(engine) is None
 
 
 def _addresses(engine: Engine, network: str) -> Iterator[str | None]:
@@ -81,8 +90,23 @@ def _addresses(engine: Engine, network: str) -> Iterator[str | None]:
         yield own["NetworkSettings"]["Networks"].get(network, {}).get("IPAddress")
 
 
+def _listening(at: tuple[str, int], *, also_later: bool) -> socket.socket:
+    """A socket that listens; with `also_later` also where the address is not there yet."""
+    listening = socket.socket()
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if also_later:
+            listening.setsockopt(socket.IPPROTO_IP, _FREEBIND, 1)
+        listening.bind(at)
+        listening.listen(128)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
 def _door(at: tuple[str, int], to: tuple[str, int]) -> socket.socket:
-    door = socket.create_server(at, backlog=128)
+    door = _listening(at, also_later=sys.platform == "linux")
     _in_background(_receive, door, to)
     return door
 

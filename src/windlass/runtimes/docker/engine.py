@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import socket
 import sys
@@ -18,12 +19,13 @@ from windlass.errors import Code, FatalError, RetryableError, extra, reason_of
 from windlass.ports import is_loopback
 
 if TYPE_CHECKING:
-    from docker.api.client import APIClient
+    from windlass.runtimes.docker.client import Client
 
-__all__ = ["Engine", "engine_of", "telling"]
+__all__ = ["SEE_DOCTOR", "Engine", "engine_of", "telling"]
 
-_SECONDS_TO_CONNECT = 10
+_SECONDS_TO_CONNECT = 30  # Podman asks the packages of its machine for their versions: 10 on a busy one
 _SECONDS = 60  # for an answer; an engine that starts many containers at once takes its time
+SEE_DOCTOR = "`windlass doctor` tries whether containers see this folder"
 _NO_FOLDER = "bind source path does not exist"
 _CONNECTIONS = 100  # one for each container that runs
 
@@ -32,11 +34,13 @@ _CONNECTIONS = 100  # one for each container that runs
 class Engine:
     """A container engine that answers."""
 
-    client: APIClient
+    client: Client
     name: str
     url: str
     is_rootless: bool
     has_selinux: bool
+    kernel: str = ""
+    """The release of the kernel that its containers have."""
 
     def __str__(self) -> str:
         return f"{self.name} at {self.url}"
@@ -71,6 +75,11 @@ class Engine:
         """Whether it is on this machine, or in a virtual machine of it that shares its folders."""
         parts = urlsplit(self.url)
         return parts.scheme in ("unix", "npipe", "http+unix") or is_loopback(parts.hostname)
+
+    @property
+    def may_have_other_folders(self) -> bool:
+        """Whether a path may be another folder there: of another machine, or of a virtual one, which has a kernel of its own."""
+        return not self.is_here or self.kernel not in ("", platform.release())
 
 
 class _Place(NamedTuple):
@@ -156,12 +165,12 @@ def _context(name: str | None) -> _Place | None:
 
 
 def _connected(place: _Place) -> Engine:
-    from docker import APIClient
+    from windlass.runtimes.docker.client import Client
 
     if (path := place.url.removeprefix("unix://")) != place.url:
         with socket.socket(socket.AF_UNIX) as probe:  # the client leaves one open where nobody listens
             probe.connect(path)
-    client = APIClient(
+    client = Client(
         base_url=place.url,
         version="auto",
         timeout=_SECONDS_TO_CONNECT,
@@ -169,7 +178,8 @@ def _connected(place: _Place) -> Engine:
         use_ssh_client=place.url.startswith("ssh://"),
         max_pool_size=_CONNECTIONS,
     )
-    version, options = client.version(), client.info().get("SecurityOptions") or []
+    version, info = client.version(), client.info()
+    options = info.get("SecurityOptions") or []
     client.timeout = _SECONDS
     component = (version.get("Components") or [{"Name": "Engine"}])[0]["Name"]
     kind = "Podman" if "podman" in component.lower() else "Docker"
@@ -179,6 +189,7 @@ def _connected(place: _Place) -> Engine:
         place.url,
         is_rootless=any("rootless" in option for option in options),
         has_selinux=any("selinux" in option for option in options),
+        kernel=info.get("KernelVersion") or "",
     )
 
 
@@ -191,9 +202,7 @@ def telling(what: str) -> Iterator[None]:
     try:
         yield
     except APIError as exc:
-        hint = (
-            "`windlass doctor` tries whether containers see this folder" if _NO_FOLDER in _why(exc) else None
-        )
+        hint = SEE_DOCTOR if _NO_FOLDER in _why(exc) else None
         raise FatalError(f"cannot {what}: {_why(exc)}", hint=hint) from exc
     except (DockerException, RequestException, OSError) as exc:
         raise RetryableError(f"cannot {what}: {_why(exc)}", code=Code.NO_ENGINE) from exc

@@ -16,7 +16,10 @@ from windlass.runtimes.docker.engine import Engine
 
 __all__ = ["host_path", "own_container", "sibling", "source_of"]
 
-_ID = re.compile(r"/containers/(?:[^/ ]+/)*([0-9a-f]{64})/")
+_GIVEN = ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
+"""What an engine mounts into each container, out of a folder of its own that has the container's id."""
+
+_ID = re.compile(r"containers/(?:[^/ ]+/)*([0-9a-f]{64})/")
 
 
 def host_path(engine: Engine, folder: Path) -> str:
@@ -49,12 +52,17 @@ def sibling(engine: Engine) -> dict[str, Any] | None:
 
 
 def own_container(mountinfo: Path = Path("/proc/self/mountinfo")) -> str | None:
-    """The id of the container that this process runs in, as its mounts tell it (man 5 proc)."""
+    """The id of the container that this process runs in, as its mounts tell it (man 5 proc: the fourth field is what was
+    mounted, the fifth where). The engine's own machine has mounts of all its containers, but not at these places.
+    """
     try:
-        found = _ID.search(mountinfo.read_text(encoding="utf-8", errors="replace"))
+        mounts = [
+            line.split() for line in mountinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+        ]
     except OSError:
         return None
-    return found[1] if found else None
+    found = (_ID.search(mount[3]) for mount in mounts if mount[4] in _GIVEN)
+    return next((own[1] for own in found if own), None)
 
 
 def source_of(mounts: Sequence[Mapping[str, Any]], folder: Path) -> str | None:

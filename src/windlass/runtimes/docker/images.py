@@ -6,6 +6,7 @@ import re
 import threading
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from windlass import logs
 from windlass.errors import Code, FatalError, RetryableError, WindlassError, reason_of
@@ -35,7 +36,7 @@ class Images:
         """The image of a unit, which the engine then has. Raises WindlassError."""
         key = repr((unit.build, unit.command[:1], unit.container))
         with self._looking:
-            lock = self._locks.setdefault(key, threading.Lock())
+            lock = self._locks.setdefault(unit.container.image or key, threading.Lock())
         with lock:
             if key not in self._found:
                 image = unit.container.image
@@ -46,23 +47,33 @@ class Images:
 
     def _pulled(self, image: str, unit: Unit) -> str:
         pull, platform = unit.container.pull, unit.container.platform
-        if pull == "always" or (pull == "missing" and not self._has(image)):
-            logs.info("image_pull", image=image)
+        if pull == "always" or (pull == "missing" and not self._has(image, platform)):
+            logs.info("image_pull", image=image, platform=platform)
             self._pull(image, platform)
-        if not self._has(image):
+        found = self._described(image)
+        if found is None:
             hint = "pull it, or leave out `pull: never`"
             raise FatalError(f"the engine has no image {image}", hint=hint, code=Code.NO_IMAGE)
-        return image
+        # where a run has it for two platforms, its name is that of the one that was pulled last
+        return image if platform is None else str(found["Id"])
 
-    def _has(self, image: str) -> bool:
+    def _has(self, image: str, platform: str | None = None) -> bool:
+        """Whether the engine has it, for the platform if one is said: the name may be that of another one's."""
+        found = self._described(image)
+        if found is None or platform is None:
+            return found is not None
+        return platform.split("/")[:2] == [found.get("Os"), found.get("Architecture")]
+
+    def _described(self, image: str) -> dict[str, Any] | None:
+        """What the engine says of an image; None where it has none."""
         from docker.errors import ImageNotFound
 
         with telling(f"look for the image {image}"):
             try:
-                self._engine.client.inspect_image(image)
+                found: dict[str, Any] = self._engine.client.inspect_image(image)
             except ImageNotFound:
-                return False
-        return True
+                return None
+        return found
 
     def _pull(self, image: str, platform: str | None) -> None:
         from docker.errors import APIError, DockerException

@@ -23,11 +23,12 @@ from windlass.plan.unit import PROJECT, Unit
 from windlass.ports import LOOPBACK, free_port
 from windlass.runtimes import Execution, Site
 from windlass.runtimes.docker.doors import Doors, moved
-from windlass.runtimes.docker.engine import engine_of, telling
+from windlass.runtimes.docker.engine import SEE_DOCTOR, engine_of, telling
 from windlass.runtimes.docker.execution import ContainerExecution, no_program
 from windlass.runtimes.docker.host_paths import host_path, sibling
 from windlass.runtimes.docker.images import Images
 from windlass.runtimes.docker.leftovers import MACHINE, WANTED, machine, remove, remove_leftovers
+from windlass.runtimes.docker.probing import has_files_of
 
 __all__ = ["DockerRuntime"]
 
@@ -65,6 +66,7 @@ class DockerRuntime:
         self._published: dict[int, _Published] = {}
         self._cleaning = threading.Lock()
         self._is_clean = False
+        self._has_workspace = False
 
     @staticmethod
     def check(units: Iterable[Unit]) -> None:
@@ -82,7 +84,21 @@ class DockerRuntime:
                 logs.info("engine", engine=self._engine.name, url=self._engine.url)
                 remove_leftovers(self._engine)
                 self._is_clean = True
-        self._images.of(unit)
+        image = self._images.of(unit)
+        with self._cleaning:
+            self._require_workspace(image)
+
+    def _require_workspace(self, image: str) -> None:
+        """Raise FatalError where containers would have another folder than the workspace, at the path that it has here."""
+        if self._has_workspace or not self._engine.may_have_other_folders:
+            return
+        if not has_files_of(self._engine, self._site.workspace, image, self._owned()):
+            raise FatalError(
+                f"the folder that containers of {self._engine} have as {self._site.workspace} is another one",
+                hint=SEE_DOCTOR,
+                code=Code.NO_ENGINE,
+            )
+        self._has_workspace = True
 
     def publish(self, service: str, unit: Unit) -> int | None:
         network = self._network(unit)
@@ -148,7 +164,7 @@ class DockerRuntime:
         client = self._engine.client
         made = client.create_container(**described, host_config=host)["Id"]
         try:
-            said = client.attach(made, stream=True, logs=True)
+            said = client.output_of(made)
             client.start(made)
             if service is not None:
                 self._note_address(service, made)
@@ -182,11 +198,14 @@ class DockerRuntime:
                 "windlass.project": str(self._site.project),
                 "windlass.run": run,
                 "windlass.task": task,
-                MACHINE: machine(),
-                WANTED: str(self._site.wanted),
+                **self._owned(),
             },
             "use_config_proxy": True,
         }
+
+    def _owned(self) -> dict[str, str]:
+        """Labels by which whoever starts next knows whether anybody wants a container still."""
+        return {MACHINE: machine(), WANTED: str(self._site.wanted)}
 
     def _command(self, unit: Unit, environment: Mapping[str, str]) -> list[str]:
         """The command; windlass is shown the plan where that is too long for its environment."""

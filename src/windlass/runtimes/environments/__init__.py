@@ -30,6 +30,8 @@ def environment_for(
     """The environment of a command in a folder, made if need be; None for one that needs none. With `builds`, it is a
     folder of the step's own.
     """
+    if not builds and not (_PYTHON.fullmatch(program) or program in _NODE):
+        return None
     from windlass.runtimes.environments import node, python
 
     if version := _PYTHON.fullmatch(program):

@@ -17,17 +17,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from windlass import logs
 from windlass.errors import Code, FatalError
+from windlass.images.unread_locks import Language, unread_lock
 from windlass.locks import locked, take
 from windlass.processes import last_words
 from windlass.processes.environment import installing
 from windlass.processes.launch import launch
 
-__all__ = ["Making", "beside", "remove_left"]
+__all__ = ["Making", "beside", "remove_left", "tell_of_lock"]
 
 _WANTED, _ALIVE = ".wanted", ".alive"
 _CACHES = ("UV_CACHE_DIR", "PIP_CACHE_DIR", "npm_config_cache")
 _CHUNK = 1 << 16
+
+
+def tell_of_lock(folder: Path, language: Language) -> None:
+    """Warn of a lock file that nothing here reads: what is installed is not what it says."""
+    if (found := unread_lock(folder, language)) is not None:
+        logs.warning("lock_not_read", step=folder.name, file=found.name, hint=found.hint)
 
 
 @dataclass(frozen=True)

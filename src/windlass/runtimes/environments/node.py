@@ -16,7 +16,7 @@ from windlass import logs
 from windlass.errors import Code, FatalError, MissingExtraError, naming
 from windlass.files import write_file
 from windlass.locks import locked
-from windlass.runtimes.environments.installing import Making, beside, remove_left
+from windlass.runtimes.environments.installing import Making, beside, remove_left, tell_of_lock
 from windlass.runtimes.environments.key import Key
 from windlass.runtimes.environments.step import StepEnvironment
 
@@ -67,6 +67,7 @@ def _have_modules(folder: Path, node: StepEnvironment, environments: Path) -> No
         logs.info("environment", step=folder.name, kind="node", found=str(modules), made_by="somebody else")
         return
     logs.info("environment", step=folder.name, kind="node", into=str(modules))
+    tell_of_lock(folder, "node")
     with beside(base, places, folder.name) as making:
         with naming(making.place):
             shutil.copytree(folder, making.place, symlinks=True, ignore=shutil.ignore_patterns(*_NOT_COPIED))

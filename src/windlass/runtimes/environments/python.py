@@ -15,7 +15,7 @@ from pathlib import Path
 from windlass import logs
 from windlass.errors import Code, FatalError
 from windlass.locks import locked
-from windlass.runtimes.environments.installing import Making, beside
+from windlass.runtimes.environments.installing import Making, beside, tell_of_lock
 from windlass.runtimes.environments.key import Key
 from windlass.runtimes.environments.step import StepEnvironment
 
@@ -99,6 +99,7 @@ def _create(making: Making, version: str | None) -> None:
 
 
 def _install(making: Making, folder: Path, key: Key) -> None:
+    tell_of_lock(folder, "python")
     if (folder / "requirements.txt").exists():
         _pip(making, ("-r", str(folder / "requirements.txt")), folder, key)
     elif _is_package(folder) and (folder / "uv.lock").exists():

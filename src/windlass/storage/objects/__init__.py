@@ -3,6 +3,9 @@
 store.py     what a store has to do; each is a module of its connector
 ledger.py    what was loaded, and who is at it: an object that is written only over the one that was read
 turns.py     whose turn it is
+parts.py     a file in parts
+past.py      what the ledger has no more itself, so that it stays short
+places.py    what the two have in common:
 one.py       a single object
 prefix.py    the objects below a prefix
 """
@@ -12,9 +15,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from windlass.storage import Place
-from windlass.storage.objects.store import LOAD, ChangedError, Object, Store
+from windlass.storage.objects.store import LOAD, ChangedError, Object, Store, Upload
 
-__all__ = ["LOAD", "ChangedError", "Object", "Store", "place_in"]
+__all__ = ["LOAD", "ChangedError", "Object", "Store", "Upload", "place_in"]
 
 
 def place_in(

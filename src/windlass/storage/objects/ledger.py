@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -37,6 +37,9 @@ class Start:
     files: tuple[str, ...] = ()
     """The names of what it brings below a prefix."""
 
+    by_others: bool = False
+    """Whether other processes begin uploads for it, which no entry names."""
+
     @property
     def load_id(self) -> str:
         return self.entry.load_id
@@ -56,6 +59,11 @@ class Ledger(Manifest):
 
     starts: tuple[Start, ...] = ()
     retired: tuple[str, ...] = ()
+    pages: tuple[str, ...] = ()
+    """The names of objects that have the names of more files."""
+
+    moved: int = 0
+    """How many loads were moved to where the past ones are."""
 
     def start(self, load_id: str) -> Start | None:
         """The start of that id, if it may still commit."""
@@ -82,6 +90,28 @@ class Ledger(Manifest):
     def committed(self, entry: LedgerEntry) -> Ledger:
         """With the load in it, whose start is then over."""
         return replace(self, loads=self.with_load(entry).loads, starts=self.others(entry.load_id))
+
+    def without_these(self, loads: Collection[LedgerEntry]) -> Ledger:
+        """Without just these entries, which are kept elsewhere now."""
+        gone = set(loads)
+        left = tuple(load for load in self.loads if load not in gone)
+        return replace(self, loads=left, moved=self.moved + len(self.loads) - len(left))
+
+    def with_past(self, loads: Iterable[LedgerEntry]) -> Ledger:
+        """With these in it, each in the place of an earlier one of the same load."""
+        known = {load.key: load for load in self.loads}
+        for load in loads:
+            if load.key not in known or known[load.key].committed_at <= load.committed_at:
+                known[load.key] = load
+        return replace(self, loads=tuple(known.values()))
+
+    def with_page(self, page: str, names: Collection[str]) -> Ledger:
+        """With a page in the place of these names, if all of them are here still."""
+        gone = set(names)
+        left = tuple(name for name in self.files if name not in gone)
+        if len(left) + len(gone) != len(self.files):
+            return self
+        return replace(self, files=left, pages=(*self.pages, page))
 
 
 class LedgerObject:
@@ -134,6 +164,7 @@ def _text(ledger: Ledger) -> bytes:
     """A load a line, as in the manifest of a file."""
     encode = msgspec.json.encode
     loads = b",\n".join(map(encode, ledger.loads))
-    others = {"files": ledger.files, "starts": ledger.starts, "retired": ledger.retired}
+    names = ("files", "pages", "moved", "starts", "retired")
+    others = {name: getattr(ledger, name) for name in names}
     ends = b"".join(b",\n%b: %b" % (encode(name), encode(value)) for name, value in others.items() if value)
     return b'{"loads": [\n%b\n]%b}\n' % (loads, ends)

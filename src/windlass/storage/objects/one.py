@@ -7,58 +7,47 @@ the last aborts the upload, which can then take effect no more, and sees by the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Self
 
 from windlass import failpoints, logs
 from windlass.errors import WindlassError
 from windlass.ledger import LedgerEntry
 from windlass.storage.manifest import committed_now
 from windlass.storage.objects.ledger import Ledger, LedgerObject, Start
-from windlass.storage.objects.store import ChangedError, Store
-from windlass.storage.objects.turns import Turn, Turns, changed, finished
-from windlass.temporary import TemporaryFolder
+from windlass.storage.objects.past import Past
+from windlass.storage.objects.places import ObjectsPlace, StagedRows
+from windlass.storage.objects.store import ChangedError, Object, Store
+from windlass.storage.objects.turns import Turn, changed, finished
 
 __all__ = ["OneObject"]
 
 
-class OneObject:
+class OneObject(ObjectsPlace):
     """An object, and its manifest beside it. Implements `Place`."""
 
     names_are_used_again = True
 
     def __init__(self, store: Store, key: str, scratch: Path | None = None) -> None:
-        self.store, self.key, self.scratch = store, key, scratch
-        self.name = f"{store.name}/{key}"
-        folder, _, last = key.rpartition("/")
-        self.ledger = LedgerObject(store, f"{folder}{'/' if folder else ''}.{last}.windlass.json")
-        self._turns = Turns(self.name, store, self.ledger, self.settle_starts)
+        self.key = key
+        folder, slash, last = key.rpartition("/")
+        base = f"{folder}{slash}.{last}"
+        ledger = LedgerObject(store, f"{base}.windlass.json")
+        super().__init__(store, f"{store.name}/{key}", ledger, Past(store, ledger, base), scratch)
 
     def exists(self) -> bool:
         return self.store.look(self.key) is not None
 
-    def find(self, entry: LedgerEntry) -> LedgerEntry | None:
-        return self.ledger.read().find(entry)
-
-    def last_cursor(self, entry: LedgerEntry) -> str | None:
-        return self.ledger.read().last_cursor(entry)
-
-    def settle(self, entry: LedgerEntry, loads: Sequence[str]) -> LedgerEntry | None:
-        self.settle_starts(start for start in self.ledger.read().starts if start.load_id in loads)
-        return self.find(entry)
-
     def begin(self, entry: LedgerEntry) -> StagedObject:
         turn = self._turns.take(entry, alone=True)
         try:
+            self._past.keep_short()
             return StagedObject(self, entry.load_id, turn)
         except BaseException:
             turn.leave()
             raise
 
-    def settle_starts(self, starts: Iterable[Start]) -> None:
-        """Find out about starts whether they have committed; those that have not cannot from here on."""
+    def give_up(self, starts: Iterable[Start]) -> None:
         for start in starts:
             failpoints.reach("during-recovery")
             happened = self._has_happened(start)
@@ -75,41 +64,36 @@ class OneObject:
             self.store.abort_upload(self.key, start.upload)
         return self.is_by(start.load_id)
 
+    def written_by(self, digest: str) -> Object | None:
+        """The object, if a load of this digest has written it."""
+        found = self.store.look(self.key)
+        if found is None or not found.load:
+            return None
+        loads = self.ledger.read().loads
+        return found if any(e.load_id == found.load and e.digest == digest for e in loads) else None
+
     def is_by(self, load_id: str) -> bool:
         """Whether what is there was written by this start of a load."""
         found = self.store.look(self.key)
         return found is not None and found.load == load_id
 
 
-class StagedObject:
+class StagedObject(StagedRows):
     """What will be the object. Implements `Staged`."""
 
+    _place: OneObject
+
     def __init__(self, place: OneObject, load_id: str, turn: Turn) -> None:
-        self._place, self._load_id, self._turn = place, load_id, turn
         before = place.store.look(place.key)
         self._before = before and before.version
-        self._folder = TemporaryFolder(place.scratch)
-        self.path = self._folder.path / "rows"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._folder.remove()
-        with suppress(WindlassError):  # what is left, the next writer finds
-            mine = self._place.ledger.read().start(self._load_id)
-            self._place.settle_starts([mine] if mine else [])
-        self._turn.leave()
+        super().__init__(place, load_id, turn)
 
     def discard(self) -> None:
         self.path.unlink(missing_ok=True)
 
-    def require_writer(self) -> None:
-        self._turn.require(self._place.ledger.read())
-
     def commit(self, entry: LedgerEntry) -> None:
         place = self._place
-        upload = place.store.begin_upload(place.key, self._load_id)
+        upload = place.store.begin_upload(place.key, self._load_id, self.path)
         start = Start(committed_now(entry), upload=upload)
         failpoints.reach("before-ledger")
         try:

@@ -7,13 +7,13 @@ may only have been slow, does then.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from windlass.errors import RetryableError
 
-__all__ = ["LOAD", "ChangedError", "Object", "Store"]
+__all__ = ["LOAD", "ChangedError", "Object", "Store", "Upload"]
 
 LOAD = "windlass-load"
 """The name in an object's metadata of the load that wrote it."""
@@ -33,6 +33,17 @@ class Object(NamedTuple):
 
 class ChangedError(RetryableError):
     """What is there is not what it was expected to be: somebody else wrote meanwhile."""
+
+
+class Upload(NamedTuple):
+    """A file that another process has brought there, and that `finish_upload` lets take effect."""
+
+    name: str
+    """Behind the prefix of the load."""
+
+    upload: str
+    brought: Any
+    size: int
 
 
 class Store(Protocol):
@@ -59,8 +70,8 @@ class Store(Protocol):
     def put(self, key: str, data: bytes, replaces: str | None) -> None:
         """Write a small object, if this version is there, or with None nothing. Raises ChangedError."""
 
-    def begin_upload(self, key: str, load: str) -> str:
-        """What identifies the upload from here on. Nothing is there for others to see."""
+    def begin_upload(self, key: str, load: str, file: Path) -> str:
+        """What identifies the upload of this file from here on. Nothing is there for others to see."""
 
     def upload(self, key: str, upload: str, file: Path) -> Any:
         """Bring all of the file there. What is returned is for `finish_upload`."""
@@ -72,6 +83,11 @@ class Store(Protocol):
 
     def abort_upload(self, key: str, upload: str) -> None:
         """Give it up, so that it can take effect no more. One that is finished, or gone, stays as it is."""
+
+    def begun(self, prefix: str) -> Sequence[tuple[str, str]]:
+        """The uploads below a prefix that have neither taken effect nor been given up, whoever has begun them, to keys that
+        have the id of their load in their names: the key, or another text with that id; and what identifies the upload.
+        """
 
     def put_file(self, key: str, file: Path, load: str) -> None:
         """Bring a file to a key that is of this load alone."""

@@ -42,8 +42,15 @@ class Turns:
             self._settle(ended)
             others = [start for start in others if start not in ended]
             if not others and self.ledger.change(lambda known: _with(known, mine)).start(mine.load_id):
+                self._forget_signs()
                 return Turn(self, mine)
             waiting.pause([start.entry.name for start in others])
+
+    def _forget_signs(self) -> None:
+        """Remove the signs of writers that have ended: one that was killed has left its own."""
+        signs = [found.key for found in self.store.list(f"{self.ledger.key}.")]
+        at_work = {self.sign(start.load_id) for start in self.ledger.read().starts} if signs else set()
+        self.store.delete(key for key in signs if key not in at_work)
 
     def sign(self, load_id: str) -> str:
         """The object of the signs of life of a start."""
@@ -51,10 +58,7 @@ class Turns:
 
     def _is_gone(self, start: Start, signs: SignsOfLife) -> bool:
         last = self.store.look(self.sign(start.load_id))
-        if not signs.are_missing(start.load_id, last and last.version):
-            return False
-        self.store.delete([self.sign(start.load_id)])
-        return True
+        return signs.are_missing(start.load_id, last and last.version)
 
 
 def _with(known: Ledger, mine: Start) -> Ledger:

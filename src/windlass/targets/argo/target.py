@@ -64,7 +64,7 @@ class ArgoTarget(PodTarget):
         """The slots of the pools, which tasks of all pipelines share; and what pods may do."""
         spec, namespace = project.files.spec, project.files.spec.runtimes.kubernetes.namespace
         found: dict[str, list[Json]] = {}
-        if pools := Needs.of(pipeline.plan for pipeline in chosen).pools:
+        if pools := Needs.of(plan for pipeline in chosen for plan in pipeline.reached).pools:
             metadata = said({"name": pools_name(spec.project), "namespace": namespace})
             data = {pool: str(slots) for pool, slots in pools.items()}
             found["pools.yaml"] = [

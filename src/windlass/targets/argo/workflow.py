@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from windlass.targets.argo.belonging import Belonging
 from windlass.targets.argo.template import ALARM, Templates
 from windlass.targets.pods.exported import ExportedPipeline
 from windlass.targets.pods.plan_file import config_map, volume
@@ -34,7 +37,7 @@ def objects_of(pipeline: ExportedPipeline, account: str | None = None) -> list[J
 def workflow_of(pipeline: ExportedPipeline, account: str | None) -> tuple[Json, Json]:
     """The ConfigMap with the plan, and the spec of a workflow that goes by it."""
     plan = pipeline.plan
-    plan_map = config_map(pipeline.name, plan.project, [pipeline.open_plans[plan.pipeline]])
+    plan_map = config_map(pipeline.name, plan.project, pipeline.open_plans_reached)
     spec = _spec(pipeline, plan_map["metadata"]["name"])
     if account is not None:
         spec.setdefault("serviceAccountName", account)
@@ -43,6 +46,7 @@ def workflow_of(pipeline: ExportedPipeline, account: str | None) -> tuple[Json, 
 
 def _spec(pipeline: ExportedPipeline, plan_map: str) -> Json:
     pods, kubernetes = pipeline.pods, pipeline.said.kubernetes
+    limit = kubernetes.deadline or pipeline.plan.timeout
     parts = pod_parts(pods, volumes=[volume(plan_map)])
     volumes = parts.pop("volumes")
     claims = []
@@ -56,14 +60,14 @@ def _spec(pipeline: ExportedPipeline, plan_map: str) -> Json:
             "entrypoint": "main",
             "arguments": {"parameters": _parameters(pipeline)},
             "onExit": ALARM if pipeline.plan.on_failure else None,
-            "activeDeadlineSeconds": None if kubernetes.deadline is None else round(kubernetes.deadline),
+            "activeDeadlineSeconds": None if limit is None else math.ceil(limit),
             "podGC": {"strategy": "OnWorkflowSuccess"},
             "podMetadata": said({"labels": pipeline.labels | pods.labels, "annotations": pods.annotations}),
             **{key: value for key, value in parts.items() if key not in _NOT_OF_WORKFLOWS},
             "volumes": volumes,
             "volumeClaimTemplates": claims,
             "volumeClaimGC": {"strategy": "OnWorkflowCompletion"} if claims else None,
-            "templates": Templates(pipeline).all(),
+            "templates": Templates(pipeline, Belonging.to_workflow(pipeline.plan)).all(),
         }
     )
 

@@ -29,7 +29,9 @@ _HEADING = """\
 # Airflow with the pipelines of {project}, by windlass export compose: edit the project, and export again.
 # Secrets are in .env beside this file; that is for no repository.
 """
+_MARK = "# by windlass export compose\n"
 _DOCKERFILE = """\
+# by windlass export compose
 FROM {image}
 COPY requirements.txt *.whl /windlass/
 WORKDIR /windlass
@@ -86,12 +88,12 @@ class ComposeTarget:
         databases = beside.databases(spec.connections, options.project_path)
         files = {
             "compose.yaml": self._compose(project, options, databases),
-            ".gitignore": f".env\n{TASKS}\n",
-            ".dockerignore": "*\n!requirements.txt\n!*.whl\n",
+            ".gitignore": f"{_MARK}.env\n{TASKS}\n",
+            ".dockerignore": f"{_MARK}*\n!requirements.txt\n!*.whl\n",
         }
         if options.runtime == "process":
             files["Dockerfile"] = _DOCKERFILE.format(image=options.airflow_image)
-            files["requirements.txt"] = f"{options.windlass}\n"
+            files["requirements.txt"] = f"{_MARK}{options.windlass}\n"
         if options.pgadmin:
             files["servers.json"] = beside.servers(spec.connections)
         files |= AIRFLOW.render(_in_its_network(project), _as_dags(options))

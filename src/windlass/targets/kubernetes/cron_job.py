@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from windlass.errors import ExitCode
 from windlass.plan.model import Plan, Task
 from windlass.plan.unit import WORKSPACE
@@ -12,7 +14,6 @@ from windlass.targets.pods.names import dns_name
 from windlass.targets.pods.plan_file import PLAN, config_map, volume
 from windlass.targets.pods.schedule import NEVER, cron_of
 from windlass.targets.pods.settings import Json, pod_parts, said
-from windlass.targets.pods.shape import with_triggered
 
 __all__ = ["objects_of"]
 
@@ -28,7 +29,7 @@ def objects_of(pipeline: ExportedPipeline) -> list[Json]:
     """The objects, in the order to apply them in."""
     containers = pipeline.containers(_run_variables(pipeline.plan))
     spec = _of_run(pipeline, containers) if pipeline.shape == "run" else _of_tasks(pipeline, containers)
-    plans = [pipeline.plan] if pipeline.shape == "tasks" else _open_plans(pipeline)
+    plans = [pipeline.plan] if pipeline.shape == "tasks" else pipeline.open_plans_reached
     plan_map = config_map(pipeline.name, pipeline.plan.project, plans)
     has_plan = any(
         mount["name"] == "plan"
@@ -51,7 +52,7 @@ def _of_run(pipeline: ExportedPipeline, containers: Containers) -> Json:
     plan = pipeline.plan
     command = ["windlass", "run", plan.pipeline, "--plan", PLAN, "--workspace", WORKSPACE]
     command += ["--runtime", "process", "--no-dev", *_when(plan)]
-    given = given_to_run(with_triggered(plan, pipeline.plans), containers.secret)
+    given = given_to_run(pipeline.reached, containers.secret)
     return {"initContainers": [], "containers": [containers.of_run(command, given)]}
 
 
@@ -101,10 +102,6 @@ def _when(plan: Plan) -> list[str]:
     return ["--fired-at", "$(WINDLASS_FIRED_AT)"]
 
 
-def _open_plans(pipeline: ExportedPipeline) -> list[Plan]:
-    return [pipeline.open_plans[plan.pipeline] for plan in with_triggered(pipeline.plan, pipeline.plans)]
-
-
 # --- jobs ----------------------------------------------------------------------------------------
 
 
@@ -137,12 +134,14 @@ def _job_spec(pipeline: ExportedPipeline, pod: Json) -> Json:
     if pipeline.shape == "tasks" and None not in timeouts:  # of each try, which is a pod
         pod = {"activeDeadlineSeconds": round(sum(filter(None, timeouts))), **pod}
     retries = max((task.retry.retries for task in plan.tasks), default=0)
+    # the run that one container executes sees to its `timeout` itself, and can still tell of it
+    limit = kubernetes.deadline or (plan.timeout if pipeline.shape == "tasks" else None)
     restarts = kubernetes.restarts
     if restarts is None:
         restarts = _LOST if pipeline.shape == "run" else retries
     spec = {
         "backoffLimit": restarts,
-        "activeDeadlineSeconds": None if kubernetes.deadline is None else round(kubernetes.deadline),
+        "activeDeadlineSeconds": None if limit is None else math.ceil(limit),
         "podFailurePolicy": {"rules": _rules(pipeline)},
         "template": {
             "metadata": said(

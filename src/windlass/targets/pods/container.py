@@ -22,13 +22,10 @@ from windlass.targets.pods.plan_file import PLAN, mount
 from windlass.targets.pods.settings import Json, container_parts, of_task, said
 from windlass.templates import is_template
 
-__all__ = ["ENTRIES", "SCRIPTS", "Containers", "check_of", "needs_script", "services_of"]
+__all__ = ["SCRIPTS", "Containers", "check_of", "needs_script", "services_of"]
 
 SCRIPTS = "/windlass/scripts"
 """Where containers have the scripts."""
-
-ENTRIES = "/windlass/entries/list.json"
-"""Where a container leaves the entries of a task."""
 
 _PORT = 8080  # where a service listens that does not say
 _PULL = {"always": "Always", "never": "Never"}
@@ -88,14 +85,18 @@ class Containers:
             return self._own(dns_name(task.name), command, pods, around, task.unit)
         return self._command(task, task.unit, pods, around)
 
-    def of_entries(self, task: Task) -> Json:
-        """The container that lists the entries of a task, in a file of a volume called `entries`."""
-        command = ["windlass", "exec", self.plan.pipeline, task.name, "--plan", PLAN, f"--entries={ENTRIES}"]
+    def before(self, task: Task, option: str, folder: str, *, connected: bool) -> Json:
+        """The container of a step of windlass that comes before a task, and leaves what comes of it in a folder: a volume that
+        is called as the container. Where it asks the ends of a copy it is `connected`.
+        """
+        command = ["windlass", "exec", self.plan.pipeline, task.name, "--plan", PLAN, option]
         found = {"WINDLASS_WORKSPACE": WORKSPACE}
         if task.uses:
             found["WINDLASS_SERVICES"] = self._addresses(task.uses)
-        container = self._own("entries", command, self.pods, [*self.run, *variables(found)])
-        container["volumeMounts"].append({"name": "entries", "mountPath": str(PurePosixPath(ENTRIES).parent)})
+        around = self._around(task) if connected else [*self.run, *variables(found)]
+        name = PurePosixPath(folder).name
+        container = self._own(name, command, self.pods, around)
+        container["volumeMounts"].append({"name": name, "mountPath": folder})
         return container
 
     def of_scripts(self, tasks: Iterable[Task]) -> Json | None:

@@ -19,7 +19,7 @@ from windlass.targets.pods.container import Containers, services_of
 from windlass.targets.pods.environment import connections_secret
 from windlass.targets.pods.names import object_name
 from windlass.targets.pods.settings import Json, merged, said
-from windlass.targets.pods.shape import Shape, shape_of
+from windlass.targets.pods.shape import Shape, shape_of, with_triggered
 
 __all__ = ["ExportedPipeline", "exported_pipelines"]
 
@@ -44,6 +44,9 @@ class ExportedPipeline:
     image: str
     """Of the project."""
 
+    others: Mapping[str, ExportedPipeline]
+    """All of the project, by their names."""
+
     @cached_property
     def name(self) -> str:
         """What its objects are called."""
@@ -52,6 +55,16 @@ class ExportedPipeline:
     @cached_property
     def shape(self) -> Shape:
         return shape_of(self.plan, self.plans)
+
+    @cached_property
+    def reached(self) -> list[Plan]:
+        """Its plan, and those of all pipelines that a run of it starts."""
+        return with_triggered(self.plan, self.plans)
+
+    @property
+    def open_plans_reached(self) -> list[Plan]:
+        """The same, with their parameters still templates."""
+        return [self.open_plans[plan.pipeline] for plan in self.reached]
 
     @cached_property
     def pods(self) -> PodSettings:
@@ -113,8 +126,9 @@ def exported_pipelines(
     plans = with_images(project.plans, files, tag)
     open_plans = with_images(project.open_plans, files, tag)
     image = _project_image(files.spec, plans.values())
-    return [
-        ExportedPipeline(
+    known: dict[str, ExportedPipeline] = {}
+    for name in plans:
+        known[name] = ExportedPipeline(
             plan=plans[name],
             file=files.pipelines[name].document.file,
             said=files.pipelines[name].spec,
@@ -123,9 +137,9 @@ def exported_pipelines(
             plans=plans,
             open_plans=open_plans,
             image=image,
+            others=known,
         )
-        for name in chosen
-    ]
+    return [known[name] for name in chosen]
 
 
 def _project_image(project: Project, plans: Iterable[Plan]) -> str:

@@ -18,6 +18,7 @@ from windlass.targets.pods.files import texts_of, with_kustomization
 from windlass.targets.pods.network import network_policy
 from windlass.targets.pods.plan_file import is_too_long
 from windlass.targets.pods.settings import Json
+from windlass.targets.pods.shape import with_triggered
 from windlass.targets.refusing import Refusals
 
 __all__ = ["PodOptions", "PodTarget"]
@@ -86,7 +87,11 @@ class PodTarget(ABC):
 
     def needs(self, project: CompiledProject, options: PodOptions) -> Needs:
         """The connections of the chosen pipelines. Pools are seen to by each run, or are among the files."""
-        return replace(Needs.of(project.plans[name] for name in _chosen(project, options)), pools={})
+        chosen = _chosen(project, options)
+        reached = {
+            p.pipeline: p for name in chosen for p in with_triggered(project.plans[name], project.plans)
+        }
+        return replace(Needs.of(reached.values()), pipelines=tuple(sorted(chosen)), pools={})
 
     def _objects_of(self, pipeline: ExportedPipeline, options: PodOptions) -> list[Json]:
         objects = self.objects_of(pipeline, options)

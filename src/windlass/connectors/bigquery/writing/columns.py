@@ -100,7 +100,7 @@ _TEXTS = {  # of scalars within: what their text has to match
 
 
 def _unfit(field: Field, v: str) -> str:
-    """SQL of DuckDB that is true for JSON, which is there, that is no value of the field."""
+    """SQL of DuckDB that is true for JSON that is there and is not a value of the field."""
     if field.repeated:
         item = _unfit(field.item, "x")
         bad = f"len(list_filter(CAST({v} AS JSON[]), lambda x: x IS NULL OR json_type(x) = 'NULL' OR {item})) > 0"
@@ -171,7 +171,7 @@ def is_judged(field: Field) -> bool:
 
 
 def from_stage(field: Field, *, safe: bool = False) -> str:
-    """SQL of BigQuery for the value of a column in the stage; `safe` gives NULL for what is none."""
+    """SQL of BigQuery for the value of a column in the stage; `safe` gives NULL for what is not such a value."""
     v, prefix = name(field.name), "SAFE." if safe else ""
     if field.is_nested:
         return _rebuilt(field, v)

@@ -134,6 +134,35 @@ class BigqueryLoad(BaseLoad):
                 raise fenced(self._target) from exc  # whoever has the turn has dropped the stage
             raise
 
+    def has(self, name: str) -> Field | None:
+        """The column that the table has, if it is there."""
+        return (self._known or {}).get(name)
+
+    @property
+    def known(self) -> list[Field]:
+        """The columns that the table has."""
+        return list((self._known or {}).values())
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the table has to be made."""
+        return self._known is None
+
+    @property
+    def connection(self) -> Connection:
+        return self._connection
+
+    def fill(self, fields: Sequence[Field], wanted: Sequence[str], addresses: Sequence[str]) -> int:
+        """Have BigQuery read objects with these columns, of which some are wanted. Returns how many rows came."""
+        failpoints.reach("before-staging")
+        chosen = [field for field in fields if field.name in wanted]
+        if self._known is None:
+            making.require_columns(self._options, chosen)
+        arrived = self._stage.fill(fields, addresses)
+        failpoints.reach("mid-copy")
+        self._fields = chosen
+        return arrived
+
     def _stage_rows(self, rows: Rows, counts: Counts, scratch: Scratch, meter: Meter) -> None:
         failpoints.reach("before-staging")
         fields = [self._field(column) for column in rows.columns]

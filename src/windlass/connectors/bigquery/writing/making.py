@@ -20,7 +20,7 @@ _TIMES = ("DATE", "DATETIME", "TIMESTAMP")
 
 
 def fit_table(connection: Connection, target: TableName, options: Destination) -> Table | None:
-    """The table, if it is there. Raises FatalError for what is no table, or is partitioned or clustered in another way."""
+    """The table, if it is there. Raises FatalError for what is not a table, or is partitioned or clustered in another way."""
     found: Any = connection.table(target)
     if found is None:
         return None
@@ -33,8 +33,29 @@ def fit_table(connection: Connection, target: TableName, options: Destination) -
     if options.cluster and list(found.clustering_fields or ()) != list(options.cluster):
         is_ = f"by {', '.join(found.clustering_fields)}" if found.clustering_fields else "not"
         raise FatalError(f"{target} is clustered {is_}, and not by {', '.join(options.cluster)}", hint=hint)
+    _check_filter(target, found, options)
     table: Table = found
     return table
+
+
+def _check_filter(target: TableName, found: Any, options: Destination) -> None:
+    """Raise FatalError for a load that needs queries which the table does not take."""
+    wanted = options.partition
+    demands = bool(found.require_partition_filter)
+    if wanted is not None and wanted.require_filter and not demands:
+        hint = f"ALTER TABLE {target.sql} SET OPTIONS (require_partition_filter = TRUE)"
+        raise FatalError(
+            f"{target} demands no condition on its partitions, and `require_filter` is set", hint=hint
+        )
+    column = _partitioned_by(found)
+    if demands and column is not None and (why := options.refusal_by_filter(column)):
+        hint = f"ALTER TABLE {target.sql} SET OPTIONS (require_partition_filter = FALSE), or use another mode"
+        raise FatalError(f"{target}: {why}", hint=hint)
+
+
+def _partitioned_by(table: Any) -> str | None:
+    how = table.time_partitioning or table.range_partitioning
+    return None if how is None else (how.field or "_PARTITIONTIME")
 
 
 def _how(table: Any) -> str | None:
@@ -77,6 +98,8 @@ def make_table(
     properties: dict[str, Any] = {"clustering_fields": list(options.cluster)} if options.cluster else {}
     if options.partition is not None:
         properties.update(_partitioning(options.partition))
+        if options.partition.require_filter:
+            properties["require_partition_filter"] = True
     connection.make(target, [field.schema() for field in fields], **properties)
 
 

@@ -1,7 +1,8 @@
 """The table in which the rows of a load wait until it is committed.
 
 They arrive by the Storage Write interface, in a stream that is pending until it is committed as a whole. Each request says
-at which row it begins, so that one which is sent again, because its answer was lost, is there once.
+at which row it begins, so that one which is sent again, because its answer was lost, is there once. Or BigQuery fetches them
+itself, by a load job that is done as a whole, and again from the beginning.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
 
 from windlass.connectors.bigquery.client import OURS, Connection
+from windlass.connectors.bigquery.errors import PATIENCE
 from windlass.connectors.bigquery.fields import Field
+from windlass.connectors.bigquery.labels import labels
 from windlass.connectors.bigquery.sql import TableName
 from windlass.connectors.bigquery.writing.columns import as_text, waiting
 from windlass.errors import Code, FatalError, RetryableError
@@ -48,6 +52,34 @@ class Stage:
 
     def drop(self) -> None:
         self._connection.drop(self.table)
+
+    def fill(self, fields: Sequence[Field], addresses: Sequence[str]) -> int:
+        """Make it, and have BigQuery read Parquet objects into it, all of them or none. Returns how many rows came."""
+        from google.api_core.exceptions import Conflict
+        from google.cloud.bigquery import LoadJobConfig
+
+        self._fields = fields
+        schema = [field.schema() for field in fields]
+        self._connection.make(self.table, schema, expires=datetime.now(UTC) + _LIFE)
+        config = LoadJobConfig(
+            source_format="PARQUET",
+            schema=schema,
+            create_disposition="CREATE_NEVER",
+            write_disposition="WRITE_TRUNCATE",
+            labels=labels(),
+        )
+        client, name = self._connection.client, f"windlass_load_{uuid4()}"
+        asked: dict[str, Any] = {"retry": self._connection.retry, "timeout": PATIENCE}
+        job: Any
+        with self._connection.errors():
+            try:
+                job = client.load_table_from_uri(
+                    addresses, self.table.id, job_id=name, job_config=config, **asked
+                )
+            except Conflict:  # it was sent again, and had arrived the first time
+                job = client.get_job(name, **asked)
+            self._connection.await_job(job, lambda: job.result(retry=self._connection.retry))
+        return int(job.output_rows or 0)
 
     def send(self, batches: Iterator[tuple[pa.RecordBatch, Sequence[int]]]) -> Iterator[tuple[int, int]]:
         """Bring rows, with their numbers, into it. Yields how many rows and bytes went out; they are there at the end."""

@@ -96,9 +96,10 @@ class CsvRelation(FileRelation):
         self._scratch.make_room(self.name, len(self._header), at_least=_FIELD)
         guesses: dict[str, str | None] = {}
         if self._reading.infer or self._reading.since is not None:
-            limit = f" LIMIT {_SAMPLE_ROWS}" if self._sample_only else ""
             free = [name for name in self._header if name not in self._declared]
-            rows = f"(SELECT * FROM {self.rows()}{limit})"
+            rows = f"(SELECT * FROM {self.rows()})"
+            if self._sample_only:
+                rows = f"(SELECT * FROM {self._rows(is_sample=True)} LIMIT {_SAMPLE_ROWS})"
             guesses = infer_types(self._scratch, partial(values_of, rows), free)
             if self._look is not None and self._look.found:  # meanwhile; what comes later makes us begin anew
                 self._in_one_piece = True
@@ -113,17 +114,20 @@ class CsvRelation(FileRelation):
         return Column(name, "VARCHAR", guess=guess, trust="sampled" if self._sample_only else "known")
 
     def rows(self) -> str:
+        return self._rows(is_sample=False)
+
+    def _rows(self, *, is_sample: bool) -> str:
         self._rejects = self._scratch.new_name()
         if not self._other_orders:
-            return self._read(self._paths, self._header)
+            return self._read(self._paths, self._header, is_sample=is_sample)
         by_order = itertools.groupby(self._paths, key=self._header_of)
-        reads = [f"FROM {self._read(list(paths), header)}" for header, paths in by_order]
+        reads = [f"FROM {self._read(list(paths), header, is_sample=is_sample)}" for header, paths in by_order]
         return f"({' UNION ALL BY NAME '.join(reads)})"
 
     def _header_of(self, path: Path | str) -> list[str]:
         return self._other_orders.get(self._originals[str(path)], self._header)
 
-    def _read(self, files: Sequence[Path], header: Sequence[str]) -> str:
+    def _read(self, files: Sequence[Path], header: Sequence[str], *, is_sample: bool) -> str:
         dialect = self._dialect
         columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header)
         settings = {
@@ -145,6 +149,10 @@ class CsvRelation(FileRelation):
         }
         if self._in_one_piece and self._longest_line == LONGEST_LINE:
             settings["buffer_size"] = str(LONGEST_LINE)  # and not 16 times as much
+        elif is_sample:
+            settings["buffer_size"] = str(
+                4 * self._longest_line
+            )  # as much is read, however few rows are wanted
         paths = ", ".join(file_literal(path) for path in files)
         arguments = ", ".join(f"{key} = {value}" for key, value in settings.items())
         return f"read_csv([{paths}], {arguments})"

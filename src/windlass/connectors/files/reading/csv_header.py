@@ -20,7 +20,7 @@ __all__ = ["SEPARATOR_LINE", "Dialect", "Header", "not_utf8", "read_header"]
 _HEAD, _LONGEST_HEAD = 1 << 20, 32 << 20
 _DELIMITERS = (",", ";", "\t", "|")
 SEPARATOR_LINE = re.compile(r"[\r\n]*sep=([,;|\t])(?:\r\n?|\n)")
-"""The line that tells Excel the delimiter: it is no row, and no header."""
+"""The line that tells Excel the delimiter: it is neither a row nor a header."""
 
 
 _JSON = re.compile(r"""\s*(\[\s*(\{|\]|$)|\{\s*("|\}|$))""")
@@ -157,11 +157,6 @@ def _delimiter_of(path: Path, encoding: str) -> str:
 
 
 def _head(path: Path, encoding: str, length: int = _HEAD) -> str:
-    try:
-        codecs.lookup(encoding)
-    except LookupError as exc:
-        hint = "expected a name such as utf-8, latin-1, cp1252 or utf-16"
-        raise FatalError(f"unknown encoding {encoding!r}", hint=hint, code=Code.ENCODING) from exc
     with open_bytes(path) as file:
         data = file.read(length)
     return data.decode(encoding, "replace").lstrip("\ufeff")

@@ -51,30 +51,20 @@ class Spaces:
         return any(sign in data for sign in self._signs)
 
     def _in(self, data: bytes) -> int | None:
-        """Beside quotes that open or close a field: of two in a row, which stand for one, the first closes and the
-        second opens, and no space is between them."""
-        import numpy as np
+        """Outside quotes, where every other part between two quotes is; of two in a row, which stand for one, nothing is
+        between them.
+        """
+        parts = data.split(self._quote)
+        for i in range(int(self._quoted), len(parts), 2):
+            part = parts[i]
+            if i > 0 and part.startswith(b" ") and part.lstrip(b" ").startswith(self._ends):
+                return self._place(parts, i)
+            if part.endswith(b" ") and i < len(parts) - 1:
+                before = part.rstrip(b" ")
+                if before.endswith(self._ends):
+                    return self._place(parts, i) + len(before)
+        return None
 
-        codes = np.frombuffer(data, np.uint8)
-        at = np.flatnonzero(codes == ord(self._quote))
-        opens = (np.arange(len(at)) + self._quoted) % 2 == 0
-        beside = np.where(opens, at - 1, np.minimum(at + 1, len(data) - 1))
-        spaced = codes[beside] == ord(" ")
-        before = (self._before(data, int(quote)) for quote in at[spaced & opens])
-        behind = (self._behind(data, int(quote)) for quote in at[spaced & ~opens])
-        found = [next((place for place in places if place is not None), None) for places in (before, behind)]
-        return min((self._at + place for place in found if place is not None), default=None)
-
-    def _before(self, data: bytes, quote: int) -> int | None:
-        """Where the spaces before a quote begin, if the field does so, too."""
-        begin = quote
-        while data[begin - 1 : begin] == b" ":
-            begin -= 1
-        return begin if data.endswith(self._ends, 0, begin) else None
-
-    def _behind(self, data: bytes, quote: int) -> int | None:
-        """Where the spaces behind a quote begin, if the field ends with them."""
-        end = quote + 1
-        while data[end : end + 1] == b" ":
-            end += 1
-        return quote + 1 if data.startswith(self._ends, end) else None
+    def _place(self, parts: list[bytes], number: int) -> int:
+        """Where in the file a part begins."""
+        return self._at + sum(map(len, parts[:number])) + number

@@ -7,7 +7,6 @@ out, is a bad one. The rows go into a Parquet file of the scratch folder as text
 
 from __future__ import annotations
 
-import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -30,7 +29,6 @@ __all__ = ["ExcelRelation"]
 
 _BAD = "__windlass_bad"
 _BATCH = 10_000
-_RANGE = re.compile(r"([A-Za-z]{1,3})(\d+)?:([A-Za-z]{1,3})(\d+)?")
 _TYPES: dict[frozenset[str], str] = {
     frozenset(("integer",)): "BIGINT",
     frozenset(("number",)): "DOUBLE",
@@ -233,9 +231,7 @@ def _type_of(kinds: set[str]) -> str:
 
 def _bounds(text: str | None) -> dict[str, int | None]:
     """What `A3:F200`, or `A:F`, means to openpyxl."""
-    found = _RANGE.fullmatch(text) if text else None
-    if text and found is None:
-        raise FatalError(f"`range` {text!r}: expected two corners such as A3:F200, or columns such as A:F")
+    found = options.CELLS.fullmatch(text) if text else None
     left, top, right, bottom = found.groups() if found else (None,) * 4
     return {
         "min_col": _number(left),

@@ -12,7 +12,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from windlass.connectors.files.reading.infer import fits
-from windlass.connectors.files.reading.json import RECORD, JsonRelation, fields_of, paths_to
+from windlass.connectors.files.reading.json import RECORD, JsonRelation
+from windlass.connectors.files.reading.json_fields import fields_of, paths_to
 from windlass.connectors.json_digits import loses_digits
 from windlass.connectors.record_stream import Fetching, Piece
 from windlass.connectors.relations import StreamRelation

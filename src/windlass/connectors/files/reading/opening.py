@@ -10,7 +10,7 @@ from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import Reading, Relation, Source
 from windlass.connectors.stores.where import stored_end
 
-__all__ = ["open_source"]
+__all__ = ["open_source", "relation_of"]
 
 
 def open_source(end: End[options.Source]) -> Source:
@@ -19,18 +19,21 @@ def open_source(end: End[options.Source]) -> Source:
         from windlass.connectors.files.reading.stored import StoredSource
 
         def stored(files: InputFiles, reading: Reading, scratch: Scratch) -> Relation:
-            return _relation(files, end.options, reading, scratch)
+            return relation_of(files, end.options, reading, scratch)
 
-        return StoredSource(where, end.options.format, end.scratch_folder, stored)
+        return StoredSource(
+            where, end.options.format, end.scratch_folder, stored, typed=bool(end.options.columns)
+        )
     files = InputFiles(end.options.path, end.workspace, end.options.format, end.scratch_folder)
 
     def relation(reading: Reading, scratch: Scratch) -> Relation:
-        return _relation(files, end.options, reading, scratch)
+        return relation_of(files, end.options, reading, scratch)
 
     return FileSource(files, relation)
 
 
-def _relation(files: InputFiles, wanted: options.Source, reading: Reading, scratch: Scratch) -> Relation:
+def relation_of(files: InputFiles, wanted: options.Source, reading: Reading, scratch: Scratch) -> Relation:
+    """The rows of files, by their format."""
     if files.format == "csv":
         from windlass.connectors.files.reading.csv import CsvRelation
 

@@ -26,10 +26,15 @@ _AT_ONCE = 500  # files a scan: DuckDB takes the longer for each, the more there
 class ParquetRelation(FileRelation):
     """One or more Parquet files, `name=value` folders included."""
 
-    def __init__(self, files: InputFiles, reading: Reading, scratch: Scratch) -> None:
+    def __init__(
+        self, files: InputFiles, reading: Reading, scratch: Scratch, rows: tuple[int, int] | None = None
+    ) -> None:
+        """`rows`: only those from the first number on, and below the second, of the one file."""
         super().__init__(files, reading, scratch)
         many = are_many_small(files.paths, files.size())
         self._rows = self._gathered() if many else self._read(files.paths)
+        if rows is not None:
+            self._rows = self._read_some(files.paths, *rows)
 
     def found_columns(self) -> list[Column]:
         columns = self._scratch.describe(f"SELECT * FROM {self._rows}")
@@ -99,6 +104,12 @@ class ParquetRelation(FileRelation):
         partitioned = literal(any("=" in path.parent.name for path in paths))
         return f"read_parquet([{files}], union_by_name = true, hive_partitioning = {partitioned})"
 
+    def _read_some(self, paths: Sequence[Path], begin: int, end: int) -> str:
+        """Row groups without such a row are passed over."""
+        rows = self._read(paths).removesuffix(")") + ", file_row_number = true)"
+        some = f"file_row_number >= {begin} AND file_row_number < {end}"
+        return f"(SELECT * EXCLUDE (file_row_number) FROM {rows} WHERE {some})"
+
     def _gathered(self) -> str:
         """Small files as tables of the scratch database, some hundred of them in each."""
         tables = []
@@ -111,7 +122,7 @@ class ParquetRelation(FileRelation):
 
 
 def _has_nanoseconds(path: str, column: str) -> bool:
-    """Whether INT96 times are no whole microseconds. (Years that nanoseconds do not reach overflow alike in both.)"""
+    """Whether INT96 times are finer than microseconds. (Years that nanoseconds do not reach overflow alike in both.)"""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 

@@ -18,24 +18,24 @@ class FileSource:
 
     def __init__(self, files: InputFiles, relation: Callable[[Reading, Scratch], Relation]) -> None:
         self.name = files.written
-        self._files, self._relation = files, relation
+        self.files, self._relation = files, relation
 
     def close(self) -> None:
-        self._files.close()
+        self.files.close()
 
     def occupied(self) -> Iterable[str]:
-        return self._files.occupied()
+        return self.files.occupied()
 
     def fingerprint(self) -> dict[str, object]:
-        return self._files.fingerprint()
+        return self.files.fingerprint()
 
     def contents(self) -> Iterator[bytes]:
-        return self._files.contents()
+        return self.files.contents()
 
     def open(self, reading: Reading, scratch: Scratch) -> Relation:
-        if self._files.is_empty:
+        if self.files.is_empty:
             if reading.target is None or not reading.adds:
-                raise self._files.nothing(self._files.paths[0])
+                raise self.files.nothing(self.files.paths[0])
             return NoRows(self.name, reading, scratch)
         return self._relation(reading, scratch)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from windlass.connectors.files.formats import format_of
@@ -14,9 +14,10 @@ from windlass.connectors.files.options import ReadFormat
 from windlass.connectors.files.paths import InputFiles
 from windlass.connectors.files.reading.source import FileSource
 from windlass.connectors.scratch import Scratch
-from windlass.connectors.source import Reading, Relation
+from windlass.connectors.source import Reading, Relation, StoredObjects
 from windlass.connectors.stores.choosing import chosen
 from windlass.connectors.stores.fetching import fetch, local_names
+from windlass.connectors.stores.listing import Listing
 from windlass.connectors.stores.where import Where
 from windlass.errors import FatalError
 from windlass.storage.objects import Object
@@ -27,7 +28,7 @@ __all__ = ["StoredSource"]
 
 
 class StoredSource:
-    """One or more objects of one format. Implements `Source` and `HasContents`."""
+    """One or more objects of one format. Implements `Source`, `HasContents` and `HasObjects`."""
 
     def __init__(
         self,
@@ -35,15 +36,23 @@ class StoredSource:
         declared: ReadFormat | None,
         scratch: Path | None,
         relation: Callable[[InputFiles, Reading, Scratch], Relation],
+        *,
+        typed: bool = False,
     ) -> None:
         self.name = where.name
         self._where, self._declared, self._scratch, self._relation = where, declared, scratch, relation
-        self._objects = tuple(chosen(where))
-        self._format = declared or _one_format(where, self._objects)
+        self._is_typed = typed  # somebody said what types columns have
+        self._objects = Listing(chosen(where), scratch)
+        try:
+            self.format: ReadFormat = declared or _one_format(where, self._objects)
+        except BaseException:
+            self._objects.close()
+            raise
         self._files: StoredFiles | None = None
         self._bringing = threading.Lock()
 
     def close(self) -> None:
+        self._objects.close()
         if self._files is not None:
             self._files.close()
 
@@ -58,6 +67,15 @@ class StoredSource:
         state = digest.hexdigest()
         return {"type": "objects", "path": self.name, "objects": len(self._objects), "state": state}
 
+    def listed(self) -> Iterator[Object]:
+        """The objects, as often as they are wanted."""
+        return iter(self._objects)
+
+    def objects(self) -> StoredObjects | None:
+        if self._is_typed:
+            return None
+        return StoredObjects(self._where.store, tuple(self._objects), self.format)
+
     def contents(self) -> Iterator[bytes]:
         return self._brought().contents()
 
@@ -69,13 +87,13 @@ class StoredSource:
     def _brought(self) -> StoredFiles:
         with self._bringing:  # rows are read in one thread, and bytes in another
             if self._files is None:
-                self._files = StoredFiles(self._where, self._objects, self._format, self._scratch)
+                self._files = StoredFiles(self._where, self._objects, self.format, self._scratch)
             return self._files
 
 
-def _one_format(where: Where, objects: Sequence[Object]) -> ReadFormat:
+def _one_format(where: Where, objects: Listing) -> ReadFormat:
     """The format that the names of all objects tell. Raises FatalError where they do not tell the same."""
-    kind = format_of(objects[0].key)
+    kind = format_of(objects.first.key)
     if any(format_of(found.key) != kind for found in objects):
         hint = "name a pattern: prefix/*.csv"
         raise FatalError(f"{where.name!r} has objects of several formats", hint=hint)
@@ -85,9 +103,7 @@ def _one_format(where: Where, objects: Sequence[Object]) -> ReadFormat:
 class StoredFiles(InputFiles):
     """Objects as files of a temporary folder."""
 
-    def __init__(
-        self, where: Where, objects: Sequence[Object], kind: ReadFormat, scratch: Path | None
-    ) -> None:
+    def __init__(self, where: Where, objects: Listing, kind: ReadFormat, scratch: Path | None) -> None:
         self._where, self._objects = where, objects
         here = Path.cwd()
         super().__init__(where.name, Workspace(here, here), kind, scratch)
@@ -99,15 +115,23 @@ class StoredFiles(InputFiles):
         self._spool = TemporaryFolder(scratch)
         folder = self._spool.path
         paths = [folder / name for name in local_names(found.key for found in self._objects)]
-        self._keys = {path: found.key for path, found in zip(paths, self._objects, strict=True)}
+        self._paths = paths
         fetch(self._where.store, zip(self._objects, paths, strict=True))
         return paths, declared
 
     def _path_shown(self, path: Path) -> str:
-        return f"{self._where.store.name}/{self._keys[path]}"
+        key = next(key for each, key in self._keys() if each == path)
+        return f"{self._where.store.name}/{key}"
+
+    def _keys(self) -> Iterator[tuple[Path, str]]:
+        """Each file, and the key of its object."""
+        return zip(self._paths, (found.key for found in self._objects), strict=True)
 
     def contents(self) -> Iterator[bytes]:
         """The keys, sizes and bytes of all objects."""
-        for path in self.paths:
-            yield f"{self._keys[path]}\0{path.stat().st_size}\n".encode()
+        wanted = set(self.paths)
+        for path, key in self._keys():
+            if path not in wanted:
+                continue
+            yield f"{key}\0{path.stat().st_size}\n".encode()
             yield from self._bytes(path)

@@ -13,8 +13,8 @@ from contextlib import ExitStack
 from windlass import failpoints, registry
 from windlass.connectors.destination import BaseDestination, Traits
 from windlass.connectors.ends import End
-from windlass.connectors.files.formats import compression_of, format_of
-from windlass.connectors.files.options import Destination, FileFormat
+from windlass.connectors.files.formats import compression_of
+from windlass.connectors.files.options import Destination
 from windlass.connectors.files.writing.load import FileLoad
 from windlass.connectors.stores.where import stored_end
 from windlass.errors import FatalError
@@ -39,7 +39,7 @@ class FileDestination(BaseDestination):
         self._place = _place(end)
         if isinstance(self._place, Stream) and options.mode != "replace":
             raise FatalError(f"{options.path!r} keeps nothing, so only `mode: replace` can write there")
-        self._kind, self._compression = _format(options), _compression(options)
+        self._kind, self._compression = options.format_written(), compression_of(options.path)
 
     def occupied(self) -> str:
         return self._place.name
@@ -70,20 +70,3 @@ def _place(end: End[Destination]) -> Place:
         alone=end.alone,
         protected=(end.workspace.root, end.workspace.project),
     )
-
-
-def _format(options: Destination) -> FileFormat:
-    if options.csv.encoding.lower().replace("_", "-") not in ("utf-8", "utf8"):
-        raise FatalError("CSV is written in UTF-8 only", hint="leave `encoding` out")
-    kind = options.format or ("parquet" if options.is_folder else format_of(options.path))
-    if kind == "excel":
-        raise FatalError("Excel files can be read, but not written", hint="use .csv, which Excel opens")
-    return kind
-
-
-def _compression(options: Destination) -> str | None:
-    """The compression to write with, by the path's ending."""
-    kind = compression_of(options.path)
-    if kind == "bz2":
-        raise FatalError("bz2 files can be read, but not written", hint="use .gz or .zst")
-    return kind

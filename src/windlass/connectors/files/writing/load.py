@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from windlass.connectors.destination import BaseLoad
 from windlass.connectors.ends import End
 from windlass.connectors.files.options import Destination, FileFormat
+from windlass.connectors.files.writing.gathered import put_together
 from windlass.connectors.files.writing.kept import KeptRows, with_values_that_stay
 from windlass.connectors.files.writing.writer import FileWriter, Run
 from windlass.connectors.rows import Column, Counts, Meter, Rows, is_nested
@@ -21,6 +23,10 @@ from windlass.errors import FatalError, WindlassError
 from windlass.files import disk_errors
 from windlass.ledger import LedgerEntry
 from windlass.storage import Place, Staged
+
+if TYPE_CHECKING:
+    from windlass.storage.objects import Upload
+    from windlass.storage.objects.prefix import StagedObjects
 
 __all__ = ["FileLoad"]
 
@@ -37,7 +43,7 @@ _STORED_AS: dict[FileFormat, dict[str, str]] = {
 
 
 class FileLoad(BaseLoad):
-    """Implements `Load` and `QueryLoad`."""
+    """Implements `Load`, `QueryLoad` and `FolderLoad`."""
 
     def __init__(
         self,
@@ -106,6 +112,31 @@ class FileLoad(BaseLoad):
                 self._write(query, rows.columns, scratch.output_rows, counts, scratch, meter)
             counts.bytes = _size(self._staged.path)
         meter(counts.written, 0)
+
+    def folder(self) -> Path:
+        with disk_errors(self._staged.path):
+            self._staged.path.mkdir()
+        return self._staged.path
+
+    def take(self, folders: Sequence[Path]) -> int:
+        with self._overtaken_or_not(), disk_errors(self._staged.path):
+            put_together(self._staged.path, folders, self._name)
+            return _size(self._staged.path)
+
+    def expect_uploads(self) -> str:
+        self._staged_objects.expect()
+        return self._name
+
+    def take_uploads(self, uploads: Sequence[Upload]) -> int:
+        self._staged_objects.take(uploads)
+        return sum(upload.size for upload in uploads)
+
+    @property
+    def _staged_objects(self) -> StagedObjects:
+        from windlass.storage.objects.prefix import StagedObjects
+
+        assert isinstance(self._staged, StagedObjects)
+        return self._staged
 
     def restart(self) -> None:
         self._grown = self._widened = ()

@@ -36,6 +36,8 @@ class Connection(ConnectionOptions):
             return Misfit("auth", "the connection has several ways to say who asks", self._choices)
         if name is None or name in self.auths or "{{" in name:  # which only a run knows
             return None
+        if end.get("parent") and "{" in name:  # which only its rows know
+            return None
         return Misfit("auth", f"the connection has no {name!r} among its `auths`", self._choices)
 
     def chosen(self, name: str | None) -> Auth | None:

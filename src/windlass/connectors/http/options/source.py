@@ -77,7 +77,8 @@ class Source(SourceOptions):
     """Other rows, for each of which there is a request, with their values in `{…}` of path, query, headers and body."""
 
     auth: str | None = None
-    """Which of the `auths` of the connection says who asks. Default: its `auth`."""
+    """Which of the `auths` of the connection says who asks; with a `parent` also by its value, such as `{shop.region}`. Default:
+    its `auth`."""
 
     retry: Retry = Retry()
     """When a page is asked for again."""
@@ -87,6 +88,11 @@ class Source(SourceOptions):
 
     errors: Many[ErrorRule] = ()
     """What answers mean that are otherwise taken for something else; the first that fits counts."""
+
+    @property
+    def auth_is_of_parent(self) -> bool:
+        """Whether a parent says who asks."""
+        return self.parent is not None and self.auth is not None and f"{{{self.parent.as_}" in self.auth
 
     def refusal(self) -> str | None:
         if self.python is not None:

@@ -16,7 +16,7 @@ from windlass.connectors.influxdb import options
 from windlass.connectors.influxdb.client import Connection
 from windlass.connectors.influxdb.lines import HUGE, INTEGERS, UNITS
 from windlass.connectors.influxdb.schema import field_types, tag_names
-from windlass.connectors.rows import Column, is_nested
+from windlass.connectors.rows import Column, is_decimal, is_nested
 from windlass.errors import Code, FatalError, did_you_mean
 
 __all__ = ["Measurement", "Parts"]
@@ -117,7 +117,7 @@ class Measurement:
         return replace(made, finite=kind == "DOUBLE" or kind.startswith(_TIMES))
 
     def _type_of_new(self, kind: str) -> str:
-        if kind == "FLOAT" or kind.startswith("DECIMAL"):
+        if kind == "FLOAT" or is_decimal(kind):
             return "DOUBLE"
         if kind == "UBIGINT" and self._has_unsigned:
             return kind
@@ -139,7 +139,7 @@ def _as_time(column: Column, precision: str) -> Column:
     """The column that becomes the time: not NULL, not finer than the precision, and of the years that there are."""
     kind, unit = column.type, UNITS[precision]
     made = replace(column, nullable=False, native=f"a time in {precision}")
-    if kind in (*INTEGERS, *HUGE, "DOUBLE", "FLOAT") or kind.startswith("DECIMAL"):
+    if kind in (*INTEGERS, *HUGE, "DOUBLE", "FLOAT") or is_decimal(kind):
         beyond = f"{{v}} NOT BETWEEN {-(-_EARLIEST // unit)} AND {_LATEST // unit}"
         return replace(made, type="BIGINT", loses=beyond)
     if kind == "TIMESTAMP_NS":

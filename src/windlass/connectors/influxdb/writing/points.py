@@ -1,4 +1,4 @@
-"""The points of a load, in the scratch folder: made of its rows, and without those that are none."""
+"""The points of a load, in the scratch folder: made of its rows, and without the rows that make no point."""
 
 from __future__ import annotations
 

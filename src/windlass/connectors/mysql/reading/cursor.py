@@ -10,14 +10,12 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from windlass.connectors.cursors import Family, required_cursor
+from windlass.connectors.cursors import Family
 from windlass.connectors.mysql.names import quoted, text
 from windlass.connectors.mysql.reading.columns import Selected
 from windlass.connectors.mysql.session import Session
-from windlass.connectors.source import Since
-from windlass.errors import Code, FatalError
 
-__all__ = ["MysqlCursor", "require_lookback"]
+__all__ = ["MysqlCursor"]
 
 
 class MysqlCursor:
@@ -71,16 +69,3 @@ def _family(cursor: Selected) -> Family:
         return "text"
     is_number = column.type not in ("VARCHAR", "BLOB", "BOOLEAN") or column.carries == "number"
     return "number" if is_number else "other"
-
-
-def require_lookback(since: Since, name: str) -> str:
-    """The name of the cursor. Raises FatalError when nothing says how late a row may come."""
-    cursor = required_cursor(since, name)
-    if since.lookback is None:
-        raise FatalError(
-            f"{name}: MySQL does not show which rows will still be committed below the highest {cursor!r}",
-            hint="say for how long a transaction may be open, such as `incremental: {cursor: …, lookback: 1h}`, or how "
-            "many numbers it may be behind, such as `lookback: 1000`",
-            code=Code.CURSOR,
-        )
-    return cursor

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 
 from windlass.connectors.cursors import find_new
 from windlass.connectors.ends import ConnectedEnd
-from windlass.connectors.mysql import options
 from windlass.connectors.mysql.catalog import Table, find_table, table_names
 from windlass.connectors.mysql.connector import CONNECTOR
 from windlass.connectors.mysql.names import qualified, quoted, split_name
+from windlass.connectors.mysql.options import Source
 from windlass.connectors.mysql.reading.columns import Selected, require_known, selected
-from windlass.connectors.mysql.reading.cursor import MysqlCursor, require_lookback
+from windlass.connectors.mysql.reading.cursor import MysqlCursor
 from windlass.connectors.mysql.session import Session
 from windlass.connectors.options import name_of
 from windlass.connectors.relations import StreamRelation
 from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch
-from windlass.connectors.source import BaseSource, IntervalOf, Reading, Relation, Since
+from windlass.connectors.source import IntervalOf, Reading, Relation, Since
+from windlass.connectors.sql.late_rows import require_lookback
+from windlass.connectors.sql.server_source import ServerSource
 from windlass.errors import Code, FatalError, did_you_mean
 
 if TYPE_CHECKING:
@@ -35,10 +37,14 @@ _SNAPSHOT = (
 )
 
 
-class MysqlSource(BaseSource):
+class MysqlSource(ServerSource):
     """A table or query. Implements `Source`."""
 
-    def __init__(self, end: ConnectedEnd[options.Source]) -> None:
+    type = CONNECTOR.type
+    options: Source
+    session: Session
+
+    def __init__(self, end: ConnectedEnd[Source]) -> None:
         self.name, self.options = name_of(end), end.options
         self.session = Session(end.address)
         try:
@@ -48,18 +54,6 @@ class MysqlSource(BaseSource):
         except BaseException:
             self.session.close()
             raise
-
-    def close(self) -> None:
-        self.session.close()
-
-    def fingerprint(self) -> dict[str, object]:
-        address = self.session.address
-        return {
-            "type": CONNECTOR.type,
-            "server": f"{address.host}:{address.port}/{address.database}",
-            "table": self.options.table,
-            "query": self.options.query,
-        }
 
     def open(self, reading: Reading, scratch: Scratch) -> Relation:
         return MysqlRelation(self, reading, scratch)
@@ -154,7 +148,7 @@ class MysqlRelation(StreamRelation):
                 f"{self.name}: the engine {table.engine} has no snapshots, so no cursor can tell what is new"
             )
             raise FatalError(message, hint=hint, code=Code.CURSOR)
-        cursor = self._require(require_lookback(since, self.name))
+        cursor = self._require(require_lookback(since, self.name, "MySQL"))
         sql = MysqlCursor(self._session, self._selected, cursor)
         condition, self.mark = find_new(sql, self._from(), since, self.name)
         if condition is not None:

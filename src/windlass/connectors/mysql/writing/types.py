@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from windlass.connectors.mysql.catalog import Definition
-from windlass.connectors.rows import Column, is_nested
+from windlass.connectors.rows import Column, is_decimal, is_nested
 from windlass.connectors.scratch import literal
 
-__all__ = ["as_wanted", "may_be_boolean", "refusal", "storable"]
+__all__ = ["as_wanted", "may_be_boolean", "native_of", "refusal", "storable"]
 
 _LONGEST_KEY = 3072  # bytes of an index of InnoDB; 4 for a character
 _MOST_DIGITS, _MOST_SCALE = 38, 30
@@ -100,7 +100,7 @@ def storable(column: Column, *, is_key: bool, keys: int, exact: str, rounds_json
 
 def _stored_as(kind: str) -> str:
     kind = _STORED_AS.get(kind, kind)
-    if kind.startswith("DECIMAL("):
+    if is_decimal(kind):
         _, scale = _digits(kind)
         return kind if scale <= _MOST_SCALE else "VARCHAR"
     if is_nested(kind):
@@ -108,12 +108,18 @@ def _stored_as(kind: str) -> str:
     return kind if kind in _NEW or kind == "TIME" else "VARCHAR"
 
 
+def native_of(kind: str) -> str:
+    """The type of a column that keeps the values of a DuckDB type."""
+    stored = _stored_as(kind)
+    return _NEW.get(stored, stored)
+
+
 def _within_years(column: Column) -> Column:
     if column.type == "DATE":
         return replace(column, finite=True, earliest="0001-01-01", latest="9999-12-31")
     if column.type.startswith("TIMESTAMP"):
-        last = "9999-12-31 23:59:59.999999"
-        return replace(column, finite=True, earliest="0001-01-01 00:00:00", latest=last)
+        first, last = "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"
+        return replace(column, finite=True, earliest=first, latest=last, in_utc=True)
     return column
 
 

@@ -25,7 +25,7 @@ def as_bytes(field: Field) -> Field:
 
 
 def with_text(batch: pa.RecordBatch, texts: Sequence[int]) -> pa.RecordBatch:
-    """The batch with text again in these columns, and one more that says which of them is none (`not_utf8.py`)."""
+    """The batch with text again in these columns, and one more that says which of them is not text (`not_utf8.py`)."""
     import pyarrow as pa
 
     wrong: list[int | None] = [None] * batch.num_rows
@@ -48,7 +48,7 @@ def _text(column: Any, place: int, wrong: list[int | None]) -> Any:
 
 
 def _value(item: bytes | None, place: int, row: int, wrong: list[int | None]) -> str | None:
-    """A value as text; where it is none, with its bytes written out."""
+    """A value as text; with its bytes written out where it is not text."""
     try:
         return None if item is None else item.decode()
     except UnicodeDecodeError:

@@ -74,7 +74,7 @@ class Mark:
 
     @classmethod
     def from_json(cls, text: str | None) -> Mark | None:
-        """The mark that `to_json` wrote; None for what is none, such as a cursor alone."""
+        """The mark that `to_json` wrote; None for anything else, such as a cursor alone."""
         try:
             value = json.loads(text or "")
             leaves = {int(oid): Leaf(*leaf) for oid, leaf in value.pop("leaves").items()}

@@ -21,7 +21,8 @@ from windlass.connectors.postgres.types import as_read, read_field
 from windlass.connectors.relations import StreamRelation
 from windlass.connectors.rows import Column, RowFault
 from windlass.connectors.scratch import Scratch
-from windlass.connectors.source import BaseSource, Part, Reading, Relation
+from windlass.connectors.source import Part, Reading, Relation
+from windlass.connectors.sql.server_source import ServerSource
 from windlass.errors import WindlassError
 from windlass.plan.model import Partition
 
@@ -36,23 +37,14 @@ _GATHERED = 4 << 20  # bytes that are decoded at once
 _WAITING = 4  # how many of those may wait for the reader of the rows
 
 
-class PostgresSource(TableOrQuery, BaseSource):
+class PostgresSource(TableOrQuery, ServerSource):
     """A table or query. Implements `Source` and `Splittable`."""
+
+    type = CONNECTOR.type
+    session: Session
 
     def __init__(self, end: ConnectedEnd[TableSource]) -> None:
         super().__init__(name_of(end), Session(end.address), end.options)
-
-    def close(self) -> None:
-        self.session.close()
-
-    def fingerprint(self) -> dict[str, object]:
-        address = self.session.address
-        return {
-            "type": CONNECTOR.type,
-            "server": f"{address.host}:{address.port}/{address.database}",
-            "table": self.options.table,
-            "query": self.options.query,
-        }
 
     def split(self, by: str, parts: int) -> list[Part]:
         partition = Partition(by=by, parts=parts)

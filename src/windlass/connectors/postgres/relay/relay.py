@@ -120,6 +120,7 @@ class Relay:
     load: PostgresLoad
     copy: Copy
     transfers: list[Transfer]
+    reads_here: bool = True
 
     @property
     def way(self) -> str:
@@ -251,7 +252,7 @@ class Relay:
                 landing.highest[column.name] = int(highest)
 
     def _may_read(self, sequence: str) -> bool:
-        """Whether the role may: SELECT on a table is none on its sequences."""
+        """Whether the role may: SELECT on a table does not include its sequences."""
         allowed: bool = self.selected.session.value("SELECT has_sequence_privilege($1, 'SELECT')", sequence)
         return allowed
 

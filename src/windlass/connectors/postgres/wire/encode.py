@@ -138,7 +138,12 @@ def _sizes(field: Fixed | Varying, rows: int) -> Array:
 def _nulls(column: pa.Array) -> Array | None:
     if column.null_count == 0:
         return None
-    nulls: Array = column.is_null().to_numpy(zero_copy_only=False)
+    if column.null_count == len(column):
+        return np.ones(len(column), bool)
+    # `is_null().to_numpy()` would import pandas, where that is installed: longer than a small copy takes
+    valid = np.frombuffer(column.buffers()[0], np.uint8)
+    bits = np.unpackbits(valid, count=column.offset + len(column), bitorder="little")
+    nulls: Array = bits[column.offset :] == 0
     return nulls
 
 

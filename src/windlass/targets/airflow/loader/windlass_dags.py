@@ -1,6 +1,6 @@
 """The pipelines of `plan.json`, which lies beside this file, as Airflow DAGs.
 
-Written by `windlass export airflow`; the same for every project, so edit nothing here. It needs Airflow 3.2
+Written by `windlass export airflow`; the same for every project, so edit nothing here. It needs Airflow 3.1
 or newer and nothing of windlass: the plan was compiled, checked and resolved before it came here. A task
 starts the same command as everywhere else; a connection is taken from Airflow when the task runs.
 """
@@ -18,8 +18,8 @@ from airflow.sdk import DAG
 
 HERE = Path(__file__).parent
 
-if [int(number) for number in __version__.split(".")[:2]] < [3, 2]:
-    raise ImportError(f"the pipelines of windlass need Airflow 3.2 or newer, and this is {__version__}")
+if [int(number) for number in __version__.split(".")[:2]] < [3, 1]:
+    raise ImportError(f"the pipelines of windlass need Airflow 3.1 or newer, and this is {__version__}")
 
 
 def package() -> ModuleType:

@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from airflow.sdk import Connection
-from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
+
+from .names import AirflowNotFoundException
 
 __all__ = ["address_of", "connection_environment", "hidden", "hide", "variable"]
 

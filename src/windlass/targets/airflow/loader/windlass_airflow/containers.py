@@ -8,9 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowException
-
 from .bundle import Json, packed
+from .names import AirflowException
 from .run import filled, run_environment, traced
 
 __all__ = [

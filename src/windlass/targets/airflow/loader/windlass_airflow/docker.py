@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.providers.docker.operators.docker import DockerOperator
-from airflow.sdk.exceptions import AirflowException
 from docker.errors import APIError, NotFound
 
 from .bundle import Json
@@ -19,6 +18,7 @@ from .connections import connection_environment, hidden
 from .containers import container_of, image_of, service_address, service_name, wait_until, workspace_of
 from .each import mapped_each
 from .lines import Listener, finished
+from .names import AirflowException
 from .parts import LISTS, mapped
 from .references import environment_given
 from .run import observed

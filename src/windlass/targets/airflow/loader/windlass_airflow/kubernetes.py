@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import models as k8s
 
 from .bundle import Json
@@ -24,6 +23,7 @@ from .containers import (
 )
 from .each import mapped_each
 from .lines import Listener, finished
+from .names import AirflowException
 from .parts import LISTS, mapped
 from .references import declared, is_command, references_of, whole
 from .telling import telling

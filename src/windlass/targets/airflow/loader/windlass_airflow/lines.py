@@ -11,10 +11,10 @@ from contextlib import suppress
 from typing import Any
 
 from airflow.sdk import Asset
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from .bundle import Json
 from .connections import hidden
+from .names import AirflowException, AirflowFailException
 
 __all__ = ["ERROR", "NUMBERS", "Listener", "finished", "note_assets", "numbers"]
 

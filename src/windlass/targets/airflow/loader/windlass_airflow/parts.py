@@ -11,10 +11,10 @@ import json
 from typing import Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowSkipException
 
 from .bundle import Json
 from .lines import NUMBERS, note_assets, numbers
+from .names import AirflowSkipException
 
 __all__ = ["LISTS", "Whole", "WholeOfEach", "mapped"]
 
@@ -43,7 +43,8 @@ def _part_of(operator: type[BaseOperator]) -> Any:
 
         @property
         def options(self) -> tuple[str, ...]:
-            return "--part", json.dumps(self.part)
+            # Kubernetes would fill in `$(NAME)`, which a bound that is text may say
+            return "--part", json.dumps(self.part).replace("$", "\\u0024")
 
     PartOperator.__name__ = operator.__name__.replace("Operator", "PartOperator")
     return PartOperator

@@ -16,20 +16,20 @@ from airflow.sdk import (
     DAG,
     Asset,
     BaseOperator,
-    CronDataIntervalTimetable,
     Param,
     TaskGroup,
     get_parsing_context,
 )
-from airflow.sdk.exceptions import AirflowFailException
 
 from .bundle import Json, head_of, read_bundle
 from .documentation import markdown, of_pipeline
 from .each import listing
 from .makers import maker_of
+from .names import AirflowFailException, CronDataIntervalTimetable
 from .parts import Whole, WholeOfEach
 from .retries import waits
 from .telling import told_by
+from .within import Within, limit_of_dag
 
 __all__ = ["dags_of"]
 
@@ -90,6 +90,7 @@ def dag_of(plan: Json, bundle: Json, file: Path) -> DAG:
         # without a schedule nothing starts by itself; paused, it would leave a run that is triggered waiting
         is_paused_upon_creation=False if schedule is None else None,
         catchup=plan.get("catchup", False),
+        dagrun_timeout=limit_of_dag(plan.get("timeout")),
         max_active_runs=1 if plan["concurrency"] != "allow" else None,
         tags=plan.get("tags", ()),
     )
@@ -157,7 +158,7 @@ class Builder:
         common = self._common(task)
         job = self._job(task)
         if kind == "service":
-            stopped = {**common, "task_id": f"{name}__stop"}
+            stopped = {**common, "task_id": f"{name}__stop", "pre_execute": None}
             start, stop = self._operator("start", job, common), self._operator("stop", job, stopped)
             start.is_setup = True
             self._operators[name], self._stops[name] = start, stop.as_teardown(setups=start)
@@ -227,6 +228,8 @@ class Builder:
             common |= waits(retry)
         if task["timeout"]:
             common["execution_timeout"] = timedelta(seconds=task["timeout"])
+        if self._plan.get("timeout") and task["action"]["kind"] != "tell":
+            common["pre_execute"] = Within(self._plan["timeout"])
         if task.get("pool"):
             common["pool"] = task["pool"]
         if task.get("group"):

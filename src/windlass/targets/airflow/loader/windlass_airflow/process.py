@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
 
 from .bundle import Json, packed
 from .connections import connection_environment
 from .each import mapped_each
 from .lines import Listener, finished
+from .names import AirflowFailException
 from .parts import LISTS, mapped
 from .run import run_environment
 from .telling import telling

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from airflow.sdk.exceptions import AirflowException
-
 from .bundle import Json
 from .connections import hide, variable
+from .names import AirflowException
 
 __all__ = ["declared", "environment_given", "is_command", "references_of", "whole"]
 

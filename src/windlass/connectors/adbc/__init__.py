@@ -1,0 +1,1 @@
+"""Any database that has a driver of ADBC, read as Arrow."""

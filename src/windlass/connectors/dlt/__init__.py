@@ -1,0 +1,1 @@
+"""Sources of dlt: https://dlthub.com/docs."""

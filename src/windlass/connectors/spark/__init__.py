@@ -1,0 +1,1 @@
+"""Spark, by Spark Connect: SQL on a cluster, and its machines for the pieces of a copy."""
