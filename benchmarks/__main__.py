@@ -5,7 +5,9 @@ round, so that a machine that changes its speed changes it for all; the table sh
 the limit. Times compare within one run of this program only.
 
 `python -m benchmarks airflow` measures how long Airflow takes to read many pipelines instead, `python -m benchmarks
-containers` what a step in a container costs over `docker run`, `python -m benchmarks runs` what `windlass run` costs by itself.
+containers` what a step in a container costs over `docker run`, `python -m benchmarks runs` what `windlass run` costs by itself,
+`python -m benchmarks scale` whether time and memory follow the size of the data, and `python -m benchmarks tested` what
+`windlass test` takes for a hundred cases on Postgres.
 """
 
 from __future__ import annotations
@@ -15,29 +17,35 @@ import json
 import platform
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import airflow_parse, containers, runs
+from benchmarks import airflow_parse, containers, runs, scale, tested
 from benchmarks.api import serving
 from benchmarks.cases import Case, Contender, all_cases
 from benchmarks.chart import draw
 from benchmarks.data import make
+from benchmarks.elsewhere import running_elsewhere
 from benchmarks.mariadb import running_mariadb
 from benchmarks.measure import Result, measure
 from benchmarks.servers import running
 from benchmarks.table import table
 
 HERE = Path(__file__).parent
+OTHERS: dict[str, Callable[[list[str]], int]] = {
+    "airflow": airflow_parse.main,
+    "containers": containers.main,
+    "runs": runs.main,
+    "scale": scale.main,
+    "tested": tested.main,
+}
+"""What is measured by a program of its own."""
 
 
 def main() -> int:
     """Measure. Returns the exit code: nonzero when somebody failed to copy all rows."""
-    if sys.argv[1:2] == ["airflow"]:
-        return airflow_parse.main(sys.argv[2:])
-    if sys.argv[1:2] == ["containers"]:
-        return containers.main(sys.argv[2:])
-    if sys.argv[1:2] == ["runs"]:
-        return runs.main(sys.argv[2:])
+    if sys.argv[1:2] and (other := OTHERS.get(sys.argv[1])):
+        return other(sys.argv[2:])
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -61,9 +69,10 @@ def main() -> int:
             running(folder / "server") as server,
             running_mariadb(folder / "mariadb", rows) as mariadb,
             serving(orders) as api,
+            running_elsewhere(round(200_000 * options.scale)) as elsewhere,
         ):
             _say("making the data")
-            data = make(server, folder, options.scale, api, orders, mariadb)
+            data = make(server, folder, options.scale, api, orders, mariadb, elsewhere)
             for case in all_cases(data, folder):
                 if options.only in case.name:
                     contenders = _without_peers(case) if options.without_peers else case.contenders

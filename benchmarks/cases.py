@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.data import Data
+from benchmarks.elsewhere import Mongo, Objects
 from benchmarks.mariadb import Mariadb
 
 __all__ = ["Case", "Contender", "all_cases"]
@@ -54,6 +55,9 @@ def all_cases(data: Data, folder: Path) -> list[Case]:
         _postgres_to_parquet(data, folder),
         _api_to_postgres(data, folder / "project"),
         *([_mariadb_to_postgres(data, data.mariadb), _csv_to_mariadb(data.mariadb)] if data.mariadb else []),
+        *([_mongodb_to_postgres(data, data.elsewhere.mongo)] if data.elsewhere.mongo else []),
+        *([_s3_to_postgres(data, data.elsewhere.objects)] if data.elsewhere.objects else []),
+        *([_postgres_to_s3(data, data.elsewhere.objects)] if data.elsewhere.objects else []),
     ]
 
 
@@ -228,6 +232,54 @@ def _csv_to_mariadb(maria: Mariadb) -> Case:
             Contender("dlt", _peer("dlt_csv_to_mysql", str(maria.csv), maria.uri, "loaded"), slow=True),
         ],
         f"{client} --execute='SELECT COUNT(*) FROM loaded'",
+    )
+
+
+def _mongodb_to_postgres(data: Data, mongo: Mongo) -> Case:
+    uri = data.server.uri("y")
+    return Case(
+        "mongodb → postgres",
+        mongo.rows,
+        [
+            Contender("loop and psycopg COPY", _peer("mongo_to_pg", mongo.uri, "orders", uri, "documents")),
+            Contender("windlass", f"{WINDLASS} '{mongo.uri}?collection=orders' '{uri}?table=documents'"),
+        ],
+        _count(data, "documents"),
+    )
+
+
+def _s3_to_postgres(data: Data, objects: Objects) -> Case:
+    psql, told = shlex.join(data.server.psql("y")), objects.variables
+    get = f"{told} {_peer('s3_object', 'get', objects.bucket, 'wide.csv')}"
+    source = f"s3://{objects.bucket}/wide.csv"
+    return Case(
+        "s3 → postgres",
+        data.csv_rows,
+        [
+            Contender(
+                "boto | psql COPY", f"{get} | {psql} -c 'COPY wide FROM STDIN WITH (FORMAT csv, HEADER)'"
+            ),
+            Contender("windlass", f"{told} {WINDLASS} {source} '{data.server.uri('y')}?table=wide'"),
+        ],
+        _count(data, "wide"),
+    )
+
+
+def _postgres_to_s3(data: Data, objects: Objects) -> Case:
+    psql, told = shlex.join(data.server.psql("x")), objects.variables
+    put = _peer("s3_object", "put", objects.bucket, "out.csv")
+    target = f"s3://{objects.bucket}/out.csv"
+    return Case(
+        "postgres → s3",
+        data.wide,
+        [
+            Contender(
+                "psql COPY | boto",
+                f"{psql} -c 'COPY wide TO STDOUT WITH (FORMAT csv, HEADER)' | {told} {put}",
+            ),
+            Contender("windlass", f"{told} {WINDLASS} '{data.server.uri('x')}?table=wide' {target}"),
+        ],
+        f"{told} {_peer('s3_object', 'count', objects.bucket, 'out.csv')}",
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.elsewhere import Elsewhere
 from benchmarks.mariadb import POSTGRES_TABLE, Mariadb
 from benchmarks.servers import Server
 
@@ -40,20 +41,31 @@ class Data:
     csv_rows: int
     api: str
     orders: int
-    mariadb: Mariadb | None = None
+    mariadb: Mariadb | None
+    elsewhere: Elsewhere
 
     def reset(self) -> None:
         """Empty target tables, as they are before every measurement."""
         _reset(self.server)
         if self.mariadb is not None:
             self.mariadb.reset()
+        if self.elsewhere.objects is not None:
+            self.elsewhere.objects.reset()
 
     def binary(self, table: str) -> Path:
         """The table as a file of binary COPY, which the server can read by itself."""
         return self.csv.with_name(f"{table}.bin")
 
 
-def make(server: Server, folder: Path, scale: float, api: str, orders: int, mariadb: Mariadb | None) -> Data:
+def make(
+    server: Server,
+    folder: Path,
+    scale: float,
+    api: str,
+    orders: int,
+    mariadb: Mariadb | None,
+    elsewhere: Elsewhere,
+) -> Data:
     """Fill the database `x`, and write the files; `y` stays empty. `api` has so many orders."""
     narrow, wide, csv_rows = (round(n * scale) for n in (5_000_000, 2_000_000, 4_000_000))
     for database in ("x", "y"):
@@ -66,9 +78,20 @@ def make(server: Server, folder: Path, scale: float, api: str, orders: int, mari
     server.sql("x", f"CREATE TABLE wide AS SELECT {_WIDE} FROM generate_series(1, {wide}) AS g")
     server.sql("x", "VACUUM ANALYZE")
     data = Data(
-        server, folder / "wide.csv", folder / "wide.parquet", narrow, wide, csv_rows, api, orders, mariadb
+        server,
+        folder / "wide.csv",
+        folder / "wide.parquet",
+        narrow,
+        wide,
+        csv_rows,
+        api,
+        orders,
+        mariadb,
+        elsewhere,
     )
     _write_csv(data)
+    if elsewhere.objects is not None:
+        elsewhere.objects.put("wide.csv", data.csv)
     _write_parquet(data)
     for table in ("tb_trx_src", "wide"):
         server.sql("x", f"\\copy {table} TO '{data.binary(table)}' WITH (FORMAT binary)")
@@ -80,7 +103,7 @@ def make(server: Server, folder: Path, scale: float, api: str, orders: int, mari
 def _reset(server: Server) -> None:
     server.sql(
         "y",
-        "DROP TABLE IF EXISTS tb_trx_dest, wide, orders, my_orders;"
+        "DROP TABLE IF EXISTS tb_trx_dest, wide, orders, my_orders, documents;"
         "DROP TABLE IF EXISTS _dlt_loads, _dlt_pipeline_state, _dlt_version;"  # by which dlt knows what it has made
         "CREATE TABLE tb_trx_dest (id int, creation_date date, sale_value bigint);"
         "CREATE TABLE wide (id bigint, amount numeric(12,2), at_time timestamptz, note text, doc jsonb, "

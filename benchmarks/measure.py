@@ -17,7 +17,7 @@ import psutil
 
 from benchmarks.cases import Case, Contender
 
-__all__ = ["Result", "measure"]
+__all__ = ["Result", "measure", "timed"]
 
 _SLOW_ROUNDS = 2
 _DEADLINE = 900.0
@@ -82,7 +82,7 @@ def measure(
             before()
             if case.output is not None:
                 case.output.unlink(missing_ok=True)
-            seconds, megabytes, error = _run(contender.command)
+            seconds, megabytes, error = timed(contender.command)
             result.failed = error or _wrong_count(case, contender)
             if result.failed:
                 say(f"{case.name}: {contender.name} failed: {result.failed}")
@@ -93,14 +93,14 @@ def measure(
     return results
 
 
-def _run(command: str) -> tuple[float, float, str]:
+def timed(command: str, deadline: float = _DEADLINE) -> tuple[float, float, str]:
     """Seconds, peak megabytes of all processes together, and what went wrong."""
     with tempfile.TemporaryFile() as errors:
         begun = time.monotonic()
         process = psutil.Popen(
             ["sh", "-c", command], stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
         )
-        watcher = _MemoryWatcher(process, begun + _DEADLINE)
+        watcher = _MemoryWatcher(process, begun + deadline)
         code = os.waitstatus_to_exitcode(os.waitpid(process.pid, 0)[1])
         seconds = time.monotonic() - begun
         watcher.end.set()
