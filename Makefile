@@ -22,7 +22,8 @@ test: .venv/.dev ## run every test
 	$(RUN)/pytest -n $(or $(WORKERS),auto)
 
 cluster: .venv/.dev ## what is exported to Kubernetes and Argo, on the cluster that WINDLASS_TEST_KUBERNETES names (a kubeconfig)
-	$(RUN)/pytest -n 2 tests/kubernetes
+	$(RUN)/pytest -n 2 tests/kubernetes --ignore tests/kubernetes/test_restarts.py
+	$(RUN)/pytest -n 0 tests/kubernetes/test_restarts.py
 
 up: .venv/.up ## start Airflow with the example pg2pg in it, until Ctrl-C
 	@$(RUN)/windlass -C examples/pg2pg up --pgadmin
