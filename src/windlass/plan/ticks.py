@@ -1,10 +1,10 @@
 """The ticks of a schedule: the moments at which a cron expression fires in a time zone, as Airflow has them.
 
 An expression with fixed hours (`30 2 * * *`) is meant by the clock on the wall. A time that the clock shows
-twice, when summer time ends, is the second of the two; one that it skips is as long after the change as it
-would have been. An expression for every hour (`*/20 * * * *`) follows real time, through the change and past
-it. (Airflow: `CronDataIntervalTimetable`. Where a skipped time meets another tick, Airflow has an interval of
-no length; here both are one tick.)
+twice, when summer time ends, is the second of the two; the first of those that it skips is as long after the
+change as it would have been, and the next tick is what the clock shows after that. An expression for every hour
+(`*/20 * * * *`) follows real time, through the change and past it. (Airflow: `CronDataIntervalTimetable`. Where a
+skipped time meets another tick, Airflow has an interval of no length; here both are one tick.)
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from zoneinfo import ZoneInfo
 
 __all__ = ["PRESETS", "Ticks", "zone_of"]
 
@@ -24,12 +23,18 @@ PRESETS = {
     "@quarterly": "0 0 1 */3 *",
     "@yearly": "0 0 1 1 *",
 }
-_LONGEST_CHANGE = timedelta(days=1)  # the date line was crossed now and then; summer time is an hour
+_PAST_CHANGES = timedelta(
+    days=2
+)  # a change is of a day at most, where the date line was crossed; summer time is an hour
 
 
 def zone_of(name: str) -> tzinfo:
     """The IANA time zone. Raises ZoneInfoNotFoundError, ValueError or OSError for what is not one."""
-    return UTC if name == "UTC" else ZoneInfo(name)
+    if name == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(name)
 
 
 @dataclass(frozen=True)
@@ -44,14 +49,14 @@ class Ticks:
         wall = self._wall(moment)
         if self._is_hourly:
             return moment + (next(self._walls(wall)) - wall)
-        return next(tick for tick in map(self._utc, self._walls(wall - _LONGEST_CHANGE)) if tick > moment)
+        return next(tick for tick in self._from(wall - _PAST_CHANGES) if tick > moment)
 
     def before(self, moment: datetime) -> datetime:
         """The last tick earlier than the moment."""
         wall = self._wall(moment)
         if self._is_hourly:
             return moment - (wall - next(self._walls(wall, back=True)))
-        walls = self._walls(wall + _LONGEST_CHANGE, back=True)
+        walls = self._walls(wall + _PAST_CHANGES, back=True)
         return next(tick for tick in map(self._utc, walls) if tick < moment)
 
     def has(self, moment: datetime) -> bool:
@@ -71,6 +76,15 @@ class Ticks:
             found.append(tick)
             tick = self.after(tick)
         return found
+
+    def _from(self, wall: datetime) -> Iterator[datetime]:
+        """The ticks from a time on the wall on, right from a change of the clock later."""
+        shown = wall
+        for at in self._walls(wall):
+            if at > shown:
+                tick = self._utc(at)
+                shown = self._wall(tick)  # past `at`, and so past other ticks, if the clock skips that
+                yield tick
 
     def _walls(self, wall: datetime, *, back: bool = False) -> Iterator[datetime]:
         """What the clock on the wall shows at the ticks, from there on, as if it were never changed."""
