@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -23,6 +24,7 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.connectors.azure_container import AzureContainer
 from tests.connectors.gcs_bucket import GcsBucket
 from tests.connectors.mysql_database import MysqlDatabase
 from tests.connectors.s3_bucket import S3Bucket
@@ -37,8 +39,12 @@ from windlass.locks import locked
 from windlass.plan.model import Connection
 from windlass.runtimes.docker.engine import Engine, engine_of
 
+# Each worker imports some 800 modules that pytest rewrites for its assertions: once, wherever the environment says that
+# Python shall keep no bytecode. What the tests start goes by the environment.
+sys.dont_write_bytecode = False
+
 ROOT = Path(__file__).parents[1]
-AnyBucket = TypeVar("AnyBucket", S3Bucket, GcsBucket)
+AnyBucket = TypeVar("AnyBucket", AzureContainer, GcsBucket, S3Bucket)
 PYTHON = "python:3.12-slim"
 """An image that the tests of containers start from."""
 
@@ -65,6 +71,7 @@ _TOGETHER = (
     "tests/containers/test_runs.py",
     "tests/examples/test_demo.py",
     "tests/faults/test_servers.py",
+    "tests/spark/test_cluster.py",
 )
 # What waits for others comes first, so that nobody waits for it at the end.
 _FIRST = ("airflow", "examples", "faults", "runner", "cli", "report")
@@ -297,6 +304,25 @@ def mongodb(mongodb_server: Address) -> Iterator[Address]:
 
 
 @pytest.fixture(scope="session")
+def mssql() -> Address:
+    """The SQL Server that `WINDLASS_TEST_MSSQL` names. There may be none, on CI, too: none can be started here."""
+    return _known_server("WINDLASS_TEST_MSSQL", "mssql")
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Address:
+    """The Oracle that `WINDLASS_TEST_ORACLE` names; likewise."""
+    return _known_server("WINDLASS_TEST_ORACLE", "oracle")
+
+
+def _known_server(variable: str, kind: str) -> Address:
+    named = os.environ.get(variable, "none")
+    if named == "none":
+        pytest.skip(f"{variable} names no server, so {kind} is not verified against one")
+    return parse_address(named, variable, kind)
+
+
+@pytest.fixture(scope="session")
 def mysql_server() -> Address:
     """The MySQL or MariaDB that `WINDLASS_TEST_MYSQL` names, such as mysql://w:pw@127.0.0.1:3306/t, whose user may do all."""
     named = os.environ.get("WINDLASS_TEST_MYSQL")
@@ -368,6 +394,13 @@ def s3() -> Iterator[Callable[[], S3Bucket]]:
 def gcs() -> Iterator[Callable[[], GcsBucket]]:
     """The same on the Google Cloud Storage that `WINDLASS_TEST_GCS` names, such as http://127.0.0.1:4443."""
     with _buckets(GcsBucket, server_of("WINDLASS_TEST_GCS")) as make:
+        yield make
+
+
+@pytest.fixture
+def azure() -> Iterator[Callable[[], AzureContainer]]:
+    """The same, containers, on the Azurite that `WINDLASS_TEST_AZURE` names, such as http://127.0.0.1:10000."""
+    with _buckets(AzureContainer, server_of("WINDLASS_TEST_AZURE")) as make:
         yield make
 
 

@@ -40,7 +40,7 @@ def bring_up(warm: Warm) -> Iterator[Callable[..., Up]]:
     def start(project: Path, *options: str, env: dict[str, str] | None = None) -> Up:
         up = Up(project, f"http://127.0.0.1:{free_port()}", "", warm)
         started.append(up)
-        _start(up, *options, env=env)
+        start_airflow(up, *options, env=env)
         return up
 
     yield start
@@ -48,7 +48,8 @@ def bring_up(warm: Warm) -> Iterator[Callable[..., Up]]:
         up.windlass("down")
 
 
-def _start(up: Up, *options: str, env: dict[str, str] | None = None) -> None:
+def start_airflow(up: Up, *options: str, env: dict[str, str] | None = None) -> None:
+    """Start it on the port that its address has, and wait until it is healthy."""
     port = up.url.rpartition(":")[2]
     command = [sys.executable, "-m", "windlass", "-C", str(up.project), "up", "--detach", "--port", port]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("WINDLASS_", "AIRFLOW"))}
@@ -94,7 +95,7 @@ def _found_or_started(project: Path, note: Path, warm: Warm) -> Proof:
     databases, canary = make_project(project)
     up = Up(project, f"http://127.0.0.1:{free_port()}", "", warm)
     try:
-        _start(up)
+        start_airflow(up)
     except BaseException:
         up.windlass("down")
         raise

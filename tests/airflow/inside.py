@@ -18,9 +18,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.definitions.dag import DAG
-from airflow.serialization.serialized_objects import DagSerialization
+
+try:
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.serialization.serialized_objects import DagSerialization
+except ImportError:  # Airflow 3.1
+    from airflow.models.dagbag import DagBag  # type: ignore[no-redef]
+    from airflow.serialization.serialized_objects import (  # type: ignore[attr-defined,assignment]
+        SerializedDAG as DagSerialization,
+    )
 
 
 def main(action: str, folder: str, *arguments: str) -> None:
@@ -56,14 +63,20 @@ def describe(dag: DAG) -> dict[str, Any]:
         "tags": sorted(dag.tags),
         "timetable": type(dag.timetable).__name__,
         "summary": kept.timetable.summary,
-        "zone": str(getattr(dag.timetable, "timezone", "")),
+        "zone": str(_zone(dag.timetable)),
         "start": str(dag.start_date),
         "catchup": dag.catchup,
         "max_active_runs": dag.max_active_runs,
+        "limit": dag.dagrun_timeout.total_seconds() if dag.dagrun_timeout else None,
         "params": {name: [param.value, param.schema["type"]] for name, param in _params(dag).items()},
         "groups": {name: group.label for name, group in dag.task_group_dict.items() if name},
         "tasks": {task.task_id: _task(task) for task in dag.tasks},
     }
+
+
+def _zone(timetable: Any) -> Any:
+    own = getattr(timetable, "_timezone", "")  # where Airflow 3.1 has it
+    return getattr(timetable, "timezone", own)
 
 
 def _params(dag: DAG) -> dict[str, Any]:
@@ -134,6 +147,8 @@ def execute(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
     context["logical_date"] = dag_run.logical_date
     answer: dict[str, Any] = {"raised": None, "result": None}
     try:
+        if operator._pre_execute_hook is not None:
+            operator._pre_execute_hook({**context, "task": operator})
         answer["result"] = operator.execute(context)
     except Exception as exc:  # noqa: BLE001 - it is what is asked for
         answer["raised"] = [type(exc).__name__, str(exc)]
@@ -141,7 +156,8 @@ def execute(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
         with suppress(AttributeError):
             answer["conf"] = exc.conf  # type: ignore[attr-defined]
     extras = {asset.name: event.extra for asset, event in assets.items()}
-    return {**answer, "pushed": ti.pushed, "extras": extras}
+    limit = operator.execution_timeout.total_seconds() if operator.execution_timeout else None
+    return {**answer, "pushed": ti.pushed, "extras": extras, "timeout": limit}
 
 
 def kill(dag: DAG, task: str, run: dict[str, Any]) -> dict[str, Any]:
@@ -275,6 +291,7 @@ def _dag_run(run: dict[str, Any]) -> SimpleNamespace:
         run_type=run["run_type"],
         logical_date=moment("logical_date"),
         run_after=moment("run_after"),
+        start_date=moment("began"),
         data_interval_start=moment("start"),
         data_interval_end=moment("end"),
     )

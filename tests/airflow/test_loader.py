@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,7 @@ def test_everything_in_a_plan_arrives(
         "start": "2024-01-01 00:00:00+00:00",
         "catchup": True,
         "max_active_runs": 1,
+        "limit": 4 * 3600 + 600,
         "params": {
             "table": ["orders", ["string", "null"]],
             "day": [5, ["integer", "null"]],
@@ -375,6 +377,7 @@ def test_kubernetes_takes_nothing_of_a_command_for_a_variable_of_its_own(
 
 PARTED = """
 pipeline: parted
+timeout: 2h
 tasks:
   first: {sql: {connection: x, statement: SELECT 1}}
   move:
@@ -431,6 +434,7 @@ def test_a_pod_copies_the_part_that_it_is_mapped_to(inside: Inside, everything: 
 
 EACH = """\
 pipeline: each
+timeout: 2h
 tasks:
   list: {run: {image: tools:1, command: [list]}}
   move:
@@ -685,6 +689,26 @@ def test_a_task_gives_its_numbers_to_log_xcom_and_asset(fake: Callable[..., Any]
     assert re.search(r"info\s*\] plain text", done["log"])
     assert re.search(r"warning\s*\] copy table=orders", done["log"])
     assert "done: 1,300 rows read, 1,300 written, 5 bytes (copy-binary)" in done["log"]
+
+
+@pytest.mark.parametrize(("minutes", "most"), [(30, 3600), (210, 1800)])
+def test_an_attempt_takes_no_longer_than_what_is_left_of_its_run(
+    minutes: int, most: int, fake: Callable[..., Any]
+) -> None:
+    began = datetime.now(UTC) - timedelta(minutes=minutes)
+    done = fake("load", RESULT, run=SCHEDULED | {"began": began.isoformat()})
+    assert done["raised"] is None
+    assert most - 60 < done["timeout"] <= most
+
+
+def test_no_attempt_begins_after_the_end_of_its_run_and_people_are_told(fake: Callable[..., Any]) -> None:
+    run = SCHEDULED | {"began": (datetime.now(UTC) - timedelta(hours=5)).isoformat()}
+    late = ["AirflowFailException", "the run timed out after 14400 s"]
+    assert fake("load", RESULT, run=run)["raised"] == late
+    assert fake("move__part", RESULT, run=run | {"part": PARTS[0]}, pipeline="parted")["raised"] == [
+        late[0], "the run timed out after 7200 s"
+    ]  # fmt: skip
+    assert fake("windlass__tell", RESULT, run=run | {"states": {"load": "failed"}})["raised"] is None
 
 
 def test_a_task_finds_its_run_and_the_connections_that_it_names_and_nothing_of_airflows(

@@ -33,6 +33,7 @@ TASK_KEYS = [
     "columns_missing",
     "columns_widened",
     "requests",
+    "cost",
     "error",
     "code",
 ]
@@ -193,6 +194,29 @@ def test_connections_are_listed_and_tried(project: Project, windlass: Call) -> N
     assert "very-secret" not in listed.stdout + tried.stdout + tried.stderr
 
 
+def test_a_connection_that_cannot_be_read_does_not_hide_the_others(project: Project, windlass: Call) -> None:
+    types = {"a": "sqlite", "b": "postgres", "c": "postgres", "d": "sqlite"}
+    declared = ", ".join(f"{name}: {{type: {kind}, description: of {name}}}" for name, kind in types.items())
+    root = project({"windlass.yaml": f"project: p\nconnections: {{{declared}}}\n"})
+    environment = {f"WINDLASS_CONN_{name}": f"sqlite:///{root}/{name.lower()}.db" for name in "AD"}
+    environment |= {
+        "WINDLASS_CONN_B": "postgrs://me:very-secret@127.0.0.1:1/db",
+        "WINDLASS_CONN_C": "no address",
+    }
+    listed = windlass("-C", root, "connections", "--json", env=environment)
+    assert listed.code == 1
+    assert [c["name"] for c in listed.json if c["error"] is None] == ["a", "d"]
+    assert "did you mean 'postgres'?" in listed.json[1]["error"]
+    shown = windlass("-C", root, "connections", env=environment)
+    assert (shown.code, f"{root}/d.db" in shown.stdout) == (1, True)
+    assert "did you mean 'postgres'?" in shown.stderr
+    assert all(f"of {name}" in shown.stdout for name in types)
+    tried = windlass("-C", root, "connections", "test", "--json", env=environment)
+    assert [c["ok"] for c in tried.json] == [True, False, False, True]
+    assert windlass("-C", root, "connections", "test", "d", env=environment).code == 0
+    assert "very-secret" not in listed.stdout + shown.stdout + shown.stderr + tried.stdout
+
+
 def test_doctor_says_what_is_here(hello: Path, windlass: Call) -> None:
     findings = {finding["what"]: finding for finding in windlass("-C", hello, "doctor", "--json").json}
     assert findings["project"]["state"] == "ok"
@@ -247,7 +271,7 @@ def test_a_task_that_fails_gives_exit_code_1_and_says_how_to_go_on(project: Proj
         ("copy a.csv b.csv --mode merge", "needs --key"),
         ("copy a.csv b.csv --delimiter ab", "expected one character"),
         ("copy a.csv b.csv --max-bad-rows x", "expected a number"),
-        ("copy a.csv oracle://h/d?table=t", "expected a file, or an address such as"),
+        ("copy a.csv db2://h/d?table=t", "expected a file, or an address such as"),
         ("copy a.csv sqlite:///x.db", "which table?"),
     ],
 )

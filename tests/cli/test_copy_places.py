@@ -63,7 +63,7 @@ def test_a_copy_into_a_folder_in_use_removes_nothing(
 UNSUPPORTED = {
     "ftp://bucket/x.parquet": "ftp:// is not supported",
     "hdfs://bucket/x.parquet": "hdfs:// is not supported",
-    "oracle://u@h/d?table=t": "oracle:// is not supported",
+    "db2://u@h/d?table=t": "db2:// is not supported",
 }
 
 
@@ -197,7 +197,7 @@ def test_standard_input_and_output_are_ends_like_others(home: Path, script: str)
         assert expected in done.stdout
     else:
         assert done.stdout == expected
-        assert "1 rows" in done.stderr or json.loads(done.stderr)["rows_written"] == 1
+        assert "1 row" in done.stderr or json.loads(done.stderr)["rows_written"] == 1
     assert not (home / "-").exists()
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Output
+from tests.connectors.store_kit import Bucket
 
 Windlass = Callable[..., Output]
 
@@ -38,3 +41,48 @@ def test_a_project_with_a_problem_is_not_exported(windlass: Windlass, project: C
     assert done.code == 2
     assert "pipelines/a.yaml:2:" in done.stderr
     assert not (root / "dags").exists()
+
+
+@pytest.mark.parametrize("store", ["s3", "gcs", "azure"])
+def test_a_bucket_takes_what_changes_and_keeps_all_else(
+    store: str, request: pytest.FixtureRequest, windlass: Windlass, project: Callable[..., Path]
+) -> None:
+    bucket: Bucket = request.getfixturevalue(store)()
+    pipeline = "pipeline: a\ntasks: {t: {download: {url: 'http://localhost/x', to: x}}}\n"
+    root = project({"windlass.yaml": "project: p\n", "pipelines/a.yaml": pipeline})
+    out = {"s3": "s3", "gcs": "gs", "azure": "az"}[store] + f"://{bucket.name}/composer"
+
+    def export(*words: str) -> Output:
+        return windlass("-C", root, "export", "airflow", "--out", out, *words, env=bucket.environment())
+
+    bucket.put("composer/dags/of_others.py", b"theirs")
+    assert export("--check").code == 1
+    done = export()
+    assert (done.code, done.stdout) == (0, f"wrote {out}/dags with a\n"), done
+    assert b"windlass" in bucket.get("composer/dags/windlass_dags.py")
+    assert export("--check").code == 0
+    before = bucket.versions()
+    assert export().code == 0
+    assert bucket.versions() == before
+    (root / "pipelines/a.yaml").write_text(pipeline.replace("to: x", "to: y"))
+    assert export("--check").stdout == f"differs: {out}/dags/plan.json\n"
+    assert export().code == 0
+    changed = {key for key, version in bucket.versions().items() if before[key] != version}
+    assert changed == {"composer/dags/plan.json"}
+    assert bucket.get("composer/dags/of_others.py") == b"theirs"
+
+
+def test_secrets_of_a_target_do_not_go_into_a_bucket(
+    windlass: Windlass, project: Callable[..., Path]
+) -> None:
+    root = project(
+        {
+            "windlass.yaml": "project: p\n",
+            "pipelines/a.yaml": "pipeline: a\ntasks: {t: {download: {url: 'http://localhost/x', to: x}}}\n",
+        }
+    )
+    done = windlass(
+        "-C", root, "export", "compose", "--out", "s3://nowhere/x", env={"AWS_REGION": "us-east-1"}
+    )
+    assert done.code == 2
+    assert "is not put into a bucket" in done.stderr

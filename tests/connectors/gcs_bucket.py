@@ -36,13 +36,24 @@ class GcsBucket:
         found: dict[str, Any] = json.loads(self._ask("GET", f"/storage/v1/b/{self.name}/o"))
         return [item["name"] for item in found.get("items", ())]
 
+    def versions(self) -> dict[str, str]:
+        found: dict[str, Any] = json.loads(self._ask("GET", f"/storage/v1/b/{self.name}/o"))
+        return {item["name"]: item["generation"] for item in found.get("items", ())}
+
+    def environment(self) -> dict[str, str]:
+        return {"STORAGE_EMULATOR_HOST": self._endpoint, "GOOGLE_CLOUD_PROJECT": "test"}
+
     def uploads(self) -> int:
         return sum("windlass-upload" in key for key in self.names())
 
-    def remove(self) -> None:
-        """Remove it with all that is in it."""
+    def empty(self) -> None:
+        """Remove all that is in it."""
         for key in self.names():
             self._ask("DELETE", f"/storage/v1/b/{self.name}/o/{quote(key, safe='')}")
+
+    def remove(self) -> None:
+        """Remove it with all that is in it."""
+        self.empty()
         self._ask("DELETE", f"/storage/v1/b/{self.name}")
 
     def _ask(

@@ -44,11 +44,27 @@ class S3Bucket:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
         return [found["Key"] for page in pages for found in page.get("Contents", ())]
 
+    def versions(self) -> dict[str, str]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
+        return {f["Key"]: f"{f['ETag']} {f['LastModified']}" for p in pages for f in p.get("Contents", ())}
+
+    def environment(self) -> dict[str, str]:
+        endpoint = self.address.options["endpoint"]
+        return {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret-of-s3",
+        }
+
     def uploads(self) -> int:
         return len(self.client.list_multipart_uploads(Bucket=self.name).get("Uploads", ()))
 
-    def remove(self) -> None:
-        """Remove it with all that is in it."""
+    def empty(self) -> None:
+        """Remove all that is in it."""
         for key in self.names():
             self.client.delete_object(Bucket=self.name, Key=key)
+
+    def remove(self) -> None:
+        """Remove it with all that is in it."""
+        self.empty()
         self.client.delete_bucket(Bucket=self.name)

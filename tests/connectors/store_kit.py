@@ -19,6 +19,7 @@ __all__ = ["Bucket", "StoredCsvKit", "StoredParquetKit"]
 class Bucket(Protocol):
     """A bucket of a test's own."""
 
+    name: str
     address: Address
 
     def put(self, key: str, data: bytes) -> None: ...
@@ -27,8 +28,19 @@ class Bucket(Protocol):
 
     def names(self) -> list[str]: ...
 
+    def versions(self) -> dict[str, str]:
+        """What is in it, each with something that is another one when it is written."""
+        ...
+
+    def environment(self) -> dict[str, str]:
+        """Who asks, for paths without a connection."""
+        ...
+
     def uploads(self) -> int:
         """How many uploads have begun and have neither taken effect nor been given up."""
+
+    def empty(self) -> None:
+        """Remove all that is in it."""
 
 
 class _StoredKit(Kit):

@@ -160,7 +160,7 @@ def test_fewer_records_than_the_api_speaks_of_are_an_error(make_api: Make, read:
     end = answer('{"data":[],"total":3}')
     with pytest.raises(RetryableError, match="2 records have come, and total of the answer says 3"):
         read(make_api(*pages, end), paginate=way, records="data")
-    with pytest.raises(FatalError, match="total of the answer is no number of records"):
+    with pytest.raises(FatalError, match="total of the answer is not a number of records"):
         read(make_api(*pages, answer('{"data":[],"total":"3"}')), paginate=way, records="data")
 
 
@@ -177,6 +177,14 @@ def test_more_pages_than_allowed_are_an_error_and_as_many_are_none(make_api: Mak
         (answer('[{"id":1}]', 'Link: <http://x/?page=2>; rel="next"'), "a `Link` to the next page"),
         (answer('{"items":[{"id":1}],"has_more":true}'), "`has_more`"),
         (answer('{"items":[{"id":1}],"next":"/items?page=2"}'), "`next`"),
+        (answer('{"items":[{"id":1}],"@odata.nextLink":"https://x/2"}'), "`@odata.nextLink`"),
+        (answer('{"items":[{"id":1}],"nextPageToken":"b"}'), "`nextPageToken`"),
+        (answer('{"items":[{"id":1}],"links":{"next":{"href":"/2"}}}'), "`links.next`"),
+        (
+            answer('{"items":[{"id":1}],"response_metadata":{"next_cursor":"b"}}'),
+            "`response_metadata.next_cursor`",
+        ),
+        (answer('{"items":[{"id":1}],"meta":{"paging":{"hasNextPage":true}}}'), "`meta.paging.hasNextPage`"),
     ],
 )
 def test_an_answer_that_is_not_all_is_an_error_unless_it_is_wanted(
@@ -189,10 +197,51 @@ def test_an_answer_that_is_not_all_is_an_error_unless_it_is_wanted(
 
 
 @pytest.mark.parametrize(
-    "body", ['{"items":[{"id":1}],"has_more":false,"next":null}', '{"items":[{"id":1}]}']
+    "body",
+    [
+        '{"items":[{"id":1}],"has_more":false,"next":null}',
+        '{"items":[{"id":1}]}',
+        '{"items":[{"id":1}],"shift":{"next":"2026-02-03"},"page":{"next":"","has_next":false},"next":[]}',
+    ],
 )
 def test_one_answer_that_is_all_needs_no_paginate(make_api: Make, read: Read, body: str) -> None:
     assert read(make_api(answer(body, 'Link: <http://x/>; rel="prev"')), records="items") == [{"id": 1}]
+
+
+@pytest.mark.parametrize(
+    ("way", "last", "told"),
+    [
+        (
+            {"type": "cursor", "param": "c", "next": "meta.nxt"},
+            '{"data":[{"id":1}],"meta":{"next":"b"}}',
+            "`meta.next`.*`meta.nxt`",
+        ),
+        (
+            {"type": "json_link", "next": "next"},
+            '{"data":[{"id":1}],"links":{"next":"/2"}}',
+            "`links.next`.*`next`",
+        ),
+        ({"type": "header_link"}, '{"data":[{"id":1}],"has_more":true}', "`has_more`.*the `Link` header"),
+        (
+            {"type": "cursor", "param": "c", "next": "n"},
+            '{"data":[{"id":1}],"n":{"after":"b"}}',
+            "n of the answer is an object, and no cursor",
+        ),
+        (
+            {"type": "json_link", "next": "n"},
+            '{"data":[{"id":1}],"n":["/2"]}',
+            "n of the answer is a list, and no link",
+        ),
+    ],
+)
+def test_pages_that_end_where_nothing_is_looked_for_are_an_error(
+    make_api: Make, read: Read, way: dict[str, str], last: str, told: str
+) -> None:
+    with pytest.raises(FatalError, match=told):
+        read(make_api(answer(last)), paginate=way, records="data")
+    if "Link" in told:  # who says what ends them, is believed
+        wanted = {**way, "more": "meta.more"}
+        assert read(make_api(answer(last)), paginate=wanted, records="data") == [{"id": 1}]
 
 
 # --- records -------------------------------------------------------------------------------------

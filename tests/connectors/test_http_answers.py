@@ -90,6 +90,23 @@ def test_pages_are_asked_for_in_the_body_or_by_a_header(make_api: Make, read: Re
         assert {request.headers["content-type"] for request in api.asked} == {kind}
 
 
+def test_a_rule_is_about_each_line_of_ndjson(make_api: Make, read: Read) -> None:
+    """A stream that breaks off with an error has status 200, and has sent records before."""
+    options: dict[str, Any] = {"format": "ndjson", "retry": {"attempts": 2, "max_wait": 0.0}}
+    good, error = '{"id":1}\n{"id":2}\n', '{"id":1}\n{"error":{"message":"shard lost"}}\n'
+    fails = {"when": "error", "action": "fail", "message": "error.message"}
+    with pytest.raises(FatalError, match="answered 200: shard lost"):
+        read(make_api(answer(error)), errors=[fails], **options)
+    again = {"when": "error", "action": "retry"}
+    assert read(make_api(answer(error), answer(good)), errors=[again], **options) == [{"id": 1}, {"id": 2}]
+    skips = {"when": "empty", "action": "skip"}  # some records among others are no reason to leave out all
+    mixed = '{"id":1,"empty":true}\n{"id":2,"empty":false}\n'
+    assert len(read(make_api(answer(mixed)), errors=[skips], **options)) == 2
+    none = '{"empty":true}\n{"empty":true}\n'
+    with pytest.raises(FatalError, match="has no records"):
+        read(make_api(answer(none)), errors=[skips], **options)
+
+
 def test_a_post_that_is_redirected_is_an_error(make_api: Make, read: Read) -> None:
     for status in ("301 X", "302 X", "303 X", "307 X", "308 X"):
         with pytest.raises(FatalError, match=f"answered {status}"):
@@ -189,7 +206,7 @@ def test_what_no_reader_would_agree_on_is_an_error_that_names_the_api(make_api: 
         (
             '{"d": [{"a": 1}], "n": true}',
             {"records": "d", "paginate": {"type": "page_number", "total": "n"}},
-            "n of the answer is no number",
+            "n of the answer is not a number",
         ),
         (PAGE, {}, "not valid JSON: it is a web page"),
         (PAGE, {"format": "ndjson"}, "not valid JSON in line 1: it is a web page"),
@@ -204,7 +221,7 @@ def test_what_no_reader_would_agree_on_is_an_error_that_names_the_api(make_api: 
         assert says in raised.value.message, raised.value.message
         assert "/tmp" not in str(raised.value)
     for link, says in (
-        ("http://[::1", "no address"),
+        ("http://[::1", "not an address"),
         ("//other.example", "another server"),
         ("javascript:x", "another server"),
     ):
@@ -230,6 +247,68 @@ def test_what_says_the_same_in_another_way_is_read(make_api: Make, read: Read) -
     nothing = {"status": 204, "action": "skip"}
     pages = (answer('[{"a": 1}]'), answer("", status="204 No Content"))
     assert read(make_api(*pages), paginate={"type": "page_number"}, errors=[nothing]) == [{"a": 1}]
+
+
+LATIN, UTF16 = "Content-Type: text/plain; charset=ISO-8859-1", "Content-Type: text/plain; charset=utf-16le"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "header"),
+    [
+        ("utf-8", LATIN),  # as many servers declare what is UTF-8
+        ("utf-8", "Content-Type: text/plain; charset=utf8mb4"),
+        ("utf-8-sig", LATIN),
+        ("latin-1", LATIN),
+        ("cp1252", "Content-Type: text/plain; charset=windows-1252"),
+        ("shift_jis", 'Content-Type: text/plain; charset="Shift_JIS"'),
+        ("utf-16", "Server: x"),  # with a byte order mark
+        ("utf-16-le", UTF16),  # without one; of ASCII it would be UTF-8, too
+        ("utf-32", "Server: x"),
+    ],
+)
+def test_text_is_read_in_the_encoding_that_it_has(
+    encoding: str, header: str, make_api: Make, read: Read
+) -> None:
+    name = "一" if encoding == "shift_jis" else "Ürümqi"
+    xml = {"format": "xml", "records": "b.i"}
+    for said, options, body in (
+        (name, {}, f'[{{"a": "{name}"}}]'),
+        ("plain", {}, '[{"a": "plain"}]'),
+        (name, {"format": "ndjson"}, f'{{"a": "{name}"}}\n'),
+        (name, {"format": "csv"}, f"a\n{name}\n"),
+        (name, xml, f"<b><i><a>{name}</a></i></b>"),
+    ):
+        api = make_api(answer(body.encode(encoding), header))
+        assert read(api, **options) == [{"a": said}], (body, header)
+
+
+def test_who_knows_the_encoding_better_is_believed(make_api: Make, read: Read) -> None:
+    """Who writes the pipeline, and XML that says it itself."""
+    csv = {"format": "csv", "csv": {"encoding": "latin-1"}}
+    for header in (LATIN, "Content-Type: text/csv; charset=shift_jis"):
+        assert read(make_api(answer("a\nÜ\n".encode("latin-1"), header)), **csv) == [{"a": "Ü"}]
+    xml = {"format": "xml", "records": "b.i"}
+    for encoding, header in (("iso-8859-15", LATIN), ("utf-16", UTF16), ("utf-8", LATIN)):
+        body = f'<?xml version="1.0" encoding="{encoding}"?><b><i><a>Ü</a></i></b>'.encode(encoding)
+        assert read(make_api(answer(body, header)), **xml) == [{"a": "Ü"}]
+
+
+def test_text_that_is_not_in_its_encoding_is_an_error(make_api: Make, read: Read) -> None:
+    """And never what a lenient reader would make of it."""
+    for body, header, says in (
+        (b'[{"a": "\xdc"}]', "Server: x", "is not valid JSON"),
+        (b'[{"a": "\xdc"}]', "Content-Type: a/b; charset=utf-8", "is not valid JSON"),
+        (b'[{"a": "\x81\xff"}]', "Content-Type: a/b; charset=Shift_JIS", "is not the text in shift_jis"),
+        (
+            b'[{"a": "\xdc"}]',
+            "Content-Type: a/b; charset=klingon",
+            "'klingon', which is not a known encoding",
+        ),
+        ('[{"a": 1}]'.encode("utf-16")[:-1], "Server: x", "is not the text in utf-16"),
+    ):
+        with pytest.raises(FatalError, match=says) as raised:
+            read(make_api(answer(body, header)))
+        assert "/items" in str(raised.value)
 
 
 # --- answers that are cut off --------------------------------------------------------------------

@@ -21,6 +21,7 @@ from windlass.connections import Address
 from windlass.connectors.http.aws import AwsKey, signed_headers
 from windlass.connectors.http.options import Auth, Connection
 from windlass.errors import FatalError, WindlassError
+from windlass.ledger import LedgerEntry
 from windlass.options import read_options
 from windlass.plan.model import Download
 from windlass.state_folder import RunFolder
@@ -94,7 +95,11 @@ def test_no_secret_is_in_what_is_said(make_api: Make, read: Read) -> None:
 def test_what_is_signed_is_what_is_sent(make_api: Make, read: Read) -> None:
     """The signature is that of the very address, body and headers that arrived."""
     auth = {"type": "aws_sigv4", "region": "eu-central-1", "service": "execute-api"}
-    known = {"user": "AKID", "password": KEY, "options": {"session_token": "canary-token", "k": "a b"}}
+    known: dict[str, Any] = {
+        "user": "AKID",
+        "password": KEY,
+        "options": {"session_token": "canary-token", "k": "a b"},
+    }
     for options in ({}, {"method": "POST", "body": {"a": 1}}):
         api = make_api(answer('[{"id": 1}]'))
         read(api, address_of(api, auth, **known), query={"q": "x y+z", "n": 1}, **options)
@@ -224,7 +229,7 @@ def test_a_token_is_got_once_and_anew_when_it_is_not_taken_any_more(make_api: Ma
 def test_a_token_that_is_never_taken_and_one_that_is_never_given_are_errors(
     make_api: Make, read: Read
 ) -> None:
-    known = {"user": "ada", "password": "canary-of-ada"}
+    known: dict[str, Any] = {"user": "ada", "password": "canary-of-ada"}
     api = make_api(answering=Guarded(0, "/token", oauth2, "authorization"))
     with pytest.raises(FatalError, match=r"items.* answered 401"):
         read(api, address_of(api, OAUTH, **known), paginate={"type": "page_number"})
@@ -258,7 +263,11 @@ def test_a_download_from_a_connection_has_its_credentials_too(make_api: Make, tm
         return answer(body) if good else answer("", status="401 X")
 
     api = make_api(answering=file)
-    known = {"user": "ada", "password": "canary-of-ada", "options": {"appid": "canary-of-appid"}}
+    known: dict[str, Any] = {
+        "user": "ada",
+        "password": "canary-of-ada",
+        "options": {"appid": "canary-of-appid"},
+    }
     context = SimpleNamespace(
         workspace=Workspace(tmp_path, tmp_path),
         progress=lambda *_: None,
@@ -266,7 +275,7 @@ def test_a_download_from_a_connection_has_its_credentials_too(make_api: Make, tm
         folder=RunFolder(tmp_path / "run"),
     )
     task = Download(connection="api", path="/file?as=x", to="file")
-    run_download(task, cast("Context", context))
+    run_download(LedgerEntry("p", "t", "r"), task, cast("Context", context))
     assert (tmp_path / "file").read_bytes() == body
     there = "/v1/file?as=x&appid=canary-of-appid"
     assert [asked.path for asked in api.asked] == ["/token", there, "/token", there]
@@ -314,6 +323,33 @@ def test_a_source_says_which_of_several_ways_to_take(make_api: Make, read: Read)
     said_by = [asked.headers["authorization"].partition(" ")[0] for asked in api.asked]
     assert [asked.path for asked in api.asked] == ["/v1/parents", "/v1/1"]
     assert said_by == ["Basic", "Bearer"]
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_a_parent_says_who_asks(concurrency: int, make_api: Make, read: Read) -> None:
+    api = make_api(answering=lambda asked: answer(f'[{{"id": "{asked.path[-1]}"}}]'))
+    known: dict[str, Any] = {
+        "user": "ada",
+        "password": KEY,
+        "options": {"token": "canary-of-token"},
+        "settings": {"auths": AUTHS},
+    }
+    shops = [{"n": 1, "by": "token"}, {"n": 2, "by": "key"}, {"n": 3, "by": "token"}]
+    parent = {"values": shops, "as": "shop", "concurrency": concurrency}
+    found = read(api, replace(api.address, **known), path="/{shop.n}", parent=parent, auth="{shop.by}")
+    assert [row["id"] for row in found] == ["1", "2", "3"]
+    sent = {asked.path[-1]: asked.headers.get("authorization", "") for asked in api.asked}
+    assert sent["1"] == sent["3"] == "Bearer canary-of-token"
+    assert "canary-of-token" not in sent["2"]
+    api = make_api()
+    with pytest.raises(FatalError, match="no 'nobody' among its `auths`"):
+        read(
+            api, replace(api.address, **known), path="/x",
+            parent={"values": ["nobody"], "as": "who"}, auth="{who}",
+        )  # fmt: skip
+    with pytest.raises(FatalError, match=r"no '\{who\}' among its `auths`"):
+        read(api, replace(api.address, **known), path="/x", auth="{who}")
+    assert api.asked == []
 
 
 def test_a_way_that_is_not_there_or_has_no_secret_is_told(

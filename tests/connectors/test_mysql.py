@@ -393,3 +393,69 @@ def test_a_swap_that_was_interrupted_has_happened_or_not(
     tables = [row[0] for row in mysql.rows("SHOW TABLES")]
     assert sorted(tables) == ["_windlass_loads", "_windlass_turns", "t"]
     assert mysql.value("SELECT count(*) FROM _windlass_loads") == 1
+
+
+WIDENED = {  # a column, values of DuckDB that it cannot hold, and what it is then
+    "small": ("tinyint NOT NULL DEFAULT 7 COMMENT 'it''s, small'", "300::SMALLINT", "smallint"),
+    "medium": ("mediumint", "8388608::INTEGER", "int"),
+    "wide": ("int unsigned", "-1::BIGINT", "bigint"),
+    "price": ("decimal(5,2)", "12345.678::DECIMAL(8,3)", "decimal(8,3)"),
+    "ratio": ("float", "0.1::DOUBLE", "double"),
+    "day": ("date", "TIMESTAMP '2024-01-01 10:00:00.000001'", "datetime(6)"),
+    "at": ("datetime(3)", "TIMESTAMP '2024-01-01 10:00:00.000001'", "datetime(6)"),
+    "name": ("varchar(3) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "'longer'", "longtext"),
+}
+
+
+@pytest.mark.parametrize("mode", ["append", "replace", "merge"])
+def test_columns_get_the_type_that_holds_all_values(mysql: MysqlDatabase, copier: Copier, mode: str) -> None:
+    import duckdb
+
+    columns = ", ".join(f"`{name}` {kind}" for name, (kind, _, _) in WIDENED.items())
+    mysql.run(
+        f"CREATE TABLE t (id INT, {columns}, KEY (small))",
+        "INSERT INTO t VALUES (1, 1, 2, 3, 4.5, 0.5, '2024-01-01', '2024-01-01 00:00:00.001', 'a')",
+    )
+    values = ", ".join(f"{value} AS {name}" for name, (_, value, _) in WIDENED.items())
+    duckdb.execute(f"COPY (SELECT 2 AS id, {values}) TO '{copier.folder}/in.parquet' (FORMAT parquet)")
+    copier.addresses["my"] = mysql.address
+    key = {"key": ("id",)} if mode == "merge" else {}
+    wanted = destination_of(connection="my", table="t", mode=mode, **key)
+    outcome = copier(source_of(path="in.parquet"), wanted, on_type_change="widen")
+    assert set(outcome.changes.widened) == set(WIDENED)
+    kinds = dict(
+        mysql.rows(
+            "SELECT COLUMN_NAME, COLUMN_TYPE FROM information_schema.COLUMNS "
+            "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 't'"
+        )
+    )
+    # MariaDB tells how wide a number is shown, and MySQL does not
+    assert {name: kinds[name].partition("(")[0] for name in WIDENED} == {
+        name: kind.partition("(")[0] for name, (_, _, kind) in WIDENED.items()
+    }
+    assert (kinds["price"], kinds["day"], kinds["at"]) == ("decimal(8,3)", "datetime(6)", "datetime(6)")
+    said = mysql.rows("SHOW CREATE TABLE t")[0][1]
+    assert "NOT NULL DEFAULT 7 COMMENT 'it''s, small'" in said
+    assert "COLLATE utf8mb4_bin" in said
+    found = mysql.rows("SELECT small, medium, wide, name FROM t ORDER BY id")
+    new = (300, 8388608, -1, "longer")
+    assert found == ([new] if mode == "replace" else [(1, 2, 3, "a"), new])
+    again = copier(source_of(path="in.parquet"), wanted, on_type_change="widen", run_key="again")
+    assert again.changes.widened == {}
+
+
+def test_a_column_that_cannot_be_widened_is_left_as_it_is(mysql: MysqlDatabase, copier: Copier) -> None:
+    (copier.folder / "in.csv").write_text("id\n3000000000\n")
+    copier.addresses["my"] = mysql.address
+    mysql.run(
+        "CREATE TABLE parent (id INT PRIMARY KEY)",
+        "CREATE TABLE t (id INT, FOREIGN KEY (id) REFERENCES parent (id))",
+        "CREATE TABLE u (id DECIMAL(5) UNSIGNED)",
+    )
+    wanted = destination_of(connection="my", table="t", mode="append")
+    with pytest.raises(FatalError, match="cannot widen 'id' to bigint") as error:
+        copier(source_of(path="in.csv"), wanted, on_type_change="widen")
+    assert "on_type_change: keep" in str(error.value.hint)
+    assert mysql.value("SELECT COUNT(*) FROM t") == 0
+    with pytest.raises(FatalError, match="does not fit"):
+        copier(source_of(path="in.csv"), destination_of(connection="my", table="u"), on_type_change="widen")

@@ -311,8 +311,9 @@ def exec_task(
     )
     env = {"WINDLASS_CONN_X": source.address.uri(), "WINDLASS_CONN_Y": target.address.uri()}
 
-    def call(task: str, *options: str) -> Output:
-        return windlass("-C", root, "exec", "p", task, *options, env={**env, "WINDLASS_RUN_ID": "r"})
+    def call(task: str, *options: str, **environment: str) -> Output:
+        told = {**env, "WINDLASS_RUN_ID": "r", **environment}
+        return windlass("-C", root, "exec", "p", task, *options, env=told)
 
     return call
 
@@ -343,6 +344,21 @@ def test_a_scheduler_lists_the_parts_and_starts_a_task_for_each(
     assert files == ["load.1-of-4.ndjson", "load.4-of-4.ndjson"]
     bad = target.rows("SELECT (record ->> 'id')::int FROM bad_rows ORDER BY 1")
     assert bad == [(10,), (20,), (20,), (900,)]
+
+
+def test_parts_are_listed_in_a_file_and_found_in_the_environment(
+    pair: tuple[Database, Database], exec_task: Callable[..., Output], tmp_path: Path
+) -> None:
+    file = tmp_path / "list.json"
+    for _ in range(2):  # a step that is tried again lists the same
+        assert exec_task("load", f"--parts={file}").code == 0
+        parts = json.loads(file.read_text())
+    assert [part["part"] for part in parts] == ["1/4", "2/4", "3/4", "4/4"]
+    for part in (*parts, parts[0]):  # one that is tried again loads nothing twice
+        done = exec_task("load", WINDLASS_PART=json.dumps(part))
+        assert done.code == 0, done.stdout
+    _, target = pair
+    assert target.rows("SELECT count(*), count(DISTINCT id) FROM t") == [(1000, 1000)]
 
 
 @pytest.mark.parametrize(

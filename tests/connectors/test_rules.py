@@ -19,7 +19,7 @@ import pytest
 
 from tests.connectors.database import Database
 from windlass.errors import FatalError
-from windlass.plan.model import ColumnRules, Destination, Source, Validate
+from windlass.plan.model import ColumnRules, Destination, SelectColumn, Source, Validate
 from windlass.testing import Copier, destination_of, source_of
 
 Good = Callable[[Any], bool]
@@ -272,6 +272,27 @@ def _loaded(destination: Destination, copier: Copier, postgres: Database) -> lis
         with duckdb.connect(copier.addresses["duckdb"].database) as file:
             return file.execute("SELECT id FROM target ORDER BY 1").fetchall()
     return postgres.rows(f"SELECT id FROM {destination.table} ORDER BY 1")
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_schema_sees_a_number_also_where_the_destination_has_only_text(
+    asked: bool, copier: Copier, postgres: Database
+) -> None:
+    """Unless `select` makes text of it."""
+    copier.addresses["pg"] = postgres.address
+    columns = ("n bigint", "d double precision", "x numeric(30,2)", "b boolean", "s text")
+    postgres.run(f"CREATE TABLE s ({', '.join(columns)}); INSERT INTO s VALUES (3, 0.5, 12.34, true, '7')")
+    postgres.run("CREATE TABLE t (n text, d text, x text, b text, s text)")
+    (copier.folder / "in.ndjson").write_text('{"n": 3, "d": 0.5, "x": 12.34, "b": true, "s": "7"}\n')
+    kinds = {"n": "integer", "d": "number", "x": "number", "b": "boolean", "s": "string"}
+    schema = {"properties": {name: {"type": "string" if asked else kind} for name, kind in kinds.items()}}
+    select = tuple(SelectColumn(name=name, source=name, type="text") for name in kinds) if asked else ()
+    for source in (source_of(connection="pg", table="s"), source_of(path="in.ndjson")):
+        copier(
+            source, destination_of(connection="pg", table="t", mode="replace"),
+            validate=Validate(json_schema=schema), select=select,
+        )  # fmt: skip
+        assert postgres.rows("SELECT n, d, x, b::bool, s FROM t") == [("3", "0.5", "12.34", True, "7")]
 
 
 def test_a_rule_is_about_the_value_that_the_destination_gets(copier: Copier, postgres: Database) -> None:

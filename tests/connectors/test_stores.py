@@ -20,7 +20,7 @@ from windlass.errors import FatalError, RetryableError
 from windlass.storage.objects import ChangedError
 from windlass.testing import Copier, destination_of, source_of
 
-STORES = ["s3", "gcs"]
+STORES = ["s3", "gcs", "azure"]
 
 
 @pytest.fixture(params=STORES)
@@ -59,7 +59,7 @@ def test_a_store_keeps_what_it_promises(
 
     pinned = store.look("a/b")
     assert pinned is not None
-    upload = store.begin_upload("a/b", "me")
+    upload = store.begin_upload("a/b", "me", file)
     brought = store.upload("a/b", upload, file)
     assert [o.key for o in store.list("")] == ["a/b"]
     store.finish_upload("a/b", upload, brought, pinned.version)
@@ -70,7 +70,7 @@ def test_a_store_keeps_what_it_promises(
     with pytest.raises(ChangedError):
         b"".join(store.read(pinned))
 
-    aborted = store.begin_upload("a/c", "me")
+    aborted = store.begin_upload("a/c", "me", file)
     brought = store.upload("a/c", aborted, file)
     store.abort_upload("a/c", aborted)
     store.abort_upload("a/c", aborted)
@@ -165,13 +165,50 @@ def test_a_large_object_goes_in_parts_both_ways(bucket: Bucket, copier: Copier) 
     data = os.urandom(17 << 20)
     store, file = store_at(bucket.address, "lake", "x").store, copier.folder / "large"
     file.write_bytes(data)
-    upload = store.begin_upload("large", "me")
+    upload = store.begin_upload("large", "me", file)
     store.finish_upload("large", upload, store.upload("large", upload, file), None)
     store.put_file("large-2", file, "me")
     for key in ("large", "large-2"):
         found = store.look(key)
         assert found is not None
         assert b"".join(store.read(found)) == data
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(
+            "a b.csv",
+            "a+b.csv",
+            "a%20b.csv",
+            "ü/日本 é.csv",
+            "a//b.csv",
+            "a?b#c.csv",
+            "a&b=c.csv",
+            "a*[b].csv",
+            "a'\".csv",
+        ),
+        *(
+            "a/../b.csv",
+            "./c.csv",
+            "%2e%2e/x.csv",
+            "a\\b.csv",
+            f"d/{'x' * 240}.csv",
+            "e\u0301.csv",
+            "~a:b@c.csv",
+        ),
+    ],
+)
+def test_a_key_is_just_that_or_is_refused(key: str, bucket: Bucket, copier: Copier) -> None:
+    (copier.folder / "in.csv").write_text("id\n7\n")
+    try:
+        copier(source_of(path="in.csv"), destination_of(connection="lake", path=key, format="csv"))
+    except FatalError as exc:
+        assert "cannot be the name of a blob" in exc.message  # noqa: PT017 - of one store
+        assert bucket.names() == []
+        return
+    assert key in bucket.names()
+    assert ids(copier, key, format="csv") == [7]
 
 
 def test_a_bucket_that_is_not_there_is_named(bucket: Bucket) -> None:

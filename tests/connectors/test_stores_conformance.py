@@ -20,3 +20,9 @@ class TestGcs(Conformance):
     @pytest.fixture
     def kit(self, copier: Copier, gcs: Callable[[], Bucket]) -> Kit:
         return StoredCsvKit(copier, gcs())
+
+
+class TestAzure(Conformance):
+    @pytest.fixture
+    def kit(self, copier: Copier, azure: Callable[[], Bucket]) -> Kit:
+        return StoredParquetKit(copier, azure())

@@ -20,6 +20,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.connectors.database import Database
+from tests.connectors.mysql_database import MysqlDatabase
 from windlass.plan.model import Destination, Source
 from windlass.testing import Copier, destination_of, source_of
 
@@ -47,6 +48,9 @@ Columns of Parquet are what DuckDB calls them; so are those of a DuckDB file. A 
 of CSV are inferred from the values, those of JSON from the values and what JSON says of them. A column is a
 number or a time only if no value of it loses more than its way of writing: `1.50` may become `1.5`, but `007`
 stays text. `columns` under `from` says a type instead.
+
+What stands under MySQL is what MariaDB 10.11 calls it; its `JSON` is a `longtext` that takes nothing else. A `datetime` has
+no zone: a time with one becomes that of UTC.
 """
 
 Probe = tuple[str, str]
@@ -92,6 +96,19 @@ POSTGRES: list[Probe] = [
     ("mood", "ok"), ("positive", "1"), ("pair", "(1,x)"),
 ]  # fmt: skip
 
+MYSQL: list[Probe] = [
+    ("boolean", "1"), ("tinyint", "-128"), ("tinyint unsigned", "255"), ("smallint", "-32768"), ("mediumint unsigned", "16777215"),
+    ("int", "-2147483648"), ("int unsigned", "4294967295"), ("bigint", "9223372036854775807"),
+    ("bigint unsigned", "18446744073709551615"), ("decimal(12,2)", "1.50"),
+    ("decimal(65,30)", "12345678901234567890123456789012345.012345678901234567890123456789"),
+    ("float", "0.1"), ("double", "0.30000000000000004"), ("bit(1)", "b'1'"), ("bit(8)", "b'11111111'"), ("year", "2155"),
+    ("date", "'2020-02-29'"), ("date", "'0000-00-00'"), ("date", "'2020-05-00'"), ("time(6)", "'23:59:59.999999'"),
+    ("time", "'838:59:59'"), ("time", "'-01:00:00'"), ("datetime(6)", "'2020-02-29 12:34:56.789012'"),
+    ("timestamp null", "'2038-01-19 03:14:07'"), ("char(5)", "'ab   '"), ("varchar(5) character set latin1", "'naïve'"),
+    ("varchar(5) character set utf8mb3", "'日本'"), ("longtext", "'🎉'"), ("enum('a','b')", "'b'"), ("set('x','y')", "'y,x'"),
+    ("varbinary(9)", "x'00ff'"), ("json", "'{\"a\": [1, null]}'"),
+]  # fmt: skip
+
 SQLITE: list[Probe] = [
     ("INTEGER", "9223372036854775807"), ("INTEGER", "'text'"), ("REAL", "0.30000000000000004"), ("REAL", "1e999"),
     ("TEXT", "'naïve'"), ("TEXT", "x'00ff'"), ("BLOB", "x'00ff'"), ("NUMERIC", "1"), ("BOOLEAN", "1"), ("BOOLEAN", "2"),
@@ -114,7 +131,7 @@ JSON = [
     '{"a": 1}', '{"a": 12345678901234567890123}', "[1, null]", '{"a": 0.12345678901234567890}',
 ]  # fmt: skip
 
-DESTINATIONS = ("Postgres", "SQLite", "DuckDB", "Parquet", "CSV", "JSON")
+DESTINATIONS = ("Postgres", "MySQL", "SQLite", "DuckDB", "Parquet", "CSV", "JSON")
 
 
 @dataclass(frozen=True)
@@ -128,22 +145,26 @@ class Stored:
 def test_the_page_says_what_types_become(
     copier: Copier,
     make_postgres: Callable[[str], Database],
+    mysql: MysqlDatabase,
     golden: Callable[[str, Path], None],
 ) -> None:
     source = make_postgres("""CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TYPE pair AS (a int, b text);
         CREATE DOMAIN positive AS int CHECK (VALUE > 0)""")
     target = make_postgres("""CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TYPE pair AS (a int, b text);
         CREATE DOMAIN positive AS int CHECK (VALUE > 0)""")
-    copier.addresses.update(x=source.address, pg=target.address)
+    copier.addresses.update(x=source.address, pg=target.address, my=mysql.address)
     page = INTRODUCTION
     for title, end, probes in (
         ("From Postgres", make_postgres_source(source), POSTGRES),
         ("From DuckDB and Parquet", make_duckdb_source(copier), DUCKDB),
+        ("From MySQL and MariaDB", make_mysql_source(mysql), MYSQL),
         ("From SQLite", make_sqlite_source(copier), SQLITE),
         ("From CSV", make_csv_source(copier), [("", value) for value in CSV]),
         ("From JSON and NDJSON", make_json_source(copier), [("", value) for value in JSON]),
     ):
-        page += f"\n## {title}\n\n" + table(probes, [becomes(copier, target, end, to) for to in DESTINATIONS])
+        page += f"\n## {title}\n\n" + table(
+            probes, [becomes(copier, (target, mysql), end, to) for to in DESTINATIONS]
+        )
     golden(page, ROOT / "docs" / "reference" / "types.md")
 
 
@@ -161,8 +182,8 @@ def test_parquet_gives_what_duckdb_gives(copier: Copier, postgres: Database) -> 
     with duckdb.connect(str(copier.folder / "in.duckdb"), read_only=True) as connection:
         connection.execute(f"COPY (SELECT {names} FROM t WHERE n IN {tuple(kept)}) TO '{file}'")
     for to in ("Postgres", "CSV", "JSON"):
-        one = becomes(copier, postgres, from_duckdb, to)
-        other = becomes(copier, postgres, source_of(path="in.parquet"), to)
+        one = becomes(copier, (postgres, None), from_duckdb, to)
+        other = becomes(copier, (postgres, None), source_of(path="in.parquet"), to)
         same = [i for i in kept if DUCKDB[i][0] not in ("TIMESTAMP_S", "INTERVAL", "TIME WITH TIME ZONE")]
         assert {i: other.get(i) for i in same} == {i: one.get(i) for i in same}
 
@@ -177,6 +198,14 @@ def make_postgres_source(database: Database) -> Source:
         quoted = value.replace("'", "''")
         database.run(f"INSERT INTO t (n, c{i}) VALUES ({i}, '{quoted}')")
     return source_of(connection="x", table="t")
+
+
+def make_mysql_source(database: MysqlDatabase) -> Source:
+    columns = ", ".join(f"c{i} {kind}" for i, (kind, _) in enumerate(MYSQL))
+    database.run(f"CREATE TABLE s (n int, {columns}) CHARACTER SET utf8mb4")
+    for i, (_, value) in enumerate(MYSQL):
+        database.run(f"INSERT INTO s (n, c{i}) VALUES ({i}, {value})")
+    return source_of(connection="my", table="s")
 
 
 def make_duckdb_source(copier: Copier) -> Source:
@@ -226,10 +255,16 @@ def make_json_source(copier: Copier) -> Source:
 # --- destinations ---
 
 
-def becomes(copier: Copier, postgres: Database, source: Source, to: str) -> dict[int, Stored | str]:
-    """What each value became, by its row; for one that was refused, the reason."""
+def becomes(
+    copier: Copier, servers: tuple[Database, MysqlDatabase | None], source: Source, to: str
+) -> dict[int, Stored | str]:
+    """What each value became, by its row; for one that was refused, the reason. A table that the first copy made takes
+    the same from a second one.
+    """
+    postgres, mysql = servers
     ends: dict[str, tuple[Destination, Callable[[], Iterator[tuple[int, Stored]]]]] = {
         "Postgres": (destination_of(connection="pg", table="t"), lambda: in_postgres(postgres)),
+        "MySQL": (destination_of(connection="my", table="t"), lambda: in_mysql(mysql)),
         "SQLite": (
             destination_of(connection="sqlite", table="t"),
             lambda: in_sqlite(copier.folder / "file.db"),
@@ -243,15 +278,29 @@ def becomes(copier: Copier, postgres: Database, source: Source, to: str) -> dict
         "JSON": (destination_of(path="out.ndjson"), lambda: in_json(copier.folder / "out.ndjson")),
     }
     end, look = ends[to]
-    postgres.run("DROP TABLE IF EXISTS t")
+    forget(copier, servers)
+    copier(source, end, on_bad_row="quarantine")
+    found: dict[int, Stored | str] = {**dict(look()), **refused(copier)}
+    if end.connection is not None:
+        more = destination_of(connection=end.connection, table="t", mode="append")
+        copier(source, more, on_bad_row="quarantine")
+        assert sorted(n for n, _ in look()) == sorted([*dict(look())] * 2), f"{to} takes less the second time"
+        assert dict(look()) == {n: value for n, value in found.items() if isinstance(value, Stored)}
+    return found
+
+
+def forget(copier: Copier, servers: tuple[Database, MysqlDatabase | None]) -> None:
+    """Take away what an earlier copy has made."""
+    for server in servers:
+        if server is not None:
+            server.run("DROP TABLE IF EXISTS t")
     for name in ("file.db", "file.duckdb"):
         (copier.folder / name).unlink(missing_ok=True)
-    copier(source, end, on_bad_row="quarantine")
-    found: dict[int, Stored | str] = dict(look())
-    for row in copier.quarantined:
-        record = row["record"] or json.loads(row["raw"])
-        found[int(record["n"])] = row["reason"]
-    return found
+
+
+def refused(copier: Copier) -> dict[int, str]:
+    """The reason for each row that the last copy has quarantined."""
+    return {int((row["record"] or json.loads(row["raw"]))["n"]): row["reason"] for row in copier.quarantined}
 
 
 def in_postgres(database: Database) -> Iterator[tuple[int, Stored]]:
@@ -264,6 +313,23 @@ def in_postgres(database: Database) -> Iterator[tuple[int, Stored]]:
     names = [name for name in types if name != "n"]
     database.run(f"ALTER DATABASE {database.address.database} SET TimeZone = 'UTC'")
     for number, *values in database.rows(f"SELECT n, {', '.join(f'{name}::text' for name in names)} FROM t"):
+        yield from only(number, names, values, types)
+
+
+def in_mysql(database: MysqlDatabase | None) -> Iterator[tuple[int, Stored]]:
+    assert database is not None
+    types = dict(
+        database.rows(
+            "SELECT COLUMN_NAME, COLUMN_TYPE FROM information_schema.COLUMNS "
+            "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 't' ORDER BY ORDINAL_POSITION"
+        )
+    )
+    names = [name for name in types if name != "n"]
+    texts = [
+        f"CONCAT('x''', HEX({name}), '''')" if types[name].endswith("blob") else f"CAST({name} AS CHAR)"
+        for name in names
+    ]
+    for number, *values in database.rows(f"SELECT n, {', '.join(texts)} FROM t"):
         yield from only(number, names, values, types)
 
 
@@ -369,6 +435,8 @@ def code(text: str) -> str:
     return f"`{shown}`"
 
 
-@pytest.mark.parametrize("probes", [DUCKDB, POSTGRES, SQLITE], ids=["duckdb", "postgres", "sqlite"])
+@pytest.mark.parametrize(
+    "probes", [DUCKDB, POSTGRES, MYSQL, SQLITE], ids=["duckdb", "postgres", "mysql", "sqlite"]
+)
 def test_no_value_is_probed_twice(probes: list[Probe]) -> None:
     assert len(set(probes)) == len(probes)

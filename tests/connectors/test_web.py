@@ -26,6 +26,7 @@ from windlass.connectors.http.auth import credentials_of
 from windlass.connectors.http.options import Connection, Retry
 from windlass.connectors.slack.alert import send
 from windlass.errors import Code, FatalError, WindlassError
+from windlass.ledger import LedgerEntry
 from windlass.plan.model import Download
 from windlass.tasks.context import Context
 from windlass.tasks.download import run_download
@@ -85,7 +86,9 @@ def make_server() -> Iterator[Make]:
 
 def by_download(url: str, folder: Path) -> None:
     context = SimpleNamespace(workspace=Workspace(folder, folder), progress=lambda *_: None)
-    run_download(Download(url=url, to="file", headers=SECRETS), cast("Context", context))
+    run_download(
+        LedgerEntry("p", "t", "r"), Download(url=url, to="file", headers=SECRETS), cast("Context", context)
+    )
 
 
 def by_file(url: str, folder: Path) -> None:

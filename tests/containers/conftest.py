@@ -30,6 +30,6 @@ def containers(engine: Engine, tmp_path: Path) -> Iterator[Callable[[], list[str
 @pytest.fixture
 def buildkit(engine: Engine) -> Engine:
     """An engine whose images are built by BuildKit, which generated Dockerfiles and stages of their own need."""
-    if way_of_building(engine).command is None:
+    if way_of_building(engine).command is None and not engine.is_podman:
         missing("BuildKit (the docker command with its plugin buildx, or one from before Docker 23)")
     return engine

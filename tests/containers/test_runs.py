@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -52,13 +53,18 @@ tasks:
 
 
 def test_the_ends_of_containers_are_told_apart_and_nothing_is_left(
-    windlass: Windlass, project: Project, containers: Containers
+    windlass: Windlass, project: Project, containers: Containers, engine: Engine
 ) -> None:
     root = project({"pipelines/p.yaml": ENDS})
     root.chmod(0o755)
     done = windlass("-C", root, "run", "p", "--json", "--parallel", "3")
     found = {name: (task["status"], task["error"], task["code"]) for name, task in tasks(done).items()}
-    assert found == {
+    if (
+        engine.is_podman
+    ):  # which does not always say why, and whose `init` ends with 1 where there is no program
+        unsaid = {"hungry": ("killed by SIGKILL", "W0604"), "nothing": ("exit code 1", "W0603")}
+        found = {name: one for name, one in found.items() if one[1:] != unsaid.get(name)}
+    expected = {
         "well": ("success", None, None),
         "three": ("failed", "exit code 5", "W0603"),
         "killed": ("failed", "killed by SIGKILL", "W0604"),
@@ -76,11 +82,15 @@ def test_the_ends_of_containers_are_told_apart_and_nothing_is_left(
         "whoever": ("success", None, None),
         "nowhere": ("failed", found["nowhere"][1], "W0002"),
     }
-    assert "network there-is-none not found" in str(found["nowhere"][1])
+    assert found == {name: one for name, one in expected.items() if name in found}
+    assert found.keys() == expected.keys() or engine.is_podman
+    assert re.search("network .*there-is-none.* not found", str(found["nowhere"][1]))
     assert (sorted(said(done, "well")), said(done, "whoever")) == (["err", "out"], ["1234"])
     written = (root / "well.txt").stat()
     assert (written.st_uid, written.st_gid, written.st_mode & 0o777) == (os.getuid(), os.getgid(), 0o640)
-    assert [e["engine"].split()[0] for e in events(done) if e["event"] == "engine"] == ["Docker"]
+    assert [e["engine"].split()[0] for e in events(done) if e["event"] == "engine"] == [
+        engine.name.split()[0]
+    ]
     assert containers() == []
 
 

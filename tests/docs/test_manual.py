@@ -69,6 +69,16 @@ def test_generated_pages_are_up_to_date() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_each_decision_has_a_number_of_its_own_and_says_since_when_it_holds() -> None:
+    decisions = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
+    numbers = [int(file.name[:4]) for file in decisions]
+    assert len(numbers) == len(set(numbers))
+    for number, file in zip(numbers, decisions, strict=True):
+        title, blank, status = file.read_text(encoding="utf-8").split("\n")[:3]
+        assert title.startswith(f"# {number}. "), file.name
+        assert (blank, bool(re.search(r"\b20\d\d-\d\d-\d\d\b", status))) == ("", True), file.name
+
+
 def test_every_page_is_found_from_the_navigation() -> None:
     docs = ROOT / "docs"
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")

@@ -32,14 +32,15 @@ def query() -> Callable[[Path, str, str], list[tuple[Any, ...]]]:
         plan = next(p for p in compile_project(load_project(project)).values() if connection in p.connections)
         services = DevServices(StateFolder.of(project).path, project)
         try:
-            return asyncio.run(_rows(services.start(connection, plan.connections[connection]), sql))
+            return asyncio.run(rows_of(services.start(connection, plan.connections[connection]), sql))
         finally:
             services.close()
 
     return ask
 
 
-async def _rows(address: Address, sql: str) -> list[tuple[Any, ...]]:
+async def rows_of(address: Address, sql: str) -> list[tuple[Any, ...]]:
+    """Ask a Postgres, without any of windlass's own SQL."""
     connection = await asyncpg.connect(
         host=address.host,
         port=address.port,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -146,13 +148,34 @@ def test_a_project_of_the_list_has_pipelines_as_the_configuration_says(
     sources = [task for task in plans["import_dv"].tasks if task.group == "source"]
     assert [task.name for task in sources] == [f"source_{source}" for source in DRUGS_ROWS]
     assert {task.needs for task in sources} == {("begin",)}
+    tables = [task for task in plans["load_dv"].tasks if task.group == "table"]
+    assert [task.needs for task in tables] == [(f"land_{table}",) for table in DRUGS_ROWS]
 
-    done = windlass("-C", root, "run", "orchestrator_dv")
+    done = windlass("-C", root, "run", "orchestrator_dv", env={"PATH": _without_emulator()})
     assert done.code == 0, done.stdout + done.stderr
+    assert in_warehouse(root) == DRUGS_ROWS
     graph = json.loads((root / "processed_data" / "graph.json").read_text(encoding="utf-8"))
     assert {
         (link["source"], link["target"], link["date"]) for link in graph["links"]
     } == IN_ARTICLES | IN_JOURNALS
+
+
+def _without_emulator() -> str:
+    """The PATH without what would stand in for BigQuery in the place of a file."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    return os.pathsep.join(folder for folder in folders if not (Path(folder) / "bqemulator").exists())
+
+
+def in_warehouse(root: Path) -> dict[str, int]:
+    """The rows of each table of the file that stands in for BigQuery."""
+    import duckdb
+
+    [file] = root.glob(".windlass/**/warehouse.duckdb")
+    with duckdb.connect(str(file), read_only=True) as connection:
+        return {
+            table: connection.execute(f'SELECT count(*) FROM "{table}"').fetchall()[0][0]
+            for table in DRUGS_ROWS
+        }
 
 
 def test_what_was_imported_is_loaded_into_bigquery(

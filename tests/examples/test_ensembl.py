@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 from pymongo import MongoClient
 
 from tests.conftest import ROOT
-from tests.examples.conftest import Example, Windlass
+from tests.examples.conftest import Example, Windlass, rows_of
 from windlass.connections import Address
 from windlass.runtimes.docker.engine import Engine
 
@@ -90,6 +91,29 @@ def test_each_pair_is_there_once_however_it_came_and_however_often(example: Exam
         "ensembl1-20.json",
         "ensembl11-20.json",
     ]
+
+
+def test_each_pair_is_a_row_of_a_table_where_there_is_no_mongodb(
+    windlass: Windlass, example: Example, database: Address
+) -> None:
+    root, wanted = example("ensembl"), expected()
+    for _ in range(2):
+        done = windlass(
+            *("-C", root, "run", "etl1_postgres"), env={"WINDLASS_CONN_ENSEMBL_TABLE": database.uri()}
+        )
+        assert done.code == 0, done.stdout + done.stderr
+    rows = asyncio.run(
+        rows_of(database, "SELECT snp, ensg, data::text FROM ensembl ORDER BY snp || ':' || ensg")
+    )
+    assert [(snp, ensg) for snp, ensg, _ in rows] == [(pair["snp"], pair["ensg"]) for pair in wanted]
+    for (*_, data), pair in zip(rows, wanted, strict=True):
+        told = {(found["tissue"], found["statistic"], found["value"]) for found in json.loads(data)}
+        assert told == {
+            (found["tissue"], statistic, value)
+            for found in pair["tissues"]
+            for statistic, value in (("p-value", found["p_value"]), ("beta", found["beta"]))
+            if value is not None
+        }
 
 
 @pytest.mark.parametrize("pipeline", ["etl1", "etl2"])

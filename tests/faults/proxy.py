@@ -51,6 +51,11 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._port)
+
+    @property
     def url(self) -> str:
         """The server's address, by way of the proxy."""
         there = self._server

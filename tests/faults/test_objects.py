@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Output
-from tests.connectors.s3_bucket import S3Bucket
+from tests.connectors.store_kit import Bucket
 
 FAILPOINTS = {"before-commit": False, "mid-rename": True}
 """And whether the load is committed once it is reached."""
@@ -31,10 +31,10 @@ NUMBERS = list(range(2, 2000))
 class Scene:
     """A project with one copy into a bucket that has a row of an earlier load."""
 
-    def __init__(self, folder: Path, bucket: S3Bucket, windlass: Windlass, path: str) -> None:
+    def __init__(self, folder: Path, bucket: Bucket, windlass: Windlass, path: str) -> None:
         self.folder, self.bucket, self.path, self._windlass = folder, bucket, path, windlass
         (folder / "pipelines").mkdir()
-        project = {"project": "faults", "connections": {"lake": {"type": "s3"}}}
+        project = {"project": "faults", "connections": {"lake": {"type": bucket.address.type}}}
         (folder / "windlass.yaml").write_text(json.dumps(project))
         copy = {
             "from": {"path": "{{ ds }}.csv"},
@@ -66,22 +66,22 @@ class Scene:
         found: dict[str, list[object]] = json.loads(self.bucket.get(key))
         return found
 
-    def clear(self) -> None:
-        for key in self.bucket.names():
-            self.bucket.client.delete_object(Bucket=self.bucket.name, Key=key)
+
+@pytest.fixture(params=["s3", "azure"])
+def bucket(request: pytest.FixtureRequest) -> Bucket:
+    made: Bucket = request.getfixturevalue(request.param)()
+    return made
 
 
 @pytest.fixture(params=[ONE, BELOW], ids=["one", "below"])
-def scene(
-    request: pytest.FixtureRequest, tmp_path: Path, s3: Callable[[], S3Bucket], windlass: Windlass
-) -> Scene:
-    return Scene(tmp_path, s3(), windlass, request.param)
+def scene(request: pytest.FixtureRequest, tmp_path: Path, bucket: Bucket, windlass: Windlass) -> Scene:
+    return Scene(tmp_path, bucket, windlass, request.param)
 
 
-@pytest.mark.one_of(2)
+@pytest.mark.one_of(4)
 def test_a_load_is_there_once_wherever_it_is_killed(scene: Scene) -> None:
     for failpoint, is_committed in FAILPOINTS.items():
-        scene.clear()
+        scene.bucket.empty()
         assert scene.load("2026-02-01", [EARLIER]).code == 0
         killed = scene.load("2026-02-02", NUMBERS, failpoint)
         assert killed.code in (-signal.SIGKILL, 128 + signal.SIGKILL), (failpoint, killed)
@@ -95,7 +95,7 @@ def test_a_load_is_there_once_wherever_it_is_killed(scene: Scene) -> None:
         assert scene.bucket.uploads() == 0
 
 
-@pytest.mark.one_of(2)
+@pytest.mark.one_of(4)
 def test_writers_at_once_lose_no_row(scene: Scene) -> None:
     with ThreadPoolExecutor(3) as pool:
         done = list(pool.map(lambda day: scene.load(f"2026-02-0{day}", [day]), (1, 2, 3)))

@@ -70,6 +70,31 @@ def test_every_list_of_an_openapi_document_is_a_copy(tmp_path: Path) -> None:
     )
 
 
+def test_a_cursor_is_found_beside_the_list_of_a_kubernetes_api(tmp_path: Path) -> None:
+    text = {"type": "string"}
+    pods = {
+        "properties": {
+            "metadata": {"properties": {"continue": text}},
+            "items": {"type": "array", "items": {"properties": {"name": text}}},
+        }
+    }
+    operation = {
+        "operationId": "pods",
+        "parameters": [{"name": "continue", "in": "query", "schema": text}],
+        "responses": {"200": {"content": {"application/json": {"schema": pods}}}},
+    }
+    document = {
+        "openapi": "3.0.0",
+        "servers": [{"url": "https://k.example.org"}],
+        "paths": {"/pods": {"get": operation}},
+    }
+    file = tmp_path / "k.json"
+    file.write_text(json.dumps(document))
+    source = tasks_of("openapi", file, tmp_path, None)["pods"]["copy"]["from"]
+    assert source["records"] == "items"
+    assert source["paginate"] == {"type": "cursor", "param": "continue", "next": "metadata.continue"}
+
+
 def test_every_stream_of_a_manifest_is_a_copy(tmp_path: Path) -> None:
     tasks = tasks_of("airbyte", CRM, tmp_path, "wh")
     said = {name: task["copy"]["from"] for name, task in tasks.items()}
@@ -236,7 +261,7 @@ def test_what_is_no_such_document_is_refused(tmp_path: Path) -> None:
             "nothing at '#/nowhere'",
         ),
         ("openapi", [], "is not a mapping"),
-        ("airbyte", {"name": "x"}, "is no low-code manifest"),
+        ("airbyte", {"name": "x"}, "is not a low-code manifest"),
         ("airbyte", {"type": "DeclarativeSource", "streams": []}, "has no list of records"),
     ):
         file.write_text(json.dumps(document))

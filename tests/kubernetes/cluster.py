@@ -7,6 +7,7 @@ import shlex
 import socket
 import subprocess
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +67,16 @@ class Cluster:
             return "Failed"
         self.until("condition=Complete", f"job/{job}")
         return "Complete"
+
+    def until_ready(self) -> None:
+        """Wait until the cluster answers and its node is ready, after one of its programs was started again."""
+        for _ in range(600):
+            with suppress(AssertionError):
+                self("get", "--raw=/readyz")
+                self("wait", "--for=condition=Ready", "nodes", "--all", f"--timeout={_PATIENCE}")
+                return
+            time.sleep(0.1)
+        raise AssertionError("the cluster does not answer")
 
     def pods(self, job: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.json("get", "pods", f"--selector=job-name={job}")["items"]

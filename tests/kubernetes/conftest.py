@@ -15,7 +15,9 @@ from uuid import uuid4
 import pytest
 
 from tests.conftest import Output, plain_environment
+from tests.kubernetes.argo import VOLUME, Argo
 from tests.kubernetes.cluster import Cluster, Door
+from tests.kubernetes.programs import Programs
 from tests.warm import Warm
 from windlass.connections.address import Address
 from windlass.connectors.postgres.session import Session
@@ -45,6 +47,27 @@ def cluster() -> Iterator[Cluster]:
     made("create", "namespace", made.namespace)
     yield made
     made("delete", "namespace", made.namespace, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def argo(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Argo:
+    """Argo Workflows, and a volume that its pods share."""
+    if "workflows.argoproj.io" not in cluster("get", "crds", "--output=name"):
+        pytest.skip("the cluster has no Argo Workflows")
+    folder = tmp_path_factory.mktemp("workspace")
+    folder.chmod(0o777)
+    cluster("apply", "--filename=-", given=VOLUME.format(name=cluster.namespace, folder=folder))
+    return Argo(cluster)
+
+
+@pytest.fixture(scope="session")
+def programs(cluster: Cluster) -> Iterator[Programs]:
+    """The programs of the cluster, to be killed; they are kept up meanwhile."""
+    files = os.environ.get("WINDLASS_TEST_KUBERNETES_PIDS")
+    if not files:
+        pytest.skip("WINDLASS_TEST_KUBERNETES_PIDS does not say where the ids of the cluster's programs are")
+    with Programs.kept_up(files) as programs:
+        yield programs
 
 
 @pytest.fixture(scope="session")
@@ -111,13 +134,19 @@ def exported(
     database: Address,
     seen_from_pods: Url,
 ) -> Exported:
-    """Export a pipeline into the cluster, with its connections. Returns the name of its objects."""
+    """Export a pipeline into the cluster, with its connections, and others that it triggers. Returns the name of its objects."""
 
     def export(
-        name: str, pipeline: str, slack: str = "http://127.0.0.1:1/hook", target: str = "kubernetes"
+        name: str,
+        pipeline: str,
+        slack: str = "http://127.0.0.1:1/hook",
+        target: str = "kubernetes",
+        **others: str,
     ) -> str:
+        pipelines = {name: pipeline, **others}
+        files = {f"pipelines/{one}.yaml": f"pipeline: {one}\n{text}" for one, text in pipelines.items()}
         settings = PROJECT.format(project=name, namespace=cluster.namespace)
-        root = project({"windlass.yaml": settings, f"pipelines/{name}.yaml": f"pipeline: {name}\n{pipeline}"})
+        root = project({"windlass.yaml": settings, **files})
         file = root / target / f"{name}.yaml"
         done = windlass("-C", root, "export", target)
         assert done.code == 0, done.stderr

@@ -1,4 +1,4 @@
-"""A server that takes what is posted to it, as Slack does."""
+"""A server that takes what is posted to it, as Slack does, and has nothing to read."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ def hook() -> Iterator[tuple[list[Any], int]]:
             self.send_response(200)
             self.end_headers()
             self.wfile.write(b"ok")
+
+        def do_GET(self) -> None:
+            self.send_error(404)
 
         def log_message(self, *_: object) -> None:
             pass

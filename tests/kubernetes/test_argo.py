@@ -3,58 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.conftest import Output
+from tests.kubernetes.argo import Argo
 from tests.kubernetes.cluster import Cluster, Door
 from tests.kubernetes.hook import hook
 from windlass.connectors.postgres.session import Session
 
 Exported = Callable[..., str]
-
-VOLUME = """
-apiVersion: v1
-kind: PersistentVolume
-metadata: {{name: {name}}}
-spec:
-  capacity: {{storage: 1Gi}}
-  accessModes: [ReadWriteMany]
-  persistentVolumeReclaimPolicy: Retain
-  claimRef: {{namespace: {name}, name: shared}}
-  hostPath: {{path: {folder}}}
----
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {{name: shared}}
-spec: {{accessModes: [ReadWriteMany], storageClassName: "", volumeName: {name}, resources: {{requests: {{storage: 1Gi}}}}}}
-"""
-
-
-@pytest.fixture(scope="module")
-def argo(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Any]]:
-    """Submit a workflow, as `cronwf/NAME` or `workflowtemplate/NAME`, and wait for its end."""
-    if "workflows.argoproj.io" not in cluster("get", "crds", "--output=name"):
-        pytest.skip("the cluster has no Argo Workflows")
-    folder = tmp_path_factory.mktemp("workspace")
-    folder.chmod(0o777)
-    cluster("apply", "--filename=-", given=VOLUME.format(name=cluster.namespace, folder=folder))
-
-    def submit(source: str, *options: str) -> dict[str, Any]:
-        command = ["argo", f"--kubeconfig={cluster.kubeconfig}", f"--namespace={cluster.namespace}", "submit"]
-        command += [f"--from={source}", "--wait", "--output=json", *options]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=400)
-        name = json.JSONDecoder().raw_decode(done.stdout)[0]["metadata"]["name"]
-        workflow: dict[str, Any] = cluster.json("get", "workflow", name)
-        assert (done.returncode == 0) == (workflow["status"]["phase"] == "Succeeded"), done.stderr
-        return workflow
-
-    return submit
 
 
 def ended(workflow: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -95,7 +55,7 @@ tasks:
 
 
 def test_a_dag_with_a_daemon_loads_a_tick_once_however_often_it_is_submitted(
-    argo: Callable[..., dict[str, Any]], cluster: Cluster, exported: Exported, session: Session
+    argo: Argo, cluster: Cluster, exported: Exported, session: Session
 ) -> None:
     cluster.secret("argo-webhook", WEBHOOK_ETL="hook-value")
     name = exported("dag", DAG, target="argo")
@@ -131,7 +91,7 @@ tasks:
 
 
 def test_each_entry_that_a_task_has_written_is_a_pod(
-    argo: Callable[..., dict[str, Any]], exported: Exported, session: Session
+    argo: Argo, exported: Exported, session: Session
 ) -> None:
     name = exported("entries", ENTRIES, target="argo")
     workflow = argo(f"workflowtemplate/{name}")
@@ -139,6 +99,62 @@ def test_each_entry_that_a_task_has_written_is_a_pod(
     found = [session.value(f"SELECT city FROM city_{number}") for number in (1, 2, 3)]
     assert found == ["Paris", "Rome", "Oslo"]
     assert session.value("SELECT count(*) FROM all_done") == 1
+
+
+OUTER = """
+schedule: "*/5 * * * *"
+on_failure: slack
+kubernetes: {workspace: shared, suspend: true}
+defaults: {retries: 1, retry_delay: 1s, timeout: 5m}
+tasks:
+  write:
+    kubernetes: {entrypoint: []}
+    run: {image: debian:bookworm-slim, command: [sh, -c, 'printf "day\\n{{ ds }}\\n" > /data/outer.csv']}
+  inner: {needs: write, trigger: {pipeline: inner, params: {text: "$(HOME) $$ it's {{ '{{' }} \\"{{ ds }}\\"", wrong: %s}}}
+  after: {needs: inner, sql: {connection: db, statement: SELECT count(*) FROM triggered}}
+"""
+INNER = """
+kubernetes: {workspace: shared}
+params: {text: "", wrong: false}
+tasks:
+  load: {copy: {from: {path: outer.csv}, to: {connection: db, table: triggered, mode: append}}}
+  note:
+    needs: load
+    kubernetes: {entrypoint: []}
+    run: {image: debian:bookworm-slim, command: [sh, -c, 'printf "text\\n%s\\n" "$TEXT" > /data/inner.csv'], env: {TEXT: "{{ params.text }}"}}
+  told: {needs: note, copy: {from: {path: inner.csv, csv: {quote: "~"}}, to: {connection: db, table: told, mode: append}}}
+  fails: {needs: told, sql: {connection: db, statement: "SELECT 1 / (CASE WHEN {{ params.wrong }} THEN 0 ELSE 1 END)"}}
+"""
+
+
+def test_a_pipeline_triggers_another_with_its_date_its_workspace_and_parameters(
+    argo: Argo, exported: Exported, session: Session
+) -> None:
+    name = exported("outer", OUTER % "false", target="argo", inner=INNER)
+    for _ in range(2):
+        workflow = argo(f"cronwf/{name}", "--parameter=fired-at=2026-02-01T00:05:00Z")
+        assert workflow["status"]["phase"] == "Succeeded", ended(workflow)
+    assert [row[0] for row in session.fetch("SELECT day::text FROM triggered")] == ["2026-02-01"]
+    texts = [row[0] for row in session.fetch("SELECT text FROM told")]
+    assert texts == ["""$(HOME) $$ it's {{ "2026-02-01\""""]
+    loads = session.fetch("SELECT DISTINCT pipeline, run_key FROM _windlass_loads")
+    assert [tuple(row) for row in loads] == [("inner", "2026-02-01T00:00:00+00:00")]
+
+
+def test_what_fails_in_a_run_that_was_triggered_is_told_of_the_task_that_triggered_it(
+    argo: Argo, exported: Exported, node: str
+) -> None:
+    with hook() as (told, port), Door(node, port) as door:
+        slack = f"http://{node}:{door.port}/hook"
+        name = exported("outer-wrong", OUTER % "true", slack, target="argo", inner=INNER)
+        workflow = argo(f"cronwf/{name}", "--parameter=fired-at=by-hand")
+    assert workflow["status"]["phase"] == "Failed"
+    assert not any(task.startswith("after") for task in phases(workflow))
+    (message,) = told
+    text = json.dumps(message)
+    assert "*inner*: fails: " in text
+    assert "exit code 1" in text
+    assert workflow["metadata"]["name"] + "*" not in text  # of the DAG as a whole there is nothing to say
 
 
 DAILY = """
@@ -151,7 +167,7 @@ tasks:
 
 
 def test_past_dates_are_workflows_that_load_each_once_one_after_the_other(
-    argo: Callable[..., dict[str, Any]],
+    argo: Argo,
     cluster: Cluster,
     exported: Exported,
     windlass: Callable[..., Output],
@@ -188,7 +204,7 @@ tasks:
 
 
 def test_a_cron_workflow_hands_on_its_tick(
-    argo: Callable[..., dict[str, Any]], cluster: Cluster, exported: Exported, session: Session
+    argo: Argo, cluster: Cluster, exported: Exported, session: Session
 ) -> None:
     name = exported("cron", EVERY_MINUTE, target="argo")
     workflow = cluster.first("workflows", name)
@@ -213,7 +229,7 @@ tasks:
 
 
 def test_what_cannot_succeed_is_tried_once_and_its_end_tells(
-    argo: Callable[..., dict[str, Any]], exported: Exported, node: str
+    argo: Argo, exported: Exported, node: str
 ) -> None:
     with hook() as (told, port), Door(node, port) as door:
         name = exported("wrong", FAILING, f"http://{node}:{door.port}/hook", target="argo")

@@ -113,11 +113,11 @@ def test_a_copy_whose_pod_is_evicted_and_then_deleted_in_the_middle_is_made_once
     name = exported("waiting", WAITING)
     session.execute("SELECT pg_advisory_lock(42)")
     cluster.start(name, "lost")
-    copying = _until_somebody_waits(session, set())
+    copying = until_somebody_waits(session, set())
     (first,) = _names(cluster, "lost")
     _evict(cluster, first)  # which counts for nothing
     cluster.until("delete", f"pod/{first}")
-    _until_somebody_waits(session, copying)
+    until_somebody_waits(session, copying)
     (second,) = _names(cluster, "lost")
     cluster("delete", "pod", second, "--grace-period=0", "--force")  # killed at once; the one that may be
     session.execute("SELECT pg_advisory_unlock(42)")
@@ -137,10 +137,11 @@ def _names(cluster: Cluster, job: str) -> list[str]:
     return [pod["metadata"]["name"] for pod in cluster.pods(job)]
 
 
-def _until_somebody_waits(session: Session, known: set[object]) -> set[object]:
+def until_somebody_waits(session: Session, known: set[object], lock: int = 42) -> set[object]:
     """The server's processes that wait in the middle of a copy, as soon as there is another one among them."""
+    waiting = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {lock} AND NOT granted"
     for _ in range(3_000):
-        found = session.fetch("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        found = session.fetch(waiting)
         if others := {row[0] for row in found} - known:
             return others | known
         session.execute("SELECT pg_sleep(0.1)")

@@ -1,168 +1,99 @@
-"""Runs the examples in every way that one machine can, and compares what came of it: `python -m tests.matrix [PIPELINE…]`.
+"""Runs the examples in every way that there is, and compares what came of it: `python -m tests.matrix [--on WAY]… [PIPELINE…]`.
 
 Prints a table in Markdown: a row a pipeline, a column a way, each cell the rows and files that are the same as those of the
-first column, or what is otherwise. Needs a container engine with BuildKit; WINDLASS_TEST_MONGODB for the documents.
+first column, or what is otherwise. Needs a container engine with BuildKit; WINDLASS_TEST_MONGODB for the documents;
+for Kubernetes and Argo what `make cluster` needs.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-import json
-import os
-import re
-import shutil
-import subprocess
+import argparse
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
+from tests.matrix.by_cron import by_cron
+from tests.matrix.here import as_text, by_runtime
+from tests.matrix.on_airflow import on_airflow
+from tests.matrix.on_cluster import on_argo, on_kubernetes
+from tests.matrix.place import RunFailedError, a_place
+from tests.matrix.rows import ROWS, Row
+from tests.matrix.way import Column, NotHereError, Way
 from windlass.cli.echo import echo
 
-ROOT = Path(__file__).parents[2]
-WINDLASS = str(Path(sys.executable).with_name("windlass"))
-NOW = datetime.now(UTC)
-TICK = (NOW - timedelta(days=2)).replace(day=2, hour=6, minute=0, second=0).strftime("%Y-%m-%dT%H:%M:%SZ")
-"""When the schedules below have fired last; the date of a run is the tick before."""
-
-WAYS: Mapping[str, tuple[str, ...]] = {
-    "processes": ("--runtime", "process", "--fired-at", TICK),
-    "containers": ("--runtime", "docker", "--fired-at", TICK),
-    "Kubernetes, as text": ("--as", "kubernetes", "--fired-at", TICK),
-    "Argo, as text": ("--as", "argo", "--fired-at", TICK),
-}
-
-
-@dataclass(frozen=True)
-class Row:
-    """A pipeline, and where to look for what came of it."""
-
-    project: str
-    pipeline: str
-    tables: tuple[tuple[str, str], ...] = ()
-    files: tuple[str, ...] = ()
-
-
-ROWS = (
-    Row("pg2pg", "pg2pg", tables=(("pg_y", "tb_trx_dest"),)),
-    Row(
-        "taxi",
-        "taxi_csv",
-        tables=(("warehouse", "yellow_trips"),),
-        files=("downloads/yellow_tripdata_2021-01.csv",),
+FIRST = "process"
+COLUMNS: Mapping[str, Column] = {
+    FIRST: Column("processes", partial(by_runtime, "process")),
+    "docker": Column("containers", partial(by_runtime, "docker")),
+    "kubernetes-text": Column("Kubernetes, as text", partial(as_text, "kubernetes")),
+    "argo-text": Column("Argo, as text", partial(as_text, "argo")),
+    "kubernetes": Column("Kubernetes", on_kubernetes),
+    "argo": Column("Argo", on_argo),
+    "airflow": Column("Airflow, processes", partial(on_airflow, "process")),
+    "airflow-docker": Column("Airflow, containers", partial(on_airflow, "docker")),
+    "airflow-celery": Column(
+        "Airflow, Celery", partial(on_airflow, "process", "--executor", "celery", "--workers", "1")
     ),
-    Row("taxi", "taxi", tables=(("warehouse", "yellow_taxi_trips"),)),
-    Row("ensembl", "etl1", tables=(("ensembl-transformed", "ensembl"),)),
-    Row("ensembl", "etl1_parallel", tables=(("ensembl-transformed", "ensembl"),)),
-    Row("dashboard", "project_tasks", tables=(("warehouse", "project_tasks"),)),
-    Row("dashboard", "yield_curve", tables=(("warehouse", "yield_curve"),)),
-    Row("drugs", "import_dv", files=("imported_data/drugs.parquet", "imported_data/pubmed_csv.parquet")),
-)
+    "airflow-kubernetes": Column("Airflow, pods", partial(on_airflow, "kubernetes")),
+    "cron": Column("cron", by_cron),
+}
 
 
 def main() -> int:
     """Print the table. Returns 1 where a way differs from the first."""
-    with tempfile.TemporaryDirectory(prefix="windlass-matrix-") as folder:
-        chosen = [row for row in ROWS if row.pipeline in sys.argv[1:] or not sys.argv[1:]]
-        rows = [[f"{row.project}: `{row.pipeline}`", *_cells(row, Path(folder))] for row in chosen]
-    header = ["pipeline", *WAYS]
-    for line in (header, ["---"] * len(header), *rows):
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.matrix", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument("pipelines", nargs="*", metavar="PIPELINE", help="only these")
+    parser.add_argument("--on", action="append", choices=COLUMNS, metavar="WAY", help=", ".join(COLUMNS))
+    given = parser.parse_args()
+    rows = [row for row in ROWS if row.pipeline in given.pipelines or not given.pipelines]
+    names = list(dict.fromkeys((FIRST, *(given.on or COLUMNS))))
+    columns = [_column(name, rows) for name in names]
+    table = [[row.title, *cells] for row, *cells in zip(rows, *_compared(columns), strict=True)]
+    header = ["pipeline", *(COLUMNS[name].title for name in names)]
+    for line in (header, ["---"] * len(header), *table):
         echo(f"| {' | '.join(line)} |")
-    return int(any(cell.startswith(("differs", "failed")) for row in rows for cell in row))
+    return int(any(cell.startswith(("differs", "failed")) for line in table for cell in line))
 
 
-def _cells(row: Row, folder: Path) -> list[str]:
-    first: str | None = None
-    cells = []
-    for number, way in enumerate(WAYS):
-        root = _copied(row, folder / f"{row.project}-{row.pipeline}-{number}")
-        echo(f"{row.project}: {row.pipeline}, {way}", err=True)
-        found = _came_of(row, root, way)
-        first = found if first is None else first
-        cells.append(
-            found
-            if number == 0 or found.startswith("failed")
-            else "the same"
-            if found == first
-            else f"differs: {found}"
-        )
-        shutil.rmtree(root, ignore_errors=True)
-    return cells
+def _column(name: str, rows: Sequence[Row]) -> list[str]:
+    """What came of each pipeline in one way."""
+    with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="windlass-matrix-") as folder:
+        try:
+            way = stack.enter_context(COLUMNS[name].opened())
+        except NotHereError as exc:
+            return [f"not run: {exc}"] * len(rows)
+        return [_cell(row, way, name, Path(folder)) for row in rows]
 
 
-def _copied(row: Row, root: Path) -> Path:
-    """A copy of the project, in which what windlass does itself has an image, too."""
-    shutil.copytree(
-        ROOT / "examples" / row.project, root, ignore=shutil.ignore_patterns(".windlass", "__pycache__")
-    )
-    file = root / "windlass.yaml"
-    said = re.sub(r"^images:.*\n", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    file.write_text(
-        f"{said}images: {{project: {{files: [config]}}}}\n"
-        if (root / "config").is_dir()
-        else f"{said}images: {{project: {{}}}}\n",
-        encoding="utf-8",
-    )
-    return root
+def _cell(row: Row, way: Way, name: str, folder: Path) -> str:
+    with a_place(
+        row.project, row.pipeline, row.away, folder / f"{row.project}-{row.pipeline}-{name}"
+    ) as place:
+        try:
+            way(place)
+            found = row.came_of(place)
+        except (RunFailedError, AssertionError) as exc:
+            echo(str(exc), err=True)
+            found = "failed"
+    echo(f"{row.title}, {COLUMNS[name].title}: {found}", err=True)
+    return found
 
 
-def _came_of(row: Row, root: Path, way: str) -> str:
-    environment = {**os.environ, **_servers(root)}
-    if way != "processes":
-        _windlass(root, environment, "build")
-    options = [*WAYS[way], "--workspace", str(root)]
-    done = _windlass(root, environment, "run", row.pipeline, *options)
-    if done.returncode:
-        echo(done.stdout[-3000:] + done.stderr[-3000:], err=True)
-        return f"failed: {done.returncode}"
-    tables = [_rows(root, environment, f"{connection}:{table}") for connection, table in row.tables]
-    return ", ".join([*tables, *(_file(root, environment, name) for name in row.files)])
+def _compared(columns: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The columns, in which what is the same as in the first one says so."""
+    first, *others = columns
+    return [[*first], *([_against(*pair) for pair in zip(first, other, strict=True)] for other in others)]
 
 
-def _servers(root: Path) -> dict[str, str]:
-    """A database of its own on the server of documents; everything else is a dev service of the copy."""
-    mongodb = os.environ.get("WINDLASS_TEST_MONGODB")
-    if not mongodb:
-        return {}
-    server, _, options = mongodb.partition("?")
-    name = re.sub(r"[^a-z0-9]+", "_", root.name)
-    return {
-        "WINDLASS_CONN_ENSEMBL_TRANSFORMED": f"{server.rstrip('/')}/{name}{'?' + options if options else ''}"
-    }
-
-
-def _windlass(
-    root: Path, environment: Mapping[str, str], *arguments: str
-) -> subprocess.CompletedProcess[str]:
-    command = [WINDLASS, "-C", str(root), *arguments]
-    return subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=900)
-
-
-def _rows(root: Path, environment: Mapping[str, str], source: str) -> str:
-    """How many rows, and what is in them, in any order."""
-    done = _windlass(root, environment, "query", source, "--format", "csv")
-    done.check_returncode()
-    header, *rows = csv.reader(io.StringIO(done.stdout))
-    text = json.dumps([header, sorted(rows)])
-    return f"{len(rows):,} rows, {_digest(text.encode())}"
-
-
-def _file(root: Path, environment: Mapping[str, str], name: str) -> str:
-    """The rows of a Parquet file, in whose bytes stand the versions of what wrote it; every byte of another."""
-    path = root / name
-    if not path.exists():
-        return f"no {name}"
-    if path.suffix == ".parquet":
-        return _rows(root, environment, str(path))
-    return f"{path.stat().st_size:,} bytes, {_digest(path.read_bytes())}"
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:8]
+def _against(first: str, found: str) -> str:
+    if found == first:
+        return "the same"
+    return found if found.startswith(("failed", "not run")) else f"differs: {found}"
 
 
 if __name__ == "__main__":

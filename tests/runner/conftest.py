@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.runner.file_server import Handler, Server
 
 _DEADLINE = 60.0
 
@@ -75,3 +78,14 @@ def start(project: Callable[..., Path]) -> Callable[..., subprocess.Popen[bytes]
         )
 
     return call
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server(("127.0.0.1", 0), Handler) as server:
+        server.breaks_off_after, server.asked, server.paths = [], [], []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()

@@ -143,12 +143,12 @@ def test_every_check_that_fails_is_told_with_sample_rows(
     assert error.startswith("7 of 7 checks failed")
     for part in (
         "rows: exactly 5: 3 rows",
-        "id is unique: 1 rows speak against it",
+        "id is unique: 1 row speaks against it",
         "'occurrences': 2",
-        "country is not NULL: 1 rows speak against it",
-        "country is one of 'FR': 1 rows speak against it",
+        "country is not NULL: 1 row speaks against it",
+        "country is one of 'FR': 1 row speaks against it",
         "at is at most 0.001 s old: the newest",
-        "amount > 0: 1 rows speak against it",
+        "amount > 0: 1 row speaks against it",
         "every row satisfies the JSON Schema: 2 rows speak against it",
     ):
         assert part in error

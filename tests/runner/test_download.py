@@ -3,69 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.runner.file_server import CONTENT, SHA256, Server
+
 Run = Callable[..., dict[str, Any]]
-
-CONTENT = bytes(range(256)) * 4000
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
-class Server(ThreadingHTTPServer):
-    """Serves CONTENT; breaks off its first answers after some bytes, and notes what it was asked for."""
-
-    etag = '"one"'
-    content = CONTENT
-    breaks_off_after: list[int]
-    asked: list[str]
-    paths: list[str]
-    status = 200
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/file"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        wanted = self.headers.get("Range", "")
-        self.server.asked.append(wanted)
-        self.server.paths.append(self.path)
-        if self.server.status != 200:
-            self.send_error(self.server.status)
-            return
-        first = 0
-        if wanted and self.headers.get("If-Range") == self.server.etag:
-            first = int(wanted.removeprefix("bytes=").rstrip("-"))
-        rest = self.server.content[first:]
-        self.send_response(206 if first else 200)
-        self.send_header("ETag", self.server.etag)
-        self.send_header("Content-Length", str(len(rest)))
-        self.end_headers()
-        cut = self.server.breaks_off_after.pop(0) if self.server.breaks_off_after else len(rest)
-        self.wfile.write(rest[:cut])
-
-    def log_message(self, *_: object) -> None:
-        return
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server(("127.0.0.1", 0), Handler) as server:
-        server.breaks_off_after, server.asked, server.paths = [], [], []
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 def task(server: Server, rest: str = "", retries: int = 0) -> str:
@@ -154,11 +100,11 @@ def test_a_server_that_is_not_there_may_be_later(run: Run) -> None:
 
 @pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://host/x", "x.csv"])
 def test_only_http_is_an_address(address: str, run: Run) -> None:
-    result = run(f"tasks: {{a: {{download: {{url: '{address}', to: x}}}}}}\n")
-    assert (result["code"], "is not an http:// or https:// address" in result["tasks"]["a"]["error"]) == (
-        1,
-        True,
-    )
+    """`validate` says so of one that is written; of one that only the run knows, the task."""
+    url = "{{ params.url }}"
+    result = run(f"params: {{url: '{address}'}}\ntasks: {{a: {{download: {{url: '{url}', to: x}}}}}}\n")
+    assert result["code"] == 1
+    assert "is not an http:// or https:// address" in result["tasks"]["a"]["error"]
 
 
 def test_the_query_of_a_connection_is_sent_and_kept_nowhere(run: Run, server: Server) -> None:

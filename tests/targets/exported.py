@@ -13,4 +13,4 @@ __all__ = ["export_to_airflow"]
 
 def export_to_airflow(project: Path, out: Path, runtime: Any = "process", **options: Any) -> list[Path]:
     """The files that were written: those of the loader, then the plan."""
-    return list(export(TARGET, project, out, AirflowOptions(runtime=runtime, **options)).written)
+    return list(map(Path, export(TARGET, project, out, AirflowOptions(runtime=runtime, **options)).written))

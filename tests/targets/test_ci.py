@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -56,6 +57,21 @@ def repository(project: Project, tmp_path: Path) -> Path:
         (programs / name).write_text(f"#!/bin/sh\n{text}\n")
         (programs / name).chmod(0o755)
     return clone
+
+
+@pytest.mark.skipif(not shutil.which("actionlint"), reason="actionlint is not there")
+@pytest.mark.parametrize("exports", ["", "argo, cron --project-path /srv/shop"])
+@pytest.mark.parametrize(
+    "files", [FILES, {k: v.replace("images: {", "targets: {argo: {}} # ") for k, v in FILES.items()}]
+)
+def test_github_takes_the_workflow(project: Project, exports: str, files: dict[str, str]) -> None:
+    root = project({name.removeprefix("repository/etl/"): text for name, text in files.items()})
+    options = CiOptions(directory="etl", exports=exports)
+    [text] = TARGET.render(compiled(load_project(root)), options).values()
+    # what it runs is run by the tests below, and is no business of other checkers that happen to be there
+    command = ["actionlint", "-shellcheck=", "-pyflakes=", "-no-color", "-"]
+    done = subprocess.run(command, check=False, input=text, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def run_steps(repository: Path, steps: list[dict[str, Any]], **environment: str) -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable
-from datetime import UTC, datetime
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from tests.conftest import Output, missing
+from tests.faults.checker import until
 from windlass.plan.ticks import Ticks
 from windlass.spec import load_project
 from windlass.targets.cron.crontab import crontab
@@ -70,6 +77,50 @@ def test_the_shell_gets_the_command_as_it_is_meant(tmp_path: Path) -> None:
     without_log = command.rpartition(" 2>&1 | logger -t windlass-a")[0]
     done = subprocess.run(["sh", "-c", without_log], capture_output=True, text=True, check=True)
     assert done.stdout == "a b $x %d '\n"
+
+
+EVERY_MINUTE = """\
+pipeline: ticking
+schedule: "* * * * *"
+tasks:
+  note:
+    run: {command: [sh, -c, 'echo "{{ ts }} 100%% $TABLE" >> ticks.txt'], env: {TABLE: "{{ params.table }}"}}
+params: {table: "100% of it"}
+"""
+
+
+@contextmanager
+def cron(crontab: Path) -> Iterator[subprocess.Popen[bytes] | None]:
+    """Have a cron daemon go by a file: the one of this machine, or else one that is started here."""
+    place = Path("/etc/cron.d") / f"windlass-test-{uuid4().hex[:8]}"
+    place.write_text(crontab.read_text())
+    try:
+        if subprocess.run(["pgrep", "-x", "cron"], check=False, capture_output=True).returncode == 0:
+            yield None
+            return
+        with subprocess.Popen(["cron", "-f"]) as daemon:
+            yield daemon
+            daemon.terminate()
+    finally:
+        place.unlink()
+
+
+def test_a_cron_daemon_starts_the_run_of_its_tick(project: Project, windlass: Callable[..., Output]) -> None:
+    if not shutil.which("cron") or os.geteuid() != 0:
+        missing("cron, or the right to start it")
+    root = project({"pipelines/ticking.yaml": EVERY_MINUTE})
+    command = f"{sys.executable} -m windlass"
+    assert windlass("-C", root, "export", "cron", "--user", "root", "--command", command).code == 0
+    with cron(root / "cron/crontab"):
+        begun = datetime.now(UTC)
+        until((root / "ticks.txt").exists, "cron has started a run", patience=180)
+        until(lambda: '"success"' in windlass("-C", root, "runs", "--json").stdout, "the run has succeeded")
+    tick, _, rest = (root / "ticks.txt").read_text().splitlines()[0].partition(" ")
+    assert rest == "100%% 100% of it"
+    minute = datetime.fromisoformat(tick) + timedelta(minutes=1)  # the data interval ends when it is started
+    assert begun - timedelta(minutes=1) < minute <= datetime.now(UTC)
+    (run, *_) = json.loads(windlass("-C", root, "runs", "--json").stdout)[-1:]
+    assert run["run_key"] == tick
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not there")

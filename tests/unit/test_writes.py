@@ -25,6 +25,7 @@ ELSEWHERE = {
     "cli/query.py": "to the standard output",
     "connectors/files/reading/csv_rewriting.py": "named by who opened the file",
     "connectors/http/serving.py": "to a socket",
+    "connectors/stores/filesystem.py": "by DuckDB, which says itself what there is no space for",
     "locks.py": "opens, and writes nothing",
     "runtimes/kept_log.py": "what does not fit into a log is lost, and said",
     "testing": "tests of connectors",

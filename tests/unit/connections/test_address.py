@@ -75,9 +75,9 @@ def test_what_is_no_address_is_refused_without_showing_it(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "word", "hint"),
     [
-        ("oracle://me:secret-text@h/db", "oracle", "known: "),
+        ("db2://me:secret-text@h/db", "db2", "known: "),
         ("postgre://me:secret-text@h/db", "postgre", "did you mean 'postgres'?"),
-        ('{"conn_type": "mssql", "password": "secret-text"}', "mssql", "known: "),
+        ('{"conn_type": "teradata", "password": "secret-text"}', "teradata", "known: "),
         ('{"conn_type": "sql_lite", "password": "secret-text"}', "sql_lite", "did you mean 'sqlite'?"),
     ],
 )

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import io
 import json
+import struct
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from windlass import logs
 from windlass.connections import parse_address
-from windlass.connectors.bigquery.client import Connection, bigquery_errors
+from windlass.connectors.bigquery.client import Connection
 from windlass.connectors.bigquery.credentials import credentials
+from windlass.connectors.bigquery.errors import bigquery_errors
 from windlass.connectors.bigquery.fields import Field, field_for
+from windlass.connectors.bigquery.labels import labels
 from windlass.connectors.bigquery.options import Destination
 from windlass.connectors.bigquery.reading.conditions import conditions
 from windlass.connectors.bigquery.scripts import refused_in_transaction, statements
 from windlass.connectors.bigquery.sql import TableName, literal
 from windlass.connectors.bigquery.writing import making
 from windlass.connectors.bigquery.writing.columns import as_wanted, from_stage
+from windlass.connectors.bigquery.writing.parquet import footer_of
 from windlass.connectors.bigquery.writing.statements import delete_interval, merge
 from windlass.connectors.cursors import Mark
 from windlass.connectors.source import IntervalOf, Reading, Since
+from windlass.connectors.stores.folder import FolderStore
+from windlass.connectors.stores.ranges import ObjectInRanges
+from windlass.cost_log import keeping_costs
 from windlass.errors import Code, FatalError, RetryableError, WindlassError
 from windlass.options import read_options
+from windlass.storage.objects import Object
 
 EMULATOR = "bigquery://test/shop?endpoint=http://127.0.0.1:1&grpc=127.0.0.1:2"
 
@@ -70,6 +85,17 @@ def test_what_goes_wrong_is_told_by_what_helps() -> None:
         (found.Forbidden("Access Denied"), FatalError, Code.NOT_LET_IN),
         (
             found.Forbidden("slow down", errors=[{"reason": "rateLimitExceeded"}]),
+            RetryableError,
+            Code.MAY_WORK_LATER,
+        ),
+        (
+            found.Forbidden("Quota exceeded", errors=[{"reason": "quotaExceeded"}]),
+            RetryableError,
+            Code.MAY_WORK_LATER,
+        ),
+        (found.TooManyRequests("slow down"), RetryableError, Code.MAY_WORK_LATER),
+        (
+            found.BadRequest("gone", errors=[{"reason": "tableUnavailable"}]),
             RetryableError,
             Code.CONNECTION_LOST,
         ),
@@ -239,3 +265,140 @@ def test_ranges_and_names_of_a_destination() -> None:
     assert (partitioning.field, bounds.start, bounds.end, bounds.interval) == ("id", 0, 100, 10)
     for wrong in ({"table": "_windlass_loads"}, {"table": "t", "cluster": list("abcde")}):
         assert Destination(**wrong).refusal() is not None
+
+
+def test_a_table_that_demands_a_condition_takes_only_loads_that_have_one() -> None:
+    def refusal(**keys: Any) -> str | None:
+        written = {"table": "t", "partition": {"by": "day", "require_filter": True}, **keys}
+        try:
+            read_options(Destination, written)
+        except FatalError as exc:
+            return exc.message
+        return None
+
+    assert refusal() is None
+    assert refusal(mode="append") is None
+    assert refusal(mode="delete_insert", interval="day") is None
+    assert "all partitions" in str(refusal(mode="merge", key=["id"]))
+    assert "is not 'day'" in str(refusal(mode="delete_insert", interval="at"))
+    found = _Table(require_partition_filter=True, time_partitioning=_Table(field="day", type_="DAY"))
+    merge_ = Destination(table="t", mode="merge", key=("id",))
+    with pytest.raises(FatalError, match="all partitions") as error:
+        making._check_filter(TableName("t", "p", "d"), found, merge_)
+    assert "require_partition_filter = FALSE" in str(error.value.hint)
+    making._check_filter(TableName("t", "p", "d"), found, Destination(table="t"))
+    asked = read_options(Destination, {"table": "t", "partition": {"by": "day", "require_filter": True}})
+    with pytest.raises(FatalError, match="demands no condition"):
+        making._check_filter(TableName("t", "p", "d"), _Table(require_partition_filter=None), asked)
+
+
+class _Table(SimpleNamespace):
+    """A table, or a part of what is said of one."""
+
+    def __getattr__(self, name: str) -> None:
+        return None
+
+
+def test_a_job_is_labelled_with_what_it_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WINDLASS_RUN_KEY", "2024-01-02T00:00:00+00:00")
+    monkeypatch.setenv("WINDLASS_RUN_ID", "x" * 100)
+    with logs.bind(pipeline="Orders é", task="load.all"):
+        found = labels()
+    assert found == {
+        "windlass": "1",
+        "windlass_pipeline": "orders__",
+        "windlass_task": "load_all",
+        "windlass_run": "x" * 63,
+        "windlass_run_key": "2024-01-02t00_00_00_00_00",
+    }
+
+
+def test_what_jobs_cost_is_added_up() -> None:
+    with closing(Connection(parse_address(EMULATOR, "a test"))) as connection, keeping_costs() as costs:
+        assert costs.as_detail() == {}
+        jobs = [_Table(total_bytes_processed=7, total_bytes_billed=10_485_760), _Table()]
+        for job in jobs:
+            connection.await_job(job, lambda: None)
+        failed = _Table(total_bytes_processed=1, total_bytes_billed=10_485_760)
+        with pytest.raises(ZeroDivisionError):
+            connection.await_job(failed, lambda: 1 // 0)
+        wanted = {"jobs": 3, "bytes_processed": 8, "bytes_billed": 20_971_520}
+        assert costs.as_detail() == {"cost": wanted}
+
+
+def test_a_job_is_cancelled_when_the_task_is_stopped() -> None:
+    cancelled: list[float] = []
+    job = _Table(cancel=lambda timeout: cancelled.append(timeout))
+
+    def end() -> None:
+        raise KeyboardInterrupt
+
+    with (
+        closing(Connection(parse_address(EMULATOR, "a test"))) as connection,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        connection.await_job(job, end)
+    assert cancelled == [5]
+
+
+@pytest.mark.parametrize(
+    ("select", "fields"),
+    [
+        ("1::SMALLINT AS a, 2::UINTEGER AS b, 3::BIGINT AS c", ["INT64", "INT64", "INT64"]),
+        ("1.5::DECIMAL(12,2) AS a, 1::DECIMAL(38,20) AS b", ["NUMERIC(12, 2)", "BIGNUMERIC(38, 20)"]),
+        ("'x' AS a, '\\x00'::BLOB AS b, true AS c, 1::FLOAT AS d", ["STRING", "BYTES", "BOOL", "FLOAT64"]),
+        ("DATE '9999-12-31' AS a, TIME '23:59:59' AS b", ["DATE", "TIME"]),
+        ("TIMESTAMP '0001-01-01' AS a, TIMESTAMPTZ '2024-01-01 00:00:00+00' AS b", ["DATETIME", "TIMESTAMP"]),
+        ("NULL::DATE AS a", ["DATE"]),
+        ("1::UBIGINT AS a", None),
+        ("[1] AS a", None),
+        ("{'x': 1} AS a", None),
+        ("DATE '0000-12-31' AS a", None),
+        ("DATE '10000-01-01' AS a", None),
+        ("'infinity'::TIMESTAMP AS a", None),
+        ("TIME '24:00:00' AS a", None),
+        ("'2024-01-01'::TIMESTAMP_NS AS a", None),
+        ("uuid() AS a", None),
+        ("'{}'::JSON AS a", None),
+    ],
+)
+def test_a_footer_says_whether_bigquery_reads_the_same(
+    tmp_path: Path, select: str, fields: list[str] | None
+) -> None:
+    import duckdb
+
+    store = FolderStore("lake", tmp_path)
+    file = tmp_path / "objects" / "a.parquet"
+    duckdb.execute(f"COPY (SELECT {select}) TO '{file}' (FORMAT parquet)")
+    [found] = store.list("")
+    footer = footer_of(store, found)
+    assert (None if footer is None else [field.sql() for field in footer.fields]) == fields
+
+
+def test_a_file_that_is_none_is_left_to_who_says_so(tmp_path: Path) -> None:
+    store = FolderStore("lake", tmp_path)
+    for data in (b"", b"PAR1", b"id,name\n1,a\n" * 10_000):
+        (tmp_path / "objects" / "a.parquet").write_bytes(data)
+        [found] = store.list("")
+        assert footer_of(store, found) is None
+
+
+@given(begin=st.integers(0, 200_000), size=st.integers(-1, 200_000))
+def test_an_object_is_read_where_somebody_looks(begin: int, size: int) -> None:
+    data = b"".join(struct.pack(">I", number) for number in range(40_000))
+    store = _OneObject(data)
+    with ObjectInRanges(store, Object("a", len(data), "1")) as file:
+        file.seek(begin)
+        assert file.read(size) == data[begin:][: None if size < 0 else size]
+        assert file.seek(-8, io.SEEK_END) == len(data) - 8
+        assert (file.read(4), file.tell()) == (data[-8:-4], len(data) - 4)
+
+
+class _OneObject(FolderStore):
+    """A store with one object, which is in memory."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def read(self, found: Object, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
+        yield self._data[begin:end]

@@ -122,8 +122,9 @@ def test_a_column_of_mysql_8_keeps_json_with_numbers_that_are_doubles() -> None:
             as_wanted(definition("json", is_json=True), is_boolean=False, rounds_json=rounds).rounds_json
             is rounds
         )
-        made = storable(Column("c", "STRUCT(a INTEGER)"), is_key=False, keys=1, exact="x", rounds_json=rounds)
-        assert (made.type, made.native, made.rounds_json) == ("JSON", "JSON", rounds)
+        for kind in ("STRUCT(a INTEGER)", "DECIMAL(38,10)[]", "DECIMAL(5,2)[3]"):
+            made = storable(Column("c", kind), is_key=False, keys=1, exact="x", rounds_json=rounds)
+            assert (made.type, made.native, made.rounds_json) == ("JSON", "JSON", rounds)
 
 
 def test_a_key_is_as_long_as_an_index_may_be() -> None:

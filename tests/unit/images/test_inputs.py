@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from windlass.errors import FatalError
 from windlass.images.bake import EPOCH, Build, laid_out
+from windlass.images.generating import NOT_READ
 from windlass.images.ignoring import NEVER_SENT, files_of, patterns_of
 from windlass.images.image import Image, images_of
 from windlass.images.inputs import Inputs, Reader, changes, part_changes
@@ -299,3 +300,48 @@ tasks:
         w for w in found if not w.image.libraries and w.image.folder == "steps/api" and not w.image.target
     )
     assert plain.pipelines == ("p", "q")
+
+
+def test_a_dockerignore_in_any_encoding_leaves_out_the_names_it_has(tmp_path: Path) -> None:
+    (tmp_path / "step").mkdir()
+    for name in (b"caf\xe9", b"tea", b".dockerignore"):
+        Path(os.fsdecode(os.fsencode(tmp_path / "step") + b"/" + name)).write_bytes(b"caf\xe9\n")
+    (tmp_path / "step" / "Dockerfile").write_text("FROM python:3.12-slim\n")
+    found = Reader(tmp_path, Images(), {}).of(Image("step", "step", "Dockerfile"))
+    assert sorted(found.files) == ["step/.dockerignore", "step/Dockerfile", "step/tea"]
+
+
+@pytest.mark.parametrize("bom", [b"\xef\xbb\xbf", b""])
+def test_a_project_file_with_a_byte_order_mark_asks_for_its_packages(tmp_path: Path, bom: bytes) -> None:
+    put(tmp_path / "step" / "pyproject.toml", "")
+    (tmp_path / "step" / "pyproject.toml").write_bytes(bom + b'[project]\nname = "caf\xe9"\n')
+    found = Reader(tmp_path, Images(), {}).of(Image("step", "step", "Dockerfile", "python"))
+    assert "uv pip install --python /venv/bin/python -e ." in found.dockerfile
+
+
+@pytest.mark.parametrize(
+    ("files", "program", "told"),
+    [
+        ({"package.json": '{"dependencies": {"a": "1"}}', "yarn.lock": ""}, "node", "yarn.lock"),
+        ({"package.json": '{"dependencies": {"a": "1"}}', "pnpm-lock.yaml": ""}, "node", "pnpm-lock.yaml"),
+        ({"package.json": "{}", "yarn.lock": ""}, "node", None),
+        (
+            {"package.json": '{"dependencies": {"a": "1"}}', "yarn.lock": "", "package-lock.json": "{}"},
+            "node",
+            None,
+        ),
+        ({"pyproject.toml": "[project]", "poetry.lock": ""}, "python", "poetry.lock"),
+        ({"pyproject.toml": "[project]", "poetry.lock": "", "uv.lock": ""}, "python", None),
+        ({"requirements.txt": "", "Pipfile.lock": ""}, "python", None),
+        ({"Pipfile.lock": ""}, "python", "Pipfile.lock"),
+    ],
+)
+def test_a_lock_file_that_nothing_reads_is_told(
+    files: dict[str, str], program: str, told: str | None, tmp_path: Path
+) -> None:
+    for name, text in files.items():
+        put(tmp_path / "step" / name, text)
+    text = Reader(tmp_path, Images(), {}).of(Image("step", "step", "Dockerfile", program)).dockerfile
+    assert [line.split(":")[1].strip() for line in text.splitlines() if line.startswith(NOT_READ)] == (
+        [told] if told else []
+    )

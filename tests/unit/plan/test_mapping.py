@@ -41,8 +41,6 @@ SET_ASIDE = "on_bad_row: quarantine"
         ((FROM, APPEND, "partition: {by: ctid, parts: 4}"), False),
         ((FROM, APPEND, "partition: {by: id, parts: 1}"), False),
         (("from: {connection: x, query: SELECT 1 AS id}", APPEND, BY_ID), False),
-        (("from: {connection: s, table: t}", APPEND, BY_ID), False),
-        ((FROM, "to: {connection: s, table: t, mode: append}", BY_ID), False),
         ((FROM, APPEND, BY_ID, SET_ASIDE, "quarantine: {connection: s, table: bad}"), False),
     ],
 )

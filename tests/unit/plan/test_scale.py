@@ -11,8 +11,7 @@ import pytest
 
 from tests.targets.exported import export_to_airflow
 from windlass.errors import SpecError
-from windlass.plan import compiler
-from windlass.plan.compiler import compile_project
+from windlass.plan.compiler import compile_project, noting
 from windlass.spec import ProjectFiles, load_project
 
 Project = Callable[..., Path]
@@ -85,7 +84,7 @@ def files_of(project: Project, shape: str, n: int) -> ProjectFiles:
 def test_compiling_takes_steps_in_proportion_to_the_tasks(
     shape: str, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compiler, "_PATIENCE", 2_000)
+    monkeypatch.setattr(noting, "_PATIENCE", 2_000)
     few, many = files_of(project, shape, _FEW), files_of(project, shape, _FEW * _FACTOR)
     steps = calls_of(lambda: compile_project(few))
     assert calls_of(lambda: compile_project(many)) < steps * _FACTOR * _TOLERANCE

@@ -193,6 +193,39 @@ def test_a_run_whose_tasks_only_took_too_long_may_work_later(world: Make) -> Non
     assert (errors(result), result.exit_code) == ({"a": "timed out after 60 s"}, ExitCode.RETRYABLE)
 
 
+def test_a_run_that_takes_too_long_is_stopped_and_has_failed(world: Make) -> None:
+    w = world({"a": Does(takes=100), "b": Does(takes=100)})
+    plan = plan_of(task("a"), task("b", "a"), task("c", "b"), timeout=150.0)
+    result = w.run(plan, parallel=1)
+    assert statuses(result) == {"a": "success", "b": "failed", "c": "cancelled"}
+    assert errors(result) == dict.fromkeys("bc", "the run timed out after 150 s")
+    assert (result.run.status, result.exit_code) == ("failed", ExitCode.RETRYABLE)
+    assert w.runtime.executions["b"].was_stopped
+
+
+def test_a_run_has_all_of_its_time_once_more_when_it_is_taken_up_again(world: Make) -> None:
+    w = world({"a": Does(takes=100), "b": [Does(takes=100), Does(takes=120)]})
+    plan = plan_of(task("a"), task("b", "a"), timeout=150.0)
+    first = w.run(plan)
+    again = w.run(plan, resume=first.run)
+    assert statuses(again) == {"a": "success", "b": "success"}
+
+
+def test_the_wait_before_another_attempt_ends_with_the_run(world: Make) -> None:
+    w = world({"a": FAILS})
+    result = w.run(plan_of(task("a", retry=tries(3, 600)), timeout=60.0))
+    assert (statuses(result), errors(result)) == ({"a": "failed"}, {"a": "the run timed out after 60 s"})
+    assert w.runtime.names == ["a"]
+
+
+def test_a_service_that_does_not_come_up_in_the_time_of_the_run_is_stopped(world: Make) -> None:
+    w = world({"api": SERVES})
+    w.network.asked["api"] = 10**9
+    api = service("api", ready_timeout=100.0, health="/ok")
+    result = w.run(plan_of(api, task("use", uses=("api",)), timeout=60.0))
+    assert (result.run.status, errors(result)["use"]) == ("failed", "the run timed out after 60 s")
+
+
 def copy_task(timeout: float, retry: Retry) -> model.Task:
     action = model.Copy(source=source_of(path="a.csv"), destination=destination_of(path="b.csv"))
     unit = Unit(own=True, command=("windlass", "exec", "p", "c"))

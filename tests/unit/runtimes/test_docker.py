@@ -67,6 +67,21 @@ def test_the_place_of_a_folder_is_that_of_the_innermost_mount_around_it(tmp_path
     assert own_container(tmp_path / "none") is None
 
 
+def test_the_machine_of_an_engine_is_in_none_of_its_containers(tmp_path: Path) -> None:
+    some, info = "5f" * 32, tmp_path / "mountinfo"
+    info.write_text(
+        "1 2 8:1 / / rw - ext4 /dev/sda1 rw\n"
+        f"3 1 0:9 / /var/lib/docker/containers/{some}/mounts/shm rw - tmpfs shm rw\n"
+        f"4 1 0:9 / /var/lib/containers/storage/overlay-containers/{some}/userdata/shm rw - tmpfs shm rw\n"
+    )
+    assert own_container(info) is None
+    with info.open("a") as more:  # as Podman has it in a container
+        more.write(
+            f"5 1 0:8 /containers/storage/overlay-containers/{some}/userdata/hosts /etc/hosts rw - tmpfs run rw\n"
+        )
+    assert own_container(info) == some
+
+
 def test_a_current_context_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import hashlib
 

@@ -198,7 +198,7 @@ FAULTS = [
     Fault(R, "max_file_size: 1GB", "max_file_size: 1", "1", "expected a size such as"),
     Fault(R, "min: 0}", "min: [0]}", "[0]", "min: expected"),
     # words of a set
-    Fault(P, "    type: sqlite", "    type: sqlit", "sqlit", "type: expected bigquery"),
+    Fault(P, "    type: sqlite", "    type: sqlit", "sqlit", "type: expected adbc"),
     Fault(O, "concurrency: forbid", "concurrency: forbidden", "forbidden", "'forbid', 'allow' or 'replace'"),
     Fault(O, "mode: merge", "mode: mrege", "mrege", "mode: expected 'append'"),
     Fault(O, "trigger_rule: all_done", "trigger_rule: all_don", "all_don", "trigger_rule: expected"),

@@ -13,6 +13,8 @@ from windlass.errors import SpecError
 from windlass.plan.compiler import compile_project
 from windlass.plan.model import Copy, Plan, Task
 from windlass.spec import load_project
+from windlass.spec.expanding import expanded
+from windlass.spec.yaml import parse
 from windlass.templates import filled, render
 
 CITIES = "city,lat,limit\nNew York,40.7,3\nZürich,47.4,5\n"
@@ -353,3 +355,20 @@ tasks:
         plans(tmp_path, text)
     said = [(problem.line, problem.message) for problem in caught.value.problems]
     assert said == [(n, "the image of a command is there before the entries are") for n in (4, 5)]
+
+
+@pytest.mark.parametrize("of", ["pipelines", "tasks"])
+def test_what_is_known_of_a_thousand_entries_grows_with_them_and_not_with_their_square(
+    of: str, tmp_path: Path
+) -> None:
+    entries = f"for_each: [{', '.join(f'e{i}' for i in range(1000))}]"
+    text = (
+        f"pipeline: '{{{{ each }}}}'\n{entries}\ntasks: {{t: {{run: {{command: [echo]}}}}}}"
+        if of == "pipelines"
+        else f"pipeline: p\ntasks: {{t: {{{entries}, run: {{command: [echo, '{{{{ each }}}}']}}}}}}"
+    )
+    documents = expanded(tmp_path, parse(text, "p.yaml"))
+    made = sum(len(document.value["tasks"]) for document in documents if isinstance(document.value, dict))
+    assert made == 1000
+    marks = {id(document.marks): len(document.marks) for document in documents}
+    assert sum(marks.values()) < 10_000

@@ -101,7 +101,7 @@ def test_what_a_dev_service_takes_depends_on_its_type(project: Project) -> None:
             "  b: {type: http, dev: {serve: [folder]}}\n"
             "  c: {type: slack, dev: {init: a.sql}}\n"
             "  d: {type: sqlite, dev: {inits: a.sql}}\n"
-            "  e: {type: oracle, dev: {init: a.sql}}\n"
+            "  e: {type: db2, dev: {init: a.sql}}\n"
         }
     )
     shown = plain(problems_of(root))
@@ -111,7 +111,7 @@ def test_what_a_dev_service_takes_depends_on_its_type(project: Project) -> None:
     assert "windlass.yaml:6:27: unknown key 'inits' in connections.d.dev" in shown
     assert "did you mean 'init'?" in shown
     assert (
-        "windlass.yaml:7:13: type: expected bigquery, duckdb, gcs, http, influxdb, mongodb, mysql, pagerduty, postgres, s3, slack, smtp, sqlite, teams, webhook, got 'oracle'"
+        "windlass.yaml:7:13: type: expected adbc, azure, bigquery, dlt, duckdb, gcs, http, influxdb, mongodb, mssql, mysql, oracle, pagerduty, postgres, s3, slack, smtp, spark, sqlite, teams, webhook, got 'db2'"
         in shown
     )
     assert shown.count("windlass.yaml:") == 5

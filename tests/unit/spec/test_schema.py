@@ -174,7 +174,7 @@ def test_a_head_that_the_schema_refuses_is_one_that_windlass_refuses(head: str) 
         "project: 'a b'",
         "name: p",
         "project: p\nconnections: {x: {type: postgres}}",
-        "project: p\nconnections: {x: {type: oracle}}",
+        "project: p\nconnections: {x: {type: db2}}",
         "project: p\nconnections: {x: {type: postgres, dev: {init: a.sql}}}",
         "project: p\nconnections: {x: {type: postgres, dev: {inits: a.sql}}}",
         "project: p\nconnections: {x: {type: http, dev: {serve: a}}}",

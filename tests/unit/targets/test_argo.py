@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from windlass.cli.main import cli
 from windlass.errors import SpecError, UsageError
 from windlass.plan.codec import to_json
 from windlass.spec import load_project
+from windlass.targets.argo.failures import told_of
 from windlass.targets.argo.target import TARGET
 from windlass.targets.exporting import compiled
 
@@ -136,6 +138,13 @@ def test_a_pipeline_is_a_cron_workflow_with_a_pod_for_each_task(project: Project
         "three": f"{done.format('one')} && {done.format('two')}",
         "four": "one.Failed || one.Errored || two.Failed || two.Errored",
     }
+    later = (
+        EVERYTHING["pipelines/orders.yaml"]
+        .replace("deadline: 1h, ", "")
+        .replace("concurrency", "timeout: 90m\nconcurrency", 1)
+    )
+    other = rendered(project({**EVERYTHING, "pipelines/orders.yaml": later}))
+    assert spec_of(objects(other["argo/shop-orders.yaml"]))["activeDeadlineSeconds"] == 5400
     one, two, api = known["task-one"], known["task-two"], known["task-api"]
     assert one["activeDeadlineSeconds"] == 300
     assert one["retryStrategy"]["backoff"] == {"duration": "10s", "factor": 2, "cap": "1h"}
@@ -202,7 +211,7 @@ catchup: true
 start: 2026-01-01
 defaults: {backoff: 1.5}
 tasks:
-  one: {trigger: {pipeline: b}}
+  one: {trigger: {pipeline: b, wait: false}}
   two: {run: {image: acme/a, command: ["{{ ds }}"]}}
   three: {run: {image: acme/a, env: {A: {secret: s}}}}
   four: {on_failure: slack, run: {image: acme/a}}
@@ -312,6 +321,38 @@ def test_what_lists_entries_is_windlass_and_a_pod_finds_its_own_in_its_environme
     assert env_of(scripts)["WINDLASS_ENTRY"] == "{{inputs.parameters.windlass-entry}}"
 
 
+PARTS = """
+pipeline: big
+schedule: "@daily"
+tasks:
+  load:
+    retries: 2
+    copy:
+      from: {connection: db, table: orders}
+      to: {connection: db, table: copied, mode: append}
+      partition: {by: id, parts: 4}
+  whole:
+    copy: {from: {connection: db, table: orders}, to: {connection: db, table: all_of_it, mode: replace}, partition: {by: id, parts: 4}}
+"""
+
+
+def test_a_copy_whose_parts_can_be_loads_is_a_pod_for_each_of_them(project: Project) -> None:
+    files = {
+        "windlass.yaml": "project: shop\nconnections: {db: {type: postgres}}\n",
+        "pipelines/big.yaml": PARTS,
+    }
+    made = templates(spec_of(objects(rendered(project(files))["argo/shop-big.yaml"])))
+    steps = {task["name"]: task for task in made["main"]["dag"]["tasks"]}
+    assert [*steps] == ["parts-of-load", "load", "whole"]
+    assert steps["load"]["withParam"] == "{{tasks.parts-of-load.outputs.parameters.parts}}"
+    assert steps["load"]["arguments"]["parameters"] == [{"name": "windlass-part", "value": "{{item}}"}]
+    assert env_of(made["task-load"]["container"])["WINDLASS_PART"] == "{{inputs.parameters.windlass-part}}"
+    assert made["task-load"]["retryStrategy"]["limit"] == 2  # of each part alone
+    listing = made["parts-of-load"]["container"]
+    assert listing["command"][-1] == "--parts=/windlass/parts/list.json"
+    assert "WINDLASS_CONN_DB" in env_of(listing)  # it looks for the bounds, and keeps them in the ledger
+
+
 def test_a_task_with_the_name_of_a_step_that_lists_entries_is_refused(project: Project) -> None:
     files = dict(ENTRIES)
     files["pipelines/cities.yaml"] += "  entries_of_load: {run: {image: tools:1, command: [x]}}\n"
@@ -319,6 +360,137 @@ def test_a_task_with_the_name_of_a_step_that_lists_entries_is_refused(project: P
         SpecError, match="one step of 'entries_of_load' and of what lists the entries of 'load'"
     ):
         rendered(project(files))
+
+
+# --- triggers -----------------------------------------------------------------------------------------
+
+TRIGGERING = {
+    "windlass.yaml": """
+project: shop
+connections: {db: {type: postgres}, other: {type: postgres}, slack: {type: slack}}
+pools: {few: 2}
+""",
+    "pipelines/all.yaml": """
+pipeline: all
+schedule: "@daily"
+on_failure: slack
+tasks:
+  one: {sql: {connection: db, statement: SELECT 1}}
+  load: {needs: one, retries: 2, timeout: 1h, trigger: {pipeline: load, params: {day: "{{ ds }}", n: 3}}}
+  after: {needs: load, trigger_rule: all_done, sql: {connection: db, statement: SELECT 1}}
+""",
+    "pipelines/load.yaml": """
+pipeline: load
+params: {day: "", n: 1}
+tasks:
+  first: {pool: few, sql: {connection: other, statement: "SELECT {{ params.n }}"}}
+  inner: {needs: first, trigger: {pipeline: inner}}
+""",
+    "pipelines/inner.yaml": "pipeline: inner\ntasks: {last: {sql: {connection: other, statement: SELECT 1}}}\n",
+}
+
+
+def test_a_pipeline_that_is_triggered_runs_in_the_workflow_of_who_triggers_it(project: Project) -> None:
+    loaded = compiled(load_project(project(TRIGGERING)))
+    options = TARGET.options(pipelines="all")
+    texts = TARGET.render(loaded, options)
+    found = objects(texts["argo/shop-all.yaml"])
+    known = templates(spec_of(found))
+    steps = {task["name"]: task for task in known["main"]["dag"]["tasks"]}
+    assert [*steps] == ["one", "run-of-load", "load", "after"]
+    assert steps["run-of-load"]["depends"] == "one"
+    assert (steps["load"]["depends"], steps["load"]["template"]) == ("run-of-load", "in-load--main")
+    told = ["windlass-logical-date", "windlass-run-key", "windlass-params"]
+    given = {one["name"]: one["value"] for one in steps["load"]["arguments"]["parameters"]}
+    assert given == {name: f"{{{{tasks.run-of-load.outputs.parameters.{name}}}}}" for name in told}
+    command = known["run-of-load"]["container"]["command"]
+    assert (command[:4], command[-1]) == (
+        ["windlass", "exec", "all", "load"],
+        "--hand-on=/windlass/handing-on",
+    )
+    dag = known["in-load--main"]
+    assert dag["retryStrategy"]["limit"] == 2
+    assert known["in-load--in-inner--task-last"]["activeDeadlineSeconds"] == 3600  # a DAG has no timeout
+    assert [task["name"] for task in dag["dag"]["tasks"]] == ["first", "run-of-inner", "inner"]
+    for name in ("in-load--task-first", "in-load--in-inner--task-last"):
+        assert [one["name"] for one in known[name]["inputs"]["parameters"]] == told
+    environment = env_of(known["in-load--in-inner--task-last"]["container"])
+    assert environment["WINDLASS_RUN_ID"] == "{{workflow.name}}.load.inner"
+    assert environment["WINDLASS_RUN_KEY"] == "{{inputs.parameters.windlass-run-key}}"
+    assert "WINDLASS_FIRED_AT" not in environment
+    plans = json.loads(found["ConfigMap"]["data"]["plan.json"])["pipelines"]
+    assert plans.keys() == {"all", "load", "inner"}
+    # whatever it starts needs what it needs
+    assert yaml.safe_load(texts["argo/pools.yaml"])["data"] == {"few": "2"}
+    needs = TARGET.needs(loaded, options)
+    assert (needs.pipelines, [*needs.connections]) == (("all",), ["db", "other", "slack"])
+
+
+def test_what_a_workflow_cannot_do_for_another_pipeline_is_refused(project: Project) -> None:
+    files = dict(TRIGGERING)
+    files["pipelines/inner.yaml"] += "kubernetes: {node_selector: {pool: large}}\n"
+    files["pipelines/all.yaml"] += "  run_of_load: {trigger: {pipeline: inner, wait: false}}\n"
+    with pytest.raises(SpecError) as raised:
+        rendered(project(files))
+    messages = [problem.message for problem in raised.value.problems]
+    assert len(messages) == 4
+    assert sum("leaves no run behind" in message for message in messages) == 1
+    assert sum("'inner' in the same workflow" in message for message in messages) == 2
+    assert sum("one step of 'run_of_load'" in message for message in messages) == 1
+
+
+def test_the_run_that_is_triggered_has_the_date_of_who_triggers_it_and_parameters_that_arrive_exactly(
+    project: Project, tmp_path: Path
+) -> None:
+    files = dict(TRIGGERING)
+    odd = """$(HOME) $$ {{ '{{' }} it's "quoted" ü"""
+    files["pipelines/all.yaml"] = files["pipelines/all.yaml"].replace(
+        'day: "{{ ds }}"', f"day: {json.dumps(odd)}"
+    )
+    root, into = project(files), tmp_path / "told"
+    into.mkdir()
+
+    def told(**environ: str) -> dict[str, str]:
+        command = ["-C", str(root), "exec", "all", "load", "--hand-on", str(into)]
+        done = CliRunner().invoke(cli, command, env={"WINDLASS_RUN_ID": "all-x", **environ})
+        assert done.exception is None, done.output
+        return {file.name.removeprefix("windlass-"): file.read_text() for file in into.iterdir()}
+
+    found = told(WINDLASS_FIRED_AT="2026-02-03T00:00:00Z")
+    assert found["logical-date"] == found["run-key"] == "2026-02-02T00:00:00+00:00"
+    assert json.loads(found["params"]) == {"day": """$(HOME) $$ {{ it's "quoted" ü""", "n": 3}
+    assert not re.search(r"\$|\{\{", found["params"])  # Kubernetes and Argo would fill it in
+    found = told(WINDLASS_FIRED_AT="by-hand", WINDLASS_STARTED_AT="2026-02-03T11:00:00Z")
+    assert (found["logical-date"], found["run-key"]) == ("2026-02-03T11:00:00+00:00", "all-x.load")
+
+
+def test_only_a_trigger_hands_on(project: Project) -> None:
+    command = ["-C", str(project(TRIGGERING)), "exec", "all", "one", "--hand-on", "/"]
+    done = CliRunner().invoke(cli, command, standalone_mode=False)
+    assert done.return_value == 2
+    assert "triggers no pipeline" in done.output
+
+
+FAILED_NODES = [
+    {"displayName": "all-x7", "templateName": "main"},
+    {"displayName": "load(0)", "templateName": "in-load--main"},
+    {"displayName": "load", "templateName": "in-load--main", "message": "No more retries left"},
+    {"displayName": "first", "templateName": "in-load--task-first", "message": "child 'all-x7-1' failed"},
+    {
+        "displayName": "first(0)",
+        "templateName": "in-load--task-first",
+        "message": "main: Error (exit code 1)",
+    },
+]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(len(FAILED_NODES))))[::7])
+def test_an_alarm_names_the_trigger_in_whose_run_something_failed(
+    project: Project, order: tuple[int, ...]
+) -> None:
+    plan = compiled(load_project(project(TRIGGERING))).plans["all"]
+    told = list(told_of(plan, json.dumps([FAILED_NODES[number] for number in order])))
+    assert [(one.task, one.what) for one in told] == [("load", "first: main: Error (exit code 1)")]
 
 
 # --- rights -------------------------------------------------------------------------------------------

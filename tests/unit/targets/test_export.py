@@ -12,9 +12,10 @@ import pytest
 from msgspec import Struct
 
 from tests.targets.exported import export_to_airflow
-from windlass.errors import FatalError, SpecError
+from windlass.errors import FatalError, SpecError, UsageError
 from windlass.plan.bundle import BUNDLE_VERSION
 from windlass.plan.codec import from_json
+from windlass.plan.compiler import Scope, compile
 from windlass.spec import load_project
 from windlass.targets import CompiledProject, airflow
 from windlass.targets.airflow.target import AirflowOptions
@@ -56,27 +57,61 @@ def test_the_same_project_gives_the_same_bytes_and_leaves_the_files_alone(
     assert names == ["plan.json", "windlass_airflow", "windlass_dags.py"]
 
 
+@pytest.mark.parametrize("name", TARGETS.names())
+def test_a_file_that_somebody_else_has_written_stays_as_it_is(
+    project: Project, tmp_path: Path, name: str
+) -> None:
+    """Of each file that has a place for a mark: all but those of the loader's package."""
+    root, target = project(ONE), TARGETS.load(name)
+    made = target.render(compiled(load_project(root)), target.options())
+    export(target, root, tmp_path)
+    marked = [path for path in made if "windlass_airflow/" not in path]
+    assert marked
+    for path in marked:
+        (tmp_path / path).write_text("mine\n")
+        before = snapshot(tmp_path)
+        with pytest.raises(UsageError, match="not written over") as caught:
+            export(target, root, tmp_path)
+        assert str(tmp_path / path) in str(caught.value)
+        assert snapshot(tmp_path) == before, "and nothing else has been written"
+        (tmp_path / path).write_text(made[path] + "\n\n")
+        export(target, root, tmp_path)
+        assert (tmp_path / path).read_text() == made[path]
+
+
+def snapshot(folder: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_no_export_becomes_a_part_of_the_project(project: Project) -> None:
+    root = project(ONE)
+    with pytest.raises(FatalError, match="what the project itself is made of"):
+        export(TARGETS.load("kubernetes"), root, root / "pipelines")
+    assert [file.name for file in (root / "pipelines").iterdir()] == ["p.yaml"]
+
+
 NEEDY = {
     "windlass.yaml": "project: p\npools: {few: 2}\nconnections:\n  db: {type: postgres}\n  chat: {type: slack}\n"
-    "  web: {type: http, base_url: https://api.example.org}\n",
+    "  web: {type: http, base_url: https://api.example.org}\n"
+    "  api: {type: http, base_url: https://api.example.org, auth: {type: bearer}}\n",
     "pipelines/a.yaml": "pipeline: a\nschedule: '@daily'\non_failure: chat\ntasks:\n"
     "  t: {pool: few, sql: {connection: db, statement: SELECT 1}}\n"
-    "  w: {run: {command: [date], connections: [web]}}\n",
+    "  w: {run: {command: [date], connections: [web, api]}}\n",
     "pipelines/b.yaml": "pipeline: b\nschedule: '@daily'\ntasks: {w: {run: {command: [date]}}}\n",
 }
-BOTH = {"db": "postgres", "chat": "slack"}
+ALL = {"api": "http", "db": "postgres", "chat": "slack"}  # the address of `api` is known, its secret is not
 
 
 @pytest.mark.parametrize(
     ("name", "said", "connections", "pools"),
     [
-        ("airflow", {}, BOTH, {"few": 2}),
-        ("kubernetes", {}, BOTH, {}),
+        ("airflow", {}, ALL, {"few": 2}),
+        ("kubernetes", {}, ALL, {}),
         ("kubernetes", {"pipelines": "b"}, {}, {}),
-        ("argo", {}, BOTH, {}),
+        ("argo", {}, ALL, {}),
         ("argo", {"pipelines": "b"}, {}, {}),
-        ("cron", {}, BOTH, {}),
-        ("compose", {}, {"chat": "slack"}, {}),
+        ("cron", {}, ALL, {}),
+        ("compose", {}, {"api": "http", "chat": "slack"}, {}),
         ("ci", {}, {}, {}),
     ],
 )
@@ -98,10 +133,10 @@ def test_a_check_names_what_is_missing_or_differs_and_writes_nothing(
     assert len(stale(target, root, out, options)) > 2
     assert not out.exists()
     written = export_to_airflow(root, out)
-    assert stale(target, root, out, options) == []
+    assert stale(target, root, out, options) == {}
     (root / "pipelines/p.yaml").write_text("pipeline: p\ntasks: {b: {run: {command: [date]}}}\n")
     written[0].unlink()
-    assert stale(target, root, out, options) == [written[0], written[-1]]
+    assert stale(target, root, out, options) == {str(written[0]): False, str(written[-1]): True}
 
 
 def test_a_project_with_a_problem_keeps_its_last_export(project: Project, tmp_path: Path) -> None:
@@ -157,4 +192,31 @@ def test_a_target_writes_below_the_folder_of_the_export_alone(
 def test_a_text_is_written_as_it_is(project: Project, tmp_path: Path) -> None:
     texts = {"a": "no end", "b": "two\r\nlines\n", "c/d": "é\n"}
     written = export(Odd(**texts), project(ONE), tmp_path).written
-    assert [file.read_bytes().decode() for file in written] == list(texts.values())
+    assert [Path(file).read_bytes().decode() for file in written] == list(texts.values())
+
+
+OPEN = {
+    "windlass.yaml": "project: p\nconnections: {w: {type: postgres}}\n",
+    "day.sql": "SELECT {{ params.day }}, '{{ ds }}'",
+    "rows.csv": "name,when\na,{{ params.day }}\nb,x\n",
+    "pipelines/none.yaml": "pipeline: none\ntasks: {a: {run: {command: [echo, '{{ ds }}']}}}\n",
+    "pipelines/key.yaml": "pipeline: key\nparams: {day: 1}\ntasks: {a: {run: {command: [echo, '{{ params.day }}']}}}\n",
+    "pipelines/all.yaml": "pipeline: all\ntasks: {a: {run: {command: [echo, '{{ params }}']}}}\n",
+    "pipelines/file.yaml": "pipeline: file\nparams: {day: 1}\ntasks: {a: {sql: {connection: w, file: day.sql}}}\n",
+    "pipelines/each.yaml": "pipeline: each\nparams: {day: 1}\n"
+    "tasks: {a: {for_each: {path: rows.csv}, run: {command: [echo, '{{ each.when }}']}}}\n",
+}
+
+
+@pytest.mark.parametrize("whole", ["examples", "made here"])
+def test_plans_are_open_however_they_come_about(whole: str, project: Project) -> None:
+    examples = sorted((Path(__file__).parents[3] / "examples").glob("*/windlass.yaml"))
+    roots = [project(OPEN)] if whole == "made here" else [file.parent for file in examples]
+    assert roots
+    for root in roots:
+        files = load_project(root)
+        found = compiled(files)
+        scope = Scope.of(files)
+        assert found.open_plans == {
+            name: compile(file, {}, scope, params_at_run=True) for name, file in files.pipelines.items()
+        }

@@ -260,6 +260,23 @@ def test_tasks_with_images_are_containers_in_turn_with_services_beside_them(proj
     assert final == [{"containerName": "check", "operator": "In", "values": [1, 2]}]
 
 
+@pytest.mark.parametrize(
+    ("said", "task", "seconds"),
+    [
+        ("timeout: 90m", "run: {image: acme/a, command: [a]}", 5400),
+        ("timeout: 90m\nkubernetes: {deadline: 2h}", "run: {image: acme/a, command: [a]}", 7200),
+        ("timeout: 1500ms", "run: {image: acme/a, command: [a]}", 2),
+        ("timeout: 90m", "sql: {statement: SELECT 1}", None),  # windlass ends the run, and tells of it
+    ],
+)
+def test_the_time_of_a_run_is_the_deadline_of_the_job_where_each_task_has_a_container(
+    said: str, task: str, seconds: int | None, project: Project
+) -> None:
+    text = f"pipeline: p\n{said}\ntasks: {{a: {{{task}}}}}\n"
+    job = of(project({"pipelines/p.yaml": text}), "test-p")["CronJob"]["spec"]["jobTemplate"]["spec"]
+    assert job.get("activeDeadlineSeconds") == seconds
+
+
 def test_what_runs_once_is_a_job_whose_logical_date_is_its_start(project: Project) -> None:
     text = "pipeline: p\nschedule: '@once'\nstart: 2021-10-02\ntasks: {a: {sql: {statement: SELECT 1}}}\n"
     job = of(project({"pipelines/p.yaml": text}), "test-p")["Job"]
