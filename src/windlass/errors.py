@@ -139,7 +139,7 @@ class DefectError(WindlassError):
     code = Code.DEFECT
 
     def __init__(self, exc: BaseException) -> None:
-        hint = "this is a defect of windlass; its traceback is in the log of the task, and --debug shows it"
+        hint = f"this is a defect of {_whose(exc)}; its traceback is in the log of the task, and --debug shows it"
         super().__init__(f"{type(exc).__name__}: {exc}", hint=hint)
 
 
@@ -205,6 +205,20 @@ class SpecError(WindlassError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = told_once(problems)
         super().__init__("\n".join(map(str, self.problems)), code=self.problems[0].code)
+
+
+def _whose(exc: BaseException) -> str:
+    """Whose code went wrong: that of a package that extends windlass, if the traceback leads there."""
+    from importlib.metadata import entry_points  # slow to import
+    from traceback import walk_tb
+
+    names = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(exc.__traceback__))
+    modules = {name.partition(".")[0] for name in names}
+    for group in ("windlass.connectors", "windlass.targets", "windlass.runtimes"):
+        for entry in entry_points(group=group):
+            if entry.module.partition(".")[0] in modules:
+                return f"the package {entry.dist.name}" if entry.dist else f"the module {entry.module}"
+    return "windlass"
 
 
 def as_error(exc: BaseException) -> WindlassError:

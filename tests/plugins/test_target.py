@@ -81,3 +81,21 @@ def test_a_target_that_is_not_there_is_told_with_those_that_are(
     listed = " ".join(words)  # the longest name of a target decides how wide the columns are
     assert "airflow Write a loader and a plan: every pipeline of the project as" in listed
     assert "crontab Write a crontab: every pipeline that has a schedule." in listed
+
+
+def test_a_target_of_another_package_is_rehearsed_as_it_says(
+    windlass: Windlass, project: Project, acme: dict[str, str]
+) -> None:
+    root = project(FILES)
+    done = windlass("-C", root, "run", "p", "--as", "crontab", "--json", env=acme)
+    assert (done.code, [task["task"] for task in done.json["tasks"]]) == (0, ["a"]), done.stderr
+    assert "cron | 0 6 * * * me windlass" in done.stderr
+    done = windlass("-C", root, "run", "p", "--as", "ci", env=acme)
+    assert (done.code, "an export to ci cannot be rehearsed" in done.stderr) == (2, True)
+    assert "argo, kubernetes, crontab" in done.stderr
+
+
+def test_a_defect_of_another_package_is_not_called_one_of_windlass(export: Callable[..., Output]) -> None:
+    done = export("--user", "nobody")
+    assert "AttributeError" in done.stderr
+    assert "this is a defect of the package acme-windlass" in done.stderr

@@ -104,7 +104,7 @@ def backfill_of_scheduler(
     params: Mapping[str, Any],
     parallel: int = 1,
 ) -> str:
-    """The same runs as text for a scheduler that is handed them, such as workflows of Argo.
+    """The same runs as text for a scheduler that takes them.
 
     It does not know which dates have succeeded: a load that was done stays done. Raises WindlassError.
     """
@@ -112,11 +112,14 @@ def backfill_of_scheduler(
     from windlass.targets import TargetWithBackfill
     from windlass.targets.declared import declared
     from windlass.targets.exporting import compiled
-    from windlass.targets.table import TARGETS
+    from windlass.targets.table import TARGETS, able
 
     found = TARGETS.load(target)
     if not isinstance(found, TargetWithBackfill):
-        raise UsageError(f"runs of past dates cannot be handed to {target}", hint="argo takes them")
+        raise UsageError(
+            f"runs of past dates cannot be handed to {target}",
+            hint=f"these take them: {', '.join(able(TargetWithBackfill))}",
+        )
     plan = compile_one(project, pipeline, params)
     _require_parallel(plan, parallel)
     ticks = Ticks(plan.schedule, plan.timezone)

@@ -15,6 +15,7 @@ from windlass.cli.echo import echo, echo_json
 from windlass.cli.main import App
 from windlass.cli.options import (
     arguments_as_options,
+    complete_backfill_target,
     complete_pipeline,
     json_option,
     memory_option,
@@ -40,7 +41,11 @@ __all__ = ["backfill_command"]
 @click.option("--again", is_flag=True, help="Run also the dates whose runs have succeeded.")
 @click.option("--dry-run", is_flag=True, help="Only show what there is to do.")
 @click.option(
-    "--as", "target", metavar="TARGET", help="Run nothing: print the runs for this scheduler, which is argo."
+    "--as",
+    "target",
+    metavar="TARGET",
+    shell_complete=complete_backfill_target,
+    help="Run nothing: print the runs for this scheduler, such as argo.",
 )
 @memory_option
 @json_option

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "arguments_as_options",
+    "complete_backfill_target",
     "complete_connection",
     "complete_end",
     "complete_pipeline",
+    "complete_rehearsal_target",
     "complete_run",
+    "complete_runtime",
     "complete_task",
     "json_option",
     "memory_option",
@@ -167,6 +170,36 @@ def complete_run(ctx: click.Context, _param: click.Parameter, incomplete: str) -
     except WindlassError:
         return []
     return [CompletionItem(r.run_id, help=r.status) for r in runs if r.run_id.startswith(incomplete)]
+
+
+def complete_runtime(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from windlass.registry import RUNTIMES
+
+    return _completed(RUNTIMES.names(), incomplete)
+
+
+def complete_rehearsal_target(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from windlass.targets import TargetWithRehearsal
+    from windlass.targets.table import able
+
+    return _completed(able(TargetWithRehearsal), incomplete)
+
+
+def complete_backfill_target(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from windlass.targets import TargetWithBackfill
+    from windlass.targets.table import able
+
+    return _completed(able(TargetWithBackfill), incomplete)
+
+
+def _completed(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 def _project_files(ctx: click.Context) -> dict[str, PipelineFile]:

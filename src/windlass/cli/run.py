@@ -17,7 +17,9 @@ from windlass.cli.main import App
 from windlass.cli.options import (
     arguments_as_options,
     complete_pipeline,
+    complete_rehearsal_target,
     complete_run,
+    complete_runtime,
     complete_task,
     json_option,
     memory_option,
@@ -102,6 +104,7 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
 @click.option(
     "--runtime",
     metavar="NAME",
+    shell_complete=complete_runtime,
     help="What executes `run` and `service` tasks: `process` or `docker`. Default: as the files of the project say.",
 )
 @click.option("--force", is_flag=True, help="Append even if the same run has already appended another input.")
@@ -111,8 +114,9 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
 @click.option(
     "--as",
     "target",
-    type=click.Choice(["kubernetes", "argo"]),
-    help="Export to this target, run the text of that on the container engine here, and compare it with the plan.",
+    metavar="TARGET",
+    shell_complete=complete_rehearsal_target,
+    help="Rehearse an export to this target, such as kubernetes or argo: run the text of it on the container engine here, and compare it with the plan.",
 )
 @click.option("--params-json", hidden=True, help="Parameters as a JSON object.")
 @click.option("--parent", hidden=True, help="The run whose trigger this is.")

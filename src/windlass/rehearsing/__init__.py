@@ -1,5 +1,7 @@
 """Runs what was exported, as text, on the container engine of this machine: a cluster's work without a cluster.
 
+rehearsal.py   what is asked for, and what came of it; which function does it is said by the target
+in_pods.py     what all targets with pods have in common
 manifests.py   the objects of an export, and what they name in one another
 given.py       what a cluster would give: keys of Secrets, and who a pod is
 text.py        what is filled in: `$(NAME)` of Kubernetes, `{{ }}` of Argo
@@ -16,6 +18,6 @@ manifest is an error, never passed over.
 
 from __future__ import annotations
 
-from windlass.rehearsing.rehearsal import Rehearsal, rehearse
+from windlass.rehearsing.rehearsal import Rehearsal, RehearsalRequest, Rehearse, rehearse
 
-__all__ = ["Rehearsal", "rehearse"]
+__all__ = ["Rehearsal", "RehearsalRequest", "Rehearse", "rehearse"]

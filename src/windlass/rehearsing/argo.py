@@ -18,20 +18,47 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from windlass.errors import FatalError
+from windlass.plan.model import Plan
 from windlass.rehearsing.container import Ran, Stage
 from windlass.rehearsing.depends import holds, names_in
+from windlass.rehearsing.in_pods import exported, rehearsed
 from windlass.rehearsing.manifests import Json, Manifests
 from windlass.rehearsing.pod import Pod, Volumes
+from windlass.rehearsing.rehearsal import Rehearsal, RehearsalRequest
 from windlass.rehearsing.text import substituted
+from windlass.targets.argo.before import before
 
-__all__ = ["run_workflow"]
+__all__ = ["rehearse"]
 
 _BY_HAND = "by-hand"  # in place of a tick
 _OVER = ("Succeeded", "Failed", "Omitted", "Daemoned", "Skipped")
 _FINAL = re.compile(r"lastRetry\.status == 'Error' \|\| !\(asInt\(lastRetry\.exitCode\) in \[([0-9, ]+)\]\)")
 
 
-def run_workflow(
+def rehearse(request: RehearsalRequest) -> Rehearsal:
+    """Export a pipeline as a workflow, and run that. Implements `Rehearse`."""
+    found = exported(request)
+
+    def run(stage: Stage, volumes: Volumes) -> list[Ran]:
+        return _run_workflow(
+            stage, found.manifests, volumes, fired_at=request.fired_at, params=request.params
+        )
+
+    return rehearsed(request, found, run, _by_task)
+
+
+def _by_task(plan: Plan, ran: dict[str, Ran]) -> dict[str, Ran]:
+    """Without the steps that come before tasks. Where one has failed, so has its task, which lacks what it leaves."""
+    found = dict(ran)
+    for task in plan.tasks:
+        step = before(task)
+        first = found.pop(step.name, None) if step is not None else None
+        if first is not None and first.code:
+            found[task.name] = first
+    return found
+
+
+def _run_workflow(
     stage: Stage, manifests: Manifests, volumes: Volumes, *, fired_at: str | None, params: Mapping[str, Any]
 ) -> list[Ran]:
     """Run what a CronWorkflow would start, or what is submitted by hand. What became of each task."""

@@ -27,6 +27,7 @@ __all__ = [
     "TargetWithBackfill",
     "TargetWithChecks",
     "TargetWithNeeds",
+    "TargetWithRehearsal",
     "TargetWithSecrets",
 ]
 
@@ -139,6 +140,14 @@ class TargetWithBackfill(Target, Protocol):
         parallel: int,
     ) -> str:
         """The text to hand it: a run for each time at which it would have started one, `parallel` of them at once."""
+
+
+@runtime_checkable
+class TargetWithRehearsal(Target, Protocol):
+    """A target whose text can be run on this machine: `windlass run --as`."""
+
+    rehearsal: str
+    """`module:function` of what does that: a `windlass.rehearsing.Rehearse`."""
 
 
 @runtime_checkable

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from windlass.plugins import Table
 from windlass.targets import Target
 
-__all__ = ["TARGETS"]
+__all__ = ["TARGETS", "able"]
 
 TARGETS: Table[Target] = Table(
     "target",
@@ -19,3 +21,8 @@ TARGETS: Table[Target] = Table(
         "cron": "windlass.targets.cron.target:TARGET",
     },
 )
+
+
+def able(protocol: type[Any]) -> list[str]:
+    """The targets that satisfy this one of the protocols in `windlass.targets`."""
+    return [name for name in TARGETS.names() if isinstance(TARGETS.load(name), protocol)]

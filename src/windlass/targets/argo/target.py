@@ -36,6 +36,7 @@ class ArgoTarget(PodTarget):
 
     title, folder = "Argo", "argo"
     options = ArgoOptions
+    rehearsal = "windlass.rehearsing.argo:rehearse"
     pods_meet = True
 
     def check_pipeline(self, pipeline: ExportedPipeline, refusals: Refusals) -> None:

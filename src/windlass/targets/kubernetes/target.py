@@ -34,6 +34,7 @@ class KubernetesTarget(PodTarget):
 
     title, folder = "Kubernetes", "kubernetes"
     options = KubernetesOptions
+    rehearsal = "windlass.rehearsing.kubernetes:rehearse"
 
     def check_pipeline(self, pipeline: ExportedPipeline, refusals: Refusals) -> None:
         check(pipeline, refusals)

@@ -27,8 +27,11 @@ class Crontab:
 
     title = "cron"
     options = CrontabOptions
+    rehearsal = "acme_windlass.rehearsal:rehearse"
 
     def render(self, project: CompiledProject, options: CrontabOptions) -> dict[str, str]:
+        if options.user == "nobody":
+            return {options.nothing: ""}  # type: ignore[attr-defined] # a defect of Acme's
         end = " >/dev/null 2>&1" if options.quiet else ""
         lines = [
             f"{plan.schedule} {options.user} windlass -C {project.root} run {name}{end}\n"
