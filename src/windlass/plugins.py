@@ -41,6 +41,14 @@ class Table(Generic[T]):
         """Whether something has that name. Imports nothing of it."""
         return name in self.own or name in self._others
 
+    def others(self) -> dict[str, str]:
+        """What packages bring: the name of each, and the package with its version. Imports nothing of it."""
+        return {
+            name: f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+            for name, entry in self._others.items()
+            if name not in self.own
+        }
+
     def load(self, name: str) -> T:
         """What has that name. Raises UsageError when nothing has."""
         found = self.find(name)

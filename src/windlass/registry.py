@@ -150,7 +150,11 @@ class Connector:
     """An address may name several hosts, each with its port, as `a:1,b:2`: the members of a cluster."""
 
     rows_in: str = "table"
-    """The key of `from:` and `to:` that names what rows are in."""
+    """The key of `from:` and `to:` that names what rows are in. `windlass copy NAME:ROWS` sets it, and so does `?KEY=ROWS` of
+    an address."""
+
+    told_by_address: tuple[str, ...] = ()
+    """What other keys of its ends `windlass copy` takes from an address. Where the default is a list, commas separate items."""
 
     port: int | None = None
     """Where its servers listen if an address does not say; for names only, a driver knows it anyway."""

@@ -139,7 +139,7 @@ def _what_else(scheme: str) -> str:
         return f", and {scheme}:// is not supported"
     if connector.form == "store":
         return f", and {scheme}:// is not possible here"
-    if connector.form == "url":
+    if scheme in ("http", "https"):
         return f", and {scheme}:// can only be read, one file at a time"
     return f"; declare a connection of type {connector.type} for it"
 

@@ -7,10 +7,12 @@ wherever there is a connection of that name; a file that is called so is `./ware
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from msgspec import structs
 
 from windlass import registry
 from windlass.api.connections import NearConnections
@@ -25,16 +27,7 @@ from windlass.workspace import is_stored, local_path, scheme_of
 __all__ = ["Named", "destination_of", "name_of", "named_in", "path_of", "source_of", "tells_format"]
 
 _STANDARD = "-"
-_NAMED_BY = ("table", "collection", "measurement")
-"""What rows are named by, in different kinds of databases."""
-
-_OF_POINTS: dict[str, Callable[[str], Any]] = {
-    "tags": lambda text: text.split(","),
-    "time": str,
-    "precision": str,
-}
-"""What else an address says of the points of a measurement."""
-
+_OF_THE_WEB = ("http", "https")
 _NAMED = re.compile(r"([A-Za-z_][\w-]*)(:|\?(?=table=|query=)|$)(.*)", re.DOTALL)
 
 Role: TypeAlias = Literal["source", "destination"]
@@ -63,7 +56,7 @@ def name_of(text: str, destination: Destination, address: Address | None) -> str
     """What a destination is called: without secrets, and another wherever the rows go elsewhere."""
     if address is None or destination.connection != "to":
         return text
-    return f"{replace(address, user='', password='', options={})}?table={destination.table}"
+    return f"{replace(address, user='', password='', options={})}?table={destination.rows_in}"
 
 
 def destination_of(
@@ -99,7 +92,7 @@ def named_in(text: str, near: NearConnections) -> Named | None:
     if mark == "?":
         key, _, value = rest.partition("=")
         return Named(name, {key: unquote(value)})
-    return Named(name, {"table": rest} if rest else {})
+    return Named(name, {registry.require(near.declared[name].type).rows_in: rest} if rest else {})
 
 
 def _means_connection(name: str, mark: str, text: str, near: NearConnections) -> bool:
@@ -110,12 +103,11 @@ def _means_connection(name: str, mark: str, text: str, near: NearConnections) ->
 
 
 def path_of(text: str, standard: str) -> str | None:
-    """The path, `standard` for `-`; None where the text is the address of a database."""
+    """The path, `standard` for `-`; None where the text is the address of something that has rows."""
     scheme = scheme_of(text)
-    found = registry.by_scheme(scheme) if scheme else None
-    if scheme is not None and (found is None or found.form not in (None, "url", "store")):
-        return None
-    return standard if text == _STANDARD else text
+    if scheme is None or scheme in ("file", *_OF_THE_WEB) or is_stored(text):
+        return standard if text == _STANDARD else text
+    return None
 
 
 def tells_format(text: str) -> bool:
@@ -143,10 +135,9 @@ def _table_of(
     connector = registry.require(near.require(named.connection).type)
     if (wrong := misfit(connector.type, role)) is not None:
         raise UsageError(f"the connection {named.connection!r} {wrong[0]}", hint=wrong[1])
-    name = named.connection
-    ways = {key: f"{name}:{key.upper()}" for key in _NAMED_BY} | {"query": f"'{name}?query=SELECT …'"}
-    options = _read(connector, role, named.rows, common, text, ways)
-    return near.address(name), options
+    way = f"{named.connection}:{connector.rows_in.upper()}"
+    options = _read(connector, role, named.rows, common, text, way, f"'{named.connection}?query=SELECT …'")
+    return near.address(named.connection), options
 
 
 def _table_at(text: str, role: Role, common: dict[str, Any]) -> tuple[Address, dict[str, Any]]:
@@ -157,37 +148,43 @@ def _table_at(text: str, role: Role, common: dict[str, Any]) -> tuple[Address, d
     if connector is None or wrong is not None:
         raise UsageError(f"{scheme}:// {wrong[0] if wrong else 'is not supported'}", hint=_known(role))
     address = parse_address(text, "the arguments of copy")
-    rows = dict(parse_qsl(urlsplit(text).query))
-    ways = {key: f"?{key}=NAME" for key in _NAMED_BY} | {"query": "?query=SELECT …"}
-    return address, _read(connector, role, rows, common, str(address), ways)
+    rows, way = dict(parse_qsl(urlsplit(text).query)), f"?{connector.rows_in}=NAME"
+    return address, _read(connector, role, rows, common, str(address), way, "?query=SELECT …")
 
 
 def _read(
     connector: Connector,
     role: Role,
-    rows: dict[str, str],
+    said: Mapping[str, str],
     common: dict[str, Any],
     shown: str,
-    ways: dict[str, str],
+    by_name: str,
+    by_query: str,
 ) -> dict[str, Any]:
-    """The options of an end. Raises UsageError where they do not say which rows."""
+    """The options of an end. `by_name` and `by_query` are how somebody says which rows.
+
+    Raises UsageError where that is not said, or not in a way that the connector knows.
+    """
     model = getattr(registry.load(str(connector.options)), role.capitalize())
-    keys = [key for key in model.__struct_fields__ if key in ways]
-    named_by = next((key for key in keys if key in _NAMED_BY), None)
-    if named_by is not None and "table" in rows:  # what `NAME:` says, also of a database without tables
-        rows = {named_by: rows["table"]}
-    points = {
-        key: read(rows[key])
-        for key, read in _OF_POINTS.items()
-        if key in model.__struct_fields__ and key in rows
+    taken = {field.name: field.default for field in structs.fields(model)}
+    ways = {connector.rows_in: by_name} if connector.rows_in in taken else {}
+    if taken.get("query", "") is None:  # text, and not the parameters of a request
+        ways["query"] = by_query
+    if "table" in said:  # is said of every database, also of one without tables
+        said = {connector.rows_in: said["table"], **said}
+    if not ways and connector.rows_in in said:
+        raise UsageError(f"{shown}: rows of {connector.type} have no names", hint="copy them in a pipeline")
+    options = {
+        key: text.split(",") if isinstance(taken[key], tuple) else text
+        for key, text in said.items()
+        if key in taken and key in (*ways, *connector.told_by_address)
     }
-    options = {**{key: value for key, value in rows.items() if key in keys}, **points, **common}
     try:
-        read_options(model, options)
+        read_options(model, options | common)
     except FatalError as exc:
-        hint = f"say it with {' or '.join(way for key, way in ways.items() if key in keys)}"
+        hint = f"say it with {' or '.join(ways.values())}" if ways else "copy them in a pipeline"
         raise UsageError(f"{shown}: which {'rows' if role == 'source' else 'table'}?", hint=hint) from exc
-    return options
+    return options | common
 
 
 def _known(role: Role) -> str:

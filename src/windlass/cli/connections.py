@@ -152,13 +152,14 @@ def _tried(app: App, connection: _Connection) -> dict[str, str | bool | None]:
     if address is None:
         return {"name": name, "ok": None, "result": "not configured"}
     try:
-        if registry.require(kind).store is not None:
+        connector = registry.require(kind)
+        if connector.store is not None:
             return {"name": name, "ok": True, "result": f"connected, {_listed(name, address)}"}
-        connect = registry.require(kind).sql
-        if connect is not None:
-            with closing(registry.load(connect)(address)) as connected:
+        if connector.sql is not None:
+            with closing(registry.load(connector.sql)(address)) as connected:
                 return {"name": name, "ok": True, "result": f"connected, {len(connected.tables())} tables"}
-        _reach(address.host, address.port or (443 if address.scheme == "https" else 80))
+        usual = connector.port or (443 if address.scheme == "https" else 80)
+        _reach(address.host, address.port or usual)
     except (WindlassError, OSError) as exc:
         return {"name": name, "ok": False, "result": mask(f"failed: {exc}")}
     return {"name": name, "ok": True, "result": "reachable"}

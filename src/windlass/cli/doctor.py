@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from windlass import __version__, registry
 from windlass.cli.editor import is_outdated
 from windlass.errors import WindlassError
+from windlass.registry import Connector
 from windlass.units import counted
 
 __all__ = ["Finding", "examine"]
@@ -46,31 +48,53 @@ def examine(folder: Path) -> list[Finding]:
     """Everything worth knowing about this machine and, in a project, about that."""
     python = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     findings = [Finding("windlass", "ok", __version__), Finding("python", "ok", python)]
-    unproven = {connector.extra for connector in registry.all_connectors() if connector.met_no_server}
+    unproven = {connector.extra for connector in _own_connectors() if connector.met_no_server}
     findings += [
         _packages(f"extra {name}", packages, f"'windlass[{name}]'", is_proven=name not in unproven)
         for name, packages in _extras().items()
     ]
-    findings += [
-        _packages(f"connector {connector.type}", connector.packages, " ".join(connector.packages))
-        for connector in registry.all_connectors()
-        if connector.extra is None and connector.packages
-    ]
-    findings += [_node(), _docker(folder), _disk(folder), _user(), _project(folder)]
+    findings += [*_plugins(), _node(), _docker(folder), _disk(folder), _user(), _project(folder)]
     return findings
+
+
+def _own_connectors() -> list[Connector]:
+    return [registry.require(kind) for kind in registry.CONNECTORS.own]
+
+
+def _plugins() -> Iterator[Finding]:
+    """What other packages add to windlass, and whether it can be loaded."""
+    from windlass.targets.table import TARGETS
+
+    for table in (registry.CONNECTORS, TARGETS, registry.RUNTIMES):
+        for name, package in table.others().items():
+            what = f"{table.what} {name}"
+            try:
+                found = registry.find(name) if table is registry.CONNECTORS else table.load(name)
+            except WindlassError as exc:
+                yield Finding(what, "broken", exc.message, exc.hint)
+            else:
+                needed = found.packages if isinstance(found, Connector) else ()
+                yield _packages(what, needed, " ".join(needed), brought_by=package)
 
 
 def _extras() -> dict[str, tuple[str, ...]]:
     """The packages of each extra, those of the connectors first."""
     found: dict[str, dict[str, None]] = {}
-    for connector in registry.all_connectors():
+    for connector in _own_connectors():
         if connector.extra is not None:
             found.setdefault(connector.extra, {}).update(dict.fromkeys(connector.packages))
     return {name: tuple(packages) for name, packages in found.items()} | _OTHER_EXTRAS
 
 
-def _packages(what: str, packages: tuple[str, ...], install: str, *, is_proven: bool = True) -> Finding:
-    found, missing = [], []
+def _packages(
+    what: str,
+    packages: tuple[str, ...],
+    install: str,
+    *,
+    is_proven: bool = True,
+    brought_by: str | None = None,
+) -> Finding:
+    found, missing = [brought_by] if brought_by else [], []
     for package in packages:
         try:
             found.append(f"{package} {version(package)}")

@@ -93,7 +93,8 @@ class Address:
 
     def _hides(self, option: str) -> bool:
         """Whether an option is a secret: any that its connector does not declare as open."""
-        known = (*_OPEN_OPTIONS, *registry.require(self.type).open_options)
+        connector = registry.require(self.type)
+        known = (*_OPEN_OPTIONS, connector.rows_in, *connector.told_by_address, *connector.open_options)
         return option not in known and self.options[option].lower() not in _NO_SECRETS
 
     @staticmethod

@@ -15,6 +15,7 @@ from windlass import registry
 from windlass.connections import Address
 from windlass.devservices.running import has_launcher
 from windlass.devservices.service import MESSAGES, DevService
+from windlass.errors import Code, FatalError
 from windlass.locks import locked, take
 from windlass.options import read_options
 from windlass.plan.model import Connection
@@ -37,7 +38,12 @@ class DevServices:
 
     def start(self, name: str, connection: Connection) -> Address:
         """Start the dev service of a connection. Raises WindlassError when it cannot be."""
-        options = options_of(connection)
+        try:
+            options = options_of(connection)
+        except FatalError as exc:
+            message = f"connection {name!r} is not configured, and no dev service can stand in: {exc.message}"
+            hint = "say it in `dev:` of the connection, or configure the connection"
+            raise FatalError(message, hint=hint, code=Code.NOT_CONFIGURED) from exc
         service = DevService(name, connection.type, options, self._state / "dev" / name, self._project)
         for folder in (service.folder.parent, service.folder):  # a server of another user passes through
             folder.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -76,7 +82,7 @@ def options_of(connection: Connection) -> Any:
 
 def files_of(connection: Connection) -> tuple[str, ...]:
     """The files of the project that a connection's dev service is made from."""
-    if registry.require(connection.type).dev_service is None:
+    if not can_stand_in(connection):
         return ()
     options = options_of(connection)
     return tuple(options.files()) if options is not None else ()
@@ -86,5 +92,10 @@ def can_stand_in(connection: Connection) -> bool:
     """Whether there is a dev service for the connection, and it has what it needs."""
     if registry.require(connection.type).dev_service is None:
         return False
-    options = options_of(connection)
+    try:
+        options = options_of(connection)
+    except (
+        FatalError
+    ):  # `dev:` has been checked where it stands; where nothing does, a key that is required is missing
+        return False
     return options is None or options.lacks() is None

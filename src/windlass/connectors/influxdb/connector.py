@@ -9,10 +9,7 @@ CONNECTOR = Connector(
     form="server",
     schemes=("influxdb", "influxdbs"),
     schemes_if_declared=("http", "https"),
-    open_options=(
-        *("bucket", "org", "org_id", "org_name", "rp", "silence", "timeout"),
-        *("measurement", "precision", "tags", "time"),
-    ),
+    open_options=("bucket", "org", "org_id", "org_name", "rp", "silence", "timeout"),
     example="influxdb://user:password@host:8086/database",
     extra="files",
     packages=("duckdb", "pyarrow", "numpy"),
@@ -21,6 +18,7 @@ CONNECTOR = Connector(
     dev_service="windlass.connectors.influxdb.dev_service:start",
     fresh="windlass.connectors.influxdb.fresh:fresh",
     rows_in="measurement",
+    told_by_address=("precision", "tags", "time"),
     port=8086,
     options="windlass.connectors.influxdb.options",
 )
