@@ -7,10 +7,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,12 +24,16 @@ from windlass.files import is_stream
 from windlass.units import counted, duration, number, size
 
 if TYPE_CHECKING:
-    from windlass.api.copying import Format, Mode, ReadFormat
+    from windlass.api.copying import Format
     from windlass.api.results import CopyResult
 
 __all__ = ["copy_command"]
 
 _FORMATS = ("csv", "json", "ndjson", "parquet")
+
+
+def _bad_rows(_ctx: click.Context, _param: click.Parameter, text: str | None) -> int | str | None:
+    return int(text) if text is not None and text.isdigit() else text
 
 
 @click.command("copy")
@@ -47,7 +51,6 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
 )
 @click.option(
     "--select",
-    "columns",
     multiple=True,
     metavar="COLUMN",
     help="Copy only this column: NAME, NEW=OLD, or NAME:TYPE. Repeatable.",
@@ -61,13 +64,13 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
 )
 @click.option(
     "--quarantine",
-    "quarantine",
     type=click.Path(path_type=Path, dir_okay=False),
     help="The file for bad rows that are quarantined. Default: FROM.quarantine.ndjson.",
 )
 @click.option(
     "--max-bad-rows",
     metavar="N|N%",
+    callback=_bad_rows,
     help="With quarantine: fail the copy if there are more bad rows than this.",
 )
 @click.option(
@@ -85,7 +88,7 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
 @click.option("--no-header", is_flag=True, help="The CSV or sheet that is read has no header.")
 @click.option("--sheet", metavar="NAME", help="The sheet of an Excel file that is read. Default: the first.")
 @click.option(
-    "--range", "cells", metavar="A3:F200", help="The cells of the sheet, or its columns (A:F). Default: all."
+    "--range", metavar="A3:F200", help="The cells of the sheet, or its columns (A:F). Default: all."
 )
 @click.option(
     "--on-new-column",
@@ -120,31 +123,16 @@ _FORMATS = ("csv", "json", "ndjson", "parquet")
 @click.pass_obj
 def copy_command(
     app: App,
+    /,
     source: str,
     destination: str,
-    mode: Mode,
-    key: tuple[str, ...],
-    columns: tuple[str, ...],
-    on_bad_row: Literal["fail", "quarantine"],
-    quarantine: Path | None,
-    max_bad_rows: str | None,
     kind: Format | None,
-    from_format: ReadFormat | None,
-    to_format: Format | None,
-    delimiter: str | None,
-    encoding: str | None,
-    sheet: str | None,
-    cells: str | None,
-    on_new_column: Literal["fail", "add", "ignore"],
-    on_missing_column: Literal["null", "fail"],
-    on_type_change: Literal["keep", "widen"],
-    parts: int,
     exclude: tuple[str, ...],
     parallel: int | None,
-    memory: str | None,
     *,
     no_header: bool,
     as_json: bool,
+    **options: Any,
 ) -> int:
     """Copy FROM to TO, in one transaction.
 
@@ -167,65 +155,63 @@ def copy_command(
 
     A password is best left out of the address: put it into ~/.pgpass or PGPASSWORD.
     """
-    from windlass.api.copy_ends import tells_format
-    from windlass.api.copying import copy
     from windlass.api.copying_many import names_many
 
     if names_many(source, app.folder):
-        with arguments_as_options():
-            return copy_many(
-                source,
-                destination,
-                as_json=as_json,
-                exclude=exclude,
-                mode=mode,
-                key=key,
-                on_bad_row=on_bad_row,
-                max_bad_rows=_bad_rows(max_bad_rows),
-                to_format=to_format or kind or "parquet",
-                parallel=parallel,
-                memory=memory,
-                folder=app.folder,
-            )
+        return _copy_many(app, source, destination, kind, exclude, parallel, options, as_json=as_json)
     if exclude or parallel:
         raise UsageError(
             "--exclude and --parallel are for many tables", hint="name them by a pattern, such as shop:*"
         )
-    if kind is not None:
-        from_format = from_format or (None if tells_format(source) else kind)
-        to_format = to_format or (None if tells_format(destination) else kind)
+    options |= _formats(source, destination, kind, options) | {"header": not no_header}
+    return _copy(app, source, destination, options, as_json=as_json)
+
+
+def _copy(app: App, source: str, destination: str, options: dict[str, Any], *, as_json: bool) -> int:
+    from windlass.api.copying import copy
+
     rows_shown = _is_standard_output(destination, app.folder)
     with arguments_as_options(), _shown(live=not (rows_shown and sys.stdout.isatty())) as progress:
-        result = copy(
-            source,
-            destination,
-            mode=mode,
-            key=key,
-            select=columns,
-            on_bad_row=on_bad_row,
-            quarantine=quarantine,
-            max_bad_rows=_bad_rows(max_bad_rows),
-            from_format=from_format,
-            to_format=to_format,
-            delimiter=delimiter,
-            encoding=encoding,
-            header=not no_header,
-            sheet=sheet,
-            range=cells,
-            on_new_column=on_new_column,
-            on_missing_column=on_missing_column,
-            on_type_change=on_type_change,
-            parts=parts,
-            memory=memory,
-            folder=app.folder,
-            progress=progress,
-        )
+        result = copy(source, destination, **options, folder=app.folder, progress=progress)
     echo(_summary(source, destination, result, as_json=as_json), err=rows_shown)
     return 0
 
 
-def _bad_rows(text: str | None) -> int | str | None:
-    return int(text) if text is not None and text.isdigit() else text
+_OF_MANY = ("mode", "key", "on_bad_row", "max_bad_rows", "memory")
+
+
+def _copy_many(
+    app: App,
+    source: str,
+    destination: str,
+    kind: Format | None,
+    exclude: tuple[str, ...],
+    parallel: int | None,
+    options: dict[str, Any],
+    *,
+    as_json: bool,
+) -> int:
+    with arguments_as_options():
+        return copy_many(
+            source,
+            destination,
+            as_json=as_json,
+            exclude=exclude,
+            parallel=parallel,
+            to_format=options["to_format"] or kind or "parquet",
+            folder=app.folder,
+            **{name: options[name] for name in _OF_MANY},
+        )
+
+
+def _formats(
+    source: str, destination: str, kind: Format | None, options: Mapping[str, Any]
+) -> dict[str, Format | None]:
+    """The formats of both ends: what is said of one, else `kind` where its name does not tell."""
+    from windlass.api.copy_ends import tells_format
+
+    ends = {"from_format": source, "to_format": destination}
+    return {name: options[name] or (None if tells_format(end) else kind) for name, end in ends.items()}
 
 
 # --- what is shown -------------------------------------------------------------------------------

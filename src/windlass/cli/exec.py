@@ -7,10 +7,10 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -92,85 +92,99 @@ __all__ = ["exec_command"]
 )
 @memory_option
 @click.pass_obj
-def exec_command(
-    app: App,
-    pipeline: str,
-    task: str,
-    plan_file: Path | None,
-    params: tuple[str, ...],
-    logical_date: str | None,
-    settle: str | None,
-    memory: str | None,
-    parts: str | None,
-    part: str | None,
-    entries: str | None,
-    entry: str | None,
-    handing_on: str | None,
-    *,
-    force: bool,
-    start: bool,
-    stop: bool,
-) -> int:
+def exec_command(app: App, /, pipeline: str, task: str, **asked: Any) -> int:
     """Execute one TASK of PIPELINE in this process: what every scheduler starts.
 
     Its plan and who it is part of come from the environment: WINDLASS_PLAN, WINDLASS_RUN_ID,
     WINDLASS_LOGICAL_DATE, WINDLASS_WORKSPACE, WINDLASS_PARAMS, WINDLASS_ENTRY, WINDLASS_CONN_<NAME>. Without a
     plan the project is compiled. There are no dev services here.
     """
-    from windlass.tasks.executing import context_of, execute_task, for_entry
+    from windlass.tasks.executing import for_entry
 
     _log_to_stdout()
+    request = _Request(**asked)
     plan, succeeded = None, False
     with logs.bind(pipeline=pipeline, task=task), keeping_requests() as requests, keeping_costs() as costs:
         try:
             project = app.project
-            with arguments_as_options():
-                memory_text(memory)
-            given = (value is not None for value in (parts, part, entries, entry, handing_on))
-            if sum((start, stop, *given)) > 1:
-                options = "--start, --stop, --parts, --part, --entries, --entry and --hand-on"
-                raise UsageError(f"{options} exclude each other")
-            plan = plan_to_execute(project, pipeline, task, plan_file, parse_params(params))
-            if entry is not None:
-                os.environ[ENTRY] = entry  # a command finds it there
-            if entries is None:
-                plan, task = for_entry(plan, task, entry, os.environ)
-            if entries is not None:
-                result = _listed(plan, task, project, logical_date, entries)
-            elif handing_on is not None:
-                result = _handed_on(plan, task, project, logical_date, Path(handing_on))
-            elif start or stop:
-                context = context_of(plan, task, project, os.environ, logical_date)
-                result = _service(plan, task, context, start=start)
-            else:
-                execute = partial(
-                    execute_task,
-                    plan,
-                    task,
-                    project,
-                    os.environ,
-                    logical_date,
-                    memory=memory,
-                    force=force,
-                    settle=settle.split(",") if settle else (),
-                    split=parts is not None,
-                    part=_part(part) if parts is None else None,
-                )
-                is_asked = parts is not None or settle is not None
-                result = execute() if is_asked else _told(execute, plan, task, project, logical_date)
-            if parts is not None:
-                _write_parts(result, parts)
+            request.check()
+            plan = plan_to_execute(project, pipeline, task, request.plan_file, parse_params(request.params))
+            if request.entry is not None:
+                os.environ[ENTRY] = request.entry  # a command finds it there
+            if request.entries is None:
+                plan, task = for_entry(plan, task, request.entry, os.environ)
+            result = _result(request, plan, task, project)
             succeeded = True
         except (Exception, StoppedError) as exc:  # noqa: BLE001 - whatever it is, whoever started us is told
             with _traced():
                 return _failed(in_place_of(exc), requests.as_detail() | costs.as_detail(), debug=app.debug)
         finally:
             if plan is not None:
-                _note_quarantine(plan, task, project, logical_date, succeeded=succeeded)
+                _note_quarantine(plan, task, project, request.logical_date, succeeded=succeeded)
         result.detail |= requests.as_detail() | costs.as_detail()
         with _traced():
             logs.info("result", **asdict(result))
     return int(ExitCode.SUCCESS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    """What the options say."""
+
+    plan_file: Path | None
+    params: tuple[str, ...]
+    logical_date: str | None
+    settle: str | None
+    memory: str | None
+    parts: str | None
+    part: str | None
+    entries: str | None
+    entry: str | None
+    handing_on: str | None
+    force: bool
+    start: bool
+    stop: bool
+
+    def check(self) -> None:
+        """Raise UsageError for what makes no sense."""
+        with arguments_as_options():
+            memory_text(self.memory)
+        texts = (self.parts, self.part, self.entries, self.entry, self.handing_on)
+        if sum((self.start, self.stop, *(text is not None for text in texts))) > 1:
+            options = "--start, --stop, --parts, --part, --entries, --entry and --hand-on"
+            raise UsageError(f"{options} exclude each other")
+
+
+def _result(request: _Request, plan: Plan, task: str, project: Path) -> TaskResult:
+    """Do what is asked for: execute the task, or list, settle, start or stop."""
+    from windlass.tasks.executing import context_of, execute_task
+
+    date = request.logical_date
+    if request.entries is not None:
+        return _listed(plan, task, project, date, request.entries)
+    if request.handing_on is not None:
+        return _handed_on(plan, task, project, date, Path(request.handing_on))
+    if request.start or request.stop:
+        context = context_of(plan, task, project, os.environ, date)
+        return _service(plan, task, context, start=request.start)
+    execute = partial(
+        execute_task,
+        plan,
+        task,
+        project,
+        os.environ,
+        date,
+        memory=request.memory,
+        force=request.force,
+        settle=request.settle.split(",") if request.settle else (),
+        split=request.parts is not None,
+        part=_part(request.part) if request.parts is None else None,
+    )
+    if request.parts is not None:
+        result = execute()
+        _write_parts(result, request.parts)
+        return result
+    return execute() if request.settle is not None else _told(execute, plan, task, project, date)
 
 
 def _part(text: str | None) -> Part | None:
