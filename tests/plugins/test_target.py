@@ -93,6 +93,8 @@ def test_a_target_of_another_package_is_rehearsed_as_it_says(
     done = windlass("-C", root, "run", "p", "--as", "ci", env=acme)
     assert (done.code, "an export to ci cannot be rehearsed" in done.stderr) == (2, True)
     assert "argo, kubernetes, crontab" in done.stderr
+    done = windlass("-C", root, "run", "p", "--as", "crontab", "--task", "a", "--force", env=acme)
+    assert (done.code, "--as takes no --task or --force" in done.stderr) == (2, True), done.stderr
 
 
 def test_a_defect_of_another_package_is_not_called_one_of_windlass(export: Callable[..., Output]) -> None:

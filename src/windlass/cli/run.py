@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from windlass.cli.options import (
     parse_params,
 )
 from windlass.codes import Code
-from windlass.errors import ExitCode, RetryableError, WindlassError
+from windlass.errors import ExitCode, RetryableError, UsageError, WindlassError
 from windlass.status import Status
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
 @click.argument("pipeline", required=False, shell_complete=complete_pipeline)
 @click.option(
     "--task",
-    "tasks",
+    "only",
     multiple=True,
     metavar="TASK",
     shell_complete=complete_task,
@@ -81,8 +81,8 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
 )
 @click.option(
     "--plan",
-    "plan_file",
     type=click.Path(path_type=Path),
+    callback=lambda _ctx, _param, path: path and path.absolute(),
     help="Read the plan from this file, as an export or `windlass compile` writes it, instead of the project.",
 )
 @click.option(
@@ -99,6 +99,7 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
 @click.option(
     "--workspace",
     type=click.Path(path_type=Path, file_okay=False),
+    callback=lambda _ctx, _param, path: path and path.resolve(),
     help="Where files go. Default: the project.",
 )
 @click.option(
@@ -128,66 +129,38 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
 @_told_as_task
 def run_command(
     app: App,
-    pipeline: str | None,
-    tasks: tuple[str, ...],
-    start: str | None,
-    params: tuple[str, ...],
-    logical_date: str | None,
-    fired_at: str | None,
-    plan_file: Path | None,
-    resume: str | None,
-    parallel: int | None,
-    workspace: Path | None,
-    memory: str | None,
-    runtime: str | None,
+    /,
     target: str | None,
+    params: tuple[str, ...],
     params_json: str | None,
-    parent: str | None,
+    memory: str | None,
     *,
-    force: bool,
     no_dev: bool,
     unattended: bool,
     as_task: bool,
     as_json: bool,
+    **asked: Any,
 ) -> int:
     """Run PIPELINE on this machine, with what it needs.
 
     A connection that is not configured becomes a dev service: a database that is started for the run.
     PIPELINE may be left out when the project has only one.
     """
+    given = parse_params(params, params_json)
     if target is not None:
-        return _rehearsed(
-            app,
-            pipeline,
-            target,
-            fired_at,
-            parse_params(params, params_json),
-            workspace.resolve() if workspace else None,
-            dev=not no_dev,
-            as_json=as_json,
-        )
+        _refuse_unrehearsed(asked | {"memory": memory})
+        return _rehearsed(app, target, given, asked, dev=not no_dev, as_json=as_json)
     from windlass.api.running import RunRequest, prune_after, report_of, run_pipeline
     from windlass.cli.display import display_for, print_result
 
     with arguments_as_options():
         request = RunRequest(
             project=app.project,
-            pipeline=pipeline,
-            params=parse_params(params, params_json),
-            logical_date=logical_date,
-            only=tasks,
-            start=start,
-            resume=resume,
-            parallel=parallel,
-            workspace=workspace.resolve() if workspace else None,
-            runtime=runtime,
+            params=given,
             memory=memory_text(memory),
-            force=force,
             dev=not no_dev,
-            parent=parent,
             is_awaited=not unattended,
-            plan=plan_file.absolute() if plan_file else None,
-            fired_at=fired_at,
+            **asked,
         )
         result = run_pipeline(request, display_for(quiet=as_task))
     if as_task:
@@ -200,13 +173,22 @@ def run_command(
     return int(result.exit_code)
 
 
+_REHEARSED = ("pipeline", "fired_at", "workspace")
+
+
+def _refuse_unrehearsed(asked: Mapping[str, Any]) -> None:
+    """Raise UsageError for an option that holds for a run and not for a rehearsal."""
+    options = {option.name: option.opts[0] for option in click.get_current_context().command.params}
+    refused = [options[name] for name, value in asked.items() if value and name not in _REHEARSED]
+    if refused:
+        raise UsageError(f"--as takes no {' or '.join(refused)}: it runs the whole of an export")
+
+
 def _rehearsed(
     app: App,
-    pipeline: str | None,
     target: str,
-    fired_at: str | None,
-    params: dict[str, Any],
-    workspace: Path | None,
+    params: Mapping[str, Any],
+    asked: Mapping[str, Any],
     *,
     dev: bool,
     as_json: bool,
@@ -218,13 +200,11 @@ def _rehearsed(
     with told() as tell:
         found = rehearse(
             app.project,
-            pipeline,
-            target,
+            target=target,
             tell=tell,
-            fired_at=fired_at,
             params=params,
-            workspace=workspace,
             dev=dev,
+            **{name: asked[name] for name in _REHEARSED},
         )
     print_rehearsal(found, as_json=as_json)
     return int(found.exit_code)
