@@ -27,7 +27,7 @@ ELSEWHERE = {
     "connectors/http/serving.py": "to a socket",
     "connectors/stores/filesystem.py": "by DuckDB, which says itself what there is no space for",
     "locks.py": "opens, and writes nothing",
-    "runtimes/kept_log.py": "what does not fit into a log is lost, and said",
+    "kept_log.py": "what does not fit into a log is lost, and said",
     "testing": "tests of connectors",
 }
 

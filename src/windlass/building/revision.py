@@ -85,7 +85,7 @@ def _git(folder: Path, *arguments: str, given: str = "", more: Mapping[str, str]
             errors="surrogateescape",
         )
     except FileNotFoundError as exc:
-        raise UsageError("there is no git here, which knows what has changed since a commit") from exc
+        raise UsageError("git is not installed, and only git knows what has changed since a commit") from exc
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["it does not say why"]
         raise UsageError(

@@ -27,7 +27,7 @@ __all__ = ["alarm_command"]
 )
 @click.pass_obj
 def alarm_command(app: App, pipeline: str, plan_file: Path) -> int:
-    """Tell over the connections of `on_failure` that a run of PIPELINE has failed.
+    """Alert the connections of `on_failure` that a run of PIPELINE has failed.
 
     Which run it is comes from the environment, as for `windlass exec`, and what failed from WINDLASS_FAILURES, in the form of
     Argo's `workflow.failures`.

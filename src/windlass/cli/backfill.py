@@ -33,13 +33,13 @@ __all__ = ["backfill_command"]
 @click.command("backfill")
 @click.argument("pipeline", required=False, shell_complete=complete_pipeline)
 @click.option("--from", "start", required=True, metavar="DATE", help="The first date.")
-@click.option("--to", "end", required=True, metavar="DATE", help="The last date, which is included.")
+@click.option("--to", "end", required=True, metavar="DATE", help="The last date, inclusive.")
 @click.option(
     "--parallel", type=click.IntRange(1, 64), default=1, show_default=True, help="How many runs at once."
 )
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter. Repeatable.")
-@click.option("--again", is_flag=True, help="Run also the dates whose runs have succeeded.")
-@click.option("--dry-run", is_flag=True, help="Only show what there is to do.")
+@click.option("--again", is_flag=True, help="Also run dates that have succeeded.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @click.option(
     "--as",
     "target",
@@ -64,10 +64,10 @@ def backfill_command(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Run PIPELINE for each date of its schedule from one to another, as the scheduler would have.
+    """Run PIPELINE for each date of its schedule from one date to another, as the scheduler would have.
 
-    Dates whose runs have succeeded are left out, and runs that failed or were stopped are resumed: so the same command
-    goes on where it was interrupted. A date that fails does not keep the others from running.
+    Dates that have succeeded are skipped, and runs that failed or were stopped are resumed, so after an interruption the
+    same command continues where it stopped. A date that fails does not stop the others.
     """
     from windlass.api.backfilling import backfill, backfill_of_scheduler
 

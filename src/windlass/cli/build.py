@@ -31,13 +31,15 @@ _REASONS = 3  # that people are shown
     "--print", "prints", is_flag=True, help="Only print the Dockerfiles; with --json the bake file."
 )
 @click.option(
-    "--since", metavar="REF", help="Only what has changed since this branch left that one, or a commit."
+    "--since",
+    metavar="REF",
+    help="Only build what has changed since this commit, or since the current branch left this one.",
 )
 @click.option("--push", is_flag=True, help="Push what the registry does not have, and write windlass.lock.")
 @click.option(
     "--platform", "platforms", metavar="PLATFORM[,…]", help="Build for these instead of `images.platforms`."
 )
-@click.option("--refresh-bases", is_flag=True, help="Ask registries for the bases anew.")
+@click.option("--refresh-bases", is_flag=True, help="Look up base images in their registries again.")
 @json_option
 @click.pass_obj
 def build_command(
@@ -52,10 +54,10 @@ def build_command(
     refresh_bases: bool,
     as_json: bool,
 ) -> int:
-    """Build the images of the steps that have changed: each IMAGE, or all.
+    """Build the images that have changed: the named ones, or all.
 
-    An image is named by its folder. Nothing is built that the engine has, or with --push the registry. BuildKit builds,
-    by the bake file that is written to docker-bake.json; windlass.lock keeps what was pushed, and exports go by it.
+    An image is named by its folder. Images that the engine has, or with --push the registry, are not built again. BuildKit
+    builds from a bake file, which is written to docker-bake.json; windlass.lock records what was pushed, and exports use it.
     """
     from windlass.building import carry_out, plan_builds
 

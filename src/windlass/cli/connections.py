@@ -38,7 +38,7 @@ class _Connection(TypedDict):
 @json_option
 @click.pass_context
 def connections_command(ctx: click.Context, *, as_json: bool) -> int:
-    """List the connections, each with where it comes from. Secrets are not shown."""
+    """List the connections, and where each is configured. Secrets are not shown."""
     if ctx.invoked_subcommand is not None:
         return 0
     found = _connections(ctx.obj)
@@ -82,7 +82,7 @@ def _tell_unknown(app: App, declared: list[str]) -> None:
 @json_option
 @click.pass_obj
 def test_command(app: App, names: tuple[str, ...], *, as_json: bool) -> int:
-    """Try the connections that are configured, all of them or NAMES."""
+    """Test the connections that are configured: NAMES, or all."""
     from windlass.errors import Code, UsageError, did_you_mean
 
     known = {c["name"]: c for c in _connections(app)}
@@ -185,7 +185,7 @@ def _reach(host: str, port: int) -> None:
 @json_option
 @click.pass_obj
 def doctor_command(app: App, *, as_json: bool) -> int:
-    """Check what this machine has and lacks, and say what to do about it."""
+    """Check whether this machine has what windlass needs, and say how to get what is missing."""
     from windlass.cli.doctor import examine
 
     findings = examine(app.folder)

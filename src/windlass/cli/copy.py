@@ -60,12 +60,12 @@ def _bad_rows(_ctx: click.Context, _param: click.Parameter, text: str | None) ->
     type=click.Choice(["fail", "quarantine"]),
     default="fail",
     show_default=True,
-    help="Fail at a bad row, or quarantine it with its reason.",
+    help="Fail on a bad row, or quarantine it with the reason.",
 )
 @click.option(
     "--quarantine",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The file for bad rows that are quarantined. Default: FROM.quarantine.ndjson.",
+    help="The file to quarantine bad rows in. Default: FROM.quarantine.ndjson.",
 )
 @click.option(
     "--max-bad-rows",
@@ -77,7 +77,7 @@ def _bad_rows(_ctx: click.Context, _param: click.Parameter, text: str | None) ->
     "--format",
     "kind",
     type=click.Choice(_FORMATS),
-    help="The format of each end whose name does not tell it.",
+    help="The format of either end, if its name does not tell.",
 )
 @click.option(
     "--from-format", type=click.Choice([*_FORMATS, "excel"]), help="The format of FROM. Default: by its name."
@@ -95,29 +95,36 @@ def _bad_rows(_ctx: click.Context, _param: click.Parameter, text: str | None) ->
     type=click.Choice(["fail", "add", "ignore"]),
     default="fail",
     show_default=True,
-    help="Fail at a column that TO does not have, add it, or leave it out.",
+    help="Fail on a column that TO does not have, add it, or leave it out.",
 )
 @click.option(
     "--on-missing-column",
     type=click.Choice(["null", "fail"]),
     default="null",
     show_default=True,
-    help="Write NULL, or the default, into a column that FROM does not have; or fail.",
+    help="Write NULL or the default into a column that FROM does not have, or fail.",
 )
 @click.option(
     "--on-type-change",
     type=click.Choice(["keep", "widen"]),
     default="keep",
     show_default=True,
-    help="Keep the type of a column of TO, or widen it where that of FROM holds more.",
+    help="Keep the column types of TO, or widen one if its type in FROM holds more.",
 )
 @click.option(
     "--parts", type=click.IntRange(1, 64), default=1, help="Read a Postgres table in this many parts at once."
 )
 @click.option(
-    "--exclude", multiple=True, metavar="PATTERN", help="Of many tables: leave these out. Repeatable."
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="When copying many tables: leave out those that match. Repeatable.",
 )
-@click.option("--parallel", type=click.IntRange(1, 64), help="Of many tables: how many at once. Default: 4.")
+@click.option(
+    "--parallel",
+    type=click.IntRange(1, 64),
+    help="When copying many tables: the number to copy in parallel. Default: 4.",
+)
 @memory_option
 @json_option
 @click.pass_obj
@@ -146,14 +153,14 @@ def copy_command(
       windlass copy 'postgresql://user@host/db?query=SELECT 1' one.csv
       windlass copy 'sqlite:///shop.db?table=orders' orders.parquet
 
-    Many tables are a pattern: each is a copy of its own, and a table at the end tells how all of them went.
+    A pattern copies many tables, each in a transaction of its own, and ends with a summary of all of them.
 
     \b
       windlass copy 'shop:public.*' warehouse: --exclude 'public.tmp_*'
       windlass copy 'shop:*' 'warehouse:staging.*'
       windlass copy 'shop:*' out/ --to-format csv
 
-    A password is best left out of the address: put it into ~/.pgpass or PGPASSWORD.
+    Keep passwords out of the address: put them into ~/.pgpass or PGPASSWORD.
     """
     from windlass.api.copying_many import names_many
 

@@ -22,10 +22,10 @@ __all__ = ["diff_command"]
 @json_option
 @click.pass_obj
 def diff_command(app: App, ref: str, *, as_json: bool) -> int:
-    """Show what has changed since the project parted from REF, a branch or commit, as Markdown for a pull request.
+    """Show what has changed since the project diverged from REF, a branch or commit, as Markdown for a pull request.
 
-    Pipelines, the tables and files that they write, and images that have to be built. What is not committed counts, too;
-    REF may be left out, and then only that does.
+    Lists pipelines, the tables and files that they write, and images that have to be built. Uncommitted changes count,
+    too; without REF, only those do.
     """
     from windlass.comparing import difference_since, markdown
 

@@ -52,7 +52,7 @@ __all__ = ["exec_command"]
 @click.option(
     "--logical-date", metavar="DATE", help="The logical date of the run. Default: WINDLASS_LOGICAL_DATE."
 )
-@click.option("--force", is_flag=True, help="Append even if the same run has already appended another input.")
+@click.option("--force", is_flag=True, help="Append even if the same run has already appended other input.")
 @click.option(
     "--start", is_flag=True, help="Start the service, wait until it is ready, and leave it running."
 )
@@ -85,7 +85,7 @@ __all__ = ["exec_command"]
     "--hand-on",
     "handing_on",
     metavar="FOLDER",
-    help="Execute nothing: write into FOLDER what the run is told that a `trigger` starts.",
+    help="Execute nothing: write into FOLDER what a `trigger` passes to the run that it starts.",
 )
 @click.option(
     "--settle", hidden=True, help="Copy nothing: say whether one of these load ids (a,b,c) committed."

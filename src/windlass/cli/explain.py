@@ -37,7 +37,7 @@ def title_of(code: Code) -> str:
 @json_option
 @click.pass_obj
 def explain_command(app: App, code: str | None, *, as_json: bool) -> int:
-    """Say what the CODE of an error means, with an example, and what to do. Without a CODE, list them all."""
+    """Explain what an error CODE means and what to do about it, with an example. Without CODE, list all of them."""
     if code is None:
         codes = {str(known): title_of(known) for known in Code}
         if as_json:

@@ -77,7 +77,7 @@ def _command(name: str, target: Target) -> click.Command:
     check = click.Option(
         ["--check"],
         is_flag=True,
-        help="Write nothing: exit with 1 when a file is missing, or is not what would be written.",
+        help="Write nothing; exit with 1 if a file is missing or out of date.",
     )
     command.params = [*options_of(target.options), out, check, *command.params]
     return command

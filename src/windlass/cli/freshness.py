@@ -18,12 +18,12 @@ __all__ = ["freshness_command"]
 
 @click.command("freshness")
 @click.argument("pipelines", nargs=-1, shell_complete=complete_pipeline)
-@click.option("--no-alerts", "silent", is_flag=True, help="Only look: tell nobody.")
+@click.option("--no-alerts", "silent", is_flag=True, help="Only check; send no alerts.")
 @json_option
 @click.pass_obj
 def freshness_command(app: App, pipelines: tuple[str, ...], *, silent: bool, as_json: bool) -> int:
-    """Look whether pipelines have succeeded within the time that their `freshness` says, and tell `on_missed` of those that
-    have not: all, or PIPELINES. To be run by cron every few minutes. Exit code 1 when one is late.
+    """Check whether PIPELINES, or all, have succeeded within the time that their `freshness` allows, and alert `on_missed` about
+    those that have not. Meant to be run by cron every few minutes. The exit code is 1 if one is late.
     """
     from windlass.api.freshness import freshness
     from windlass.cli.display import alert_document, print_table

@@ -13,7 +13,7 @@ import click
 from windlass.cli.echo import echo, echo_json
 from windlass.cli.main import App
 from windlass.cli.options import complete_pipeline, complete_run, complete_task, json_option
-from windlass.runtimes.kept_log import read_log
+from windlass.kept_log import read_log
 from windlass.status import Status
 from windlass.units import number
 
@@ -72,8 +72,12 @@ def runs_list_command(app: App, pipeline: str | None, limit: int, *, as_json: bo
 
 @runs_command.command("prune")
 @click.option("--keep", type=click.IntRange(0), metavar="N", help="Keep the latest N runs of each pipeline.")
-@click.option("--older-than", metavar="TIME", help="Remove only runs that began before that, such as 30d.")
-@click.option("--pipeline", shell_complete=complete_pipeline, help="Only runs of this one. Default: of all.")
+@click.option(
+    "--older-than", metavar="TIME", help="Remove only runs that began longer ago than this, such as 30d."
+)
+@click.option(
+    "--pipeline", shell_complete=complete_pipeline, help="Only runs of this pipeline. Default: all pipelines."
+)
 @json_option
 @click.pass_obj
 def prune_command(
@@ -125,11 +129,11 @@ def _row(history: History, run: Run) -> tuple[str, ...]:
 @click.command("logs")
 @click.argument("run", shell_complete=complete_run)
 @click.argument("task", required=False, shell_complete=complete_task)
-@click.option("--attempt", type=click.IntRange(1), help="Only this attempt. Default: all of them.")
+@click.option("--attempt", type=click.IntRange(1), help="Show only this attempt. Default: all of them.")
 @json_option
 @click.pass_obj
 def logs_command(app: App, run: str, task: str | None, attempt: int | None, *, as_json: bool) -> int:
-    """Show the log of RUN (an id, or how it begins), or of one TASK of it."""
+    """Show the log of RUN (an id, or a unique prefix of one), or of one of its tasks."""
     from windlass.errors import Code, UsageError, did_you_mean
 
     history = history_of(app)
@@ -184,9 +188,9 @@ def _state(app: App) -> StateFolder:
 )
 @click.pass_obj
 def report_command(app: App, runs: tuple[str, ...], output: Path | None) -> int:
-    """Write the report of each RUN, or of the latest: one HTML file with everything in it. Prints its path.
+    """Write the report of each RUN, or of the latest: a single HTML file. Prints its path.
 
-    The runs that it triggered are in it, too.
+    The report includes the runs that it triggered.
     """
     from windlass.report import write_report
 

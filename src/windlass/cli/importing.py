@@ -26,9 +26,9 @@ __all__ = ["import_command"]
 def import_command(
     app: App, kind: str, file: Path, name: str | None, to: str | None, *, as_json: bool
 ) -> int:
-    """Make a connection and a pipeline of FILE: an OpenAPI 3 document, or a low-code manifest of Airbyte.
+    """Generate a connection and a pipeline from FILE: an OpenAPI 3 document, or an Airbyte low-code manifest.
 
-    Each list of records becomes a copy. What has no translation is said, and stands at the top of the pipeline.
+    Each list of records becomes a copy. Whatever cannot be translated is reported, and listed at the top of the pipeline.
     """
     from windlass.importing.names import name_of
     from windlass.importing.reading import import_file

@@ -39,7 +39,7 @@ _OTHERWISE = {"format": "--from-format or --to-format", "header: false": "--no-h
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 memory_option = click.option(
-    "--memory", metavar="SIZE", help="The memory that a copy may use, such as 2GB. Default: 512MB."
+    "--memory", metavar="SIZE", help="The memory a copy may use, such as 2GB. Default: 512MB."
 )
 
 

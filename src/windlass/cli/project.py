@@ -36,7 +36,7 @@ __all__ = [
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
 @click.pass_obj
 def init_command(app: App, folder: Path) -> int:
-    """Make a project in FOLDER (default: here) that runs at once."""
+    """Create a project in FOLDER (default: here) that runs as it is."""
     from windlass.cli.scaffold import scaffold
 
     target = app.folder / folder
@@ -49,11 +49,11 @@ def init_command(app: App, folder: Path) -> int:
 
 
 @click.command("validate")
-@click.option("--online", is_flag=True, help="Also ask the servers about each query, without running it.")
+@click.option("--online", is_flag=True, help="Also have the servers check each query, without running it.")
 @json_option
 @click.pass_obj
 def validate_command(app: App, *, online: bool, as_json: bool) -> int:
-    """Check every file of the project, and that the targets it names can express it; show everything that is wrong."""
+    """Check every file of the project, and that the targets it names can express it; report all errors."""
     from windlass.api.planning import validate
     from windlass.errors import ExitCode, SpecError
     from windlass.plan.conflicts import conflicts
@@ -125,7 +125,7 @@ def _count(number: int, what: str) -> str:
 )
 @click.pass_obj
 def graph_command(app: App, pipeline: str | None, kind: Literal["text", "mermaid", "svg"]) -> int:
-    """Show the tasks of PIPELINE and what needs what."""
+    """Show the tasks of PIPELINE and their dependencies."""
     from windlass import drawing
     from windlass.api.planning import compile_one
 
@@ -142,7 +142,7 @@ def graph_command(app: App, pipeline: str | None, kind: Literal["text", "mermaid
 @json_option
 @click.pass_obj
 def compile_command(app: App, pipeline: str | None, params: tuple[str, ...], *, as_json: bool) -> int:
-    """Show what PIPELINE compiles to: every task, in order; with --json the whole plan."""
+    """Show what PIPELINE compiles to: every task, in order; with --json, the whole plan."""
     from windlass.api.planning import compile_one
     from windlass.plan.codec import to_json
 
@@ -163,7 +163,7 @@ def compile_command(app: App, pipeline: str | None, params: tuple[str, ...], *, 
 
 @click.command("schema")
 @click.argument("file", type=click.Choice(KINDS), default="pipeline")
-@click.option("--write", is_flag=True, help="Write all into the project, for editors.")
+@click.option("--write", is_flag=True, help="Write the schemas of all files into the project, for editors.")
 @click.pass_obj
 def schema_command(app: App, file: str, *, write: bool) -> int:
     """Print the JSON Schema of a pipeline file, of windlass.yaml (project), or of cases of `windlass test`.

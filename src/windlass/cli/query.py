@@ -54,7 +54,7 @@ _NUMBERS = (
     "--limit",
     type=click.IntRange(min=0),
     metavar="N",
-    help=f"At most so many rows, 0 for all. Default: {_ON_A_TERMINAL} on a terminal, else all.",
+    help=f"Show at most this many rows; 0 shows all. Default: {_ON_A_TERMINAL} on a terminal, else all.",
 )
 @click.option(
     "--from-format",
@@ -79,7 +79,7 @@ def query_command(
     """Show the rows of FROM, or those of a SELECT.
 
     FROM is a connection of the project, a table of one, the address of a database, a file, or - (standard input). A
-    connection that is not configured is its dev service, which is started for the query.
+    connection that is not configured is a dev service, which is started for the query.
 
     \b
       windlass query warehouse                               its tables

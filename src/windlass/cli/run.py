@@ -73,7 +73,7 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
     help="Run this task and all that need it.",
 )
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter. Repeatable.")
-@click.option("--logical-date", metavar="DATE", help="Run as the schedule would for this date.")
+@click.option("--logical-date", metavar="DATE", help="Run what the schedule would run for this date.")
 @click.option(
     "--fired-at",
     metavar="TICK",
@@ -94,7 +94,7 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
 @click.option(
     "--parallel",
     type=click.IntRange(1, 64),
-    help="How many tasks run at once. Default: one a core, at least 2.",
+    help="The number of tasks to run in parallel. Default: one per core, at least 2.",
 )
 @click.option(
     "--workspace",
@@ -106,11 +106,11 @@ def _told_as_task(run: Callable[..., int]) -> Callable[..., int]:
     "--runtime",
     metavar="NAME",
     shell_complete=complete_runtime,
-    help="What executes `run` and `service` tasks: `process` or `docker`. Default: as the files of the project say.",
+    help="The runtime of `run` and `service` tasks, such as `process` or `docker`. Default: as the project's files say.",
 )
-@click.option("--force", is_flag=True, help="Append even if the same run has already appended another input.")
+@click.option("--force", is_flag=True, help="Append even if the same run has already appended other input.")
 @click.option(
-    "--no-dev", "no_dev", is_flag=True, help="Let no dev service stand in for a connection: fail instead."
+    "--no-dev", "no_dev", is_flag=True, help="Start no dev services: fail if a connection is not configured."
 )
 @click.option(
     "--as",

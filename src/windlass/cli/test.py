@@ -28,18 +28,22 @@ __all__ = ["test_command"]
 
 @click.command("test")
 @click.argument("files", nargs=-1)
-@click.option("-k", "wanted", metavar="TEXT", help="Only the cases that have this in their name.")
-@click.option("-x", "first", is_flag=True, help="Stop at the first case that fails.")
+@click.option("-k", "wanted", metavar="TEXT", help="Run only cases whose names contain this.")
+@click.option("-x", "first", is_flag=True, help="Stop at the first failure.")
 @click.option(
-    "-n", "--parallel", type=click.IntRange(1, 64), help="How many cases at once. Default: one a core."
+    "-n",
+    "--parallel",
+    type=click.IntRange(1, 64),
+    help="The number of cases to run in parallel. Default: one per core.",
 )
-@click.option("--kill", is_flag=True, help="Also kill each task wherever it can be, and run it again.")
-@click.option("--update", is_flag=True, help="Write into the files of cases what has come of them.")
+@click.option("--kill", is_flag=True, help="Also kill each task at every possible point, and run it again.")
+@click.option("--update", is_flag=True, help="Write the actual results into the case files.")
+@click.option("--record", is_flag=True, help="Make missing recordings by calling the real APIs.")
 @click.option(
-    "--record", is_flag=True, help="Make the recordings that are not there, by asking the real APIs."
-)
-@click.option(
-    "--init", "pipeline", metavar="PIPELINE", help="Write a case with what its last run found, and play it."
+    "--init",
+    "pipeline",
+    metavar="PIPELINE",
+    help="Write a case from the last run of this pipeline, and run it.",
 )
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Also write a JUnit XML file.")
 @json_option
@@ -58,10 +62,10 @@ def test_command(
     record: bool,
     as_json: bool,
 ) -> int:
-    """Run the pipelines on given inputs, and compare what comes of them with what is expected.
+    """Run pipelines on given inputs, and compare the results with what is expected.
 
-    FILES are those of cases; without them all of `tests/`. Connections are fresh databases of dev services and recorded
-    APIs, whatever is configured. Each case runs twice, and the second run may change nothing.
+    FILES contain the cases; the default is all of `tests/`. Connections are fresh databases of dev services and recorded
+    APIs, whatever is configured. Each case runs twice, and the second run must not change anything.
     """
     from windlass.fixtures import Player, add_case, can_be_updated, load_cases
     from windlass.fixtures import update as write_expectations

@@ -34,7 +34,7 @@ _WORKERS, _MOST_WORKERS = 2, 16
 
 
 @click.command("up")
-@click.option("--detach", is_flag=True, help="Return when all is healthy, and leave it running.")
+@click.option("--detach", is_flag=True, help="Return once everything is healthy, and leave it running.")
 @click.option("--pgadmin", is_flag=True, help="Start pgAdmin, too, with every Postgres connection in it.")
 @click.option(
     "--executor",
@@ -44,7 +44,9 @@ _WORKERS, _MOST_WORKERS = 2, 16
     help="Where tasks run: as processes of the scheduler, or on Celery workers with a broker.",
 )
 @click.option(
-    "--workers", type=click.IntRange(1, _MOST_WORKERS), help="How many Celery workers to start. Default: 2."
+    "--workers",
+    type=click.IntRange(1, _MOST_WORKERS),
+    help="The number of Celery workers to start. Default: 2.",
 )
 @click.option(
     "--home",
@@ -52,8 +54,10 @@ _WORKERS, _MOST_WORKERS = 2, 16
     metavar="DIR",
     help="Where Airflow and pgAdmin keep their data. Default: .windlass/up.",
 )
-@click.option("--port", type=_PORT, default=5884, show_default=True, help="Where Airflow's page is.")
-@click.option("--pgadmin-port", type=_PORT, default=16543, show_default=True, help="Where pgAdmin's page is.")
+@click.option("--port", type=_PORT, default=5884, show_default=True, help="The port of the Airflow UI.")
+@click.option(
+    "--pgadmin-port", type=_PORT, default=16543, show_default=True, help="The port of the pgAdmin UI."
+)
 @click.option("--supervise", is_flag=True, hidden=True, help="Be the process that --detach leaves behind.")
 @click.pass_obj
 def up_command(
@@ -70,8 +74,8 @@ def up_command(
 ) -> int:
     """Start Airflow here, with every pipeline of the project in it, and what the pipelines need.
 
-    A connection that is not configured becomes a dev service, which `windlass run` shares. An edited file is
-    taken over within seconds; while it is broken, the last good plan stays in use. Ctrl-C stops everything.
+    A connection that is not configured becomes a dev service, which is shared with `windlass run`. Edits take effect
+    within seconds; while a file is invalid, the last valid plan stays in use. Ctrl-C stops everything.
     """
     from windlass.stack import control
     from windlass.stack.keys import Keys
@@ -106,7 +110,7 @@ def up_command(
 @click.command("down")
 @click.pass_obj
 def down_command(app: App) -> int:
-    """Stop what `up` has started, and wait until nothing of it is left."""
+    """Stop everything that `up` has started, and wait until it has ended."""
     from windlass.stack import control
     from windlass.stack.layout import Layout
 
@@ -124,9 +128,9 @@ def down_command(app: App) -> int:
 @json_option
 @click.pass_obj
 def status_command(app: App, board: Path | None, *, as_json: bool) -> int:
-    """Show what `up` has started, and how it is. The exit code is 0 when all of it is healthy.
+    """Show the state of what `up` has started. The exit code is 0 if everything is healthy.
 
-    With --board write the state of all pipelines into one HTML file, and print where that is.
+    With --board, write the state of all pipelines into one HTML file, and print its path.
     """
     if board is not None:
         return _write_board(app, board, as_json=as_json)

@@ -10,9 +10,8 @@ from typing import Any, Protocol
 from windlass.errors import ExitCode, UsageError
 from windlass.registry import load
 from windlass.rehearsing.container import Ran, Tell
-from windlass.spec import load_project
 from windlass.targets import CompiledProject, TargetWithRehearsal
-from windlass.targets.exporting import compiled
+from windlass.targets.exporting import compiled_at
 from windlass.targets.table import TARGETS, able
 
 __all__ = ["Rehearsal", "RehearsalRequest", "Rehearse", "rehearse"]
@@ -83,7 +82,7 @@ def rehearse(
     if not isinstance(found, TargetWithRehearsal):
         hint = f"these can be: {', '.join(able(TargetWithRehearsal))}"
         raise UsageError(f"an export to {target} cannot be rehearsed", hint=hint)
-    files = compiled(load_project(project))
+    files = compiled_at(project)
     if pipeline is None and len(files.plans) != 1:
         raise UsageError(f"which pipeline? there are {', '.join(files.plans)}")
     run: Rehearse = load(found.rehearsal)

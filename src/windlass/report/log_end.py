@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from windlass.kept_log import last_piece
 from windlass.pages.clipping import clipped
-from windlass.runtimes.kept_log import last_piece
 
 __all__ = ["Line", "LogEnd", "log_end", "servers_in"]
 

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from windlass import logs
 from windlass.errors import reason_of
+from windlass.kept_log import KeptLog
 from windlass.printable import one_line_of_json
-from windlass.runtimes.kept_log import KeptLog
 from windlass.runtimes.splitting import left_out_of, note_of
 
 __all__ = ["Logged", "TaskLog", "is_output", "parse_line", "shortened"]

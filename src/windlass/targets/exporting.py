@@ -18,7 +18,7 @@ from windlass.targets.marks import is_of_others
 from windlass.targets.outlets import Outlet, outlet_at
 from windlass.workspace import require_not_of_project
 
-__all__ = ["Exported", "compiled", "export", "put", "stale"]
+__all__ = ["Exported", "compiled", "compiled_at", "export", "put", "stale"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,12 @@ def export(target: Target, project: Path, out: Path | str, options: Struct | Non
 
     Raises SpecError with every problem of the project, and then nothing is written.
     """
-    return put(target, compiled(load_project(project)), out, options)
+    return put(target, compiled_at(project), out, options)
+
+
+def compiled_at(project: Path) -> CompiledProject:
+    """The project in that folder, compiled. Raises SpecError with every problem of it."""
+    return compiled(load_project(project))
 
 
 def compiled(files: ProjectFiles) -> CompiledProject:
@@ -50,7 +55,7 @@ def stale(target: Target, project: Path, out: Path | str, options: Struct) -> di
 
     Files of secrets are left alone. Raises SpecError with every problem of the project.
     """
-    texts = target.render(compiled(load_project(project)), options)
+    texts = target.render(compiled_at(project), options)
     outlet = outlet_at(out)
     found = {path: outlet.read(path) for path in texts}
     differ = (path for path, text in texts.items() if found[path] != text.encode("utf-8"))

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from windlass import logs
+from windlass.kept_log import KeptLog, read_log
 from windlass.masking import Secrets
-from windlass.runtimes.kept_log import KeptLog, read_log
 from windlass.runtimes.lines import TaskLog, parse_line
 from windlass.runtimes.splitting import batches_of
 

@@ -22,7 +22,7 @@ def _why_never(key: str, spec: Pipeline | Task, at: KeyPath, draft: Draft) -> tu
     """Why nobody would ever be told of that, and what to do."""
     lacks = draft.file.lacks
     if key == "on_recovery" and not (spec.on_failure or getattr(spec, "on_missed", [])):
-        message = "`on_recovery` says that a failure is over which was told, and nobody is told of one"
+        message = "`on_recovery` announces that a failure is over, and failures are not announced"
         return None if lacks(*at, "on_failure") else (message, "add `on_failure`")
     if key == "on_missed" and isinstance(spec, Pipeline) and spec.freshness is None:
         message = "`on_missed` says that there was no success in time, and nothing says in which"

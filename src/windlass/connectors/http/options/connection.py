@@ -72,7 +72,7 @@ class DevService(DevServiceOptions):
     """A YAML file of the project with requests and their answers, as `windlass test` takes them."""
 
     def refusal(self) -> str | None:
-        return "there is one of `serve` and `replay`" if self.serve and self.replay else None
+        return "`serve` and `replay` exclude each other" if self.serve and self.replay else None
 
     def lacks(self) -> str | None:
         return "nothing to serve" if self.serve is None and self.replay is None else None
