@@ -340,6 +340,16 @@ def test_what_cannot_be_expressed_is_said_all_at_once_with_its_place(project: Pr
         rendered(project(REFUSED), "c")
 
 
+def test_a_tick_that_the_clock_skips_or_shows_twice_is_refused(project: Project) -> None:
+    files = {"windlass.yaml": REFUSED["windlass.yaml"]}
+    for name, schedule in {"a": "15 2 * * *", "b": "15 3 * * *", "c": "15 * * * *"}.items():
+        when = f'pipeline: {name}\nschedule: "{schedule}"\ntimezone: Europe/Paris\n'
+        files[f"pipelines/{name}.yaml"] = when + "tasks: {t: {sql: {statement: SELECT 1}}}\n"
+    with pytest.raises(SpecError, match=r"a\.yaml:2:11: .*W0710.*Europe/Paris skips 02:15 on") as raised:
+        rendered(project(files))
+    assert len(raised.value.problems) == 1
+
+
 def test_names_that_would_be_one_are_refused_and_so_is_a_plan_that_is_too_long(project: Project) -> None:
     text = "pipeline: {}\ntasks: {{a_b: {{run: {{image: x}}}}, a-b: {{run: {{image: x}}}}}}\n"
     files = {f"pipelines/{name}.yaml": text.format(name) for name in ("p_q", "p-q")}

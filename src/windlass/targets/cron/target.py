@@ -12,10 +12,11 @@ from msgspec import Struct
 from windlass.errors import Problem
 from windlass.plan.model import Plan
 from windlass.targets import CompiledProject, Needs
+from windlass.targets.clocks import check_clock
 from windlass.targets.cron.crontab import crontab
 from windlass.targets.cron.fields import fields_of
 from windlass.targets.cron.starting import Starting
-from windlass.targets.cron.systemd import service, timer, unit_name
+from windlass.targets.cron.systemd import follows_utc, service, timer, unit_name
 from windlass.targets.refusing import Refusals
 
 __all__ = ["TARGET", "CronOptions", "CronTarget"]
@@ -93,9 +94,14 @@ def _check(plan: Plan, options: CronOptions, refusals: Refusals) -> None:
         refusals.add(name, ("catchup",), "does not make up for all runs since `start`", hint)
     if plan.schedule in _ONCE:
         return
-    if fields_of(plan.schedule) is None:
+    fields = fields_of(plan.schedule)
+    if fields is None:
         hint = "name days by their numbers, or by the days of the week"
         refusals.add(name, ("schedule",), "does not know the last day, or the nth weekday, of a month", hint)
+    else:
+        # an hour that the clock shows twice is one to systemd
+        hourly = scheduler == "systemd" and not follows_utc(fields, plan.timezone)
+        check_clock(plan, refusals, hourly=hourly)
     if scheduler == "cron" and plan.timezone != options.timezone:
         hint = (
             f"--timezone, if that of the machine is another than {options.timezone}; or --scheduler systemd"

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from windlass.errors import Code
 from windlass.plan.model import RunCommand, Service, Task
+from windlass.targets.clocks import check_clock
 from windlass.targets.pods.container import needs_script
 from windlass.targets.pods.exported import ExportedPipeline
 from windlass.targets.pods.names import dns_name
@@ -27,6 +28,8 @@ def check_when(pipeline: ExportedPipeline, refusals: Refusals) -> None:
     elif plan.schedule not in _UNSCHEDULED and cron_of(plan.schedule) is None:
         hint = "take plain numbers, names, lists, ranges and steps; no L, W or #"
         refusals.add(name, ("schedule",), f"has no schedule that means {plan.schedule!r}", hint)
+    elif plan.schedule not in _UNSCHEDULED:
+        check_clock(plan, refusals)
     if plan.catchup:
         hint = "leave out `catchup`, and make up for the past with: windlass backfill"
         refusals.add(name, ("catchup",), "makes up for one missed run, not for all since `start`", hint)
