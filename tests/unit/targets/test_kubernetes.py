@@ -340,6 +340,15 @@ def test_what_cannot_be_expressed_is_said_all_at_once_with_its_place(project: Pr
         rendered(project(REFUSED), "c")
 
 
+def test_nobody_is_promised_to_be_told_of_what_did_not_run(project: Project) -> None:
+    pipeline = (
+        "pipeline: a\non_missed: slack\nfreshness: {within: 1d}\ntasks: {t: {sql: {statement: SELECT 1}}}\n"
+    )
+    root = project({"windlass.yaml": REFUSED["windlass.yaml"], "pipelines/a.yaml": pipeline})
+    with pytest.raises(SpecError, match=r"a\.yaml:2:12: .*`windlass freshness`"):
+        rendered(root)
+
+
 def test_a_tick_that_the_clock_skips_or_shows_twice_is_refused(project: Project) -> None:
     files = {"windlass.yaml": REFUSED["windlass.yaml"]}
     for name, schedule in {"a": "15 2 * * *", "b": "15 3 * * *", "c": "15 * * * *"}.items():

@@ -20,7 +20,7 @@ _TOLD = ("on_failure", "on_success", "on_recovery")
 
 
 def check_when(pipeline: ExportedPipeline, refusals: Refusals) -> None:
-    """Note what keeps it from being started when it should be."""
+    """Note what keeps it from being started when it should be, and that nobody looks whether it was."""
     plan, name = pipeline.plan, pipeline.plan.pipeline
     if plan.assets:
         hint = "give it a schedule, or export it to Airflow, which knows assets"
@@ -33,6 +33,9 @@ def check_when(pipeline: ExportedPipeline, refusals: Refusals) -> None:
     if plan.catchup:
         hint = "leave out `catchup`, and make up for the past with: windlass backfill"
         refusals.add(name, ("catchup",), "makes up for one missed run, not for all since `start`", hint)
+    if plan.on_missed:
+        hint = "leave it out, and have the cluster's monitoring watch when it last succeeded"
+        refusals.add(name, ("on_missed",), "keeps no history in which `windlass freshness` could look", hint)
 
 
 def check_told(pipeline: ExportedPipeline, refusals: Refusals, *, can: Collection[str], hint: str) -> None:
