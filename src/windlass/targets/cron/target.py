@@ -22,7 +22,8 @@ from windlass.targets.refusing import Refusals
 __all__ = ["TARGET", "CronOptions", "CronTarget"]
 
 _CRONTAB = "# The pipelines of {project}, by windlass export cron: edit the project, and export again.\n"
-_UNIT = "# {pipeline} of {project}, by windlass export cron: edit the project, and export again.\n\n"
+_OF_PROJECT = " of {project}, by windlass export cron: edit the project, and export again."
+_UNIT = f"# {{pipeline}}{_OF_PROJECT}\n\n"
 _ONCE = ("none", "@once")
 
 
@@ -70,6 +71,10 @@ class CronTarget:
         by_hand = _by_hand(project.plans.values(), options)
         heading = f"{_CRONTAB.format(project=project.files.spec.project)}{_needs(project)}{by_hand}\n"
         return {"cron/crontab": crontab(heading, ones, options.timezone, options.user)}
+
+    def is_left(self, project: CompiledProject, path: str, text: str) -> bool:
+        """A unit of a pipeline without a schedule is, too."""
+        return text.partition("\n")[0].endswith(_OF_PROJECT.format(project=project.files.spec.project))
 
     def needs(self, project: CompiledProject, _options: CronOptions) -> Needs:
         """The connections. Each run sees to the pools itself."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from msgspec import Struct
@@ -15,6 +17,7 @@ from windlass.targets.images import UNTAGGED
 from windlass.targets.pods.checking import check_names
 from windlass.targets.pods.exported import ExportedPipeline, exported_pipelines
 from windlass.targets.pods.files import texts_of, with_kustomization
+from windlass.targets.pods.names import object_name
 from windlass.targets.pods.network import network_policy
 from windlass.targets.pods.plan_file import is_too_long
 from windlass.targets.pods.settings import Json
@@ -92,6 +95,13 @@ class PodTarget(ABC):
             p.pipeline: p for name in chosen for p in with_triggered(project.plans[name], project.plans)
         }
         return replace(Needs.of(reached.values()), pipelines=tuple(sorted(chosen)), pools={})
+
+    def is_left(self, project: CompiledProject, path: str, text: str) -> bool:
+        """By what the objects in it are a part of, and what those of a pipeline are called."""
+        name = project.files.spec.project
+        known = {object_name(name, pipeline) for pipeline in project.plans}
+        part_of = f'app.kubernetes.io/part-of: "?{object_name(name, name)}"?$'
+        return PurePosixPath(path).stem not in known and re.search(part_of, text, re.MULTILINE) is not None
 
     def _objects_of(self, pipeline: ExportedPipeline, options: PodOptions) -> list[Json]:
         objects = self.objects_of(pipeline, options)
