@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from windlass.errors import Code
 from windlass.plan.model import RunCommand, Service, Task
+from windlass.spec.cluster import is_object_name
 from windlass.targets.clocks import check_clock
 from windlass.targets.pods.container import needs_script
 from windlass.targets.pods.exported import ExportedPipeline
@@ -92,5 +93,8 @@ def check_references(pipeline: ExportedPipeline, task: Task, refusals: Refusals,
         at = ("tasks", task.name, task.kind, "env", variable)
         if reference.secret is not None and reference.key is None:
             refusals.add(pipeline.plan.pipeline, at, "needs the key of a Secret", hint)
+        elif reference.secret is not None and not is_object_name(reference.secret):
+            named = "take small letters, digits and '-'"
+            refusals.add(pipeline.plan.pipeline, at, f"has no Secret of the name {reference.secret!r}", named)
         elif reference.part is not None and whole:
             refusals.add(pipeline.plan.pipeline, at, "gives no part of a connection to a container", hint)
