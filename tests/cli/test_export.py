@@ -72,6 +72,31 @@ def test_a_bucket_takes_what_changes_and_keeps_all_else(
     assert bucket.get("composer/dags/of_others.py") == b"theirs"
 
 
+@pytest.mark.parametrize("store", ["s3", "gcs", "azure"])
+def test_what_is_left_of_a_pipeline_that_went_is_removed_from_a_bucket(
+    store: str, request: pytest.FixtureRequest, windlass: Windlass, project: Callable[..., Path]
+) -> None:
+    bucket: Bucket = request.getfixturevalue(store)()
+    pipelines = {
+        f"pipelines/{name}.yaml": f"pipeline: {name}\ntasks: {{t: {{sql: {{statement: SELECT 1}}}}}}\n"
+        for name in "ab"
+    }
+    root = project({"windlass.yaml": "project: p\n", **pipelines})
+    out = {"s3": "s3", "gcs": "gs", "azure": "az"}[store] + f"://{bucket.name}/deployed"
+
+    def export(*words: str) -> Output:
+        return windlass("-C", root, "export", "kubernetes", "--out", out, *words, env=bucket.environment())
+
+    bucket.put("deployed/kubernetes/mine.yaml", b"by hand")
+    assert export().code == 0
+    (root / "pipelines/b.yaml").unlink()
+    assert f"left over: {out}/kubernetes/p-b.yaml\n" in export("--check").stdout
+    assert f"  removed {out}/kubernetes/p-b.yaml, whose pipeline is not there any more\n" in export().stdout
+    names = {key.rpartition("/")[2] for key in bucket.versions()}
+    assert names == {"kustomization.yaml", "mine.yaml", "p-a.yaml"}
+    assert export("--check").code == 0
+
+
 def test_secrets_of_a_target_do_not_go_into_a_bucket(
     windlass: Windlass, project: Callable[..., Path]
 ) -> None:

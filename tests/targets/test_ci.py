@@ -110,6 +110,32 @@ def test_what_was_exported_becomes_a_pull_request_once(repository: Path, tmp_pat
     assert git(tmp_path / "origin.git", "rev-list", "--count", "windlass/exports") == "2"
 
 
+def test_what_an_export_has_removed_is_removed_by_the_pull_request(repository: Path) -> None:
+    options = "kubernetes --out ../deployed"
+    (repository / "etl/windlass.yaml").write_text("project: shop\n")
+    (repository / "etl/pipelines/b.yaml").write_text(
+        "pipeline: b\ntasks: {x: {sql: {statement: SELECT 1}}}\n"
+    )
+    (repository / "etl/pipelines/a.yaml").write_text(
+        "pipeline: a\ntasks: {x: {sql: {statement: SELECT 1}}}\n"
+    )
+    steps = rendered(repository / "etl", exports=options)["jobs"]["deploy"]["steps"]
+    run_steps(repository, [step for step in steps if step.get("name") == "Export to kubernetes"])
+    git(repository, "add", "-A")
+    git(repository, "commit", "-m", "two")
+    git(repository, "push", "origin", "HEAD:main")
+    (repository / "etl/pipelines/b.yaml").unlink()
+    git(repository, "commit", "-a", "-m", "three")
+    git(repository, "push", "origin", "HEAD:main")
+    git(repository, "fetch", "origin")
+    run_steps(repository, steps)
+    changed = git(repository, "diff", "--name-status", "origin/main", "origin/windlass/exports")
+    assert changed.splitlines() == [
+        "M\tdeployed/kubernetes/kustomization.yaml",
+        "D\tdeployed/kubernetes/shop-b.yaml",
+    ]
+
+
 def test_each_provider_says_the_same_and_no_secret_is_an_argument(project: Project) -> None:
     step = {"steps/x/requirements.txt": "", "steps/x/main.py": "", "tests/a.yaml": ""}
     files = {name.removeprefix("repository/etl/"): text for name, text in FILES.items()}

@@ -19,6 +19,7 @@ import pytest
 
 from tests.conftest import Output, missing
 from tests.faults.checker import until
+from windlass.plan.changes import met_change
 from windlass.plan.ticks import Ticks
 from windlass.spec import load_project
 from windlass.targets.cron.crontab import crontab
@@ -54,9 +55,23 @@ def test_timers_fire_at_the_ticks() -> None:
             assert elapses(calendars(fields, zone), 6) == expected[1:], (schedule, zone)
 
 
-def elapses(events: list[str], count: int) -> list[datetime]:
-    """When systemd says that any of these fires, from BEGIN on."""
-    base = f"--base-time={BEGIN:%Y-%m-%d %H:%M:%S} UTC"
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not there")
+def test_timers_fire_at_the_ticks_where_the_clock_is_changed() -> None:
+    schedules = ("*/20 * * * *", "5 * * * *", "0 1,3 * * *", "30 4 * * *")
+    for schedule in schedules:
+        fields = fields_of(schedule)
+        assert fields is not None
+        for begin in (datetime(2026, 3, 28, 20, tzinfo=UTC), datetime(2026, 10, 24, 20, tzinfo=UTC)):
+            assert met_change(schedule, "Europe/Zurich") is None
+            ticks, expected = Ticks(schedule, "Europe/Zurich"), [begin]
+            for _ in range(30):
+                expected.append(ticks.after(expected[-1]))
+            assert elapses(calendars(fields, "Europe/Zurich"), 30, begin) == expected[1:], (schedule, begin)
+
+
+def elapses(events: list[str], count: int, begin: datetime = BEGIN) -> list[datetime]:
+    """When systemd says that any of these fires, from there on."""
+    base = f"--base-time={begin:%Y-%m-%d %H:%M:%S} UTC"
     command = ["systemd-analyze", "calendar", base, f"--iterations={count}", *events]
     done = subprocess.run(
         command, capture_output=True, text=True, env={"TZ": "UTC", "LC_ALL": "C"}, check=True

@@ -77,7 +77,7 @@ def _command(name: str, target: Target) -> click.Command:
     check = click.Option(
         ["--check"],
         is_flag=True,
-        help="Write nothing; exit with 1 if a file is missing or out of date.",
+        help="Write nothing; exit with 1 if a file is missing, out of date or left over.",
     )
     command.params = [*options_of(target.options), out, check, *command.params]
     return command
@@ -87,12 +87,18 @@ def _say(target: Target, exported: Exported, *, as_json: bool) -> None:
     written, needs = exported.written, exported.needs
     if as_json:
         needed = {"pipelines": needs.pipelines, "connections": needs.connections, "pools": needs.pools}
-        echo_json(json.dumps({"written": list(written), "needs": needed}, indent=2))
+        echo_json(
+            json.dumps(
+                {"written": list(written), "removed": list(exported.removed), "needs": needed}, indent=2
+            )
+        )
         return
     if written:
         echo(f"wrote {_above(written)} with {_listed(needs.pipelines)}")
     else:
         echo(f"wrote nothing for {_listed(needs.pipelines)}")
+    for file in exported.removed:
+        echo(f"  removed {file}, whose pipeline is not there any more")
     for name, kind in needs.connections.items():
         echo(f"  {target.title} needs connection {name} ({kind})")
     for name, slots in needs.pools.items():
@@ -107,11 +113,11 @@ def _above(files: Sequence[str]) -> str:
     return f"{scheme}://{common}" if found else common
 
 
-def _say_stale(files: Mapping[str, bool], *, as_json: bool) -> int:
+def _say_stale(files: Mapping[str, str], *, as_json: bool) -> int:
     if as_json:
         echo_json(json.dumps({"stale": list(files)}, indent=2))
-    for file, is_there in () if as_json else files.items():
-        echo(f"{'differs' if is_there else 'missing'}: {file}")
+    for file, what in () if as_json else files.items():
+        echo(f"{what}: {file}")
     if files and not as_json:
         echo("export again, and commit what was written", err=True)
     return 1 if files else 0

@@ -223,7 +223,7 @@ class Pipeline(Model):
         Discriminator(
             _form,
             custom_error_type="schedule",
-            custom_error_message="expected text, or a mapping with `assets`",
+            custom_error_message="expected text, or a mapping with `assets`; of several schedules, `for_each` makes a pipeline each",
         ),
     ] = "none"
     """When it runs: a cron expression, `@hourly`, `@daily`, `@weekly`, `@monthly`, `@quarterly`, `@yearly`, `@once`, `none`, or `{assets: […]}`."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from windlass.options import Duration, Size
+from windlass.spec.cluster import LabelKey, LabelValue, Namespace, ObjectName, Quantity
 from windlass.spec.fields import OneOrMany, Runtime
 from windlass.spec.model import Model, refusal
 
@@ -78,23 +79,23 @@ class DockerRuntime(Model):
 class Resources(Model):
     """What a pod asks for, and what it may use at most: Kubernetes quantities such as `500m` and `1Gi`."""
 
-    requests: dict[str, str] = Field(default_factory=dict)
+    requests: dict[LabelKey, Quantity] = Field(default_factory=dict)
     """What it asks for: `cpu`, `memory` and the like."""
 
-    limits: dict[str, str] = Field(default_factory=dict)
+    limits: dict[LabelKey, Quantity] = Field(default_factory=dict)
     """What it may use at most."""
 
 
 class Volume(Model):
     """Something that is mounted into each pod. Has exactly one of `claim`, `secret_name`, `config_map`."""
 
-    claim: str | None = None
+    claim: ObjectName | None = None
     """A PersistentVolumeClaim."""
 
-    secret_name: str | None = None
+    secret_name: ObjectName | None = None
     """A Secret: each of its keys is a file."""
 
-    config_map: str | None = None
+    config_map: ObjectName | None = None
     """A ConfigMap: each of its keys is a file."""
 
     mount_path: Annotated[str, Field(pattern=_ABSOLUTE)]
@@ -113,16 +114,16 @@ class Volume(Model):
 class PodSettings(Model):
     """What the pods of a project or a pipeline are given."""
 
-    service_account: str | None = None
+    service_account: ObjectName | None = None
     """Who the pods are to the cluster."""
 
-    workspace: str | None = None
+    workspace: ObjectName | None = None
     """The PersistentVolumeClaim that tasks share as `/data`. Default: each pod has an empty `/data` of its own."""
 
-    secrets: OneOrMany[str] = []
+    secrets: OneOrMany[ObjectName] = []
     """Secrets whose keys all become environment variables."""
 
-    config_maps: OneOrMany[str] = []
+    config_maps: OneOrMany[ObjectName] = []
     """ConfigMaps whose keys all become environment variables."""
 
     volumes: list[Volume] = []
@@ -131,7 +132,7 @@ class PodSettings(Model):
     resources: Resources | None = None
     """What each pod gets."""
 
-    node_selector: dict[str, str] = Field(default_factory=dict)
+    node_selector: dict[LabelKey, LabelValue] = Field(default_factory=dict)
     """The labels of the nodes that pods may run on."""
 
     tolerations: list[dict[str, Any]] = []
@@ -146,16 +147,16 @@ class PodSettings(Model):
     container_security_context: dict[str, Any] = Field(default_factory=dict)
     """The same of each container in it: `readOnlyRootFilesystem`, `capabilities` and the like."""
 
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)
     """Labels of the pods."""
 
-    annotations: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[LabelKey, str] = Field(default_factory=dict)
     """Annotations of the pods."""
 
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     """When an image is pulled. Default: as Kubernetes has it."""
 
-    image_pull_secrets: OneOrMany[str] = []
+    image_pull_secrets: OneOrMany[ObjectName] = []
     """Secrets with the login of the registry."""
 
 
@@ -165,13 +166,13 @@ class KubernetesRuntime(PodSettings):
     tag: str | None = None
     """The tag of the images. Default: the digests that windlass.lock has of them; without a registry, the tags that `windlass build` gave them; else `latest`."""
 
-    namespace: str | None = None
+    namespace: Namespace | None = None
     """Where pods are started. Default: the namespace of the Airflow connection, or Airflow's own; of manifests: the one that they are applied to."""
 
     connection: str | None = None
     """The Airflow connection of the cluster. Default: `kubernetes_default`, or the cluster that Airflow is in."""
 
-    connections_from: str | None = None
+    connections_from: ObjectName | None = None
     """The Secret with the connections, a key `WINDLASS_CONN_<NAME>` each. Default: `PROJECT-connections`."""
 
     startup_timeout: Duration = 300.0
@@ -214,10 +215,10 @@ class PipelineOnKubernetes(PodSettings):
 class TaskOnKubernetes(Model):
     """A task on Kubernetes, besides what its pipeline says."""
 
-    secrets: OneOrMany[str] = []
+    secrets: OneOrMany[ObjectName] = []
     """Secrets whose keys all become environment variables."""
 
-    config_maps: OneOrMany[str] = []
+    config_maps: OneOrMany[ObjectName] = []
     """ConfigMaps whose keys all become environment variables."""
 
     resources: Resources | None = None

@@ -26,6 +26,7 @@ __all__ = [
     "Target",
     "TargetWithBackfill",
     "TargetWithChecks",
+    "TargetWithLeftovers",
     "TargetWithNeeds",
     "TargetWithRehearsal",
     "TargetWithSecrets",
@@ -148,6 +149,17 @@ class TargetWithRehearsal(Target, Protocol):
 
     rehearsal: str
     """`module:function` of what does that: a `windlass.rehearsing.Rehearse`."""
+
+
+@runtime_checkable
+class TargetWithLeftovers(Target, Protocol):
+    """A target with files of a pipeline, which an earlier export leaves behind when the pipeline goes."""
+
+    def is_left(self, project: CompiledProject, path: str, text: str) -> bool:
+        """Whether a file that lies among those of this export, and is not one of them, is of a pipeline that is not there any more.
+
+        Files of another project, and of a pipeline that was only not chosen, are not.
+        """
 
 
 @runtime_checkable

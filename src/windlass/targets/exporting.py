@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
@@ -13,8 +13,15 @@ from windlass.files import write_whole
 from windlass.plan.compiler import compile_project
 from windlass.project_folder import PIPELINES_FOLDER
 from windlass.spec import ProjectFiles, load_project
-from windlass.targets import CompiledProject, Needs, Target, TargetWithNeeds, TargetWithSecrets
-from windlass.targets.marks import is_of_others
+from windlass.targets import (
+    CompiledProject,
+    Needs,
+    Target,
+    TargetWithLeftovers,
+    TargetWithNeeds,
+    TargetWithSecrets,
+)
+from windlass.targets.marks import is_marked, is_of_others
 from windlass.targets.outlets import Outlet, outlet_at
 from windlass.workspace import require_not_of_project
 
@@ -28,6 +35,9 @@ class Exported:
     project: CompiledProject
     written: tuple[str, ...]
     """The files, each as a path or an address."""
+
+    removed: tuple[str, ...]
+    """Files that an earlier export had left, of pipelines that are not there any more."""
 
     needs: Needs
 
@@ -50,20 +60,24 @@ def compiled(files: ProjectFiles) -> CompiledProject:
     return CompiledProject(files, compile_project(files))
 
 
-def stale(target: Target, project: Path, out: Path | str, options: Struct) -> dict[str, bool]:
-    """The files below `out` that are not what an export would write now, and whether they are there at all.
+def stale(target: Target, project: Path, out: Path | str, options: Struct) -> dict[str, str]:
+    """What is wrong with files below `out`, by their names: one is `missing`, `differs` from what an export would write now, or
+    is `left over` by an earlier one.
 
     Files of secrets are left alone. Raises SpecError with every problem of the project.
     """
-    texts = target.render(compiled_at(project), options)
-    outlet = outlet_at(out)
+    known = compiled_at(project)
+    texts, outlet = target.render(known, options), outlet_at(out)
     found = {path: outlet.read(path) for path in texts}
     differ = (path for path, text in texts.items() if found[path] != text.encode("utf-8"))
-    return {outlet.name(path): found[path] is not None for path in differ}
+    wrong = {path: "missing" if found[path] is None else "differs" for path in differ}
+    wrong |= dict.fromkeys(_left(target, known, outlet, texts), "left over")
+    return {outlet.name(path): what for path, what in wrong.items()}
 
 
 def put(target: Target, project: CompiledProject, out: Path | str, options: Struct | None = None) -> Exported:
-    """Write what the target makes of a compiled project below `out`. Nothing else there is touched.
+    """Write what the target makes of a compiled project below `out`, and remove what an earlier export has left of pipelines
+    that went. Nothing else there is touched.
 
     Raises UsageError where somebody else has written a file of that name, FatalError where it would be a part of the
     project itself; and then nothing is written.
@@ -81,9 +95,24 @@ def put(target: Target, project: CompiledProject, out: Path | str, options: Stru
     _require_ours(outlet, texts)
     for path, text in texts.items():
         outlet.write(path, text.encode("utf-8"))
+    left = _left(target, project, outlet, texts)
+    for path in left:
+        outlet.remove(path)
     if isinstance(target, TargetWithSecrets):
         written.append(str(_complete(Path(outlet.name(secrets)), variables)))
-    return Exported(project, tuple(written), _needs(target, project, options))
+    removed = tuple(map(outlet.name, left))
+    return Exported(project, tuple(written), removed, _needs(target, project, options))
+
+
+def _left(target: Target, project: CompiledProject, outlet: Outlet, texts: Mapping[str, str]) -> list[str]:
+    """The files that an earlier export has written beside those of this one, for pipelines that are not there any more."""
+    if not isinstance(target, TargetWithLeftovers):
+        return []
+    one_of_each_folder = {PurePosixPath(path).parent: path for path in texts}.values()
+    beside = [path for known in one_of_each_folder for path in outlet.beside(known) if path not in texts]
+    found = ((path, outlet.read(path) or b"") for path in beside)
+    marked = ((path, data.decode("utf-8", "replace")) for path, data in found if is_marked(data))
+    return [path for path, text in marked if target.is_left(project, path, text)]
 
 
 def _require_outside(project: Path, folder: Path, paths: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["is_of_others"]
+__all__ = ["is_marked", "is_of_others"]
 
 _MARK = re.compile(rb'by `?windlass export|"windlass": "')
 """What our files say near their beginning: as a comment, or as a key of JSON."""
@@ -17,8 +17,9 @@ def is_of_others(found: bytes, wanted: bytes) -> bool:
 
     Of a file that has no place for a mark (of a target from another package, maybe) nobody knows.
     """
-    return found != wanted and _is_marked(wanted) and bool(found.strip()) and not _is_marked(found)
+    return found != wanted and is_marked(wanted) and bool(found.strip()) and not is_marked(found)
 
 
-def _is_marked(text: bytes) -> bool:
+def is_marked(text: bytes) -> bool:
+    """Whether an export has written it."""
     return _MARK.search(text[:_LOOKED_AT]) is not None

@@ -1,6 +1,6 @@
 """Where an export writes to: a folder, or a bucket, which schedulers in a cloud read their pipelines from.
 
-Only what changes is written, each file whole; nothing else that is there is touched.
+Only what changes is written, each file whole; of all else only what an earlier export has left is removed.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ class Outlet(Protocol):
 
     def read(self, path: str) -> bytes | None:
         """What is in a file; None where there is none."""
+
+    def beside(self, path: str) -> list[str]:
+        """The files in the folder of that one, in order."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file."""
 
     def write(self, path: str, data: bytes) -> None:
         """Put all of a file into its place, or nothing. Raises RetryableError where somebody else writes it meanwhile."""
@@ -61,6 +67,14 @@ class _Folder:
         file = Path(self.name(path))
         return file.read_bytes() if file.is_file() else None
 
+    def beside(self, path: str) -> list[str]:
+        folder = Path(self.name(path)).parent
+        found = sorted(folder.iterdir()) if folder.is_dir() else []
+        return [file.relative_to(self.folder).as_posix() for file in found if file.is_file()]
+
+    def remove(self, path: str) -> None:
+        Path(self.name(path)).unlink(missing_ok=True)
+
     def write(self, path: str, data: bytes) -> None:
         if self.read(path) == data:
             return
@@ -86,6 +100,14 @@ class _Bucket:
     def read(self, path: str) -> bytes | None:
         found = self._store.get(self._key(path))
         return None if found is None else found[0]
+
+    def beside(self, path: str) -> list[str]:
+        folder = f"{self._key(path).rpartition('/')[0]}/"
+        keys = (found.key for found in self._store.list(folder))
+        return [key.removeprefix(self._prefix) for key in keys if "/" not in key.removeprefix(folder)]
+
+    def remove(self, path: str) -> None:
+        self._store.delete([self._key(path)])
 
     def write(self, path: str, data: bytes) -> None:
         found = self._store.get(self._key(path))

@@ -128,3 +128,25 @@ def test_what_cannot_be_expressed_is_refused(project: Project) -> None:
     with pytest.raises(SpecError) as told:
         rendered(root)
     assert [problem.line for problem in told.value.problems] == [3, 8]
+
+
+@pytest.mark.parametrize("scheduler", ["cronie", "systemd"])
+def test_a_tick_that_the_clock_skips_or_shows_twice_is_refused(project: Project, scheduler: str) -> None:
+    pipelines = {
+        "pipelines/a.yaml": PIPELINE.format(name="a", schedule="30 2 * * *", zone="Europe/Zurich"),
+        "pipelines/b.yaml": PIPELINE.format(name="b", schedule="*/20 * * * *", zone="Europe/Zurich"),
+        "pipelines/c.yaml": PIPELINE.format(name="c", schedule="30 3 * * *", zone="Europe/Zurich"),
+        # the minutes of an hour are not those of UTC
+        "pipelines/d.yaml": PIPELINE.format(name="d", schedule="5 * * * *", zone="Australia/Adelaide"),
+    }
+    with pytest.raises(SpecError) as told:
+        rendered(project({"windlass.yaml": CONFIG, **pipelines}), scheduler=scheduler)
+    refused = {"a", "d"} if scheduler == "systemd" else {"a"}
+    assert {problem.file for problem in told.value.problems} == {f"pipelines/{name}.yaml" for name in refused}
+    assert "Europe/Zurich skips 02:30 on 2026-03-29" in told.value.problems[0].message
+
+
+def test_a_timer_of_every_hour_is_in_utc_for_the_hour_that_the_clock_shows_twice(project: Project) -> None:
+    pipeline = PIPELINE.format(name="b", schedule="*/20 * * * *", zone="Europe/Zurich")
+    texts = rendered(project({"windlass.yaml": CONFIG, "pipelines/b.yaml": pipeline}), scheduler="systemd")
+    assert "OnCalendar=*-*-* *:00,20,40:00 UTC\n" in texts["systemd/windlass-test-b.timer"]

@@ -7,11 +7,13 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from msgspec import Struct
 
 from tests.targets.exported import export_to_airflow
+from windlass.connectors.stores.folder import FolderStore
 from windlass.errors import FatalError, SpecError, UsageError
 from windlass.plan.bundle import BUNDLE_VERSION
 from windlass.plan.codec import from_json
@@ -136,7 +138,63 @@ def test_a_check_names_what_is_missing_or_differs_and_writes_nothing(
     assert stale(target, root, out, options) == {}
     (root / "pipelines/p.yaml").write_text("pipeline: p\ntasks: {b: {run: {command: [date]}}}\n")
     written[0].unlink()
-    assert stale(target, root, out, options) == {str(written[0]): False, str(written[-1]): True}
+    assert stale(target, root, out, options) == {str(written[0]): "missing", str(written[-1]): "differs"}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("kubernetes", {}), ("kubernetes", {"form": "helm"}), ("argo", {}), ("cron", {"scheduler": "systemd"})],
+)
+def test_files_of_a_pipeline_that_went_are_told_and_removed_and_those_of_others_stay(
+    project: Project, tmp_path: Path, name: str, said: dict[str, str]
+) -> None:
+    when = "schedule: '@daily'\ntasks: {a: {sql: {statement: SELECT 1}}}\n"
+    roots = {
+        one: project(
+            {"windlass.yaml": f"project: {one}\n"}
+            | {f"pipelines/{p}.yaml": f"pipeline: {p}\n{when}" for p in "ab"},
+            one,
+        )
+        for one in ("shop", "shop-b")
+    }
+    target, out = TARGETS.load(name), tmp_path / "out"
+    options = target.options(**said)
+    for root in roots.values():
+        export(target, root, out, options)
+    folder = out / {"cron": "systemd", "argo": "argo"}.get(name, "helm/templates" if said else "kubernetes")
+    (folder / "mine.yaml").write_text("by hand\n")
+    before = {file.name for file in folder.iterdir()}
+    (roots["shop"] / "pipelines/b.yaml").unlink()
+    gone = {one for one in before if one.partition(".")[0] in ("shop-b", "windlass-shop-b")}
+    assert gone
+    left = {file for file, what in stale(target, roots["shop"], out, options).items() if what == "left over"}
+    assert {Path(file).name for file in left} == gone
+    removed = export(target, roots["shop"], out, options).removed
+    assert {*removed} == left
+    assert {file.name for file in folder.iterdir()} == before - gone
+
+
+def test_in_a_bucket_too(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FolderStore("lake", tmp_path / "lake")
+    where = SimpleNamespace(store=store, key="deployed/")
+    monkeypatch.setattr("windlass.connectors.stores.where.stored_path", lambda _: where)
+    root = project(ONE | {"pipelines/q.yaml": "pipeline: q\ntasks: {b: {sql: {statement: SELECT 1}}}\n"})
+    target, out = TARGETS.load("kubernetes"), "s3://lake/deployed"
+    export(target, root, out)
+    store.put("deployed/kubernetes/below/test-q.yaml", b"# by windlass export", None)
+    (root / "pipelines/q.yaml").unlink()
+    assert stale(target, root, out, target.options())[f"{out}/kubernetes/test-q.yaml"] == "left over"
+    assert export(target, root, out).removed == (f"{out}/kubernetes/test-q.yaml",)
+    names = [found.key.removeprefix("deployed/kubernetes/") for found in store.list("")]
+    assert names == ["below/test-q.yaml", "kustomization.yaml", "test-p.yaml"]
+
+
+def test_a_pipeline_that_was_not_chosen_keeps_its_file(project: Project, tmp_path: Path) -> None:
+    root = project(ONE | {"pipelines/q.yaml": "pipeline: q\ntasks: {b: {sql: {statement: SELECT 1}}}\n"})
+    target = TARGETS.load("kubernetes")
+    export(target, root, tmp_path)
+    assert export(target, root, tmp_path, target.options(pipelines="p")).removed == ()
+    assert (tmp_path / "kubernetes/test-q.yaml").exists()
 
 
 def test_a_project_with_a_problem_keeps_its_last_export(project: Project, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from windlass.api.planning import validate
 from windlass.errors import SpecError, UsageError
 from windlass.plan.schedule import dates_of_start
 from windlass.spec import load_project
@@ -313,7 +314,7 @@ tasks:
   two: {run: {image: acme/a, env: {DAY: "{{ ds }}"}}}
   three: {needs: one, trigger_rule: all_done, run: {build: steps/entry, command: ["{{ ds }}"]}}
   four: {trigger: {pipeline: b}}
-  five: {run: {image: acme/a, env: {A: {secret: s}, B: {connection: db, part: password}}}}
+  five: {run: {image: acme/a, env: {A: {secret: s}, B: {connection: db, part: password}, C: {secret: My_Secret, key: k}}}}
   six: {uses: [x, y], run: {image: acme/a}}
   x: {service: {image: acme/x, port: 80}}
   y: {service: {image: acme/y, port: 80}}
@@ -330,6 +331,7 @@ tasks:
 def test_what_cannot_be_expressed_is_said_all_at_once_with_its_place(project: Project) -> None:
     with pytest.raises(SpecError) as raised:
         rendered(project(REFUSED))
+    assert "Kubernetes has no Secret of the name 'My_Secret'" in {p.message for p in raised.value.problems}
     told = {(p.file, p.line, str(p.code)) for p in raised.value.problems}
     lines = [(3, "W0710"), (5, "W0710"), (6, "W0710"), (8, "W0711"), (9, "W0710")]
     lines += [(10, "W0710"), (10, "W0711"), (11, "W0710"), (12, "W0710"), (15, "W0710")]
@@ -338,6 +340,25 @@ def test_what_cannot_be_expressed_is_said_all_at_once_with_its_place(project: Pr
     }
     with pytest.raises(UsageError, match="no pipeline 'c'"):
         rendered(project(REFUSED), "c")
+
+
+def test_nobody_is_promised_to_be_told_of_what_did_not_run(project: Project) -> None:
+    pipeline = (
+        "pipeline: a\non_missed: slack\nfreshness: {within: 1d}\ntasks: {t: {sql: {statement: SELECT 1}}}\n"
+    )
+    root = project({"windlass.yaml": REFUSED["windlass.yaml"], "pipelines/a.yaml": pipeline})
+    with pytest.raises(SpecError, match=r"a\.yaml:2:12: .*`windlass freshness`"):
+        rendered(root)
+
+
+def test_a_tick_that_the_clock_skips_or_shows_twice_is_refused(project: Project) -> None:
+    files = {"windlass.yaml": REFUSED["windlass.yaml"]}
+    for name, schedule in {"a": "15 2 * * *", "b": "15 3 * * *", "c": "15 * * * *"}.items():
+        when = f'pipeline: {name}\nschedule: "{schedule}"\ntimezone: Europe/Paris\n'
+        files[f"pipelines/{name}.yaml"] = when + "tasks: {t: {sql: {statement: SELECT 1}}}\n"
+    with pytest.raises(SpecError, match=r"a\.yaml:2:11: .*W0710.*Europe/Paris skips 02:15 on") as raised:
+        rendered(project(files))
+    assert len(raised.value.problems) == 1
 
 
 def test_names_that_would_be_one_are_refused_and_so_is_a_plan_that_is_too_long(project: Project) -> None:
@@ -351,6 +372,11 @@ def test_names_that_would_be_one_are_refused_and_so_is_a_plan_that_is_too_long(p
     long = "pipeline: p\ntasks: {a: {sql: {statement: " + "x" * 1_000_000 + "}}}\n"
     with pytest.raises(SpecError, match="no room for a plan"):
         rendered(project({"pipelines/p.yaml": long}, "long"))
+    files = {"windlass.yaml": "project: p\ntargets: {kubernetes: {}, argo: {}}\n", "pipelines/p.yaml": long}
+    with pytest.raises(SpecError) as raised:
+        validate(project(files, "told"))
+    told = [problem.message for problem in raised.value.problems]
+    assert told == [f"{target} has no room for a plan of 1 MB" for target in ("Kubernetes", "Argo")]
 
 
 def test_an_entrypoint_that_is_said_stands_in_front_of_the_script(project: Project) -> None:

@@ -57,12 +57,14 @@ class Work:
             yield f"Export to {words[0]}", f"windlass export {shlex.join(words)}"
 
     def changed_files(self) -> Iterator[str]:
-        """Commands that stage what the deployment has written, and nothing else."""
+        """Commands that stage what the deployment has written and removed, and nothing else."""
         if self.registry is not None:
             yield "git add windlass.lock"
         for words in self.exports:
             written = f'windlass export {shlex.join(words)} --json | python -c "{_WRITTEN}"'
             yield f"{written} | git add --pathspec-from-file=-"
+        if self.exports:
+            yield "git ls-files --deleted -z :/ | xargs -0 -r git rm --quiet --cached --"
 
     @property
     def commit(self) -> str:

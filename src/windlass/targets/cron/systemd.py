@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from windlass.plan.changes import has_whole_hours
 from windlass.targets.cron.fields import Fields, Numbers
 from windlass.targets.cron.starting import Starting
 
-__all__ = ["calendars", "service", "timer", "unit_name"]
+__all__ = ["calendars", "follows_utc", "service", "timer", "unit_name"]
 
 _WEEKDAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 _SPECIAL = " \t\"'\\;"
@@ -54,12 +55,21 @@ def timer(heading: str, one: Starting) -> str:
 
 def calendars(fields: Fields, timezone: str) -> list[str]:
     """The schedule as calendar events. Where cron takes days of either kind, systemd wants an event of each."""
+    timezone = "UTC" if follows_utc(fields, timezone) else timezone
     if fields.days is not None and fields.weekdays is not None:
         return [
             _calendar(fields, fields.days, None, timezone),
             _calendar(fields, None, fields.weekdays, timezone),
         ]
     return [_calendar(fields, fields.days, fields.weekdays, timezone)]
+
+
+def follows_utc(fields: Fields, timezone: str) -> bool:
+    """Whether an event in UTC is the same: that of every hour, also of one that the clock shows a second time, when systemd
+    starts nothing.
+    """
+    of_all = (fields.hours, fields.days, fields.months, fields.weekdays)
+    return of_all == (None,) * 4 and has_whole_hours(timezone)
 
 
 def _calendar(fields: Fields, days: Numbers, weekdays: Numbers, timezone: str) -> str:

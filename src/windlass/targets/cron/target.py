@@ -12,16 +12,18 @@ from msgspec import Struct
 from windlass.errors import Problem
 from windlass.plan.model import Plan
 from windlass.targets import CompiledProject, Needs
+from windlass.targets.clocks import check_clock
 from windlass.targets.cron.crontab import crontab
 from windlass.targets.cron.fields import fields_of
 from windlass.targets.cron.starting import Starting
-from windlass.targets.cron.systemd import service, timer, unit_name
+from windlass.targets.cron.systemd import follows_utc, service, timer, unit_name
 from windlass.targets.refusing import Refusals
 
 __all__ = ["TARGET", "CronOptions", "CronTarget"]
 
 _CRONTAB = "# The pipelines of {project}, by windlass export cron: edit the project, and export again.\n"
-_UNIT = "# {pipeline} of {project}, by windlass export cron: edit the project, and export again.\n\n"
+_OF_PROJECT = " of {project}, by windlass export cron: edit the project, and export again."
+_UNIT = f"# {{pipeline}}{_OF_PROJECT}\n\n"
 _ONCE = ("none", "@once")
 
 
@@ -70,6 +72,10 @@ class CronTarget:
         heading = f"{_CRONTAB.format(project=project.files.spec.project)}{_needs(project)}{by_hand}\n"
         return {"cron/crontab": crontab(heading, ones, options.timezone, options.user)}
 
+    def is_left(self, project: CompiledProject, path: str, text: str) -> bool:
+        """A unit of a pipeline without a schedule is, too."""
+        return text.partition("\n")[0].endswith(_OF_PROJECT.format(project=project.files.spec.project))
+
     def needs(self, project: CompiledProject, _options: CronOptions) -> Needs:
         """The connections. Each run sees to the pools itself."""
         return replace(Needs.of(project.plans.values()), pools={})
@@ -93,9 +99,14 @@ def _check(plan: Plan, options: CronOptions, refusals: Refusals) -> None:
         refusals.add(name, ("catchup",), "does not make up for all runs since `start`", hint)
     if plan.schedule in _ONCE:
         return
-    if fields_of(plan.schedule) is None:
+    fields = fields_of(plan.schedule)
+    if fields is None:
         hint = "name days by their numbers, or by the days of the week"
         refusals.add(name, ("schedule",), "does not know the last day, or the nth weekday, of a month", hint)
+    else:
+        # an hour that the clock shows twice is one to systemd
+        hourly = scheduler == "systemd" and not follows_utc(fields, plan.timezone)
+        check_clock(plan, refusals, hourly=hourly)
     if scheduler == "cron" and plan.timezone != options.timezone:
         hint = (
             f"--timezone, if that of the machine is another than {options.timezone}; or --scheduler systemd"

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable
 
 from windlass.errors import Code
 from windlass.plan.model import RunCommand, Service, Task
+from windlass.spec.cluster import is_object_name
+from windlass.targets.clocks import check_clock
 from windlass.targets.pods.container import needs_script
 from windlass.targets.pods.exported import ExportedPipeline
 from windlass.targets.pods.names import dns_name
@@ -19,7 +21,7 @@ _TOLD = ("on_failure", "on_success", "on_recovery")
 
 
 def check_when(pipeline: ExportedPipeline, refusals: Refusals) -> None:
-    """Note what keeps it from being started when it should be."""
+    """Note what keeps it from being started when it should be, and that nobody looks whether it was."""
     plan, name = pipeline.plan, pipeline.plan.pipeline
     if plan.assets:
         hint = "give it a schedule, or export it to Airflow, which knows assets"
@@ -27,9 +29,14 @@ def check_when(pipeline: ExportedPipeline, refusals: Refusals) -> None:
     elif plan.schedule not in _UNSCHEDULED and cron_of(plan.schedule) is None:
         hint = "take plain numbers, names, lists, ranges and steps; no L, W or #"
         refusals.add(name, ("schedule",), f"has no schedule that means {plan.schedule!r}", hint)
+    elif plan.schedule not in _UNSCHEDULED:
+        check_clock(plan, refusals)
     if plan.catchup:
         hint = "leave out `catchup`, and make up for the past with: windlass backfill"
         refusals.add(name, ("catchup",), "makes up for one missed run, not for all since `start`", hint)
+    if plan.on_missed:
+        hint = "leave it out, and have the cluster's monitoring watch when it last succeeded"
+        refusals.add(name, ("on_missed",), "keeps no history in which `windlass freshness` could look", hint)
 
 
 def check_told(pipeline: ExportedPipeline, refusals: Refusals, *, can: Collection[str], hint: str) -> None:
@@ -86,5 +93,8 @@ def check_references(pipeline: ExportedPipeline, task: Task, refusals: Refusals,
         at = ("tasks", task.name, task.kind, "env", variable)
         if reference.secret is not None and reference.key is None:
             refusals.add(pipeline.plan.pipeline, at, "needs the key of a Secret", hint)
+        elif reference.secret is not None and not is_object_name(reference.secret):
+            named = "take small letters, digits and '-'"
+            refusals.add(pipeline.plan.pipeline, at, f"has no Secret of the name {reference.secret!r}", named)
         elif reference.part is not None and whole:
             refusals.add(pipeline.plan.pipeline, at, "gives no part of a connection to a container", hint)

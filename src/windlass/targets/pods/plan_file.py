@@ -14,12 +14,12 @@ from windlass.plan.bundle import bundle_to_json
 from windlass.plan.model import Plan
 from windlass.targets.pods.names import dns_name
 
-__all__ = ["PLAN", "config_map", "is_too_long", "mount", "volume"]
+__all__ = ["LONGEST", "PLAN", "config_map", "is_too_long", "mount", "volume"]
 
 PLAN = "/windlass/plan/plan.json"
 """Where containers have it."""
 
-_LONGEST = 1_000_000  # bytes of a ConfigMap, all of it 1 MiB at most
+LONGEST = 1_000_000  # bytes of a ConfigMap, all of it 1 MiB at most
 _VOLUME, _FILE = "plan", "plan.json"
 
 
@@ -38,7 +38,7 @@ def config_map(name: str, project: str, plans: Iterable[Plan]) -> dict[str, Any]
 
 def is_too_long(one: dict[str, Any]) -> bool:
     """Whether the object is a ConfigMap that no cluster takes."""
-    return len(one.get("data", {}).get(_FILE, "").encode()) > _LONGEST
+    return len(one.get("data", {}).get(_FILE, "").encode()) > LONGEST
 
 
 def volume(config_map: str) -> dict[str, Any]:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from msgspec import Struct
 
 from windlass.errors import Code, Problem, UsageError, did_you_mean
+from windlass.plan.codec import to_json
 from windlass.targets import CompiledProject, Needs
 from windlass.targets.images import UNTAGGED
 from windlass.targets.pods.checking import check_names
 from windlass.targets.pods.exported import ExportedPipeline, exported_pipelines
 from windlass.targets.pods.files import texts_of, with_kustomization
+from windlass.targets.pods.names import object_name
 from windlass.targets.pods.network import network_policy
-from windlass.targets.pods.plan_file import is_too_long
+from windlass.targets.pods.plan_file import LONGEST, is_too_long
 from windlass.targets.pods.settings import Json
 from windlass.targets.pods.shape import with_triggered
 from windlass.targets.refusing import Refusals
 
 __all__ = ["PodOptions", "PodTarget"]
+
+
+_SURELY = 2  # times as long as the JSON of a plan its ConfigMap is not
 
 
 class PodOptions(Struct, frozen=True, kw_only=True):
@@ -70,13 +77,19 @@ class PodTarget(ABC):
     def check(self, project: CompiledProject, options: PodOptions) -> list[Problem]:
         """What cannot be expressed, whatever has become of the images meanwhile."""
         chosen = exported_pipelines(project, _chosen(project, options), UNTAGGED)
-        return self._refusals(project, chosen).problems
+        refusals = self._refusals(project, chosen)
+        if not refusals.found:
+            long = filter(_may_be_long, chosen)
+            self._check_room({one: self.objects_of(one, options) for one in long}, refusals)
+        return refusals.problems
 
     def render(self, project: CompiledProject, options: PodOptions) -> dict[str, str]:
         """The manifests. Raises SpecError for what cannot be expressed."""
         chosen = self.chosen(project, _chosen(project, options))
         objects = {one: self._objects_of(one, options) for one in chosen}
-        self._require_room(project, objects)
+        refusals = Refusals(self.title, project.files)
+        self._check_room(objects, refusals)
+        refusals.tell()
         return self.files(project, objects, self.objects_of_project(project, chosen, options), options)
 
     def chosen(self, project: CompiledProject, names: Sequence[str]) -> list[ExportedPipeline]:
@@ -93,19 +106,24 @@ class PodTarget(ABC):
         }
         return replace(Needs.of(reached.values()), pipelines=tuple(sorted(chosen)), pools={})
 
+    def is_left(self, project: CompiledProject, path: str, text: str) -> bool:
+        """By what the objects in it are a part of, and what those of a pipeline are called."""
+        name = project.files.spec.project
+        known = {object_name(name, pipeline) for pipeline in project.plans}
+        part_of = f'app.kubernetes.io/part-of: "?{object_name(name, name)}"?$'
+        return PurePosixPath(path).stem not in known and re.search(part_of, text, re.MULTILINE) is not None
+
     def _objects_of(self, pipeline: ExportedPipeline, options: PodOptions) -> list[Json]:
         objects = self.objects_of(pipeline, options)
         if options.network_policy:
             objects.append(network_policy(pipeline, among_themselves=self.pods_meet))
         return objects
 
-    def _require_room(self, project: CompiledProject, objects: Mapping[ExportedPipeline, list[Json]]) -> None:
-        refusals = Refusals(self.title, project.files)
+    def _check_room(self, objects: Mapping[ExportedPipeline, list[Json]], refusals: Refusals) -> None:
         for pipeline, found in objects.items():
             if any(map(is_too_long, found)):
                 hint = "make several pipelines of it"
                 refusals.add(pipeline.plan.pipeline, ("tasks",), "has no room for a plan of 1 MB", hint)
-        refusals.tell()
 
     def _refusals(self, project: CompiledProject, chosen: Sequence[ExportedPipeline]) -> Refusals:
         refusals = Refusals(self.title, project.files)
@@ -113,6 +131,11 @@ class PodTarget(ABC):
             self.check_pipeline(pipeline, refusals)
         check_names(chosen, refusals)
         return refusals
+
+
+def _may_be_long(pipeline: ExportedPipeline) -> bool:
+    """Whether its plan may be too long for a ConfigMap, to find out takes rendering it."""
+    return sum(len(to_json(plan)) for plan in pipeline.reached) * _SURELY > LONGEST
 
 
 def _chosen(project: CompiledProject, options: PodOptions) -> list[str]:
