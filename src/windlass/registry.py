@@ -111,7 +111,8 @@ class Connector:
     """`open(end) -> Destination`: it can be written."""
 
     store: str | None = None
-    """`open(bucket, address | None) -> Store`: it has objects, and a path may begin with one of its schemes."""
+    """`open(bucket, address | None) -> Store`: it has objects, and a path may begin with one of its schemes. Without a
+    `destination` they are only read."""
 
     sql: str | None = None
     """`connect(address) -> Database`: it runs SQL."""
@@ -170,6 +171,11 @@ class Connector:
     shortcuts: Mapping[str, str] = field(default_factory=dict)
     """Shorter paths: the type of a destination, and the function that knows the way from here to there."""
 
+    @property
+    def has_store_to_write(self) -> bool:
+        """Whether it has objects that are not only read."""
+        return self.store is not None and self.destination is not None
+
 
 CONNECTORS: Table[Connector] = Table(
     "connector",
@@ -191,6 +197,7 @@ CONNECTORS: Table[Connector] = Table(
         "pagerduty": "windlass.connectors.pagerduty.connector:CONNECTOR",
         "postgres": "windlass.connectors.postgres.connector:CONNECTOR",
         "s3": "windlass.connectors.s3.connector:CONNECTOR",
+        "sftp": "windlass.connectors.sftp.connector:CONNECTOR",
         "slack": "windlass.connectors.slack.connector:CONNECTOR",
         "smtp": "windlass.connectors.smtp.connector:CONNECTOR",
         "spark": "windlass.connectors.spark.connector:CONNECTOR",
