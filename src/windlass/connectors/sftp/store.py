@@ -19,7 +19,7 @@ from windlass.storage.objects import ChangedError, Object
 
 __all__ = ["SftpStore"]
 
-_PIECE = 4 << 20  # which each of several threads holds
+_PIECE = 1 << 20  # which each of several sessions holds
 _ASKED_AT_ONCE = 32 << 10  # bytes a request, of which many are on their way
 
 
