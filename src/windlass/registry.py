@@ -160,7 +160,10 @@ class Connector:
     """What a table is in whose name has no schema."""
 
     loads_in_parts: bool = False
-    """The parts of one copy between two of them may be loads of their own, at the same time."""
+    """The parts of one copy may be loads of their own there, at the same time."""
+
+    splits: bool = False
+    """Its tables can be read in ranges of a column: its sources are `Splittable`."""
 
     loads_objects: str | None = None
     """`(source, load, reading, copy) -> Shortcut | None`: it reads objects of a store by itself, under conditions."""
