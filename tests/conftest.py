@@ -28,6 +28,7 @@ from tests.connectors.azure_container import AzureContainer
 from tests.connectors.gcs_bucket import GcsBucket
 from tests.connectors.mysql_database import MysqlDatabase
 from tests.connectors.s3_bucket import S3Bucket
+from tests.connectors.sftp_server import SftpFolder, SftpServer, serving_sftp
 from tests.warm import Warm, modules_of_windlass
 from windlass import logs, masking
 from windlass.connections import Address, parse_address
@@ -402,6 +403,21 @@ def azure() -> Iterator[Callable[[], AzureContainer]]:
     """The same, containers, on the Azurite that `WINDLASS_TEST_AZURE` names, such as http://127.0.0.1:10000."""
     with _buckets(AzureContainer, server_of("WINDLASS_TEST_AZURE")) as make:
         yield make
+
+
+@pytest.fixture(scope="session")
+def sftp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SftpServer]:
+    """A server of SFTP on this machine. The files are those of this machine, too."""
+    with serving_sftp(tmp_path_factory.mktemp("sshd")) as server:
+        yield server
+
+
+@pytest.fixture
+def sftp(sftp_server: SftpServer, tmp_path: Path) -> SftpFolder:
+    """A folder of the test's own on it."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    return SftpFolder(sftp_server, folder)
 
 
 @contextmanager

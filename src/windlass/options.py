@@ -30,7 +30,13 @@ from msgspec import Struct, StructMeta
 from windlass.attribute_docs import attribute_docs
 from windlass.errors import FatalError, WindlassError
 from windlass.units import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
-from windlass.workspace import bucket_and_key, is_stored, local_path, require_not_of_project
+from windlass.workspace import (
+    bucket_and_key,
+    is_stored,
+    local_path,
+    require_not_of_project,
+    require_writable,
+)
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -268,10 +274,15 @@ def _one_character(value: str) -> str:
 
 
 def _file_to_read(value: str) -> str:
-    return value if value.lower().startswith(("http://", "https://")) else _file_to_write(value)
+    return value if value.lower().startswith(("http://", "https://")) else _file_or_object(value)
 
 
 def _file_to_write(value: str) -> str:
+    require_writable(value)
+    return _file_or_object(value)
+
+
+def _file_or_object(value: str) -> str:
     if not is_stored(value):
         return _file_path(value)
     if "{{" not in value:

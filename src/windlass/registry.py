@@ -111,7 +111,8 @@ class Connector:
     """`open(end) -> Destination`: it can be written."""
 
     store: str | None = None
-    """`open(bucket, address | None) -> Store`: it has objects, and a path may begin with one of its schemes."""
+    """`open(bucket, address | None) -> Store`: it has objects, and a path may begin with one of its schemes. Without a
+    `destination` they are only read."""
 
     sql: str | None = None
     """`connect(address) -> Database`: it runs SQL."""
@@ -163,7 +164,10 @@ class Connector:
     """What a table is in whose name has no schema."""
 
     loads_in_parts: bool = False
-    """The parts of one copy between two of them may be loads of their own, at the same time."""
+    """The parts of one copy may be loads of their own there, at the same time."""
+
+    splits: bool = False
+    """Its tables can be read in ranges of a column: its sources are `Splittable`."""
 
     loads_objects: str | None = None
     """`(source, load, reading, copy) -> Shortcut | None`: it reads objects of a store by itself, under conditions."""
@@ -173,6 +177,11 @@ class Connector:
 
     shortcuts: Mapping[str, str] = field(default_factory=dict)
     """Shorter paths: the type of a destination, and the function that knows the way from here to there."""
+
+    @property
+    def has_store_to_write(self) -> bool:
+        """Whether it has objects that are not only read."""
+        return self.store is not None and self.destination is not None
 
 
 CONNECTORS: Table[Connector] = Table(
@@ -195,6 +204,7 @@ CONNECTORS: Table[Connector] = Table(
         "pagerduty": "windlass.connectors.pagerduty.connector:CONNECTOR",
         "postgres": "windlass.connectors.postgres.connector:CONNECTOR",
         "s3": "windlass.connectors.s3.connector:CONNECTOR",
+        "sftp": "windlass.connectors.sftp.connector:CONNECTOR",
         "slack": "windlass.connectors.slack.connector:CONNECTOR",
         "smtp": "windlass.connectors.smtp.connector:CONNECTOR",
         "spark": "windlass.connectors.spark.connector:CONNECTOR",

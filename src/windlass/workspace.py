@@ -22,6 +22,7 @@ __all__ = [
     "local_path",
     "require_not_of_project",
     "require_text",
+    "require_writable",
     "scheme_of",
 ]
 
@@ -75,9 +76,22 @@ def scheme_of(path: str) -> str | None:
 
 def is_stored(path: str) -> bool:
     """Whether it is the path of an object in a store."""
+    return _store_of(path) is not None
+
+
+def _store_of(path: str) -> registry.Connector | None:
+    """The connector of the store that a path is in."""
     scheme = scheme_of(path)
     connector = registry.by_scheme(scheme) if scheme not in (None, "file") else None
-    return connector is not None and connector.store is not None
+    return connector if connector is not None and connector.store is not None else None
+
+
+def require_writable(path: str) -> None:
+    """Raise FatalError for the path of an object in a store that is only read."""
+    connector = _store_of(path)
+    if connector is not None and not connector.has_store_to_write:
+        hint = "write a file of this machine, or of a store of objects"
+        raise FatalError(f"{path!r}: {scheme_of(path)}:// can only be read", hint=hint)
 
 
 def bucket_and_key(path: str) -> tuple[str, str]:

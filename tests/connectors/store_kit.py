@@ -13,7 +13,7 @@ from windlass.connections import Address
 from windlass.plan.model import Destination, Mode, Source
 from windlass.testing import Copier, Kit, Row, destination_of, source_of
 
-__all__ = ["Bucket", "StoredCsvKit", "StoredParquetKit"]
+__all__ = ["Bucket", "SftpKit", "StoredCsvKit", "StoredParquetKit"]
 
 
 class Bucket(Protocol):
@@ -50,7 +50,7 @@ class _StoredKit(Kit):
     format: ClassVar[str]
     gaps: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, copier: Copier, bucket: Bucket) -> None:
+    def __init__(self, copier: Copier, bucket: Any) -> None:
         super().__init__(copier)
         self.bucket, self._made = bucket, 0
         copier.addresses["lake"] = bucket.address
@@ -96,6 +96,17 @@ class _StoredKit(Kit):
 
     def read(self, file: Any) -> list[tuple[Any, ...]]:
         raise NotImplementedError
+
+
+class SftpKit(_StoredKit):
+    """Files of a server of SFTP, which are only read."""
+
+    connector = "sftp"
+    format = "csv"
+    write, read, _text = CsvKit.write, CsvKit.read, CsvKit._text
+
+    def left(self) -> list[str]:
+        return Kit.left(self)
 
 
 class StoredCsvKit(_StoredKit):

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.connectors.store_kit import Bucket, StoredCsvKit, StoredParquetKit
+from tests.connectors.sftp_server import SftpFolder
+from tests.connectors.store_kit import Bucket, SftpKit, StoredCsvKit, StoredParquetKit
 from windlass.testing import Conformance, Copier, Kit
 
 
@@ -26,3 +27,9 @@ class TestAzure(Conformance):
     @pytest.fixture
     def kit(self, copier: Copier, azure: Callable[[], Bucket]) -> Kit:
         return StoredParquetKit(copier, azure())
+
+
+class TestSftp(Conformance):
+    @pytest.fixture
+    def kit(self, copier: Copier, sftp: SftpFolder) -> Kit:
+        return SftpKit(copier, sftp)

@@ -159,7 +159,7 @@ def test_addresses_of_objects_stand_where_paths_do(project: Project, bucket: Buc
         ({"connection": "lake", "path": "raw/"}, "is the key of one object"),
         ({"connection": "lake", "path": "s3://other/x"}, "leave the bucket out"),
         ("s3://lake/raw/", "is the key of one object"),
-        ({"connection": "warehouse", "path": "x"}, "has no bucket that files are in"),
+        ({"connection": "warehouse", "path": "x"}, "has no bucket that files are put into"),
     ],
 )
 def test_what_is_no_object_is_refused_before_anything_runs(

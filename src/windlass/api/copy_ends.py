@@ -22,7 +22,7 @@ from windlass.options import read_options
 from windlass.plan.model import Destination, Source
 from windlass.plan.roles import misfit
 from windlass.registry import Connector
-from windlass.workspace import is_stored, local_path, scheme_of
+from windlass.workspace import is_stored, local_path, require_writable, scheme_of
 
 __all__ = ["Named", "destination_of", "name_of", "named_in", "path_of", "source_of", "tells_format"]
 
@@ -69,6 +69,7 @@ def destination_of(
     if (path := path_of(text, "/dev/stdout")) is not None:
         if not is_stored(path):
             local_path(path)
+        require_writable(path)
         _require_format(text, "output", "to_format", of_files)
         return Destination(options={"path": path, **of_files, **common}), None
     address, options = _table_at(text, "destination", common)

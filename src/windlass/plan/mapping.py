@@ -15,36 +15,39 @@ from msgspec.structs import replace
 from windlass import registry
 from windlass.plan.model import Action, Connection, Copy
 
-__all__ = ["with_mapping"]
+__all__ = ["are_in_reach", "is_complete_in_parts", "with_mapping"]
 
 
 def with_mapping(action: Action, connections: Mapping[str, Connection]) -> Action:
     """The action; a partition whose parts can be loads of their own says so."""
     if not isinstance(action, Copy) or action.partition is None:
         return action
-    mapped = _is_splittable(action, connections) and _is_complete_in_parts(action)
+    mapped = _is_splittable(action, connections) and is_complete_in_parts(action)
     return replace(action, partition=replace(action.partition, mapped=mapped))
 
 
 def _is_splittable(copy: Copy, connections: Mapping[str, Connection]) -> bool:
     """Whether there are bounds that stay the same whatever arrives, and a ledger with a writer a part."""
-    names = [copy.source.connection, copy.destination.connection]
-    if copy.quarantine is not None and copy.quarantine.connection is not None:
-        names.append(copy.quarantine.connection)
-    ends = [connections.get(str(name)) for name in names]
-    types = {end.type if end is not None else "" for end in ends}
-    in_parts = len(types) == 1 and all(_loads_in_parts(kind) for kind in types)
+    waiting = copy.quarantine.connection if copy.quarantine is not None else None
+    there = connections.get(waiting) if waiting is not None else None
+    takes_bad_rows = waiting is None or (there is not None and _can(there.type, "loads_in_parts"))
+    return are_in_reach(copy) and takes_bad_rows
+
+
+def are_in_reach(copy: Copy) -> bool:
+    """Whether both ends of a copy, and its column, are such that its parts may be loads of their own."""
     partition = copy.partition
     by_column = partition is not None and partition.by != "ctid" and partition.parts > 1
-    return in_parts and by_column and copy.source.table is not None
+    ends = _can(copy.source.type, "splits") and _can(copy.destination.type, "loads_in_parts")
+    return by_column and ends and copy.source.table is not None
 
 
-def _loads_in_parts(kind: str) -> bool:
+def _can(kind: str, what: str) -> bool:
     connector = registry.find(kind)
-    return connector is not None and connector.loads_in_parts
+    return connector is not None and bool(getattr(connector, what))
 
 
-def _is_complete_in_parts(copy: Copy) -> bool:
+def is_complete_in_parts(copy: Copy) -> bool:
     """Whether a part alone is a load that makes sense."""
     one_file = copy.quarantine is not None and copy.quarantine.path is not None
     if copy.incremental is not None or copy.max_bad_rows is not None or one_file:

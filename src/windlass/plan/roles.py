@@ -17,7 +17,7 @@ _ROLES: dict[str, tuple[str, Callable[[Connector], bool]]] = {
     "destination": ("cannot be written by a copy", lambda connector: connector.destination is not None),
     "engine": ("does not spread a copy over machines", lambda connector: connector.engine is not None),
     "sql": ("runs no SQL", lambda connector: connector.sql is not None),
-    "store": ("has no bucket that files are in", lambda connector: connector.store is not None),
+    "store": ("has no bucket that files are put into", lambda connector: connector.has_store_to_write),
     "download": ("has no files to download", lambda connector: connector.form == "url"),
     "alert": ("takes no alerts", lambda connector: connector.alert is not None),
 }

@@ -163,7 +163,7 @@ class Incremental(Model):
 
 
 class Partition(Model):
-    """Split one copy from Postgres to Postgres into parts that run at once; with a column in `by`, on Airflow in tasks of their own."""
+    """Split one copy from Postgres to Postgres into parts that run at once; with a column in `by`, from MySQL, too, on Airflow and Argo in tasks of their own."""
 
     by: str = "ctid"
     """`ctid` (the physical order of a Postgres table), or a column of numbers, dates or times."""

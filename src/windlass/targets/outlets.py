@@ -10,7 +10,7 @@ from typing import Protocol
 
 from windlass.errors import FatalError, UsageError
 from windlass.files import write_whole
-from windlass.workspace import is_stored
+from windlass.workspace import is_stored, require_writable
 
 __all__ = ["Outlet", "outlet_at"]
 
@@ -42,6 +42,7 @@ def outlet_at(out: Path | str) -> Outlet:
     """A folder, or what an address such as `gs://bucket/dags` means. Raises FatalError."""
     if isinstance(out, Path) or not is_stored(out):
         return _Folder(Path(out))
+    require_writable(out)
     return _Bucket(out)
 
 

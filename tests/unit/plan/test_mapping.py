@@ -11,7 +11,7 @@ from windlass.plan.compiler import compile_project
 from windlass.plan.model import Copy
 from windlass.spec import load_project
 
-PROJECT = "project: p\nconnections: {x: {type: postgres}, y: {type: postgres}, s: {type: sqlite}}\n"
+PROJECT = "project: p\nconnections: {x: {type: postgres}, y: {type: postgres}, s: {type: sqlite}, m: {type: mysql}}\n"
 FROM = "from: {connection: x, table: t}"
 APPEND, MERGE = (
     f"to: {{connection: y, table: t, mode: {mode}}}" for mode in ("append", "merge, key: [id, day]")
@@ -28,6 +28,17 @@ SET_ASIDE = "on_bad_row: quarantine"
         ((FROM, MERGE, BY_ID, "select: {id: id, day: at}"), True),
         ((FROM, APPEND, BY_ID, SET_ASIDE), True),
         ((FROM, APPEND, BY_ID, SET_ASIDE, "quarantine: {connection: y, table: bad}"), True),
+        (("from: {connection: m, table: t}", APPEND, BY_ID), True),
+        (
+            (
+                "from: {connection: m, table: t}",
+                MERGE,
+                BY_ID,
+                SET_ASIDE,
+                "quarantine: {connection: y, table: bad}",
+            ),
+            True,
+        ),
         # two parts could bring the same key
         ((FROM, MERGE, "partition: {by: amount, parts: 4}"), False),
         ((FROM, MERGE, BY_ID, "select: {id: {from: id, type: int}, day: day}"), False),

@@ -111,7 +111,7 @@ def test_what_a_dev_service_takes_depends_on_its_type(project: Project) -> None:
     assert "windlass.yaml:6:27: unknown key 'inits' in connections.d.dev" in shown
     assert "did you mean 'init'?" in shown
     assert (
-        "windlass.yaml:7:13: type: expected adbc, azure, bigquery, dlt, duckdb, gcs, http, influxdb, mongodb, mssql, mysql, oracle, pagerduty, postgres, s3, slack, smtp, spark, sqlite, teams, webhook, got 'db2'"
+        "windlass.yaml:7:13: type: expected adbc, azure, bigquery, dlt, duckdb, gcs, http, influxdb, mongodb, mssql, mysql, oracle, pagerduty, postgres, s3, sftp, slack, smtp, spark, sqlite, teams, webhook, got 'db2'"
         in shown
     )
     assert shown.count("windlass.yaml:") == 5

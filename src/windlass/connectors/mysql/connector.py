@@ -31,4 +31,5 @@ CONNECTOR = Connector(
         healthy="healthcheck.sh --connect --innodb_initialized",
     ),
     options="windlass.connectors.mysql.options",
+    splits=True,
 )

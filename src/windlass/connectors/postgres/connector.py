@@ -37,6 +37,7 @@ CONNECTOR = Connector(
         healthy="pg_isready -U postgres -h 127.0.0.1",
     ),
     loads_in_parts=True,
+    splits=True,
     shortcuts={"postgres": "windlass.connectors.postgres.relay.relay:relay"},
     options="windlass.connectors.sql.options",
 )

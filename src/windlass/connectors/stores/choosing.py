@@ -7,13 +7,14 @@ slashes. What a load has left without a commit is not there: names that only win
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from glob import has_magic
 from itertools import islice
 
 from windlass.connectors.stores.where import Where
 from windlass.errors import Code, FatalError, did_you_mean
-from windlass.storage.objects import Object, Store
+from windlass.storage.objects import HasFolders, Object, Store
 from windlass.storage.objects.ledger import LedgerObject
 from windlass.storage.objects.past import files_of
 from windlass.storage.objects.prefix import MANIFEST
@@ -66,7 +67,7 @@ def _matching(store: Store, pattern: str) -> Iterator[Object]:
     fixed = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
     wanted = re.compile(_expression(pattern), re.DOTALL)
     folder = fixed[: fixed.rfind("/") + 1]  # where its manifest is, too
-    listed = store.list(folder if _may_have_manifest(pattern) else fixed)
+    listed = _listed(store, folder if _may_have_manifest(pattern) else fixed, partial(_may_lead_to, pattern))
     return (found for found in _committed(store, listed) if wanted.fullmatch(found.key))
 
 
@@ -76,10 +77,29 @@ def _may_have_manifest(pattern: str) -> bool:
 
 
 def _below(store: Store, prefix: str) -> Iterator[Object]:
-    for found in _committed(store, store.list(prefix)):
-        parts = found.key.removeprefix(prefix).split("/")
-        if parts[-1] and all(part[:1] not in (".", "_") for part in parts):
+    def is_data(key: str) -> bool:
+        return all(part[:1] not in (".", "_") for part in key.removeprefix(prefix).split("/"))
+
+    for found in _committed(store, _listed(store, prefix, is_data)):
+        if not found.key.endswith("/") and is_data(found.key):
             yield found
+
+
+def _listed(store: Store, prefix: str, enters: Callable[[str], bool]) -> Iterator[Object]:
+    """What begins so; where there are real folders, of those that may hold what is wanted."""
+    return store.walk(prefix, enters) if isinstance(store, HasFolders) else store.list(prefix)
+
+
+def _may_lead_to(pattern: str, folder: str) -> bool:
+    """Whether something below a folder may be what a pattern means."""
+    parts = pattern.split("/")[:-1]
+    names = folder.rstrip("/").split("/")
+    for name, part in zip(names, parts, strict=False):
+        if part == "**":
+            return True
+        if re.fullmatch(_of_part(part), name, re.DOTALL) is None:
+            return False
+    return len(names) <= len(parts) or pattern.endswith("**")
 
 
 def _committed(store: Store, listed: Iterator[Object]) -> Iterator[Object]:
@@ -141,6 +161,7 @@ def _escaped(characters: str) -> str:
 
 def _missing(where: Where) -> FatalError:
     folder, _, name = where.key.rpartition("/")
-    beside = islice(where.store.list(f"{folder}/" if folder else ""), _NAMED_IN_HINT)
+    listed = _listed(where.store, f"{folder}/" if folder else "", lambda folder: False)
+    beside = islice(listed, _NAMED_IN_HINT)
     hint = did_you_mean(name, [found.key.rpartition("/")[2] for found in beside])
     return FatalError(f"there is no object {where.name!r}", hint=hint, code=Code.NO_FILE)

@@ -15,9 +15,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from windlass.storage import Place
-from windlass.storage.objects.store import LOAD, ChangedError, Object, Store, Upload
+from windlass.storage.objects.store import LOAD, ChangedError, HasFolders, Object, Store, Upload
 
-__all__ = ["LOAD", "ChangedError", "Object", "Store", "Upload", "place_in"]
+__all__ = ["LOAD", "ChangedError", "HasFolders", "Object", "Store", "Upload", "place_in"]
 
 
 def place_in(

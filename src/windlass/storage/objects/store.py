@@ -7,13 +7,13 @@ may only have been slow, does then.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from windlass.errors import RetryableError
 
-__all__ = ["LOAD", "ChangedError", "Object", "Store", "Upload"]
+__all__ = ["LOAD", "ChangedError", "HasFolders", "Object", "Store", "Upload"]
 
 LOAD = "windlass-load"
 """The name in an object's metadata of the load that wrote it."""
@@ -94,3 +94,11 @@ class Store(Protocol):
 
     def delete(self, keys: Iterable[str]) -> None:
         """Remove objects whose keys were of one load alone, if they are there, and give up all uploads to them."""
+
+
+@runtime_checkable
+class HasFolders(Protocol):
+    """A store of real folders, in each of which is looked by itself."""
+
+    def walk(self, prefix: str, enters: Callable[[str], bool]) -> Iterator[Object]:
+        """As `list`, but for folders that are not to be entered; each is given with the slash at its end."""

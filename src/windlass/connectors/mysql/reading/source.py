@@ -14,12 +14,13 @@ from windlass.connectors.mysql.names import qualified, quoted, split_name
 from windlass.connectors.mysql.options import Source
 from windlass.connectors.mysql.reading.columns import Selected, require_known, selected
 from windlass.connectors.mysql.reading.cursor import MysqlCursor
+from windlass.connectors.mysql.reading.parts import condition, split
 from windlass.connectors.mysql.session import Session
 from windlass.connectors.options import name_of
 from windlass.connectors.relations import StreamRelation
 from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch
-from windlass.connectors.source import IntervalOf, Reading, Relation, Since
+from windlass.connectors.source import IntervalOf, Part, Reading, Relation, Since
 from windlass.connectors.sql.late_rows import require_lookback
 from windlass.connectors.sql.server_source import ServerSource
 from windlass.errors import Code, FatalError, did_you_mean
@@ -38,7 +39,7 @@ _SNAPSHOT = (
 
 
 class MysqlSource(ServerSource):
-    """A table or query. Implements `Source`."""
+    """A table or query. Implements `Source` and `Splittable`."""
 
     type = CONNECTOR.type
     options: Source
@@ -57,6 +58,20 @@ class MysqlSource(ServerSource):
 
     def open(self, reading: Reading, scratch: Scratch) -> Relation:
         return MysqlRelation(self, reading, scratch)
+
+    def split(self, by: str, parts: int) -> list[Part]:
+        rows = self.rows(None)
+        return split(self.session, rows, self.selected(rows), by, parts)
+
+    def selected(self, rows: str) -> list[Selected]:
+        """The columns of what stands after FROM."""
+        fields = self.session.fields(f"SELECT * FROM {rows} LIMIT 0")
+        # of a query, MariaDB does not tell JSON from text
+        json = {column.name for column in self.table.columns if column.is_json} if self.table else set()
+        zero_is_null = self.options.zero_dates == "null"
+        return [
+            selected(field, is_json=field.name in json, null_for_zero_dates=zero_is_null) for field in fields
+        ]
 
     def rows(self, named: frozenset[str] | None) -> str:
         """What to write after FROM. An invisible column is read where it is named."""
@@ -89,7 +104,9 @@ class MysqlRelation(StreamRelation):
         super().__init__(source.name, scratch)
         self._source, self._session = source, source.session
         self._rows, self._conditions = source.rows(reading.named), list[str]()
-        self._selected = self._columns_of()
+        self._selected = source.selected(self._rows)
+        if reading.part is not None and (within := condition(self._selected, reading.part)) is not None:
+            self._conditions.append(within)
         named = reading.named
         require_known(self._selected, self.name, lambda column: named is None or column in named)
         if named is not None:
@@ -112,19 +129,6 @@ class MysqlRelation(StreamRelation):
         return schema, self._batches(schema)
 
     # --- what is read ---
-
-    def _columns_of(self) -> list[Selected]:
-        fields = self._session.fields(f"SELECT * FROM {self._rows} LIMIT 0")
-        table = self._source.table  # of a query, MariaDB does not tell JSON from text
-        json = {column.name for column in table.columns if column.is_json} if table is not None else set()
-        return [
-            selected(
-                field,
-                is_json=field.name in json,
-                null_for_zero_dates=self._source.options.zero_dates == "null",
-            )
-            for field in fields
-        ]
 
     def _require(self, column: str) -> Selected:
         found = next((each for each in self._selected if each.column.name == column), None)
@@ -150,9 +154,9 @@ class MysqlRelation(StreamRelation):
             raise FatalError(message, hint=hint, code=Code.CURSOR)
         cursor = self._require(require_lookback(since, self.name, "MySQL"))
         sql = MysqlCursor(self._session, self._selected, cursor)
-        condition, self.mark = find_new(sql, self._from(), since, self.name)
-        if condition is not None:
-            self._conditions.append(condition)
+        newer, self.mark = find_new(sql, self._from(), since, self.name)
+        if newer is not None:
+            self._conditions.append(newer)
 
     def _from(self) -> str:
         where = " AND ".join(self._conditions)
