@@ -13,6 +13,8 @@ from typing import TypeAlias
 from urllib.parse import quote, urljoin, urlsplit
 
 from windlass.connectors.http.answers import Answer
+from windlass.connectors.http.conditions import holds
+from windlass.connectors.http.keys import is_path
 from windlass.connectors.http.options import Paginate
 from windlass.errors import Code, FatalError
 
@@ -148,8 +150,12 @@ _WAYS: Mapping[str, Callable[[Paginate, str], Requests]] = {
 
 
 def _is_last(paginate: Paginate, page: Page) -> bool:
-    """Whether the answer says so: where `more` leads is false, null or nothing."""
-    return paginate.more is not None and not page.answer.at(paginate.more)
+    """Whether the answer says so: where `more` leads is false, null, 0 or nothing, or it is not as `more` says."""
+    if paginate.more is None:
+        return False
+    if is_path(paginate.more):
+        return not page.answer.at(paginate.more)
+    return not holds(paginate.more, page.answer.content)
 
 
 def _next_at(paginate: Paginate, page: Page, name: str) -> str | None:
