@@ -98,9 +98,9 @@ def test_every_parent_is_asked_for_every_window(make_api: Make, copier: Copier) 
     [
         ("iso", "2024-01-01", "2024-01-11T00:00:00Z"),
         ("date", "2024-01-01", "2024-01-11"),
-        ("unix", "2024-01-01", "1704931200"),
-        ("unix_ms", "2024-01-01", "1704931200000"),
-        ("%d/%m/%Y %H:%M", "2024-01-01", "11/01/2024 00:00"),
+        ("unix", "1704067200", "1704931200"),
+        ("unix_ms", "1704067200000", "1704931200000"),
+        ("%d/%m/%Y %H:%M", "01/01/2024 00:00", "11/01/2024 00:00"),
     ],
 )
 def test_an_end_is_written_as_a_beginning_is(
@@ -108,7 +108,7 @@ def test_an_end_is_written_as_a_beginning_is(
 ) -> None:
     api = make_api(answer('[{"at": "2024-01-05T00:00:00Z"}]'), answer("[]"))
     copier.addresses["api"] = api.address
-    said = {"param": "from", "until": "to", "format": format_, "start": first}
+    said = {"param": "from", "until": "to", "format": format_, "start": "2024-01-01"}
     source = source_of(connection="api", path="/x", since=said)
     destination = destination_of(connection="sqlite", table="t", mode="append")
     for _ in range(2):

@@ -43,7 +43,7 @@ def spans(said: Since, since: source.Since | None, end: datetime) -> Iterator[Sp
         yield Span(first)
         return
     mark = Mark.from_json(since.last) if since is not None else None
-    if mark is not None and mark.family != "time":
+    if mark is not None and mark.family != "time" and not _is_unix(said, mark):
         raise FatalError(f"`until` is for a cursor of times, and {mark.cursor!r} has {mark.family}")
     is_date = said.is_date or (mark is not None and len(mark.highest) == len("2024-02-29"))
     begin = _moment(said.start) if mark is None else _begin(said, since, mark)
@@ -73,7 +73,7 @@ def bound(said: Since, since: source.Since | None) -> Bound | None:
     """From when on is asked; None for the beginning. Raises FatalError when the last load told new rows in another way."""
     mark = Mark.from_json(since.last) if since is not None else None
     if since is None or mark is None:
-        return said.start
+        return _start(said)
     if mark.family == "number":
         return _number(mark.highest, since.lookback)
     if mark.family != "time":
@@ -81,6 +81,17 @@ def bound(said: Since, since: source.Since | None) -> Bound | None:
     is_date = said.is_date or len(mark.highest) == len("2024-02-29")
     has_zone = datetime.fromisoformat(mark.highest).tzinfo is not None
     return _written(_begin(said, since, mark), said, is_date=is_date, has_zone=has_zone)
+
+
+def _start(said: Since) -> Bound | None:
+    """The start as it is written; a time for which `format` has another form, in that."""
+    if not isinstance(said.start, str) or said.format in ("iso", "date"):
+        return None if said.start == "" else said.start  # a parameter that nobody has said
+    try:
+        moment = datetime.fromisoformat(said.start)
+    except ValueError:
+        return said.start
+    return _written(_in_utc(moment), said, is_date=said.is_date, has_zone=True)
 
 
 def _number(highest: str, lookback: float | str | None) -> int | str:
@@ -93,17 +104,24 @@ def _begin(said: Since, since: source.Since | None, mark: Mark) -> datetime:
     """The moment from which on there may be something new, in UTC."""
     lookback = since.lookback if since is not None else None
     seconds = parse_duration(lookback) if isinstance(lookback, str) else 0.0
-    moment = _in_utc(datetime.fromisoformat(mark.highest) - timedelta(seconds=seconds))
+    highest = _moment(mark.highest) if _is_unix(said, mark) else datetime.fromisoformat(mark.highest)
+    assert highest is not None
+    moment = _in_utc(highest - timedelta(seconds=seconds))
     is_date = said.is_date or len(mark.highest) == len("2024-02-29")
     return moment.replace(microsecond=0) - (_A_DAY if is_date else _A_SECOND)
 
 
+def _is_unix(said: Since, mark: Mark) -> bool:
+    """Whether the numbers of the cursor are times."""
+    return mark.family == "number" and said.format in ("unix", "unix_ms")
+
+
 def _moment(start: Bound | None) -> datetime | None:
     """A start as a moment: said as a time, or in seconds or milliseconds since 1970. Raises FatalError for another text."""
-    if start is None:
+    if start is None or start == "":
         return None
     try:
-        if isinstance(start, str) and not start.isdecimal():
+        if isinstance(start, str) and not start.replace(".", "", 1).isdecimal():
             return _in_utc(datetime.fromisoformat(start))
         number = float(start)
         return datetime.fromtimestamp(number / 1000 if number > 1e11 else number, UTC)

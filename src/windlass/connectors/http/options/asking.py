@@ -79,7 +79,8 @@ class Since(Options):
     Numbers and text are sent as they are."""
 
     start: str | int | float | None = None
-    """What is sent as long as nothing was loaded. Default: nothing."""
+    """What is sent as long as nothing was loaded: as it is, but for a time such as `2024-02-29`, which is written as the `format`
+    `unix`, `unix_ms` or a pattern says. Default: nothing."""
 
     until: str | None = None
     """The parameter, sent in the same place, that says until when: the end of the run's data interval, or now where there is
