@@ -86,9 +86,13 @@ def test_parameters_are_handed_down_to_all_that_lies_below(tmp_path: Path) -> No
         "old": {"$options": {"name": "old", "path": "old"}, "retriever": "*ref(definitions.retriever)"},
     }
     found = imported(tmp_path, {"$ref": "#/definitions/things"}, definitions["old"], definitions=definitions)
-    assert found.sources["things"] == {"connection": "api", "path": "/all/things", "records": "things"}
+    assert found.sources["things"] == {
+        "connection": "api",
+        "path": "/all/things",
+        "records": "to_array(things)",
+    }
     assert found.keys == {"things": ["id"]}
-    assert found.sources["old"] == {"connection": "api", "path": "/old", "records": "old"}
+    assert found.sources["old"] == {"connection": "api", "path": "/old", "records": "to_array(old)"}
     assert found.notes == []
 
 
@@ -247,8 +251,9 @@ def test_pages_are_translated(tmp_path: Path, paginator: dict[str, Any], expecte
     ("retriever", "expected"),
     [
         ({"field_path": ["list", "*", "order"]}, {"records": "list[].order"}),
-        ({"field_path": []}, {}),
-        ({"field_path": ["*"]}, {}),
+        ({"field_path": []}, {"records": "to_array(@)"}),
+        ({"field_path": ["*"]}, {"records": "to_array(@)"}),
+        ({"field_path": ["a", "b"]}, {"records": "to_array(a.b)"}),
     ],
 )
 def test_the_place_of_records_is_translated(tmp_path: Path, retriever: Any, expected: dict[str, Any]) -> None:
@@ -263,7 +268,7 @@ def test_the_place_of_records_is_translated(tmp_path: Path, retriever: Any, expe
         ({"type": "JsonlDecoder"}, {"format": "ndjson"}),
         ({"type": "GzipDecoder", "decoder": {"type": "CsvDecoder"}}, {"format": "csv"}),
         ({"type": "XmlDecoder"}, {"format": "xml", "records": "data"}),
-        ({"type": "JsonDecoder"}, {"records": "data"}),
+        ({"type": "JsonDecoder"}, {"records": "to_array(data)"}),
     ],
 )
 def test_decoders_are_formats(tmp_path: Path, decoder: dict[str, Any], expected: dict[str, Any]) -> None:

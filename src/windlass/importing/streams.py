@@ -157,6 +157,10 @@ class Stream:
         paginate, size = paginate_of(self._retriever.get("paginator") or {}, records, self._note)
         if paginate is not None:
             source["paginate"] = self._fitting(paginate, source)
+        elif (
+            "format" not in source and "[]." not in records
+        ):  # there may be one only, which is a record there
+            source["records"] = f"to_array({'@' if records == '[]' else records})"
         for place, values in (*size.items(), *self._partitions.sent.items()):
             where = "query" if place == "body" and "method" not in source else place
             source[where] = {**source.get(where, {}), **values}
@@ -353,6 +357,8 @@ class Stream:
             if self._of_parent(value) is not None and "." not in name:
                 continue
             is_place = isinstance(value, Place) and value.root == "record" and value.path
+            if is_place and value == Place("record", (name,)):
+                continue
             if is_place and "." not in name and is_path(path := path_of(value)):  # type: ignore[arg-type]
                 found[name] = path
             else:

@@ -78,9 +78,15 @@ def _of_xml(path: str, body: bytes) -> list[bytes] | None:
 
 def _list_at(path: str, body: bytes) -> list[bytes] | None:
     """The items of the list to which keys lead, each as it is written; with brackets around the keys, what is there is
-    the only one; with keys behind brackets, as in `list[].order`, what each item has there. None where there is no list.
+    the only one; with `to_array(…)` either; with keys behind brackets, as in `list[].order`, what each item has there. None where there is no list.
     """
     whole = msgspec.json.decode(body, type=msgspec.Raw)
+    if path.startswith(_EITHER):
+        found = _value_at(path.removeprefix(_EITHER).removesuffix(")").removeprefix("@"), whole)
+        if found is None:
+            return None
+        several = _items_of(found)
+        return [bytes(item) for item in (several if several is not None else [found])]
     if path.startswith("[") and not path.startswith("[]"):
         found = _value_at(path[1:-1].removeprefix("@"), whole)
         return None if found is None else [bytes(found)]
@@ -133,6 +139,8 @@ def _flat(values: list[msgspec.Raw], keys: str) -> list[msgspec.Raw]:
         found += items
     return found
 
+
+_EITHER = "to_array("
 
 _NAME = re.compile(rb'[\s,{]*("(?:[^"\\]|\\.)*")\s*:\s*')
 _BEHIND = b" \t\r\n,}"

@@ -21,7 +21,7 @@ _WITH_PYTHON = ("python", "arguments", "auth", "retry", "rate_limit", "errors")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _KEYS = r"[A-Za-z_][\w:-]*(\.[A-Za-z_][\w:-]*)*"
 _RECORDS = re.compile(rf"(\[\]|{_KEYS}(\[\])?)|(\[\]|{_KEYS}\[\])(\.{_KEYS}\[\])*\.{_KEYS}(\[\])?")
-_RECORD = re.compile(rf"\[(@|{_KEYS})\]")
+_RECORD = re.compile(rf"\[(@|{_KEYS})\]|to_array\((@|{_KEYS})\)")
 
 
 class Source(SourceOptions):
@@ -65,7 +65,7 @@ class Source(SourceOptions):
     records: str = "[]"
     """Where the list of records is in an answer: `[]`, the answer itself, or keys such as `data.items` (JMESPath); of XML the
     names of elements, such as `rss.channel.item`. In brackets it is one record: `[@]`, the answer itself, or `[data.quote]`.
-    Behind brackets stands what each item has: `list[].order`, or `shops[].orders[]` for the items of all these lists."""
+    `to_array(data)` takes a list that is there, or the one record. Behind brackets stands what each item has: `list[].order`, or `shops[].orders[]` for the items of all these lists."""
 
     fields: dict[str, str] = {}
     """The fields of a record and where each is, such as `{temp: main.temp, sky: "weather[0].main"}` (JMESPath); what is not
