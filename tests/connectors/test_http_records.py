@@ -30,7 +30,7 @@ NESTED = '{"list": [{"order": {"id": 1}, "lines": [{"n": 1}, {"n": 2}]}, {"order
         ("to_array(@)", '[{"id": 1}, {"id": 2}]', [{"id": 1}, {"id": 2}]),
         ("to_array(@)", '{"id": 12345678901234567890}', [{"id": 12345678901234567890}]),
         ("to_array(a)", '{"b": {}}', "no list of records at 'to_array\\(a\\)'"),
-        ("to_array(a)", '{"a": null}', None),
+        ("to_array(a)", '{"a": null}', "no list of records at 'to_array\\(a\\)'"),
         ("list[].order", '{"list": [{"order": null}, {"order": {"id": 2}}]}', None),  # a bad row
         ("list[].order", '{"list": [{"id": 7}]}', "item 1 of list has no 'order'"),
         ("list[].lines[]", '{"list": [{"lines": {}}]}', "'lines' of item 1 is not a list"),

@@ -65,6 +65,7 @@ def credentials_of(
 
     The options of the address are parameters of every request: `?appid=…`; but for those that some way has a secret in.
     """
+    logs.add_secret(address.password)  # which a server may say when it refuses
     auth = said.chosen(chosen)
     if auth is None or _is_open(address):
         query = _parameters(address, said)

@@ -83,7 +83,7 @@ def _list_at(path: str, body: bytes) -> list[bytes] | None:
     whole = msgspec.json.decode(body, type=msgspec.Raw)
     if path.startswith(_EITHER):
         found = _value_at(path.removeprefix(_EITHER).removesuffix(")").removeprefix("@"), whole)
-        if found is None:
+        if found is None or bytes(found) == b"null":
             return None
         several = _items_of(found)
         return [bytes(item) for item in (several if several is not None else [found])]
