@@ -240,6 +240,36 @@ TOKEN = {"token_refresh_endpoint": "https://id/t", "client_id": "a", "client_sec
             },
             {"type": "session", "login": "/session", "token": "data.id", "name": "X-S", "prefix": ""},
         ),
+        (
+            {
+                "type": "SessionTokenAuthenticator",
+                "login_requester": {
+                    "url_base": "https://id.example.org/",
+                    "path": "login",
+                    "request_body_json": {
+                        "name": "{{ config.user }}",
+                        "pass": "{{ config['pw'] }}",
+                        "kind": "api",
+                    },
+                },
+                "session_token_path": ["token"],
+                "request_authentication": {"type": "Bearer"},
+            },
+            {
+                "type": "session",
+                "login": "https://id.example.org/login",
+                "token": "token",
+                "body": {"name": "{user}", "pass": "{password}", "kind": "api"},
+            },
+        ),
+        (
+            {
+                "type": "SessionTokenAuthenticator",
+                "login_requester": {"path": "login", "authenticator": {"type": "BasicHttpAuthenticator"}},
+                "session_token_path": ["token"],
+            },
+            "noted",
+        ),
         ({"type": "CustomAuthenticator"}, "noted"),
         ({"type": "JwtAuthenticator"}, "noted"),
     ],

@@ -8,11 +8,12 @@ from typing import Any
 
 from windlass.importing.configuration import Configuration
 from windlass.importing.imported import Imported
-from windlass.importing.templates import Place, is_template, pieces_of
+from windlass.importing.templates import Moment, Place, is_template, pieces_of, value_of
 
 __all__ = ["auths_of", "chosen_by", "secret_of"]
 
 _PLACES = {"request_parameter": {"in": "query"}, "header": {}}
+_IS_SECRET = re.compile(r"pass|secret|token|key")
 _EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 Said = Mapping[str, Any]
@@ -98,18 +99,42 @@ def _session(said: Said) -> dict[str, Any] | None:
     login, request = said.get("login_requester") or {}, said.get("request_authentication") or {}
     option = request.get("inject_into") or {}
     path = said.get("session_token_path") or ()
-    if not path or is_template(login.get("path", "{{")) or not isinstance(path, list):
+    where = "/".join(str(login.get(key) or "").strip("/") for key in ("url_base", "path"))
+    body = _login_of(login)
+    if (
+        not path
+        or not isinstance(path, list)
+        or is_template(where)
+        or body is None
+        or login.get("authenticator")
+    ):
         return None
-    found: dict[str, Any] = {
-        "type": "session",
-        "login": "/" + str(login["path"]).lstrip("/"),
-        "token": ".".join(path),
-    }
+    found: dict[str, Any] = {"type": "session", "login": where, "token": ".".join(path), **body}
     if request.get("type") == "ApiKey":
         if option.get("inject_into", "header") != "header" or not option.get("field_name"):
             return None
         found |= {"name": option["field_name"], "prefix": ""}
     return found
+
+
+def _login_of(login: Said) -> dict[str, Any] | None:
+    """What is posted to log in: user and password where the configuration has them; None where it is something else."""
+    as_form = login.get("request_body_data") or {}
+    said = login.get("request_body_json") or as_form
+    if not isinstance(said, Mapping) or login.get("request_headers"):
+        return None
+    body: dict[str, Any] = {}
+    for name, text in said.items():
+        value = value_of(text)
+        if isinstance(value, Place) and value.root == "config":
+            body[name] = "{password}" if _IS_SECRET.search(f"{name} {value.path}".lower()) else "{user}"
+        elif isinstance(value, Place | Moment) or is_template(value):
+            return None
+        else:
+            body[name] = value
+    if list(body.values()).count("{user}") > 1 or list(body.values()).count("{password}") > 1:
+        return None
+    return ({"body": body} if body else {}) | ({"form": True} if as_form and body else {})
 
 
 _KINDS: Mapping[str, Callable[[Said], dict[str, Any] | None]] = {

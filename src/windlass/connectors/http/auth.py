@@ -265,7 +265,8 @@ class _Login:
 
     def __init__(self, known: _Known, auth: Auth, asking: Asking) -> None:
         self._known, self._auth, self._asking = known, auth, asking
-        self._url = url_of(known.address, str(auth.login))
+        login = str(auth.login)
+        self._url = login if login.startswith(("http://", "https://")) else url_of(known.address, login)
 
     def __call__(self) -> Mapping[str, str]:
         self._known.secret()

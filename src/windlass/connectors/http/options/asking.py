@@ -104,7 +104,6 @@ class Since(Options):
         if self.until is None:
             return "`window` needs `until`, the parameter that says where a window ends"
         if self.window < (2 * _DAY if self.is_date else 2.0):
-            return (
-                f"`window` is longer than the {'day' if self.is_date else 'second'} by which windows overlap"
-            )
+            unit = "day" if self.is_date else "second"
+            return f"`window` is 2 {unit}s or longer, since windows overlap by one {unit}"
         return None
