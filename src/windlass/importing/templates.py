@@ -276,7 +276,7 @@ def _compared(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> Test:
             return Test(_place(_value(left)), "present")
         case ast.IsNot(), ast.Name("defined"):
             return Test(_place(_value(left)), "absent")
-        case ((ast.In() | ast.NotIn()), _):
+        case ((ast.In() | ast.NotIn()), _):  # codespell:ignore notin
             return Test(
                 _below(_value(right), _value(left)), "present" if isinstance(operator, ast.In) else "absent"
             )
