@@ -503,6 +503,33 @@ def test_nobody_is_led_out_of_http(make_api: Make, read: Read) -> None:
             "`query` has 'from', which `since` sets",
         ),
         (
+            {"path": "/x", "since": {"param": "from", "window": 86400.0}},
+            "`window` needs `until`",
+        ),
+        (
+            {
+                "path": "/x",
+                "since": {"param": "from", "until": "to", "window": 86400.0, "format": "%d.%m.%y"},
+            },
+            "`window` is 2 days or longer",
+        ),
+        (
+            {"path": "/x", "since": {"param": "from", "format": "sometimes"}},
+            "`format` is one of iso, date, unix, unix_ms, or a pattern",
+        ),
+        (
+            {"path": "/x", "query": {"to": 1}, "since": {"param": "from", "until": "to"}},
+            "`query` has 'to', which `since` sets",
+        ),
+        (
+            {"path": "/x", "format": "csv", "since": {"param": "a", "until": "b", "window": 9e6}},
+            "records of CSV are not told apart",
+        ),
+        (
+            {"path": "/x", "paginate": {"type": "page_number", "more": "done ="}},
+            "`more` is where an answer has it",
+        ),
+        (
             {"path": "/x", "since": {"param": "from", "in": "body"}},
             "`since` with `in: body` needs `method: POST`",
         ),

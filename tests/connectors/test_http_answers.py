@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from decimal import Decimal
 from email.message import Message
 from email.utils import formatdate
 from pathlib import Path
@@ -13,6 +14,7 @@ from random import Random
 from typing import Any
 from urllib.parse import parse_qsl
 
+import msgspec
 import pytest
 
 from tests.connectors.apis import Api, Asked, answer
@@ -580,3 +582,63 @@ def test_a_limit_is_kept_to_by_who_reads(
 def test_what_does_not_go_together_is_refused(model: Any, written: dict[str, Any], said: str) -> None:
     with pytest.raises(FatalError, match=said):
         read_options(model, written)
+
+
+# --- as servers really answer --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '</v1/items?page=2>; rel="next"',
+        "<?page=2>; rel=next",
+        '<items?page=2>;rel="prev next"',
+        '</v1/items?page=2>; title="a, b; rel=x"; rel="next"',
+        '<?page=1>; rel="first"; title="; rel=next", <?page=2>; REL=Next',
+    ],
+)
+def test_the_next_link_is_found_however_it_is_written(make_api: Make, read: Read, link: str) -> None:
+    pages = answer('[{"id": 1}]', f"Link: {link}"), answer('[{"id": 2}]', 'Link: <x>; title="; rel=next"')
+    api = make_api(*pages)
+    assert read(api, paginate={"type": "header_link"}) == [{"id": 1}, {"id": 2}]
+    assert api.asked[1].path == "/v1/items?page=2"
+
+
+@pytest.mark.parametrize(
+    ("cursor", "sent"),
+    [
+        ("9007199254740993", "9007199254740993"),
+        ("1700000000.123456789012", "1700000000.123456789012"),
+        ("1e3", "1000"),
+        ("1.50", "1.50"),
+    ],
+)
+def test_a_cursor_that_is_a_number_keeps_its_digits(
+    make_api: Make, read: Read, cursor: str, sent: str
+) -> None:
+    pages = (
+        answer(f'{{"data": [{{"id": {n}}}], "next": {after}}}') for n, after in ((1, cursor), (2, "null"))
+    )
+    api = make_api(*pages)
+    paginate = {"type": "cursor", "param": "c", "next": "next"}
+    assert read(api, paginate=paginate, records="data") == [{"id": 1}, {"id": 2}]
+    assert api.asked[1].query == {"c": sent}
+
+
+def test_a_condition_compares_numbers_as_they_are_written() -> None:
+    assert holds("rate == 0.1", msgspec.json.Decoder(float_hook=Decimal).decode(b'{"rate": 0.1}'))
+    assert holds("rate == 0.10", {"rate": Decimal("0.1")})
+
+
+def test_a_refusal_is_told_in_the_words_of_its_server(make_api: Make, read: Read) -> None:
+    for body, status, hint in (
+        ('{"message":\n "no such team"}', "404 Not Found", 'its server says: {"message": "no such team"}'),
+        ("x" * 400, "400 Bad Request", f"its server says: {'x' * 300}…"),
+        ("<html>no</html>", "404 Not Found", None),
+        ("", "404 Not Found", None),
+        ("", "204 No Content", "say `errors: [{status: 204, action: skip}]`"),
+    ):
+        with pytest.raises(FatalError, match=f"answered {status}") as raised:
+            read(make_api(answer(body, status=status)))
+        said = raised.value.hint
+        assert said is None if hint is None else said is not None and hint in said

@@ -92,6 +92,15 @@ def test_no_secret_is_in_what_is_said(make_api: Make, read: Read) -> None:
             assert api.asked[0].query["appid"] == "canary-of-appid"
 
 
+def test_a_login_may_be_on_another_server(make_api: Make, read: Read) -> None:
+    login = make_api(answer('{"token": "canary-1"}'))
+    api = make_api(answer('[{"id": 1}]'))
+    auth = {"type": "session", "login": f"http://127.0.0.1:{login.port}/id", "token": "token"}
+    assert read(api, address_of(api, auth, user="ada", password=KEY)) == [{"id": 1}]
+    assert (login.asked[0].path, json.loads(login.asked[0].body)) == ("/id", {"user": "ada", "password": KEY})
+    assert api.asked[0].headers["authorization"] == "Bearer canary-1"
+
+
 def test_what_is_signed_is_what_is_sent(make_api: Make, read: Read) -> None:
     """The signature is that of the very address, body and headers that arrived."""
     auth = {"type": "aws_sigv4", "region": "eu-central-1", "service": "execute-api"}

@@ -106,10 +106,17 @@ def test_every_stream_of_a_manifest_is_a_copy(tmp_path: Path) -> None:
         "users": {"type": "header_link"},
     }
     assert said["deals"]["records"] == "data"
-    assert said["deals"]["query"] == {"sort": "updated", "team": "{{ params.team }}"}
+    assert said["deals"]["query"] == {
+        "sort": "updated",
+        "team": "{{ params.team }}",
+        "at": "{{ data_interval_end.strftime('%Y-%m-%dT%H:%M:%SZ') }}",
+    }
     assert said["deals"]["since"] == {"param": "since", "format": "unix", "start": "{{ params.start_date }}"}
     assert said["deals"]["retry"] == {"attempts": 8}
-    assert said["deals"]["errors"] == [{"status": n, "action": "skip"} for n in (404, 410)]
+    assert said["deals"]["errors"] == [
+        *({"status": n, "action": "skip"} for n in (404, 410)),
+        {"when": "busy", "action": "retry"},
+    ]
     assert tasks["deals"]["copy"]["incremental"] == {"cursor": "updated", "lookback": "1d2h"}
     assert said["notes"]["path"] == "/deals/{parent.id}/notes"
     assert said["notes"]["parent"] == {"connection": "wh", "table": "deals", "fields": {"deal": "id"}}
@@ -148,12 +155,11 @@ def test_what_has_no_translation_is_noted(tmp_path: Path) -> None:
             CRM,
             (
                 "authenticator: `config.credentials_kind` is the parameter `credentials_kind` of the pipeline: one of",
-                "deals: `request_parameters.at` is '{{ now_utc() }}'",
-                "deals: `incremental_sync.step` was left out",
-                "deals: `transformations` was left out",
-                "notes: `record_filter` was left out",
+                "deals: `config.team` is the parameter `team` of the pipeline",
+                "deals: `RemoveFields` was left out [['secret']]",
+                "notes: `record_filter` was left out, filter in SQL: {{ record.ok }}",
                 "exports: DeclarativeStream with AsyncRetriever has no translation; the stream was left out",
-                "elsewhere: it has another address or `auth`",
+                "elsewhere: it is on another server, 'https://{{ config.region }}.crm.example', than other streams",
             ),
         ),
     ):
@@ -233,6 +239,36 @@ TOKEN = {"token_refresh_endpoint": "https://id/t", "client_id": "a", "client_sec
                 },
             },
             {"type": "session", "login": "/session", "token": "data.id", "name": "X-S", "prefix": ""},
+        ),
+        (
+            {
+                "type": "SessionTokenAuthenticator",
+                "login_requester": {
+                    "url_base": "https://id.example.org/",
+                    "path": "login",
+                    "request_body_json": {
+                        "name": "{{ config.user }}",
+                        "pass": "{{ config['pw'] }}",
+                        "kind": "api",
+                    },
+                },
+                "session_token_path": ["token"],
+                "request_authentication": {"type": "Bearer"},
+            },
+            {
+                "type": "session",
+                "login": "https://id.example.org/login",
+                "token": "token",
+                "body": {"name": "{user}", "pass": "{password}", "kind": "api"},
+            },
+        ),
+        (
+            {
+                "type": "SessionTokenAuthenticator",
+                "login_requester": {"path": "login", "authenticator": {"type": "BasicHttpAuthenticator"}},
+                "session_token_path": ["token"],
+            },
+            "noted",
         ),
         ({"type": "CustomAuthenticator"}, "noted"),
         ({"type": "JwtAuthenticator"}, "noted"),

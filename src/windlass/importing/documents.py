@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from windlass.spec.yaml import read
 __all__ = ["Tree", "read_document"]
 
 _DEEPEST = 50
+_OLD = re.compile(r"\*ref\(([\w.]+)\)")
 
 
 class Tree:
@@ -24,12 +26,13 @@ class Tree:
 
     def at(self, value: Any, *keys: str) -> Any:
         """What is there, references followed; an empty mapping where there is nothing."""
-        found = self._followed(value)
+        found = self.followed(value)
         for key in keys:
-            found = self._followed(found.get(key)) if isinstance(found, Mapping) else None
+            found = self.followed(found.get(key)) if isinstance(found, Mapping) else None
         return {} if found is None else found
 
-    def _followed(self, value: Any) -> Any:
+    def followed(self, value: Any) -> Any:
+        """What a reference leads to, as often as it leads on; anything else as it is. Raises FatalError for one that leads nowhere."""
         for _ in range(_DEEPEST):
             pointer = _pointer_of(value)
             if pointer is None:
@@ -74,7 +77,9 @@ def _is_map(value: object) -> bool:
 
 
 def _pointer_of(value: Any) -> str | None:
-    """Where a reference leads: `{$ref: "#/a/b"}`, or the text `#/a/b` as Airbyte has it, too."""
+    """Where a reference leads: `{$ref: "#/a/b"}`, or the text `#/a/b` as Airbyte has it, too, and once had as `*ref(a.b)`."""
     if _is_map(value):
         value = value.get("$ref")
+    if isinstance(value, str) and (old := _OLD.fullmatch(value.strip())):
+        return "#/" + old[1].replace(".", "/")
     return value if isinstance(value, str) and value.startswith("#/") else None

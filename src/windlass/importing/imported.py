@@ -76,8 +76,8 @@ class Imported:
     def _task(self, name: str, to: str | None) -> dict[str, Any]:
         source, key = dict(self.sources[name]), self.keys.get(name)
         incremental = self.cursors.get(name) if to is not None and key else None
-        if incremental is None:
-            source.pop("since", None)
+        if incremental is None and "since" in source:
+            source["since"] = {key: value for key, value in source["since"].items() if key != "window"}
         copy = {"from": source, "to": self._file(name)}
         if to is not None:
             copy["to"] = {"connection": to, "table": name, **({"mode": "merge", "key": key} if key else {})}

@@ -23,13 +23,15 @@ from windlass.connectors.http.since import bound
         ("2024-03-01 00:00:00.75", "time", "1h", "iso", "2024-02-29T22:59:59"),
         ("2024-03-01 02:00:00.75+02", "time", None, "date", "2024-02-29"),
         ("2024-03-01 00:00:00.75+00", "time", None, "unix_ms", 1709251199000),
+        ("2024-03-01 00:00:00.75+00", "time", None, "%Y-%m-%d %H:%M:%S", "2024-02-29 23:59:59"),
+        ("2024-03-01 12:00:00+00", "time", None, "%d.%m.%Y", "29.02.2024"),
     ],
 )
 def test_the_bound_lies_below_the_highest_value(
     highest: str, family: Family, lookback: float | str | None, format_: str, sent: object
 ) -> None:
     mark = Mark("at", highest, family).to_json()
-    said = Since(param="since", format=format_, start="first")  # type: ignore[arg-type]
+    said = Since(param="since", format=format_, start="first")
     assert bound(said, source.Since(last=mark, cursor="at", lookback=lookback)) == sent
     assert bound(said, source.Since(cursor="at")) == "first"
     assert bound(said, None) == "first"

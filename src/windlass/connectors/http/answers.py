@@ -8,6 +8,7 @@ import urllib.request
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from email.message import Message
 from functools import cached_property
 from urllib.parse import quote, urlencode
@@ -24,6 +25,9 @@ __all__ = ["Answer", "Ask", "send"]
 
 _LARGEST = 256_000_000
 _PIECE = 1 << 20
+_EXACT = msgspec.json.Decoder(float_hook=Decimal)
+"""A cursor may be a number with more digits than a float keeps."""
+
 _GZIP = zlib.MAX_WBITS | 16
 
 
@@ -98,7 +102,7 @@ def _can_be_sent(value: str) -> bool:
 def content_of(body: bytes) -> object:
     """What a body says as JSON; None where it is not JSON."""
     try:
-        return msgspec.json.decode(body)
+        return _EXACT.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
@@ -121,7 +125,11 @@ def send(ask: Ask, session: Session | None = None, waited: float = 0.0) -> Answe
         if response.status not in ask.statuses:
             message = f"{ask.url} answered {response.status} {response.reason}, expected 200"
             refusal = web.Refusal(response.status, response.headers, response.read(_PIECE))
-            raise web.AnswerError(message, refusal, Code.API_ANSWER)
+            error = web.AnswerError(message, refusal, Code.API_ANSWER)
+            error.hint = (
+                f"if that means no records, say `errors: [{{status: {response.status}, action: skip}}]`"
+            )
+            raise error
         return _whole(ask, response)
 
 

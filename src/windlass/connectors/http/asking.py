@@ -24,6 +24,8 @@ from windlass.web_session import Session
 __all__ = ["Api"]
 
 _FIRST_WAIT = 1.0
+_SAID = 300
+"""So many characters of what a server says of a refusal are shown."""
 
 
 class Api:
@@ -55,6 +57,7 @@ class Api:
                     or exc.status != http.HTTPStatus.UNAUTHORIZED
                     or not self._credentials.renew(signed)
                 ):
+                    exc.hint = exc.hint or _said_by(exc.refusal)
                     raise
                 renewed, waited = True, 0.0
             except _SkipError:
@@ -110,6 +113,12 @@ class Api:
             return 0.0
         (self._session.pause if self._session else time.sleep)(seconds)
         return seconds
+
+
+def _said_by(refusal: web.Refusal) -> str | None:
+    """What a server says of a refusal, in its own words; None for a page that is made for browsers, or nothing."""
+    text = logs.mask(" ".join(refusal.body.decode(errors="replace").split()))
+    return f"its server says: {text[:_SAID]}{'…' * (len(text) > _SAID)}" if text and text[0] != "<" else None
 
 
 class _SkipError(Exception):

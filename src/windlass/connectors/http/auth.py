@@ -65,6 +65,7 @@ def credentials_of(
 
     The options of the address are parameters of every request: `?appid=…`; but for those that some way has a secret in.
     """
+    logs.add_secret(address.password)  # which a server may say when it refuses
     auth = said.chosen(chosen)
     if auth is None or _is_open(address):
         query = _parameters(address, said)
@@ -264,7 +265,8 @@ class _Login:
 
     def __init__(self, known: _Known, auth: Auth, asking: Asking) -> None:
         self._known, self._auth, self._asking = known, auth, asking
-        self._url = url_of(known.address, str(auth.login))
+        login = str(auth.login)
+        self._url = login if login.startswith(("http://", "https://")) else url_of(known.address, login)
 
     def __call__(self) -> Mapping[str, str]:
         self._known.secret()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 
 from windlass.connectors.http import keys
 
@@ -41,7 +42,7 @@ def _value(text: str) -> object:
     """As JSON, or as JMESPath has it: `'raw'`, and JSON in backticks."""
     if len(text) > 1 and text[0] == text[-1] == "'":
         return text[1:-1]
-    value: object = json.loads(text.strip("`"))
+    value: object = json.loads(text.strip("`"), parse_float=Decimal)
     return value
 
 

@@ -9,7 +9,10 @@ import msgspec
 
 from windlass.connectors.http import keys
 
-__all__ = ["Fields"]
+__all__ = ["EVERYTHING", "Fields"]
+
+EVERYTHING = "*"
+"""The name that stands for all fields of a record, in `{"*": "@", city: address.city}`."""
 
 
 @dataclass
@@ -40,17 +43,21 @@ class Fields:
     """The fields that `fields` of a source names, by their paths."""
 
     def __init__(self, paths: Mapping[str, str]) -> None:
-        self._names, self._top = tuple(paths), _Place()
-        for name, path in paths.items():
+        self._keeps = EVERYTHING in paths
+        self._names, self._top = tuple(name for name in paths if name != EVERYTHING), _Place()
+        for name in self._names:
+            path = paths[name]
             place = self._top
             for step in keys.parse(path):
                 place = place.below.setdefault(step, _Place())
             place.names.append(name)
 
     def of(self, record: bytes) -> bytes:
-        """The record with these fields only, null where it has nothing. One that is not an object stays as it is, a bad row."""
+        """The record with these fields, null where it has nothing; and no others, unless `"*"` is among them. One that is not an object stays as it is, a bad row."""
         if record[:1] != b"{":
             return record
         found: dict[str, msgspec.Raw | None] = dict.fromkeys(self._names)
         self._top.take(msgspec.Raw(record), found)
+        if self._keeps:
+            found = {**msgspec.json.decode(record, type=dict[str, msgspec.Raw]), **found}
         return msgspec.json.encode(found)

@@ -78,11 +78,30 @@ def _of_xml(path: str, body: bytes) -> list[bytes] | None:
 
 def _list_at(path: str, body: bytes) -> list[bytes] | None:
     """The items of the list to which keys lead, each as it is written; with brackets around the keys, what is there is
-    the only one. None where there is none.
+    the only one; with `to_array(…)` either; with keys behind brackets, as in `list[].order`, what each item has there. None where there is no list.
     """
-    single = path.startswith("[") and path != "[]"
-    keys = path[1:-1].removeprefix("@") if single else path.removesuffix("[]")
-    found = msgspec.json.decode(body, type=msgspec.Raw)
+    whole = msgspec.json.decode(body, type=msgspec.Raw)
+    if path.startswith(_EITHER):
+        found = _value_at(path.removeprefix(_EITHER).removesuffix(")").removeprefix("@"), whole)
+        if found is None or bytes(found) == b"null":
+            return None
+        several = _items_of(found)
+        return [bytes(item) for item in (several if several is not None else [found])]
+    if path.startswith("[") and not path.startswith("[]"):
+        found = _value_at(path[1:-1].removeprefix("@"), whole)
+        return None if found is None else [bytes(found)]
+    keys, *within = path.removesuffix("[]").split("[]")
+    items = _items_of(_value_at(keys, whole))
+    for number, inner in enumerate(within, 1):
+        if items is None:
+            break
+        values = _each_at(inner.lstrip("."), items, keys)
+        items = values if number == len(within) and not path.endswith("[]") else _flat(values, inner)
+    return None if items is None else [bytes(item) for item in items]
+
+
+def _value_at(keys: str, found: msgspec.Raw) -> msgspec.Raw | None:
+    """What is there; None where there is nothing. Raises FormatError for a name that occurs twice."""
     for key in filter(None, keys.split(".")):
         if bytes(found)[:1] != b"{":
             return None
@@ -92,12 +111,36 @@ def _list_at(path: str, body: bytes) -> list[bytes] | None:
         if list(_names(bytes(found), inner)).count(key) > 1:
             raise FormatError(f"JSON that can be read: the name {key!r} occurs twice")
         found = inner[key]
-    if single:
-        return [bytes(found)]
-    if bytes(found)[:1] != b"[":
-        return None
-    return [bytes(item) for item in msgspec.json.decode(found, type=list[msgspec.Raw])]
+    return found
 
+
+def _items_of(found: msgspec.Raw | None) -> list[msgspec.Raw] | None:
+    if found is None or bytes(found)[:1] != b"[":
+        return None
+    return msgspec.json.decode(found, type=list[msgspec.Raw])
+
+
+def _each_at(keys: str, items: list[msgspec.Raw], outer: str) -> list[msgspec.Raw]:
+    """What each item has there. Raises FormatError for one that has nothing: it would be a record that is lost."""
+    values = []
+    for number, item in enumerate(items, 1):
+        if (value := _value_at(keys, item)) is None:
+            raise FormatError(f"as `records` says: item {number} of {outer or 'the answer'} has no {keys!r}")
+        values.append(value)
+    return values
+
+
+def _flat(values: list[msgspec.Raw], keys: str) -> list[msgspec.Raw]:
+    """The items of several lists. Raises FormatError for what is not a list."""
+    found = []
+    for number, value in enumerate(values, 1):
+        if (items := _items_of(value)) is None:
+            raise FormatError(f"as `records` says: {keys.lstrip('.')!r} of item {number} is not a list")
+        found += items
+    return found
+
+
+_EITHER = "to_array("
 
 _NAME = re.compile(rb'[\s,{]*("(?:[^"\\]|\\.)*")\s*:\s*')
 _BEHIND = b" \t\r\n,}"

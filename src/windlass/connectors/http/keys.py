@@ -1,6 +1,7 @@
 """Where something is in a JSON answer: keys and places in lists, such as `data.items` or `data[-1].id`.
 
-A part of JMESPath (https://jmespath.org/specification.html): sub-expressions and index expressions.
+A part of JMESPath (https://jmespath.org/specification.html): sub-expressions and index expressions; a key with other
+characters stands in quotes, `"@odata.nextLink"`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ __all__ = ["Path", "find", "is_path", "parse"]
 Path: TypeAlias = tuple[str | int, ...]
 """Keys of objects, and places in lists, counted from 0 or, below 0, from the end."""
 
-_STEP = r"[A-Za-z_@]\w*(?:\[-?\d+\])*"
+_NAME = r"(?:[A-Za-z_@]\w*|\"[^\"\\]+\")"
+_STEP = rf"{_NAME}(?:\[-?\d+\])*"
 _PATH = re.compile(rf"{_STEP}(?:\.{_STEP})*|(?:\[-?\d+\])+(?:\.{_STEP})*", re.ASCII)
-_PIECE = re.compile(r"\[(-?\d+)\]|([A-Za-z_@]\w*)", re.ASCII)
+_PIECE = re.compile(r'\[(-?\d+)\]|([A-Za-z_@]\w*)|"([^"\\]+)"', re.ASCII)
 
 
 def is_path(text: str) -> bool:
@@ -25,7 +27,7 @@ def is_path(text: str) -> bool:
 
 def parse(text: str) -> Path:
     """The steps of a path, as in `data[-1].id`: ("data", -1, "id")."""
-    return tuple(int(place) if place else key for place, key in _PIECE.findall(text))
+    return tuple(int(place) if place else key or quoted for place, key, quoted in _PIECE.findall(text))
 
 
 def find(path: Path, value: object) -> object:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TypeAlias
 from urllib.parse import quote, urljoin, urlsplit
 
 from windlass.connectors.http.answers import Answer
+from windlass.connectors.http.conditions import holds
+from windlass.connectors.http.keys import is_path
 from windlass.connectors.http.options import Paginate
 from windlass.errors import Code, FatalError
 
@@ -148,8 +151,12 @@ _WAYS: Mapping[str, Callable[[Paginate, str], Requests]] = {
 
 
 def _is_last(paginate: Paginate, page: Page) -> bool:
-    """Whether the answer says so: where `more` leads is false, null or nothing."""
-    return paginate.more is not None and not page.answer.at(paginate.more)
+    """Whether the answer says so: where `more` leads is false, null, 0 or nothing, or it is not as `more` says."""
+    if paginate.more is None:
+        return False
+    if is_path(paginate.more):
+        return not page.answer.at(paginate.more)
+    return not holds(paginate.more, page.answer.content)
 
 
 def _next_at(paginate: Paginate, page: Page, name: str) -> str | None:
@@ -165,7 +172,7 @@ def _next_at(paginate: Paginate, page: Page, name: str) -> str | None:
             hint=hint,
             code=Code.API_ANSWER,
         )
-    return str(value)
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 _CALLED = {"cursor": "cursor", "json_link": "link"}
@@ -184,13 +191,14 @@ def _server(url: str) -> tuple[str, str]:
 
 
 _LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:"[^"]*"|[^",;\s]+))?)*)')
-_REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^",;\s]+))', re.IGNORECASE)
+_PARAMETER = re.compile(r';\s*([\w*-]+)(?:\s*=\s*(?:"([^"]*)"|([^",;\s]+)))?')
 
 
 def next_link(answer: Answer) -> str | None:
     """The target of the `Link` whose relation is `next` (RFC 8288)."""
     for target, parameters in _LINK.findall(", ".join(answer.headers.get_all("Link", []))):
-        found = _REL.search(parameters)
-        if found and "next" in (found[1] or found[2]).lower().split():
+        said = _PARAMETER.findall(parameters)  # each whole: a title may have `; rel=` in it
+        relations = next((quoted or word for name, quoted, word in said if name.lower() == "rel"), "")
+        if "next" in relations.lower().split():
             return quote(target.encode("latin-1"), safe=_AS_IT_IS)  # as http.client has decoded it
     return None

@@ -23,6 +23,7 @@ from windlass.connectors.ends import ConnectedEnd, End
 from windlass.connectors.http import keys
 from windlass.connectors.http.addresses import texts
 from windlass.connectors.http.options import Parent, Source
+from windlass.connectors.http.since import Span
 from windlass.connectors.rows import Column
 from windlass.connectors.scratch import Scratch, identifier
 from windlass.connectors.source import Reading
@@ -49,6 +50,9 @@ class Child:
 
     fields: Mapping[str, object] = field(default_factory=dict)
     """What its records get."""
+
+    span: Span = Span()  # noqa: RUF009 - immutable
+    """The time that is asked for."""
 
 
 def children(end: ConnectedEnd[Source], scratch: Scratch) -> Iterator[Child]:

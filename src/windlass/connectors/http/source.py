@@ -10,8 +10,10 @@ import hashlib
 import json
 import threading
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -25,7 +27,7 @@ from windlass.connectors.http.ahead import Ahead
 from windlass.connectors.http.answers import Answer, Ask
 from windlass.connectors.http.asking import Api
 from windlass.connectors.http.auth import credentials_of
-from windlass.connectors.http.fields import Fields
+from windlass.connectors.http.fields import EVERYTHING, Fields
 from windlass.connectors.http.formats import FormatError, count_of_csv, records_in, require_csv
 from windlass.connectors.http.hook import ApiClient, relation_of
 from windlass.connectors.http.loading import arriving_relation
@@ -33,7 +35,7 @@ from windlass.connectors.http.more import tells_of_more
 from windlass.connectors.http.pace import Pace, turns_of
 from windlass.connectors.http.paging import Page, Request, following, next_link, requests
 from windlass.connectors.http.parents import Child, children, side_by_side
-from windlass.connectors.http.since import bound
+from windlass.connectors.http.since import Span, spans
 from windlass.connectors.relations import csv_relation
 from windlass.connectors.scratch import Scratch
 from windlass.connectors.source import BaseSource, Reading, Relation
@@ -68,7 +70,7 @@ class HttpSource(BaseSource):
         self._session = Session()
         self._apis = _Apis(end, self._session)
         self._fields = Fields(end.options.fields)
-        self._since: str | int | float | None = None
+        self._spans: list[Span] = [Span()]
         self._first: list[int] = []  # of each page with records: the number of the first one
         self._names: list[str] = []  # what it is called
 
@@ -99,15 +101,25 @@ class HttpSource(BaseSource):
                 self.name, self.options.python, self.options.arguments, client, project, reading, scratch
             )
         if self.options.since is not None:
-            self._since = bound(self.options.since, reading.since)
+            self._spans = self._spans_of(self.options.since, reading)
         if self.options.format == "csv":
             pages = ((page.name, page.body) for page in self._pages(scratch))
             return csv_relation(self.name, pages, self.options.csv, reading, scratch)
-        names = tuple(self.options.fields)
+        names = tuple(self.options.fields) if EVERYTHING not in self.options.fields else ()
         return arriving_relation(self.name, self._records(scratch), reading, scratch, self._place, names)
 
     def close(self) -> None:
         self._session.close()
+
+    def _spans_of(self, said: options.Since, reading: Reading) -> list[Span]:
+        """The spans of time to ask for. Raises FatalError where what windows have in common cannot be told."""
+        if said.window is not None and reading.since is None:
+            raise FatalError(
+                f"{self.name}: `window` of `since` needs `incremental` with a `cursor`",
+                hint="windows overlap, and what comes twice is known by its time",
+            )
+        end = self._end.interval[1] if self._end.interval is not None else datetime.now(UTC)
+        return list(spans(said, reading.since, end))
 
     def _records(self, scratch: Scratch) -> Iterator[bytes]:
         total = 0
@@ -122,10 +134,24 @@ class HttpSource(BaseSource):
         asked, parent = children(self._end, scratch), self.options.parent
         if parent is None or parent.concurrency == 1:
             for child in asked:
-                yield from self._pages_of(child)
+                yield from self._windows_of(child)
             return
-        for pages in side_by_side(lambda child: list(self._pages_of(child)), asked, parent.concurrency):
+        for pages in side_by_side(lambda child: list(self._windows_of(child)), asked, parent.concurrency):
             yield from pages
+
+    def _windows_of(self, child: Child) -> Iterator[_Read]:
+        """The pages of one parent, of each span of time: without the records that the span before had, too."""
+        before = Counter[bytes]()
+        for span in self._spans:
+            named = f"since {span.since}" if len(self._spans) > 1 else ""
+            window = replace(child, name=", ".join(filter(None, (child.name, named))), span=span)
+            if len(self._spans) == 1:
+                yield from self._pages_of(window)
+                return
+            there, before = before, Counter()
+            for page in self._pages_of(window):
+                before.update(map(_digest, page.records))
+                yield page._replace(records=list(_not_yet(page.records, there)))
 
     def _pages_of(self, child: Child) -> Iterator[_Read]:
         paginate = self.options.paginate or _ONE
@@ -156,7 +182,7 @@ class HttpSource(BaseSource):
         )
 
     def _asked(self, child: Child, request: Request) -> tuple[Ask, Answer]:
-        ask = self._ask(child.said, request)
+        ask = self._ask(child.said, request, child.span)
         return ask, self._apis.of(child.said.auth).answer(ask)
 
     def _read(
@@ -178,10 +204,11 @@ class HttpSource(BaseSource):
             records = [self._fields.of(record) for record in records]
         return [_with(record, child, name) for record in records] if child.fields else records
 
-    def _ask(self, said: options.Source, request: Request) -> Ask:
+    def _ask(self, said: options.Source, request: Request, span: Span) -> Ask:
         placed: dict[str, dict[str, object]] = {"query": {}, "body": {}, "header": {}}
-        if said.since is not None and self._since is not None:
-            placed[said.since.in_][said.since.param] = self._since
+        if said.since is not None:
+            told = {said.since.param: span.since, said.since.until: span.until}
+            placed[said.since.in_] |= {str(key): value for key, value in told.items() if value is not None}
         placed[(said.paginate or _ONE).in_] |= request.values
         headers = {
             "Accept": _ACCEPTED[said.format],
@@ -288,6 +315,20 @@ class _Read(NamedTuple):
     body: bytes
     amount: int
     """How many records it has."""
+
+
+def _digest(record: bytes) -> bytes:
+    return hashlib.blake2b(record, digest_size=16).digest()
+
+
+def _not_yet(records: list[bytes], there: Counter[bytes]) -> Iterator[bytes]:
+    """The records that are not there yet, each as often as it is."""
+    for record in records:
+        digest = _digest(record)
+        if there[digest] > 0:
+            there[digest] -= 1
+        else:
+            yield record
 
 
 def _told_of_more(answer: Answer) -> str | None:

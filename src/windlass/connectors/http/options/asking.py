@@ -8,9 +8,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from windlass.connectors.http.keys import is_path
-from windlass.options import Many, Minimum, Options
+from windlass.options import Duration, Many, Minimum, Options
 
 __all__ = ["Parent", "Since"]
+
+_FORMATS = ("iso", "date", "unix", "unix_ms")
+_OF_TIME = ("%H", "%I", "%S", "%s", "%f", "%X", "%c", "%T")
+_DAY = 86_400.0
 
 
 class Parent(Options):
@@ -69,9 +73,37 @@ class Since(Options):
     in_: Literal["query", "body", "header"] = msgspec.field(default="query", name="in")
     """Where it is sent. In a body, `param` leads to its place, such as `variables.since`."""
 
-    format: Literal["iso", "date", "unix", "unix_ms"] = "iso"
-    """How a time is written: as `2024-02-29T12:00:00Z`, as `2024-02-29`, or in seconds or milliseconds since 1970; rounded
-    down to whole seconds. Numbers and text are sent as they are."""
+    format: str = "iso"
+    """How a time is written: `iso` as `2024-02-29T12:00:00Z`, `date` as `2024-02-29`, `unix` or `unix_ms` in seconds or
+    milliseconds since 1970, or as a pattern of strftime says, such as `"%d/%m/%Y %H:%M"`; in UTC, rounded down to whole seconds.
+    Numbers and text are sent as they are."""
 
     start: str | int | float | None = None
-    """What is sent as long as nothing was loaded. Default: nothing."""
+    """What is sent as long as nothing was loaded: as it is, but for a time such as `2024-02-29`, which is written as the `format`
+    `unix`, `unix_ms` or a pattern says. Default: nothing."""
+
+    until: str | None = None
+    """The parameter, sent in the same place, that says until when: the end of the run's data interval, or now where there is
+    none."""
+
+    window: Duration | None = None
+    """With `until`: the longest time that is asked for at once, such as `30d`. Longer ones are asked for piece by piece."""
+
+    @property
+    def is_date(self) -> bool:
+        """Whether times are written without their hours."""
+        return self.format == "date" or (
+            "%" in self.format and not any(code in self.format for code in _OF_TIME)
+        )
+
+    def refusal(self) -> str | None:
+        if "%" not in self.format and self.format not in _FORMATS:
+            return f"`format` is one of {', '.join(_FORMATS)}, or a pattern such as '%d/%m/%Y %H:%M'; got {self.format!r}"
+        if self.window is None:
+            return None
+        if self.until is None:
+            return "`window` needs `until`, the parameter that says where a window ends"
+        if self.window < (2 * _DAY if self.is_date else 2.0):
+            unit = "day" if self.is_date else "second"
+            return f"`window` is 2 {unit}s or longer, since windows overlap by one {unit}"
+        return None

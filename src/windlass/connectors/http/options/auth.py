@@ -46,7 +46,7 @@ class Auth(Options):
     """For `oauth2`: whether client and secret go as `Authorization: Basic`, or in the body."""
 
     login: str | None = None
-    """For `session`: the path that a login is posted to."""
+    """For `session`: the path that a login is posted to; or its address, where another server has it."""
 
     body: dict[str, Any] = {}
     """For `session`: the login as JSON, with `"{user}"` and `"{password}"` for those of the address. Default:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from windlass.connectors.http.conditions import is_condition
 from windlass.connectors.http.keys import is_path
 from windlass.options import Minimum, Options
 
@@ -40,7 +41,7 @@ class Paginate(Options):
 
     more: str | None = None
     """Where the answer says whether there are other pages, such as `has_more` (JMESPath): false, null or nothing there
-    ends them."""
+    ends them. Or what it says as long as there are, such as `done != true` or `status == "partial"`."""
 
     total: str | None = None
     """Where the answer says how many records there are in all (JMESPath). Fewer than that are an error."""
@@ -84,7 +85,9 @@ class Paginate(Options):
             return f"`in` is for what a request says, and the type is {self.type}"
         if self.concurrency > 1 and not counts:
             return f"`concurrency` is for what is counted, and the type is {self.type}"
-        for key in ("next", "more", "total"):
+        if self.more is not None and not is_condition(self.more):
+            return f"`more` is where an answer has it, such as has_more, or a comparison such as done != true; got {self.more!r}"
+        for key in ("next", "total"):
             if (path := getattr(self, key)) is not None and not is_path(path):
                 return f"`{key}` is where an answer has it, such as meta.next or data[-1].id; got {path!r}"
         return None

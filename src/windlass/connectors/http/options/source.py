@@ -20,8 +20,8 @@ __all__ = ["Source"]
 _WITH_PYTHON = ("python", "arguments", "auth", "retry", "rate_limit", "errors")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _KEYS = r"[A-Za-z_][\w:-]*(\.[A-Za-z_][\w:-]*)*"
-_RECORDS = re.compile(rf"\[\]|{_KEYS}(\[\])?")
-_RECORD = re.compile(rf"\[(@|{_KEYS})\]")
+_RECORDS = re.compile(rf"(\[\]|{_KEYS}(\[\])?)|(\[\]|{_KEYS}\[\])(\.{_KEYS}\[\])*\.{_KEYS}(\[\])?")
+_RECORD = re.compile(rf"\[(@|{_KEYS})\]|to_array\((@|{_KEYS})\)")
 
 
 class Source(SourceOptions):
@@ -64,11 +64,13 @@ class Source(SourceOptions):
 
     records: str = "[]"
     """Where the list of records is in an answer: `[]`, the answer itself, or keys such as `data.items` (JMESPath); of XML the
-    names of elements, such as `rss.channel.item`. In brackets it is one record: `[@]`, the answer itself, or `[data.quote]`."""
+    names of elements, such as `rss.channel.item`. In brackets it is one record: `[@]`, the answer itself, or `[data.quote]`.
+    `to_array(data)` takes a list that is there, or the one record. Behind brackets stands what each item has: `list[].order`, or `shops[].orders[]` for the items of all these lists."""
 
     fields: dict[str, str] = {}
     """The fields of a record and where each is, such as `{temp: main.temp, sky: "weather[0].main"}` (JMESPath); what is not
-    there is NULL. Default: all, as they are."""
+    there is NULL. With `"*": "@"` they come to those that the record has, in place of one of the same name. Default: all, as they
+    are."""
 
     since: Since | None = None
     """What the API is told of the last load, for it to send only what may be new."""
@@ -126,14 +128,18 @@ class Source(SourceOptions):
     def _refused_records(self) -> str | None:
         if not (_RECORDS.fullmatch(self.records) or _RECORD.fullmatch(self.records)):
             return f"`records` is `[]` or the keys that lead to the list, such as data.items; got {self.records!r}"
+        if self.format == "xml" and "[]." in self.records:
+            return f"`records` of XML are names of elements, such as rss.channel.item; got {self.records!r}"
         if self.format == "xml" and _RECORD.fullmatch(self.records):
             return (
                 f"`records` of XML are all elements of a name; one record, as in {self.records}, is for JSON"
             )
         if self.format == "csv" and self.fields:
             return "`fields` is for JSON and XML; `select` picks columns of CSV"
-        for path in self.fields.values():
-            if not is_path(path):
+        for name, path in self.fields.items():
+            if name == "*" and path != "@":
+                return f'`fields` has all of a record as `"*": "@"`; got {path!r}'
+            if name != "*" and not is_path(path):
                 return f"`fields` has what leads to a value of the record, such as main.temp; got {path!r}"
         return None
 
@@ -144,6 +150,8 @@ class Source(SourceOptions):
             return "`records` has to say which elements of XML are the records, such as rss.channel.item"
         if self.format != "json" and self.paginate is not None and self.paginate.reads_the_answer:
             return f"`paginate` has keys that look into JSON, and the format is {self.format}"
+        if self.format == "csv" and self.since is not None and self.since.window is not None:
+            return "`since` has a `window`; records of CSV are not told apart where windows overlap"
         if self.format == "csv" and self.parent is not None and self.parent.fields:
             return "`parent` has `fields`, which are not added to CSV"
         if self.format == "csv" and self.paginate is not None and self.paginate.type == "offset":
@@ -154,7 +162,8 @@ class Source(SourceOptions):
         written = {"query": self.query, "body": self.form or self.body, "header": self.headers}
         place = self.paginate.in_ if self.paginate else "query"
         set_by = [(name, place, "paginate") for name in self._paged_by()]
-        set_by += [(self.since.param, self.since.in_, "since")] if self.since else []
+        told = (self.since.param, self.since.until) if self.since else ()
+        set_by += [(name, self.since.in_, "since") for name in told if self.since and name is not None]
         for name, place, key in set_by:
             if name in written[place]:
                 return f"`{'headers' if place == 'header' else place}` has {name!r}, which `{key}` sets"
