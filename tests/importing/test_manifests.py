@@ -184,6 +184,12 @@ def test_a_secret_of_the_configuration_is_auth_and_never_a_parameter(
     assert not {"query", "headers"} & found.sources["rows"].keys()
 
 
+def test_a_secret_in_a_path_has_no_translation(tmp_path: Path) -> None:
+    found = imported(tmp_path, stream("a"), stream("b", requester={"path": "bot{{ config['bot_token'] }}/x"}))
+    assert (list(found.sources), found.params) == (["a"], {})
+    assert [note for note in found.notes if note.startswith("b: the path") and "left out" in note]
+
+
 def test_streams_on_one_server_share_a_connection(tmp_path: Path) -> None:
     found = imported(
         tmp_path,

@@ -23,12 +23,12 @@ class Configuration:
         specification = tree.at(tree.root, "spec", "connection_specification")
         self._declared = dict(_declared(specification if isinstance(specification, Mapping) else {}))
 
-    def is_secret(self, place: Place) -> bool:
-        """Whether a key is said to be a secret, or is called like one."""
+    def is_secret(self, place: Place, *, in_path: bool = False) -> bool:
+        """Whether a key is said to be a secret, or is called like one. In a path are names, which many call secrets."""
         key = str(place.path[-1]).lower() if place.path else ""
         declared = self._declared.get(key, {})
         is_called_so = any(word in key for word in _SECRET_WORDS)
-        if not declared:
+        if not declared or in_path:
             return is_called_so
         return bool(declared.get("airbyte_secret")) and (is_called_so or not key.endswith("id"))
 

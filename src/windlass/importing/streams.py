@@ -274,7 +274,8 @@ class Stream:
             return f"{{{{ data_interval_end.strftime('{piece.format}') }}}}"
         if not isinstance(piece, Place):
             return piece
-        if piece.root == "config" and piece.path and (in_path or not self._configuration.is_secret(piece)):
+        is_open = piece.path and not self._configuration.is_secret(piece, in_path=in_path)
+        if piece.root == "config" and is_open:
             return self._configuration.parameter(piece, self.name)
         return self._partitions.named(piece) if piece.root in _SLICE else None
 
