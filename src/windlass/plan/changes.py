@@ -32,6 +32,10 @@ class Change:
 
     is_skipped: bool
 
+    @property
+    def length(self) -> timedelta:
+        return self.end - self.begin
+
     def told(self, wall: datetime) -> str:
         """What becomes of a time in it, in words that go on from the name of a zone."""
         if self.is_skipped:
@@ -43,24 +47,33 @@ class Change:
 def met_change(schedule: str, zone: str, *, hourly: bool = False) -> str | None:
     """The first time of a valid schedule that the zone skips or shows twice, and which of both it does; None if there is none.
 
-    An expression for every hour follows real time, and meets none; with `hourly` its times that are shown twice count.
+    An expression for every hour follows real time, and meets only a change of half an hour; with `hourly` its times that are shown
+    twice count, too.
     """
     from croniter import croniter
 
     expression = PRESETS.get(schedule, schedule)
     is_hourly = expression.split()[1] == "*"
-    if is_hourly and not hourly:
-        return None
-    hours = {*croniter.expand(expression)[0][1]}
+    minutes, hours = (set(field) for field in croniter.expand(expression)[0][:2])
     for change in _changes(zone):
+        if is_hourly and not _keeps(minutes, change):
+            return f"is changed by {change.length // _MINUTE} minutes on {change.begin:%Y-%m-%d}"
+        if is_hourly and not hourly:
+            continue
         if (hours == {"*"} or hours & change.hours) and not (is_hourly and change.is_skipped):
             wall, after = (
                 croniter(expression, at - _MINUTE).get_next(datetime) for at in (change.begin, change.end)
             )
             # what is skipped is a tick so much later, which may be one anyway
-            if wall < change.end and not (change.is_skipped and after - wall == change.end - change.begin):
+            if wall < change.end and not (change.is_skipped and after - wall == change.length):
                 return change.told(wall)
     return None
+
+
+def _keeps(minutes: set[int | str], change: Change) -> bool:
+    """Whether real time has the same minutes of the hour after the change."""
+    shift = change.length // _MINUTE % 60
+    return "*" in minutes or {(int(minute) + shift) % 60 for minute in minutes} == minutes
 
 
 @lru_cache

@@ -38,6 +38,8 @@ CRONS = st.tuples(
 @example("0 0 * * *", "Africa/Cairo")
 @example("30 1 * * *", "America/New_York")
 @example("*/20 * * * *", "Europe/Paris")
+@example("0 * * * *", "Australia/Lord_Howe")
+@example("*/30 * * * *", "Australia/Lord_Howe")
 @example("0 2-4 * * *", "America/New_York")
 @example("5,35 2-4 * * *", "Antarctica/Troll")
 @example("5,35 2,3 * * *", "Antarctica/Troll")
