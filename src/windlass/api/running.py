@@ -6,12 +6,13 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from windlass import logs
 from windlass.api.arguments import date_text, memory_text, project_of
@@ -100,8 +101,7 @@ def run(
     raise StoppedError(ended.stopped_by) if ended.stopped_by is not None else _error(result)
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunRequest:
+class RunRequest(Struct, frozen=True, kw_only=True):
     """Which run is wanted. `project` is its very folder."""
 
     project: Path
@@ -157,7 +157,7 @@ def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] 
         force=request.force,
         parent=request.parent,
         is_awaited=request.is_awaited,
-        parallel=request.parallel or RunOptions.parallel,
+        parallel=request.parallel,
     )
     world = here(
         plan,

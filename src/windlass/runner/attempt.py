@@ -6,8 +6,9 @@ import threading
 import traceback
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TypeGuard
+
+from msgspec import Struct, field
 
 from windlass import logs
 from windlass.errors import Code, DefectError, ExitCode, RetryableError, as_error
@@ -27,8 +28,7 @@ __all__ = ["TaskWorker"]
 _STOPPED = (ExitCode.HUNG_UP, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 
 
-@dataclass
-class TaskWorker:
+class TaskWorker(Struct):
     """Runs one task to its end. `run` is called in a thread of its own, `stop` from another."""
 
     task: Task

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from windlass import logs
 from windlass.errors import Code, ExitCode
@@ -35,8 +36,7 @@ from windlass.stopping import tell_when_asked
 __all__ = ["Result", "RunOptions", "Runner"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunOptions:
+class RunOptions(Struct, frozen=True, kw_only=True):
     """How to run a plan."""
 
     logical_date: datetime | None = None
@@ -45,7 +45,9 @@ class RunOptions:
     resume: Run | None = None
     """A run to take up again, leaving out what succeeded in it."""
 
-    parallel: int = max(os.cpu_count() or 2, 2)
+    parallel: int | None = None
+    """How many tasks at once; None for one a core, at least 2."""
+
     run_key: str | None = None
     """That of an earlier run of the same, instead of its own."""
 
@@ -65,8 +67,7 @@ class RunOptions:
         return (*memory, "--force") if self.force else memory
 
 
-@dataclass
-class Result:
+class Result(Struct):
     """How a run ended."""
 
     run: Run
@@ -166,13 +167,12 @@ class Runner:
         return self._stopped_by is not None or self._out_of_time is not None
 
     def _loop(self) -> None:
+        parallel = self.options.parallel or max(os.cpu_count() or 2, 2)
         while not self._is_cut_short:
             self._services.check()
             while service := self._schedule.next_service():
                 self._services.start(service, self._tasks[service.name])
-            while len(self._workers) < self.options.parallel and (
-                task := self._schedule.next_task(self._has_slot)
-            ):
+            while len(self._workers) < parallel and (task := self._schedule.next_task(self._has_slot)):
                 self._start_task(task)
             if self._schedule.over:
                 return

@@ -7,9 +7,10 @@ and `choosing.py` says which of them a unit gets.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from windlass.plan.unit import Unit
 from windlass.runtimes.step_proxy import StepProxy
@@ -17,8 +18,7 @@ from windlass.runtimes.step_proxy import StepProxy
 __all__ = ["Execution", "Runtime", "RuntimeFactory", "Site", "Warm"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Site:
+class Site(Struct, frozen=True, kw_only=True):
     """The side of a run that is on this machine."""
 
     project: Path
