@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import traceback
-import uuid
 from collections.abc import Sequence
 from typing import TypeGuard
 
@@ -127,6 +126,8 @@ class TaskWorker(Struct):
         """Start an attempt; one of a copy with an id that its entry in the ledger will have."""
         if not isinstance(self.task.action, Copy):
             return self.start(number)
+        import uuid  # which looks for what the platform is, and only copies have loads
+
         self._loads.append(str(uuid.uuid4()))
         return self.start(number, load=self._loads[-1])
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from contextlib import closing
 from datetime import datetime
 
 from msgspec import Struct, field
@@ -124,12 +125,13 @@ class Runner:
             logs.bind(run=begun.run.run_id, pipeline=self.plan.pipeline),
         ):
             self._expanding.recall(begun.done)
-            self._write_plan()
-            self._observer.run_started(self._record, self._expanding.plan)
             self._prepare(begun)
-            self._note_versions()
             try:
-                self._loop_and_stop()
+                with closing(self._runtime):
+                    self._write_plan()
+                    self._observer.run_started(self._record, self._expanding.plan)
+                    self._note_versions()
+                    self._loop_and_stop()
                 return self._finish()
             finally:  # what is told at the end may need a dev service, too
                 self._world.connections.close()
@@ -153,7 +155,6 @@ class Runner:
         finally:
             cancel()
             self._stop_everything()
-            self._runtime.close()
 
     def _run_out_of_time(self) -> None:
         """Let the run end as one that has failed. From the clock's thread."""

@@ -103,7 +103,9 @@ def here(
             wanted=run.lock,
             step_proxy=StepProxy.of(os.environ),
         )
-        return ChosenRuntimes(site, runtime, plan.containers)
+        chosen = ChosenRuntimes(site, runtime, plan.containers)
+        chosen.get_ready(task.unit for task in plan.tasks if task.unit)
+        return chosen
 
     connections = FoundConnections(plan.connections, project, state, dev=dev)
 
