@@ -102,6 +102,7 @@ def here(
             plan=run.plan,
             wanted=run.lock,
             step_proxy=StepProxy.of(os.environ),
+            soon=True,
         )
         chosen = ChosenRuntimes(site, runtime, plan.containers)
         chosen.get_ready(task.unit for task in plan.tasks if task.unit)

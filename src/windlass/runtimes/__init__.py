@@ -35,6 +35,9 @@ class Site(Struct, frozen=True, kw_only=True):
     step_proxy: StepProxy | None = None
     """What steps ask hosts by, which they name themselves."""
 
+    soon: bool = False
+    """Whether units will be started soon, so that what starts them had better get ready."""
+
     wanted: Path
     """A lock that is held as long as somebody wants what was started: no unit outlives it."""
 

@@ -61,7 +61,7 @@ class ProcessRuntime:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._launchpad = Launchpad(site.wanted)
-        if site.warm is None:  # which starts most of what is to be started, where there is one
+        if site.soon:
             self._launchpad.get_ready()
         self._environments: dict[tuple[str | None, str], StepEnvironment | None] = {}
         self._told: set[str] = set()
