@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import sys
 import tempfile
@@ -44,6 +45,8 @@ OTHERS: dict[str, Callable[[list[str]], int]] = {
 
 def main() -> int:
     """Measure. Returns the exit code: nonzero when somebody failed to copy all rows."""
+    # or each process compiles what an installation has compiled once
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if sys.argv[1:2] and (other := OTHERS.get(sys.argv[1])):
         return other(sys.argv[2:])
     parser = argparse.ArgumentParser(
@@ -97,8 +100,6 @@ def _write(chart: Path, results: list[Result]) -> None:
 
 
 def _machine(scale: float, rounds: int) -> str:
-    import os
-
     from windlass import __version__
 
     cores = os.cpu_count()

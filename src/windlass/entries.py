@@ -7,8 +7,10 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import TextIO
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from windlass.templates import filled
 
@@ -17,8 +19,7 @@ __all__ = ["Entry", "keyed", "named", "rows", "valid_name"]
 _OTHER = re.compile(r"[^A-Za-z0-9_-]+")
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One entry, which templates know as `each`."""
 
     value: object

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 __all__ = [
     "Fact",
@@ -28,8 +29,7 @@ Fact: TypeAlias = tuple[str, str, str]
 """What was looked at: how, where, and what was found."""
 
 
-@dataclass
-class Noticed:
+class Noticed(Struct):
     """What was looked at within a block."""
 
     facts: list[Fact] = field(default_factory=list)

@@ -8,10 +8,11 @@ than starting a task.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+from msgspec import Struct
 
 from windlass.errors import Code, FatalError, UsageError, did_you_mean
 from windlass.noticing import other_code
@@ -24,8 +25,7 @@ __all__ = ["Table"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Table(Generic[T]):
+class Table(Struct, Generic[T], frozen=True, dict=True):
     """Names to what they name. `what` is the word for it in messages, and `group` that of the entry points."""
 
     what: str

@@ -12,9 +12,10 @@ which the files of a project name too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct, field
 
 from windlass.errors import Code, FatalError
 from windlass.plugins import Table
@@ -51,8 +52,7 @@ SCRATCH = "duckdb"
 """The connector whose SQL runs where no connection is named: over files, in memory."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
+class Container(Struct, frozen=True, kw_only=True):
     """A server in a container of a public image, which a compose file can have."""
 
     image: str
@@ -72,8 +72,7 @@ class Container:
     """A command in it that fails while the server is not there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connector:
+class Connector(Struct, frozen=True, kw_only=True):
     """What is known of a system without importing its driver. A part that it does not have is None.
 
     Parts are given as `module:attribute`.

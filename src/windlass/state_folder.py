@@ -22,8 +22,9 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from windlass.errors import Code, FatalError, naming
 from windlass.file_names import fitting
@@ -34,8 +35,7 @@ STATE = "WINDLASS_STATE"
 """Names the folder that a run which another has triggered takes in the place of the project's: that of a case."""
 
 
-@dataclass(frozen=True)
-class RunFolder:
+class RunFolder(Struct, frozen=True):
     """What one run leaves behind."""
 
     path: Path
@@ -75,8 +75,7 @@ class RunFolder:
         return self.path / "quarantine" / f"{name}.ndjson"
 
 
-@dataclass(frozen=True)
-class StateFolder:
+class StateFolder(Struct, frozen=True):
     """The `.windlass` folder of a project."""
 
     path: Path

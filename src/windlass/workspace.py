@@ -7,9 +7,10 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from windlass import registry
 from windlass.errors import FatalError
@@ -30,8 +31,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 _FOLDERS_OF_PROJECT = (".git", ".windlass")
 
 
-@dataclass(frozen=True)
-class Workspace:
+class Workspace(Struct, frozen=True):
     """Where relative paths are: read from `root`, else from the project; written to `root`.
 
     On a laptop both are the project folder; in a container `root` is `/data`.

@@ -105,6 +105,15 @@ def test_no_command_outlives_who_wanted_it(pad: Launchpad, held: IO[str]) -> Non
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="launchers are forked on Linux only")
+def test_what_forks_is_there_before_the_first_command_and_ends_without_one(held: IO[str]) -> None:
+    pad = Launchpad(Path(held.name))
+    pad.get_ready()
+    assert pad._process is not None
+    pad.close()
+    assert pad._process.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="launchers are forked on Linux only")
 def test_when_what_forks_is_killed_nothing_is_lost(held: IO[str]) -> None:
     pad = Launchpad(Path(held.name))
     begun = start(pad, "echo; exec sleep 600")

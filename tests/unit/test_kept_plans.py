@@ -12,7 +12,6 @@ import pytest
 
 from windlass import registry
 from windlass.api import kept_plans
-from windlass.api.kept_plans import kept_or_compiled
 from windlass.api.planning import compile_one
 from windlass.errors import SpecError, UsageError
 from windlass.noticing import noticing
@@ -48,6 +47,10 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
+def kept_or_compiled(project: Path, pipeline: str, params: dict[str, object]) -> Plan:
+    return kept_plans.kept_or_compiled(project, pipeline, params).plan
+
+
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
     """The pipelines that were compiled, one after the other."""
@@ -65,6 +68,15 @@ def test_a_pipeline_is_compiled_once(project: Path, compiled: list[str | None]) 
     plans = [kept_or_compiled(project, "p", {}) for _ in range(3)]
     assert compiled == ["p"]
     assert plans == [compile_one(project, "p", {})] * 3
+
+
+def test_the_connections_of_the_project_are_kept_too(project: Path, compiled: list[str | None]) -> None:
+    for names in (["a", "b"], ["c"]):
+        declared = "".join(f"  {name}: {{type: postgres}}\n" for name in names)
+        (project / "windlass.yaml").write_text(f"project: kept\nconnections:\n{declared}")
+        found = [kept_plans.kept_or_compiled(project, "p", {}).connections for _ in range(2)]
+        assert found == [names, names]
+    assert compiled == ["p", "p"]
 
 
 def write(name: str, text: str) -> Callable[[Path], None]:

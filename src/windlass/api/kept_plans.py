@@ -20,9 +20,17 @@ from windlass.noticing import Fact, noticing, still_so
 from windlass.plan.model import Plan
 from windlass.state_folder import StateFolder, close_to_others
 
-__all__ = ["kept_or_compiled"]
+__all__ = ["Known", "kept_or_compiled"]
 
 _NAME = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
+
+
+class Known(msgspec.Struct):
+    """A plan, and what else of its project a run asks for."""
+
+    plan: Plan
+    connections: list[str]
+    """The names of all that the project declares."""
 
 
 class _Kept(msgspec.Struct):
@@ -30,21 +38,28 @@ class _Kept(msgspec.Struct):
     """What the plan was asked for with, and which code has made it."""
 
     facts: list[Fact]
-    plan: Plan
+    known: Known
 
 
-def kept_or_compiled(project: Path, pipeline: str | None, params: Mapping[str, object]) -> Plan:
+def kept_or_compiled(project: Path, pipeline: str | None, params: Mapping[str, object]) -> Known:
     """`compile_one`, or the plan that it would return. Raises what that raises."""
     if pipeline is None or not _NAME.fullmatch(pipeline) or (key := _key(project, params)) is None:
-        return _compiled(project, pipeline, params)
+        return _known(project, pipeline, params)
     file = project / ".windlass" / "plans" / f"{pipeline}.json"
-    if (plan := _found(file, key)) is not None:
-        return plan
+    if (known := _found(file, key)) is not None:
+        return known
     with noticing() as noticed:
-        plan = _compiled(project, pipeline, params)
+        known = _known(project, pipeline, params)
     if noticed.is_all:
-        _keep(project, file, _Kept(key, noticed.facts, plan))
-    return plan
+        _keep(project, file, _Kept(key, noticed.facts, known))
+    return known
+
+
+def _known(project: Path, pipeline: str | None, params: Mapping[str, object]) -> Known:
+    from windlass.spec import load_project_file
+
+    plan = _compiled(project, pipeline, params)
+    return Known(plan, list(load_project_file(project).connections))
 
 
 def _compiled(project: Path, pipeline: str | None, params: Mapping[str, object]) -> Plan:
@@ -53,12 +68,12 @@ def _compiled(project: Path, pipeline: str | None, params: Mapping[str, object])
     return compile_one(project, pipeline, params)
 
 
-def _found(file: Path, key: str) -> Plan | None:
+def _found(file: Path, key: str) -> Known | None:
     try:
         kept = msgspec.json.decode(file.read_bytes(), type=_Kept)
     except (OSError, msgspec.MsgspecError):  # of another version, or none
         return None
-    return kept.plan if kept.key == key and all(map(still_so, kept.facts)) else None
+    return kept.known if kept.key == key and all(map(still_so, kept.facts)) else None
 
 
 def _keep(project: Path, file: Path, kept: _Kept) -> None:
@@ -67,7 +82,7 @@ def _keep(project: Path, file: Path, kept: _Kept) -> None:
 
     with suppress(OSError, WindlassError, msgspec.MsgspecError, TypeError, ValueError):
         data = msgspec.json.encode(kept)
-        if msgspec.json.decode(data, type=_Kept).plan == kept.plan:
+        if msgspec.json.decode(data, type=_Kept).known == kept.known:
             folder = StateFolder.of(project).plans
             folder.mkdir(mode=0o700, exist_ok=True)
             close_to_others(folder)

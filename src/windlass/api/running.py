@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from windlass import logs
 from windlass.api.arguments import date_text, memory_text, project_of
@@ -100,8 +101,7 @@ def run(
     raise StoppedError(ended.stopped_by) if ended.stopped_by is not None else _error(result)
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunRequest:
+class RunRequest(Struct, frozen=True, kw_only=True):
     """Which run is wanted. `project` is its very folder."""
 
     project: Path
@@ -142,9 +142,10 @@ def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] 
             raise UsageError("`resume`: the run has its logical date; leave out `logical_date`")
         pipeline, values = earlier.pipeline, {**earlier.params, **values}
     if request.plan is not None:
-        plan = read_plan(request.plan, pipeline, values)
+        plan, connections = read_plan(request.plan, pipeline, values), None
     else:
-        plan = kept_or_compiled(project, pipeline, values)
+        known = kept_or_compiled(project, pipeline, values)
+        plan, connections = known.plan, known.connections
     logical_date, run_key = _when(request, plan)
     options = RunOptions(
         logical_date=logical_date,
@@ -157,7 +158,7 @@ def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] 
         force=request.force,
         parent=request.parent,
         is_awaited=request.is_awaited,
-        parallel=request.parallel or RunOptions.parallel,
+        parallel=request.parallel,
     )
     world = here(
         plan,
@@ -171,8 +172,8 @@ def run_pipeline(request: RunRequest, display: AbstractContextManager[Observer] 
     Runner(plan, world, options).check()
     around = Around(project, request.workspace or project)
     with display or nullcontext(SilentObserver()) as shown, observed(around, shown) as observer:
-        if request.parent is None and request.plan is None:
-            _tell_unknown_connections(project)
+        if request.parent is None and connections is not None:
+            _tell_unknown_connections(project, connections)
         if request.parent is None:
             Thread(target=_import_report, daemon=True).start()
         return Runner(plan, world, options, observer).run()
@@ -185,13 +186,8 @@ def _import_report() -> None:
         import_module("jinja2")
 
 
-def _tell_unknown_connections(project: Path) -> None:
+def _tell_unknown_connections(project: Path, declared: Iterable[str]) -> None:
     """Warn of variables that look like the addresses of connections and are of none: a name may be misspelt."""
-    if not any(unknown_connections((), project, os.environ)):
-        return
-    from windlass.spec import load_project  # which takes longer than most runs, and is seldom needed
-
-    declared = load_project(project).spec.connections
     for variable, place, hint in unknown_connections(declared, project, os.environ):
         logs.warning("unknown_connection", variable=variable, where=place, hint=hint)
 

@@ -7,7 +7,8 @@ chain stays together.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 __all__ = ["Row", "lanes"]
 
@@ -17,8 +18,7 @@ _SHAPES = {  # what leaves the middle of a character: up, down, left, right
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """One line: what stands at its left, and the task that the rest is about, if any."""
 
     gutter: str
@@ -51,15 +51,14 @@ def _depth_first(needs: Mapping[str, Sequence[str]]) -> list[str]:
     return order
 
 
-@dataclass
-class _Lanes:
+class _Lanes(Struct):
     needs: Mapping[str, Sequence[str]]
     marks: Mapping[str, str]
     rows: list[Row] = field(default_factory=list)
     columns: list[str | None] = field(default_factory=list)
     """The task whose lane each column is."""
 
-    _waiting: dict[str, int] = field(init=False)
+    _waiting: dict[str, int] = field(default_factory=dict)
     """How many tasks that need it are still to come, by task."""
 
     _last: int | None = None

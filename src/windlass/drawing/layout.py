@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from bisect import bisect, insort
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from math import fsum
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from windlass.drawing.edges import Edge
 
@@ -27,8 +28,7 @@ class Point(NamedTuple):
     y: float
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(Struct, frozen=True):
     """Where a task is. `x` and `y` are its upper left corner."""
 
     task: str
@@ -38,16 +38,14 @@ class Box:
     height: float
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Struct, frozen=True):
     """The way of an edge: points two by two, straight across a layer or a box, curved from pair to pair."""
 
     edge: Edge
     points: tuple[Point, ...]
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Struct, frozen=True):
     boxes: tuple[Box, ...]
     lines: tuple[Line, ...]
     width: float
@@ -97,8 +95,7 @@ def _line(
     return Line(edge, tuple(points))
 
 
-@dataclass
-class _Graph:
+class _Graph(Struct):
     """The slots of each layer, in their order, and the links between slots of neighbouring layers."""
 
     layer: dict[str, int]

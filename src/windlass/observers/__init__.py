@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from windlass.tracing import OBSERVED
 
 __all__ = ["KINDS", "Kind", "is_observed"]
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """When an observer is wanted, and where it is."""
 
     variables: tuple[str, ...]

@@ -11,10 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from windlass import logs
 from windlass.observers import KINDS, is_observed
@@ -26,8 +27,7 @@ __all__ = ["Around", "Closable", "observed"]
 _PATIENCE = 3.0
 
 
-@dataclass(frozen=True)
-class Around:
+class Around(Struct, frozen=True):
     """Where a run happens."""
 
     project: Path

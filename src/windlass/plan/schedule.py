@@ -8,9 +8,10 @@ has an interval of no length. (Airflow: "Timetables", `CronDataIntervalTimetable
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+
+from msgspec import Struct
 
 from windlass.errors import Code, UsageError, near_word
 from windlass.plan.ticks import PRESETS, Ticks, zone_of
@@ -38,8 +39,7 @@ _LONG_AGO = timedelta(
 )  # no pod of a scheduled run waits longer; a number that means so is somebody's own
 
 
-@dataclass(frozen=True, slots=True)
-class RunDates:
+class RunDates(Struct, frozen=True):
     """When a run is meant to be: its logical date and its half-open data interval, all UTC."""
 
     logical_date: datetime

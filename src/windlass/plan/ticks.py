@@ -10,8 +10,9 @@ skipped time meets another tick, Airflow has an interval of no length; here both
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+
+from msgspec import Struct
 
 __all__ = ["PRESETS", "Ticks", "zone_of"]
 
@@ -37,8 +38,7 @@ def zone_of(name: str) -> tzinfo:
     return ZoneInfo(name)
 
 
-@dataclass(frozen=True)
-class Ticks:
+class Ticks(Struct, frozen=True):
     """The ticks of a valid schedule: a cron expression of five fields, or one of PRESETS. All moments are UTC."""
 
     schedule: str

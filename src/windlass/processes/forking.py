@@ -26,11 +26,13 @@ import socket
 import struct
 import sys
 import threading
-import traceback
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
-from types import ModuleType
-from typing import Any, NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # each import takes a part of the time in which the first command of a run waits
+    from types import ModuleType
+    from typing import Any, NoReturn
 
 NUMBER = struct.Struct("!i")
 
@@ -114,6 +116,8 @@ def _become(launcher: ModuleType, request: dict[str, Any], answers: socket.socke
             code = launcher.launched(stop, *request["arguments"])
             answers.sendall(NUMBER.pack(code))
     except BaseException:  # noqa: BLE001 - as the interpreter does
+        import traceback
+
         with contextlib.suppress(OSError):
             traceback.print_exc()
             sys.stderr.flush()
@@ -149,4 +153,4 @@ def _hear(answers: socket.socket, stop: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    os._exit(main(*sys.argv[1:]))

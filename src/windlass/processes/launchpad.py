@@ -36,6 +36,11 @@ class Launchpad:
         self._requests: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
+    def get_ready(self) -> None:
+        """Start what will fork, which takes longer than most of what comes before the first command."""
+        with self._sending:
+            self._ready()
+
     def close(self) -> None:
         """No more commands. Those that run go on."""
         if self._requests is not None:

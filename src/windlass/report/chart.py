@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from windlass.report.facts import AttemptFacts, RunFacts, TaskFacts
 from windlass.report.timeline import Break, Scale, Tick
@@ -15,8 +16,7 @@ __all__ = ["Bar", "Chart", "ChartRow", "chart"]
 _LABEL = 24.0  # how much of the width a label may need
 
 
-@dataclass(frozen=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """An attempt; places are percentages of the chart's width."""
 
     left: float
@@ -25,8 +25,7 @@ class Bar:
     title: str
 
 
-@dataclass(frozen=True)
-class ChartRow:
+class ChartRow(Struct, frozen=True):
     """A task: its attempts, the waits between them, and how it ended in words."""
 
     task: TaskFacts
@@ -38,8 +37,7 @@ class ChartRow:
     """Where the label stands: `start` (behind the last bar), `end` (before a bar) or `inside`."""
 
 
-@dataclass(frozen=True)
-class Chart:
+class Chart(Struct, frozen=True):
     """What the template draws."""
 
     rows: tuple[ChartRow, ...]

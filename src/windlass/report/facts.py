@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from windlass.errors import WindlassError
 from windlass.pages.clipping import clipped_value
@@ -35,8 +36,7 @@ _LINES_OF_A_FAILURE, _LINES = 100, 30
 _LONGEST_CELL = 200
 
 
-@dataclass(frozen=True)
-class AttemptFacts:
+class AttemptFacts(Struct, frozen=True):
     """One try of a task, and the end of its log."""
 
     record: Attempt
@@ -49,8 +49,7 @@ class AttemptFacts:
         return self.span.end - self.span.start
 
 
-@dataclass(frozen=True)
-class CheckFacts:
+class CheckFacts(Struct, frozen=True):
     """One assertion of a check, with some of the rows that speak against it."""
 
     says: str
@@ -60,8 +59,7 @@ class CheckFacts:
     samples: tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True)
-class TaskFacts:
+class TaskFacts(Struct, frozen=True):
     """One task of a run."""
 
     anchor: str
@@ -98,8 +96,7 @@ class TaskFacts:
         return record.rows_read == (record.rows_written or 0) + (record.rows_quarantined or 0)
 
 
-@dataclass(frozen=True)
-class RunFacts:
+class RunFacts(Struct, frozen=True, dict=True):
     """One run."""
 
     anchor: str

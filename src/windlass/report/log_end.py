@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from windlass.kept_log import last_piece
 from windlass.pages.clipping import clipped
@@ -18,8 +19,7 @@ _CONTEXT = ("time", "level", "run", "pipeline", "task", "attempt", "event", "mes
 _TOLD_ELSEWHERE = ("detail", "retryable")
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Struct, frozen=True):
     """One record: when, how bad, what, and the rest of its fields."""
 
     time: str
@@ -31,8 +31,7 @@ class Line:
     fields: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class LogEnd:
+class LogEnd(Struct, frozen=True):
     """The last lines of a log."""
 
     lines: tuple[Line, ...]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from windlass.pages.clipping import clipped, clipped_value
 
@@ -18,8 +19,7 @@ _SHOWN = 20
 _LONGEST = 500
 
 
-@dataclass(frozen=True)
-class BadRow:
+class BadRow(Struct, frozen=True):
     """One row: where it came from, what is wrong with it, and the row itself."""
 
     place: str
@@ -29,8 +29,7 @@ class BadRow:
     record: str
 
 
-@dataclass(frozen=True)
-class Quarantined:
+class Quarantined(Struct, frozen=True):
     """What waits in the quarantine of one task."""
 
     waiting: int

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 __all__ = ["RequestRow", "Requests", "requests_of"]
 
 _NO_ANSWER = "no answer"
 
 
-@dataclass(frozen=True)
-class RequestRow:
+class RequestRow(Struct, frozen=True):
     """One request. `gap` is how many before it are not told."""
 
     method: str
@@ -25,8 +25,7 @@ class RequestRow:
     gap: int = 0
 
 
-@dataclass(frozen=True)
-class Requests:
+class Requests(Struct, frozen=True):
     """What a task asked of web servers."""
 
     count: int

@@ -7,9 +7,10 @@ taken up the next day) is drawn as a short break, so that the attempts stay visi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from windlass.units import duration
 
@@ -49,8 +50,7 @@ class Break(NamedTuple):
     label: str
 
 
-@dataclass(frozen=True)
-class _Piece:
+class _Piece(Struct, frozen=True):
     """A stretch of time and where it is drawn."""
 
     time: Span

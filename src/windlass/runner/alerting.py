@@ -11,11 +11,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote
+
+from msgspec import Struct, field
 
 from windlass import logs, registry
 from windlass.alerts import Event, Message, Told
@@ -38,8 +39,7 @@ _BAD_ROWS, _LONGEST_ROW = 3, 300
 _LONGEST_ERROR = 1_500
 
 
-@dataclass(frozen=True)
-class Alerting:
+class Alerting(Struct, frozen=True):
     """Tells what became of the runs of a plan."""
 
     plan: Plan
@@ -192,8 +192,7 @@ class Alerting:
             self.history.save(record)
 
 
-@dataclass(frozen=True)
-class _Ended:
+class _Ended(Struct, frozen=True):
     """A run that has ended, and the messages about it."""
 
     plan: Plan

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import traceback
-import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TypeGuard
+
+from msgspec import Struct, field
 
 from windlass import logs
 from windlass.errors import Code, DefectError, ExitCode, RetryableError, as_error
@@ -27,8 +27,7 @@ __all__ = ["TaskWorker"]
 _STOPPED = (ExitCode.HUNG_UP, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 
 
-@dataclass
-class TaskWorker:
+class TaskWorker(Struct):
     """Runs one task to its end. `run` is called in a thread of its own, `stop` from another."""
 
     task: Task
@@ -127,6 +126,8 @@ class TaskWorker:
         """Start an attempt; one of a copy with an id that its entry in the ledger will have."""
         if not isinstance(self.task.action, Copy):
             return self.start(number)
+        import uuid  # which looks for what the platform is, and only copies have loads
+
         self._loads.append(str(uuid.uuid4()))
         return self.start(number, load=self._loads[-1])
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from windlass import __version__
 from windlass.plan.model import Plan
@@ -17,8 +18,7 @@ from windlass.status import Status
 __all__ = ["Beginning", "begin_again", "begin_anew"]
 
 
-@dataclass(frozen=True)
-class Beginning:
+class Beginning(Struct, frozen=True):
     """A run that is about to begin."""
 
     run: Run

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from windlass.entries import Entry
 from windlass.files import write_whole
@@ -24,8 +25,7 @@ __all__ = ["Expanding"]
 _TOLD = 5  # names of tasks in an error
 
 
-@dataclass
-class Expanding:
+class Expanding(Struct):
     """The tasks of one run that were made of entries."""
 
     plan: Plan

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from windlass import logs, tracing
 from windlass.errors import DefectError, RetryableError, as_error
@@ -19,8 +20,7 @@ from windlass.status import Status
 __all__ = ["AttemptLog", "Journal", "masked_values"]
 
 
-@dataclass(frozen=True)
-class Journal:
+class Journal(Struct, frozen=True):
     """The journal of one run."""
 
     run: Run
@@ -69,8 +69,7 @@ class Journal:
         return AttemptLog(TaskLog(self.folder.log(task, attempt), context), self.observer)
 
 
-@dataclass(frozen=True)
-class AttemptLog:
+class AttemptLog(Struct, frozen=True):
     """The log of one attempt at a task."""
 
     file: TaskLog

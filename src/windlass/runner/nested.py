@@ -6,9 +6,10 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from windlass.errors import naming
 from windlass.locks import locked
@@ -31,8 +32,7 @@ class Pipelines(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class NestedRuns:
+class NestedRuns(Struct, frozen=True):
     """Pipelines as processes of this machine. Implements `Pipelines`."""
 
     project: Path

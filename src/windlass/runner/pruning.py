@@ -10,8 +10,9 @@ import os
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct, field
 
 from windlass.locks import try_to_take
 from windlass.runner.history import History, Run
@@ -26,8 +27,7 @@ KEPT = 200
 _UNTOUCHED = timedelta(days=1)  # what another scheduler does not use any more, as far as can be told
 
 
-@dataclass
-class Pruned:
+class Pruned(Struct):
     """What became of the runs that were to go, by their ids."""
 
     removed: list[str] = field(default_factory=list)

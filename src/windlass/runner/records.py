@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+
+from msgspec import Struct, field
 
 from windlass.status import Status
 from windlass.units import size
@@ -12,8 +13,7 @@ from windlass.units import size
 __all__ = ["AlertRecord", "Attempt", "Run", "TaskRun", "Totals", "now"]
 
 
-@dataclass
-class Run:
+class Run(Struct):
     """One execution of a pipeline. Times are ISO 8601 in UTC."""
 
     run_id: str
@@ -40,8 +40,7 @@ class Run:
         return _seconds(self.started, self.ended)
 
 
-@dataclass
-class TaskRun:
+class TaskRun(Struct):
     """What became of one task in a run."""
 
     run_id: str
@@ -122,8 +121,7 @@ class TaskRun:
         return list(map(str, found)) if isinstance(found, list) else []
 
 
-@dataclass
-class Attempt:
+class Attempt(Struct):
     """One try of a task run."""
 
     run_id: str
@@ -136,8 +134,7 @@ class Attempt:
     error: str | None = None
 
 
-@dataclass
-class AlertRecord:
+class AlertRecord(Struct):
     """One message to one connection about what became of a run, or of a task in it."""
 
     run_id: str

@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-from dataclasses import dataclass, field
+from contextlib import closing
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from windlass import logs
 from windlass.errors import Code, ExitCode
@@ -35,8 +37,7 @@ from windlass.stopping import tell_when_asked
 __all__ = ["Result", "RunOptions", "Runner"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunOptions:
+class RunOptions(Struct, frozen=True, kw_only=True):
     """How to run a plan."""
 
     logical_date: datetime | None = None
@@ -45,7 +46,9 @@ class RunOptions:
     resume: Run | None = None
     """A run to take up again, leaving out what succeeded in it."""
 
-    parallel: int = max(os.cpu_count() or 2, 2)
+    parallel: int | None = None
+    """How many tasks at once; None for one a core, at least 2."""
+
     run_key: str | None = None
     """That of an earlier run of the same, instead of its own."""
 
@@ -65,8 +68,7 @@ class RunOptions:
         return (*memory, "--force") if self.force else memory
 
 
-@dataclass
-class Result:
+class Result(Struct):
     """How a run ended."""
 
     run: Run
@@ -123,12 +125,13 @@ class Runner:
             logs.bind(run=begun.run.run_id, pipeline=self.plan.pipeline),
         ):
             self._expanding.recall(begun.done)
-            self._write_plan()
-            self._observer.run_started(self._record, self._expanding.plan)
             self._prepare(begun)
-            self._note_versions()
             try:
-                self._loop_and_stop()
+                with closing(self._runtime):
+                    self._write_plan()
+                    self._observer.run_started(self._record, self._expanding.plan)
+                    self._note_versions()
+                    self._loop_and_stop()
                 return self._finish()
             finally:  # what is told at the end may need a dev service, too
                 self._world.connections.close()
@@ -152,7 +155,6 @@ class Runner:
         finally:
             cancel()
             self._stop_everything()
-            self._runtime.close()
 
     def _run_out_of_time(self) -> None:
         """Let the run end as one that has failed. From the clock's thread."""
@@ -166,13 +168,12 @@ class Runner:
         return self._stopped_by is not None or self._out_of_time is not None
 
     def _loop(self) -> None:
+        parallel = self.options.parallel or max(os.cpu_count() or 2, 2)
         while not self._is_cut_short:
             self._services.check()
             while service := self._schedule.next_service():
                 self._services.start(service, self._tasks[service.name])
-            while len(self._workers) < self.options.parallel and (
-                task := self._schedule.next_task(self._has_slot)
-            ):
+            while len(self._workers) < parallel and (task := self._schedule.next_task(self._has_slot)):
                 self._start_task(task)
             if self._schedule.over:
                 return

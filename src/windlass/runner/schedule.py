@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from windlass.errors import Code, UsageError, did_you_mean
 from windlass.plan.graph import downstream
@@ -42,8 +43,7 @@ def select(plan: Plan, only: Collection[str], start: str | None) -> set[str]:
     return chosen | {service for task in plan.tasks if task.name in chosen for service in task.uses}
 
 
-@dataclass
-class _Tally:
+class _Tally(Struct):
     """What became of the tasks that a task waits for."""
 
     total: int = 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from windlass.connections import PREFIX
@@ -39,8 +39,7 @@ class Start(Protocol):
         """`number` counts from 1. `options` are for windlass itself; `load` is what the ledger shall call it."""
 
 
-@dataclass
-class Starter:
+class Starter(Struct):
     """Starts the units of one run."""
 
     plan: Plan

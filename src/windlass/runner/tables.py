@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import asdict, fields
 from typing import TypeAlias, TypeVar
+
+from msgspec.structs import asdict
 
 from windlass.runner.records import AlertRecord, Attempt, Run, TaskRun
 from windlass.status import Status
@@ -19,7 +20,7 @@ _TRUTHS = {"scheduled", "retryable"}
 Record: TypeAlias = Run | TaskRun | Attempt | AlertRecord
 R = TypeVar("R", Run, TaskRun, Attempt, AlertRecord)
 
-_TABLES: dict[type, tuple[str, tuple[str, ...]]] = {
+_TABLES: dict[type[Record], tuple[str, tuple[str, ...]]] = {
     Run: ("runs", ("run_id",)),
     TaskRun: ("task_runs", ("run_id", "task")),
     Attempt: ("attempts", ("run_id", "task", "number")),
@@ -38,7 +39,7 @@ def bring_up_to_date(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("BEGIN IMMEDIATE")
     for record, (table, key) in _TABLES.items():
-        names = [f.name for f in fields(record)]
+        names = record.__struct_fields__
         primary = f"PRIMARY KEY ({', '.join(key)})"
         connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(names)}, {primary})")
         there = {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
@@ -64,7 +65,7 @@ def put(connection: sqlite3.Connection, record: Record) -> None:
 def select(connection: sqlite3.Connection, record: type[R], rest: str, *args: object) -> list[R]:
     """The records of that kind; `rest` is what follows the name of the table."""
     table, _ = _TABLES[record]
-    names = [f.name for f in fields(record)]
+    names = record.__struct_fields__
     found = []
     for row in connection.execute(f"SELECT {', '.join(names)} FROM {table} {rest}", args):
         values = dict(row)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,7 +31,8 @@ def kept_versions(file: Path) -> dict[str, str]:
 
 def versions() -> dict[str, str]:
     """Version by name; a package that is not installed is left out."""
-    from importlib.metadata import PackageNotFoundError, version  # takes as long as all that is above it
+    import platform  # takes as long as all that is above it, as the next does
+    from importlib.metadata import PackageNotFoundError, version
 
     packages = [package for connector in registry.all_connectors() for package in connector.packages]
     found = {

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from windlass.alerts import Message
 from windlass.alerts.delivery import deliver, hand_over
@@ -48,8 +49,7 @@ class Connections(Protocol):
         """Nobody needs them any more."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class World:
+class World(Struct, frozen=True, kw_only=True):
     """What a run of one plan finds around it."""
 
     state: StateFolder
@@ -102,8 +102,11 @@ def here(
             plan=run.plan,
             wanted=run.lock,
             step_proxy=StepProxy.of(os.environ),
+            soon=True,
         )
-        return ChosenRuntimes(site, runtime, plan.containers)
+        chosen = ChosenRuntimes(site, runtime, plan.containers)
+        chosen.get_ready(task.unit for task in plan.tasks if task.unit)
+        return chosen
 
     connections = FoundConnections(plan.connections, project, state, dev=dev)
 

@@ -7,9 +7,10 @@ and `choosing.py` says which of them a unit gets.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from windlass.plan.unit import Unit
 from windlass.runtimes.step_proxy import StepProxy
@@ -17,8 +18,7 @@ from windlass.runtimes.step_proxy import StepProxy
 __all__ = ["Execution", "Runtime", "RuntimeFactory", "Site", "Warm"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Site:
+class Site(Struct, frozen=True, kw_only=True):
     """The side of a run that is on this machine."""
 
     project: Path
@@ -34,6 +34,9 @@ class Site:
 
     step_proxy: StepProxy | None = None
     """What steps ask hosts by, which they name themselves."""
+
+    soon: bool = False
+    """Whether units will be started soon, so that what starts them had better get ready."""
 
     wanted: Path
     """A lock that is held as long as somebody wants what was started: no unit outlives it."""

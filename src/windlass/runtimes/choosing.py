@@ -42,6 +42,11 @@ class ChosenRuntimes:
         self._made: dict[str, Runtime] = {}
         self._making = Lock()
 
+    def get_ready(self, units: Iterable[Unit]) -> None:
+        """Make that of this machine at once where a unit wants it: it gets ready while the run is still being recorded."""
+        if any(_name(unit, self._said) == OF_THIS_MACHINE for unit in units):
+            self._runtime(OF_THIS_MACHINE)
+
     def executes(self, unit: Unit) -> bool:
         return True
 

@@ -61,6 +61,8 @@ class ProcessRuntime:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._launchpad = Launchpad(site.wanted)
+        if site.soon:
+            self._launchpad.get_ready()
         self._environments: dict[tuple[str | None, str], StepEnvironment | None] = {}
         self._told: set[str] = set()
 

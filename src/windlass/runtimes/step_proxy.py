@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Self
 
-from msgspec.structs import replace
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from windlass.plan.unit import Mount, Unit
 
@@ -25,8 +25,7 @@ _ADDRESSES = ("WINDLASS_CONN_", "WINDLASS_SERVICES")
 _HOST_OF_URL = re.compile(r"://(?:[^/@\s\"]*@)?([^/:?#\s\"]+)")
 
 
-@dataclass(frozen=True)
-class StepProxy:
+class StepProxy(Struct, frozen=True):
     """Where it is, as this machine reaches it, and what has to be trusted to ask hosts of https by it."""
 
     url: str

@@ -8,11 +8,11 @@ be known; that it is not declared is told elsewhere.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, TypeAlias
 
 import msgspec
+from msgspec import Struct
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter, ValidationError, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError
@@ -32,8 +32,7 @@ _WHERE = ["connection", "path"]
 _name: TypeAdapter[str] = TypeAdapter(Name)
 
 
-@dataclass(frozen=True)
-class CopyEnd:
+class CopyEnd(Struct, frozen=True):
     """`from` or `to`: a connection, or files; and what its connector takes, as plain values."""
 
     connection: str | None

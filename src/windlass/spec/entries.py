@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeAlias
 
+from msgspec.structs import replace
 from pydantic import Discriminator, Field, ValidationError, model_validator
 from pydantic import Tag as Option
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from windlass.errors import Code, did_you_mean, near_word
 from windlass.templates.errors import TemplateError
@@ -17,8 +18,7 @@ _SERVICE_ATTRIBUTES = ("url", "host", "port")
 _TASK_ATTRIBUTES = ("path",)
 
 
-@dataclass(frozen=True)
-class Names:
+class Names(Struct, frozen=True):
     """The names a template of one pipeline may use."""
 
     params: Mapping[str, object]
@@ -38,8 +38,7 @@ class Names:
         return frozenset() if self.params_at_run else frozenset({"params"})
 
 
-@dataclass
-class Uses:
+class Uses(Struct):
     """Which services and tasks the templates of one task were seen to name."""
 
     services: set[str] = field(default_factory=set)

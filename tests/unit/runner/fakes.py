@@ -193,6 +193,7 @@ class FakeRuntime:
         self.prepared: list[Unit] = []
         self.started: list[tuple[str, Unit, dict[str, str]]] = []
         self.executions: dict[str, FakeExecution] = {}
+        self.is_closed = False
 
     @property
     def names(self) -> list[str]:

@@ -444,6 +444,19 @@ def test_every_unit_finds_its_run_and_the_connections_that_it_names(world: Make)
     assert w.connections.is_closed
 
 
+def test_what_is_ready_is_let_go_where_a_run_cannot_begin(
+    world: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RetryableError("no space left")
+
+    w = world()
+    monkeypatch.setattr("windlass.runner.runner.write_whole", full)
+    with pytest.raises(RetryableError, match="no space left"):
+        w.run(plan_of(task("a")))
+    assert (w.runtime.is_closed, w.connections.is_closed, w.runtime.names) == (True, True, [])
+
+
 def test_windlass_itself_is_told_how_to_run(world: Make) -> None:
     w = world()
     w.run(plan_of(own("a"), task("b")), memory="2GB", force=True)

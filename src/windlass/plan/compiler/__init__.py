@@ -8,8 +8,10 @@ goes to `noting`, and all of it is told at the end.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from windlass.errors import SpecError, UsageError
 from windlass.plan import model
@@ -27,8 +29,7 @@ from windlass.spec.files import PipelineFile, ProjectFiles
 __all__ = ["Scope", "compile", "compile_project"]
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """All that a pipeline is compiled with beside its own file."""
 
     around: Surroundings

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
+
+from msgspec import Struct
 
 from windlass.plan import model
 from windlass.plan.compiler.filling import Filling
@@ -19,8 +20,7 @@ from windlass.spec.pipeline import Pipeline
 __all__ = ["Draft"]
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(Struct, frozen=True, dict=True):
     """What was written, what is around it, and what has been found in it so far."""
 
     file: PipelineFile

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
+
+from msgspec.structs import replace
 
 from windlass.plan import model
 from windlass.plan.compiler.noting import Notes
@@ -57,7 +59,7 @@ class Filling:
         if isinstance(value, Model):
             return self.mapping(value, path, uses)
         if isinstance(value, CopyEnd):
-            return replace(value, options=self._value(value.options, path, uses))  # type: ignore[arg-type]
+            return replace(value, options=self._value(value.options, path, uses))
         if isinstance(value, dict):
             return {k: self._value(v, (*path, k), uses) for k, v in value.items()}
         if isinstance(value, list):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from windlass.errors import Code, Problem, did_you_mean
 from windlass.spec.files import PipelineFile
@@ -14,8 +15,7 @@ __all__ = ["Notes"]
 _PATIENCE = 200_000  # names that are compared to find near ones: a few seconds
 
 
-@dataclass
-class Notes:
+class Notes(Struct):
     """The problems of one file, each of them once."""
 
     file: PipelineFile

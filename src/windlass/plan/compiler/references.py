@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from windlass import registry
 from windlass.errors import Code
@@ -23,8 +23,7 @@ from windlass.templates import is_template
 __all__ = ["References"]
 
 
-@dataclass
-class References:
+class References(Struct):
     """Looks up what is named, and remembers what the plan takes along of it."""
 
     around: Surroundings

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Self
+
+from msgspec import Struct, field
 
 from windlass.errors import Problem
 from windlass.plan import model
@@ -14,8 +15,7 @@ from windlass.spec.project import Project
 __all__ = ["Surroundings"]
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """The project of a pipeline."""
 
     project: Project

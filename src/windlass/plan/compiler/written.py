@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from windlass.plan.compiler.draft import Draft
 from windlass.plan.compiler.ordering import tasks_in_order
@@ -15,8 +16,7 @@ from windlass.spec.pipeline import Assets
 __all__ = ["Written", "written_in"]
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(Struct, frozen=True):
     """The assets of a project."""
 
     assets: frozenset[str]

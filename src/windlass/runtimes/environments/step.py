@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from windlass.errors import Code, FatalError
 
 __all__ = ["StepEnvironment", "together"]
 
 
-@dataclass(frozen=True)
-class StepEnvironment:
+class StepEnvironment(Struct, frozen=True):
     """Where the programs of a step are, and the variables that it needs."""
 
     programs: tuple[Path, ...] = ()
