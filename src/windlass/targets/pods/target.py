@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from windlass.errors import Code, Problem, UsageError, did_you_mean
+from windlass.errors import Problem
 from windlass.targets import CompiledProject, Needs
+from windlass.targets.choosing import chosen_of, reached_by
 from windlass.targets.images import UNTAGGED
 from windlass.targets.pods.checking import check_names
 from windlass.targets.pods.exported import ExportedPipeline, exported_pipelines
@@ -18,7 +19,6 @@ from windlass.targets.pods.files import texts_of, with_kustomization
 from windlass.targets.pods.network import network_policy
 from windlass.targets.pods.plan_file import is_too_long
 from windlass.targets.pods.settings import Json
-from windlass.targets.pods.shape import with_triggered
 from windlass.targets.refusing import Refusals
 
 __all__ = ["PodOptions", "PodTarget"]
@@ -69,12 +69,12 @@ class PodTarget(ABC):
 
     def check(self, project: CompiledProject, options: PodOptions) -> list[Problem]:
         """What cannot be expressed, whatever has become of the images meanwhile."""
-        chosen = exported_pipelines(project, _chosen(project, options), UNTAGGED)
+        chosen = exported_pipelines(project, chosen_of(project, options.pipelines), UNTAGGED)
         return self._refusals(project, chosen).problems
 
     def render(self, project: CompiledProject, options: PodOptions) -> dict[str, str]:
         """The manifests. Raises SpecError for what cannot be expressed."""
-        chosen = self.chosen(project, _chosen(project, options))
+        chosen = self.chosen(project, chosen_of(project, options.pipelines))
         objects = {one: self._objects_of(one, options) for one in chosen}
         self._require_room(project, objects)
         return self.files(project, objects, self.objects_of_project(project, chosen, options), options)
@@ -87,11 +87,10 @@ class PodTarget(ABC):
 
     def needs(self, project: CompiledProject, options: PodOptions) -> Needs:
         """The connections of the chosen pipelines. Pools are seen to by each run, or are among the files."""
-        chosen = _chosen(project, options)
-        reached = {
-            p.pipeline: p for name in chosen for p in with_triggered(project.plans[name], project.plans)
-        }
-        return replace(Needs.of(reached.values()), pipelines=tuple(sorted(chosen)), pools={})
+        chosen = chosen_of(project, options.pipelines)
+        return replace(
+            Needs.of(reached_by(project, chosen).values()), pipelines=tuple(sorted(chosen)), pools={}
+        )
 
     def _objects_of(self, pipeline: ExportedPipeline, options: PodOptions) -> list[Json]:
         objects = self.objects_of(pipeline, options)
@@ -113,15 +112,3 @@ class PodTarget(ABC):
             self.check_pipeline(pipeline, refusals)
         check_names(chosen, refusals)
         return refusals
-
-
-def _chosen(project: CompiledProject, options: PodOptions) -> list[str]:
-    """The names of the pipelines. Raises UsageError for one that is not there."""
-    if options.pipelines is None:
-        return list(project.plans)
-    names = [name.strip() for name in options.pipelines.split(",")]
-    for name in names:
-        if name not in project.plans:
-            hint = did_you_mean(name, project.plans)
-            raise UsageError(f"there is no pipeline {name!r}", hint=hint, code=Code.UNKNOWN_PIPELINE)
-    return names
