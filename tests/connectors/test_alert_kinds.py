@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import ssl
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -17,7 +19,7 @@ import pytest
 
 from tests.hooks import Web, hooks
 from windlass import logs
-from windlass.alerts import Event, Message, Told
+from windlass.alerts import Event, Message, Told, delivery
 from windlass.alerts.delivery import hand_over
 from windlass.connections import Address, parse_address
 from windlass.connectors.webhook.options import NAMES, Connection
@@ -349,3 +351,54 @@ def test_no_secret_that_is_known_is_told(kind: str, web: Web) -> None:
     )
     assert "Hunter2" not in json.dumps(web.posted[0][2])
     assert "login with *** failed" in json.dumps(web.posted[0][2])
+
+
+@contextmanager
+def endless(first: bytes) -> Iterator[int]:
+    """A server that never comes to the end of its answer, and never is silent for long either. Gives its port."""
+    over = threading.Event()
+
+    def answer(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.sendall(first)
+            while not over.wait(0.05):
+                connection.sendall(b"x")
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=answer, args=(listening.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, daemon=True).start()
+        yield listening.getsockname()[1]
+        over.set()
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"], ids=len)
+@pytest.mark.parametrize("kind", ["slack", "teams", "webhook", "pagerduty", "smtp"])
+def test_an_answer_without_end_keeps_nobody(kind: str, first: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "_PATIENCE", 0.5)
+    with endless(b"220-" if kind == "smtp" else first) as port:
+        scheme = "smtp" if kind == "smtp" else "http"
+        address = parse_address(f"{scheme}://:key-of-somebody@127.0.0.1:{port}/a/b", "the test", kind)
+        settings = {"to": ["a@example.com"], "tls": "none"} if kind == "smtp" else {}
+        with pytest.raises(
+            RetryableError, match=r"chat did not take the message within 0\.5 s|broke off|reach"
+        ):
+            hand_over(message(), replace(address, settings=settings), "chat")
+
+
+def test_a_long_message_to_slack_keeps_its_link(web: Web) -> None:
+    told = tuple(Told(f"task-{n}", "<!channel> & " * 100) for n in range(20))
+    hand_over(message(told=told), at("slack", web))
+    ((_, _, sent),) = web.posted
+    assert len(sent["text"]) <= 2_900
+    assert sent["text"].endswith("…\nmore: /shop/report.html")
+
+
+def test_an_answer_of_somebody_else_than_slack_is_asked_for_again(web: Web) -> None:
+    web.answer = '{"ok": tru'
+    with pytest.raises(RetryableError, match="not JSON of Slack"):
+        hand_over(message(), at("slack", web, user=":xoxb-of-a-bot", channel="#data"))

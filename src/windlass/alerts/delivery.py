@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextvars
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +12,12 @@ from windlass import logs, registry
 from windlass.alerts.message import Message
 from windlass.alerts.wording import headline
 from windlass.connections import STAND_IN, Address, declared_address, resolve, variable
-from windlass.errors import Code, FatalError
+from windlass.errors import Code, FatalError, RetryableError
 from windlass.plan.model import Connection
 
 __all__ = ["deliver", "hand_over"]
+
+_PATIENCE = 60.0  # seconds for one message: time limits of sockets begin anew with each byte
 
 
 def deliver(message: Message, name: str, connection: Connection, project: Path) -> None:
@@ -35,6 +40,28 @@ def hand_over(message: Message, address: Address, name: str | None = None) -> No
     send = registry.require(address.type).alert
     if send is None:
         raise FatalError(f"a {address.type} connection takes no messages")
-    registry.load(send)(address, message.masked())
+    told, load = message.masked(), registry.load(send)
+    _in_time(lambda: load(address, told), name or address.type)
     if address.origin == STAND_IN:
         logs.info("message_caught", to=name, text=headline(message))
+
+
+def _in_time(send: Callable[[], object], who: str) -> None:
+    """Send, and wait no longer than is decent: a server that answers a byte at a time must not keep a run from its end."""
+    raised: list[BaseException] = []
+
+    def sending() -> None:
+        try:
+            send()
+        except BaseException as exc:  # noqa: BLE001 - whoever waits gets it
+            raised.append(exc)
+
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(sending,), name="message", daemon=True)
+    thread.start()
+    thread.join(_PATIENCE)
+    if thread.is_alive():
+        message = f"{who} did not take the message within {_PATIENCE:g} s"
+        raise RetryableError(message, code=Code.ALERT_NOT_TAKEN)
+    if raised:
+        raise raised[0]

@@ -141,10 +141,16 @@ def test_a_check_names_what_is_missing_or_differs_and_writes_nothing(
     assert stale(target, root, out, options) == {str(written[0]): "missing", str(written[-1]): "differs"}
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [("kubernetes", {}), ("kubernetes", {"form": "helm"}), ("argo", {}), ("cron", {"scheduler": "systemd"})],
-)
+EXPORTS: list[tuple[str, dict[str, str]]] = [
+    ("kubernetes", {}),
+    ("kubernetes", {"form": "helm"}),
+    ("argo", {}),
+    ("cron", {"scheduler": "systemd"}),
+]
+"""Those with a file for each pipeline."""
+
+
+@pytest.mark.parametrize(("name", "said"), EXPORTS)
 def test_files_of_a_pipeline_that_went_are_told_and_removed_and_those_of_others_stay(
     project: Project, tmp_path: Path, name: str, said: dict[str, str]
 ) -> None:
@@ -189,12 +195,18 @@ def test_in_a_bucket_too(project: Project, tmp_path: Path, monkeypatch: pytest.M
     assert names == ["below/test-q.yaml", "kustomization.yaml", "test-p.yaml"]
 
 
-def test_a_pipeline_that_was_not_chosen_keeps_its_file(project: Project, tmp_path: Path) -> None:
-    root = project(ONE | {"pipelines/q.yaml": "pipeline: q\ntasks: {b: {sql: {statement: SELECT 1}}}\n"})
-    target = TARGETS.load("kubernetes")
-    export(target, root, tmp_path)
-    assert export(target, root, tmp_path, target.options(pipelines="p")).removed == ()
-    assert (tmp_path / "kubernetes/test-q.yaml").exists()
+@pytest.mark.parametrize(("name", "said"), EXPORTS)
+def test_a_pipeline_that_was_not_chosen_keeps_its_file(
+    project: Project, tmp_path: Path, name: str, said: dict[str, str]
+) -> None:
+    when = "schedule: '@daily'\ntasks: {a: {sql: {statement: SELECT 1}}}\n"
+    root = project(
+        {"windlass.yaml": "project: test\n"} | {f"pipelines/{p}.yaml": f"pipeline: {p}\n{when}" for p in "pq"}
+    )
+    target = TARGETS.load(name)
+    written = export(target, root, tmp_path / "out", target.options(**said)).files
+    assert export(target, root, tmp_path / "out", target.options(**said, pipelines="p")).removed == ()
+    assert all(Path(file).exists() for file in written)
 
 
 def test_a_project_with_a_problem_keeps_its_last_export(project: Project, tmp_path: Path) -> None:

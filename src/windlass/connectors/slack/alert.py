@@ -6,6 +6,8 @@ The address of a webhook is a secret as a whole; a bot has a token, and a `chann
 
 from __future__ import annotations
 
+import re
+
 from windlass import logs
 from windlass.alerts import Message
 from windlass.alerts.posting import fields_of, post, told_by, url_of
@@ -16,6 +18,7 @@ from windlass.errors import Code, FatalError, RetryableError
 __all__ = ["message_text", "send"]
 
 _LONGEST = 2_900  # characters in a block of text, of the 3,000 that Slack takes
+_HALF = re.compile(r"&[a-z]{0,3}$")  # what is left of an escaped character that was cut
 _ICONS = {
     "failure": ":red_circle: ",
     "recovery": ":large_green_circle: ",
@@ -56,7 +59,9 @@ def _as_bot(address: Address, channel: str, body: dict[str, object]) -> None:
     )
     if answer.get("ok") is True:
         return
-    said = str(answer.get("error") or "no answer of Slack's API")
+    if "error" not in answer:  # of a proxy in between, or half of one
+        raise RetryableError("its API answered what is not JSON of Slack", code=Code.ALERT_NOT_TAKEN)
+    said = str(answer["error"])
     if said in _LATER:
         raise RetryableError(f"its API answered {said}", code=Code.ALERT_NOT_TAKEN)
     hint = f"the bot has to be in {channel}: /invite it there" if said == "not_in_channel" else None
@@ -64,7 +69,10 @@ def _as_bot(address: Address, channel: str, body: dict[str, object]) -> None:
 
 
 def _body(message: Message) -> dict[str, object]:
-    text = message_text(message)[:_LONGEST]
+    text = message_text(message)
+    if len(text) > _LONGEST:
+        end = f"…\n{more}" if (more := _more(message)) else "…"
+        text = _HALF.sub("", text[: _LONGEST - len(end)]) + end
     return {"text": text, "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]}
 
 
@@ -81,8 +89,11 @@ def message_text(message: Message) -> str:
     for told in message.told:
         lines.append(f"• *{told.task}*: {_plain(told.what)}")
         lines += (f"    `{_plain(row)}`" for row in told.rows)
-    lines.append(f"more: {message.link}" if message.link else "")
-    return "\n".join(line for line in lines if line)
+    return "\n".join(line for line in (*lines, _more(message)) if line)
+
+
+def _more(message: Message) -> str:
+    return f"more: {message.link}" if message.link else ""
 
 
 def _plain(text: str) -> str:

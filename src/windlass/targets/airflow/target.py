@@ -14,9 +14,10 @@ from msgspec import Struct
 from windlass.plan.bundle import bundle_to_json
 from windlass.plan.travel import with_digests
 from windlass.spec.files import PipelineFile
-from windlass.targets import CompiledProject
+from windlass.targets import CompiledProject, Needs
 from windlass.targets.airflow.containers import runtime_of
 from windlass.targets.airflow.telling import with_telling
+from windlass.targets.choosing import chosen_of, only, reached_by
 from windlass.targets.images import with_images
 
 __all__ = ["LOADER", "TARGET", "AirflowOptions", "AirflowTarget"]
@@ -39,6 +40,9 @@ class AirflowOptions(Struct, frozen=True, kw_only=True):
     command: str = "windlass"
     """What starts windlass on a worker, where tasks are processes."""
 
+    pipelines: str | None = None
+    """Only these pipelines, with commas between them, and those that they trigger. Default: all."""
+
 
 class AirflowTarget:
     """Write a loader and a plan: every pipeline of the project as an Airflow DAG.
@@ -51,6 +55,7 @@ class AirflowTarget:
 
     def render(self, project: CompiledProject, options: AirflowOptions) -> dict[str, str]:
         """The loader and `plan.json`, which come last: Airflow looks at them as soon as they change."""
+        project = _chosen(project, options)
         spec = project.files.spec
         has_image = spec.images is not None and spec.images.of_project is not None
         told = {n: with_telling(plan, has_image=has_image) for n, plan in project.open_plans.items()}
@@ -68,6 +73,15 @@ class AirflowTarget:
         loader = {path: (_SOURCE / name).read_text(encoding="utf-8") for path, name in _loader().items()}
         sources = {name: _source(project.files.pipelines[name]) for name in plans}
         return {**loader, _PLAN: bundle_to_json(spec.project, plans, runtime, sources)}
+
+    def needs(self, project: CompiledProject, options: AirflowOptions) -> Needs:
+        """The connections and pools of what is exported."""
+        return Needs.of(_chosen(project, options).plans.values())
+
+
+def _chosen(project: CompiledProject, options: AirflowOptions) -> CompiledProject:
+    """What is triggered has to be a DAG, too."""
+    return only(project, reached_by(project, chosen_of(project, options.pipelines)))
 
 
 def _source(file: PipelineFile) -> dict[str, str]:

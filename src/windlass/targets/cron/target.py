@@ -12,6 +12,7 @@ from msgspec import Struct
 from windlass.errors import Problem
 from windlass.plan.model import Plan
 from windlass.targets import CompiledProject, Needs
+from windlass.targets.choosing import chosen_of, only, reached_by
 from windlass.targets.clocks import check_clock
 from windlass.targets.cron.crontab import crontab
 from windlass.targets.cron.fields import fields_of
@@ -22,8 +23,6 @@ from windlass.targets.refusing import Refusals
 __all__ = ["TARGET", "CronOptions", "CronTarget"]
 
 _CRONTAB = "# The pipelines of {project}, by windlass export cron: edit the project, and export again.\n"
-_OF_PROJECT = " of {project}, by windlass export cron: edit the project, and export again."
-_UNIT = f"# {{pipeline}}{_OF_PROJECT}\n\n"
 _ONCE = ("none", "@once")
 
 
@@ -45,6 +44,9 @@ class CronOptions(Struct, frozen=True, kw_only=True):
     user: str | None = None
     """Who runs it. With cron, the file is then one for /etc/cron.d."""
 
+    pipelines: str | None = None
+    """Only these pipelines, with commas between them. Default: all."""
+
 
 class CronTarget:
     """Write what starts the pipelines of the project on one machine: a crontab, or timers of systemd.
@@ -62,29 +64,36 @@ class CronTarget:
     def render(self, project: CompiledProject, options: CronOptions) -> dict[str, str]:
         """The files. Raises SpecError for what the scheduler cannot express."""
         _refusals(project, options).tell()
+        chosen = only(project, chosen_of(project, options.pipelines)).plans.values()
         folder = options.project_path or str(project.root.resolve())
-        ones = [
-            _starting(plan, options, folder) for plan in project.plans.values() if plan.schedule not in _ONCE
-        ]
+        ones = [_starting(plan, options, folder) for plan in chosen if plan.schedule not in _ONCE]
         if options.scheduler == "systemd":
             return _units(ones, options, f"/etc/windlass/{project.files.spec.project}.env")
-        by_hand = _by_hand(project.plans.values(), options)
-        heading = f"{_CRONTAB.format(project=project.files.spec.project)}{_needs(project)}{by_hand}\n"
+        by_hand = _by_hand(chosen, options)
+        needs = _needs(self.needs(project, options))
+        heading = f"{_CRONTAB.format(project=project.files.spec.project)}{needs}{by_hand}\n"
         return {"cron/crontab": crontab(heading, ones, options.timezone, options.user)}
 
     def is_left(self, project: CompiledProject, path: str, text: str) -> bool:
         """A unit of a pipeline without a schedule is, too."""
-        return text.partition("\n")[0].endswith(_OF_PROJECT.format(project=project.files.spec.project))
+        name = project.files.spec.project
+        known = {
+            _heading(plan.pipeline, name) for plan in project.plans.values() if plan.schedule not in _ONCE
+        }
+        heading = text.partition("\n")[0]
+        return heading.endswith(_heading("", name).removeprefix("# ")) and heading not in known
 
-    def needs(self, project: CompiledProject, _options: CronOptions) -> Needs:
-        """The connections. Each run sees to the pools itself."""
-        return replace(Needs.of(project.plans.values()), pools={})
+    def needs(self, project: CompiledProject, options: CronOptions) -> Needs:
+        """The connections of the chosen pipelines, and of those that they start. Each run sees to the pools itself."""
+        chosen = chosen_of(project, options.pipelines)
+        found = Needs.of(reached_by(project, chosen).values())
+        return replace(found, pipelines=tuple(sorted(chosen)), pools={})
 
 
 def _refusals(project: CompiledProject, options: CronOptions) -> Refusals:
     refusals = Refusals("systemd" if options.scheduler == "systemd" else "cron", project.files)
-    for plan in project.plans.values():
-        _check(plan, options, refusals)
+    for name in chosen_of(project, options.pipelines):
+        _check(project.plans[name], options, refusals)
     return refusals
 
 
@@ -136,16 +145,20 @@ def _starting(plan: Plan, options: CronOptions, folder: str) -> Starting:
 def _units(ones: Iterable[Starting], options: CronOptions, environment_file: str) -> dict[str, str]:
     texts = {}
     for one in ones:
-        heading = _UNIT.format(pipeline=one.pipeline, project=one.project)
+        heading = f"{_heading(one.pipeline, one.project)}\n\n"
         texts[f"systemd/{unit_name(one)}.service"] = service(heading, one, options.user, environment_file)
         texts[f"systemd/{unit_name(one)}.timer"] = timer(heading, one)
     return texts
 
 
-def _needs(project: CompiledProject) -> str:
+def _heading(pipeline: str, project: str) -> str:
+    """The first line of a unit."""
+    return f"# {pipeline} of {project}, by windlass export cron: edit the project, and export again."
+
+
+def _needs(needs: Needs) -> str:
     """The connections, which `.env` of the project says, or the environment of whoever runs cron."""
-    found = Needs.of(project.plans.values()).connections
-    lines = "".join(f"#   {name} ({kind})\n" for name, kind in found.items())
+    lines = "".join(f"#   {name} ({kind})\n" for name, kind in needs.connections.items())
     return f"# Connections, in .env of the project (windlass connections):\n{lines}" if lines else ""
 
 

@@ -14,12 +14,13 @@ from windlass.spec.pipeline import Pipeline
 from windlass.spec.project import Project
 from windlass.spec.runtimes import PodSettings
 from windlass.targets import CompiledProject
+from windlass.targets.choosing import with_triggered
 from windlass.targets.images import UNTAGGED, with_images
 from windlass.targets.pods.container import Containers, services_of
 from windlass.targets.pods.environment import connections_secret
 from windlass.targets.pods.names import object_name
 from windlass.targets.pods.settings import Json, merged, said
-from windlass.targets.pods.shape import Shape, shape_of, with_triggered
+from windlass.targets.pods.shape import Shape, shape_of
 
 __all__ = ["ExportedPipeline", "exported_pipelines"]
 

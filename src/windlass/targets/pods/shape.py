@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-from windlass.plan.model import Plan, RunCommand, Service, Task, Trigger
+from windlass.plan.model import Plan, RunCommand, Service, Task
+from windlass.targets.choosing import with_triggered
 
-__all__ = ["Shape", "is_in_project_image", "shape_of", "with_triggered"]
+__all__ = ["Shape", "is_in_project_image", "shape_of"]
 
 Shape: TypeAlias = Literal["run", "tasks"]
 
@@ -20,18 +21,6 @@ def shape_of(plan: Plan, plans: Mapping[str, Plan]) -> Shape:
     """How the pipeline runs. `plans` are those of the project: a pipeline that is triggered runs where the trigger does."""
     reached = with_triggered(plan, plans)
     return "run" if all(map(is_in_project_image, (t for p in reached for t in p.tasks))) else "tasks"
-
-
-def with_triggered(plan: Plan, plans: Mapping[str, Plan]) -> list[Plan]:
-    """The plan, and those of all pipelines that a run of it starts."""
-    found, waiting = {plan.pipeline: plan}, [plan]
-    while waiting:
-        for task in waiting.pop().tasks:
-            other = plans.get(task.action.pipeline) if isinstance(task.action, Trigger) else None
-            if other is not None and other.pipeline not in found:
-                found[other.pipeline] = other
-                waiting.append(other)
-    return list(found.values())
 
 
 def is_in_project_image(task: Task) -> bool:

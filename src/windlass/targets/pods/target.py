@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from windlass.errors import Code, Problem, UsageError, did_you_mean
+from windlass.errors import Problem
 from windlass.plan.codec import to_json
 from windlass.targets import CompiledProject, Needs
+from windlass.targets.choosing import chosen_of, reached_by
 from windlass.targets.images import UNTAGGED
 from windlass.targets.pods.checking import check_names
 from windlass.targets.pods.exported import ExportedPipeline, exported_pipelines
@@ -22,7 +23,6 @@ from windlass.targets.pods.names import object_name
 from windlass.targets.pods.network import network_policy
 from windlass.targets.pods.plan_file import LONGEST, is_too_long
 from windlass.targets.pods.settings import Json
-from windlass.targets.pods.shape import with_triggered
 from windlass.targets.refusing import Refusals
 
 __all__ = ["PodOptions", "PodTarget"]
@@ -76,7 +76,7 @@ class PodTarget(ABC):
 
     def check(self, project: CompiledProject, options: PodOptions) -> list[Problem]:
         """What cannot be expressed, whatever has become of the images meanwhile."""
-        chosen = exported_pipelines(project, _chosen(project, options), UNTAGGED)
+        chosen = exported_pipelines(project, chosen_of(project, options.pipelines), UNTAGGED)
         refusals = self._refusals(project, chosen)
         if not refusals.found:
             long = filter(_may_be_long, chosen)
@@ -85,7 +85,7 @@ class PodTarget(ABC):
 
     def render(self, project: CompiledProject, options: PodOptions) -> dict[str, str]:
         """The manifests. Raises SpecError for what cannot be expressed."""
-        chosen = self.chosen(project, _chosen(project, options))
+        chosen = self.chosen(project, chosen_of(project, options.pipelines))
         objects = {one: self._objects_of(one, options) for one in chosen}
         refusals = Refusals(self.title, project.files)
         self._check_room(objects, refusals)
@@ -100,11 +100,10 @@ class PodTarget(ABC):
 
     def needs(self, project: CompiledProject, options: PodOptions) -> Needs:
         """The connections of the chosen pipelines. Pools are seen to by each run, or are among the files."""
-        chosen = _chosen(project, options)
-        reached = {
-            p.pipeline: p for name in chosen for p in with_triggered(project.plans[name], project.plans)
-        }
-        return replace(Needs.of(reached.values()), pipelines=tuple(sorted(chosen)), pools={})
+        chosen = chosen_of(project, options.pipelines)
+        return replace(
+            Needs.of(reached_by(project, chosen).values()), pipelines=tuple(sorted(chosen)), pools={}
+        )
 
     def is_left(self, project: CompiledProject, path: str, text: str) -> bool:
         """By what the objects in it are a part of, and what those of a pipeline are called."""
@@ -136,15 +135,3 @@ class PodTarget(ABC):
 def _may_be_long(pipeline: ExportedPipeline) -> bool:
     """Whether its plan may be too long for a ConfigMap, to find out takes rendering it."""
     return sum(len(to_json(plan)) for plan in pipeline.reached) * _SURELY > LONGEST
-
-
-def _chosen(project: CompiledProject, options: PodOptions) -> list[str]:
-    """The names of the pipelines. Raises UsageError for one that is not there."""
-    if options.pipelines is None:
-        return list(project.plans)
-    names = [name.strip() for name in options.pipelines.split(",")]
-    for name in names:
-        if name not in project.plans:
-            hint = did_you_mean(name, project.plans)
-            raise UsageError(f"there is no pipeline {name!r}", hint=hint, code=Code.UNKNOWN_PIPELINE)
-    return names
