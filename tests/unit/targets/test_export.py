@@ -204,7 +204,7 @@ def test_a_pipeline_that_was_not_chosen_keeps_its_file(
         {"windlass.yaml": "project: test\n"} | {f"pipelines/{p}.yaml": f"pipeline: {p}\n{when}" for p in "pq"}
     )
     target = TARGETS.load(name)
-    written = export(target, root, tmp_path / "out", target.options(**said)).files
+    written = export(target, root, tmp_path / "out", target.options(**said)).written
     assert export(target, root, tmp_path / "out", target.options(**said, pipelines="p")).removed == ()
     assert all(Path(file).exists() for file in written)
 
