@@ -129,12 +129,13 @@ class _Tasks:
         self._tasks: dict[str, Any] = {}
         self._needed = 0
         self._made: dict[str, list[str]] = {}
+        self._from_entry: dict[str, Entry] = {}
         self._entries: dict[KeyPath, str] = dict(document.entries)
         self._marks: dict[KeyPath, Mark] = dict(document.marks)
 
     def add(self, name: str, task: object) -> None:
         if name in self._tasks:
-            self._taken(name, name)
+            self._taken(name, name, self._from_entry[name])
         self._tasks[name] = task
 
     def add_each(self, name: str, task: Mapping[str, Any]) -> None:
@@ -150,7 +151,8 @@ class _Tasks:
         for entry in entries:
             made = self._name(name, entry)
             if made in self._tasks:
-                self._taken(made, name)
+                self._taken(made, name, entry)
+            self._from_entry[made] = entry
             own = self.filling.of(body, entry, at)
             self._tasks[made] = {**own, "group": f"{own['group']}.{name}" if own.get("group") else name}
             self._marks.update({("tasks", made, *path): mark for path, mark in below.items()})
@@ -164,8 +166,11 @@ class _Tasks:
             raise SpecError([self._from.problem(("tasks", name, _KEY), Code.MISSING_KEY, message, hint=hint)])
         return f"{name}_{valid_name(entry.name)}"
 
-    def _taken(self, name: str, by: str) -> None:
-        message = f"there are two tasks {name!r}"
+    def _taken(self, name: str, by: str, entry: Entry) -> None:
+        other = self._from_entry.get(name, entry)
+        message = f"{entry} makes the task {name!r}, and there is one of that name"
+        if other is not entry:
+            message = f"{other} and {entry} both make the task {name!r}"
         hint = "give each entry another name, with `name`"
         raise SpecError([self._from.problem(("tasks", by), Code.NAME_TAKEN, message, hint=hint, at_key=True)])
 

@@ -63,6 +63,28 @@ def test_each_entry_is_a_pipeline_and_each_of_a_task_a_task(tmp_path: Path) -> N
     assert (city, render(day, {"ds": "2026-01-02"})) == ("Zürich", "47.42026-01-02")
 
 
+@pytest.mark.parametrize("each", ["{{ each }}", " {{ each }}"])
+def test_where_text_is_wanted_a_number_is_as_in_a_longer_text(tmp_path: Path, each: str) -> None:
+    pipeline = f"""\
+pipeline: "p_{{{{ each }}}}"
+for_each: [3, 2.5, true]
+description: "{each}"
+params: {{n: "{{{{ each }}}}"}}
+tasks:
+  run:
+    for_each: [2023, a]
+    run: {{command: [echo, "{each}"], env: {{YEAR: "{each}"}}}}
+  load: {{copy: {{from: {{path: x.csv}}, to: {{connection: pg, table: "{each}"}}}}}}
+"""
+    made = plans(tmp_path, pipeline)
+    assert [plan.description.strip() for plan in made.values()] == ["3", "2.5", "True"]
+    assert [plan.params["n"] for plan in made.values()] == [3, 2.5, True]
+    year, _, load = made["p_2_5"].tasks
+    assert [word.strip() for word in command(year)] == ["echo", "2023"]
+    assert isinstance(load.action, Copy)
+    assert str(load.action.destination.options["table"]).strip() == "2.5"
+
+
 def test_every_key_takes_an_entry_with_its_type(tmp_path: Path) -> None:
     sources = """\
     {"feeds": {"drugs": {"retries": 3, "mode": "merge", "key": ["id"], "columns": {"id": "integer", "n": "text"}},
@@ -165,7 +187,25 @@ WRONG = {
     ),
     "two tasks of a name": (
         WEATHER.replace("[a, 2, true]", "['ä', a]"),
-        "there are two tasks 'load_a'",
+        "'ä', line 8 and 'a', line 8 both make the task 'load_a'",
+    ),
+    "a task of the name of an entry's": (
+        WEATHER.replace("  fetch:", "  load_a: {run: {command: [echo]}}\n  fetch:"),
+        "'a', line 9 makes the task 'load_a', and there is one of that name",
+    ),
+    "an entry's task of the name of a later one": (
+        WEATHER.replace("  end:", "  load_a: {run: {command: [echo]}}\n  end:"),
+        "'a', line 8 makes the task 'load_a', and there is one of that name",
+    ),
+    "a mapping for a text": (
+        WEATHER.replace("[a, 2, true]", "[{name: a}]").replace(
+            '"{{ each }} {{ params.city }}"', '"{{ each }}"'
+        ),
+        "command[1]: expected text, got a mapping (for the entry at cities.csv:2, 'a', line 8",
+    ),
+    "a number for a text that is no template": (
+        WEATHER.replace('[echo, "{{ each }} {{ params.city }}"]', '[echo, 1.10, "{{ each }}"]'),
+        "command[1]: expected text, got 1.1 (for the entry at cities.csv:2, 'a', line 8",
     ),
     "no name": (
         WEATHER.replace("[a, 2, true]", "[{x: 1}]"),
