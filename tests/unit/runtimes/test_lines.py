@@ -86,10 +86,13 @@ def test_the_level_of_a_record_is_one_of_ours(said: object, level: str, tmp_path
     [
         ("2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05.678000Z"),
         ("2026-01-02T03:04:05+02:00", "2026-01-02T01:04:05Z"),
-        *(
-            (odd, None)
-            for odd in ("2026-01-02T03:04:05", "now", "", None, 1767323045000, [], "0001-01-01T00:00+09:00")
-        ),
+        ("2026-01-02T03:04:05", None),
+        ("0001-01-01T00:00+09:00", None),
+        ("now", None),
+        ("", None),
+        (None, None),
+        (1767323045000, None),
+        ({}, None),
     ],
 )
 def test_the_time_of_a_record_is_in_utc(said: object, time: str | None, tmp_path: Path) -> None:
