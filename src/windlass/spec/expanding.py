@@ -15,7 +15,7 @@ from windlass.entries import Entry, valid_name
 from windlass.errors import Code, Problem, SpecError
 from windlass.spec.entries import entries_of, is_written_by_task
 from windlass.spec.yaml import Document, KeyPath, Mark
-from windlass.templates import TemplateError, filled
+from windlass.templates import TemplateError, filled, is_template
 
 __all__ = ["expanded"]
 
@@ -48,18 +48,23 @@ def _pipelines(root: Path, document: Document) -> list[Document]:
 
 
 def _with_valid_name(pipeline: dict[str, Any]) -> dict[str, Any]:
-    name = pipeline.get("pipeline")
-    return {**pipeline, "pipeline": valid_name(name)} if isinstance(name, str) else pipeline
+    """A name that still is a template, or could not be filled in, stays one: it is not a valid name."""
+    name: Any = pipeline.get("pipeline")
+    return {**pipeline, "pipeline": valid_name(name)} if _is_name(name) else pipeline
 
 
 def _same_names(document: Document, names: list[object], entries: list[Entry]) -> Iterator[Problem]:
     first: dict[object, Entry] = {}
     for name, entry in zip(names, entries, strict=True):
-        if (other := first.setdefault(name, entry)) is not entry and isinstance(name, str):
+        if (other := first.setdefault(name, entry)) is not entry and _is_name(name):
             message = f"{other} and {entry} both make the pipeline {name!r}"
             yield document.problem(
                 ("pipeline",), Code.NAME_TAKEN, message, hint="name it by what tells them apart: {{ each.… }}"
             )
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and not is_template(name)
 
 
 def _with_tasks(root: Path, document: Document) -> Document:

@@ -240,8 +240,27 @@ WRONG = {
         WEATHER.replace("for_each: {path: cities.csv}", ""),
         "it is an entry of `for_each`, which is not there",
     ),
+    "a column twice": (WEATHER.replace("cities.csv", "twice.csv"), "'twice.csv': the header has 'lat' twice"),
+    "a name that is known during a run": (
+        WEATHER.replace("{{ each.city | lower }}", "{{ each.city }}_{{ ds }}"),
+        "pipeline: expected a name of letters, digits, '_' and '-'",
+    ),
     "a ragged row": (WEATHER + "#ragged", "the row of cities.csv:4 is not as long as the header"),
 }
+
+
+def test_a_file_of_entries_that_is_not_utf8_says_where(tmp_path: Path) -> None:
+    (tmp_path / "latin.csv").write_bytes("city,lat,limit\nBern,1,1\nZürich,2,2\n".encode("latin-1"))
+    with pytest.raises(SpecError) as told:
+        plans(tmp_path, WEATHER.replace("cities.csv", "latin.csv"))
+    assert "'latin.csv': it is not UTF-8: byte 0xfc at offset 25, in line 3" in str(told.value)
+    assert "save it as UTF-8" in str(told.value)
+
+
+def test_a_name_that_cannot_be_filled_in_is_one_problem(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as told:
+        plans(tmp_path, WEATHER.replace("each.city | lower", "each.town | lower"), cities_csv=CITIES)
+    assert [problem.message for problem in told.value.problems] == ["the entry has no key 'town'"]
 
 
 @pytest.mark.parametrize("case", WRONG)
@@ -249,7 +268,7 @@ def test_what_is_wrong_is_shown_in_the_template_and_with_its_entry(case: str, tm
     pipeline, expected = WRONG[case]
     cities = CITIES + "Bern,46.9\n" if case == "a ragged row" else CITIES
     with pytest.raises(SpecError) as told:
-        plans(tmp_path, pipeline, cities_csv=cities)
+        plans(tmp_path, pipeline, cities_csv=cities, twice_csv="city,lat,lat,limit\nBern,1,2,3\n")
     assert expected in str(told.value)
 
 
