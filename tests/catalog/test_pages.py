@@ -29,7 +29,7 @@ description: Orders, </script><script>alert(1)</script> and <b>all</b>
 schedule: "30 2 * * *"
 timezone: Europe/Paris
 owner: Ada
-tags: [sales]
+tags: [sales, Zürich]
 on_failure: [pager]
 on_recovery: [pager]
 params: {region: "<i>north</i>"}
@@ -152,7 +152,7 @@ def test_the_board_is_searched_by_words_and_state(shop: Path, windlass: Windlass
       const shown = () => [...document.querySelectorAll("tbody tr:not([hidden])")].map(row => row.dataset.pipeline);
       const search = document.getElementById("search");
       const found = {};
-      for (const words of ["NDJSON out", "sales", "shop.orders", "nobody"]) {
+      for (const words of ["NDJSON out", "sales", "ZURICH", "zürich", "zu\u0308rich", "shop.orders", "nobody"]) {
         search.value = words;
         search.dispatchEvent(new Event("input"));
         found[words] = shown();
@@ -165,6 +165,9 @@ def test_the_board_is_searched_by_words_and_state(shop: Path, windlass: Windlass
     assert found == {
         "NDJSON out": ["read"],
         "sales": ["load"],
+        "ZURICH": ["load"],
+        "zürich": ["load"],
+        "zu\u0308rich": ["load"],
         "shop.orders": ["load", "read"],
         "nobody": [],
         "all": ["load", "read"],
