@@ -62,6 +62,9 @@ def keyed(key: object, value: object) -> dict[str, object]:
 def rows(file: TextIO, shown: str) -> Iterator[Entry]:
     """The rows of a CSV file by the names of its header; everything is text. Raises ValueError, csv.Error."""
     reader = csv.DictReader(file, strict=True)
+    header = reader.fieldnames or ()
+    if twice := [column for i, column in enumerate(header) if column in header[:i]]:
+        raise ValueError(f"the header has {twice[0]!r} twice")
     for row in reader:
         place = f"{shown}:{reader.line_num}"
         if None in row or None in row.values():

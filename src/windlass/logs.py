@@ -28,9 +28,11 @@ __all__ = [
     "event",
     "info",
     "json_lines",
+    "level_of",
     "mask",
     "mask_all",
     "masked",
+    "time_of",
     "timestamp",
     "to_logging",
     "warning",
@@ -133,3 +135,35 @@ def error(name: str, **fields: object) -> None:
 
 def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+_LEVELS = {
+    "trace": "debug",
+    "notice": "info",
+    "warn": "warning",
+    "err": "error",
+    "critical": "error",
+    "fatal": "error",
+    "alert": "error",
+    "emergency": "error",
+    "panic": "error",
+    **{level: level for level in ("debug", "info", "warning", "error")},
+}
+
+
+def level_of(said: object) -> str:
+    """One of our four levels for what a record of somebody else's says: a word of a logger's, or a number of pino's."""
+    if type(said) is int:
+        return "error" if said >= 50 else "warning" if said >= 40 else "info" if said >= 30 else "debug"
+    return _LEVELS.get(said.lower(), "info") if isinstance(said, str) else "info"
+
+
+def time_of(said: object) -> str | None:
+    """The time in UTC that a record of somebody else's has; None where it says none, or not in which time zone."""
+    try:
+        when = datetime.fromisoformat(said) if isinstance(said, str) else None
+        if when is None or when.utcoffset() is None:
+            return None
+        return when.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except (ValueError, OverflowError):
+        return None

@@ -29,7 +29,7 @@ description: Orders, </script><script>alert(1)</script> and <b>all</b>
 schedule: "30 2 * * *"
 timezone: Europe/Paris
 owner: Ada
-tags: [sales]
+tags: [sales, Zürich]
 on_failure: [pager]
 on_recovery: [pager]
 params: {region: "<i>north</i>"}
@@ -118,9 +118,9 @@ def test_the_pages_tell_all_of_a_project_but_no_value(
     assert row(document, 'data-need="api"') == f"api http WINDLASS_CONN_API yes {place} tell"
     assert (
         row(document, 'data-need="pager"')
-        == "pager slack WINDLASS_CONN_PAGER yes not configured: a dev service in run alerts"
+        == "pager slack WINDLASS_CONN_PAGER yes not configured: a dev service stands in alerts"
     )
-    assert "no not configured: a dev service in run" in row(document, 'data-need="shop"')
+    assert "no not configured: a dev service stands in" in row(document, 'data-need="shop"')
     token = "service: token secret WINDLASS_SECRET_SERVICE_TOKEN yes the environment variable"
     assert row(document, 'data-need="service: token"').startswith(token)
     for file in files:
@@ -152,7 +152,7 @@ def test_the_board_is_searched_by_words_and_state(shop: Path, windlass: Windlass
       const shown = () => [...document.querySelectorAll("tbody tr:not([hidden])")].map(row => row.dataset.pipeline);
       const search = document.getElementById("search");
       const found = {};
-      for (const words of ["NDJSON out", "sales", "shop.orders", "nobody"]) {
+      for (const words of ["NDJSON out", "sales", "ZURICH", "zürich", "zu\u0308rich", "shop.orders", "nobody"]) {
         search.value = words;
         search.dispatchEvent(new Event("input"));
         found[words] = shown();
@@ -165,6 +165,9 @@ def test_the_board_is_searched_by_words_and_state(shop: Path, windlass: Windlass
     assert found == {
         "NDJSON out": ["read"],
         "sales": ["load"],
+        "ZURICH": ["load"],
+        "zürich": ["load"],
+        "zu\u0308rich": ["load"],
         "shop.orders": ["load", "read"],
         "nobody": [],
         "all": ["load", "read"],
@@ -173,6 +176,44 @@ def test_the_board_is_searched_by_words_and_state(shop: Path, windlass: Windlass
         "quarantined": ["load"],
         "never ran": ["read"],
     }
+
+
+LONG = "_".join(["a_name_that_goes_on"] * 5)
+WIDE = f"""
+pipeline: {LONG}
+tasks:
+  {LONG}:
+    run: {{command: [echo, hi], connections: [api]}}
+  copy:
+    needs: [{LONG}]
+    copy: {{from: {{path: orders.csv}}, to: {{path: {LONG}/{LONG}.csv}}, on_bad_row: quarantine}}
+"""
+
+
+def test_long_names_are_broken_and_short_words_are_not(
+    shop: Path, windlass: Windlass, browser: Browser
+) -> None:
+    (shop / "pipelines" / "wide.yaml").write_text(WIDE)
+    windlass("-C", shop, "run", LONG)
+    windlass("-C", shop, "docs")
+    page = shop / ".windlass" / "docs" / "pipelines" / f"{LONG}.html"
+    policy = "img-src data:"
+    page.write_text(page.read_text().replace(policy, f"{policy}; script-src 'unsafe-inline'"))
+    acting = """
+      const tables = [...document.querySelectorAll(".list:not(.runs)")];
+      const cells = tables.flatMap(table => [...table.querySelectorAll("tbody td:not(.code)")]);
+      const range = document.createRange();
+      const lines = cell => { range.selectNodeContents(cell); return range.getClientRects().length; };
+      const words = cells.filter(cell => /^\\w{1,5}$/.test(cell.textContent));
+      document.body.textContent = JSON.stringify({
+        wide: tables.filter(table => table.offsetWidth > table.parentElement.clientWidth).map(table => table.className),
+        words: words.map(cell => cell.textContent),
+        broken: words.filter(cell => lines(cell) > 1).map(cell => cell.textContent),
+      });
+    """
+    found = json.loads(text_of(browser(page, acting)).partition("windlass ")[2])
+    assert {"run", "copy"} <= set(found["words"])
+    assert (found["wide"], found["broken"]) == ([], [])
 
 
 def test_a_folder_keeps_what_somebody_else_put_there(shop: Path, windlass: Windlass) -> None:

@@ -92,6 +92,31 @@ def test_a_line_of_json_is_a_record_of_the_log(run: Run) -> None:
     assert (record["level"], record["rows"], record["task"]) == ("warning", 5, "a")
 
 
+def test_the_log_says_how_bad_it_is_what_becomes_of_a_task(run: Run) -> None:
+    result = run(
+        "tasks:\n"
+        "  a: {retries: 1, retry_delay: 1ms, run: {command: ['false']}}\n"
+        "  b: {needs: a, run: {command: ['true']}}\n"
+        "  c: {run: {command: ['true']}}\n"
+    )
+    told = [record for record in result["log"] if record["event"] == "task"]
+    became = {
+        task: [(r["status"], r["level"], r["attempts"], r.get("error")) for r in told if r["task"] == task]
+        for task in "abc"
+    }
+    assert became["a"] == [
+        ("running", "info", 1, None),
+        ("up_for_retry", "warning", 1, "exit code 1"),
+        ("running", "info", 2, None),
+        ("failed", "error", 2, "exit code 1"),
+    ]
+    assert [(status, level) for status, level, _, _ in became["b"]] == [("upstream_failed", "warning")]
+    assert [(status, level) for status, level, _, _ in became["c"]] == [
+        ("running", "info"),
+        ("success", "info"),
+    ]
+
+
 def test_a_step_can_say_that_trying_again_is_of_no_use(run: Run) -> None:
     line = '{"event": "failed", "error": "the key was refused", "retryable": false}'
     result = run(

@@ -50,7 +50,7 @@ class Pages:
             with_pages=with_pages,
             script=_script(),
             script_digest=b64encode(sha256(_script().encode()).digest()).decode(),
-            searched={name: " ".join(_words(found)).lower() for name, found in self.contents.items()},
+            searched={name: " ".join(_words(found)) for name, found in self.contents.items()},
         )
 
     def pipelines(self) -> dict[str, bytes]:

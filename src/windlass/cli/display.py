@@ -74,6 +74,14 @@ def display_for(*, quiet: bool = False) -> Iterator[Observer]:
 # --- machines ------------------------------------------------------------------------------------
 
 
+_LEVEL_OF_TASK = {
+    Status.FAILED: "error",
+    Status.UP_FOR_RETRY: "warning",
+    Status.UPSTREAM_FAILED: "warning",
+    Status.CANCELLED: "warning",
+}
+
+
 class _JsonDisplay(SilentObserver):
     """One JSON object a line: the tasks' records, and what becomes of each task."""
 
@@ -86,7 +94,8 @@ class _JsonDisplay(SilentObserver):
             self._stream.flush()
 
     def task_changed(self, task: TaskRun) -> None:
-        logs.info(
+        logs.event(
+            _LEVEL_OF_TASK.get(task.status, "info"),
             "task",
             task=task.task,
             status=task.status,

@@ -49,8 +49,7 @@ class TaskWorker(Struct):
     def run(self) -> TaskRun:
         """Try until the task succeeds, or may not be tried again. Never raises for what the task does."""
         record = self.record
-        record.status, record.started, record.ended = Status.RUNNING, self.journal.now(), None
-        record.error = record.code = None
+        record.started, record.ended = self.journal.now(), None
         tries_left = self.task.retry.retries + 1
         attempt: Attempt | None = None
         while tries_left > 0 and not self._stop.is_set():
@@ -90,7 +89,7 @@ class TaskWorker(Struct):
         delay = self.task.retry.delay_after(attempt.number)
         self.record.status = Status.UP_FOR_RETRY
         self.journal.note(attempt, self.record)
-        logs.info(
+        logs.warning(
             "retry", task=self.task.name, attempt=attempt.number, seconds=delay, because=self.record.error
         )
         self.journal.clock.wait(self._stop, delay)
@@ -98,6 +97,7 @@ class TaskWorker(Struct):
     def _attempt(self, number: int, *, is_last: bool) -> Attempt:
         """Try once. That it has ended is for the caller to note."""
         attempt = Attempt(self.record.run_id, self.task.name, number, started=self.journal.now())
+        self.record.status, self.record.error, self.record.code = Status.RUNNING, None, None
         self.journal.note(self.record, attempt)
         log = self.journal.log(self.task.name, number)
         try:

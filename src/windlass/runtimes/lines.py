@@ -106,7 +106,9 @@ class TaskLog:
 
     def _logged(self, record: logs.Record, whose: logs.Record) -> Logged:
         rest = {key: value for key, value in record.items() if key not in whose}
-        own = {key: record[key] for key in ("time", "level") if record.get(key)}
+        own: logs.Record = {"time": logs.time_of(record.get("time")) or whose["time"]}
+        if "level" in record:
+            own["level"] = logs.level_of(record["level"])
         masked = {logs.mask(key): logs.masked(value) for key, value in {**whose, **own, **rest}.items()}
         return Logged(masked, f"{one_line_of_json(masked)}\n")
 

@@ -18,7 +18,7 @@ from windlass.noticing import read_bytes, resolved
 from windlass.spec.fields import Inside, Name
 from windlass.spec.model import Model, refusal
 from windlass.spec.validation import problem_of
-from windlass.spec.yaml import Document, KeyPath, read
+from windlass.spec.yaml import Document, KeyPath, not_utf8, read
 from windlass.templates import TemplateError
 
 __all__ = ["Entries", "ForEach", "entries_of", "is_written_by_task"]
@@ -155,11 +155,15 @@ def _place(document: Document, path: KeyPath, shown: str) -> str:
 
 def _rows(root: Path, document: Document, at: KeyPath, path: str) -> list[Entry]:
     """Each row by the names of the header; everything is text."""
+    data = b""
     try:
-        text = read_bytes(_inside(root, document, at, path)).decode("utf-8-sig")
-        return list(rows(io.StringIO(text, newline=""), path))
+        data = read_bytes(_inside(root, document, at, path))
+        return list(rows(io.StringIO(data.decode("utf-8-sig"), newline=""), path))
     except OSError as exc:
         raise SpecError([_unreadable(document, at, path, reason_of(exc))]) from exc
+    except UnicodeDecodeError as exc:
+        what, hint = not_utf8(data, exc)
+        raise SpecError([_unreadable(document, at, path, f"it {what}", hint)]) from exc
     except (ValueError, csv.Error) as exc:
         raise SpecError([_unreadable(document, at, path, str(exc))]) from exc
 
@@ -212,8 +216,9 @@ def _inside(root: Path, document: Document, at: KeyPath, path: str) -> Path:
     return file
 
 
-def _unreadable(document: Document, at: KeyPath, path: str, why: str) -> Problem:
-    return document.problem((*at, "path"), Code.NAMED_FILE, f"cannot take the entries of {path!r}: {why}")
+def _unreadable(document: Document, at: KeyPath, path: str, why: str, hint: str | None = None) -> Problem:
+    message = f"cannot take the entries of {path!r}: {why}"
+    return document.problem((*at, "path"), Code.NAMED_FILE, message, hint=hint)
 
 
 def _named(entry: Entry, template: str | None, document: Document, at: KeyPath) -> Entry:

@@ -15,7 +15,7 @@ from windlass.entries import Entry, valid_name
 from windlass.errors import Code, Problem, SpecError
 from windlass.spec.entries import entries_of, is_written_by_task
 from windlass.spec.yaml import Document, KeyPath, Mark
-from windlass.templates import TemplateError, filled
+from windlass.templates import TemplateError, filled, is_template
 
 __all__ = ["expanded"]
 
@@ -48,18 +48,23 @@ def _pipelines(root: Path, document: Document) -> list[Document]:
 
 
 def _with_valid_name(pipeline: dict[str, Any]) -> dict[str, Any]:
-    name = pipeline.get("pipeline")
-    return {**pipeline, "pipeline": valid_name(name)} if isinstance(name, str) else pipeline
+    """A name that still is a template, or could not be filled in, stays one: it is not a valid name."""
+    name: Any = pipeline.get("pipeline")
+    return {**pipeline, "pipeline": valid_name(name)} if _is_name(name) else pipeline
 
 
 def _same_names(document: Document, names: list[object], entries: list[Entry]) -> Iterator[Problem]:
     first: dict[object, Entry] = {}
     for name, entry in zip(names, entries, strict=True):
-        if (other := first.setdefault(name, entry)) is not entry and isinstance(name, str):
+        if (other := first.setdefault(name, entry)) is not entry and _is_name(name):
             message = f"{other} and {entry} both make the pipeline {name!r}"
             yield document.problem(
                 ("pipeline",), Code.NAME_TAKEN, message, hint="name it by what tells them apart: {{ each.… }}"
             )
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and not is_template(name)
 
 
 def _with_tasks(root: Path, document: Document) -> Document:
@@ -129,12 +134,13 @@ class _Tasks:
         self._tasks: dict[str, Any] = {}
         self._needed = 0
         self._made: dict[str, list[str]] = {}
+        self._from_entry: dict[str, Entry] = {}
         self._entries: dict[KeyPath, str] = dict(document.entries)
         self._marks: dict[KeyPath, Mark] = dict(document.marks)
 
     def add(self, name: str, task: object) -> None:
         if name in self._tasks:
-            self._taken(name, name)
+            self._taken(name, name, self._from_entry[name])
         self._tasks[name] = task
 
     def add_each(self, name: str, task: Mapping[str, Any]) -> None:
@@ -150,7 +156,8 @@ class _Tasks:
         for entry in entries:
             made = self._name(name, entry)
             if made in self._tasks:
-                self._taken(made, name)
+                self._taken(made, name, entry)
+            self._from_entry[made] = entry
             own = self.filling.of(body, entry, at)
             self._tasks[made] = {**own, "group": f"{own['group']}.{name}" if own.get("group") else name}
             self._marks.update({("tasks", made, *path): mark for path, mark in below.items()})
@@ -164,8 +171,11 @@ class _Tasks:
             raise SpecError([self._from.problem(("tasks", name, _KEY), Code.MISSING_KEY, message, hint=hint)])
         return f"{name}_{valid_name(entry.name)}"
 
-    def _taken(self, name: str, by: str) -> None:
-        message = f"there are two tasks {name!r}"
+    def _taken(self, name: str, by: str, entry: Entry) -> None:
+        other = self._from_entry.get(name, entry)
+        message = f"{entry} makes the task {name!r}, and there is one of that name"
+        if other is not entry:
+            message = f"{other} and {entry} both make the task {name!r}"
         hint = "give each entry another name, with `name`"
         raise SpecError([self._from.problem(("tasks", by), Code.NAME_TAKEN, message, hint=hint, at_key=True)])
 

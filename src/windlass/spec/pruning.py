@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 
 from windlass.errors import Problem
 from windlass.spec.model import Model
-from windlass.spec.validation import near_key, path_of, problem_of
+from windlass.spec.validation import as_text_where_wanted, near_key, path_of, problem_of
 from windlass.spec.yaml import Document, KeyPath
 
 __all__ = ["Pruned", "pruned"]
@@ -55,6 +55,8 @@ def pruned(
     try:
         return Pruned(model.model_validate(document.value, context=types), document)
     except ValidationError as exc:
+        if texts := as_text_where_wanted(document, exc):
+            return pruned(model, texts, stand_ins, types)
         return _Pruning(model, document, stand_ins, types).until_valid(exc)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import types
+from dataclasses import replace
 from typing import Annotated, Any, Union, get_args, get_origin
 
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from windlass.errors import Code, Problem, did_you_mean, near_word, nearest
 from windlass.spec.model import Model
 from windlass.spec.yaml import Document, KeyPath
 
-__all__ = ["near_key", "path_of", "problem_of"]
+__all__ = ["as_text_where_wanted", "near_key", "path_of", "problem_of"]
 
 _KINDS_OF_VALUE = {
     "string_type": "text",
@@ -24,6 +27,8 @@ _KINDS_OF_VALUE = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
+
+_TEXT = ("string_type", "text_or_reference")
 
 _LIMITS = {  # what pydantic calls it: how we say it, and where the limit is
     "greater_than_equal": ("at least", "ge"),
@@ -59,7 +64,7 @@ def problem_of(model: type[Model], document: Document, error: ErrorDetails) -> P
         return document.problem(path, Code.UNKNOWN_WORD, message, hint=hint)
     if kind in _KINDS_OF_VALUE:
         message = f"{name}: expected {_KINDS_OF_VALUE[kind]}, got {_describe(error['input'])}"
-        hint = "put it in quotes to make it text" if kind in ("string_type", "text_or_reference") else None
+        hint = "put it in quotes to make it text" if kind in _TEXT else None
         hint = hint if _is_scalar(error["input"]) else None
         return document.problem(path, Code.WRONG_TYPE, message, hint=hint)
     if kind == "too_short":
@@ -74,6 +79,24 @@ def problem_of(model: type[Model], document: Document, error: ErrorDetails) -> P
     is_ours = kind in ("refused", "value")
     message = f"{name}: {error['msg'] if is_ours else _lower_first(error['msg'])}"
     return document.problem(path, code, message, hint=told.get("hint"), at_key=at_key)
+
+
+def as_text_where_wanted(document: Document, exc: ValidationError) -> Document | None:
+    """The document with the numbers that entries have put where text is wanted as that text, as in a longer template.
+
+    None where there are no such numbers. What is written as a number stays one: it may be a mistake, such as 1.10.
+    """
+    wrong = [error for error in exc.errors() if error["type"] in _TEXT and _is_scalar(error["input"])]
+    paths = [path for path in map(path_of, wrong) if document.is_template(path)]
+    if not paths:
+        return None
+    value: Any = copy.deepcopy(document.value)
+    for *parents, key in paths:
+        part = value
+        for parent in parents:
+            part = part[parent]
+        part[key] = str(part[key])
+    return replace(document, value=value)
 
 
 def _name(path: KeyPath, document: Document) -> str:

@@ -86,6 +86,14 @@ class Document:
         problem = _problem_at(self.file, self.text, line, column, code, message, hint)
         return replace(problem, width=width, entries=entries)
 
+    def is_template(self, path: KeyPath) -> bool:
+        """Whether the value at `path` was made of a template with an entry of a `for_each`."""
+        mark = self.marks.get(path)
+        if mark is None or not any(outer in self.entries for outer in _with_outer(path)):
+            return False
+        line = _lines(self.text)[mark.line - 1]
+        return "{{" in line[mark.column - 1 : mark.column - 1 + mark.width]
+
 
 def _with_outer(path: KeyPath) -> Iterator[KeyPath]:
     return (path[:length] for length in range(len(path) + 1))

@@ -51,6 +51,8 @@ def _read(path: str, each: Each, workspace: Workspace) -> Iterator[Entry]:
     except FileNotFoundError as exc:
         hint = f"it is what task {each.of!r} writes into the workspace"
         raise FatalError(f"there is no file {path!r} with entries", hint=hint, code=Code.NO_FILE) from exc
+    except UnicodeDecodeError as exc:
+        raise _unreadable(path, f"it is not UTF-8 (byte 0x{exc.object[exc.start]:02x})") from exc
     except SpecError as exc:  # of a YAML file
         raise _unreadable(path, exc.message) from exc
     except (OSError, ValueError, RecursionError, csv.Error) as exc:
@@ -90,13 +92,18 @@ def _ndjson(file: Path, shown: str, each: Each) -> Iterator[Entry]:
         try:
             yield Entry(json.loads(str(line.value)), None, line.place)
         except ValueError as exc:
-            raise ValueError(f"{line.place}: {exc}") from exc
+            raise ValueError(f"{line.place} is not valid JSON: {exc}") from exc
 
 
 def _json(file: Path, shown: str, each: Each) -> Iterator[Entry]:
     if (size := file.stat().st_size) > _LARGEST:
         raise ValueError(f"it has {size:,} bytes; write that many as .ndjson")
-    return _members(json.loads(file.read_text(encoding="utf-8-sig")), shown, each)
+    text = file.read_text(encoding="utf-8-sig")
+    try:
+        found = json.loads(text)
+    except ValueError as exc:
+        raise ValueError(f"it is not valid JSON: {exc}") from exc
+    return _members(found, shown, each)
 
 
 def _yaml(file: Path, shown: str, each: Each) -> Iterator[Entry]:

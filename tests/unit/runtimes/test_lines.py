@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,52 @@ def test_a_record_is_logged_however_odd_it_is(record: dict[str, object], tmp_pat
     log.write(parsed)
     log.close()
     assert json.loads((tmp_path / "log").read_text())["event"] == record["event"]
+
+
+@pytest.mark.parametrize(
+    ("said", "level"),
+    [
+        *((word, word) for word in ("debug", "info", "warning", "error")),
+        *(
+            ("WARN", "warning"),
+            ("Critical", "error"),
+            ("fatal", "error"),
+            ("trace", "debug"),
+            ("notice", "info"),
+        ),
+        *((10, "debug"), (30, "info"), (40, "warning"), (50, "error"), (60, "error")),
+        *((None, "info"), ("", "info"), ("loud", "info"), (True, "info"), ({}, "info"), (["error"], "info")),
+    ],
+)
+def test_the_level_of_a_record_is_one_of_ours(said: object, level: str, tmp_path: Path) -> None:
+    log = TaskLog(tmp_path / "log", {"task": "a"})
+    log.write(parse_line(json.dumps({"event": "a", "level": said})))
+    log.close()
+    assert json.loads((tmp_path / "log").read_text())["level"] == level
+
+
+@pytest.mark.parametrize(
+    ("said", "time"),
+    [
+        ("2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05.678000Z"),
+        ("2026-01-02T03:04:05+02:00", "2026-01-02T01:04:05Z"),
+        ("2026-01-02T03:04:05", None),
+        ("0001-01-01T00:00+09:00", None),
+        ("now", None),
+        ("", None),
+        (None, None),
+        (1767323045000, None),
+        ({}, None),
+    ],
+)
+def test_the_time_of_a_record_is_in_utc(said: object, time: str | None, tmp_path: Path) -> None:
+    log = TaskLog(tmp_path / "log", {"task": "a"})
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    log.write(parse_line(json.dumps({"event": "a", "time": said})))
+    log.close()
+    logged = json.loads((tmp_path / "log").read_text())["time"]
+    assert logged.endswith("Z")
+    if time is not None:
+        assert datetime.fromisoformat(logged) == datetime.fromisoformat(time)
+    else:
+        assert datetime.fromisoformat(logged) >= before

@@ -63,6 +63,28 @@ def test_each_entry_is_a_pipeline_and_each_of_a_task_a_task(tmp_path: Path) -> N
     assert (city, render(day, {"ds": "2026-01-02"})) == ("Zürich", "47.42026-01-02")
 
 
+@pytest.mark.parametrize("each", ["{{ each }}", " {{ each }}"])
+def test_where_text_is_wanted_a_number_is_as_in_a_longer_text(tmp_path: Path, each: str) -> None:
+    pipeline = f"""\
+pipeline: "p_{{{{ each }}}}"
+for_each: [3, 2.5, true]
+description: "{each}"
+params: {{n: "{{{{ each }}}}"}}
+tasks:
+  run:
+    for_each: [2023, a]
+    run: {{command: [echo, "{each}"], env: {{YEAR: "{each}"}}}}
+  load: {{copy: {{from: {{path: x.csv}}, to: {{connection: pg, table: "{each}"}}}}}}
+"""
+    made = plans(tmp_path, pipeline)
+    assert [plan.description.strip() for plan in made.values()] == ["3", "2.5", "True"]
+    assert [plan.params["n"] for plan in made.values()] == [3, 2.5, True]
+    year, _, load = made["p_2_5"].tasks
+    assert [word.strip() for word in command(year)] == ["echo", "2023"]
+    assert isinstance(load.action, Copy)
+    assert str(load.action.destination.options["table"]).strip() == "2.5"
+
+
 def test_every_key_takes_an_entry_with_its_type(tmp_path: Path) -> None:
     sources = """\
     {"feeds": {"drugs": {"retries": 3, "mode": "merge", "key": ["id"], "columns": {"id": "integer", "n": "text"}},
@@ -165,7 +187,25 @@ WRONG = {
     ),
     "two tasks of a name": (
         WEATHER.replace("[a, 2, true]", "['ä', a]"),
-        "there are two tasks 'load_a'",
+        "'ä', line 8 and 'a', line 8 both make the task 'load_a'",
+    ),
+    "a task of the name of an entry's": (
+        WEATHER.replace("  fetch:", "  load_a: {run: {command: [echo]}}\n  fetch:"),
+        "'a', line 9 makes the task 'load_a', and there is one of that name",
+    ),
+    "an entry's task of the name of a later one": (
+        WEATHER.replace("  end:", "  load_a: {run: {command: [echo]}}\n  end:"),
+        "'a', line 8 makes the task 'load_a', and there is one of that name",
+    ),
+    "a mapping for a text": (
+        WEATHER.replace("[a, 2, true]", "[{name: a}]").replace(
+            '"{{ each }} {{ params.city }}"', '"{{ each }}"'
+        ),
+        "command[1]: expected text, got a mapping (for the entry at cities.csv:2, 'a', line 8",
+    ),
+    "a number for a text that is no template": (
+        WEATHER.replace('[echo, "{{ each }} {{ params.city }}"]', '[echo, 1.10, "{{ each }}"]'),
+        "command[1]: expected text, got 1.1 (for the entry at cities.csv:2, 'a', line 8",
     ),
     "no name": (
         WEATHER.replace("[a, 2, true]", "[{x: 1}]"),
@@ -200,8 +240,27 @@ WRONG = {
         WEATHER.replace("for_each: {path: cities.csv}", ""),
         "it is an entry of `for_each`, which is not there",
     ),
+    "a column twice": (WEATHER.replace("cities.csv", "twice.csv"), "'twice.csv': the header has 'lat' twice"),
+    "a name that is known during a run": (
+        WEATHER.replace("{{ each.city | lower }}", "{{ each.city }}_{{ ds }}"),
+        "pipeline: expected a name of letters, digits, '_' and '-'",
+    ),
     "a ragged row": (WEATHER + "#ragged", "the row of cities.csv:4 is not as long as the header"),
 }
+
+
+def test_a_file_of_entries_that_is_not_utf8_says_where(tmp_path: Path) -> None:
+    (tmp_path / "latin.csv").write_bytes("city,lat,limit\nBern,1,1\nZürich,2,2\n".encode("latin-1"))
+    with pytest.raises(SpecError) as told:
+        plans(tmp_path, WEATHER.replace("cities.csv", "latin.csv"))
+    assert "'latin.csv': it is not UTF-8: byte 0xfc at offset 25, in line 3" in str(told.value)
+    assert "save it as UTF-8" in str(told.value)
+
+
+def test_a_name_that_cannot_be_filled_in_is_one_problem(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as told:
+        plans(tmp_path, WEATHER.replace("each.city | lower", "each.town | lower"), cities_csv=CITIES)
+    assert [problem.message for problem in told.value.problems] == ["the entry has no key 'town'"]
 
 
 @pytest.mark.parametrize("case", WRONG)
@@ -209,7 +268,7 @@ def test_what_is_wrong_is_shown_in_the_template_and_with_its_entry(case: str, tm
     pipeline, expected = WRONG[case]
     cities = CITIES + "Bern,46.9\n" if case == "a ragged row" else CITIES
     with pytest.raises(SpecError) as told:
-        plans(tmp_path, pipeline, cities_csv=cities)
+        plans(tmp_path, pipeline, cities_csv=cities, twice_csv="city,lat,lat,limit\nBern,1,2,3\n")
     assert expected in str(told.value)
 
 

@@ -67,18 +67,19 @@ def test_entries_are_read_from_files_of_many_kinds(
         ("a.csv", "name\nx\n", {"name": "{{ each.city }}"}, "`name`: the entry has no key 'city' (a.csv:2)"),
         ("a.csv", "name\nx\nX!\nX?\n", {}, "makes the task 'load_X_', and so does 'X!', a.csv:3"),
         ("a.txt", "x" * 101, {}, "has 106 characters"),
-        ("a.ndjson", "1\n{\n", {}, "cannot take the entries of 'a.ndjson': a.ndjson:2"),
+        ("a.ndjson", "1\n{\n", {}, "cannot take the entries of 'a.ndjson': a.ndjson:2 is not valid JSON: "),
+        ("a.csv", "name,b,b\nx,1,2\n", {}, "cannot take the entries of 'a.csv': the header has 'b' twice"),
         ("a.json", "3", {}, "expected a list or mapping"),
         ("a.json", '{"b": 3}', {"records": "b"}, "expected a list or mapping at 'b'"),
-        ("a.json", "[", {}, "cannot take the entries of 'a.json'"),
+        ("a.json", "[", {}, "cannot take the entries of 'a.json': it is not valid JSON: "),
         ("a.yaml", "a: [\n", {}, "cannot take the entries of 'a.yaml'"),
-        ("a.txt", b"\xff\n", {}, "cannot take the entries of 'a.txt'"),
+        ("a.txt", b"x\n\xff\n", {}, "cannot take the entries of 'a.txt': it is not UTF-8 (byte 0xff)"),
         ("a.parquet", "", {}, "expected a .csv, .json, .ndjson, .jsonl, .yaml, .yml, .txt file"),
         ("a.txt", "1\n2\n3\n", {"limit": 2}, "a.txt has more than 2 entries"),
         ("a.ndjson", json.dumps({"name": "x", "v": "y" * MOST_TEXT}), {}, "at most 256,000 are handed on"),
         ("a.csv", "name\nx\n", {"command": "{{ each.city }}"}, "the entry has no key 'city' ('x', a.csv:2)"),
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_what_is_wrong_with_an_entry_names_its_place(
     name: str, text: str | bytes, fields: dict[str, object], said: str, tmp_path: Path

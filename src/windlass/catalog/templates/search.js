@@ -4,13 +4,15 @@
   const rows = [...document.querySelectorAll("tbody tr[data-text]")];
   const buttons = [...document.querySelectorAll("button[data-state]")];
   const count = document.getElementById("count");
+  const plain = text => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();  // names have no accents, either
+  const texts = new Map(rows.map(row => [row, plain(row.dataset.text)]));
   let state = "";
 
   function show() {
-    const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = plain(box.value).split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const row of rows) {
-      const fits = words.every(word => row.dataset.text.includes(word))
+      const fits = words.every(word => texts.get(row).includes(word))
         && (!state || row.dataset.states.split(" ").includes(state));
       row.hidden = !fits;
       shown += fits;
