@@ -82,9 +82,6 @@ class AnswerError(FatalError):
 class NotNowError(RetryableError):
     """No answer, half of one, or one that says to come back."""
 
-    wait: float | None = None
-    """How many seconds the server says to wait (`Retry-After`, RFC 9110, section 10.2.3)."""
-
     refusal: Refusal | None = None
     """The answer, where there is one."""
 

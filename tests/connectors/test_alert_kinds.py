@@ -344,6 +344,30 @@ def test_who_refuses_is_named_without_the_secret_and_may_be_asked_again_where_th
 
 
 @pytest.mark.parametrize("kind", WEB_KINDS)
+def test_a_message_comes_again_when_its_server_says_and_not_before(
+    kind: str, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(delivery.time, "sleep", waits.append)
+    there = at(kind, web, user=WEB_KINDS[kind])
+    web.answer, web.busy = '{"ok": true}', ["7", "0"]
+    hand_over(message(), there)
+    assert (len(web.posted), waits) == (3, [7.0, 1.0])
+    web.busy = ["61"]  # longer than a message is given
+    with pytest.raises(RetryableError, match="answered 429") as raised:
+        hand_over(message(), there)
+    assert (raised.value.wait, len(web.posted), waits) == (61.0, 4, [7.0, 1.0])
+    web.busy = ["soon"]  # which says nothing
+    with pytest.raises(RetryableError, match="answered 429") as raised:
+        hand_over(message(), there)
+    assert (raised.value.wait, waits) == (None, [7.0, 1.0])
+    monkeypatch.setenv("WINDLASS_PAUSES", "skip")
+    web.busy = ["7"]
+    with pytest.raises(RetryableError, match="answered 429"):
+        hand_over(message(), there)
+
+
+@pytest.mark.parametrize("kind", WEB_KINDS)
 def test_no_secret_that_is_known_is_told(kind: str, web: Web) -> None:
     logs.add_secret("Hunter2Hunter2")
     hand_over(

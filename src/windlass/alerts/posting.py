@@ -26,8 +26,12 @@ def told_by(who: str) -> Iterator[None]:
     try:
         yield
     except WindlassError as exc:
-        kind = RetryableError if isinstance(exc, RetryableError) else FatalError
-        raise kind(f"{who} did not take the message: {exc.message}", hint=exc.hint, code=exc.code) from exc
+        message = f"{who} did not take the message: {exc.message}"
+        if not isinstance(exc, RetryableError):
+            raise FatalError(message, hint=exc.hint, code=exc.code) from exc
+        busy = RetryableError(message, hint=exc.hint, code=exc.code)
+        busy.wait = exc.wait
+        raise busy from exc
 
 
 def url_of(address: Address, default_host: str = "", path: str | None = None) -> str:

@@ -133,6 +133,19 @@ def test_a_task_has_its_own_whom_the_pipeline_does_not_tell_as_well(w: FakeWorld
     assert said(w) == [("pager", "recovery", "p.a"), ("chat", "success", "p.b")]
 
 
+def test_who_says_to_come_much_later_is_told_by_the_next_run_and_not_before(w: FakeWorld) -> None:
+    p = plan(on_failure=("chat",))
+    w.runtime.script["a"] = [FAILS]
+    busy = RetryableError("busy")
+    busy.wait = 300.0
+    w.refusals = [busy]
+    failed = w.run(p)
+    assert [(a.sent, a.error, a.attempts) for a in failed.alerts] == [(None, "busy", 1)]
+    assert (said(w), w.clock.waits) == ([], [])
+    w.run(p)
+    assert said(w) == [("chat", "failure", "p")] * 2
+
+
 def test_what_nobody_took_is_tried_again_at_once_and_by_the_next_runs(w: FakeWorld) -> None:
     p = plan(on_failure=("chat",), on_recovery=("chat",))
     w.runtime.script["a"] = [FAILS]
