@@ -20,6 +20,9 @@ class Web:
     port: int = 0
     status: int = 200
     answer: str = "ok"
+    busy: list[str] = field(default_factory=list)
+    """The `Retry-After` of each answer 429 that comes first."""
+
     posted: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
     """Path, headers by their lower case, JSON."""
 
@@ -34,7 +37,9 @@ def hooks() -> Iterator[Web]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
             kept.posted.append((f"{self.command} {self.path}", headers, json.loads(body)))
-            self.send_response(kept.status)
+            self.send_response(429 if kept.busy else kept.status)
+            if kept.busy:
+                self.send_header("Retry-After", kept.busy.pop(0))
             self.send_header("Content-Length", str(len(kept.answer)))
             self.end_headers()
             self.wfile.write(kept.answer.encode())

@@ -114,6 +114,9 @@ class RetryableError(WindlassError):
     exit_code = ExitCode.RETRYABLE
     code = Code.MAY_WORK_LATER
 
+    wait: float | None = None
+    """How many seconds a server says to wait first (`Retry-After`, RFC 9110, section 10.2.3)."""
+
 
 class FencedError(FatalError):
     """A later writer took the destination over, so this one may no longer commit."""

@@ -25,6 +25,7 @@ from windlass import __version__, logs
 from windlass.errors import Code, FatalError, RetryableError, reason_of
 from windlass.ports import is_loopback
 from windlass.request_log import note_request
+from windlass.splitting_urls import BRACKETS
 from windlass.web_session import CountedResponse, Session
 
 __all__ = [
@@ -82,9 +83,6 @@ class AnswerError(FatalError):
 class NotNowError(RetryableError):
     """No answer, half of one, or one that says to come back."""
 
-    wait: float | None = None
-    """How many seconds the server says to wait (`Retry-After`, RFC 9110, section 10.2.3)."""
-
     refusal: Refusal | None = None
     """The answer, where there is one."""
 
@@ -105,6 +103,7 @@ def answer_to(
 
     Raises AnswerError, and NotNowError for what may be otherwise in a moment.
     """
+    _require_usable(request.full_url, shown, code)
     for key in keys_in(request.full_url):
         logs.add_secret(key)
     with _noted(request.get_method(), shown, waited) as noted:
@@ -125,6 +124,27 @@ def answer_to(
         finally:
             if session is not None:
                 session.settle()
+
+
+def _require_usable(url: str, shown: str, code: Code) -> None:
+    """Raise FatalError for an address to which nothing can be sent, now or later; it may be a secret as a whole."""
+    if (hint := _why_unusable(url)) is not None:
+        raise FatalError(f"the address of {shown} cannot be used", hint=hint, code=code)
+
+
+def _why_unusable(url: str) -> str | None:
+    if any(character <= " " or character == "\x7f" for character in url):
+        return "write %20 for a space; no other such character is in an address"
+    try:
+        parts = urlsplit(url)
+        _, host = parts.port, parts.hostname
+    except ValueError:
+        return BRACKETS
+    try:
+        (host or "").encode("idna")  # as a socket does
+    except UnicodeError:
+        return "each part of the name of a host has between 1 and 63 characters"
+    return None if host else "it names no host"
 
 
 class _Noted:

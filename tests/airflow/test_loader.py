@@ -299,6 +299,12 @@ def test_a_container_that_fails_says_why(inside: Inside, everything: Path, tmp_p
 STOPPED = json.dumps({"event": "failed", "error": "stopped by SIGTERM", "retryable": False})
 GIVEN_UP = json.dumps({"event": "failed", "error": "no such table", "retryable": False})
 DEEP = '{"event": "a", "x": ' + "[" * 5000 + "]" * 5000 + "}"
+TRACEBACK = [
+    "begun",
+    "Traceback (most recent call last):",
+    '  File "a.py", line 1',
+    "ValueError: no such city",
+]
 ENDS: list[tuple[str, int, list[str], str | None]] = [
     ("copy", 0, [DEEP, '{"event": "\\ud800"}'], None),
     ("copy", 1, [GIVEN_UP], "AirflowFailException: no such table"),
@@ -315,6 +321,9 @@ ENDS: list[tuple[str, int, list[str], str | None]] = [
     ("run", 255, [], "AirflowException: exit code 255"),
     ("run", 143, [GIVEN_UP], "AirflowFailException: no such table"),
     ("run", -15, [], "AirflowException: killed by SIGTERM"),
+    # what it printed last may say why
+    ("run", 1, [*TRACEBACK, ""], "AirflowException: exit code 1\n    ValueError: no such city"),
+    ("run", 2, list("abcdefg"), "AirflowException: exit code 2" + "".join(f"\n    {c}" for c in "cdefg")),
 ]
 
 

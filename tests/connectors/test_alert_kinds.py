@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -113,6 +114,38 @@ def test_the_connection_of_airflows_own_slack_provider_is_one(web: Web) -> None:
     found = parse_address(json.dumps(kept), "the test", "slack")
     hand_over(message(), Address(**{**vars(found), "scheme": "http"}))
     assert web.posted[0][0] == f"POST /T0/B0/{CANARY}"
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1:%d/services", "http://127.0.0.1:%d/services/"])
+def test_the_host_of_such_a_connection_may_be_a_whole_address(host: str, web: Web) -> None:
+    kept = {"conn_type": "slackwebhook", "host": host % web.port, "password": f"T0/B0/{CANARY}"}
+    hand_over(message(), parse_address(json.dumps(kept), "the test", "slack"))
+    assert web.posted[0][0] == f"POST /services/T0/B0/{CANARY}"
+
+
+@pytest.mark.parametrize("kind", ["slack", "teams", "webhook", "pagerduty"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        f"https://[hooks/{CANARY}",
+        f"https://hooks]/{CANARY}",
+        f"https://[::zz]/{CANARY}",
+        f"https://hooks:99999/{CANARY}",
+        f"https://hooks:port/{CANARY}",
+        f"https://hooks..test/{CANARY}",
+        f"https://{'h' * 64}.test/{CANARY}",
+        f"https://ho oks/{CANARY}",
+        '{"conn_type": "KIND", "login": "key-of-somebody", "host": "[::zz]"}',
+        '{"conn_type": "KIND", "login": "key-of-somebody", "host": "a b"}',
+        '{"conn_type": "KIND", "login": "key-of-somebody", "host": "a:b:[c"}',
+        '{"conn_type": "KIND", "login": "key-of-somebody", "host": "hooks", "port": 99999}',
+    ],
+)
+def test_an_address_that_is_none_is_told_with_what_to_do_and_not_tried_again(kind: str, written: str) -> None:
+    with pytest.raises(FatalError, match=r"cannot be (read|used)") as raised:
+        hand_over(message(), parse_address(written.replace("KIND", kind), "the test", kind))
+    assert raised.value.hint
+    assert CANARY not in str(raised.value)
 
 
 # --- Teams, webhooks, PagerDuty ---------------------------------------------------------------------
@@ -340,6 +373,30 @@ def test_who_refuses_is_named_without_the_secret_and_may_be_asked_again_where_th
     assert CANARY not in logs.mask(str(raised.value))
     web.status = 503
     with pytest.raises(RetryableError, match=r"did not take the message: .* answered 503"):
+        hand_over(message(), there)
+
+
+@pytest.mark.parametrize("kind", WEB_KINDS)
+def test_a_message_comes_again_when_its_server_says_and_not_before(
+    kind: str, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    there = at(kind, web, user=WEB_KINDS[kind])
+    web.answer, web.busy = '{"ok": true}', ["7", "0"]
+    hand_over(message(), there)
+    assert (len(web.posted), waits) == (3, [7.0, 1.0])
+    web.busy = ["61"]  # longer than a message is given
+    with pytest.raises(RetryableError, match="answered 429") as raised:
+        hand_over(message(), there)
+    assert (raised.value.wait, len(web.posted), waits) == (61.0, 4, [7.0, 1.0])
+    web.busy = ["soon"]  # which says nothing
+    with pytest.raises(RetryableError, match="answered 429") as raised:
+        hand_over(message(), there)
+    assert (raised.value.wait, waits) == (None, [7.0, 1.0])
+    monkeypatch.setenv("WINDLASS_PAUSES", "skip")
+    web.busy = ["7"]
+    with pytest.raises(RetryableError, match="answered 429"):
         hand_over(message(), there)
 
 

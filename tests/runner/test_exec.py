@@ -224,6 +224,8 @@ def test_what_a_command_prints_is_printed_and_its_result_is_the_result(step: Cal
     ("script", "code", "error", "retryable"),
     [
         ("exit 7", 7, "exit code 7", True),
+        ("echo a; echo no such city >&2; exit 7", 7, "exit code 7\n    a\n    no such city", True),
+        ("echo $WINDLASS_CONN_PG; exit 7", 7, "exit code 7\n    postgresql://me:***@127.0.0.1:1/db", True),
         ("kill -9 $$", 137, "killed by SIGKILL", True),
         ("exit 255", 255, "exit code 255", True),
         ("exit 137", 137, "exit code 137", True),

@@ -32,9 +32,9 @@ def test_a_step_is_told_where_the_workspace_is(
     assert errors == {
         "shell": f"it asked for /of-a-container, {where}",
         "python": f"it asked for /of-a-container/x, {where}",
-        "made": "exit code 3",
-        "other": "exit code 1",
-        "found": "exit code 1",
+        "made": "exit code 3\n    there is no such file as /my/of-a-container",
+        "other": "exit code 1\n    cat: /of-a-container-too: No such file or directory",
+        "found": "exit code 1\n    cat: /etc/none: No such file or directory",
     }
     ignored = [line for line in done.stderr.splitlines() if '"without_container"' in line]
     assert ['"ignored": "user, memory"' in line for line in ignored] == [True]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from windlass import logs, registry
+from windlass import logs, pauses, registry
 from windlass.alerts.message import Message
 from windlass.alerts.wording import headline
 from windlass.connections import STAND_IN, Address, declared_address, resolve, variable
@@ -18,6 +19,7 @@ from windlass.plan.model import Connection
 __all__ = ["deliver", "hand_over"]
 
 _PATIENCE = 60.0  # seconds for one message: time limits of sockets begin anew with each byte
+_SHORTEST_WAIT = 1.0
 
 
 def deliver(message: Message, name: str, connection: Connection, project: Path) -> None:
@@ -49,10 +51,11 @@ def hand_over(message: Message, address: Address, name: str | None = None) -> No
 def _in_time(send: Callable[[], object], who: str) -> None:
     """Send, and wait no longer than is decent: a server that answers a byte at a time must not keep a run from its end."""
     raised: list[BaseException] = []
+    deadline = time.monotonic() + _PATIENCE
 
     def sending() -> None:
         try:
-            send()
+            _send_when_asked(send, deadline)
         except BaseException as exc:  # noqa: BLE001 - whoever waits gets it
             raised.append(exc)
 
@@ -65,3 +68,19 @@ def _in_time(send: Callable[[], object], who: str) -> None:
         raise RetryableError(message, code=Code.ALERT_NOT_TAKEN)
     if raised:
         raise raised[0]
+
+
+def _send_when_asked(send: Callable[[], object], deadline: float) -> None:
+    """Send; again whenever the server has said when, if that is in time."""
+    while True:
+        try:
+            send()
+        except RetryableError as exc:
+            if exc.wait is None or pauses.are_skipped():
+                raise
+            wait = max(exc.wait, _SHORTEST_WAIT)
+            if time.monotonic() + wait >= deadline:
+                raise
+            time.sleep(wait)
+        else:
+            return

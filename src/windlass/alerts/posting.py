@@ -26,16 +26,20 @@ def told_by(who: str) -> Iterator[None]:
     try:
         yield
     except WindlassError as exc:
-        kind = RetryableError if isinstance(exc, RetryableError) else FatalError
-        raise kind(f"{who} did not take the message: {exc.message}", hint=exc.hint, code=exc.code) from exc
+        message = f"{who} did not take the message: {exc.message}"
+        if not isinstance(exc, RetryableError):
+            raise FatalError(message, hint=exc.hint, code=exc.code) from exc
+        busy = RetryableError(message, hint=exc.hint, code=exc.code)
+        busy.wait = exc.wait
+        raise busy from exc
 
 
 def url_of(address: Address, default_host: str = "", path: str | None = None) -> str:
     """The URL of a webhook, or that path on its server. Over HTTPS, unless its address says `http://`."""
     scheme = "http" if address.scheme.lower() == "http" else "https"
-    host = (address.host or default_host).removeprefix("https://").rstrip("/")
+    host, slash, before = (address.host or default_host).rstrip("/").partition("/")
     where = f"[{host}]" if ":" in host else host
-    port = f":{address.port}" if address.port else ""
+    port = f":{address.port}{slash}{before}" if address.port else f"{slash}{before}"
     ends = path if path is not None else quote(address.database, safe="/*")
     options = "&".join(f"{quote(k)}={quote(v, safe='/*')}" for k, v in address.options.items())
     query = f"?{options}" if options and path is None else ""

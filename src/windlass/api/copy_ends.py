@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple, TypeAlias
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from msgspec import structs
 
@@ -22,6 +22,7 @@ from windlass.options import read_options
 from windlass.plan.model import Destination, Source
 from windlass.plan.roles import misfit
 from windlass.registry import Connector
+from windlass.splitting_urls import split_url
 from windlass.workspace import is_stored, local_path, require_writable, scheme_of
 
 __all__ = ["Named", "destination_of", "name_of", "named_in", "path_of", "source_of", "tells_format"]
@@ -116,7 +117,7 @@ def tells_format(text: str) -> bool:
     from windlass.connectors.files.formats import format_of
 
     try:
-        format_of(urlsplit(text).path if scheme_of(text) else text)
+        format_of(split_url(text).path if scheme_of(text) else text)
     except FatalError:
         return False
     return True
@@ -149,7 +150,7 @@ def _table_at(text: str, role: Role, common: dict[str, Any]) -> tuple[Address, d
     if connector is None or wrong is not None:
         raise UsageError(f"{scheme}:// {wrong[0] if wrong else 'is not supported'}", hint=_known(role))
     address = parse_address(text, "the arguments of copy")
-    rows, way = dict(parse_qsl(urlsplit(text).query)), f"?{connector.rows_in}=NAME"
+    rows, way = dict(parse_qsl(split_url(text).query)), f"?{connector.rows_in}=NAME"
     return address, _read(connector, role, rows, common, str(address), way, "?query=SELECT …")
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from windlass.api.arguments import memory_text
 from windlass.api.connections import NearConnections
@@ -19,6 +19,7 @@ from windlass.engine import Identity, Job, Outcome, Workspace
 from windlass.errors import UsageError
 from windlass.file_names import fitting
 from windlass.plan.model import Copy, Partition, SelectColumn, Source
+from windlass.splitting_urls import split_url
 from windlass.units import DEFAULT_MEMORY, parse_size
 
 __all__ = ["copy"]
@@ -191,6 +192,6 @@ def _quarantine_file(folder: Path, source: Source, given: str | Path | None) -> 
         return (folder / given).resolve()
     written = source.path or source.table or "query"
     if "://" in written:  # without the keys of its query
-        written = unquote(urlsplit(written).path)
+        written = unquote(split_url(written).path)
     name = Path(written).name.replace("*", "_") or "index"
     return (folder / f"{fitting(name)}.quarantine.ndjson").resolve()

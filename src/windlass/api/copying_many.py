@@ -9,7 +9,7 @@ from contextlib import closing
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from windlass import registry
 from windlass.api.arguments import memory_text
@@ -20,6 +20,7 @@ from windlass.api.results import CopyResult, TableCopyResult
 from windlass.connections import Address, parse_address
 from windlass.errors import Code, FatalError, UsageError, as_error
 from windlass.plan.roles import misfit
+from windlass.splitting_urls import split_url
 from windlass.units import DEFAULT_MEMORY, parse_size
 
 __all__ = ["copy_tables", "names_many"]
@@ -128,7 +129,7 @@ def _tables_in(text: str, near: NearConnections) -> _Tables | None:
         return _Tables(named.rows.get("table", ""), lambda name: f"{named.connection}:{name}", kind)
     if path_of(text, "") is not None:
         return None
-    parts = urlsplit(text)
+    parts = split_url(text)
     options = dict(parse_qsl(parts.query))
     connector = registry.by_scheme(parts.scheme)
     if "query" in options or connector is None:

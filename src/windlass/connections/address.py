@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 from windlass import logs, registry
 from windlass.errors import Code, FatalError, near_word
 from windlass.ports import is_loopback
+from windlass.splitting_urls import BRACKETS
 
 __all__ = ["STAND_IN", "Address", "leaves", "parse_address"]
 
@@ -104,8 +105,12 @@ class Address:
             return f"{scheme}:///{address.database}"
         password = f":{quote(address.password, safe='*')}" if address.password else ""
         user = quote(address.user, safe="*") + password
-        host = f"[{address.host}]" if ":" in address.host and "," not in address.host else address.host
-        where = (f"{user}@" if user else "") + host + (f":{address.port}" if address.port else "")
+        host, slash, below = (
+            address.host.partition("/") if address.form == "secret_url" else (address.host, "", "")
+        )
+        host = f"[{host}]" if ":" in host and "," not in host else host
+        port = f":{address.port}" if address.port else ""
+        where = (f"{user}@" if user else "") + host + port + slash + below
         options = "&".join(f"{quote(k)}={quote(v, safe='/*')}" for k, v in address.options.items())
         path = f"/{quote(address.database, safe='/*')}" if address.database else ""
         return f"{scheme}://{where}{path}" + (f"?{options}" if options else "")
@@ -126,7 +131,7 @@ def parse_address(text: str, origin: str, expected: str | None = None) -> Addres
         raise FatalError(message, hint=hint, code=Code.UNKNOWN_ADDRESS_TYPE) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         example = (wanted.example if wanted else None) or "postgresql://user:password@host:5432/database"
-        hint = f"expected a URI such as {example}, or Airflow's JSON"
+        hint = f"expected a URI such as {example}, or Airflow's JSON; {BRACKETS}"
         raise FatalError(
             f"the connection in {origin} cannot be read", hint=hint, code=Code.UNREADABLE_ADDRESS
         ) from None
@@ -219,13 +224,29 @@ def _from_json(text: str, wanted: registry.Connector | None) -> Address:
     connector = _connector(data["conn_type"], wanted)
     is_url = connector.form == "url"
     database = data.get("host") if connector.form == "file" else data.get("schema")
+    host, port, scheme = data.get("host") or "", int(data["port"]) if data.get("port") else None, ""
+    if is_url or connector.form == "secret_url":
+        scheme, host, own_port = _web_host(host)
+        port = port or own_port
+    if is_url:
+        host, _, database = host.partition("/")
     return Address(
         connector.type,
-        host=data.get("host") or "",
-        port=int(data["port"]) if data.get("port") else None,
+        host=host,
+        port=port,
         user=data.get("login") or "",
         password=data.get("password") or "",
-        database="" if is_url else (database or ""),
+        database=database or "",
         options={k: str(v) for k, v in extra.items() if not isinstance(v, dict | list)},
-        scheme=(data.get("schema") or "http") if is_url else "",
+        scheme=(scheme or data.get("schema") or "http") if is_url else scheme,
     )
+
+
+def _web_host(text: str) -> tuple[str, str, int | None]:
+    """Scheme, host with its path, and port of what Airflow takes as the host of a connection: `https://host:8443/services`, too."""
+    scheme, _, rest = text.rpartition("://")
+    where, slash, path = rest.partition("/")
+    if where.count(":") > 1 and "[" not in where:
+        return scheme, rest, None  # IPv6
+    parts = urlsplit(f"//{where}")
+    return scheme, f"{unquote(parts.hostname or '')}{slash}{path}", parts.port

@@ -174,7 +174,7 @@ class Alerting(Struct, frozen=True):
                 logs.info("alert_sent", connection=record.connection, about=record.subject)
                 break
             record.error, record.code = logs.mask(error.message), error.code
-            if not isinstance(error, RetryableError) or number == tries:
+            if not _may_be_sent_now(error) or number == tries:
                 logs.error("alert_not_sent", connection=record.connection, because=record.error)
                 break
             self.clock.wait(self.stopped, _FIRST_WAIT * 2 ** (number - 1))
@@ -190,6 +190,11 @@ class Alerting(Struct, frozen=True):
     def _save(self, record: AlertRecord) -> None:
         with suppress(WindlassError):  # the disk may be what the run failed of, and is told
             self.history.save(record)
+
+
+def _may_be_sent_now(error: WindlassError) -> bool:
+    """Whether another try makes sense before the next run: not where a server says to come later than a message waits."""
+    return isinstance(error, RetryableError) and error.wait is None
 
 
 class _Ended(Struct, frozen=True):

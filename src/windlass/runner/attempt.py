@@ -18,6 +18,7 @@ from windlass.runner.history import Attempt, TaskRun
 from windlass.runner.journal import AttemptLog, Journal, masked_values
 from windlass.runner.starter import Start
 from windlass.runtimes import Execution
+from windlass.runtimes.last_words import LastWords
 from windlass.runtimes.lines import parse_line
 from windlass.status import Status
 
@@ -45,6 +46,7 @@ class TaskWorker(Struct):
     _execution: Execution | None = None
     _result: logs.Record = field(default_factory=dict)
     _failure: logs.Record = field(default_factory=dict)
+    _last_words: LastWords = field(default_factory=LastWords)
 
     def run(self) -> TaskRun:
         """Try until the task succeeds, or may not be tried again. Never raises for what the task does."""
@@ -146,6 +148,7 @@ class TaskWorker(Struct):
     def _execute(self, execution: Execution, log: AttemptLog) -> int:
         """Follow what was started to its end. Returns its exit code."""
         self._result, self._failure, self._was_cut_short = {}, {}, False
+        self._last_words = LastWords()
         self._execution = execution
         if self._stop.is_set():
             execution.stop()
@@ -190,6 +193,7 @@ class TaskWorker(Struct):
                 shown.append(record)
                 if record["event"] == "failed":
                     self._failure = masked_values(record)
+        self._last_words.hear(shown)
         log.show_all(shown)
 
     def _note_result(self) -> None:
@@ -214,7 +218,7 @@ class TaskWorker(Struct):
             self.record.code = told if isinstance(told, str) else None
             return str(self._failure["error"])
         self.record.code = Code.COMMAND_FAILED if code > 0 else Code.KILLED
-        return how_it_ended(code)
+        return f"{how_it_ended(code)}{self._last_words}"
 
 
 def _is_number(value: object) -> TypeGuard[int]:

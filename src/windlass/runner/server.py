@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,12 +13,12 @@ from windlass.processes import how_it_ended
 from windlass.runner.clock import Clock, SystemClock
 from windlass.runner.network import Endpoint, Network
 from windlass.runtimes import Execution
-from windlass.runtimes.lines import is_output, parse_line, shortened
+from windlass.runtimes.last_words import LastWords
+from windlass.runtimes.lines import parse_line
 
 __all__ = ["Server"]
 
 _POLL = 0.1
-_LAST_LINES = 10  # of a service that never was ready
 
 
 @dataclass
@@ -39,19 +38,14 @@ class Server:
         self._failure: str | None = None
         self._stopping = threading.Event()
         self._ended = threading.Event()
-        self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+        self._last_words = LastWords()
 
     @property
     def end(self) -> str:
         """How a service that has ended did so, in words."""
         if self._failure is not None or self._execution is None:
             return self._failure or "it was not started"
-        return how_it_ended(self._execution.wait())
-
-    @property
-    def _words(self) -> str:
-        """What it has printed last, a line each."""
-        return "".join(f"\n    {line}" for line in shortened([*self._last_lines]))
+        return f"{how_it_ended(self._execution.wait())}{self._last_words}"
 
     @property
     def was_stopped(self) -> bool:
@@ -100,7 +94,7 @@ class Server:
             for lines in execution.output():
                 records = [record for record in map(parse_line, lines) if record["event"] != "progress"]
                 self.take(records)
-                self._last_lines.extend(str(r["message"]) for r in records if is_output(r))
+                self._last_words.hear(records)
                 for record in records:
                     if record["event"] == "failed":
                         self._failure = logs.mask(str(record.get("error")))
@@ -116,13 +110,11 @@ class Server:
         deadline = self.clock.elapsed() + self.unit.ready_timeout
         while not self.network.is_ready(self.endpoint, self.unit.health):
             if self._ended.is_set():
-                message = self._failure or f"the service ended before it was ready: {self.end}{self._words}"
+                message = self._failure or f"the service ended before it was ready: {self.end}"
                 raise FatalError(message, code=Code.SERVICE_NOT_READY)
             if self.clock.wait(self._stopping, _POLL):
                 raise FatalError("the service was stopped before it was ready", code=Code.SERVICE_NOT_READY)
             if self.clock.elapsed() > deadline:
                 what = self.unit.health or f"port {self.endpoint.port}"
-                message = (
-                    f"the service was not ready after {self.unit.ready_timeout:g} s ({what}){self._words}"
-                )
+                message = f"the service was not ready after {self.unit.ready_timeout:g} s ({what}){self._last_words}"
                 raise FatalError(message, code=Code.SERVICE_NOT_READY)

@@ -18,6 +18,7 @@ from windlass.plan.schedule import RunDates
 from windlass.plan.unit import Unit
 from windlass.processes import exit_status, how_it_ended
 from windlass.runtimes import Execution, Runtime
+from windlass.runtimes.last_words import LastWords
 from windlass.runtimes.lines import is_output, parse_line, shortened
 from windlass.tasks.context import Context, TaskResult
 from windlass.tasks.references import environment_given
@@ -29,10 +30,12 @@ _NUMBERS = ("rows_read", "rows_written", "rows_quarantined", "bytes")
 
 
 class CommandFailedError(FatalError):
-    """A command did not end with exit code 0. `said` is whether it told why, as an event."""
+    """A command did not end with exit code 0. `said` is whether it told why, as an event; `last` what it printed last."""
 
-    def __init__(self, code: int, *, said: bool) -> None:
-        super().__init__(how_it_ended(code), code=Code.COMMAND_FAILED if code >= 0 else Code.KILLED)
+    def __init__(self, code: int, *, said: bool, last: str = "") -> None:
+        super().__init__(
+            f"{how_it_ended(code)}{last}", code=Code.COMMAND_FAILED if code >= 0 else Code.KILLED
+        )
         self.status, self.said = exit_status(code), said
 
 
@@ -74,7 +77,7 @@ def run_command(task: Task, context: Context) -> TaskResult:
             follower = _Follower(context, runtime.start(unit, environment, task=task.name))
             code = follower.wait()
     if code != 0:
-        raise CommandFailedError(code, said="error" in follower.failure)
+        raise CommandFailedError(code, said="error" in follower.failure, last=str(follower.last_words))
     return follower.task_result()
 
 
@@ -85,6 +88,7 @@ class _Follower:
         self._context, self._execution = context, execution
         self._result: logs.Record = {}
         self.failure: logs.Record = {}
+        self.last_words = LastWords()
         self._defect: BaseException | None = None
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
@@ -122,6 +126,7 @@ class _Follower:
     def _take_lines(self) -> None:
         for lines in self._execution.output():
             records = [(line, parse_line(line)) for line in lines]
+            self.last_words.hear([record for _, record in records])
             texts = iter(shortened([line for line, record in records if is_output(record)]))
             printed = [next(texts) if is_output(record) else self._taken(record) for _, record in records]
             if any(line is not None for line in printed):

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.runner.fakes import Does, FakeWorld, plan_of, task
+from windlass import logs
 from windlass.errors import Code, FatalError, RetryableError
-from windlass.plan.model import Connection, Plan, Task
+from windlass.plan.model import Connection, Plan, Retry, Task
 from windlass.status import Status
 
 FAILS = Does(code=2)
@@ -49,6 +50,17 @@ def test_a_failed_run_is_told_once_with_what_failed_and_what_was_changed(w: Fake
     ]
     assert message.link == str(w.state.run(ended.run.run_id).report)
     assert [alert.sent is not None for alert in ended.alerts] == [True]
+
+
+def test_the_last_lines_of_a_command_say_why_it_failed_in_every_place(w: FakeWorld) -> None:
+    logs.add_secret("canary-of-a-step")
+    lines = [*"123456", "refused: canary-of-a-step"]
+    w.runtime.script["a"] = [Does(code=2, lines=["of the first try"]), Does(code=2, lines=lines)]
+    ended = w.run(plan(task("a", retry=Retry(retries=1)), on_failure=("chat",)))
+    error = "exit code 2\n    3\n    4\n    5\n    6\n    refused: ***"
+    [(_, message)] = w.alerts
+    assert [told.what for told in message.told] == [error]
+    assert [one.error for one in ended.tasks] == [error]
 
 
 def test_where_reports_are_served_messages_link_them(w: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +131,19 @@ def test_a_task_has_its_own_whom_the_pipeline_does_not_tell_as_well(w: FakeWorld
     w.runtime.script["a"] = [Does()]
     w.run(p)
     assert said(w) == [("pager", "recovery", "p.a"), ("chat", "success", "p.b")]
+
+
+def test_who_says_to_come_much_later_is_told_by_the_next_run_and_not_before(w: FakeWorld) -> None:
+    p = plan(on_failure=("chat",))
+    w.runtime.script["a"] = [FAILS]
+    busy = RetryableError("busy")
+    busy.wait = 300.0
+    w.refusals = [busy]
+    failed = w.run(p)
+    assert [(a.sent, a.error, a.attempts) for a in failed.alerts] == [(None, "busy", 1)]
+    assert (said(w), w.clock.waits) == ([], [])
+    w.run(p)
+    assert said(w) == [("chat", "failure", "p")] * 2
 
 
 def test_what_nobody_took_is_tried_again_at_once_and_by_the_next_runs(w: FakeWorld) -> None:

@@ -7,11 +7,12 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlunsplit
 
 from windlass import logs, web
 from windlass.errors import Code, FatalError
 from windlass.files import disk_errors
+from windlass.splitting_urls import split_url
 
 __all__ = ["fetch"]
 
@@ -37,7 +38,7 @@ def fetch(url: str, file: Path) -> None:
 
 def _request(url: str) -> tuple[urllib.request.Request, str]:
     """What is asked for, and the address without a password."""
-    parts = urlsplit(url)
+    parts = split_url(url)
     headers = {"User-Agent": web.AGENT, "Accept-Encoding": "identity"}
     where = parts.netloc.rpartition("@")[2]
     if parts.username is not None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from windlass.connectors.files.formats import COMPRESSIONS, compression_ending, compression_of, format_of
 from windlass.connectors.files.options import ReadFormat
@@ -23,6 +23,7 @@ from windlass.errors import Code, FatalError, RetryableError, did_you_mean, extr
 from windlass.file_kinds import LOOKED_AT, kind_of, why_not
 from windlass.file_names import fitting
 from windlass.files import disk_errors, is_stream
+from windlass.splitting_urls import split_url
 from windlass.temporary import TemporaryFolder
 from windlass.workspace import Workspace, require_text
 
@@ -186,7 +187,7 @@ def _how_to_read(kind: str | None) -> str | None:
 
 def _name_at(address: str) -> str:
     """What a file on a web server is called."""
-    return unquote(urlsplit(address).path).rstrip("/").rpartition("/")[2] or "index"
+    return unquote(split_url(address).path).rstrip("/").rpartition("/")[2] or "index"
 
 
 @contextmanager

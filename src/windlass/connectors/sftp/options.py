@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from windlass.connectors.files import options as files
 from windlass.connectors.options import ConnectionOptions
 from windlass.connectors.stores.options import DevService
+from windlass.splitting_urls import split_or_none
 
 __all__ = ["Connection", "DevService", "Source"]
 
@@ -27,8 +26,8 @@ class Connection(ConnectionOptions):
     def refusal(self) -> str | None:
         if self.url is None:
             return None
-        parts = urlsplit(self.url)
-        if not parts.scheme or not parts.hostname:
+        parts = split_or_none(self.url)
+        if parts is None or not parts.scheme or not parts.hostname:
             return f"`url` is the address of a server, such as sftp://user@host/folder; got {self.url!r}"
         if parts.password is not None:
             return "`url` has no password; it belongs into the address, which is configured"

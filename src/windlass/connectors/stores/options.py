@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from windlass.connectors.files import options as files
 from windlass.connectors.options import ConnectionOptions, DevServiceOptions
+from windlass.splitting_urls import split_or_none
 
 __all__ = ["Connection", "Destination", "DevService", "Source"]
 
@@ -33,8 +32,8 @@ class Connection(ConnectionOptions):
     def refusal(self) -> str | None:
         if self.url is None:
             return None
-        parts = urlsplit(self.url)
-        if not parts.scheme or not parts.hostname:
+        parts = split_or_none(self.url)
+        if parts is None or not parts.scheme or not parts.hostname:
             return f"`url` is the address of a bucket, such as s3://bucket; got {self.url!r}"
         if "@" in parts.netloc:
             return "`url` has neither key nor secret; they belong into the address, which is configured"

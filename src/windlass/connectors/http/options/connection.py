@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from windlass.connectors.http.options.auth import Auth
 from windlass.connectors.http.options.limits import RateLimit
 from windlass.connectors.options import ConnectionOptions, DevServiceOptions
 from windlass.errors import Code, FatalError
 from windlass.options import Misfit
+from windlass.splitting_urls import split_or_none
 
 __all__ = ["Connection", "DevService"]
 
@@ -54,8 +54,8 @@ class Connection(ConnectionOptions):
     def refusal(self) -> str | None:
         if self.base_url is None:
             return None
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        parts = split_or_none(self.base_url)
+        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
             return f"`base_url` is an http:// or https:// address; got {self.base_url!r}"
         if "@" in parts.netloc or parts.query or parts.fragment:
             return "`base_url` has neither user, password nor parameters; they belong into the address, which is configured"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import signal
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -29,6 +31,9 @@ _DETAIL = (
     "columns_missing",
     "columns_widened",
 )  # that XCom has, too
+_LAST_LINES, _LONGEST_LINE = 5, 250  # of a command that failed, which may say there why
+_TRACEBACK = "Traceback (most recent call last):"
+_FRAME = re.compile(r"\s+(at |\.\.\. \d+ more)|Node\.js v\d")  # of Node.js and Java, below the message
 _RETRYABLE = 3  # the exit code of windlass for what may work later
 
 
@@ -40,6 +45,8 @@ class Listener:
         self._progress = time.monotonic()
         self.result: Json = {}
         self.failure: Json = {}
+        self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+        self._in_traceback = False
 
     def take(self, line: str) -> None:
         level, text = self.read(line)
@@ -54,6 +61,8 @@ class Listener:
     def _read(self, line: str) -> tuple[int, str]:
         record = _record(line)  # secrets are hidden afterwards: a password may be a word such as "event"
         event = record["event"]
+        if event == line:
+            self._hear(line)
         level = logging.getLevelNamesMapping().get(str(record.get("level", "info")).upper(), logging.INFO)
         if event == "result":
             self.result = record
@@ -80,7 +89,22 @@ class Listener:
 
     def error(self, code: int) -> str:
         """What went wrong, without a secret in it."""
-        return hidden(str(self.failure.get("error") or _exit_code(code)))
+        return hidden(str(self.failure.get("error") or f"{_exit_code(code)}{self._last_words()}"))
+
+    def _hear(self, line: str) -> None:
+        """Keep a line for the error of a command that says no more; of a traceback the exception, and what follows it."""
+        if line.startswith(_TRACEBACK):
+            self._last_lines.clear()
+            self._in_traceback = True
+        elif line.strip() and not (self._in_traceback and line[0].isspace()) and not _FRAME.match(line):
+            self._in_traceback = False
+            self._last_lines.append(hidden(line.rstrip()))  # before it is cut
+
+    def _last_words(self) -> str:
+        shown = (
+            line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…" for line in self._last_lines
+        )
+        return "".join(f"\n    {line}" for line in shown)
 
     def check(self, kind: str, code: int) -> None:
         """Raise for a task that ended with that exit code, unless it is 0; not to be retried where that cannot help.
