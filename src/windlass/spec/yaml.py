@@ -86,6 +86,11 @@ class Document:
         problem = _problem_at(self.file, self.text, line, column, code, message, hint)
         return replace(problem, width=width, entries=entries)
 
+    def part(self, i: int) -> Document:
+        """A part of the list that the file is, with its places in the file."""
+        marks = {path[1:]: mark for path, mark in self.marks.items() if path[:1] == (i,)}
+        return Document(self.file, self.text, self.value[i], marks)  # type: ignore[index]
+
 
 def _with_outer(path: KeyPath) -> Iterator[KeyPath]:
     return (path[:length] for length in range(len(path) + 1))
