@@ -101,7 +101,13 @@ def test_recorded_answers_are_given_to_this_machine_for_what_fits_them(tmp_path:
     ("text", "says"),
     [
         (None, "api.yaml"),
-        ("- {request: {path: /}}\n", "api.yaml: 0.response: field required"),
+        ("- {request: {path: /}}\n", "api.yaml:1:3: .*needs the key 'response'"),
+        (
+            "- response: {}\n- {response: {}, request: {pth: /}}\n",
+            "api.yaml:2:28: .*unknown key 'pth' in request",
+        ),
+        ("request: {path: /}\n", "api.yaml:1:1: .*expected a list of requests"),
+        ("- {response: {file: no.json}}\n", "api.yaml: cannot read 'no.json': No such file"),
         ("- {[\n", "api.yaml:1"),
     ],
 )

@@ -156,8 +156,9 @@ def _write_junit(file: Path, verdicts: Sequence[Verdict]) -> None:
     suite.set("errors", "0")
     suite.set("time", f"{sum(verdict.seconds for verdict in verdicts):.3f}")
     for verdict in verdicts:
-        case = ElementTree.SubElement(suite, "testcase", classname=verdict.file, name=verdict.name)
-        case.set("file", verdict.file)
+        file_name, name = printable(verdict.file), printable(verdict.name)  # XML has no control characters
+        case = ElementTree.SubElement(suite, "testcase", classname=file_name, name=name)
+        case.set("file", file_name)
         case.set("line", str(verdict.line))
         case.set("time", f"{verdict.seconds:.3f}")
         if not verdict.passed:

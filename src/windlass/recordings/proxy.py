@@ -14,12 +14,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 from windlass.errors import did_you_mean, reason_of
+from windlass.ports import is_loopback
 from windlass.recordings.certificates import Authority
 from windlass.recordings.server import ATTENTION, RecordedApi
 
 __all__ = ["RecordingsProxy", "origin_of"]
 
 _PATIENCE = 10.0  # seconds for a handshake that nobody ends
+_WITH_USER = (
+    "the client takes the user and password in the address of the connection for a part of the host; "
+    "send them as a header, or say that there are none: given: {secrets: {CONNECTION: {user: '', password: ''}}}"
+)
 _USUAL_PORT = {"https": ":443", "http": ":80"}
 
 
@@ -28,9 +33,19 @@ def origin_of(url: str) -> str:
 
     >>> origin_of("HTTPS://API.example.com:443/cities"), origin_of("http://api.example.com:8080")
     ('https://api.example.com', 'http://api.example.com:8080')
+
+    Who asks is no part of it:
+
+    >>> origin_of("http://user:key@api.example.com")
+    'http://api.example.com'
     """
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(_USUAL_PORT.get(parts.scheme, ''))}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower().removesuffix(_USUAL_PORT.get(parts.scheme, ''))}"
+
+
+def _shown(url: str) -> str:
+    """An address without who asks, and without parameters."""
+    return f"{origin_of(url)}{urlsplit(url).path}"
 
 
 class RecordingsProxy:
@@ -69,10 +84,12 @@ class RecordingsProxy:
         self._server.server_close()
 
     def _refuse(self, handler: BaseHTTPRequestHandler, what: str, origin: str) -> None:
-        hint = (
-            did_you_mean(origin, self._apis) or f'say what it answers: given: {{apis: {{"{origin}": […]}}}}'
-        )
-        self._refused.append(f"{what}: there are no recordings of this host; {hint}")
+        if "@" in urlsplit(handler.path).netloc and is_loopback(urlsplit(origin).hostname or ""):
+            self._refused.append(f"{what}: {_WITH_USER}")
+        else:
+            say = f'say what it answers: given: {{apis: {{"{origin}": […]}}}}'
+            hint = did_you_mean(origin, self._apis) or say
+            self._refused.append(f"{what}: there are no recordings of this host; {hint}")
         handler.close_connection = True
         handler.send_error(HTTPStatus.NOT_IMPLEMENTED, f"no recordings of {origin}", self._refused[-1])
 
@@ -127,7 +144,7 @@ class RecordingsProxy:
                 if api is not None:
                     api.respond(self)
                 else:
-                    proxy._refuse(self, f"{self.command} {self.path.partition('?')[0]}", origin)
+                    proxy._refuse(self, f"{self.command} {_shown(self.path)}", origin)
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve  # noqa: N815 # names of the library
 

@@ -77,7 +77,8 @@ def problem_of(model: type[Model], document: Document, error: ErrorDetails) -> P
     at_key, told = "[key]" in error["loc"] or kind == "refused", error.get("ctx", {})
     code = told.get("code") or (Code.KEYS_DO_NOT_FIT if kind == "refused" else Code.WRONG_FORM)
     is_ours = kind in ("refused", "value")
-    message = f"{name}: {error['msg'] if is_ours else _lower_first(error['msg'])}"
+    message = error["msg"] if is_ours else _lower_first(error["msg"])
+    message = f"{name}: {message}" if name else message
     return document.problem(path, code, message, hint=told.get("hint"), at_key=at_key)
 
 

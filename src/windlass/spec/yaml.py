@@ -94,6 +94,11 @@ class Document:
         line = _lines(self.text)[mark.line - 1]
         return "{{" in line[mark.column - 1 : mark.column - 1 + mark.width]
 
+    def part(self, i: int) -> Document:
+        """A part of the list that the file is, with its places in the file."""
+        marks = {path[1:]: mark for path, mark in self.marks.items() if path[:1] == (i,)}
+        return Document(self.file, self.text, self.value[i], marks)  # type: ignore[index]
+
 
 def _with_outer(path: KeyPath) -> Iterator[KeyPath]:
     return (path[:length] for length in range(len(path) + 1))
