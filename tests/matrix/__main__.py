@@ -19,6 +19,7 @@ from tests.matrix.by_cron import by_cron
 from tests.matrix.here import as_text, by_runtime
 from tests.matrix.on_airflow import on_airflow
 from tests.matrix.on_cluster import on_argo, on_kubernetes
+from tests.matrix.on_compose import on_compose
 from tests.matrix.place import RunFailedError, a_place
 from tests.matrix.rows import ROWS, Row
 from tests.matrix.way import Column, NotHereError, Way
@@ -38,6 +39,7 @@ COLUMNS: Mapping[str, Column] = {
         "Airflow, Celery", partial(on_airflow, "process", "--executor", "celery", "--workers", "1")
     ),
     "airflow-kubernetes": Column("Airflow, pods", partial(on_airflow, "kubernetes")),
+    "compose": Column("Compose", on_compose),
     "cron": Column("cron", by_cron),
 }
 
