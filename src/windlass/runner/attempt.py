@@ -218,7 +218,7 @@ class TaskWorker(Struct):
             self.record.code = told if isinstance(told, str) else None
             return str(self._failure["error"])
         self.record.code = Code.COMMAND_FAILED if code > 0 else Code.KILLED
-        return f"{how_it_ended(code)}{self._last_words}"
+        return f"{how_it_ended(code)}{self._last_words.after(code)}"
 
 
 def _is_number(value: object) -> TypeGuard[int]:

@@ -45,7 +45,8 @@ class Server:
         """How a service that has ended did so, in words."""
         if self._failure is not None or self._execution is None:
             return self._failure or "it was not started"
-        return f"{how_it_ended(self._execution.wait())}{self._last_words}"
+        code = self._execution.wait()
+        return f"{how_it_ended(code)}{self._last_words.after(code)}"
 
     @property
     def was_stopped(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import dropwhile
@@ -15,6 +16,7 @@ __all__ = ["LastWords"]
 
 _HEARD = 200  # lines: a traceback, and what was said after it
 _LINES, _LONGEST = 5, 250  # which an alert shows whole
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _TRACEBACK = "Traceback (most recent call last):"
 _FRAME = re.compile(r"\s+(at |\.\.\. \d+ more)|Node\.js v\d")  # of Node.js and Java, below the message
 
@@ -27,6 +29,10 @@ class LastWords:
 
     def hear(self, records: Sequence[logs.Record]) -> None:
         self._heard.extend(records[-_HEARD:])
+
+    def after(self, code: int) -> str:
+        """The same for a step that ended with that exit code, or by minus that signal; empty if it was ended from outside."""
+        return "" if -code in _FROM_OUTSIDE else str(self)
 
     def __str__(self) -> str:
         """The lines, each below the message that this is added to, without secrets; empty where nothing was said."""

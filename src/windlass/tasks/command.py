@@ -77,7 +77,7 @@ def run_command(task: Task, context: Context) -> TaskResult:
             follower = _Follower(context, runtime.start(unit, environment, task=task.name))
             code = follower.wait()
     if code != 0:
-        raise CommandFailedError(code, said="error" in follower.failure, last=str(follower.last_words))
+        raise CommandFailedError(code, said="error" in follower.failure, last=follower.last_words.after(code))
     return follower.task_result()
 
 

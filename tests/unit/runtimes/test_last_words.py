@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 
@@ -87,3 +88,14 @@ def test_the_last_words_fit_into_an_alert_and_have_no_secret_not_even_a_part_of_
     record = json.dumps({"event": "refused", "level": "error", "error": "key canary-of-a-long-line"})
     assert last_words(record) == ["    refused: key ***"]
     assert len("".join(last_words(f"{'y' * 10_000}\n" * 10_000))) < 1_400
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [(1, True), (137, True), (-signal.SIGABRT, True), (-signal.SIGSEGV, True), (-40, True)]
+    + [(-number, False) for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)],
+)
+def test_of_an_end_from_outside_they_say_nothing(code: int, told: bool) -> None:
+    words = LastWords()
+    words.hear([parse_line("Killed")])
+    assert words.after(code) == ("\n    Killed" if told else "")

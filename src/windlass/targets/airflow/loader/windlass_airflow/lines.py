@@ -34,6 +34,7 @@ _DETAIL = (
 _LAST_LINES, _LONGEST_LINE = 5, 250  # of a command that failed, which may say there why
 _TRACEBACK = "Traceback (most recent call last):"
 _FRAME = re.compile(r"\s+(at |\.\.\. \d+ more)|Node\.js v\d")  # of Node.js and Java, below the message
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _RETRYABLE = 3  # the exit code of windlass for what may work later
 
 
@@ -89,7 +90,7 @@ class Listener:
 
     def error(self, code: int) -> str:
         """What went wrong, without a secret in it."""
-        return hidden(str(self.failure.get("error") or f"{_exit_code(code)}{self._last_words()}"))
+        return hidden(str(self.failure.get("error") or f"{_exit_code(code)}{self._last_words(code)}"))
 
     def _hear(self, line: str) -> None:
         """Keep a line for the error of a command that says no more; of a traceback the exception, and what follows it."""
@@ -100,7 +101,9 @@ class Listener:
             self._in_traceback = False
             self._last_lines.append(hidden(line.rstrip()))  # before it is cut
 
-    def _last_words(self) -> str:
+    def _last_words(self, code: int) -> str:
+        if -code in _FROM_OUTSIDE:  # of the end that came so they say nothing
+            return ""
         shown = (
             line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…" for line in self._last_lines
         )
