@@ -106,7 +106,7 @@ def test_the_end_of_a_container_is_known_although_the_engine_was_away(
     ended = running.wait(120)
     done = Output(ended.returncode, ended.stdout, ended.stderr)
     again.cut()
-    assert [task["error"] for task in done.json["tasks"]] == ["exit code 7"]
+    assert [task["error"] for task in done.json["tasks"]] == ["exit code 7\n    began"]
     events = [json.loads(line)["event"] for line in done.stderr.splitlines() if line.startswith("{")]
     assert "output_lost" in events
     assert containers() == []
