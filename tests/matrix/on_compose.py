@@ -32,6 +32,9 @@ __all__ = ["on_compose"]
 _IMAGES = Path(__file__).parent / "images"
 _STAND_INS = {"apache/airflow": "airflow", "postgres": "postgres", "valkey/valkey": "valkey"}
 _ENDED = ("success", "failed")
+_HEALTH = "  AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK: 'true'\n"
+_NOTHING_BY_ITSELF = (_HEALTH, f"{_HEALTH}  AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE: 'false'\n")
+"""Only the run that is asked for: a DAG that is unpaused would have the last one of its schedule, too."""
 
 
 @contextmanager
@@ -80,6 +83,8 @@ def _export(place: Place) -> None:
     if done.returncode:
         raise RunFailedError(done.stderr)
     (wheel,) = folder.glob("*.whl")
+    stack = folder / "compose.yaml"
+    stack.write_text(stack.read_text().replace(*_NOTHING_BY_ITSELF))
     requirements = folder / "requirements.txt"
     requirements.write_text(requirements.read_text().replace("./WHEEL", f"./{wheel.name}[all]"))
 
